@@ -1,0 +1,33 @@
+// Identifiers. Swarm objects: 25 characters of base 36 (128 random bits). Containers, images, execs: 64 hex digits.
+import type { Random } from './world.ts';
+
+const BASE36_ID_LENGTH = 25;
+
+/** A new object id, e.g. `zm5x0x3k1vdl4ql4b2x1a7k9e`. */
+export function newId(random: Random): string {
+  let value = 0n;
+  for (const byte of random.bytes(16)) value = (value << 8n) | BigInt(byte);
+  return value.toString(36).padStart(BASE36_ID_LENGTH, '0');
+}
+
+/** A new container or exec id: 64 hex digits. */
+export function newContainerId(random: Random): string {
+  return hex(random.bytes(32));
+}
+
+/** Lower-case hex of bytes. */
+export function hex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return text;
+}
+
+/** `<service>.<slot or node id>.<task id>`: Swarm's name of a task and, unless the spec says otherwise, of its container. */
+export function taskName(task: {
+  readonly id: string;
+  readonly serviceName: string;
+  readonly slot: number;
+  readonly nodeId: string;
+}): string {
+  return `${task.serviceName}.${task.slot > 0 ? task.slot : task.nodeId}.${task.id}`;
+}

@@ -1,0 +1,185 @@
+// Generated from protocol/proto/ca.proto by `npm run gen`. Do not edit.
+
+import type { MessageType, ServiceDescriptor } from '../codec.ts';
+import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
+import { NodeAvailability, NodeAvailabilityText, NodeRole, NodeRoleText } from './specs.ts';
+
+export interface GetRootCertificateRequest {
+}
+export const GetRootCertificateRequest: MessageType<GetRootCertificateRequest> = {
+  name: 'GetRootCertificateRequest',
+  fields: [
+  ],
+  create: (partial?: Partial<GetRootCertificateRequest>): GetRootCertificateRequest => ({ ...{  }, ...partial }),
+  write(m: GetRootCertificateRequest, w: Writer): Writer {
+    void m;
+    return w;
+  },
+  read(r: Reader, length: number): GetRootCertificateRequest {
+    const end = r.pos + length;
+    const m: {  } = {  };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: GetRootCertificateRequest): Uint8Array => GetRootCertificateRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): GetRootCertificateRequest => GetRootCertificateRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface GetRootCertificateResponse {
+  readonly caCert: string;
+}
+export const GetRootCertificateResponse: MessageType<GetRootCertificateResponse> = {
+  name: 'GetRootCertificateResponse',
+  fields: [
+    { name: 'caCert', json: 'CaCert', id: 1, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<GetRootCertificateResponse>): GetRootCertificateResponse => ({ ...{ caCert: '' }, ...partial }),
+  write(m: GetRootCertificateResponse, w: Writer): Writer {
+    if (m.caCert !== '') w.uint32(10).string(m.caCert);
+    return w;
+  },
+  read(r: Reader, length: number): GetRootCertificateResponse {
+    const end = r.pos + length;
+    const m: { caCert: string } = { caCert: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.caCert = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: GetRootCertificateResponse): Uint8Array => GetRootCertificateResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): GetRootCertificateResponse => GetRootCertificateResponse.read(Reader.create(bytes), bytes.length),
+};
+
+export interface IssueNodeCertificateRequest {
+  /** PEM; only the public key counts */
+  readonly csr: string;
+  /** empty on renewal: then the client certificate says who it is */
+  readonly token: string;
+  readonly availability: NodeAvailability;
+  readonly hostname: string;
+}
+export const IssueNodeCertificateRequest: MessageType<IssueNodeCertificateRequest> = {
+  name: 'IssueNodeCertificateRequest',
+  fields: [
+    { name: 'csr', json: 'Csr', id: 1, kind: 'string', shape: 'one' },
+    { name: 'token', json: 'Token', id: 2, kind: 'string', shape: 'one' },
+    { name: 'availability', json: 'Availability', id: 3, kind: 'enum', shape: 'one', text: NodeAvailabilityText },
+    { name: 'hostname', json: 'Hostname', id: 4, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<IssueNodeCertificateRequest>): IssueNodeCertificateRequest => ({ ...{ csr: '', token: '', availability: 0, hostname: '' }, ...partial }),
+  write(m: IssueNodeCertificateRequest, w: Writer): Writer {
+    if (m.csr !== '') w.uint32(10).string(m.csr);
+    if (m.token !== '') w.uint32(18).string(m.token);
+    if (m.availability !== 0) w.uint32(24).int32(m.availability);
+    if (m.hostname !== '') w.uint32(34).string(m.hostname);
+    return w;
+  },
+  read(r: Reader, length: number): IssueNodeCertificateRequest {
+    const end = r.pos + length;
+    const m: { csr: string; token: string; availability: NodeAvailability; hostname: string } = { csr: '', token: '', availability: 0, hostname: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.csr = r.string();
+          break;
+        case 2:
+          m.token = r.string();
+          break;
+        case 3:
+          m.availability = r.int32() as NodeAvailability;
+          break;
+        case 4:
+          m.hostname = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: IssueNodeCertificateRequest): Uint8Array => IssueNodeCertificateRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): IssueNodeCertificateRequest => IssueNodeCertificateRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface IssueNodeCertificateResponse {
+  readonly nodeId: string;
+  /** PEM, leaf first */
+  readonly certificate: string;
+  readonly caCert: string;
+  readonly clusterId: string;
+  readonly role: NodeRole;
+}
+export const IssueNodeCertificateResponse: MessageType<IssueNodeCertificateResponse> = {
+  name: 'IssueNodeCertificateResponse',
+  fields: [
+    { name: 'nodeId', json: 'NodeID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'certificate', json: 'Certificate', id: 2, kind: 'string', shape: 'one' },
+    { name: 'caCert', json: 'CaCert', id: 3, kind: 'string', shape: 'one' },
+    { name: 'clusterId', json: 'ClusterID', id: 4, kind: 'string', shape: 'one' },
+    { name: 'role', json: 'Role', id: 5, kind: 'enum', shape: 'one', text: NodeRoleText },
+  ],
+  create: (partial?: Partial<IssueNodeCertificateResponse>): IssueNodeCertificateResponse => ({ ...{ nodeId: '', certificate: '', caCert: '', clusterId: '', role: 0 }, ...partial }),
+  write(m: IssueNodeCertificateResponse, w: Writer): Writer {
+    if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
+    if (m.certificate !== '') w.uint32(18).string(m.certificate);
+    if (m.caCert !== '') w.uint32(26).string(m.caCert);
+    if (m.clusterId !== '') w.uint32(34).string(m.clusterId);
+    if (m.role !== 0) w.uint32(40).int32(m.role);
+    return w;
+  },
+  read(r: Reader, length: number): IssueNodeCertificateResponse {
+    const end = r.pos + length;
+    const m: { nodeId: string; certificate: string; caCert: string; clusterId: string; role: NodeRole } = { nodeId: '', certificate: '', caCert: '', clusterId: '', role: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.nodeId = r.string();
+          break;
+        case 2:
+          m.certificate = r.string();
+          break;
+        case 3:
+          m.caCert = r.string();
+          break;
+        case 4:
+          m.clusterId = r.string();
+          break;
+        case 5:
+          m.role = r.int32() as NodeRole;
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: IssueNodeCertificateResponse): Uint8Array => IssueNodeCertificateResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): IssueNodeCertificateResponse => IssueNodeCertificateResponse.read(Reader.create(bytes), bytes.length),
+};
+
+export interface NodeCaMethods {
+  readonly getRootCertificate: { readonly request: GetRootCertificateRequest; readonly response: GetRootCertificateResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly issueNodeCertificate: { readonly request: IssueNodeCertificateRequest; readonly response: IssueNodeCertificateResponse; readonly requestStream: false; readonly responseStream: false };
+}
+export const NodeCaService: ServiceDescriptor<NodeCaMethods> = {
+  name: 'tswarm.v1.NodeCa',
+  methods: {
+    getRootCertificate: { path: '/tswarm.v1.NodeCa/GetRootCertificate', request: GetRootCertificateRequest, response: GetRootCertificateResponse, requestStream: false, responseStream: false },
+    issueNodeCertificate: { path: '/tswarm.v1.NodeCa/IssueNodeCertificate', request: IssueNodeCertificateRequest, response: IssueNodeCertificateResponse, requestStream: false, responseStream: false },
+  },
+};

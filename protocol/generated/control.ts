@@ -1,0 +1,1309 @@
+// Generated from protocol/proto/control.proto by `npm run gen`. Do not edit.
+
+import type { MessageType, ServiceDescriptor } from '../codec.ts';
+import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
+import { Cluster, Config, Network, Node, Secret, Service, Stack, Task, Volume } from './objects.ts';
+import { ClusterSpec, ConfigSpec, NetworkSpec, NodeSpec, RunState, RunStateText, SecretSpec, ServiceSpec, StackSpec, VolumeSpec } from './specs.ts';
+
+export const ObjectKind = {
+  UNKNOWN: 0,
+  NODE: 1,
+  SERVICE: 2,
+  TASK: 3,
+  NETWORK: 4,
+  SECRET: 5,
+  CONFIG: 6,
+  CLUSTER: 7,
+  VOLUME: 8,
+  STACK: 9,
+} as const;
+export type ObjectKind = (typeof ObjectKind)[keyof typeof ObjectKind];
+export const ObjectKindText: ReadonlyMap<number, string> = new Map([[0, 'unknown'], [1, 'node'], [2, 'service'], [3, 'task'], [4, 'network'], [5, 'secret'], [6, 'config'], [7, 'cluster'], [8, 'volume'], [9, 'stack']]);
+
+export interface ObjectUnion {
+  readonly node: Node | undefined;
+  readonly service: Service | undefined;
+  readonly task: Task | undefined;
+  readonly network: Network | undefined;
+  readonly secret: Secret | undefined;
+  readonly config: Config | undefined;
+  readonly cluster: Cluster | undefined;
+  readonly volume: Volume | undefined;
+  readonly stack: Stack | undefined;
+}
+export const ObjectUnion: MessageType<ObjectUnion> = {
+  name: 'ObjectUnion',
+  fields: [
+    { name: 'node', json: 'Node', id: 1, kind: 'message', shape: 'optional', message: () => Node },
+    { name: 'service', json: 'Service', id: 2, kind: 'message', shape: 'optional', message: () => Service },
+    { name: 'task', json: 'Task', id: 3, kind: 'message', shape: 'optional', message: () => Task },
+    { name: 'network', json: 'Network', id: 4, kind: 'message', shape: 'optional', message: () => Network },
+    { name: 'secret', json: 'Secret', id: 5, kind: 'message', shape: 'optional', message: () => Secret },
+    { name: 'config', json: 'Config', id: 6, kind: 'message', shape: 'optional', message: () => Config },
+    { name: 'cluster', json: 'Cluster', id: 7, kind: 'message', shape: 'optional', message: () => Cluster },
+    { name: 'volume', json: 'Volume', id: 8, kind: 'message', shape: 'optional', message: () => Volume },
+    { name: 'stack', json: 'Stack', id: 9, kind: 'message', shape: 'optional', message: () => Stack },
+  ],
+  create: (partial?: Partial<ObjectUnion>): ObjectUnion => ({ ...{ node: undefined, service: undefined, task: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined, stack: undefined }, ...partial }),
+  write(m: ObjectUnion, w: Writer): Writer {
+    if (m.node !== undefined) Node.write(m.node, w.uint32(10).fork()).ldelim();
+    if (m.service !== undefined) Service.write(m.service, w.uint32(18).fork()).ldelim();
+    if (m.task !== undefined) Task.write(m.task, w.uint32(26).fork()).ldelim();
+    if (m.network !== undefined) Network.write(m.network, w.uint32(34).fork()).ldelim();
+    if (m.secret !== undefined) Secret.write(m.secret, w.uint32(42).fork()).ldelim();
+    if (m.config !== undefined) Config.write(m.config, w.uint32(50).fork()).ldelim();
+    if (m.cluster !== undefined) Cluster.write(m.cluster, w.uint32(58).fork()).ldelim();
+    if (m.volume !== undefined) Volume.write(m.volume, w.uint32(66).fork()).ldelim();
+    if (m.stack !== undefined) Stack.write(m.stack, w.uint32(74).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): ObjectUnion {
+    const end = r.pos + length;
+    const m: { node: Node | undefined; service: Service | undefined; task: Task | undefined; network: Network | undefined; secret: Secret | undefined; config: Config | undefined; cluster: Cluster | undefined; volume: Volume | undefined; stack: Stack | undefined } = { node: undefined, service: undefined, task: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined, stack: undefined };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.node = Node.read(r, r.uint32());
+          break;
+        case 2:
+          m.service = Service.read(r, r.uint32());
+          break;
+        case 3:
+          m.task = Task.read(r, r.uint32());
+          break;
+        case 4:
+          m.network = Network.read(r, r.uint32());
+          break;
+        case 5:
+          m.secret = Secret.read(r, r.uint32());
+          break;
+        case 6:
+          m.config = Config.read(r, r.uint32());
+          break;
+        case 7:
+          m.cluster = Cluster.read(r, r.uint32());
+          break;
+        case 8:
+          m.volume = Volume.read(r, r.uint32());
+          break;
+        case 9:
+          m.stack = Stack.read(r, r.uint32());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ObjectUnion): Uint8Array => ObjectUnion.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ObjectUnion => ObjectUnion.read(Reader.create(bytes), bytes.length),
+};
+
+export interface SpecUnion {
+  readonly node: NodeSpec | undefined;
+  readonly service: ServiceSpec | undefined;
+  readonly network: NetworkSpec | undefined;
+  readonly secret: SecretSpec | undefined;
+  readonly config: ConfigSpec | undefined;
+  readonly cluster: ClusterSpec | undefined;
+  readonly volume: VolumeSpec | undefined;
+}
+export const SpecUnion: MessageType<SpecUnion> = {
+  name: 'SpecUnion',
+  fields: [
+    { name: 'node', json: 'Node', id: 1, kind: 'message', shape: 'optional', message: () => NodeSpec },
+    { name: 'service', json: 'Service', id: 2, kind: 'message', shape: 'optional', message: () => ServiceSpec },
+    { name: 'network', json: 'Network', id: 4, kind: 'message', shape: 'optional', message: () => NetworkSpec },
+    { name: 'secret', json: 'Secret', id: 5, kind: 'message', shape: 'optional', message: () => SecretSpec },
+    { name: 'config', json: 'Config', id: 6, kind: 'message', shape: 'optional', message: () => ConfigSpec },
+    { name: 'cluster', json: 'Cluster', id: 7, kind: 'message', shape: 'optional', message: () => ClusterSpec },
+    { name: 'volume', json: 'Volume', id: 8, kind: 'message', shape: 'optional', message: () => VolumeSpec },
+  ],
+  create: (partial?: Partial<SpecUnion>): SpecUnion => ({ ...{ node: undefined, service: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined }, ...partial }),
+  write(m: SpecUnion, w: Writer): Writer {
+    if (m.node !== undefined) NodeSpec.write(m.node, w.uint32(10).fork()).ldelim();
+    if (m.service !== undefined) ServiceSpec.write(m.service, w.uint32(18).fork()).ldelim();
+    if (m.network !== undefined) NetworkSpec.write(m.network, w.uint32(34).fork()).ldelim();
+    if (m.secret !== undefined) SecretSpec.write(m.secret, w.uint32(42).fork()).ldelim();
+    if (m.config !== undefined) ConfigSpec.write(m.config, w.uint32(50).fork()).ldelim();
+    if (m.cluster !== undefined) ClusterSpec.write(m.cluster, w.uint32(58).fork()).ldelim();
+    if (m.volume !== undefined) VolumeSpec.write(m.volume, w.uint32(66).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): SpecUnion {
+    const end = r.pos + length;
+    const m: { node: NodeSpec | undefined; service: ServiceSpec | undefined; network: NetworkSpec | undefined; secret: SecretSpec | undefined; config: ConfigSpec | undefined; cluster: ClusterSpec | undefined; volume: VolumeSpec | undefined } = { node: undefined, service: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.node = NodeSpec.read(r, r.uint32());
+          break;
+        case 2:
+          m.service = ServiceSpec.read(r, r.uint32());
+          break;
+        case 4:
+          m.network = NetworkSpec.read(r, r.uint32());
+          break;
+        case 5:
+          m.secret = SecretSpec.read(r, r.uint32());
+          break;
+        case 6:
+          m.config = ConfigSpec.read(r, r.uint32());
+          break;
+        case 7:
+          m.cluster = ClusterSpec.read(r, r.uint32());
+          break;
+        case 8:
+          m.volume = VolumeSpec.read(r, r.uint32());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: SpecUnion): Uint8Array => SpecUnion.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): SpecUnion => SpecUnion.read(Reader.create(bytes), bytes.length),
+};
+
+/** ---- the store's log: one Raft entry is one StoreTransaction ------------------------------------------------------------ */
+export const StoreActionKind = {
+  CREATE: 0,
+  UPDATE: 1,
+  REMOVE: 2,
+} as const;
+export type StoreActionKind = (typeof StoreActionKind)[keyof typeof StoreActionKind];
+export const StoreActionKindText: ReadonlyMap<number, string> = new Map([[0, 'create'], [1, 'update'], [2, 'remove']]);
+
+export interface StoreAction {
+  readonly kind: StoreActionKind;
+  /** remove: only the id counts */
+  readonly object: ObjectUnion | undefined;
+  readonly objectKind: ObjectKind;
+  readonly id: string;
+}
+export const StoreAction: MessageType<StoreAction> = {
+  name: 'StoreAction',
+  fields: [
+    { name: 'kind', json: 'Kind', id: 1, kind: 'enum', shape: 'one', text: StoreActionKindText },
+    { name: 'object', json: 'Object', id: 2, kind: 'message', shape: 'optional', message: () => ObjectUnion },
+    { name: 'objectKind', json: 'ObjectKind', id: 3, kind: 'enum', shape: 'one', text: ObjectKindText },
+    { name: 'id', json: 'ID', id: 4, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<StoreAction>): StoreAction => ({ ...{ kind: 0, object: undefined, objectKind: 0, id: '' }, ...partial }),
+  write(m: StoreAction, w: Writer): Writer {
+    if (m.kind !== 0) w.uint32(8).int32(m.kind);
+    if (m.object !== undefined) ObjectUnion.write(m.object, w.uint32(18).fork()).ldelim();
+    if (m.objectKind !== 0) w.uint32(24).int32(m.objectKind);
+    if (m.id !== '') w.uint32(34).string(m.id);
+    return w;
+  },
+  read(r: Reader, length: number): StoreAction {
+    const end = r.pos + length;
+    const m: { kind: StoreActionKind; object: ObjectUnion | undefined; objectKind: ObjectKind; id: string } = { kind: 0, object: undefined, objectKind: 0, id: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.kind = r.int32() as StoreActionKind;
+          break;
+        case 2:
+          m.object = ObjectUnion.read(r, r.uint32());
+          break;
+        case 3:
+          m.objectKind = r.int32() as ObjectKind;
+          break;
+        case 4:
+          m.id = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: StoreAction): Uint8Array => StoreAction.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): StoreAction => StoreAction.read(Reader.create(bytes), bytes.length),
+};
+
+export interface StoreTransaction {
+  readonly actions: readonly StoreAction[];
+  /** microseconds since 1970, by the leader */
+  readonly time: number;
+  /** who asked: "admin", node id, "scheduler", … */
+  readonly author: string;
+  /** "service web: update", for the history */
+  readonly summary: string;
+  readonly formatVersion: number;
+}
+export const StoreTransaction: MessageType<StoreTransaction> = {
+  name: 'StoreTransaction',
+  fields: [
+    { name: 'actions', json: 'Actions', id: 1, kind: 'message', shape: 'repeated', message: () => StoreAction },
+    { name: 'time', json: 'Time', id: 2, kind: 'int64', shape: 'one' },
+    { name: 'author', json: 'Author', id: 3, kind: 'string', shape: 'one' },
+    { name: 'summary', json: 'Summary', id: 4, kind: 'string', shape: 'one' },
+    { name: 'formatVersion', json: 'FormatVersion', id: 5, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<StoreTransaction>): StoreTransaction => ({ ...{ actions: [], time: 0, author: '', summary: '', formatVersion: 0 }, ...partial }),
+  write(m: StoreTransaction, w: Writer): Writer {
+    for (const v of m.actions) StoreAction.write(v, w.uint32(10).fork()).ldelim();
+    if (m.time !== 0) w.uint32(16).int64(m.time);
+    if (m.author !== '') w.uint32(26).string(m.author);
+    if (m.summary !== '') w.uint32(34).string(m.summary);
+    if (m.formatVersion !== 0) w.uint32(40).int64(m.formatVersion);
+    return w;
+  },
+  read(r: Reader, length: number): StoreTransaction {
+    const end = r.pos + length;
+    const m: { actions: StoreAction[]; time: number; author: string; summary: string; formatVersion: number } = { actions: [], time: 0, author: '', summary: '', formatVersion: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.actions.push(StoreAction.read(r, r.uint32()));
+          break;
+        case 2:
+          m.time = readInt64(r.int64());
+          break;
+        case 3:
+          m.author = r.string();
+          break;
+        case 4:
+          m.summary = r.string();
+          break;
+        case 5:
+          m.formatVersion = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: StoreTransaction): Uint8Array => StoreTransaction.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): StoreTransaction => StoreTransaction.read(Reader.create(bytes), bytes.length),
+};
+
+export interface StoreSnapshot {
+  readonly objects: readonly ObjectUnion[];
+  readonly index: number;
+  readonly formatVersion: number;
+  readonly history: readonly HistoryEntry[];
+}
+export const StoreSnapshot: MessageType<StoreSnapshot> = {
+  name: 'StoreSnapshot',
+  fields: [
+    { name: 'objects', json: 'Objects', id: 1, kind: 'message', shape: 'repeated', message: () => ObjectUnion },
+    { name: 'index', json: 'Index', id: 2, kind: 'int64', shape: 'one' },
+    { name: 'formatVersion', json: 'FormatVersion', id: 3, kind: 'int64', shape: 'one' },
+    { name: 'history', json: 'History', id: 4, kind: 'message', shape: 'repeated', message: () => HistoryEntry },
+  ],
+  create: (partial?: Partial<StoreSnapshot>): StoreSnapshot => ({ ...{ objects: [], index: 0, formatVersion: 0, history: [] }, ...partial }),
+  write(m: StoreSnapshot, w: Writer): Writer {
+    for (const v of m.objects) ObjectUnion.write(v, w.uint32(10).fork()).ldelim();
+    if (m.index !== 0) w.uint32(16).int64(m.index);
+    if (m.formatVersion !== 0) w.uint32(24).int64(m.formatVersion);
+    for (const v of m.history) HistoryEntry.write(v, w.uint32(34).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): StoreSnapshot {
+    const end = r.pos + length;
+    const m: { objects: ObjectUnion[]; index: number; formatVersion: number; history: HistoryEntry[] } = { objects: [], index: 0, formatVersion: 0, history: [] };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.objects.push(ObjectUnion.read(r, r.uint32()));
+          break;
+        case 2:
+          m.index = readInt64(r.int64());
+          break;
+        case 3:
+          m.formatVersion = readInt64(r.int64());
+          break;
+        case 4:
+          m.history.push(HistoryEntry.read(r, r.uint32()));
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: StoreSnapshot): Uint8Array => StoreSnapshot.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): StoreSnapshot => StoreSnapshot.read(Reader.create(bytes), bytes.length),
+};
+
+export interface HistoryEntry {
+  readonly index: number;
+  readonly time: number;
+  readonly author: string;
+  readonly summary: string;
+}
+export const HistoryEntry: MessageType<HistoryEntry> = {
+  name: 'HistoryEntry',
+  fields: [
+    { name: 'index', json: 'Index', id: 1, kind: 'int64', shape: 'one' },
+    { name: 'time', json: 'Time', id: 2, kind: 'int64', shape: 'one', time: true },
+    { name: 'author', json: 'Author', id: 3, kind: 'string', shape: 'one' },
+    { name: 'summary', json: 'Summary', id: 4, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<HistoryEntry>): HistoryEntry => ({ ...{ index: 0, time: 0, author: '', summary: '' }, ...partial }),
+  write(m: HistoryEntry, w: Writer): Writer {
+    if (m.index !== 0) w.uint32(8).int64(m.index);
+    if (m.time !== 0) w.uint32(16).int64(m.time);
+    if (m.author !== '') w.uint32(26).string(m.author);
+    if (m.summary !== '') w.uint32(34).string(m.summary);
+    return w;
+  },
+  read(r: Reader, length: number): HistoryEntry {
+    const end = r.pos + length;
+    const m: { index: number; time: number; author: string; summary: string } = { index: 0, time: 0, author: '', summary: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.index = readInt64(r.int64());
+          break;
+        case 2:
+          m.time = readInt64(r.int64());
+          break;
+        case 3:
+          m.author = r.string();
+          break;
+        case 4:
+          m.summary = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: HistoryEntry): Uint8Array => HistoryEntry.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): HistoryEntry => HistoryEntry.read(Reader.create(bytes), bytes.length),
+};
+
+/** ---- calls -------------------------------------------------------------------------------------------------------------- */
+export interface CreateObjectRequest {
+  readonly spec: SpecUnion | undefined;
+}
+export const CreateObjectRequest: MessageType<CreateObjectRequest> = {
+  name: 'CreateObjectRequest',
+  fields: [
+    { name: 'spec', json: 'Spec', id: 1, kind: 'message', shape: 'optional', message: () => SpecUnion },
+  ],
+  create: (partial?: Partial<CreateObjectRequest>): CreateObjectRequest => ({ ...{ spec: undefined }, ...partial }),
+  write(m: CreateObjectRequest, w: Writer): Writer {
+    if (m.spec !== undefined) SpecUnion.write(m.spec, w.uint32(10).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): CreateObjectRequest {
+    const end = r.pos + length;
+    const m: { spec: SpecUnion | undefined } = { spec: undefined };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.spec = SpecUnion.read(r, r.uint32());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: CreateObjectRequest): Uint8Array => CreateObjectRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): CreateObjectRequest => CreateObjectRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface UpdateObjectRequest {
+  readonly kind: ObjectKind;
+  readonly id: string;
+  /** Version.Index that the caller read; another one is out_of_sequence */
+  readonly version: number;
+  /** whole spec (service: unset with rollback) */
+  readonly spec: SpecUnion | undefined;
+  /** service: back to the previous spec */
+  readonly rollback: boolean;
+  /** cluster */
+  readonly rotateWorkerToken: boolean;
+  readonly rotateManagerToken: boolean;
+  readonly rotateUnlockKey: boolean;
+  /** an Engine API client: extension fields that are absent stay as they are */
+  readonly keepExtensions: boolean;
+}
+export const UpdateObjectRequest: MessageType<UpdateObjectRequest> = {
+  name: 'UpdateObjectRequest',
+  fields: [
+    { name: 'kind', json: 'Kind', id: 1, kind: 'enum', shape: 'one', text: ObjectKindText },
+    { name: 'id', json: 'ID', id: 2, kind: 'string', shape: 'one' },
+    { name: 'version', json: 'Version', id: 3, kind: 'int64', shape: 'one' },
+    { name: 'spec', json: 'Spec', id: 4, kind: 'message', shape: 'optional', message: () => SpecUnion },
+    { name: 'rollback', json: 'Rollback', id: 5, kind: 'bool', shape: 'one' },
+    { name: 'rotateWorkerToken', json: 'RotateWorkerToken', id: 6, kind: 'bool', shape: 'one' },
+    { name: 'rotateManagerToken', json: 'RotateManagerToken', id: 7, kind: 'bool', shape: 'one' },
+    { name: 'rotateUnlockKey', json: 'RotateUnlockKey', id: 8, kind: 'bool', shape: 'one' },
+    { name: 'keepExtensions', json: 'KeepExtensions', id: 9, kind: 'bool', shape: 'one' },
+  ],
+  create: (partial?: Partial<UpdateObjectRequest>): UpdateObjectRequest => ({ ...{ kind: 0, id: '', version: 0, spec: undefined, rollback: false, rotateWorkerToken: false, rotateManagerToken: false, rotateUnlockKey: false, keepExtensions: false }, ...partial }),
+  write(m: UpdateObjectRequest, w: Writer): Writer {
+    if (m.kind !== 0) w.uint32(8).int32(m.kind);
+    if (m.id !== '') w.uint32(18).string(m.id);
+    if (m.version !== 0) w.uint32(24).int64(m.version);
+    if (m.spec !== undefined) SpecUnion.write(m.spec, w.uint32(34).fork()).ldelim();
+    if (m.rollback) w.uint32(40).bool(m.rollback);
+    if (m.rotateWorkerToken) w.uint32(48).bool(m.rotateWorkerToken);
+    if (m.rotateManagerToken) w.uint32(56).bool(m.rotateManagerToken);
+    if (m.rotateUnlockKey) w.uint32(64).bool(m.rotateUnlockKey);
+    if (m.keepExtensions) w.uint32(72).bool(m.keepExtensions);
+    return w;
+  },
+  read(r: Reader, length: number): UpdateObjectRequest {
+    const end = r.pos + length;
+    const m: { kind: ObjectKind; id: string; version: number; spec: SpecUnion | undefined; rollback: boolean; rotateWorkerToken: boolean; rotateManagerToken: boolean; rotateUnlockKey: boolean; keepExtensions: boolean } = { kind: 0, id: '', version: 0, spec: undefined, rollback: false, rotateWorkerToken: false, rotateManagerToken: false, rotateUnlockKey: false, keepExtensions: false };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.kind = r.int32() as ObjectKind;
+          break;
+        case 2:
+          m.id = r.string();
+          break;
+        case 3:
+          m.version = readInt64(r.int64());
+          break;
+        case 4:
+          m.spec = SpecUnion.read(r, r.uint32());
+          break;
+        case 5:
+          m.rollback = r.bool();
+          break;
+        case 6:
+          m.rotateWorkerToken = r.bool();
+          break;
+        case 7:
+          m.rotateManagerToken = r.bool();
+          break;
+        case 8:
+          m.rotateUnlockKey = r.bool();
+          break;
+        case 9:
+          m.keepExtensions = r.bool();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: UpdateObjectRequest): Uint8Array => UpdateObjectRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): UpdateObjectRequest => UpdateObjectRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface RemoveObjectRequest {
+  readonly kind: ObjectKind;
+  readonly id: string;
+  readonly force: boolean;
+}
+export const RemoveObjectRequest: MessageType<RemoveObjectRequest> = {
+  name: 'RemoveObjectRequest',
+  fields: [
+    { name: 'kind', json: 'Kind', id: 1, kind: 'enum', shape: 'one', text: ObjectKindText },
+    { name: 'id', json: 'ID', id: 2, kind: 'string', shape: 'one' },
+    { name: 'force', json: 'Force', id: 3, kind: 'bool', shape: 'one' },
+  ],
+  create: (partial?: Partial<RemoveObjectRequest>): RemoveObjectRequest => ({ ...{ kind: 0, id: '', force: false }, ...partial }),
+  write(m: RemoveObjectRequest, w: Writer): Writer {
+    if (m.kind !== 0) w.uint32(8).int32(m.kind);
+    if (m.id !== '') w.uint32(18).string(m.id);
+    if (m.force) w.uint32(24).bool(m.force);
+    return w;
+  },
+  read(r: Reader, length: number): RemoveObjectRequest {
+    const end = r.pos + length;
+    const m: { kind: ObjectKind; id: string; force: boolean } = { kind: 0, id: '', force: false };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.kind = r.int32() as ObjectKind;
+          break;
+        case 2:
+          m.id = r.string();
+          break;
+        case 3:
+          m.force = r.bool();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: RemoveObjectRequest): Uint8Array => RemoveObjectRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): RemoveObjectRequest => RemoveObjectRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface ObjectResponse {
+  readonly object: ObjectUnion | undefined;
+  readonly index: number;
+  readonly warnings: readonly string[];
+}
+export const ObjectResponse: MessageType<ObjectResponse> = {
+  name: 'ObjectResponse',
+  fields: [
+    { name: 'object', json: 'Object', id: 1, kind: 'message', shape: 'optional', message: () => ObjectUnion },
+    { name: 'index', json: 'Index', id: 2, kind: 'int64', shape: 'one' },
+    { name: 'warnings', json: 'Warnings', id: 3, kind: 'string', shape: 'repeated' },
+  ],
+  create: (partial?: Partial<ObjectResponse>): ObjectResponse => ({ ...{ object: undefined, index: 0, warnings: [] }, ...partial }),
+  write(m: ObjectResponse, w: Writer): Writer {
+    if (m.object !== undefined) ObjectUnion.write(m.object, w.uint32(10).fork()).ldelim();
+    if (m.index !== 0) w.uint32(16).int64(m.index);
+    for (const v of m.warnings) w.uint32(26).string(v);
+    return w;
+  },
+  read(r: Reader, length: number): ObjectResponse {
+    const end = r.pos + length;
+    const m: { object: ObjectUnion | undefined; index: number; warnings: string[] } = { object: undefined, index: 0, warnings: [] };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.object = ObjectUnion.read(r, r.uint32());
+          break;
+        case 2:
+          m.index = readInt64(r.int64());
+          break;
+        case 3:
+          m.warnings.push(r.string());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ObjectResponse): Uint8Array => ObjectResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ObjectResponse => ObjectResponse.read(Reader.create(bytes), bytes.length),
+};
+
+export interface GetObjectRequest {
+  readonly kind: ObjectKind;
+  readonly id: string;
+}
+export const GetObjectRequest: MessageType<GetObjectRequest> = {
+  name: 'GetObjectRequest',
+  fields: [
+    { name: 'kind', json: 'Kind', id: 1, kind: 'enum', shape: 'one', text: ObjectKindText },
+    { name: 'id', json: 'ID', id: 2, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<GetObjectRequest>): GetObjectRequest => ({ ...{ kind: 0, id: '' }, ...partial }),
+  write(m: GetObjectRequest, w: Writer): Writer {
+    if (m.kind !== 0) w.uint32(8).int32(m.kind);
+    if (m.id !== '') w.uint32(18).string(m.id);
+    return w;
+  },
+  read(r: Reader, length: number): GetObjectRequest {
+    const end = r.pos + length;
+    const m: { kind: ObjectKind; id: string } = { kind: 0, id: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.kind = r.int32() as ObjectKind;
+          break;
+        case 2:
+          m.id = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: GetObjectRequest): Uint8Array => GetObjectRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): GetObjectRequest => GetObjectRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface DeployStackRequest {
+  readonly stack: StackSpec | undefined;
+  readonly prune: boolean;
+  readonly forceRecreate: boolean;
+}
+export const DeployStackRequest: MessageType<DeployStackRequest> = {
+  name: 'DeployStackRequest',
+  fields: [
+    { name: 'stack', json: 'Stack', id: 1, kind: 'message', shape: 'optional', message: () => StackSpec },
+    { name: 'prune', json: 'Prune', id: 2, kind: 'bool', shape: 'one' },
+    { name: 'forceRecreate', json: 'ForceRecreate', id: 3, kind: 'bool', shape: 'one' },
+  ],
+  create: (partial?: Partial<DeployStackRequest>): DeployStackRequest => ({ ...{ stack: undefined, prune: false, forceRecreate: false }, ...partial }),
+  write(m: DeployStackRequest, w: Writer): Writer {
+    if (m.stack !== undefined) StackSpec.write(m.stack, w.uint32(10).fork()).ldelim();
+    if (m.prune) w.uint32(16).bool(m.prune);
+    if (m.forceRecreate) w.uint32(24).bool(m.forceRecreate);
+    return w;
+  },
+  read(r: Reader, length: number): DeployStackRequest {
+    const end = r.pos + length;
+    const m: { stack: StackSpec | undefined; prune: boolean; forceRecreate: boolean } = { stack: undefined, prune: false, forceRecreate: false };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.stack = StackSpec.read(r, r.uint32());
+          break;
+        case 2:
+          m.prune = r.bool();
+          break;
+        case 3:
+          m.forceRecreate = r.bool();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: DeployStackRequest): Uint8Array => DeployStackRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): DeployStackRequest => DeployStackRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export const StackChangeAction = {
+  NONE: 0,
+  CREATED: 1,
+  UPDATED: 2,
+  REMOVED: 3,
+} as const;
+export type StackChangeAction = (typeof StackChangeAction)[keyof typeof StackChangeAction];
+export const StackChangeActionText: ReadonlyMap<number, string> = new Map([[0, 'none'], [1, 'created'], [2, 'updated'], [3, 'removed']]);
+
+export interface StackChange {
+  readonly kind: ObjectKind;
+  readonly id: string;
+  readonly name: string;
+  readonly action: StackChangeAction;
+}
+export const StackChange: MessageType<StackChange> = {
+  name: 'StackChange',
+  fields: [
+    { name: 'kind', json: 'Kind', id: 1, kind: 'enum', shape: 'one', text: ObjectKindText },
+    { name: 'id', json: 'ID', id: 2, kind: 'string', shape: 'one' },
+    { name: 'name', json: 'Name', id: 3, kind: 'string', shape: 'one' },
+    { name: 'action', json: 'Action', id: 4, kind: 'enum', shape: 'one', text: StackChangeActionText },
+  ],
+  create: (partial?: Partial<StackChange>): StackChange => ({ ...{ kind: 0, id: '', name: '', action: 0 }, ...partial }),
+  write(m: StackChange, w: Writer): Writer {
+    if (m.kind !== 0) w.uint32(8).int32(m.kind);
+    if (m.id !== '') w.uint32(18).string(m.id);
+    if (m.name !== '') w.uint32(26).string(m.name);
+    if (m.action !== 0) w.uint32(32).int32(m.action);
+    return w;
+  },
+  read(r: Reader, length: number): StackChange {
+    const end = r.pos + length;
+    const m: { kind: ObjectKind; id: string; name: string; action: StackChangeAction } = { kind: 0, id: '', name: '', action: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.kind = r.int32() as ObjectKind;
+          break;
+        case 2:
+          m.id = r.string();
+          break;
+        case 3:
+          m.name = r.string();
+          break;
+        case 4:
+          m.action = r.int32() as StackChangeAction;
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: StackChange): Uint8Array => StackChange.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): StackChange => StackChange.read(Reader.create(bytes), bytes.length),
+};
+
+export interface DeployStackResponse {
+  readonly changes: readonly StackChange[];
+  readonly index: number;
+  readonly warnings: readonly string[];
+  readonly stack: Stack | undefined;
+}
+export const DeployStackResponse: MessageType<DeployStackResponse> = {
+  name: 'DeployStackResponse',
+  fields: [
+    { name: 'changes', json: 'Changes', id: 1, kind: 'message', shape: 'repeated', message: () => StackChange },
+    { name: 'index', json: 'Index', id: 2, kind: 'int64', shape: 'one' },
+    { name: 'warnings', json: 'Warnings', id: 3, kind: 'string', shape: 'repeated' },
+    { name: 'stack', json: 'Stack', id: 4, kind: 'message', shape: 'optional', message: () => Stack },
+  ],
+  create: (partial?: Partial<DeployStackResponse>): DeployStackResponse => ({ ...{ changes: [], index: 0, warnings: [], stack: undefined }, ...partial }),
+  write(m: DeployStackResponse, w: Writer): Writer {
+    for (const v of m.changes) StackChange.write(v, w.uint32(10).fork()).ldelim();
+    if (m.index !== 0) w.uint32(16).int64(m.index);
+    for (const v of m.warnings) w.uint32(26).string(v);
+    if (m.stack !== undefined) Stack.write(m.stack, w.uint32(34).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): DeployStackResponse {
+    const end = r.pos + length;
+    const m: { changes: StackChange[]; index: number; warnings: string[]; stack: Stack | undefined } = { changes: [], index: 0, warnings: [], stack: undefined };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.changes.push(StackChange.read(r, r.uint32()));
+          break;
+        case 2:
+          m.index = readInt64(r.int64());
+          break;
+        case 3:
+          m.warnings.push(r.string());
+          break;
+        case 4:
+          m.stack = Stack.read(r, r.uint32());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: DeployStackResponse): Uint8Array => DeployStackResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): DeployStackResponse => DeployStackResponse.read(Reader.create(bytes), bytes.length),
+};
+
+export interface RemoveStackRequest {
+  readonly name: string;
+  readonly volumes: boolean;
+}
+export const RemoveStackRequest: MessageType<RemoveStackRequest> = {
+  name: 'RemoveStackRequest',
+  fields: [
+    { name: 'name', json: 'Name', id: 1, kind: 'string', shape: 'one' },
+    { name: 'volumes', json: 'Volumes', id: 2, kind: 'bool', shape: 'one' },
+  ],
+  create: (partial?: Partial<RemoveStackRequest>): RemoveStackRequest => ({ ...{ name: '', volumes: false }, ...partial }),
+  write(m: RemoveStackRequest, w: Writer): Writer {
+    if (m.name !== '') w.uint32(10).string(m.name);
+    if (m.volumes) w.uint32(16).bool(m.volumes);
+    return w;
+  },
+  read(r: Reader, length: number): RemoveStackRequest {
+    const end = r.pos + length;
+    const m: { name: string; volumes: boolean } = { name: '', volumes: false };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.name = r.string();
+          break;
+        case 2:
+          m.volumes = r.bool();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: RemoveStackRequest): Uint8Array => RemoveStackRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): RemoveStackRequest => RemoveStackRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface RemoveStackResponse {
+  readonly changes: readonly StackChange[];
+  readonly index: number;
+}
+export const RemoveStackResponse: MessageType<RemoveStackResponse> = {
+  name: 'RemoveStackResponse',
+  fields: [
+    { name: 'changes', json: 'Changes', id: 1, kind: 'message', shape: 'repeated', message: () => StackChange },
+    { name: 'index', json: 'Index', id: 2, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<RemoveStackResponse>): RemoveStackResponse => ({ ...{ changes: [], index: 0 }, ...partial }),
+  write(m: RemoveStackResponse, w: Writer): Writer {
+    for (const v of m.changes) StackChange.write(v, w.uint32(10).fork()).ldelim();
+    if (m.index !== 0) w.uint32(16).int64(m.index);
+    return w;
+  },
+  read(r: Reader, length: number): RemoveStackResponse {
+    const end = r.pos + length;
+    const m: { changes: StackChange[]; index: number } = { changes: [], index: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.changes.push(StackChange.read(r, r.uint32()));
+          break;
+        case 2:
+          m.index = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: RemoveStackResponse): Uint8Array => RemoveStackResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): RemoveStackResponse => RemoveStackResponse.read(Reader.create(bytes), bytes.length),
+};
+
+export interface ServiceActionRequest {
+  /** ids */
+  readonly services: readonly string[];
+  readonly runState: RunState;
+  readonly setRunState: boolean;
+  readonly restart: boolean;
+  readonly replicas: number | undefined;
+}
+export const ServiceActionRequest: MessageType<ServiceActionRequest> = {
+  name: 'ServiceActionRequest',
+  fields: [
+    { name: 'services', json: 'Services', id: 1, kind: 'string', shape: 'repeated' },
+    { name: 'runState', json: 'RunState', id: 2, kind: 'enum', shape: 'one', text: RunStateText },
+    { name: 'setRunState', json: 'SetRunState', id: 3, kind: 'bool', shape: 'one' },
+    { name: 'restart', json: 'Restart', id: 4, kind: 'bool', shape: 'one' },
+    { name: 'replicas', json: 'Replicas', id: 5, kind: 'int64', shape: 'optional' },
+  ],
+  create: (partial?: Partial<ServiceActionRequest>): ServiceActionRequest => ({ ...{ services: [], runState: 0, setRunState: false, restart: false, replicas: undefined }, ...partial }),
+  write(m: ServiceActionRequest, w: Writer): Writer {
+    for (const v of m.services) w.uint32(10).string(v);
+    if (m.runState !== 0) w.uint32(16).int32(m.runState);
+    if (m.setRunState) w.uint32(24).bool(m.setRunState);
+    if (m.restart) w.uint32(32).bool(m.restart);
+    if (m.replicas !== undefined) w.uint32(40).int64(m.replicas);
+    return w;
+  },
+  read(r: Reader, length: number): ServiceActionRequest {
+    const end = r.pos + length;
+    const m: { services: string[]; runState: RunState; setRunState: boolean; restart: boolean; replicas: number | undefined } = { services: [], runState: 0, setRunState: false, restart: false, replicas: undefined };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.services.push(r.string());
+          break;
+        case 2:
+          m.runState = r.int32() as RunState;
+          break;
+        case 3:
+          m.setRunState = r.bool();
+          break;
+        case 4:
+          m.restart = r.bool();
+          break;
+        case 5:
+          m.replicas = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ServiceActionRequest): Uint8Array => ServiceActionRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ServiceActionRequest => ServiceActionRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface ServiceActionResponse {
+  readonly index: number;
+}
+export const ServiceActionResponse: MessageType<ServiceActionResponse> = {
+  name: 'ServiceActionResponse',
+  fields: [
+    { name: 'index', json: 'Index', id: 1, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<ServiceActionResponse>): ServiceActionResponse => ({ ...{ index: 0 }, ...partial }),
+  write(m: ServiceActionResponse, w: Writer): Writer {
+    if (m.index !== 0) w.uint32(8).int64(m.index);
+    return w;
+  },
+  read(r: Reader, length: number): ServiceActionResponse {
+    const end = r.pos + length;
+    const m: { index: number } = { index: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.index = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ServiceActionResponse): Uint8Array => ServiceActionResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ServiceActionResponse => ServiceActionResponse.read(Reader.create(bytes), bytes.length),
+};
+
+export interface WatchRequest {
+  readonly kinds: readonly ObjectKind[];
+  readonly from: number;
+}
+export const WatchRequest: MessageType<WatchRequest> = {
+  name: 'WatchRequest',
+  fields: [
+    { name: 'kinds', json: 'Kinds', id: 1, kind: 'enum', shape: 'repeated', text: ObjectKindText },
+    { name: 'from', json: 'From', id: 2, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<WatchRequest>): WatchRequest => ({ ...{ kinds: [], from: 0 }, ...partial }),
+  write(m: WatchRequest, w: Writer): Writer {
+    for (const v of m.kinds) w.uint32(8).int32(v);
+    if (m.from !== 0) w.uint32(16).int64(m.from);
+    return w;
+  },
+  read(r: Reader, length: number): WatchRequest {
+    const end = r.pos + length;
+    const m: { kinds: ObjectKind[]; from: number } = { kinds: [], from: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          if ((t & 7) === 2) {
+            const stop = r.uint32() + r.pos;
+            while (r.pos < stop) m.kinds.push(r.int32() as ObjectKind);
+          } else {
+            m.kinds.push(r.int32() as ObjectKind);
+          }
+          break;
+        case 2:
+          m.from = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WatchRequest): Uint8Array => WatchRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WatchRequest => WatchRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export const WatchAction = {
+  SNAPSHOT: 0,
+  CREATE: 1,
+  UPDATE: 2,
+  REMOVE: 3,
+} as const;
+export type WatchAction = (typeof WatchAction)[keyof typeof WatchAction];
+export const WatchActionText: ReadonlyMap<number, string> = new Map([[0, 'snapshot'], [1, 'create'], [2, 'update'], [3, 'remove']]);
+
+export interface WatchEvent {
+  readonly action: WatchAction;
+  readonly object: ObjectUnion | undefined;
+  readonly oldObject: ObjectUnion | undefined;
+}
+export const WatchEvent: MessageType<WatchEvent> = {
+  name: 'WatchEvent',
+  fields: [
+    { name: 'action', json: 'Action', id: 1, kind: 'enum', shape: 'one', text: WatchActionText },
+    { name: 'object', json: 'Object', id: 2, kind: 'message', shape: 'optional', message: () => ObjectUnion },
+    { name: 'oldObject', json: 'OldObject', id: 3, kind: 'message', shape: 'optional', message: () => ObjectUnion },
+  ],
+  create: (partial?: Partial<WatchEvent>): WatchEvent => ({ ...{ action: 0, object: undefined, oldObject: undefined }, ...partial }),
+  write(m: WatchEvent, w: Writer): Writer {
+    if (m.action !== 0) w.uint32(8).int32(m.action);
+    if (m.object !== undefined) ObjectUnion.write(m.object, w.uint32(18).fork()).ldelim();
+    if (m.oldObject !== undefined) ObjectUnion.write(m.oldObject, w.uint32(26).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): WatchEvent {
+    const end = r.pos + length;
+    const m: { action: WatchAction; object: ObjectUnion | undefined; oldObject: ObjectUnion | undefined } = { action: 0, object: undefined, oldObject: undefined };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.action = r.int32() as WatchAction;
+          break;
+        case 2:
+          m.object = ObjectUnion.read(r, r.uint32());
+          break;
+        case 3:
+          m.oldObject = ObjectUnion.read(r, r.uint32());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WatchEvent): Uint8Array => WatchEvent.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WatchEvent => WatchEvent.read(Reader.create(bytes), bytes.length),
+};
+
+export interface WatchMessage {
+  /** state after these events */
+  readonly index: number;
+  readonly events: readonly WatchEvent[];
+  /** forget everything that you had */
+  readonly snapshotBegin: boolean;
+  readonly snapshotEnd: boolean;
+}
+export const WatchMessage: MessageType<WatchMessage> = {
+  name: 'WatchMessage',
+  fields: [
+    { name: 'index', json: 'Index', id: 1, kind: 'int64', shape: 'one' },
+    { name: 'events', json: 'Events', id: 2, kind: 'message', shape: 'repeated', message: () => WatchEvent },
+    { name: 'snapshotBegin', json: 'SnapshotBegin', id: 3, kind: 'bool', shape: 'one' },
+    { name: 'snapshotEnd', json: 'SnapshotEnd', id: 4, kind: 'bool', shape: 'one' },
+  ],
+  create: (partial?: Partial<WatchMessage>): WatchMessage => ({ ...{ index: 0, events: [], snapshotBegin: false, snapshotEnd: false }, ...partial }),
+  write(m: WatchMessage, w: Writer): Writer {
+    if (m.index !== 0) w.uint32(8).int64(m.index);
+    for (const v of m.events) WatchEvent.write(v, w.uint32(18).fork()).ldelim();
+    if (m.snapshotBegin) w.uint32(24).bool(m.snapshotBegin);
+    if (m.snapshotEnd) w.uint32(32).bool(m.snapshotEnd);
+    return w;
+  },
+  read(r: Reader, length: number): WatchMessage {
+    const end = r.pos + length;
+    const m: { index: number; events: WatchEvent[]; snapshotBegin: boolean; snapshotEnd: boolean } = { index: 0, events: [], snapshotBegin: false, snapshotEnd: false };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.index = readInt64(r.int64());
+          break;
+        case 2:
+          m.events.push(WatchEvent.read(r, r.uint32()));
+          break;
+        case 3:
+          m.snapshotBegin = r.bool();
+          break;
+        case 4:
+          m.snapshotEnd = r.bool();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WatchMessage): Uint8Array => WatchMessage.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WatchMessage => WatchMessage.read(Reader.create(bytes), bytes.length),
+};
+
+export interface ClusterStatusRequest {
+}
+export const ClusterStatusRequest: MessageType<ClusterStatusRequest> = {
+  name: 'ClusterStatusRequest',
+  fields: [
+  ],
+  create: (partial?: Partial<ClusterStatusRequest>): ClusterStatusRequest => ({ ...{  }, ...partial }),
+  write(m: ClusterStatusRequest, w: Writer): Writer {
+    void m;
+    return w;
+  },
+  read(r: Reader, length: number): ClusterStatusRequest {
+    const end = r.pos + length;
+    const m: {  } = {  };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ClusterStatusRequest): Uint8Array => ClusterStatusRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ClusterStatusRequest => ClusterStatusRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface ClusterStatusResponse {
+  readonly clusterId: string;
+  readonly nodeId: string;
+  readonly leader: boolean;
+  readonly managers: number;
+  readonly nodes: number;
+  readonly index: number;
+  readonly version: string;
+  readonly joinTokenWorker: string;
+  readonly joinTokenManager: string;
+  readonly caCert: string;
+  readonly controlAddr: string;
+}
+export const ClusterStatusResponse: MessageType<ClusterStatusResponse> = {
+  name: 'ClusterStatusResponse',
+  fields: [
+    { name: 'clusterId', json: 'ClusterID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'nodeId', json: 'NodeID', id: 2, kind: 'string', shape: 'one' },
+    { name: 'leader', json: 'Leader', id: 3, kind: 'bool', shape: 'one' },
+    { name: 'managers', json: 'Managers', id: 4, kind: 'int64', shape: 'one' },
+    { name: 'nodes', json: 'Nodes', id: 5, kind: 'int64', shape: 'one' },
+    { name: 'index', json: 'Index', id: 6, kind: 'int64', shape: 'one' },
+    { name: 'version', json: 'Version', id: 7, kind: 'string', shape: 'one' },
+    { name: 'joinTokenWorker', json: 'JoinTokenWorker', id: 8, kind: 'string', shape: 'one' },
+    { name: 'joinTokenManager', json: 'JoinTokenManager', id: 9, kind: 'string', shape: 'one' },
+    { name: 'caCert', json: 'CaCert', id: 10, kind: 'string', shape: 'one' },
+    { name: 'controlAddr', json: 'ControlAddr', id: 11, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<ClusterStatusResponse>): ClusterStatusResponse => ({ ...{ clusterId: '', nodeId: '', leader: false, managers: 0, nodes: 0, index: 0, version: '', joinTokenWorker: '', joinTokenManager: '', caCert: '', controlAddr: '' }, ...partial }),
+  write(m: ClusterStatusResponse, w: Writer): Writer {
+    if (m.clusterId !== '') w.uint32(10).string(m.clusterId);
+    if (m.nodeId !== '') w.uint32(18).string(m.nodeId);
+    if (m.leader) w.uint32(24).bool(m.leader);
+    if (m.managers !== 0) w.uint32(32).int64(m.managers);
+    if (m.nodes !== 0) w.uint32(40).int64(m.nodes);
+    if (m.index !== 0) w.uint32(48).int64(m.index);
+    if (m.version !== '') w.uint32(58).string(m.version);
+    if (m.joinTokenWorker !== '') w.uint32(66).string(m.joinTokenWorker);
+    if (m.joinTokenManager !== '') w.uint32(74).string(m.joinTokenManager);
+    if (m.caCert !== '') w.uint32(82).string(m.caCert);
+    if (m.controlAddr !== '') w.uint32(90).string(m.controlAddr);
+    return w;
+  },
+  read(r: Reader, length: number): ClusterStatusResponse {
+    const end = r.pos + length;
+    const m: { clusterId: string; nodeId: string; leader: boolean; managers: number; nodes: number; index: number; version: string; joinTokenWorker: string; joinTokenManager: string; caCert: string; controlAddr: string } = { clusterId: '', nodeId: '', leader: false, managers: 0, nodes: 0, index: 0, version: '', joinTokenWorker: '', joinTokenManager: '', caCert: '', controlAddr: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.clusterId = r.string();
+          break;
+        case 2:
+          m.nodeId = r.string();
+          break;
+        case 3:
+          m.leader = r.bool();
+          break;
+        case 4:
+          m.managers = readInt64(r.int64());
+          break;
+        case 5:
+          m.nodes = readInt64(r.int64());
+          break;
+        case 6:
+          m.index = readInt64(r.int64());
+          break;
+        case 7:
+          m.version = r.string();
+          break;
+        case 8:
+          m.joinTokenWorker = r.string();
+          break;
+        case 9:
+          m.joinTokenManager = r.string();
+          break;
+        case 10:
+          m.caCert = r.string();
+          break;
+        case 11:
+          m.controlAddr = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ClusterStatusResponse): Uint8Array => ClusterStatusResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ClusterStatusResponse => ClusterStatusResponse.read(Reader.create(bytes), bytes.length),
+};
+
+export interface HistoryRequest {
+  readonly limit: number;
+}
+export const HistoryRequest: MessageType<HistoryRequest> = {
+  name: 'HistoryRequest',
+  fields: [
+    { name: 'limit', json: 'Limit', id: 1, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<HistoryRequest>): HistoryRequest => ({ ...{ limit: 0 }, ...partial }),
+  write(m: HistoryRequest, w: Writer): Writer {
+    if (m.limit !== 0) w.uint32(8).int64(m.limit);
+    return w;
+  },
+  read(r: Reader, length: number): HistoryRequest {
+    const end = r.pos + length;
+    const m: { limit: number } = { limit: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.limit = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: HistoryRequest): Uint8Array => HistoryRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): HistoryRequest => HistoryRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface HistoryResponse {
+  readonly entries: readonly HistoryEntry[];
+}
+export const HistoryResponse: MessageType<HistoryResponse> = {
+  name: 'HistoryResponse',
+  fields: [
+    { name: 'entries', json: 'Entries', id: 1, kind: 'message', shape: 'repeated', message: () => HistoryEntry },
+  ],
+  create: (partial?: Partial<HistoryResponse>): HistoryResponse => ({ ...{ entries: [] }, ...partial }),
+  write(m: HistoryResponse, w: Writer): Writer {
+    for (const v of m.entries) HistoryEntry.write(v, w.uint32(10).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): HistoryResponse {
+    const end = r.pos + length;
+    const m: { entries: HistoryEntry[] } = { entries: [] };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.entries.push(HistoryEntry.read(r, r.uint32()));
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: HistoryResponse): Uint8Array => HistoryResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): HistoryResponse => HistoryResponse.read(Reader.create(bytes), bytes.length),
+};
+
+export interface ControlMethods {
+  readonly createObject: { readonly request: CreateObjectRequest; readonly response: ObjectResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly updateObject: { readonly request: UpdateObjectRequest; readonly response: ObjectResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly removeObject: { readonly request: RemoveObjectRequest; readonly response: ObjectResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly getObject: { readonly request: GetObjectRequest; readonly response: ObjectResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly deployStack: { readonly request: DeployStackRequest; readonly response: DeployStackResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly removeStack: { readonly request: RemoveStackRequest; readonly response: RemoveStackResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly serviceAction: { readonly request: ServiceActionRequest; readonly response: ServiceActionResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly watch: { readonly request: WatchRequest; readonly response: WatchMessage; readonly requestStream: false; readonly responseStream: true };
+  readonly clusterStatus: { readonly request: ClusterStatusRequest; readonly response: ClusterStatusResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly history: { readonly request: HistoryRequest; readonly response: HistoryResponse; readonly requestStream: false; readonly responseStream: false };
+}
+export const ControlService: ServiceDescriptor<ControlMethods> = {
+  name: 'tswarm.v1.Control',
+  methods: {
+    createObject: { path: '/tswarm.v1.Control/CreateObject', request: CreateObjectRequest, response: ObjectResponse, requestStream: false, responseStream: false },
+    updateObject: { path: '/tswarm.v1.Control/UpdateObject', request: UpdateObjectRequest, response: ObjectResponse, requestStream: false, responseStream: false },
+    removeObject: { path: '/tswarm.v1.Control/RemoveObject', request: RemoveObjectRequest, response: ObjectResponse, requestStream: false, responseStream: false },
+    getObject: { path: '/tswarm.v1.Control/GetObject', request: GetObjectRequest, response: ObjectResponse, requestStream: false, responseStream: false },
+    deployStack: { path: '/tswarm.v1.Control/DeployStack', request: DeployStackRequest, response: DeployStackResponse, requestStream: false, responseStream: false },
+    removeStack: { path: '/tswarm.v1.Control/RemoveStack', request: RemoveStackRequest, response: RemoveStackResponse, requestStream: false, responseStream: false },
+    serviceAction: { path: '/tswarm.v1.Control/ServiceAction', request: ServiceActionRequest, response: ServiceActionResponse, requestStream: false, responseStream: false },
+    watch: { path: '/tswarm.v1.Control/Watch', request: WatchRequest, response: WatchMessage, requestStream: false, responseStream: true },
+    clusterStatus: { path: '/tswarm.v1.Control/ClusterStatus', request: ClusterStatusRequest, response: ClusterStatusResponse, requestStream: false, responseStream: false },
+    history: { path: '/tswarm.v1.Control/History', request: HistoryRequest, response: HistoryResponse, requestStream: false, responseStream: false },
+  },
+};

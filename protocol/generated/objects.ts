@@ -1,0 +1,1573 @@
+// Generated from protocol/proto/objects.proto by `npm run gen`. Do not edit.
+
+import type { MessageType, ServiceDescriptor } from '../codec.ts';
+import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
+import { ClusterSpec, ConfigSpec, EndpointSpec, GenericResource, IpamConfig, NetworkSpec, NodeSpec, Platform, PortConfig, Resources, RunState, RunStateText, SecretSpec, ServiceSpec, StackSpec, TaskSpec, VolumeSpec } from './specs.ts';
+
+export interface Version {
+  readonly index: number;
+}
+export const Version: MessageType<Version> = {
+  name: 'Version',
+  fields: [
+    { name: 'index', json: 'Index', id: 1, kind: 'int64', shape: 'one', always: true },
+  ],
+  create: (partial?: Partial<Version>): Version => ({ ...{ index: 0 }, ...partial }),
+  write(m: Version, w: Writer): Writer {
+    if (m.index !== 0) w.uint32(8).int64(m.index);
+    return w;
+  },
+  read(r: Reader, length: number): Version {
+    const end = r.pos + length;
+    const m: { index: number } = { index: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.index = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Version): Uint8Array => Version.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Version => Version.read(Reader.create(bytes), bytes.length),
+};
+
+/** Common to all objects; flattened into them. Stamped by the leader when a transaction is proposed. */
+export interface Meta {
+  readonly version: Version | undefined;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+export const Meta: MessageType<Meta> = {
+  name: 'Meta',
+  fields: [
+    { name: 'version', json: 'Version', id: 1, kind: 'message', shape: 'optional', message: () => Version, always: true },
+    { name: 'createdAt', json: 'CreatedAt', id: 2, kind: 'int64', shape: 'one', time: true, always: true },
+    { name: 'updatedAt', json: 'UpdatedAt', id: 3, kind: 'int64', shape: 'one', time: true, always: true },
+  ],
+  create: (partial?: Partial<Meta>): Meta => ({ ...{ version: undefined, createdAt: 0, updatedAt: 0 }, ...partial }),
+  write(m: Meta, w: Writer): Writer {
+    if (m.version !== undefined) Version.write(m.version, w.uint32(10).fork()).ldelim();
+    if (m.createdAt !== 0) w.uint32(16).int64(m.createdAt);
+    if (m.updatedAt !== 0) w.uint32(24).int64(m.updatedAt);
+    return w;
+  },
+  read(r: Reader, length: number): Meta {
+    const end = r.pos + length;
+    const m: { version: Version | undefined; createdAt: number; updatedAt: number } = { version: undefined, createdAt: 0, updatedAt: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.version = Version.read(r, r.uint32());
+          break;
+        case 2:
+          m.createdAt = readInt64(r.int64());
+          break;
+        case 3:
+          m.updatedAt = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Meta): Uint8Array => Meta.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Meta => Meta.read(Reader.create(bytes), bytes.length),
+};
+
+/** ---- task --------------------------------------------------------------------------------------------------------------- The state of a task only ever grows within one run (a Lamport clock); gaps leave room (swarmkit api/types.proto). */
+export const TaskState = {
+  NEW: 0,
+  PENDING: 64,
+  ASSIGNED: 192,
+  ACCEPTED: 256,
+  PREPARING: 320,
+  READY: 384,
+  STARTING: 448,
+  RUNNING: 512,
+  COMPLETE: 576,
+  SHUTDOWN: 640,
+  FAILED: 704,
+  REJECTED: 768,
+  REMOVE: 800,
+  ORPHANED: 832,
+} as const;
+export type TaskState = (typeof TaskState)[keyof typeof TaskState];
+export const TaskStateText: ReadonlyMap<number, string> = new Map([[0, 'new'], [64, 'pending'], [192, 'assigned'], [256, 'accepted'], [320, 'preparing'], [384, 'ready'], [448, 'starting'], [512, 'running'], [576, 'complete'], [640, 'shutdown'], [704, 'failed'], [768, 'rejected'], [800, 'remove'], [832, 'orphaned']]);
+
+export interface PortStatus {
+  readonly ports: readonly PortConfig[];
+}
+export const PortStatus: MessageType<PortStatus> = {
+  name: 'PortStatus',
+  fields: [
+    { name: 'ports', json: 'Ports', id: 1, kind: 'message', shape: 'repeated', message: () => PortConfig },
+  ],
+  create: (partial?: Partial<PortStatus>): PortStatus => ({ ...{ ports: [] }, ...partial }),
+  write(m: PortStatus, w: Writer): Writer {
+    for (const v of m.ports) PortConfig.write(v, w.uint32(10).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): PortStatus {
+    const end = r.pos + length;
+    const m: { ports: PortConfig[] } = { ports: [] };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.ports.push(PortConfig.read(r, r.uint32()));
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: PortStatus): Uint8Array => PortStatus.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): PortStatus => PortStatus.read(Reader.create(bytes), bytes.length),
+};
+
+export const HealthState = {
+  NONE: 0,
+  STARTING: 1,
+  HEALTHY: 2,
+  UNHEALTHY: 3,
+} as const;
+export type HealthState = (typeof HealthState)[keyof typeof HealthState];
+export const HealthStateText: ReadonlyMap<number, string> = new Map([[0, ''], [1, 'starting'], [2, 'healthy'], [3, 'unhealthy']]);
+
+export interface ContainerStatus {
+  readonly containerId: string;
+  readonly pid: number;
+  readonly exitCode: number;
+  /** Extensions. */
+  readonly oomKilled: boolean;
+  readonly health: HealthState;
+  /** restarts of the same container */
+  readonly restartCount: number;
+  /** stopped on request (run_state or `docker stop`): not a failure */
+  readonly stopped: boolean;
+  readonly paused: boolean;
+  /** the last failing probe's output, at most 4 KiB */
+  readonly healthOutput: string;
+}
+export const ContainerStatus: MessageType<ContainerStatus> = {
+  name: 'ContainerStatus',
+  fields: [
+    { name: 'containerId', json: 'ContainerID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'pid', json: 'PID', id: 2, kind: 'int64', shape: 'one', always: true },
+    { name: 'exitCode', json: 'ExitCode', id: 3, kind: 'int64', shape: 'one', always: true },
+    { name: 'oomKilled', json: 'OOMKilled', id: 100, kind: 'bool', shape: 'one' },
+    { name: 'health', json: 'Health', id: 101, kind: 'enum', shape: 'one', text: HealthStateText },
+    { name: 'restartCount', json: 'RestartCount', id: 102, kind: 'int64', shape: 'one' },
+    { name: 'stopped', json: 'Stopped', id: 103, kind: 'bool', shape: 'one' },
+    { name: 'paused', json: 'Paused', id: 104, kind: 'bool', shape: 'one' },
+    { name: 'healthOutput', json: 'HealthOutput', id: 105, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<ContainerStatus>): ContainerStatus => ({ ...{ containerId: '', pid: 0, exitCode: 0, oomKilled: false, health: 0, restartCount: 0, stopped: false, paused: false, healthOutput: '' }, ...partial }),
+  write(m: ContainerStatus, w: Writer): Writer {
+    if (m.containerId !== '') w.uint32(10).string(m.containerId);
+    if (m.pid !== 0) w.uint32(16).int64(m.pid);
+    if (m.exitCode !== 0) w.uint32(24).int64(m.exitCode);
+    if (m.oomKilled) w.uint32(800).bool(m.oomKilled);
+    if (m.health !== 0) w.uint32(808).int32(m.health);
+    if (m.restartCount !== 0) w.uint32(816).int64(m.restartCount);
+    if (m.stopped) w.uint32(824).bool(m.stopped);
+    if (m.paused) w.uint32(832).bool(m.paused);
+    if (m.healthOutput !== '') w.uint32(842).string(m.healthOutput);
+    return w;
+  },
+  read(r: Reader, length: number): ContainerStatus {
+    const end = r.pos + length;
+    const m: { containerId: string; pid: number; exitCode: number; oomKilled: boolean; health: HealthState; restartCount: number; stopped: boolean; paused: boolean; healthOutput: string } = { containerId: '', pid: 0, exitCode: 0, oomKilled: false, health: 0, restartCount: 0, stopped: false, paused: false, healthOutput: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.containerId = r.string();
+          break;
+        case 2:
+          m.pid = readInt64(r.int64());
+          break;
+        case 3:
+          m.exitCode = readInt64(r.int64());
+          break;
+        case 100:
+          m.oomKilled = r.bool();
+          break;
+        case 101:
+          m.health = r.int32() as HealthState;
+          break;
+        case 102:
+          m.restartCount = readInt64(r.int64());
+          break;
+        case 103:
+          m.stopped = r.bool();
+          break;
+        case 104:
+          m.paused = r.bool();
+          break;
+        case 105:
+          m.healthOutput = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ContainerStatus): Uint8Array => ContainerStatus.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ContainerStatus => ContainerStatus.read(Reader.create(bytes), bytes.length),
+};
+
+export interface TaskStatus {
+  readonly timestamp: number;
+  readonly state: TaskState;
+  readonly message: string;
+  readonly err: string;
+  readonly containerStatus: ContainerStatus | undefined;
+  readonly portStatus: PortStatus | undefined;
+  /** Starts of the same container so far; a status with a higher run wins, within one run the higher state. */
+  readonly run: number;
+  /** node that reported */
+  readonly appliedBy: string;
+}
+export const TaskStatus: MessageType<TaskStatus> = {
+  name: 'TaskStatus',
+  fields: [
+    { name: 'timestamp', json: 'Timestamp', id: 1, kind: 'int64', shape: 'one', time: true, always: true },
+    { name: 'state', json: 'State', id: 2, kind: 'enum', shape: 'one', text: TaskStateText, always: true },
+    { name: 'message', json: 'Message', id: 3, kind: 'string', shape: 'one' },
+    { name: 'err', json: 'Err', id: 4, kind: 'string', shape: 'one' },
+    { name: 'containerStatus', json: 'ContainerStatus', id: 5, kind: 'message', shape: 'optional', message: () => ContainerStatus },
+    { name: 'portStatus', json: 'PortStatus', id: 6, kind: 'message', shape: 'optional', message: () => PortStatus },
+    { name: 'run', json: 'Run', id: 100, kind: 'int64', shape: 'one' },
+    { name: 'appliedBy', json: 'AppliedBy', id: 101, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<TaskStatus>): TaskStatus => ({ ...{ timestamp: 0, state: 0, message: '', err: '', containerStatus: undefined, portStatus: undefined, run: 0, appliedBy: '' }, ...partial }),
+  write(m: TaskStatus, w: Writer): Writer {
+    if (m.timestamp !== 0) w.uint32(8).int64(m.timestamp);
+    if (m.state !== 0) w.uint32(16).int32(m.state);
+    if (m.message !== '') w.uint32(26).string(m.message);
+    if (m.err !== '') w.uint32(34).string(m.err);
+    if (m.containerStatus !== undefined) ContainerStatus.write(m.containerStatus, w.uint32(42).fork()).ldelim();
+    if (m.portStatus !== undefined) PortStatus.write(m.portStatus, w.uint32(50).fork()).ldelim();
+    if (m.run !== 0) w.uint32(800).int64(m.run);
+    if (m.appliedBy !== '') w.uint32(810).string(m.appliedBy);
+    return w;
+  },
+  read(r: Reader, length: number): TaskStatus {
+    const end = r.pos + length;
+    const m: { timestamp: number; state: TaskState; message: string; err: string; containerStatus: ContainerStatus | undefined; portStatus: PortStatus | undefined; run: number; appliedBy: string } = { timestamp: 0, state: 0, message: '', err: '', containerStatus: undefined, portStatus: undefined, run: 0, appliedBy: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.timestamp = readInt64(r.int64());
+          break;
+        case 2:
+          m.state = r.int32() as TaskState;
+          break;
+        case 3:
+          m.message = r.string();
+          break;
+        case 4:
+          m.err = r.string();
+          break;
+        case 5:
+          m.containerStatus = ContainerStatus.read(r, r.uint32());
+          break;
+        case 6:
+          m.portStatus = PortStatus.read(r, r.uint32());
+          break;
+        case 100:
+          m.run = readInt64(r.int64());
+          break;
+        case 101:
+          m.appliedBy = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: TaskStatus): Uint8Array => TaskStatus.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): TaskStatus => TaskStatus.read(Reader.create(bytes), bytes.length),
+};
+
+export interface NetworkAttachment {
+  readonly networkId: string;
+  /** CIDR, v4 then v6; written by the allocator */
+  readonly addresses: readonly string[];
+  readonly aliases: readonly string[];
+}
+export const NetworkAttachment: MessageType<NetworkAttachment> = {
+  name: 'NetworkAttachment',
+  fields: [
+    { name: 'networkId', json: 'NetworkID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'addresses', json: 'Addresses', id: 2, kind: 'string', shape: 'repeated' },
+    { name: 'aliases', json: 'Aliases', id: 3, kind: 'string', shape: 'repeated' },
+  ],
+  create: (partial?: Partial<NetworkAttachment>): NetworkAttachment => ({ ...{ networkId: '', addresses: [], aliases: [] }, ...partial }),
+  write(m: NetworkAttachment, w: Writer): Writer {
+    if (m.networkId !== '') w.uint32(10).string(m.networkId);
+    for (const v of m.addresses) w.uint32(18).string(v);
+    for (const v of m.aliases) w.uint32(26).string(v);
+    return w;
+  },
+  read(r: Reader, length: number): NetworkAttachment {
+    const end = r.pos + length;
+    const m: { networkId: string; addresses: string[]; aliases: string[] } = { networkId: '', addresses: [], aliases: [] };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.networkId = r.string();
+          break;
+        case 2:
+          m.addresses.push(r.string());
+          break;
+        case 3:
+          m.aliases.push(r.string());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: NetworkAttachment): Uint8Array => NetworkAttachment.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): NetworkAttachment => NetworkAttachment.read(Reader.create(bytes), bytes.length),
+};
+
+export interface Task {
+  readonly id: string;
+  readonly meta: Meta | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  /** orchestrator, never changed afterwards */
+  readonly spec: TaskSpec | undefined;
+  readonly serviceId: string;
+  /** 1..N; 0 = global */
+  readonly slot: number;
+  /** scheduler (global: orchestrator) */
+  readonly nodeId: string;
+  /** orchestrators only */
+  readonly desiredState: TaskState;
+  /** agent through dispatcher; up to ASSIGNED: allocator, scheduler */
+  readonly status: TaskStatus | undefined;
+  readonly networkAttachments: readonly NetworkAttachment[];
+  readonly assignedGenericResources: readonly GenericResource[];
+  readonly jobIteration: Version | undefined;
+  /** of the service when the task was made */
+  readonly specVersion: Version | undefined;
+  /** ports as resolved at creation */
+  readonly endpoint: EndpointSpec | undefined;
+  readonly serviceName: string;
+  /** Extensions. */
+  readonly runState: RunState;
+  /** grows by one for `tcompose restart`; the agent restarts the container once per step */
+  readonly restartRequest: number;
+  /** why it does not go on (depends_on, no node, …); orchestrator or scheduler */
+  readonly waitingFor: string;
+}
+export const Task: MessageType<Task> = {
+  name: 'Task',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'meta', json: 'Meta', id: 2, kind: 'message', shape: 'optional', message: () => Meta, flatten: true },
+    { name: 'labels', json: 'Labels', id: 3, kind: 'string', shape: 'map' },
+    { name: 'spec', json: 'Spec', id: 4, kind: 'message', shape: 'optional', message: () => TaskSpec },
+    { name: 'serviceId', json: 'ServiceID', id: 5, kind: 'string', shape: 'one' },
+    { name: 'slot', json: 'Slot', id: 6, kind: 'int64', shape: 'one' },
+    { name: 'nodeId', json: 'NodeID', id: 7, kind: 'string', shape: 'one' },
+    { name: 'desiredState', json: 'DesiredState', id: 8, kind: 'enum', shape: 'one', text: TaskStateText, always: true },
+    { name: 'status', json: 'Status', id: 9, kind: 'message', shape: 'optional', message: () => TaskStatus, always: true },
+    { name: 'networkAttachments', json: 'NetworksAttachments', id: 10, kind: 'message', shape: 'repeated', message: () => NetworkAttachment },
+    { name: 'assignedGenericResources', json: 'AssignedGenericResources', id: 11, kind: 'message', shape: 'repeated', message: () => GenericResource },
+    { name: 'jobIteration', json: 'JobIteration', id: 12, kind: 'message', shape: 'optional', message: () => Version },
+    { name: 'specVersion', json: 'SpecVersion', id: 13, kind: 'message', shape: 'optional', message: () => Version, internal: true },
+    { name: 'endpoint', json: 'Endpoint', id: 14, kind: 'message', shape: 'optional', message: () => EndpointSpec, internal: true },
+    { name: 'serviceName', json: 'ServiceName', id: 15, kind: 'string', shape: 'one', internal: true },
+    { name: 'runState', json: 'RunState', id: 100, kind: 'enum', shape: 'one', text: RunStateText },
+    { name: 'restartRequest', json: 'RestartRequest', id: 101, kind: 'int64', shape: 'one' },
+    { name: 'waitingFor', json: 'WaitingFor', id: 102, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<Task>): Task => ({ ...{ id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '' }, ...partial }),
+  write(m: Task, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
+    for (const [k, v] of Object.entries(m.labels)) {
+      w.uint32(26).fork().uint32(10).string(k);
+      w.uint32(18).string(v);
+      w.ldelim();
+    }
+    if (m.spec !== undefined) TaskSpec.write(m.spec, w.uint32(34).fork()).ldelim();
+    if (m.serviceId !== '') w.uint32(42).string(m.serviceId);
+    if (m.slot !== 0) w.uint32(48).int64(m.slot);
+    if (m.nodeId !== '') w.uint32(58).string(m.nodeId);
+    if (m.desiredState !== 0) w.uint32(64).int32(m.desiredState);
+    if (m.status !== undefined) TaskStatus.write(m.status, w.uint32(74).fork()).ldelim();
+    for (const v of m.networkAttachments) NetworkAttachment.write(v, w.uint32(82).fork()).ldelim();
+    for (const v of m.assignedGenericResources) GenericResource.write(v, w.uint32(90).fork()).ldelim();
+    if (m.jobIteration !== undefined) Version.write(m.jobIteration, w.uint32(98).fork()).ldelim();
+    if (m.specVersion !== undefined) Version.write(m.specVersion, w.uint32(106).fork()).ldelim();
+    if (m.endpoint !== undefined) EndpointSpec.write(m.endpoint, w.uint32(114).fork()).ldelim();
+    if (m.serviceName !== '') w.uint32(122).string(m.serviceName);
+    if (m.runState !== 0) w.uint32(800).int32(m.runState);
+    if (m.restartRequest !== 0) w.uint32(808).int64(m.restartRequest);
+    if (m.waitingFor !== '') w.uint32(818).string(m.waitingFor);
+    return w;
+  },
+  read(r: Reader, length: number): Task {
+    const end = r.pos + length;
+    const m: { id: string; meta: Meta | undefined; labels: Record<string, string>; spec: TaskSpec | undefined; serviceId: string; slot: number; nodeId: string; desiredState: TaskState; status: TaskStatus | undefined; networkAttachments: NetworkAttachment[]; assignedGenericResources: GenericResource[]; jobIteration: Version | undefined; specVersion: Version | undefined; endpoint: EndpointSpec | undefined; serviceName: string; runState: RunState; restartRequest: number; waitingFor: string } = { id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.meta = Meta.read(r, r.uint32());
+          break;
+        case 3: {
+          const stop = r.uint32() + r.pos;
+          let k = '';
+          let v: string = '';
+          while (r.pos < stop) {
+            const kt = r.uint32();
+            if (kt >>> 3 === 1) k = r.string();
+            else if (kt >>> 3 === 2) v = r.string();
+            else r.skipType(kt & 7);
+          }
+          m.labels[k] = v;
+          break;
+        }
+        case 4:
+          m.spec = TaskSpec.read(r, r.uint32());
+          break;
+        case 5:
+          m.serviceId = r.string();
+          break;
+        case 6:
+          m.slot = readInt64(r.int64());
+          break;
+        case 7:
+          m.nodeId = r.string();
+          break;
+        case 8:
+          m.desiredState = r.int32() as TaskState;
+          break;
+        case 9:
+          m.status = TaskStatus.read(r, r.uint32());
+          break;
+        case 10:
+          m.networkAttachments.push(NetworkAttachment.read(r, r.uint32()));
+          break;
+        case 11:
+          m.assignedGenericResources.push(GenericResource.read(r, r.uint32()));
+          break;
+        case 12:
+          m.jobIteration = Version.read(r, r.uint32());
+          break;
+        case 13:
+          m.specVersion = Version.read(r, r.uint32());
+          break;
+        case 14:
+          m.endpoint = EndpointSpec.read(r, r.uint32());
+          break;
+        case 15:
+          m.serviceName = r.string();
+          break;
+        case 100:
+          m.runState = r.int32() as RunState;
+          break;
+        case 101:
+          m.restartRequest = readInt64(r.int64());
+          break;
+        case 102:
+          m.waitingFor = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Task): Uint8Array => Task.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Task => Task.read(Reader.create(bytes), bytes.length),
+};
+
+/** ---- service ------------------------------------------------------------------------------------------------------------ */
+export interface EndpointVip {
+  readonly networkId: string;
+  readonly addr: string;
+}
+export const EndpointVip: MessageType<EndpointVip> = {
+  name: 'EndpointVip',
+  fields: [
+    { name: 'networkId', json: 'NetworkID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'addr', json: 'Addr', id: 2, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<EndpointVip>): EndpointVip => ({ ...{ networkId: '', addr: '' }, ...partial }),
+  write(m: EndpointVip, w: Writer): Writer {
+    if (m.networkId !== '') w.uint32(10).string(m.networkId);
+    if (m.addr !== '') w.uint32(18).string(m.addr);
+    return w;
+  },
+  read(r: Reader, length: number): EndpointVip {
+    const end = r.pos + length;
+    const m: { networkId: string; addr: string } = { networkId: '', addr: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.networkId = r.string();
+          break;
+        case 2:
+          m.addr = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: EndpointVip): Uint8Array => EndpointVip.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): EndpointVip => EndpointVip.read(Reader.create(bytes), bytes.length),
+};
+
+export interface Endpoint {
+  readonly spec: EndpointSpec | undefined;
+  readonly ports: readonly PortConfig[];
+  readonly virtualIps: readonly EndpointVip[];
+}
+export const Endpoint: MessageType<Endpoint> = {
+  name: 'Endpoint',
+  fields: [
+    { name: 'spec', json: 'Spec', id: 1, kind: 'message', shape: 'optional', message: () => EndpointSpec, always: true },
+    { name: 'ports', json: 'Ports', id: 2, kind: 'message', shape: 'repeated', message: () => PortConfig },
+    { name: 'virtualIps', json: 'VirtualIPs', id: 3, kind: 'message', shape: 'repeated', message: () => EndpointVip },
+  ],
+  create: (partial?: Partial<Endpoint>): Endpoint => ({ ...{ spec: undefined, ports: [], virtualIps: [] }, ...partial }),
+  write(m: Endpoint, w: Writer): Writer {
+    if (m.spec !== undefined) EndpointSpec.write(m.spec, w.uint32(10).fork()).ldelim();
+    for (const v of m.ports) PortConfig.write(v, w.uint32(18).fork()).ldelim();
+    for (const v of m.virtualIps) EndpointVip.write(v, w.uint32(26).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): Endpoint {
+    const end = r.pos + length;
+    const m: { spec: EndpointSpec | undefined; ports: PortConfig[]; virtualIps: EndpointVip[] } = { spec: undefined, ports: [], virtualIps: [] };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.spec = EndpointSpec.read(r, r.uint32());
+          break;
+        case 2:
+          m.ports.push(PortConfig.read(r, r.uint32()));
+          break;
+        case 3:
+          m.virtualIps.push(EndpointVip.read(r, r.uint32()));
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Endpoint): Uint8Array => Endpoint.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Endpoint => Endpoint.read(Reader.create(bytes), bytes.length),
+};
+
+export const UpdateState = {
+  NONE: 0,
+  UPDATING: 1,
+  PAUSED: 2,
+  COMPLETED: 3,
+  ROLLBACK_STARTED: 4,
+  ROLLBACK_PAUSED: 5,
+  ROLLBACK_COMPLETED: 6,
+  FAILED: 7,
+} as const;
+export type UpdateState = (typeof UpdateState)[keyof typeof UpdateState];
+export const UpdateStateText: ReadonlyMap<number, string> = new Map([[0, ''], [1, 'updating'], [2, 'paused'], [3, 'completed'], [4, 'rollback_started'], [5, 'rollback_paused'], [6, 'rollback_completed'], [7, 'failed']]);
+
+export interface UpdateStatus {
+  readonly state: UpdateState;
+  readonly startedAt: number;
+  readonly completedAt: number;
+  readonly message: string;
+}
+export const UpdateStatus: MessageType<UpdateStatus> = {
+  name: 'UpdateStatus',
+  fields: [
+    { name: 'state', json: 'State', id: 1, kind: 'enum', shape: 'one', text: UpdateStateText },
+    { name: 'startedAt', json: 'StartedAt', id: 2, kind: 'int64', shape: 'one', time: true },
+    { name: 'completedAt', json: 'CompletedAt', id: 3, kind: 'int64', shape: 'one', time: true },
+    { name: 'message', json: 'Message', id: 4, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<UpdateStatus>): UpdateStatus => ({ ...{ state: 0, startedAt: 0, completedAt: 0, message: '' }, ...partial }),
+  write(m: UpdateStatus, w: Writer): Writer {
+    if (m.state !== 0) w.uint32(8).int32(m.state);
+    if (m.startedAt !== 0) w.uint32(16).int64(m.startedAt);
+    if (m.completedAt !== 0) w.uint32(24).int64(m.completedAt);
+    if (m.message !== '') w.uint32(34).string(m.message);
+    return w;
+  },
+  read(r: Reader, length: number): UpdateStatus {
+    const end = r.pos + length;
+    const m: { state: UpdateState; startedAt: number; completedAt: number; message: string } = { state: 0, startedAt: 0, completedAt: 0, message: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.state = r.int32() as UpdateState;
+          break;
+        case 2:
+          m.startedAt = readInt64(r.int64());
+          break;
+        case 3:
+          m.completedAt = readInt64(r.int64());
+          break;
+        case 4:
+          m.message = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: UpdateStatus): Uint8Array => UpdateStatus.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): UpdateStatus => UpdateStatus.read(Reader.create(bytes), bytes.length),
+};
+
+export interface JobStatus {
+  readonly jobIteration: Version | undefined;
+  readonly lastExecution: number;
+}
+export const JobStatus: MessageType<JobStatus> = {
+  name: 'JobStatus',
+  fields: [
+    { name: 'jobIteration', json: 'JobIteration', id: 1, kind: 'message', shape: 'optional', message: () => Version },
+    { name: 'lastExecution', json: 'LastExecution', id: 2, kind: 'int64', shape: 'one', time: true },
+  ],
+  create: (partial?: Partial<JobStatus>): JobStatus => ({ ...{ jobIteration: undefined, lastExecution: 0 }, ...partial }),
+  write(m: JobStatus, w: Writer): Writer {
+    if (m.jobIteration !== undefined) Version.write(m.jobIteration, w.uint32(10).fork()).ldelim();
+    if (m.lastExecution !== 0) w.uint32(16).int64(m.lastExecution);
+    return w;
+  },
+  read(r: Reader, length: number): JobStatus {
+    const end = r.pos + length;
+    const m: { jobIteration: Version | undefined; lastExecution: number } = { jobIteration: undefined, lastExecution: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.jobIteration = Version.read(r, r.uint32());
+          break;
+        case 2:
+          m.lastExecution = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: JobStatus): Uint8Array => JobStatus.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): JobStatus => JobStatus.read(Reader.create(bytes), bytes.length),
+};
+
+export interface Service {
+  readonly id: string;
+  readonly meta: Meta | undefined;
+  readonly spec: ServiceSpec | undefined;
+  readonly previousSpec: ServiceSpec | undefined;
+  /** allocator */
+  readonly endpoint: Endpoint | undefined;
+  /** updater */
+  readonly updateStatus: UpdateStatus | undefined;
+  readonly jobStatus: JobStatus | undefined;
+  /** grows only when what tasks are made from changes */
+  readonly specVersion: Version | undefined;
+  /** stack name, "" = none */
+  readonly stack: string;
+  readonly restartRequest: number;
+}
+export const Service: MessageType<Service> = {
+  name: 'Service',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'meta', json: 'Meta', id: 2, kind: 'message', shape: 'optional', message: () => Meta, flatten: true },
+    { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => ServiceSpec, always: true },
+    { name: 'previousSpec', json: 'PreviousSpec', id: 4, kind: 'message', shape: 'optional', message: () => ServiceSpec },
+    { name: 'endpoint', json: 'Endpoint', id: 5, kind: 'message', shape: 'optional', message: () => Endpoint, always: true },
+    { name: 'updateStatus', json: 'UpdateStatus', id: 6, kind: 'message', shape: 'optional', message: () => UpdateStatus },
+    { name: 'jobStatus', json: 'JobStatus', id: 7, kind: 'message', shape: 'optional', message: () => JobStatus },
+    { name: 'specVersion', json: 'SpecVersion', id: 8, kind: 'message', shape: 'optional', message: () => Version, internal: true },
+    { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
+    { name: 'restartRequest', json: 'RestartRequest', id: 101, kind: 'int64', shape: 'one', internal: true },
+  ],
+  create: (partial?: Partial<Service>): Service => ({ ...{ id: '', meta: undefined, spec: undefined, previousSpec: undefined, endpoint: undefined, updateStatus: undefined, jobStatus: undefined, specVersion: undefined, stack: '', restartRequest: 0 }, ...partial }),
+  write(m: Service, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
+    if (m.spec !== undefined) ServiceSpec.write(m.spec, w.uint32(26).fork()).ldelim();
+    if (m.previousSpec !== undefined) ServiceSpec.write(m.previousSpec, w.uint32(34).fork()).ldelim();
+    if (m.endpoint !== undefined) Endpoint.write(m.endpoint, w.uint32(42).fork()).ldelim();
+    if (m.updateStatus !== undefined) UpdateStatus.write(m.updateStatus, w.uint32(50).fork()).ldelim();
+    if (m.jobStatus !== undefined) JobStatus.write(m.jobStatus, w.uint32(58).fork()).ldelim();
+    if (m.specVersion !== undefined) Version.write(m.specVersion, w.uint32(66).fork()).ldelim();
+    if (m.stack !== '') w.uint32(802).string(m.stack);
+    if (m.restartRequest !== 0) w.uint32(808).int64(m.restartRequest);
+    return w;
+  },
+  read(r: Reader, length: number): Service {
+    const end = r.pos + length;
+    const m: { id: string; meta: Meta | undefined; spec: ServiceSpec | undefined; previousSpec: ServiceSpec | undefined; endpoint: Endpoint | undefined; updateStatus: UpdateStatus | undefined; jobStatus: JobStatus | undefined; specVersion: Version | undefined; stack: string; restartRequest: number } = { id: '', meta: undefined, spec: undefined, previousSpec: undefined, endpoint: undefined, updateStatus: undefined, jobStatus: undefined, specVersion: undefined, stack: '', restartRequest: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.meta = Meta.read(r, r.uint32());
+          break;
+        case 3:
+          m.spec = ServiceSpec.read(r, r.uint32());
+          break;
+        case 4:
+          m.previousSpec = ServiceSpec.read(r, r.uint32());
+          break;
+        case 5:
+          m.endpoint = Endpoint.read(r, r.uint32());
+          break;
+        case 6:
+          m.updateStatus = UpdateStatus.read(r, r.uint32());
+          break;
+        case 7:
+          m.jobStatus = JobStatus.read(r, r.uint32());
+          break;
+        case 8:
+          m.specVersion = Version.read(r, r.uint32());
+          break;
+        case 100:
+          m.stack = r.string();
+          break;
+        case 101:
+          m.restartRequest = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Service): Uint8Array => Service.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Service => Service.read(Reader.create(bytes), bytes.length),
+};
+
+/** ---- node --------------------------------------------------------------------------------------------------------------- */
+export interface PluginDescription {
+  readonly type: string;
+  readonly name: string;
+}
+export const PluginDescription: MessageType<PluginDescription> = {
+  name: 'PluginDescription',
+  fields: [
+    { name: 'type', json: 'Type', id: 1, kind: 'string', shape: 'one' },
+    { name: 'name', json: 'Name', id: 2, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<PluginDescription>): PluginDescription => ({ ...{ type: '', name: '' }, ...partial }),
+  write(m: PluginDescription, w: Writer): Writer {
+    if (m.type !== '') w.uint32(10).string(m.type);
+    if (m.name !== '') w.uint32(18).string(m.name);
+    return w;
+  },
+  read(r: Reader, length: number): PluginDescription {
+    const end = r.pos + length;
+    const m: { type: string; name: string } = { type: '', name: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.type = r.string();
+          break;
+        case 2:
+          m.name = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: PluginDescription): Uint8Array => PluginDescription.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): PluginDescription => PluginDescription.read(Reader.create(bytes), bytes.length),
+};
+
+export interface EngineDescription {
+  readonly engineVersion: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly plugins: readonly PluginDescription[];
+}
+export const EngineDescription: MessageType<EngineDescription> = {
+  name: 'EngineDescription',
+  fields: [
+    { name: 'engineVersion', json: 'EngineVersion', id: 1, kind: 'string', shape: 'one' },
+    { name: 'labels', json: 'Labels', id: 2, kind: 'string', shape: 'map' },
+    { name: 'plugins', json: 'Plugins', id: 3, kind: 'message', shape: 'repeated', message: () => PluginDescription },
+  ],
+  create: (partial?: Partial<EngineDescription>): EngineDescription => ({ ...{ engineVersion: '', labels: {}, plugins: [] }, ...partial }),
+  write(m: EngineDescription, w: Writer): Writer {
+    if (m.engineVersion !== '') w.uint32(10).string(m.engineVersion);
+    for (const [k, v] of Object.entries(m.labels)) {
+      w.uint32(18).fork().uint32(10).string(k);
+      w.uint32(18).string(v);
+      w.ldelim();
+    }
+    for (const v of m.plugins) PluginDescription.write(v, w.uint32(26).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): EngineDescription {
+    const end = r.pos + length;
+    const m: { engineVersion: string; labels: Record<string, string>; plugins: PluginDescription[] } = { engineVersion: '', labels: {}, plugins: [] };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.engineVersion = r.string();
+          break;
+        case 2: {
+          const stop = r.uint32() + r.pos;
+          let k = '';
+          let v: string = '';
+          while (r.pos < stop) {
+            const kt = r.uint32();
+            if (kt >>> 3 === 1) k = r.string();
+            else if (kt >>> 3 === 2) v = r.string();
+            else r.skipType(kt & 7);
+          }
+          m.labels[k] = v;
+          break;
+        }
+        case 3:
+          m.plugins.push(PluginDescription.read(r, r.uint32()));
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: EngineDescription): Uint8Array => EngineDescription.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): EngineDescription => EngineDescription.read(Reader.create(bytes), bytes.length),
+};
+
+export interface NodeTlsInfo {
+  readonly trustRoot: string;
+  readonly certIssuerSubject: Uint8Array;
+  readonly certIssuerPublicKey: Uint8Array;
+}
+export const NodeTlsInfo: MessageType<NodeTlsInfo> = {
+  name: 'NodeTlsInfo',
+  fields: [
+    { name: 'trustRoot', json: 'TrustRoot', id: 1, kind: 'string', shape: 'one' },
+    { name: 'certIssuerSubject', json: 'CertIssuerSubject', id: 2, kind: 'bytes', shape: 'one' },
+    { name: 'certIssuerPublicKey', json: 'CertIssuerPublicKey', id: 3, kind: 'bytes', shape: 'one' },
+  ],
+  create: (partial?: Partial<NodeTlsInfo>): NodeTlsInfo => ({ ...{ trustRoot: '', certIssuerSubject: new Uint8Array(0), certIssuerPublicKey: new Uint8Array(0) }, ...partial }),
+  write(m: NodeTlsInfo, w: Writer): Writer {
+    if (m.trustRoot !== '') w.uint32(10).string(m.trustRoot);
+    if (m.certIssuerSubject.length > 0) w.uint32(18).bytes(m.certIssuerSubject);
+    if (m.certIssuerPublicKey.length > 0) w.uint32(26).bytes(m.certIssuerPublicKey);
+    return w;
+  },
+  read(r: Reader, length: number): NodeTlsInfo {
+    const end = r.pos + length;
+    const m: { trustRoot: string; certIssuerSubject: Uint8Array; certIssuerPublicKey: Uint8Array } = { trustRoot: '', certIssuerSubject: new Uint8Array(0), certIssuerPublicKey: new Uint8Array(0) };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.trustRoot = r.string();
+          break;
+        case 2:
+          m.certIssuerSubject = sizeLimitedBytes(r.bytes());
+          break;
+        case 3:
+          m.certIssuerPublicKey = sizeLimitedBytes(r.bytes());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: NodeTlsInfo): Uint8Array => NodeTlsInfo.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): NodeTlsInfo => NodeTlsInfo.read(Reader.create(bytes), bytes.length),
+};
+
+export interface NodeDescription {
+  readonly hostname: string;
+  readonly platform: Platform | undefined;
+  readonly resources: Resources | undefined;
+  readonly engine: EngineDescription | undefined;
+  readonly tlsInfo: NodeTlsInfo | undefined;
+  /** addresses of the host's interfaces */
+  readonly addresses: readonly string[];
+  /** public key, base64 */
+  readonly wireguardKey: string;
+}
+export const NodeDescription: MessageType<NodeDescription> = {
+  name: 'NodeDescription',
+  fields: [
+    { name: 'hostname', json: 'Hostname', id: 1, kind: 'string', shape: 'one' },
+    { name: 'platform', json: 'Platform', id: 2, kind: 'message', shape: 'optional', message: () => Platform },
+    { name: 'resources', json: 'Resources', id: 3, kind: 'message', shape: 'optional', message: () => Resources },
+    { name: 'engine', json: 'Engine', id: 4, kind: 'message', shape: 'optional', message: () => EngineDescription },
+    { name: 'tlsInfo', json: 'TLSInfo', id: 5, kind: 'message', shape: 'optional', message: () => NodeTlsInfo },
+    { name: 'addresses', json: 'Addresses', id: 100, kind: 'string', shape: 'repeated' },
+    { name: 'wireguardKey', json: 'WireguardKey', id: 101, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<NodeDescription>): NodeDescription => ({ ...{ hostname: '', platform: undefined, resources: undefined, engine: undefined, tlsInfo: undefined, addresses: [], wireguardKey: '' }, ...partial }),
+  write(m: NodeDescription, w: Writer): Writer {
+    if (m.hostname !== '') w.uint32(10).string(m.hostname);
+    if (m.platform !== undefined) Platform.write(m.platform, w.uint32(18).fork()).ldelim();
+    if (m.resources !== undefined) Resources.write(m.resources, w.uint32(26).fork()).ldelim();
+    if (m.engine !== undefined) EngineDescription.write(m.engine, w.uint32(34).fork()).ldelim();
+    if (m.tlsInfo !== undefined) NodeTlsInfo.write(m.tlsInfo, w.uint32(42).fork()).ldelim();
+    for (const v of m.addresses) w.uint32(802).string(v);
+    if (m.wireguardKey !== '') w.uint32(810).string(m.wireguardKey);
+    return w;
+  },
+  read(r: Reader, length: number): NodeDescription {
+    const end = r.pos + length;
+    const m: { hostname: string; platform: Platform | undefined; resources: Resources | undefined; engine: EngineDescription | undefined; tlsInfo: NodeTlsInfo | undefined; addresses: string[]; wireguardKey: string } = { hostname: '', platform: undefined, resources: undefined, engine: undefined, tlsInfo: undefined, addresses: [], wireguardKey: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.hostname = r.string();
+          break;
+        case 2:
+          m.platform = Platform.read(r, r.uint32());
+          break;
+        case 3:
+          m.resources = Resources.read(r, r.uint32());
+          break;
+        case 4:
+          m.engine = EngineDescription.read(r, r.uint32());
+          break;
+        case 5:
+          m.tlsInfo = NodeTlsInfo.read(r, r.uint32());
+          break;
+        case 100:
+          m.addresses.push(r.string());
+          break;
+        case 101:
+          m.wireguardKey = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: NodeDescription): Uint8Array => NodeDescription.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): NodeDescription => NodeDescription.read(Reader.create(bytes), bytes.length),
+};
+
+export const NodeState = {
+  UNKNOWN: 0,
+  DOWN: 1,
+  READY: 2,
+  DISCONNECTED: 3,
+} as const;
+export type NodeState = (typeof NodeState)[keyof typeof NodeState];
+export const NodeStateText: ReadonlyMap<number, string> = new Map([[0, 'unknown'], [1, 'down'], [2, 'ready'], [3, 'disconnected']]);
+
+export interface NodeStatus {
+  readonly state: NodeState;
+  readonly message: string;
+  readonly addr: string;
+}
+export const NodeStatus: MessageType<NodeStatus> = {
+  name: 'NodeStatus',
+  fields: [
+    { name: 'state', json: 'State', id: 1, kind: 'enum', shape: 'one', text: NodeStateText, always: true },
+    { name: 'message', json: 'Message', id: 2, kind: 'string', shape: 'one' },
+    { name: 'addr', json: 'Addr', id: 3, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<NodeStatus>): NodeStatus => ({ ...{ state: 0, message: '', addr: '' }, ...partial }),
+  write(m: NodeStatus, w: Writer): Writer {
+    if (m.state !== 0) w.uint32(8).int32(m.state);
+    if (m.message !== '') w.uint32(18).string(m.message);
+    if (m.addr !== '') w.uint32(26).string(m.addr);
+    return w;
+  },
+  read(r: Reader, length: number): NodeStatus {
+    const end = r.pos + length;
+    const m: { state: NodeState; message: string; addr: string } = { state: 0, message: '', addr: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.state = r.int32() as NodeState;
+          break;
+        case 2:
+          m.message = r.string();
+          break;
+        case 3:
+          m.addr = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: NodeStatus): Uint8Array => NodeStatus.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): NodeStatus => NodeStatus.read(Reader.create(bytes), bytes.length),
+};
+
+export const Reachability = {
+  UNKNOWN: 0,
+  UNREACHABLE: 1,
+  REACHABLE: 2,
+} as const;
+export type Reachability = (typeof Reachability)[keyof typeof Reachability];
+export const ReachabilityText: ReadonlyMap<number, string> = new Map([[0, 'unknown'], [1, 'unreachable'], [2, 'reachable']]);
+
+export interface ManagerStatus {
+  readonly leader: boolean;
+  readonly reachability: Reachability;
+  readonly addr: string;
+  readonly raftId: number;
+}
+export const ManagerStatus: MessageType<ManagerStatus> = {
+  name: 'ManagerStatus',
+  fields: [
+    { name: 'leader', json: 'Leader', id: 1, kind: 'bool', shape: 'one' },
+    { name: 'reachability', json: 'Reachability', id: 2, kind: 'enum', shape: 'one', text: ReachabilityText },
+    { name: 'addr', json: 'Addr', id: 3, kind: 'string', shape: 'one' },
+    { name: 'raftId', json: 'RaftID', id: 4, kind: 'int64', shape: 'one', internal: true },
+  ],
+  create: (partial?: Partial<ManagerStatus>): ManagerStatus => ({ ...{ leader: false, reachability: 0, addr: '', raftId: 0 }, ...partial }),
+  write(m: ManagerStatus, w: Writer): Writer {
+    if (m.leader) w.uint32(8).bool(m.leader);
+    if (m.reachability !== 0) w.uint32(16).int32(m.reachability);
+    if (m.addr !== '') w.uint32(26).string(m.addr);
+    if (m.raftId !== 0) w.uint32(32).int64(m.raftId);
+    return w;
+  },
+  read(r: Reader, length: number): ManagerStatus {
+    const end = r.pos + length;
+    const m: { leader: boolean; reachability: Reachability; addr: string; raftId: number } = { leader: false, reachability: 0, addr: '', raftId: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.leader = r.bool();
+          break;
+        case 2:
+          m.reachability = r.int32() as Reachability;
+          break;
+        case 3:
+          m.addr = r.string();
+          break;
+        case 4:
+          m.raftId = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ManagerStatus): Uint8Array => ManagerStatus.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ManagerStatus => ManagerStatus.read(Reader.create(bytes), bytes.length),
+};
+
+export interface Node {
+  readonly id: string;
+  readonly meta: Meta | undefined;
+  readonly spec: NodeSpec | undefined;
+  /** agent through dispatcher */
+  readonly description: NodeDescription | undefined;
+  /** dispatcher */
+  readonly status: NodeStatus | undefined;
+  readonly managerStatus: ManagerStatus | undefined;
+  /** PEM of the issued certificate */
+  readonly certificate: Uint8Array;
+}
+export const Node: MessageType<Node> = {
+  name: 'Node',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'meta', json: 'Meta', id: 2, kind: 'message', shape: 'optional', message: () => Meta, flatten: true },
+    { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => NodeSpec, always: true },
+    { name: 'description', json: 'Description', id: 4, kind: 'message', shape: 'optional', message: () => NodeDescription },
+    { name: 'status', json: 'Status', id: 5, kind: 'message', shape: 'optional', message: () => NodeStatus, always: true },
+    { name: 'managerStatus', json: 'ManagerStatus', id: 6, kind: 'message', shape: 'optional', message: () => ManagerStatus },
+    { name: 'certificate', json: 'Certificate', id: 7, kind: 'bytes', shape: 'one', internal: true },
+  ],
+  create: (partial?: Partial<Node>): Node => ({ ...{ id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0) }, ...partial }),
+  write(m: Node, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
+    if (m.spec !== undefined) NodeSpec.write(m.spec, w.uint32(26).fork()).ldelim();
+    if (m.description !== undefined) NodeDescription.write(m.description, w.uint32(34).fork()).ldelim();
+    if (m.status !== undefined) NodeStatus.write(m.status, w.uint32(42).fork()).ldelim();
+    if (m.managerStatus !== undefined) ManagerStatus.write(m.managerStatus, w.uint32(50).fork()).ldelim();
+    if (m.certificate.length > 0) w.uint32(58).bytes(m.certificate);
+    return w;
+  },
+  read(r: Reader, length: number): Node {
+    const end = r.pos + length;
+    const m: { id: string; meta: Meta | undefined; spec: NodeSpec | undefined; description: NodeDescription | undefined; status: NodeStatus | undefined; managerStatus: ManagerStatus | undefined; certificate: Uint8Array } = { id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0) };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.meta = Meta.read(r, r.uint32());
+          break;
+        case 3:
+          m.spec = NodeSpec.read(r, r.uint32());
+          break;
+        case 4:
+          m.description = NodeDescription.read(r, r.uint32());
+          break;
+        case 5:
+          m.status = NodeStatus.read(r, r.uint32());
+          break;
+        case 6:
+          m.managerStatus = ManagerStatus.read(r, r.uint32());
+          break;
+        case 7:
+          m.certificate = sizeLimitedBytes(r.bytes());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Node): Uint8Array => Node.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Node => Node.read(Reader.create(bytes), bytes.length),
+};
+
+/** ---- the others --------------------------------------------------------------------------------------------------------- */
+export interface Network {
+  readonly id: string;
+  readonly meta: Meta | undefined;
+  readonly spec: NetworkSpec | undefined;
+  /** allocator: the subnets in use, gateway .1 */
+  readonly ipam: readonly IpamConfig[];
+  readonly stack: string;
+}
+export const Network: MessageType<Network> = {
+  name: 'Network',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'meta', json: 'Meta', id: 2, kind: 'message', shape: 'optional', message: () => Meta, flatten: true },
+    { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => NetworkSpec, always: true },
+    { name: 'ipam', json: 'Ipam', id: 4, kind: 'message', shape: 'repeated', message: () => IpamConfig },
+    { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<Network>): Network => ({ ...{ id: '', meta: undefined, spec: undefined, ipam: [], stack: '' }, ...partial }),
+  write(m: Network, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
+    if (m.spec !== undefined) NetworkSpec.write(m.spec, w.uint32(26).fork()).ldelim();
+    for (const v of m.ipam) IpamConfig.write(v, w.uint32(34).fork()).ldelim();
+    if (m.stack !== '') w.uint32(802).string(m.stack);
+    return w;
+  },
+  read(r: Reader, length: number): Network {
+    const end = r.pos + length;
+    const m: { id: string; meta: Meta | undefined; spec: NetworkSpec | undefined; ipam: IpamConfig[]; stack: string } = { id: '', meta: undefined, spec: undefined, ipam: [], stack: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.meta = Meta.read(r, r.uint32());
+          break;
+        case 3:
+          m.spec = NetworkSpec.read(r, r.uint32());
+          break;
+        case 4:
+          m.ipam.push(IpamConfig.read(r, r.uint32()));
+          break;
+        case 100:
+          m.stack = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Network): Uint8Array => Network.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Network => Network.read(Reader.create(bytes), bytes.length),
+};
+
+export interface Secret {
+  readonly id: string;
+  readonly meta: Meta | undefined;
+  readonly spec: SecretSpec | undefined;
+  readonly stack: string;
+}
+export const Secret: MessageType<Secret> = {
+  name: 'Secret',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'meta', json: 'Meta', id: 2, kind: 'message', shape: 'optional', message: () => Meta, flatten: true },
+    { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => SecretSpec, always: true },
+    { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<Secret>): Secret => ({ ...{ id: '', meta: undefined, spec: undefined, stack: '' }, ...partial }),
+  write(m: Secret, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
+    if (m.spec !== undefined) SecretSpec.write(m.spec, w.uint32(26).fork()).ldelim();
+    if (m.stack !== '') w.uint32(802).string(m.stack);
+    return w;
+  },
+  read(r: Reader, length: number): Secret {
+    const end = r.pos + length;
+    const m: { id: string; meta: Meta | undefined; spec: SecretSpec | undefined; stack: string } = { id: '', meta: undefined, spec: undefined, stack: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.meta = Meta.read(r, r.uint32());
+          break;
+        case 3:
+          m.spec = SecretSpec.read(r, r.uint32());
+          break;
+        case 100:
+          m.stack = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Secret): Uint8Array => Secret.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Secret => Secret.read(Reader.create(bytes), bytes.length),
+};
+
+export interface Config {
+  readonly id: string;
+  readonly meta: Meta | undefined;
+  readonly spec: ConfigSpec | undefined;
+  readonly stack: string;
+}
+export const Config: MessageType<Config> = {
+  name: 'Config',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'meta', json: 'Meta', id: 2, kind: 'message', shape: 'optional', message: () => Meta, flatten: true },
+    { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => ConfigSpec, always: true },
+    { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<Config>): Config => ({ ...{ id: '', meta: undefined, spec: undefined, stack: '' }, ...partial }),
+  write(m: Config, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
+    if (m.spec !== undefined) ConfigSpec.write(m.spec, w.uint32(26).fork()).ldelim();
+    if (m.stack !== '') w.uint32(802).string(m.stack);
+    return w;
+  },
+  read(r: Reader, length: number): Config {
+    const end = r.pos + length;
+    const m: { id: string; meta: Meta | undefined; spec: ConfigSpec | undefined; stack: string } = { id: '', meta: undefined, spec: undefined, stack: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.meta = Meta.read(r, r.uint32());
+          break;
+        case 3:
+          m.spec = ConfigSpec.read(r, r.uint32());
+          break;
+        case 100:
+          m.stack = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Config): Uint8Array => Config.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Config => Config.read(Reader.create(bytes), bytes.length),
+};
+
+export interface Volume {
+  readonly id: string;
+  readonly meta: Meta | undefined;
+  readonly spec: VolumeSpec | undefined;
+  /** home node, set when the first task that uses it is placed */
+  readonly nodeId: string;
+  readonly stack: string;
+}
+export const Volume: MessageType<Volume> = {
+  name: 'Volume',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'meta', json: 'Meta', id: 2, kind: 'message', shape: 'optional', message: () => Meta, flatten: true },
+    { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => VolumeSpec, always: true },
+    { name: 'nodeId', json: 'NodeID', id: 4, kind: 'string', shape: 'one' },
+    { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<Volume>): Volume => ({ ...{ id: '', meta: undefined, spec: undefined, nodeId: '', stack: '' }, ...partial }),
+  write(m: Volume, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
+    if (m.spec !== undefined) VolumeSpec.write(m.spec, w.uint32(26).fork()).ldelim();
+    if (m.nodeId !== '') w.uint32(34).string(m.nodeId);
+    if (m.stack !== '') w.uint32(802).string(m.stack);
+    return w;
+  },
+  read(r: Reader, length: number): Volume {
+    const end = r.pos + length;
+    const m: { id: string; meta: Meta | undefined; spec: VolumeSpec | undefined; nodeId: string; stack: string } = { id: '', meta: undefined, spec: undefined, nodeId: '', stack: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.meta = Meta.read(r, r.uint32());
+          break;
+        case 3:
+          m.spec = VolumeSpec.read(r, r.uint32());
+          break;
+        case 4:
+          m.nodeId = r.string();
+          break;
+        case 100:
+          m.stack = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Volume): Uint8Array => Volume.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Volume => Volume.read(Reader.create(bytes), bytes.length),
+};
+
+export interface Stack {
+  readonly id: string;
+  readonly meta: Meta | undefined;
+  /** secrets and configs without data */
+  readonly spec: StackSpec | undefined;
+  readonly revision: number;
+}
+export const Stack: MessageType<Stack> = {
+  name: 'Stack',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'meta', json: 'Meta', id: 2, kind: 'message', shape: 'optional', message: () => Meta, flatten: true },
+    { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => StackSpec, always: true },
+    { name: 'revision', json: 'Revision', id: 4, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<Stack>): Stack => ({ ...{ id: '', meta: undefined, spec: undefined, revision: 0 }, ...partial }),
+  write(m: Stack, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
+    if (m.spec !== undefined) StackSpec.write(m.spec, w.uint32(26).fork()).ldelim();
+    if (m.revision !== 0) w.uint32(32).int64(m.revision);
+    return w;
+  },
+  read(r: Reader, length: number): Stack {
+    const end = r.pos + length;
+    const m: { id: string; meta: Meta | undefined; spec: StackSpec | undefined; revision: number } = { id: '', meta: undefined, spec: undefined, revision: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.meta = Meta.read(r, r.uint32());
+          break;
+        case 3:
+          m.spec = StackSpec.read(r, r.uint32());
+          break;
+        case 4:
+          m.revision = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Stack): Uint8Array => Stack.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Stack => Stack.read(Reader.create(bytes), bytes.length),
+};
+
+export interface RootCa {
+  /** PEM */
+  readonly caCert: string;
+  /** PEM, managers only */
+  readonly caKey: string;
+  /** base36 SHA-256, as in the tokens */
+  readonly caCertDigest: string;
+  readonly joinTokenWorker: string;
+  readonly joinTokenManager: string;
+}
+export const RootCa: MessageType<RootCa> = {
+  name: 'RootCa',
+  fields: [
+    { name: 'caCert', json: 'CaCert', id: 1, kind: 'string', shape: 'one' },
+    { name: 'caKey', json: 'CaKey', id: 2, kind: 'string', shape: 'one', internal: true },
+    { name: 'caCertDigest', json: 'CaCertDigest', id: 3, kind: 'string', shape: 'one' },
+    { name: 'joinTokenWorker', json: 'JoinTokenWorker', id: 4, kind: 'string', shape: 'one' },
+    { name: 'joinTokenManager', json: 'JoinTokenManager', id: 5, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<RootCa>): RootCa => ({ ...{ caCert: '', caKey: '', caCertDigest: '', joinTokenWorker: '', joinTokenManager: '' }, ...partial }),
+  write(m: RootCa, w: Writer): Writer {
+    if (m.caCert !== '') w.uint32(10).string(m.caCert);
+    if (m.caKey !== '') w.uint32(18).string(m.caKey);
+    if (m.caCertDigest !== '') w.uint32(26).string(m.caCertDigest);
+    if (m.joinTokenWorker !== '') w.uint32(34).string(m.joinTokenWorker);
+    if (m.joinTokenManager !== '') w.uint32(42).string(m.joinTokenManager);
+    return w;
+  },
+  read(r: Reader, length: number): RootCa {
+    const end = r.pos + length;
+    const m: { caCert: string; caKey: string; caCertDigest: string; joinTokenWorker: string; joinTokenManager: string } = { caCert: '', caKey: '', caCertDigest: '', joinTokenWorker: '', joinTokenManager: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.caCert = r.string();
+          break;
+        case 2:
+          m.caKey = r.string();
+          break;
+        case 3:
+          m.caCertDigest = r.string();
+          break;
+        case 4:
+          m.joinTokenWorker = r.string();
+          break;
+        case 5:
+          m.joinTokenManager = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: RootCa): Uint8Array => RootCa.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): RootCa => RootCa.read(Reader.create(bytes), bytes.length),
+};
+
+export interface Cluster {
+  readonly id: string;
+  readonly meta: Meta | undefined;
+  readonly spec: ClusterSpec | undefined;
+  readonly rootCa: RootCa | undefined;
+  /** CIDR */
+  readonly defaultAddrPool: readonly string[];
+  readonly subnetSize: number;
+  readonly dataPathPort: number;
+  readonly unlockKey: Uint8Array;
+}
+export const Cluster: MessageType<Cluster> = {
+  name: 'Cluster',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'meta', json: 'Meta', id: 2, kind: 'message', shape: 'optional', message: () => Meta, flatten: true },
+    { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => ClusterSpec, always: true },
+    { name: 'rootCa', json: 'RootCa', id: 4, kind: 'message', shape: 'optional', message: () => RootCa, internal: true },
+    { name: 'defaultAddrPool', json: 'DefaultAddrPool', id: 5, kind: 'string', shape: 'repeated' },
+    { name: 'subnetSize', json: 'SubnetSize', id: 6, kind: 'uint32', shape: 'one' },
+    { name: 'dataPathPort', json: 'DataPathPort', id: 7, kind: 'uint32', shape: 'one' },
+    { name: 'unlockKey', json: 'UnlockKey', id: 8, kind: 'bytes', shape: 'one', internal: true },
+  ],
+  create: (partial?: Partial<Cluster>): Cluster => ({ ...{ id: '', meta: undefined, spec: undefined, rootCa: undefined, defaultAddrPool: [], subnetSize: 0, dataPathPort: 0, unlockKey: new Uint8Array(0) }, ...partial }),
+  write(m: Cluster, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
+    if (m.spec !== undefined) ClusterSpec.write(m.spec, w.uint32(26).fork()).ldelim();
+    if (m.rootCa !== undefined) RootCa.write(m.rootCa, w.uint32(34).fork()).ldelim();
+    for (const v of m.defaultAddrPool) w.uint32(42).string(v);
+    if (m.subnetSize !== 0) w.uint32(48).uint32(m.subnetSize);
+    if (m.dataPathPort !== 0) w.uint32(56).uint32(m.dataPathPort);
+    if (m.unlockKey.length > 0) w.uint32(66).bytes(m.unlockKey);
+    return w;
+  },
+  read(r: Reader, length: number): Cluster {
+    const end = r.pos + length;
+    const m: { id: string; meta: Meta | undefined; spec: ClusterSpec | undefined; rootCa: RootCa | undefined; defaultAddrPool: string[]; subnetSize: number; dataPathPort: number; unlockKey: Uint8Array } = { id: '', meta: undefined, spec: undefined, rootCa: undefined, defaultAddrPool: [], subnetSize: 0, dataPathPort: 0, unlockKey: new Uint8Array(0) };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.meta = Meta.read(r, r.uint32());
+          break;
+        case 3:
+          m.spec = ClusterSpec.read(r, r.uint32());
+          break;
+        case 4:
+          m.rootCa = RootCa.read(r, r.uint32());
+          break;
+        case 5:
+          m.defaultAddrPool.push(r.string());
+          break;
+        case 6:
+          m.subnetSize = r.uint32();
+          break;
+        case 7:
+          m.dataPathPort = r.uint32();
+          break;
+        case 8:
+          m.unlockKey = sizeLimitedBytes(r.bytes());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Cluster): Uint8Array => Cluster.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Cluster => Cluster.read(Reader.create(bytes), bytes.length),
+};
