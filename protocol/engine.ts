@@ -1,0 +1,228 @@
+// What one node can do with its own containers, images, volumes: the interface between a worker and whoever serves the Docker Engine API.
+// The worker implements it; the gateway in the same process calls it directly, another node's gateway through gRPC (same methods).
+// Bodies and answers are the Engine API's JSON objects (exact PascalCase names), so that no second set of shapes has to be kept.
+// Every method rejects with TswarmError; the code gives the HTTP status (error-codes.ts), the message is the Engine API's where it has one.
+import type { ByteStream } from './world.ts';
+
+export type EngineJson = Readonly<Record<string, unknown>>;
+
+/** Engine API filters, already parsed: name → values. */
+export type EngineFilters = Readonly<Record<string, readonly string[]>>;
+
+/** One piece of container output. */
+export interface OutputFrame {
+  readonly stream: 'stdout' | 'stderr';
+  readonly data: Uint8Array;
+}
+
+export interface LogOptions {
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly follow: boolean;
+  readonly timestamps: boolean;
+  readonly details: boolean;
+  /** Microseconds since 1970; 0 = from the start / to the end. */
+  readonly sinceMicros: number;
+  readonly untilMicros: number;
+  /** Last N lines; -1 = all. */
+  readonly tail: number;
+}
+
+/** Attached to a container or an exec. With a terminal all output is `stdout`. */
+export interface AttachedStream {
+  readonly tty: boolean;
+  /** Ends when the process has ended or the stream was detached. */
+  readonly output: AsyncIterable<OutputFrame>;
+  writeStdin(chunk: Uint8Array): Promise<void>;
+  closeStdin(): void;
+  detach(): void;
+}
+
+export interface AttachOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** Replay the log before the live output. */
+  readonly logs: boolean;
+  readonly stream: boolean;
+}
+
+export interface ContainerEngine {
+  /** `idOrName`: full id, name (with or without a leading slash), or unique id prefix; everywhere below. */
+  list(options: {
+    all: boolean;
+    limit: number;
+    size: boolean;
+    filters: EngineFilters;
+  }): Promise<readonly EngineJson[]>;
+  /** Body of POST /containers/create. @returns {Id, Warnings} */
+  create(body: EngineJson, options: { name: string; platform: string }): Promise<EngineJson>;
+  inspect(idOrName: string, options: { size: boolean }): Promise<EngineJson>;
+  start(idOrName: string): Promise<void>;
+  /** `timeoutSeconds` undefined = the container's own; `signal` '' = its stop signal. */
+  stop(idOrName: string, options: { timeoutSeconds?: number; signal: string }): Promise<void>;
+  restart(idOrName: string, options: { timeoutSeconds?: number; signal: string }): Promise<void>;
+  kill(idOrName: string, signal: string): Promise<void>;
+  pause(idOrName: string): Promise<void>;
+  unpause(idOrName: string): Promise<void>;
+  rename(idOrName: string, name: string): Promise<void>;
+  update(idOrName: string, body: EngineJson): Promise<EngineJson>;
+  remove(idOrName: string, options: { force: boolean; volumes: boolean }): Promise<void>;
+  /** Resolves at once with a promise of the result, so that the caller can send headers first. */
+  wait(
+    idOrName: string,
+    condition: 'not-running' | 'next-exit' | 'removed',
+  ): Promise<{ readonly exit: Promise<{ StatusCode: number; Error: { Message: string } | null }> }>;
+  logs(
+    idOrName: string,
+    options: LogOptions,
+    signal: AbortSignal,
+  ): Promise<{ readonly tty: boolean; readonly output: AsyncIterable<OutputFrame> }>;
+  attach(idOrName: string, options: AttachOptions): Promise<AttachedStream>;
+  resize(idOrName: string, size: { width: number; height: number }): Promise<void>;
+  top(idOrName: string, psArgs: string): Promise<EngineJson>;
+  /** One object a second with `stream`; else one with a filled precpu_stats unless `oneShot`. */
+  stats(
+    idOrName: string,
+    options: { stream: boolean; oneShot: boolean },
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<EngineJson>>;
+  changes(idOrName: string): Promise<readonly EngineJson[]>;
+  exportTar(idOrName: string): Promise<AsyncIterable<Uint8Array>>;
+  statPath(idOrName: string, path: string): Promise<EngineJson>;
+  getArchive(
+    idOrName: string,
+    path: string,
+  ): Promise<{ readonly stat: EngineJson; readonly tar: AsyncIterable<Uint8Array> }>;
+  putArchive(
+    idOrName: string,
+    path: string,
+    tar: AsyncIterable<Uint8Array>,
+    options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
+  ): Promise<void>;
+  prune(filters: EngineFilters): Promise<EngineJson>;
+}
+
+export interface ExecEngine {
+  /** Body of POST /containers/{id}/exec. @returns {Id} */
+  create(container: string, body: EngineJson): Promise<EngineJson>;
+  start(
+    id: string,
+    options: { detach: boolean; tty: boolean; size?: { width: number; height: number } },
+  ): Promise<AttachedStream | undefined>;
+  resize(id: string, size: { width: number; height: number }): Promise<void>;
+  inspect(id: string): Promise<EngineJson>;
+}
+
+/** JSON lines of the Engine API's progress streams ({status,id,progressDetail} / {stream} / {errorDetail,error} / {aux}). */
+export type Progress = AsyncIterable<EngineJson>;
+
+export interface RegistryAuth {
+  readonly username: string;
+  readonly password: string;
+  readonly serverAddress: string;
+  readonly identityToken: string;
+}
+
+export interface ImageEngine {
+  list(options: {
+    all: boolean;
+    filters: EngineFilters;
+    digests: boolean;
+  }): Promise<readonly EngineJson[]>;
+  inspect(ref: string): Promise<EngineJson>;
+  history(ref: string): Promise<readonly EngineJson[]>;
+  /** Fails before the first line when the reference is malformed. */
+  pull(
+    ref: string,
+    options: { platform: string; auth?: RegistryAuth },
+    signal: AbortSignal,
+  ): Promise<Progress>;
+  push(ref: string, options: { auth?: RegistryAuth }, signal: AbortSignal): Promise<Progress>;
+  /** docker-archive or OCI layout, plain or compressed. */
+  load(tar: AsyncIterable<Uint8Array>, options: { quiet: boolean }): Promise<Progress>;
+  save(refs: readonly string[]): Promise<AsyncIterable<Uint8Array>>;
+  importTar(
+    tar: AsyncIterable<Uint8Array>,
+    options: { repo: string; tag: string; message: string; changes: readonly string[] },
+  ): Promise<Progress>;
+  tag(ref: string, target: { repo: string; tag: string }): Promise<void>;
+  remove(
+    ref: string,
+    options: { force: boolean; noPrune: boolean },
+  ): Promise<readonly EngineJson[]>;
+  prune(filters: EngineFilters): Promise<EngineJson>;
+  commit(options: {
+    container: string;
+    repo: string;
+    tag: string;
+    comment: string;
+    author: string;
+    pause: boolean;
+    changes: readonly string[];
+    config: EngineJson;
+  }): Promise<EngineJson>;
+  /** Registry look-up: digest and platforms (GET /distribution). */
+  distribution(ref: string, auth?: RegistryAuth): Promise<EngineJson>;
+  /** Classic POST /build: the context as a tar stream. */
+  build(
+    context: AsyncIterable<Uint8Array>,
+    options: BuildOptions,
+    signal: AbortSignal,
+  ): Promise<Progress>;
+}
+
+export interface BuildOptions {
+  readonly dockerfile: string;
+  readonly tags: readonly string[];
+  readonly target: string;
+  readonly buildArgs: Readonly<Record<string, string | null>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly noCache: boolean;
+  readonly pull: boolean;
+  readonly quiet: boolean;
+  readonly networkMode: string;
+  readonly extraHosts: readonly string[];
+  readonly shmBytes: number;
+  readonly platform: string;
+}
+
+export interface VolumeEngine {
+  list(filters: EngineFilters): Promise<EngineJson>;
+  create(body: EngineJson): Promise<EngineJson>;
+  inspect(name: string): Promise<EngineJson>;
+  remove(name: string, force: boolean): Promise<void>;
+  prune(filters: EngineFilters): Promise<EngineJson>;
+}
+
+/** Networks of this node only (bridge, host, none); the cluster's come from the manager. */
+export interface LocalNetworkEngine {
+  list(filters: EngineFilters): Promise<readonly EngineJson[]>;
+  inspect(idOrName: string): Promise<EngineJson>;
+  create(body: EngineJson): Promise<EngineJson>;
+  remove(idOrName: string): Promise<void>;
+  connect(idOrName: string, body: EngineJson): Promise<void>;
+  disconnect(idOrName: string, body: EngineJson): Promise<void>;
+  prune(filters: EngineFilters): Promise<EngineJson>;
+}
+
+export interface NodeEngine {
+  readonly containers: ContainerEngine;
+  readonly exec: ExecEngine;
+  readonly images: ImageEngine;
+  readonly volumes: VolumeEngine;
+  readonly networks: LocalNetworkEngine;
+  /** The node's part of GET /info (counts, kernel, limits, storage driver, …). */
+  info(): Promise<EngineJson>;
+  /** GET /system/df. */
+  diskUsage(): Promise<EngineJson>;
+  /** Events of this node in the Engine API's form, from `sinceMicros` (0 = only new ones). */
+  events(
+    options: { sinceMicros: number; untilMicros: number; filters: EngineFilters },
+    signal: AbortSignal,
+  ): AsyncIterable<EngineJson>;
+  /** Checks credentials against a registry (POST /auth). */
+  authenticate(auth: RegistryAuth): Promise<EngineJson>;
+}
+
+export type { ByteStream };
