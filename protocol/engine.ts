@@ -2,7 +2,7 @@
 // The worker implements it; the gateway in the same process calls it directly, another node's gateway through gRPC (same methods).
 // Bodies and answers are the Engine API's JSON objects (exact PascalCase names), so that no second set of shapes has to be kept.
 // Every method rejects with TswarmError; the code gives the HTTP status (error-codes.ts), the message is the Engine API's where it has one.
-import type { ByteStream } from './world.ts';
+import type { CancelSignal } from './world.ts';
 
 export type EngineJson = Readonly<Record<string, unknown>>;
 
@@ -76,7 +76,7 @@ export interface ContainerEngine {
   logs(
     idOrName: string,
     options: LogOptions,
-    signal: AbortSignal,
+    signal: CancelSignal,
   ): Promise<{ readonly tty: boolean; readonly output: AsyncIterable<OutputFrame> }>;
   attach(idOrName: string, options: AttachOptions): Promise<AttachedStream>;
   resize(idOrName: string, size: { width: number; height: number }): Promise<void>;
@@ -85,7 +85,7 @@ export interface ContainerEngine {
   stats(
     idOrName: string,
     options: { stream: boolean; oneShot: boolean },
-    signal: AbortSignal,
+    signal: CancelSignal,
   ): Promise<AsyncIterable<EngineJson>>;
   changes(idOrName: string): Promise<readonly EngineJson[]>;
   exportTar(idOrName: string): Promise<AsyncIterable<Uint8Array>>;
@@ -136,9 +136,9 @@ export interface ImageEngine {
   pull(
     ref: string,
     options: { platform: string; auth?: RegistryAuth },
-    signal: AbortSignal,
+    signal: CancelSignal,
   ): Promise<Progress>;
-  push(ref: string, options: { auth?: RegistryAuth }, signal: AbortSignal): Promise<Progress>;
+  push(ref: string, options: { auth?: RegistryAuth }, signal: CancelSignal): Promise<Progress>;
   /** docker-archive or OCI layout, plain or compressed. */
   load(tar: AsyncIterable<Uint8Array>, options: { quiet: boolean }): Promise<Progress>;
   save(refs: readonly string[]): Promise<AsyncIterable<Uint8Array>>;
@@ -168,7 +168,7 @@ export interface ImageEngine {
   build(
     context: AsyncIterable<Uint8Array>,
     options: BuildOptions,
-    signal: AbortSignal,
+    signal: CancelSignal,
   ): Promise<Progress>;
 }
 
@@ -219,10 +219,8 @@ export interface NodeEngine {
   /** Events of this node in the Engine API's form, from `sinceMicros` (0 = only new ones). */
   events(
     options: { sinceMicros: number; untilMicros: number; filters: EngineFilters },
-    signal: AbortSignal,
+    signal: CancelSignal,
   ): AsyncIterable<EngineJson>;
   /** Checks credentials against a registry (POST /auth). */
   authenticate(auth: RegistryAuth): Promise<EngineJson>;
 }
-
-export type { ByteStream };

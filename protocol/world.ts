@@ -35,6 +35,13 @@ export interface ByteStream {
   close(): void;
 }
 
+/** What of an `AbortSignal` pure code may use (the real one fits). */
+export interface CancelSignal {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 /** A long-lived component: `start` must finish before others use it, `stop` undoes it and may be called once. */
 export interface Lifecycle {
   start(): Promise<void>;
