@@ -1,0 +1,167 @@
+// What the rest of the worker may ask of the network: follow the desired state, give a container a network namespace with its addresses,
+// ports and resolver, take it away again; and what it is told about containers. Implemented in network-manager.ts.
+// Invariant: everything here is idempotent and level-triggered; after a restart of the worker `restore` says what is alive and the rest is swept.
+import type { EngineJson, LocalNetworkEngine } from '#protocol/engine';
+import type { ServiceEndpoints } from '#protocol/generated/dispatcher';
+import type { Network } from '#protocol/generated/objects';
+import type { PortConfig } from '#protocol/generated/specs';
+import type { Clock, Log, Random } from '#protocol/world';
+
+/** The cluster's view as this node needs it; from the assignments. Replaces the former one as a whole. */
+export interface DesiredNetworkState {
+  readonly nodeId: string;
+  /** The cluster's networks that this node takes part in. */
+  readonly networks: readonly Network[];
+  readonly endpoints: readonly ServiceEndpoints[];
+}
+
+export interface AttachmentRequest {
+  /** Id of a cluster network, id or name of a local one. */
+  readonly networkId: string;
+  /** CIDR or bare, v4 then v6; empty = the node chooses (local networks only). */
+  readonly addresses: readonly string[];
+  readonly aliases: readonly string[];
+  /** The highest gives the default route; equal: the first. */
+  readonly gwPriority: number;
+}
+
+export interface AttachRequest {
+  /** `networks`: the list below (empty = loopback only); `host`: no namespace; `none`: loopback only. */
+  readonly mode: 'networks' | 'host' | 'none';
+  readonly attachments: readonly AttachmentRequest[];
+  /** Published by this container on this node: host-mode ports of a task, `-p` of `docker run`. Port 0 = chosen here. Ingress ports come with the endpoints. */
+  readonly ports: readonly PortConfig[];
+  readonly hostname: string;
+  /** DNS names of the container itself (container name, short id, service names are in the endpoints). */
+  readonly names: readonly string[];
+  /** Nameservers, search domains, options that the user set; empty = the host's. */
+  readonly dns: {
+    readonly nameservers: readonly string[];
+    readonly search: readonly string[];
+    readonly options: readonly string[];
+  };
+  /** Written into the new namespace (`net.*`); the runtime refuses them for `host`. */
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** Asked-for MAC address; '' = derived from the address. */
+  readonly macAddress: string;
+  /** Task that the container belongs to; '' for `docker run`. */
+  readonly taskId: string;
+}
+
+/** One interface as `NetworkSettings.Networks` shows it. */
+export interface AttachedEndpoint {
+  readonly networkId: string;
+  readonly networkName: string;
+  readonly endpointId: string;
+  readonly macAddress: string;
+  /** Bare address, '' = none. */
+  readonly ipv4: string;
+  readonly ipv4PrefixLength: number;
+  readonly gateway: string;
+  readonly ipv6: string;
+  readonly ipv6PrefixLength: number;
+  readonly ipv6Gateway: string;
+  readonly aliases: readonly string[];
+}
+
+export interface AttachResult {
+  /** Path for the OCI config's network namespace; '' for `host`. A bind mount or /proc path that stays valid until `detach`. */
+  readonly netnsPath: string;
+  /** Whole content of the container's /etc/resolv.conf. */
+  readonly resolvConf: string;
+  /** Address of the host as containers reach it: `host-gateway` in extra hosts; '' = none. */
+  readonly hostGateway: string;
+  readonly endpoints: readonly AttachedEndpoint[];
+  /** Ports as published, with the chosen numbers. */
+  readonly portStatus: readonly PortConfig[];
+}
+
+export interface NetworkManager {
+  /** Resolves when all of it is in the kernel and in the names file. Calls are applied in order; of several waiting ones only the last. */
+  setState(desired: DesiredNetworkState): Promise<void>;
+  /**
+   * A second call for the same container replaces the first (same addresses where it can).
+   * @throws TswarmError `failed_precondition` "port is already allocated …" with who has it; `not_found` for a network that is not here;
+   * `resource_exhausted` when the subnet is full. Then nothing is left behind.
+   */
+  attach(containerId: string, request: AttachRequest): Promise<AttachResult>;
+  /** Removes namespace, interfaces, routes, ports, names. Nothing when unknown. */
+  detach(containerId: string): Promise<void>;
+  /** The current result of `attach`; undefined when the container is not attached. Synchronous. */
+  stateOf(containerId: string): AttachResult | undefined;
+  /** Called when a container becomes able to answer or stops being so (running and healthy / draining): names of local containers follow. */
+  setServing(containerId: string, serving: boolean): void;
+  /** After a restart of the worker: these live; everything else of ours is removed. Must be called once, before the first attach. */
+  restore(liveContainerIds: readonly string[]): Promise<void>;
+  /** Docker's bytes and packets per interface for stats; empty for host mode. */
+  interfaceStats(containerId: string): Promise<Readonly<Record<string, InterfaceStats>>>;
+}
+
+export interface InterfaceStats {
+  readonly rx_bytes: number;
+  readonly rx_packets: number;
+  readonly rx_errors: number;
+  readonly rx_dropped: number;
+  readonly tx_bytes: number;
+  readonly tx_packets: number;
+  readonly tx_errors: number;
+  readonly tx_dropped: number;
+}
+
+export interface NetworkService {
+  readonly manager: NetworkManager;
+  readonly api: LocalNetworkEngine;
+  /** Public WireGuard key, base64; '' = no mesh. */
+  readonly wireguardKey: string;
+  /** Network part of GET /info (plugins, warnings). */
+  info(): Promise<EngineJson>;
+  /** Stops helpers that must not outlive the worker; containers' namespaces, rules and the names program stay. */
+  stop(): Promise<void>;
+  /** Removes everything of this node from the kernel; when the node leaves. */
+  removeAll(): Promise<void>;
+}
+
+/** What the network's API needs to know of containers. */
+export interface NetworkContainers {
+  /** Full id, name or unique prefix. */
+  resolve(
+    idOrName: string,
+  ): { readonly id: string; readonly name: string; readonly running: boolean } | undefined;
+  /** Asked for by a container that is not running now: kept with it and used at its next start. */
+  setAttachment(containerId: string, attachment: AttachmentRequest): Promise<void>;
+  removeAttachment(containerId: string, networkId: string): Promise<void>;
+  /** Networks that a stopped container still refers to (a network in use cannot be removed). */
+  usersOf(networkIdOrName: string): readonly string[];
+}
+
+export interface NetworkOptions {
+  /** Absolute: `<dataRoot>/network`. */
+  readonly dataDir: string;
+  /** Absolute: `<runRoot>/network`; gone after a reboot. */
+  readonly runDir: string;
+  /** Folder of the native programs (`tswarm-names`, the network helper). */
+  readonly nativeDir: string;
+  /** Letters and digits, at most 8: prefix of everything in the kernel, so that several nodes fit on one host. */
+  readonly nodeTag: string;
+}
+
+export interface NetworkDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly events: {
+    emit(event: {
+      readonly type: 'network';
+      readonly action: string;
+      readonly actorId: string;
+      readonly attributes: Readonly<Record<string, string>>;
+    }): void;
+  };
+  readonly containers: NetworkContainers;
+}
+
+/** `createNetworkService` of network-manager.ts. */
+export type CreateNetworkService = (
+  options: NetworkOptions,
+  deps: NetworkDeps,
+) => Promise<NetworkService>;
