@@ -139,7 +139,7 @@ class Parser {
       throw new Fault(`unterminated quoted value ${shown}`);
     }
     const inner = this.#text.slice(start, end);
-    const value = quote === "'" ? inner.replaceAll("\\'", "'") : this.#expand(unescape(inner));
+    const value = quote === "'" ? inner.replaceAll("\\'", "'") : this.#expand(expandEscapes(inner));
     this.#at = this.#afterQuoted(end + 1);
     return value;
   }
@@ -174,7 +174,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   $: '$$',
 };
 
-function unescape(text: string): string {
+function expandEscapes(text: string): string {
   return text.replace(/\\(0[0-7]{0,3}|[abcfnrtv$"\\])/g, (whole, code: string) => {
     if (code.startsWith('0')) {
       const value = Number.parseInt(code, 8);
