@@ -179,7 +179,7 @@ export const StoreActionKindText: ReadonlyMap<number, string> = new Map([[0, 'cr
 
 export interface StoreAction {
   readonly kind: StoreActionKind;
-  /** remove: only the id counts */
+  /** absent for remove; a task without spec keeps its own, or on creation takes its service's */
   readonly object: ObjectUnion | undefined;
   readonly objectKind: ObjectKind;
   readonly id: string;
@@ -237,6 +237,10 @@ export interface StoreTransaction {
   /** "service web: update", for the history */
   readonly summary: string;
   readonly formatVersion: number;
+  /** unique; every transaction names the one that it was built upon, */
+  readonly id: number;
+  /** and is ignored when another one came between */
+  readonly parent: number;
 }
 export const StoreTransaction: MessageType<StoreTransaction> = {
   name: 'StoreTransaction',
@@ -246,19 +250,23 @@ export const StoreTransaction: MessageType<StoreTransaction> = {
     { name: 'author', json: 'Author', id: 3, kind: 'string', shape: 'one' },
     { name: 'summary', json: 'Summary', id: 4, kind: 'string', shape: 'one' },
     { name: 'formatVersion', json: 'FormatVersion', id: 5, kind: 'int64', shape: 'one' },
+    { name: 'id', json: 'ID', id: 6, kind: 'int64', shape: 'one' },
+    { name: 'parent', json: 'Parent', id: 7, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<StoreTransaction>): StoreTransaction => ({ ...{ actions: [], time: 0, author: '', summary: '', formatVersion: 0 }, ...partial }),
+  create: (partial?: Partial<StoreTransaction>): StoreTransaction => ({ ...{ actions: [], time: 0, author: '', summary: '', formatVersion: 0, id: 0, parent: 0 }, ...partial }),
   write(m: StoreTransaction, w: Writer): Writer {
     for (const v of m.actions) StoreAction.write(v, w.uint32(10).fork()).ldelim();
     if (m.time !== 0) w.uint32(16).int64(m.time);
     if (m.author !== '') w.uint32(26).string(m.author);
     if (m.summary !== '') w.uint32(34).string(m.summary);
     if (m.formatVersion !== 0) w.uint32(40).int64(m.formatVersion);
+    if (m.id !== 0) w.uint32(48).int64(m.id);
+    if (m.parent !== 0) w.uint32(56).int64(m.parent);
     return w;
   },
   read(r: Reader, length: number): StoreTransaction {
     const end = r.pos + length;
-    const m: { actions: StoreAction[]; time: number; author: string; summary: string; formatVersion: number } = { actions: [], time: 0, author: '', summary: '', formatVersion: 0 };
+    const m: { actions: StoreAction[]; time: number; author: string; summary: string; formatVersion: number; id: number; parent: number } = { actions: [], time: 0, author: '', summary: '', formatVersion: 0, id: 0, parent: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -277,6 +285,12 @@ export const StoreTransaction: MessageType<StoreTransaction> = {
         case 5:
           m.formatVersion = readInt64(r.int64());
           break;
+        case 6:
+          m.id = readInt64(r.int64());
+          break;
+        case 7:
+          m.parent = readInt64(r.int64());
+          break;
         default:
           r.skipType(t & 7);
       }
@@ -292,6 +306,8 @@ export interface StoreSnapshot {
   readonly index: number;
   readonly formatVersion: number;
   readonly history: readonly HistoryEntry[];
+  /** id of the last one that was applied */
+  readonly lastTransaction: number;
 }
 export const StoreSnapshot: MessageType<StoreSnapshot> = {
   name: 'StoreSnapshot',
@@ -300,18 +316,20 @@ export const StoreSnapshot: MessageType<StoreSnapshot> = {
     { name: 'index', json: 'Index', id: 2, kind: 'int64', shape: 'one' },
     { name: 'formatVersion', json: 'FormatVersion', id: 3, kind: 'int64', shape: 'one' },
     { name: 'history', json: 'History', id: 4, kind: 'message', shape: 'repeated', message: () => HistoryEntry },
+    { name: 'lastTransaction', json: 'LastTransaction', id: 5, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<StoreSnapshot>): StoreSnapshot => ({ ...{ objects: [], index: 0, formatVersion: 0, history: [] }, ...partial }),
+  create: (partial?: Partial<StoreSnapshot>): StoreSnapshot => ({ ...{ objects: [], index: 0, formatVersion: 0, history: [], lastTransaction: 0 }, ...partial }),
   write(m: StoreSnapshot, w: Writer): Writer {
     for (const v of m.objects) ObjectUnion.write(v, w.uint32(10).fork()).ldelim();
     if (m.index !== 0) w.uint32(16).int64(m.index);
     if (m.formatVersion !== 0) w.uint32(24).int64(m.formatVersion);
     for (const v of m.history) HistoryEntry.write(v, w.uint32(34).fork()).ldelim();
+    if (m.lastTransaction !== 0) w.uint32(40).int64(m.lastTransaction);
     return w;
   },
   read(r: Reader, length: number): StoreSnapshot {
     const end = r.pos + length;
-    const m: { objects: ObjectUnion[]; index: number; formatVersion: number; history: HistoryEntry[] } = { objects: [], index: 0, formatVersion: 0, history: [] };
+    const m: { objects: ObjectUnion[]; index: number; formatVersion: number; history: HistoryEntry[]; lastTransaction: number } = { objects: [], index: 0, formatVersion: 0, history: [], lastTransaction: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -326,6 +344,9 @@ export const StoreSnapshot: MessageType<StoreSnapshot> = {
           break;
         case 4:
           m.history.push(HistoryEntry.read(r, r.uint32()));
+          break;
+        case 5:
+          m.lastTransaction = readInt64(r.int64());
           break;
         default:
           r.skipType(t & 7);

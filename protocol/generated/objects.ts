@@ -1112,6 +1112,8 @@ export interface Node {
   readonly managerStatus: ManagerStatus | undefined;
   /** PEM of the issued certificate */
   readonly certificate: Uint8Array;
+  /** Raft index of the last change of anything but the spec; Version.Index moves only with the spec, so that heartbeats do not fight with updates. */
+  readonly statusIndex: number;
 }
 export const Node: MessageType<Node> = {
   name: 'Node',
@@ -1123,8 +1125,9 @@ export const Node: MessageType<Node> = {
     { name: 'status', json: 'Status', id: 5, kind: 'message', shape: 'optional', message: () => NodeStatus, always: true },
     { name: 'managerStatus', json: 'ManagerStatus', id: 6, kind: 'message', shape: 'optional', message: () => ManagerStatus },
     { name: 'certificate', json: 'Certificate', id: 7, kind: 'bytes', shape: 'one', internal: true },
+    { name: 'statusIndex', json: 'StatusIndex', id: 100, kind: 'int64', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Node>): Node => ({ ...{ id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0) }, ...partial }),
+  create: (partial?: Partial<Node>): Node => ({ ...{ id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0), statusIndex: 0 }, ...partial }),
   write(m: Node, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -1133,11 +1136,12 @@ export const Node: MessageType<Node> = {
     if (m.status !== undefined) NodeStatus.write(m.status, w.uint32(42).fork()).ldelim();
     if (m.managerStatus !== undefined) ManagerStatus.write(m.managerStatus, w.uint32(50).fork()).ldelim();
     if (m.certificate.length > 0) w.uint32(58).bytes(m.certificate);
+    if (m.statusIndex !== 0) w.uint32(800).int64(m.statusIndex);
     return w;
   },
   read(r: Reader, length: number): Node {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: NodeSpec | undefined; description: NodeDescription | undefined; status: NodeStatus | undefined; managerStatus: ManagerStatus | undefined; certificate: Uint8Array } = { id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0) };
+    const m: { id: string; meta: Meta | undefined; spec: NodeSpec | undefined; description: NodeDescription | undefined; status: NodeStatus | undefined; managerStatus: ManagerStatus | undefined; certificate: Uint8Array; statusIndex: number } = { id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0), statusIndex: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1161,6 +1165,9 @@ export const Node: MessageType<Node> = {
           break;
         case 7:
           m.certificate = sizeLimitedBytes(r.bytes());
+          break;
+        case 100:
+          m.statusIndex = readInt64(r.int64());
           break;
         default:
           r.skipType(t & 7);
