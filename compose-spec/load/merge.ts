@@ -174,24 +174,24 @@ function mergeNamed(
   over: Node,
   path: Path,
   diagnostics: Diagnostics,
-  valueOf: (item: Node) => Node,
+  toValue: (item: Node) => Node,
 ): Node {
   if (isNull(over)) return base;
   if (isNull(base)) return over;
-  const left = namesToMap(base, valueOf);
-  const right = namesToMap(over, valueOf);
+  const left = namesToMap(base, toValue);
+  const right = namesToMap(over, toValue);
   if (left === undefined || right === undefined) return over;
   return mergeMaps(left, right, path, diagnostics);
 }
 
-/** A list of names as a mapping from each to `valueOf` it; `undefined` for other shapes. */
-export function namesToMap(node: Node, valueOf: (item: Node) => Node): MapNode | undefined {
+/** A list of names as a mapping from each to `toValue` it; `undefined` for other shapes. */
+export function namesToMap(node: Node, toValue: (item: Node) => Node): MapNode | undefined {
   if (node.kind === 'map') return node;
   if (node.kind !== 'seq') return undefined;
   const entries = new Map<string, Entry>();
   for (const item of node.items) {
     if (item.kind !== 'scalar' || typeof item.value !== 'string') return undefined;
-    entries.set(item.value, { value: valueOf(item), keyAt: item.at });
+    entries.set(item.value, { value: toValue(item), keyAt: item.at });
   }
   return { kind: 'map', entries, at: node.at };
 }
