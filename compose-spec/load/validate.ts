@@ -12,7 +12,14 @@ import { badNode, formatPath } from './tree.ts';
 
 /** The tree without what does not fit; `fileName` is the file that was merged last. */
 export function validateSchema(root: Node, fileName: string, diagnostics: Diagnostics): Node {
-  return new Validator(fileName, diagnostics).check(root, COMPOSE_FILE, []);
+  const faults: Fault[] = [];
+  const checked = checkNode(root, COMPOSE_FILE, [], faults);
+  for (const fault of faults) {
+    const where = formatPath(fault.path);
+    const message = `validating ${fileName}: ${where} ${fault.sentence}`;
+    diagnostics.error('schema', message, { at: fault.at, path: where, hint: fault.hint });
+  }
+  return checked;
 }
 
 interface Fault {
@@ -20,27 +27,6 @@ interface Fault {
   readonly sentence: string;
   readonly at: Position;
   readonly hint?: string | undefined;
-}
-
-class Validator {
-  readonly #fileName: string;
-  readonly #diagnostics: Diagnostics;
-
-  constructor(fileName: string, diagnostics: Diagnostics) {
-    this.#fileName = fileName;
-    this.#diagnostics = diagnostics;
-  }
-
-  check(node: Node, schema: Schema, path: Path): Node {
-    const faults: Fault[] = [];
-    const checked = checkNode(node, schema, path, faults);
-    for (const fault of faults) {
-      const where = formatPath(fault.path);
-      const message = `validating ${this.#fileName}: ${where} ${fault.sentence}`;
-      this.#diagnostics.error('schema', message, { at: fault.at, path: where, hint: fault.hint });
-    }
-    return checked;
-  }
 }
 
 function checkNode(node: Node, schema: Schema, path: Path, faults: Fault[]): Node {
