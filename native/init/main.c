@@ -1,12 +1,12 @@
 /*
  * tswarm-init: the process 1 that `--init` puts before a container's program.
  *
- * It starts the program in a process group of its own (the terminal's foreground group when there is
- * a terminal), passes every signal that it gets on to that program, reaps whatever is orphaned to it,
- * and ends with the program's status (128 + signal when a signal ended it).
- * It refuses to be anything more: no configuration, no restart, no environment variables of its own
- * (the PATH of the container is used to find the program, as execvp does).
- * Invariant: all signals stay blocked here, so none can be lost between two waits.
+ * It starts the program in a process group of its own (the terminal's foreground group when there
+ * is a terminal), passes every signal that it gets on to that program, reaps whatever is orphaned
+ * to it, and ends with the program's status (128 + signal when a signal ended it). It refuses to be
+ * anything more: no configuration, no restart, no environment variables of its own (the PATH of the
+ * container is used to find the program, as execvp does). Invariant: all signals stay blocked here,
+ * so none can be lost between two waits.
  */
 #include <errno.h>
 #include <signal.h>
@@ -20,11 +20,11 @@
 enum { EXIT_BAD_REQUEST = 2, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127, EXIT_SIGNAL = 128 };
 
 /* Signals that report a fault of this very process; blocking or forwarding them makes no sense. */
-static const int fault_signals[] = { SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGABRT, SIGTRAP, SIGSYS };
+static const int fault_signals[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGABRT, SIGTRAP, SIGSYS};
 
 static void say(const char *what, const char *name, const char *why)
 {
-	const char *parts[] = { "tswarm-init: ", what, name, why, "\n" };
+	const char *parts[] = {"tswarm-init: ", what, name, why, "\n"};
 
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		if (write(STDERR_FILENO, parts[i], strlen(parts[i])) < 0)
