@@ -40,12 +40,23 @@ void conn_update(struct conn *conn)
 	watch(&conn->source, events);
 }
 
+/* Bytes that nobody has read make the kernel report a reset instead of an end to the client. */
+static void discard_input(int fd)
+{
+	char part[4096];
+
+	for (int reads = 0; reads < STEPS_AT_ONCE; reads++)
+		if (recv(fd, part, sizeof part, MSG_DONTWAIT) <= 0)
+			return;
+}
+
 void conn_close(struct conn *conn)
 {
 	struct process *process = conn->process;
 
 	if (conn->source.fd < 0)
 		return;
+	discard_input(conn->source.fd);
 	close_source(&conn->source);
 	ts_buf_free(&conn->body);
 	if (conn->ring)
