@@ -1,0 +1,31 @@
+// What the controllers remember between passes: only what a scan of the store would give again, kept so that a pass costs what changed
+// and not what exists. Made new when a manager becomes leader and when a proposal was lost.
+import { Allocator } from '#manager/allocator/allocator';
+import { NodeSet } from '#manager/scheduler/node-set';
+
+export interface ControllerMemory {
+  readonly allocator: Allocator;
+  readonly nodes: NodeSet;
+  /** service name → ids of the services that depend on it */
+  readonly dependents: Map<string, Set<string>>;
+  /** ids of tasks without a node, looked at again when nodes or resources change */
+  readonly unplaced: Set<string>;
+  /** service id → time (µs since 1970) to look again */
+  readonly wakeups: Map<string, number>;
+  /** ids of networks that could not get a subnet yet, with the reason shown in the log */
+  readonly networkFaults: Map<string, string>;
+  /** ids of services that could not get a port or an address, with the reason */
+  readonly serviceFaults: Map<string, string>;
+}
+
+export function newControllerMemory(): ControllerMemory {
+  return {
+    allocator: new Allocator(),
+    nodes: new NodeSet(),
+    dependents: new Map(),
+    unplaced: new Set(),
+    wakeups: new Map(),
+    networkFaults: new Map(),
+    serviceFaults: new Map(),
+  };
+}
