@@ -3,7 +3,7 @@
 // that the schema refuses are passed through; texts that do not parse are reported and cut out.
 
 import type { Diagnostics } from './errors.ts';
-import { asList, namesToMap } from './merge.ts';
+import { namesToMap } from './merge.ts';
 import { parseShortPorts } from './ports.ts';
 import { printScalar } from './scalars.ts';
 import type { Entry, MapNode, Node, Path, ScalarNode } from './tree.ts';
@@ -271,9 +271,4 @@ export function dropEmpty(root: Node): Node {
       : withEntry(service, 'dns', { ...dns, items });
   });
   return withEntry(root, 'services', cleaned);
-}
-
-/** `key=value` items of a list or mapping; used where the two forms mean the same. */
-export function keyValueItems(node: Node): readonly Node[] {
-  return asList(node);
 }
