@@ -148,3 +148,21 @@ export class ByteReader {
     return this.bytes(this.u32());
   }
 }
+
+/** Bytes of a text that holds ASCII only: identifiers and names of formats. */
+export function asciiBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    invariant(code > 0 && code < 128, 'not ASCII', { text });
+    bytes[i] = code;
+  }
+  return bytes;
+}
+
+/** The text of ASCII bytes; other bytes become question marks. */
+export function asciiText(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += byte < 128 ? String.fromCharCode(byte) : '?';
+  return text;
+}

@@ -82,7 +82,7 @@ export class Tracker {
     return (
       this.voteResult((id) => {
         const progress = this.#progress.get(id);
-        return progress !== undefined && progress.recentActive;
+        return progress?.recentActive ?? false;
       }) === 'won'
     );
   }
