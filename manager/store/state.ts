@@ -1,0 +1,188 @@
+// One state of the store: all objects with their indexes, immutable. A Draft starts from a state, changes cheaply (persistent maps) and
+// gives a new state; dropping the draft undoes everything. Refuses to decide anything: no versions, no checks beyond its own indexes.
+import { assert } from '#protocol/errors';
+import type { HistoryEntry } from '#protocol/generated/control';
+import type { Cluster, Task } from '#protocol/generated/objects';
+import {
+  type AnyObject,
+  KINDS,
+  linkPrefix,
+  linksOf,
+  linksUnchanged,
+  nameOf,
+  type ReferencedKind,
+} from './kinds.ts';
+import { SortedMap } from './sorted-map.ts';
+import type { Kind, ObjectTypes, ReadView } from './view.ts';
+
+type Objects = { readonly [K in Kind]: SortedMap<ObjectTypes[K]> };
+
+export interface StoreState {
+  /** Raft index of the last entry that is in this state. */
+  readonly index: number;
+  /** Id of the last transaction that was applied; 0 before the first. */
+  readonly lastTransaction: number;
+  readonly objects: Objects;
+  /** `<kind>/<name>` → id. */
+  readonly names: SortedMap<string>;
+  /** `<link prefix><id>` → id; see linkPrefix. */
+  readonly links: SortedMap<string>;
+  /** Oldest first. */
+  readonly history: readonly HistoryEntry[];
+}
+
+/** The state before the first entry. */
+export const EMPTY_STATE: StoreState = {
+  index: 0,
+  lastTransaction: 0,
+  objects: Object.fromEntries(KINDS.map((kind) => [kind, SortedMap.empty()])) as unknown as Objects,
+  names: SortedMap.empty(),
+  links: SortedMap.empty(),
+  history: [],
+};
+
+/** Reads that the manager's own modules have on top of what controllers see. */
+export interface StoreView extends ReadView {
+  /** Services whose spec refers to a secret, config or network (by id) or a volume (by name). */
+  servicesUsing(kind: ReferencedKind, key: string): Iterable<ObjectTypes['service']>;
+  /** Objects of a kind that belong to a stack. */
+  byStack<K extends Kind>(kind: K, stack: string): Iterable<ObjectTypes[K]>;
+}
+
+/** Reads over anything that has the store's maps: a state, or a draft whose maps move on. */
+export class StateView implements StoreView {
+  readonly #maps: () => Pick<StoreState, 'objects' | 'names' | 'links'>;
+
+  constructor(maps: () => Pick<StoreState, 'objects' | 'names' | 'links'>) {
+    this.#maps = maps;
+  }
+
+  get<K extends Kind>(kind: K, id: string): ObjectTypes[K] | undefined {
+    return this.#maps().objects[kind].get(id) as ObjectTypes[K] | undefined;
+  }
+
+  list<K extends Kind>(kind: K): Iterable<ObjectTypes[K]> {
+    return this.#maps().objects[kind].values() as Iterable<ObjectTypes[K]>;
+  }
+
+  byName<K extends Exclude<Kind, 'task'>>(kind: K, name: string): ObjectTypes[K] | undefined {
+    const id = this.#maps().names.get(`${kind}/${name}`);
+    return id === undefined ? undefined : this.get(kind, id);
+  }
+
+  tasksByService(serviceId: string): Iterable<Task> {
+    return this.#linked('task', linkPrefix.tasksByService(serviceId));
+  }
+
+  tasksByNode(nodeId: string): Iterable<Task> {
+    return this.#linked('task', linkPrefix.tasksByNode(nodeId));
+  }
+
+  servicesUsing(kind: ReferencedKind, key: string): Iterable<ObjectTypes['service']> {
+    return this.#linked('service', linkPrefix.servicesUsing(kind, key));
+  }
+
+  byStack<K extends Kind>(kind: K, stack: string): Iterable<ObjectTypes[K]> {
+    return this.#linked(kind, linkPrefix.byStack(kind, stack));
+  }
+
+  cluster(): Cluster {
+    for (const cluster of this.#maps().objects.cluster.values()) return cluster;
+    throw new Error('bug: the cluster object was asked for before the cluster was created');
+  }
+
+  *#linked<K extends Kind>(kind: K, prefix: string): Iterable<ObjectTypes[K]> {
+    const { objects, links } = this.#maps();
+    for (const [, id] of links.withPrefix(prefix)) {
+      const object = objects[kind].get(id);
+      assert(object, 'the index names an object that is not there', { kind, id });
+      yield object as ObjectTypes[K];
+    }
+  }
+}
+
+/** A view of one state. It never changes. */
+export function viewOf(state: StoreState): StoreView {
+  return new StateView(() => state);
+}
+
+/** A state in the making. */
+export class Draft {
+  #objects: { [K in Kind]: SortedMap<ObjectTypes[K]> };
+  #names: SortedMap<string>;
+  #links: SortedMap<string>;
+
+  constructor(base: StoreState) {
+    this.#objects = { ...base.objects };
+    this.#names = base.names;
+    this.#links = base.links;
+  }
+
+  get objects(): Objects {
+    return this.#objects;
+  }
+
+  get names(): SortedMap<string> {
+    return this.#names;
+  }
+
+  get links(): SortedMap<string> {
+    return this.#links;
+  }
+
+  get(kind: Kind, id: string): AnyObject | undefined {
+    return this.#objects[kind].get(id);
+  }
+
+  put(kind: Kind, object: AnyObject): void {
+    const before = this.get(kind, object.id);
+    this.#setMap(kind, this.#mapOf(kind).set(object.id, object));
+    this.#moveName(kind, object.id, before && nameOf(kind, before), nameOf(kind, object));
+    if (before && linksUnchanged(kind, before, object)) return;
+    this.#moveLinks(object.id, before ? linksOf(kind, before) : [], linksOf(kind, object));
+  }
+
+  remove(kind: Kind, id: string): void {
+    const before = this.get(kind, id);
+    if (!before) return;
+    this.#setMap(kind, this.#mapOf(kind).delete(id));
+    this.#moveName(kind, id, nameOf(kind, before), '');
+    this.#moveLinks(id, linksOf(kind, before), []);
+  }
+
+  /** The new state; the draft may go on being changed without touching it. */
+  finish(fields: Pick<StoreState, 'index' | 'lastTransaction' | 'history'>): StoreState {
+    return {
+      ...fields,
+      objects: { ...this.#objects },
+      names: this.#names,
+      links: this.#links,
+    };
+  }
+
+  #mapOf(kind: Kind): SortedMap<AnyObject> {
+    return this.#objects[kind] as unknown as SortedMap<AnyObject>;
+  }
+
+  #setMap(kind: Kind, map: SortedMap<AnyObject>): void {
+    (this.#objects as unknown as Record<Kind, SortedMap<AnyObject>>)[kind] = map;
+  }
+
+  /** Within one transaction names may pass from one object to another in any order, so a name is only deleted by its owner. */
+  #moveName(kind: Kind, id: string, before: string | undefined, after: string): void {
+    if (before === after) return;
+    if (before && this.#names.get(`${kind}/${before}`) === id) {
+      this.#names = this.#names.delete(`${kind}/${before}`);
+    }
+    if (after !== '') this.#names = this.#names.set(`${kind}/${after}`, id);
+  }
+
+  #moveLinks(id: string, before: readonly string[], after: readonly string[]): void {
+    for (const link of before) {
+      if (!after.includes(link)) this.#links = this.#links.delete(link + id);
+    }
+    for (const link of after) {
+      if (!before.includes(link)) this.#links = this.#links.set(link + id, id);
+    }
+  }
+}
