@@ -1,0 +1,36 @@
+// The kinds of objects in the cache, by the field of ObjectUnion that holds them.
+import { ObjectKind, type ObjectUnion } from '#protocol/generated/control';
+
+export const KIND_NAMES = [
+  'node',
+  'service',
+  'task',
+  'network',
+  'secret',
+  'config',
+  'cluster',
+  'volume',
+  'stack',
+] as const;
+
+export type KindName = (typeof KIND_NAMES)[number];
+
+export type ObjectOf<K extends KindName> = NonNullable<ObjectUnion[K]>;
+
+/** Number of a kind on the wire. */
+export const KIND_NUMBERS: Readonly<Record<KindName, ObjectKind>> = {
+  node: ObjectKind.NODE,
+  service: ObjectKind.SERVICE,
+  task: ObjectKind.TASK,
+  network: ObjectKind.NETWORK,
+  secret: ObjectKind.SECRET,
+  config: ObjectKind.CONFIG,
+  cluster: ObjectKind.CLUSTER,
+  volume: ObjectKind.VOLUME,
+  stack: ObjectKind.STACK,
+};
+
+/** Which object a union holds; undefined for an empty one. */
+export function unionKind(union: ObjectUnion): KindName | undefined {
+  return KIND_NAMES.find((kind) => union[kind] !== undefined);
+}

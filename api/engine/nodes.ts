@@ -1,0 +1,103 @@
+// /nodes.
+import type { EngineFilters } from '#protocol/engine';
+import { fromEngineJson } from '#protocol/engine-json';
+import { ObjectKind, SpecUnion } from '#protocol/generated/control';
+import type { Node } from '#protocol/generated/objects';
+import { NodeRole, NodeSpec } from '#protocol/generated/specs';
+import { lookup, nameOf } from '../cache/lookup.ts';
+import type { ObjectCache } from '../cache/object-cache.ts';
+import { type Context, pathId, type Route, requireSession, versionParam } from '../context.ts';
+import { callOptions, written } from '../control.ts';
+import { EngineError } from '../http/errors.ts';
+import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
+import type { Reply } from '../http/reply.ts';
+import type { ApiRequest } from '../http/request.ts';
+import { nodeJson } from './shapes.ts';
+
+const FILTERS = ['id', 'label', 'name', 'node.label', 'membership', 'role'];
+
+export function nodeRoutes(context: Context): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      pattern: '/nodes',
+      handler: async (request, reply) => {
+        const { cache } = requireSession(context);
+        const filters = parseFilters(request.query.raw('filters'));
+        checkFilters(filters, FILTERS);
+        reply.json(200, listNodes(cache, filters).map(nodeJson));
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/nodes/{id}',
+      handler: async (request, reply) => {
+        const { cache } = requireSession(context);
+        reply.json(200, nodeJson(lookup(cache, 'node', pathId(request))));
+      },
+    },
+    { method: 'POST', pattern: '/nodes/{id}/update', handler: (q, r) => update(context, q, r) },
+    {
+      method: 'DELETE',
+      pattern: '/nodes/{id}',
+      handler: async (request, reply) => {
+        const session = requireSession(context);
+        const node = lookup(session.cache, 'node', pathId(request));
+        const force = request.query.bool('force');
+        const answer = session.control.removeObject(
+          { kind: ObjectKind.NODE, id: node.id, force },
+          callOptions(request.signal),
+        );
+        await written(session, answer);
+        reply.empty(200);
+      },
+    },
+  ];
+}
+
+/** Nodes that pass the filters of GET /nodes. @throws EngineError on a bad role or membership. */
+export function listNodes(cache: ObjectCache, filters: EngineFilters): readonly Node[] {
+  checkValues(filters, 'role', ['manager', 'worker']);
+  checkValues(filters, 'membership', ['accepted', 'pending']);
+  const out: Node[] = [];
+  for (const node of cache.all('node')) {
+    const role = node.spec?.role === NodeRole.MANAGER ? 'manager' : 'worker';
+    if (!matchesPrefix(filters.id, node.id)) continue;
+    if (!matchesPrefix(filters.name, nameOf('node', node))) continue;
+    if (!matchesLabels(filters.label, node.description?.engine?.labels ?? {})) continue;
+    if (!matchesLabels(filters['node.label'], node.spec?.labels ?? {})) continue;
+    if (filters.role && !filters.role.includes(role)) continue;
+    if (filters.membership && !filters.membership.includes('accepted')) continue;
+    out.push(node);
+  }
+  return out;
+}
+
+function checkValues(filters: EngineFilters, name: string, known: readonly string[]): void {
+  for (const value of filters[name] ?? []) {
+    if (!known.includes(value)) {
+      throw new EngineError('internal', 500, `Invalid ${name} filter: '${value}'`);
+    }
+  }
+}
+
+async function update(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const session = requireSession(context);
+  const node = lookup(session.cache, 'node', pathId(request));
+  const answer = session.control.updateObject(
+    {
+      kind: ObjectKind.NODE,
+      id: node.id,
+      version: versionParam(request),
+      spec: SpecUnion.create({ node: fromEngineJson(NodeSpec, await request.json()) }),
+      rollback: false,
+      rotateWorkerToken: false,
+      rotateManagerToken: false,
+      rotateUnlockKey: false,
+      keepExtensions: true,
+    },
+    callOptions(request.signal),
+  );
+  await written(session, answer);
+  reply.empty(200);
+}

@@ -1,0 +1,149 @@
+// /secrets and /configs: the same calls on two kinds. A secret's data never comes out; a config's does, and is fetched from the manager since the
+// cache does not hold it.
+import { fromEngineJson, toEngineJson } from '#protocol/engine-json';
+import { SpecUnion } from '#protocol/generated/control';
+import { Config, Secret } from '#protocol/generated/objects';
+import { ConfigSpec, SecretSpec } from '#protocol/generated/specs';
+import { KIND_NUMBERS } from '../cache/kinds.ts';
+import { lookup } from '../cache/lookup.ts';
+import { type Context, pathId, type Route, requireSession, versionParam } from '../context.ts';
+import { callOptions, written } from '../control.ts';
+import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
+import type { Reply } from '../http/reply.ts';
+import type { ApiRequest } from '../http/request.ts';
+import type { ClusterSession } from '../node-control.ts';
+
+type Kind = 'secret' | 'config';
+
+const FILTERS = ['id', 'label', 'name', 'names'];
+
+export function secretConfigRoutes(context: Context): readonly Route[] {
+  return [...routesOf(context, 'secret', '/secrets'), ...routesOf(context, 'config', '/configs')];
+}
+
+function routesOf(context: Context, kind: Kind, base: string): readonly Route[] {
+  return [
+    { method: 'GET', pattern: base, handler: (q, r) => list(context, kind, q, r) },
+    { method: 'POST', pattern: `${base}/create`, handler: (q, r) => create(context, kind, q, r) },
+    { method: 'GET', pattern: `${base}/{id}`, handler: (q, r) => inspect(context, kind, q, r) },
+    { method: 'DELETE', pattern: `${base}/{id}`, handler: (q, r) => remove(context, kind, q, r) },
+    {
+      method: 'POST',
+      pattern: `${base}/{id}/update`,
+      handler: (q, r) => update(context, kind, q, r),
+    },
+  ];
+}
+
+async function list(
+  context: Context,
+  kind: Kind,
+  request: ApiRequest,
+  reply: Reply,
+): Promise<void> {
+  const session = requireSession(context);
+  const filters = parseFilters(request.query.raw('filters'));
+  checkFilters(filters, FILTERS);
+  const found: (Secret | Config)[] = [];
+  for (const object of session.cache.all(kind)) {
+    const name = object.spec?.name ?? '';
+    if (!matchesPrefix(filters.id, object.id) || !matchesPrefix(filters.name, name)) continue;
+    if (filters.names && !filters.names.includes(name)) continue;
+    if (!matchesLabels(filters.label, object.spec?.labels ?? {})) continue;
+    found.push(object);
+  }
+  const out: unknown[] = [];
+  for (const object of found) out.push(await objectJson(session, kind, object.id, request.signal));
+  reply.json(200, out);
+}
+
+/** The object's JSON: a config with its data. */
+export async function objectJson(
+  session: ClusterSession,
+  kind: Kind,
+  id: string,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
+  if (kind === 'secret') {
+    const secret = lookup(session.cache, kind, id);
+    const spec = secret.spec && { ...secret.spec, data: new Uint8Array(0) };
+    return toEngineJson(Secret, { ...secret, spec });
+  }
+  const answer = await session.control.getObject(
+    { kind: KIND_NUMBERS[kind], id },
+    callOptions(signal),
+  );
+  return toEngineJson(Config, answer.object?.config ?? lookup(session.cache, kind, id));
+}
+
+async function inspect(
+  context: Context,
+  kind: Kind,
+  request: ApiRequest,
+  reply: Reply,
+): Promise<void> {
+  const session = requireSession(context);
+  const { id } = lookup(session.cache, kind, pathId(request));
+  reply.json(200, await objectJson(session, kind, id, request.signal));
+}
+
+function readSpec(kind: Kind, body: unknown): SpecUnion {
+  return kind === 'secret'
+    ? SpecUnion.create({ secret: fromEngineJson(SecretSpec, body) })
+    : SpecUnion.create({ config: fromEngineJson(ConfigSpec, body) });
+}
+
+async function create(
+  context: Context,
+  kind: Kind,
+  request: ApiRequest,
+  reply: Reply,
+): Promise<void> {
+  const session = requireSession(context);
+  const spec = readSpec(kind, await request.json());
+  const answer = session.control.createObject({ spec }, callOptions(request.signal));
+  const object = await written(session, answer);
+  reply.json(201, { ID: object[kind]?.id ?? '' });
+}
+
+async function update(
+  context: Context,
+  kind: Kind,
+  request: ApiRequest,
+  reply: Reply,
+): Promise<void> {
+  const session = requireSession(context);
+  const { id } = lookup(session.cache, kind, pathId(request));
+  const answer = session.control.updateObject(
+    {
+      kind: KIND_NUMBERS[kind],
+      id,
+      version: versionParam(request),
+      spec: readSpec(kind, await request.json()),
+      rollback: false,
+      rotateWorkerToken: false,
+      rotateManagerToken: false,
+      rotateUnlockKey: false,
+      keepExtensions: true,
+    },
+    callOptions(request.signal),
+  );
+  await written(session, answer);
+  reply.empty(200);
+}
+
+async function remove(
+  context: Context,
+  kind: Kind,
+  request: ApiRequest,
+  reply: Reply,
+): Promise<void> {
+  const session = requireSession(context);
+  const { id } = lookup(session.cache, kind, pathId(request));
+  const answer = session.control.removeObject(
+    { kind: KIND_NUMBERS[kind], id, force: false },
+    callOptions(request.signal),
+  );
+  await written(session, answer);
+  reply.empty(204);
+}

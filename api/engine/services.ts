@@ -1,0 +1,169 @@
+// /services: lists and single objects from the cache, writes through the manager. Names of networks, secrets and configs in a spec are
+// resolved to ids here (stack deploy sends names). Codes and texts of errors are Docker's.
+import { fromEngineJson } from '#protocol/engine-json';
+import { TswarmError } from '#protocol/errors';
+import { ObjectKind, SpecUnion } from '#protocol/generated/control';
+import type { Service } from '#protocol/generated/objects';
+import { type NetworkAttachmentConfig, ServiceSpec } from '#protocol/generated/specs';
+import { lookup, tryLookup } from '../cache/lookup.ts';
+import { type Context, pathId, type Route, requireSession, versionParam } from '../context.ts';
+import { callOptions, written } from '../control.ts';
+import { EngineError } from '../http/errors.ts';
+import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
+import type { Reply } from '../http/reply.ts';
+import type { ApiRequest } from '../http/request.ts';
+import type { ClusterSession } from '../node-control.ts';
+import { serviceJson } from './shapes.ts';
+
+export function serviceRoutes(context: Context): readonly Route[] {
+  return [
+    { method: 'GET', pattern: '/services', handler: (q, r) => list(context, q, r) },
+    { method: 'POST', pattern: '/services/create', handler: (q, r) => create(context, q, r) },
+    { method: 'GET', pattern: '/services/{id}', handler: (q, r) => inspect(context, q, r) },
+    { method: 'POST', pattern: '/services/{id}/update', handler: (q, r) => update(context, q, r) },
+    { method: 'DELETE', pattern: '/services/{id}', handler: (q, r) => remove(context, q, r) },
+  ];
+}
+
+const FILTERS = ['id', 'label', 'mode', 'name', 'runtime'];
+
+async function list(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const { cache } = requireSession(context);
+  const filters = parseFilters(request.query.raw('filters'));
+  checkFilters(filters, FILTERS);
+  const options = {
+    status: request.query.bool('status'),
+    defaults: request.query.bool('insertDefaults'),
+  };
+  const out: unknown[] = [];
+  for (const service of cache.all('service')) {
+    const spec = service.spec;
+    if (!matchesPrefix(filters.id, service.id)) continue;
+    if (!matchesPrefix(filters.name, spec?.name ?? '')) continue;
+    if (!matchesLabels(filters.label, spec?.labels ?? {})) continue;
+    if (filters.mode && !filters.mode.includes(modeOf(service))) continue;
+    if (filters.runtime && !filters.runtime.includes(spec?.taskTemplate?.runtime || 'container')) {
+      continue;
+    }
+    out.push(serviceJson(cache, service, options));
+  }
+  reply.json(200, out);
+}
+
+function modeOf(service: Service): string {
+  const mode = service.spec?.mode;
+  if (mode?.global) return 'global';
+  if (mode?.replicatedJob) return 'replicated-job';
+  return mode?.globalJob ? 'global-job' : 'replicated';
+}
+
+async function inspect(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const { cache } = requireSession(context);
+  const service = lookup(cache, 'service', pathId(request));
+  const defaults = request.query.bool('insertDefaults');
+  reply.json(200, serviceJson(cache, service, { status: false, defaults }));
+}
+
+async function create(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const session = requireSession(context);
+  const spec = readSpec(session, await request.json());
+  const answer = session.control.createObject(
+    { spec: SpecUnion.create({ service: spec }) },
+    callOptions(request.signal),
+  );
+  const { service } = await written(session, answer);
+  const warnings = (await answer).warnings;
+  reply.json(201, {
+    ID: service?.id ?? '',
+    ...(warnings.length > 0 ? { Warnings: warnings } : {}),
+  });
+}
+
+async function update(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const session = requireSession(context);
+  const service = lookup(session.cache, 'service', pathId(request));
+  const version = versionParam(request);
+  const rollback = rollbackParam(request);
+  const body = await request.optionalJson();
+  if (!rollback && !body) throw emptyBody();
+  const answer = session.control.updateObject(
+    {
+      kind: ObjectKind.SERVICE,
+      id: service.id,
+      version,
+      spec: rollback ? undefined : SpecUnion.create({ service: readSpec(session, body ?? {}) }),
+      rollback,
+      rotateWorkerToken: false,
+      rotateManagerToken: false,
+      rotateUnlockKey: false,
+      keepExtensions: true,
+    },
+    callOptions(request.signal),
+  );
+  await written(session, answer);
+  const { warnings } = await answer;
+  reply.json(200, { Warnings: warnings.length > 0 ? warnings : null });
+}
+
+/** What a POST without a body gets. */
+export function emptyBody(): TswarmError {
+  return new TswarmError('invalid_argument', 'invalid JSON: got EOF while reading request body');
+}
+
+function rollbackParam(request: ApiRequest): boolean {
+  const from = request.query.text('registryAuthFrom');
+  if (!['', 'spec', 'previous-spec'].includes(from)) {
+    throw new EngineError(
+      'invalid_argument',
+      500,
+      `unsupported registryAuthFrom value: ${JSON.stringify(from.slice(0, 40))}`,
+    );
+  }
+  const rollback = request.query.text('rollback');
+  if (rollback === '') return false;
+  if (rollback === 'previous') return true;
+  throw new TswarmError(
+    'invalid_argument',
+    `unrecognized rollback option ${rollback.slice(0, 40)}`,
+    { field: 'rollback' },
+  );
+}
+
+async function remove(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const session = requireSession(context);
+  const service = lookup(session.cache, 'service', pathId(request));
+  const answer = session.control.removeObject(
+    { kind: ObjectKind.SERVICE, id: service.id, force: false },
+    callOptions(request.signal),
+  );
+  await written(session, answer);
+  reply.empty(200);
+}
+
+/** Reads a ServiceSpec and resolves the names in it. @throws invalid_argument, not_found. */
+function readSpec(session: ClusterSession, body: unknown): ServiceSpec {
+  const spec = fromEngineJson(ServiceSpec, legacyNetworks(body as Record<string, unknown>));
+  const template = spec.taskTemplate;
+  if (!template) return spec;
+  return {
+    ...spec,
+    taskTemplate: { ...template, networks: template.networks.map((n) => resolve(session, n)) },
+  };
+}
+
+/** Before 1.25 networks stood beside the task template; old clients still send them there. */
+function legacyNetworks(body: Record<string, unknown>): Record<string, unknown> {
+  const { Networks: networks, TaskTemplate: template } = body;
+  if (!Array.isArray(networks) || networks.length === 0) return body;
+  if (typeof template !== 'object' || template === null || 'Networks' in template) return body;
+  return { ...body, TaskTemplate: { ...template, Networks: networks } };
+}
+
+function resolve(
+  session: ClusterSession,
+  config: NetworkAttachmentConfig,
+): NetworkAttachmentConfig {
+  const network = tryLookup(session.cache, 'network', config.target);
+  if (network) return { ...config, target: network.id };
+  throw new TswarmError('not_found', `network ${config.target} not found`, { field: 'Networks' });
+}

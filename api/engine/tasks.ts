@@ -1,0 +1,116 @@
+// /tasks: read only, from the cache.
+import type { EngineFilters } from '#protocol/engine';
+import { type Task, TaskState } from '#protocol/generated/objects';
+import { lookup, tryLookup } from '../cache/lookup.ts';
+import type { ObjectCache } from '../cache/object-cache.ts';
+import { isUpToDate } from '../cache/service-status.ts';
+import { type Context, pathId, type Route, requireSession } from '../context.ts';
+import { EngineError } from '../http/errors.ts';
+import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
+import { taskJson } from './shapes.ts';
+
+const FILTERS = [
+  'id',
+  'label',
+  'name',
+  'node',
+  'service',
+  'desired-state',
+  'runtime',
+  // Not in the API description, but every waiting `docker service` command sends it.
+  '_up-to-date',
+];
+
+export function taskRoutes(context: Context): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      pattern: '/tasks',
+      handler: async (request, reply) => {
+        const { cache } = requireSession(context);
+        const filters = parseFilters(request.query.raw('filters'));
+        checkFilters(filters, FILTERS);
+        reply.json(
+          200,
+          listTasks(cache, filters).map((task) => taskJson(cache, task)),
+        );
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/tasks/{id}',
+      handler: async (request, reply) => {
+        const { cache } = requireSession(context);
+        reply.json(200, taskJson(cache, lookup(cache, 'task', pathId(request))));
+      },
+    },
+  ];
+}
+
+/** Tasks that pass the filters of GET /tasks. @throws EngineError on a bad desired-state. */
+export function listTasks(cache: ObjectCache, filters: EngineFilters): readonly Task[] {
+  const services = idsOf(cache, 'service', filters.service);
+  const nodes = idsOf(cache, 'node', filters.node);
+  const states = desiredStates(filters['desired-state']);
+  const upToDate = filters['_up-to-date']?.[0];
+  const out: Task[] = [];
+  for (const task of candidates(cache, services)) {
+    const service = cache.get('service', task.serviceId);
+    if (services && !services.has(task.serviceId)) continue;
+    if (nodes && !nodes.has(task.nodeId)) continue;
+    if (!matchesPrefix(filters.id, task.id)) continue;
+    if (!matchesPrefix(filters.name, fullName(task))) continue;
+    const labels = { ...service?.spec?.labels, ...task.labels };
+    if (!matchesLabels(filters.label, labels)) continue;
+    if (states && !states.has(desiredGroup(task))) continue;
+    if (filters.runtime && !filters.runtime.includes(task.spec?.runtime || 'container')) continue;
+    if (upToDate !== undefined) {
+      const current = service ? isUpToDate(service, task) : false;
+      if (current !== ['true', '1'].includes(upToDate)) continue;
+    }
+    out.push(task);
+  }
+  return out;
+}
+
+function fullName(task: Task): string {
+  return `${task.serviceName}.${task.slot > 0 ? task.slot : task.nodeId}.${task.id}`;
+}
+
+function* candidates(
+  cache: ObjectCache,
+  services: ReadonlySet<string> | undefined,
+): Iterable<Task> {
+  if (!services) {
+    yield* cache.all('task');
+    return;
+  }
+  for (const id of services) yield* cache.tasksOf(id);
+}
+
+/** Ids for a filter that takes ids or names; a text that fits nothing stays as it is, so that it selects nothing. */
+function idsOf(
+  cache: ObjectCache,
+  kind: 'service' | 'node',
+  wanted: readonly string[] | undefined,
+): ReadonlySet<string> | undefined {
+  if (!wanted || wanted.length === 0) return undefined;
+  return new Set(wanted.map((text) => tryLookup(cache, kind, text)?.id ?? text));
+}
+
+function desiredStates(wanted: readonly string[] | undefined): ReadonlySet<string> | undefined {
+  if (!wanted || wanted.length === 0) return undefined;
+  for (const state of wanted) {
+    if (!['running', 'shutdown', 'accepted'].includes(state)) {
+      throw new EngineError('internal', 500, `Invalid filter 'desired-state=${state}'`);
+    }
+  }
+  return new Set(wanted);
+}
+
+function desiredGroup(task: Task): string {
+  if (task.desiredState <= TaskState.READY && task.desiredState >= TaskState.ACCEPTED) {
+    return 'accepted';
+  }
+  return task.desiredState <= TaskState.COMPLETE ? 'running' : 'shutdown';
+}

@@ -1,0 +1,208 @@
+// An HTTP/1.1 server whose requests, upgraded or not, all go to one dispatch function. Owns limits and time-outs of connections, the unix socket
+// file (mode, group, leftovers of a killed run) and an orderly stop. Refuses a second server on a socket that answers.
+import type { Buffer } from 'node:buffer';
+import { chmodSync, chownSync, existsSync, readFileSync, unlinkSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { createServer, type Server, ServerResponse } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { TswarmError } from '#protocol/errors';
+import {
+  CONNECTIONS_MAX,
+  HEADER_BYTES_MAX,
+  HEADERS_TIMEOUT_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+} from '../limits.ts';
+import { type Connection, HttpReply, type Reply } from './reply.ts';
+import { type BodySource, bodyOf } from './request.ts';
+
+const SOCKET_MODE = 0o660;
+const SOCKET_GROUP = 'tswarm';
+
+/** A request before it is routed. */
+export interface RawRequest {
+  readonly message: IncomingMessage;
+  readonly body: BodySource;
+  readonly signal: AbortSignal;
+}
+
+export interface HttpServerOptions {
+  /** Must not reject: it answers errors itself. */
+  readonly dispatch: (request: RawRequest, reply: Reply) => Promise<void>;
+  /** True for targets whose handler takes the connection over; others ignore an Upgrade header. */
+  readonly upgrades: (message: IncomingMessage) => boolean;
+}
+
+export class HttpServer {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(options: HttpServerOptions) {
+    this.#server = createServer({
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      // Bodies have an idle limit instead: a build context may take long.
+      requestTimeout: 0,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      shouldUpgradeCallback: options.upgrades,
+    });
+    this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
+    this.#server.on('request', (message, response) => {
+      serve(options, message, response, plainConnection(message));
+    });
+    this.#server.on('upgrade', (message: IncomingMessage, socket: Socket, head: Buffer) => {
+      const response = new ServerResponse(message);
+      response.shouldKeepAlive = false;
+      response.assignSocket(socket);
+      response.on('finish', () => socket.end(() => socket.destroySoon()));
+      serve(options, message, response, upgradedConnection(message, socket, head));
+    });
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (socket.writable && error.code !== 'ECONNRESET') {
+        const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Too Large' : '400 Bad Request';
+        socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      }
+      socket.destroy();
+    });
+  }
+
+  /** @throws already_exists when another process answers there. */
+  async listenUnix(path: string): Promise<void> {
+    await removeDeadSocket(path);
+    const before = process.umask(0o117);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#server.once('error', reject);
+        this.#server.listen(path, resolve);
+      });
+    } finally {
+      process.umask(before);
+    }
+    const gid = groupId(SOCKET_GROUP);
+    if (gid !== undefined) chownSync(path, 0, gid);
+    chmodSync(path, SOCKET_MODE);
+  }
+
+  /** Stops accepting, lets answers finish for `graceMs`, then closes what is left (streams, kept-alive connections). */
+  async close(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, graceMs);
+    await closed;
+    clearTimeout(timer);
+  }
+}
+
+type UpgradeConnection = Connection & { readonly body: BodySource };
+
+function serve(
+  options: HttpServerOptions,
+  message: IncomingMessage,
+  response: ServerResponse,
+  connection: UpgradeConnection,
+): void {
+  const controller = new AbortController();
+  let hijacked = false;
+  response.on('close', () => {
+    if (!response.writableFinished && !hijacked) controller.abort();
+  });
+  response.on('error', () => controller.abort());
+  const reply = new HttpReply(response, connection, () => {
+    hijacked = true;
+    connection.socket.on('close', () => controller.abort());
+  });
+  void options.dispatch({ message, body: connection.body, signal: controller.signal }, reply);
+}
+
+function plainConnection(message: IncomingMessage): UpgradeConnection {
+  const body = bodyOf(message);
+  return {
+    message,
+    socket: message.socket,
+    upgrade: false,
+    body,
+    rest: () => new Uint8Array(0),
+  };
+}
+
+/** node stops parsing at an Upgrade, so the body (Content-Length bytes) is still in `head` and in the socket. */
+function upgradedConnection(
+  message: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+): UpgradeConnection {
+  let rest: Uint8Array = head;
+  async function* body(): AsyncIterable<Uint8Array> {
+    let left = Number(message.headers['content-length'] ?? 0);
+    if (!Number.isSafeInteger(left) || message.headers['transfer-encoding'] !== undefined) {
+      throw new TswarmError('invalid_argument', 'a request that upgrades needs a Content-Length');
+    }
+    while (left > 0) {
+      if (rest.length === 0) rest = await nextChunk(socket);
+      if (rest.length === 0) return;
+      const part = rest.subarray(0, left);
+      rest = rest.subarray(part.length);
+      left -= part.length;
+      yield part;
+    }
+  }
+  return { message, socket, upgrade: true, body: body(), rest: () => rest };
+}
+
+/** The next bytes; empty at the end. */
+function nextChunk(socket: Socket): Promise<Uint8Array> {
+  return new Promise((resolve) => {
+    const finish = (chunk: Uint8Array): void => {
+      socket.pause();
+      socket.off('data', finish);
+      socket.off('end', onEnd);
+      socket.off('close', onEnd);
+      resolve(chunk);
+    };
+    const onEnd = (): void => finish(new Uint8Array(0));
+    socket.on('data', finish);
+    socket.on('end', onEnd);
+    socket.on('close', onEnd);
+    socket.resume();
+  });
+}
+
+/** A socket file that a killed run left is removed; one that answers is somebody else's. */
+async function removeDeadSocket(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.on('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on('error', () => resolve(false));
+  });
+  if (alive) {
+    throw new TswarmError('already_exists', `socket ${path}: another process answers there`, {
+      hint: 'Stop it, or choose another --run-root.',
+    });
+  }
+  unlinkSync(path);
+}
+
+function groupId(name: string): number | undefined {
+  try {
+    const row = new RegExp(`^${name}:[^:]*:(\\d+):`, 'm').exec(readFileSync('/etc/group', 'utf8'));
+    return row ? Number(row[1]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Target of a request: path (not decoded) and query text. */
+export function splitTarget(url: string): { readonly path: string; readonly query: string } {
+  const at = url.indexOf('?');
+  const path = at < 0 ? url : url.slice(0, at);
+  return { path: path.replace(/\/{2,}/g, '/'), query: at < 0 ? '' : url.slice(at + 1) };
+}

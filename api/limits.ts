@@ -1,0 +1,49 @@
+// Numbers that bound what a client can make the gateway do, each with its reason. All of them apply to root on a unix socket too:
+// a broken client must not take the node's daemon down.
+
+/** Engine API that we speak: the newest we announce and the oldest we accept (skopeo 1.9 still sends 1.22). */
+export const API_VERSION_MAX = '1.44';
+export const API_VERSION_MIN = '1.22';
+
+/** JSON bodies of the Engine API: the largest real one is a config of 1000 KiB in base64. */
+export const JSON_BODY_BYTES_MAX: number = 4 * 1024 * 1024;
+/** A stack holds several configs and the resolved project; must stay below the gRPC message limit of 16 MiB. */
+export const STACK_BODY_BYTES_MAX: number = 15 * 1024 * 1024;
+/** Nesting of JSON input: the deepest legal object (a service's mounts) is below 12. */
+export const JSON_DEPTH_MAX = 64;
+/** Request target with query: `filters` with many labels fit. */
+export const HEADER_BYTES_MAX: number = 64 * 1024;
+
+/** A client must send its headers within this. */
+export const HEADERS_TIMEOUT_MS = 30_000;
+/** Longest pause inside a request body. */
+export const BODY_IDLE_TIMEOUT_MS = 60_000;
+/** A client that takes nothing from a stream for this long is disconnected. */
+export const WRITE_STALL_TIMEOUT_MS = 300_000;
+/** An idle kept-alive connection is closed after this. */
+export const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+/** Connections per socket. A stack of 500 services that is being logged needs about as many. */
+export const CONNECTIONS_MAX = 2048;
+
+/** How long a write waits for the cache to show it before it answers anyway. */
+export const CACHE_CATCH_UP_TIMEOUT_MS = 5_000;
+/** One unary call to the manager; above the manager's own proposal time-out. */
+export const CONTROL_CALL_TIMEOUT_MS = 30_000;
+/** Reconnecting to the manager's watch: first and longest pause. */
+export const WATCH_RETRY_MIN_MS = 50;
+export const WATCH_RETRY_MAX_MS = 2_000;
+/** Changes that a slow watcher of the cache may be behind before it is given a new snapshot. */
+export const WATCH_BACKLOG_MAX = 10_000;
+
+/** Past cluster events kept for `events?since=`. */
+export const CLUSTER_EVENTS_KEPT = 1_000;
+/** Events that a slow reader of /events may be behind; then it is disconnected. */
+export const EVENTS_BACKLOG_MAX = 4_096;
+
+/** Merging logs: lines held back per source, and how long a line waits for older ones of other sources. */
+export const LOG_MERGE_BACKLOG_MAX = 256;
+export const LOG_MERGE_WAIT_MS = 100;
+/** One log line; longer ones are passed on in pieces. */
+export const LOG_LINE_BYTES_MAX: number = 64 * 1024;
+/** Containers whose logs are merged in one request. */
+export const LOG_SOURCES_MAX = 1_000;

@@ -1,0 +1,57 @@
+// What the daemon implements for the gateway: where this node stands with its cluster, and how that changes. The gateway never starts
+// processes, never touches keys; it asks here.
+import type { ObjectCache } from './cache/object-cache.ts';
+import type { ClusterState } from './cluster/types.ts';
+import type { ControlClient } from './control.ts';
+
+export interface NodeState {
+  readonly state: ClusterState;
+  /** Why, when `state` is `error`; '' otherwise. */
+  readonly error: string;
+  /** '' while in no cluster. */
+  readonly nodeId: string;
+  readonly clusterId: string;
+  readonly isManager: boolean;
+  /** Host part of the address that others reach this node at; '' while in no cluster. */
+  readonly nodeAddr: string;
+  /** `host:port` of the manager that this node commands. */
+  readonly controlAddr: string;
+  /** Managers as this node knows them. */
+  readonly remoteManagers: readonly { readonly nodeId: string; readonly addr: string }[];
+}
+
+export interface InitOptions {
+  /** `host:port`, `host`, `:port` or ''. */
+  readonly listenAddr: string;
+  readonly advertiseAddr: string;
+  /** 127.0.0.1 and, when 2377 is taken, any free port. */
+  readonly embedded: boolean;
+  readonly defaultAddrPool: readonly string[];
+  /** Prefix length of the subnets cut from the pool; 0 = default. */
+  readonly subnetSize: number;
+  readonly availability: 'active' | 'pause' | 'drain';
+}
+
+export interface JoinOptions {
+  readonly listenAddr: string;
+  readonly advertiseAddr: string;
+  readonly remoteAddrs: readonly string[];
+  readonly joinToken: string;
+  readonly availability: 'active' | 'pause' | 'drain';
+}
+
+/** The way to the manager, there while this node may command it. */
+export interface ClusterSession {
+  readonly control: ControlClient;
+  readonly cache: ObjectCache;
+}
+
+export interface NodeControl {
+  state(): NodeState;
+  session(): ClusterSession | undefined;
+  /** Resolves with the node's id once the node is ready for tasks. */
+  init(options: InitOptions): Promise<string>;
+  join(options: JoinOptions): Promise<void>;
+  leave(options: { force: boolean }): Promise<void>;
+  unlock(key: string): Promise<void>;
+}
