@@ -9,6 +9,8 @@
 #ifndef TS_ERR_H
 #define TS_ERR_H
 
+#include <errno.h>
+
 #include "buf.h"
 
 struct ts_err {
