@@ -1,0 +1,94 @@
+// Small files of the worker's own: replaced as a whole (temporary name, then rename), read back tolerantly. A file that was torn by a power cut reads as
+// absent, and what it described is found out anew; what must survive a power cut is written with `sync`.
+import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+export interface WriteOptions {
+  /** Permission bits; 0600 when absent. */
+  readonly mode?: number;
+  /** Waits until file and folder are on the disk. */
+  readonly sync?: boolean;
+}
+
+let temporaryCount = 0;
+
+/** Replaces the file in one step. */
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array,
+  options: WriteOptions = {},
+): Promise<void> {
+  temporaryCount += 1;
+  const temporary = `${path}.${process.pid}.${temporaryCount}.tmp`;
+  const file = await open(temporary, 'w', options.mode ?? 0o600);
+  try {
+    await file.writeFile(data);
+    if (options.mode !== undefined) await file.chmod(options.mode);
+    if (options.sync) await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+  if (options.sync) await syncFolder(dirname(path));
+}
+
+/** Waits until the folder's entries are on the disk. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** The JSON value of a file; undefined when it is absent, torn or not JSON. */
+export async function readJsonFile(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as unknown;
+  } catch (error) {
+    if (error instanceof SyntaxError || codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** The text of a file; undefined when it is absent. */
+export async function readTextFile(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Names in a folder; none when it is absent. Left-over temporary files are not among them. */
+export async function listFolder(path: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(path)).filter((name) => !name.endsWith('.tmp'));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+export async function makeFolder(path: string, mode = 0o700): Promise<void> {
+  await mkdir(path, { recursive: true, mode });
+}
+
+/** Removes a file or a whole tree of our own; nothing when it is absent. Never follows links, never crosses into a mount that is busy. */
+export async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}
+
+/** Removes an empty folder; nothing when it is absent. */
+export async function removeFolder(path: string): Promise<void> {
+  await rmdir(path).catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  });
+}
+
+/** `ENOENT` and the like; '' when the thing thrown has no code. */
+export function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+}

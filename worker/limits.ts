@@ -1,0 +1,74 @@
+// Every number that bounds something in the worker, with its reason.
+
+/** Containers that are being started at one time: more only fight for the two or four cores that create namespaces. */
+export const STARTS_PARALLEL_MAX = 4;
+/** Image pulls for tasks at one time; each one already fetches layers in parallel. */
+export const PREPARES_PARALLEL_MAX = 8;
+/** Stops at one time; they mostly wait for the program. */
+export const STOPS_PARALLEL_MAX = 64;
+
+/** Grace between stop signal and KILL when nobody says otherwise (Docker's). */
+export const STOP_GRACE_MS_DEFAULT = 10_000;
+/** After KILL a process in uninterruptible sleep may stay; then the stop fails and says so. */
+export const KILL_WAIT_MS = 10_000;
+
+/** Back-off of restarts of the same container: Docker's 100 ms doubling to 1 min, reset after 10 s of running. */
+export const RESTART_DELAY_MS_MIN = 100;
+export const RESTART_DELAY_MS_MAX = 60_000;
+export const RESTART_RESET_AFTER_MS = 10_000;
+
+/** One frame of the shim's socket (native/PROTOCOL.md). */
+export const SHIM_FRAME_BYTES_MAX: number = 1024 * 1024;
+/** The shim answers from memory; a runtime call behind it takes some ten milliseconds, on a loaded disk seconds. */
+export const SHIM_CALL_TIMEOUT_MS = 30_000;
+/** Creating includes the runtime's create: namespaces, mounts, cgroups. */
+export const SHIM_SPAWN_TIMEOUT_MS = 60_000;
+/** stderr of a native program that is kept for the error message. */
+export const NATIVE_STDERR_BYTES_MAX: number = 16 * 1024;
+
+/** Output that a client has not read yet; beyond it the shim's connection is not read (back-pressure, the shim then drops us). */
+export const ATTACH_BUFFER_BYTES: number = 256 * 1024;
+/** Execs per container that are remembered after they ended, for GET /exec/{id}/json. */
+export const EXECS_REMEMBERED_MAX = 64;
+
+/** Docker keeps the last 5 probes and 4 KiB of each one's output. */
+export const HEALTH_LOG_ENTRIES = 5;
+export const HEALTH_OUTPUT_BYTES_MAX = 4096;
+export const HEALTH_INTERVAL_MS_DEFAULT = 30_000;
+export const HEALTH_TIMEOUT_MS_DEFAULT = 30_000;
+export const HEALTH_RETRIES_DEFAULT = 3;
+export const HEALTH_START_INTERVAL_MS_DEFAULT = 5_000;
+
+/** Docker's floor for a memory limit. */
+export const MEMORY_LIMIT_BYTES_MIN: number = 6 * 1024 * 1024;
+export const SHM_BYTES_DEFAULT: number = 64 * 1024 * 1024;
+
+/** Events kept for `GET /events?since=`. */
+export const EVENTS_KEPT_MAX = 1024;
+/** Events that one slow listener may lag behind before it is cut off. */
+export const EVENTS_LISTENER_BACKLOG_MAX = 1024;
+
+/** One json-file line: a 16 KiB piece, escaped at worst sixfold, plus its frame. */
+export const LOG_LINE_BYTES_MAX: number = 256 * 1024;
+export const LOG_READ_BYTES: number = 64 * 1024;
+
+/** Task status updates are sent together when they come within this time; alone they go at once. */
+export const STATUS_COALESCE_MS = 20;
+export const STATUS_UPDATES_PER_CALL_MAX = 1024;
+/** Re-connecting to a manager. */
+export const SESSION_BACKOFF_MS_MIN = 100;
+export const SESSION_BACKOFF_MS_MAX = 8_000;
+export const SESSION_CALL_TIMEOUT_MS = 5_000;
+/** Until the manager has said its own period. */
+export const HEARTBEAT_PERIOD_MS_DEFAULT = 2_000;
+
+/** Hosts, resolv.conf and the like are small; a bind-mounted file that is larger is a mistake. */
+export const PASSWD_BYTES_MAX: number = 1024 * 1024;
+/** Names and paths (kernel: NAME_MAX, PATH_MAX). */
+export const CONTAINER_NAME_LENGTH_MAX = 255;
+
+/** Identity: renew between these parts of the certificate's life, at a random moment. */
+export const RENEW_LIFE_MIN = 0.5;
+export const RENEW_LIFE_MAX = 0.8;
+export const RENEW_RETRY_MS_MIN = 1_000;
+export const RENEW_RETRY_MS_MAX = 3_600_000;
