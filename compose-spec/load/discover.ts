@@ -16,9 +16,9 @@ const OVERRIDE_NAMES = [
 
 /** Files named by COMPOSE_FILE, absolute; `undefined` when it is not set. */
 export function filesFromVariable(variables: StringMap, cwd: string): string[] | undefined {
-  const listed = variables['COMPOSE_FILE'];
+  const listed = variables.COMPOSE_FILE;
   if (listed === undefined || listed === '') return undefined;
-  const separator = variables['COMPOSE_PATH_SEPARATOR'] ?? ':';
+  const separator = variables.COMPOSE_PATH_SEPARATOR ?? ':';
   return listed
     .split(separator === '' ? ':' : separator)
     .filter((path) => path !== '')

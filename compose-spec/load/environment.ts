@@ -23,11 +23,11 @@ export function chooseEnvFiles(
 ): readonly string[] {
   const { flags, cwd, workingDir, variables } = options;
   if (flags.length > 0) return flags.map((path) => resolvePath(cwd, path));
-  const listed = variables['COMPOSE_ENV_FILES'];
+  const listed = variables.COMPOSE_ENV_FILES;
   if (listed !== undefined && listed !== '') {
     return listed.split(',').map((path) => resolvePath(cwd, path));
   }
-  const disabled = variables['COMPOSE_DISABLE_ENV_FILE'];
+  const disabled = variables.COMPOSE_DISABLE_ENV_FILE;
   if (disabled !== undefined && (disabled === '1' || parseBoolean(disabled)?.value === true))
     return [];
   const implicit = resolvePath(workingDir, '.env');

@@ -123,7 +123,8 @@ function importInto(local: MapNode, included: Node, context: LayerContext): MapN
   for (const section of IMPORTED) {
     const from = child(included, section);
     if (from?.kind !== 'map') continue;
-    const to = child(tree, section) ?? mapNode([], from.at);
+    const existing = child(tree, section);
+    const to = existing === undefined || isNull(existing) ? mapNode([], from.at) : existing;
     if (to.kind !== 'map') continue;
     const entries = new Map<string, Entry>(from.entries);
     for (const [name, entry] of to.entries) {

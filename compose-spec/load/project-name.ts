@@ -28,7 +28,7 @@ export function chooseProjectName(
   diagnostics: Diagnostics,
 ): string {
   const { flag, variables, configFiles, workingDir, lookup } = options;
-  for (const given of [flag, variables['COMPOSE_PROJECT_NAME']]) {
+  for (const given of [flag, variables.COMPOSE_PROJECT_NAME]) {
     if (given === undefined || given === '') continue;
     const fits = normalizeProjectName(given);
     if (fits !== given) {
