@@ -1,7 +1,6 @@
 // What tswarmd and its manager process say to each other over the channel of `child_process.fork` (JSON messages). The daemon starts
 // manager/main.ts with `--data DIR --listen ADDR:PORT --advertise ADDR [--raft-port N] [--uid N --gid N] [--log-level L]`, sends exactly
-// one `bootstrap` or `start`, and gets exactly one `ready` or `failed`; later only `renewed` may come. The manager ends when the channel
-// closes or at SIGTERM (it then stops cleanly); exit codes below. No private key crosses the channel: both sides make their own.
+// one `bootstrap` or `start`, and gets exactly one `ready` or `failed`. The manager ends when the channel closes or at SIGTERM (it then stops cleanly); exit codes below. No private key crosses the channel: both sides make their own.
 
 /** Defaults of the flags. */
 export const MANAGER_PORT = 2377;

@@ -70,6 +70,8 @@ export interface IssueNodeCertificateRequest {
   readonly token: string;
   readonly availability: NodeAvailability;
   readonly hostname: string;
+  /** of the certificate: a node has one for its worker, and as a manager another one for another key */
+  readonly role: NodeRole;
 }
 export const IssueNodeCertificateRequest: MessageType<IssueNodeCertificateRequest> = {
   name: 'IssueNodeCertificateRequest',
@@ -78,18 +80,20 @@ export const IssueNodeCertificateRequest: MessageType<IssueNodeCertificateReques
     { name: 'token', json: 'Token', id: 2, kind: 'string', shape: 'one' },
     { name: 'availability', json: 'Availability', id: 3, kind: 'enum', shape: 'one', text: NodeAvailabilityText },
     { name: 'hostname', json: 'Hostname', id: 4, kind: 'string', shape: 'one' },
+    { name: 'role', json: 'Role', id: 5, kind: 'enum', shape: 'one', text: NodeRoleText },
   ],
-  create: (partial?: Partial<IssueNodeCertificateRequest>): IssueNodeCertificateRequest => ({ ...{ csr: '', token: '', availability: 0, hostname: '' }, ...partial }),
+  create: (partial?: Partial<IssueNodeCertificateRequest>): IssueNodeCertificateRequest => ({ ...{ csr: '', token: '', availability: 0, hostname: '', role: 0 }, ...partial }),
   write(m: IssueNodeCertificateRequest, w: Writer): Writer {
     if (m.csr !== '') w.uint32(10).string(m.csr);
     if (m.token !== '') w.uint32(18).string(m.token);
     if (m.availability !== 0) w.uint32(24).int32(m.availability);
     if (m.hostname !== '') w.uint32(34).string(m.hostname);
+    if (m.role !== 0) w.uint32(40).int32(m.role);
     return w;
   },
   read(r: Reader, length: number): IssueNodeCertificateRequest {
     const end = r.pos + length;
-    const m: { csr: string; token: string; availability: NodeAvailability; hostname: string } = { csr: '', token: '', availability: 0, hostname: '' };
+    const m: { csr: string; token: string; availability: NodeAvailability; hostname: string; role: NodeRole } = { csr: '', token: '', availability: 0, hostname: '', role: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -104,6 +108,9 @@ export const IssueNodeCertificateRequest: MessageType<IssueNodeCertificateReques
           break;
         case 4:
           m.hostname = r.string();
+          break;
+        case 5:
+          m.role = r.int32() as NodeRole;
           break;
         default:
           r.skipType(t & 7);
@@ -121,6 +128,7 @@ export interface IssueNodeCertificateResponse {
   readonly certificate: string;
   readonly caCert: string;
   readonly clusterId: string;
+  /** of the node */
   readonly role: NodeRole;
 }
 export const IssueNodeCertificateResponse: MessageType<IssueNodeCertificateResponse> = {

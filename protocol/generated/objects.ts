@@ -1112,7 +1112,7 @@ export interface Node {
   readonly managerStatus: ManagerStatus | undefined;
   /** PEM of the issued certificate */
   readonly certificate: Uint8Array;
-  /** Raft index of the last change of anything but the spec; Version.Index moves only with the spec, so that heartbeats do not fight with updates. */
+  /** Raft index of the last change of anything; Version.Index moves only with the spec, so that heartbeats do not fight with updates. */
   readonly statusIndex: number;
 }
 export const Node: MessageType<Node> = {

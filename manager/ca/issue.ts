@@ -1,0 +1,132 @@
+// Who gets which certificate. Joining: the token says the role, a node object is made. Renewal and a manager's second certificate: the
+// certificate that the caller has says who it is. Pure: reads and writes the store's transaction; the certificate itself is built by the
+// caller once the node is committed, so that no valid certificate exists for a node that does not.
+
+import type { ReadView, WriteView } from '#manager/store/view';
+import { TswarmError } from '#protocol/errors';
+import type { IssueNodeCertificateRequest } from '#protocol/generated/ca';
+import {
+  type Cluster,
+  Node,
+  NodeDescription,
+  NodeState,
+  NodeStatus,
+} from '#protocol/generated/objects';
+import { NodeRole, NodeSpec } from '#protocol/generated/specs';
+import { parseJoinToken } from '#protocol/join-token';
+import { CERTIFICATE_ROLE, type CertificateRole } from './certificates.ts';
+import { utf8Bytes } from './der.ts';
+import { LEAF_VALIDITY_MICROS, LEAF_VALIDITY_MICROS_MIN } from './limits.ts';
+
+/** Who asks, from the verified client certificate; empty when there is none. */
+export interface Applicant {
+  readonly nodeId: string;
+  readonly role: string;
+}
+
+/** A certificate to make. */
+export interface Grant {
+  readonly nodeId: string;
+  readonly certificateRole: CertificateRole;
+  /** Of the node. */
+  readonly nodeRole: NodeRole;
+}
+
+/** Admits a node that joins: checks its token and creates the node object. @throws TswarmError unauthenticated, invalid_argument. */
+export function admitNode(
+  tx: WriteView,
+  request: IssueNodeCertificateRequest,
+  newId: () => string,
+): Grant {
+  const role = roleOfToken(tx.cluster(), request.token);
+  const nodeId = newId();
+  tx.create(
+    'node',
+    Node.create({
+      id: nodeId,
+      spec: NodeSpec.create({ role, availability: request.availability }),
+      description: NodeDescription.create({ hostname: request.hostname }),
+      status: NodeStatus.create({ state: NodeState.UNKNOWN, message: 'not heard from yet' }),
+    }),
+  );
+  return { nodeId, certificateRole: CERTIFICATE_ROLE.worker, nodeRole: role };
+}
+
+/** What a caller with a certificate of this cluster may have. @throws TswarmError unauthenticated, permission_denied. */
+export function decideRenewal(
+  view: ReadView,
+  request: IssueNodeCertificateRequest,
+  applicant: Applicant,
+): Grant {
+  if (applicant.nodeId === '') {
+    throw new TswarmError(
+      'unauthenticated',
+      'a join token or a certificate of the cluster is needed',
+    );
+  }
+  if (applicant.role === CERTIFICATE_ROLE.admin) {
+    return {
+      nodeId: applicant.nodeId,
+      certificateRole: CERTIFICATE_ROLE.admin,
+      nodeRole: NodeRole.WORKER,
+    };
+  }
+  const node = view.get('node', applicant.nodeId);
+  if (!node?.spec) {
+    throw new TswarmError(
+      'permission_denied',
+      `node ${applicant.nodeId} is no longer in the cluster`,
+      {
+        hint: 'Leave the cluster on that host and join again.',
+      },
+    );
+  }
+  const asManager =
+    request.role === NodeRole.MANAGER || applicant.role === CERTIFICATE_ROLE.manager;
+  if (asManager && node.spec.role !== NodeRole.MANAGER) {
+    throw new TswarmError('permission_denied', `node ${node.id} is not a manager`);
+  }
+  const certificateRole = asManager ? CERTIFICATE_ROLE.manager : CERTIFICATE_ROLE.worker;
+  return { nodeId: node.id, certificateRole, nodeRole: node.spec.role };
+}
+
+/** Keeps the worker's certificate with its node, for display and for revocation. */
+export function recordCertificate(tx: WriteView, nodeId: string, certificate: string): void {
+  const node = tx.get('node', nodeId);
+  if (node) tx.update('node', { ...node, certificate: utf8Bytes(certificate) });
+}
+
+/** How long a leaf lives, from the cluster's settings. */
+export function leafValidityMicros(cluster: Cluster): number {
+  const expiryNanos = cluster.spec?.caConfig?.nodeCertExpiry ?? 0;
+  if (expiryNanos === 0) return LEAF_VALIDITY_MICROS;
+  return Math.max(LEAF_VALIDITY_MICROS_MIN, Math.floor(expiryNanos / 1000));
+}
+
+function roleOfToken(cluster: Cluster, text: string): NodeRole {
+  const token = parseJoinToken(text);
+  const root = cluster.rootCa;
+  if (token.caDigest !== root?.caCertDigest) {
+    throw new TswarmError('invalid_argument', 'the join token is of another cluster', {
+      field: 'JoinToken',
+      hint: 'Run `tswarm join-token worker` on a manager of this cluster.',
+    });
+  }
+  // Both are compared always, so that the time taken says nothing.
+  const isWorker = sameSecret(text.trim(), root.joinTokenWorker);
+  const isManager = sameSecret(text.trim(), root.joinTokenManager);
+  if (isManager) return NodeRole.MANAGER;
+  if (isWorker) return NodeRole.WORKER;
+  throw new TswarmError('unauthenticated', 'the join token is not valid', {
+    field: 'JoinToken',
+    hint: 'It may have been rotated: run `tswarm join-token worker` on a manager.',
+  });
+}
+
+/** Equality whose time depends on the lengths only. */
+export function sameSecret(a: string, b: string): boolean {
+  let difference = a.length ^ b.length;
+  for (let i = 0; i < a.length; i++)
+    difference |= a.charCodeAt(i) ^ b.charCodeAt(i % (b.length || 1));
+  return difference === 0;
+}

@@ -1,0 +1,134 @@
+// Goal: who gets which certificate: by token, by certificate, after removal. Method: the pure decisions over a store.
+import { describe, expect, it } from 'vitest';
+import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
+import { newCluster, rootDigest } from '#manager/ca/cluster';
+import { admitNode, decideRenewal, leafValidityMicros, sameSecret } from '#manager/ca/issue';
+import { generateKey, nodeCaCrypto } from '#manager/host/node-crypto';
+import { Store } from '#manager/store/store';
+import { IssueNodeCertificateRequest } from '#protocol/generated/ca';
+import type { Cluster } from '#protocol/generated/objects';
+import { CaConfig, NodeAvailability, NodeRole, NodeSpec } from '#protocol/generated/specs';
+import { parseJoinToken } from '#protocol/join-token';
+import { node, testRandom, testStamp } from '../support/objects.ts';
+
+const key = generateKey();
+
+function makeCluster(seed: number): Cluster {
+  return newCluster({
+    crypto: nodeCaCrypto,
+    rootSigner: key.signer,
+    rootKey: key.pem,
+    random: testRandom(seed),
+    nowMicros: 1.7e15,
+    addressPools: [],
+    subnetSize: 0,
+  });
+}
+
+function storeWith(cluster: Cluster) {
+  const store = new Store();
+  const counter = { next: 1 };
+  const run = (fn: Parameters<typeof store.transact>[1]): unknown => {
+    const { value, proposals } = store.transact(testStamp(counter), fn);
+    for (const { bytes } of proposals) store.apply(bytes, store.index + 1);
+    return value;
+  };
+  run((tx) => tx.create('cluster', cluster));
+  return { store, run };
+}
+
+const request = (over: Partial<IssueNodeCertificateRequest>): IssueNodeCertificateRequest =>
+  IssueNodeCertificateRequest.create({ hostname: 'host1', ...over });
+
+describe('a new cluster', () => {
+  it('has tokens that carry its root digest and different secrets', () => {
+    const cluster = makeCluster(1);
+    const worker = parseJoinToken(cluster.rootCa?.joinTokenWorker ?? '');
+    const manager = parseJoinToken(cluster.rootCa?.joinTokenManager ?? '');
+    expect(worker.caDigest).toBe(rootDigest(nodeCaCrypto, cluster.rootCa?.caCert ?? ''));
+    expect(manager.caDigest).toBe(worker.caDigest);
+    expect(manager.secret).not.toBe(worker.secret);
+    expect(cluster.defaultAddrPool).toEqual(['10.0.0.0/8']);
+    expect(cluster.subnetSize).toBe(24);
+  });
+});
+
+describe('joining', () => {
+  it('makes a node whose role is the token’s', () => {
+    const cluster = makeCluster(1);
+    const { store, run } = storeWith(cluster);
+    const join = (token: string | undefined) =>
+      run((tx) =>
+        admitNode(
+          tx,
+          request({ token: token ?? '', availability: NodeAvailability.DRAIN }),
+          () => `id${token?.slice(-3)}`,
+        ),
+      );
+    const worker = join(cluster.rootCa?.joinTokenWorker) as { nodeId: string };
+    expect(worker).toMatchObject({ certificateRole: 'swarm-worker', nodeRole: NodeRole.WORKER });
+    expect(store.view.get('node', worker.nodeId)).toMatchObject({
+      spec: { role: NodeRole.WORKER, availability: NodeAvailability.DRAIN },
+      description: { hostname: 'host1' },
+    });
+    expect(join(cluster.rootCa?.joinTokenManager)).toMatchObject({
+      certificateRole: 'swarm-worker',
+      nodeRole: NodeRole.MANAGER,
+    });
+  });
+
+  it('is refused with a token of another cluster, a rotated one, or nonsense', () => {
+    const cluster = makeCluster(1);
+    const { store, run } = storeWith(cluster);
+    const join = (token: string) => () => run((tx) => admitNode(tx, request({ token }), () => 'x'));
+    const other = makeCluster(2).rootCa?.joinTokenWorker ?? '';
+    expect(join(other)).toThrow('the join token is of another cluster');
+    const wrong = `${(cluster.rootCa?.joinTokenWorker ?? '').slice(0, -1)}-`;
+    expect(join(wrong)).toThrow('invalid join token');
+    const token = cluster.rootCa?.joinTokenWorker ?? '';
+    const rotated = token.slice(0, -4) + (token.endsWith('0000') ? '1111' : '0000');
+    expect(join(rotated)).toThrow('the join token is not valid');
+    expect([...store.view.list('node')]).toEqual([]);
+  });
+});
+
+describe('renewal', () => {
+  const { store, run } = storeWith(makeCluster(1));
+  run((tx) => {
+    tx.create('node', node('w1'));
+    tx.create('node', node('m1', { spec: NodeSpec.create({ role: NodeRole.MANAGER }) }));
+  });
+  const renew = (nodeId: string, role: string, asked: NodeRole = NodeRole.WORKER) =>
+    decideRenewal(store.view, request({ role: asked }), { nodeId, role });
+
+  it('gives what the caller is', () => {
+    expect(renew('w1', 'swarm-worker').certificateRole).toBe(CERTIFICATE_ROLE.worker);
+    expect(renew('m1', 'swarm-worker').certificateRole).toBe(CERTIFICATE_ROLE.worker);
+    expect(renew('m1', 'swarm-worker', NodeRole.MANAGER).certificateRole).toBe('swarm-manager');
+    expect(renew('m1', 'swarm-manager').certificateRole).toBe('swarm-manager');
+    expect(renew('m1', 'swarm-admin').certificateRole).toBe('swarm-admin');
+  });
+
+  it('never gives more', () => {
+    expect(() => renew('', '')).toThrow('a join token or a certificate');
+    expect(() => renew('w1', 'swarm-worker', NodeRole.MANAGER)).toThrow('is not a manager');
+    expect(() => renew('w1', 'swarm-manager')).toThrow('is not a manager');
+    expect(() => renew('gone', 'swarm-worker')).toThrow('no longer in the cluster');
+  });
+});
+
+it('validity follows the cluster’s settings, an hour at least', () => {
+  const cluster = makeCluster(1);
+  expect(leafValidityMicros(cluster)).toBe(90 * 86_400 * 1e6);
+  const spec = cluster.spec && {
+    ...cluster.spec,
+    caConfig: CaConfig.create({ nodeCertExpiry: 1 }),
+  };
+  expect(leafValidityMicros({ ...cluster, spec })).toBe(3600 * 1e6);
+});
+
+it('secrets compare by content', () => {
+  expect(sameSecret('abc', 'abc')).toBe(true);
+  for (const other of ['abd', 'ab', 'abcd', '']) expect(sameSecret('abc', other)).toBe(false);
+  expect(sameSecret('', '')).toBe(true);
+});
