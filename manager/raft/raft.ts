@@ -53,6 +53,8 @@ export class Raft {
   electionElapsed = 0;
   heartbeatElapsed = 0;
   randomizedElectionTicks = 0;
+  /** Index of this leader's first entry: from there on its commit mark can be trusted. */
+  termStartIndex = 0;
   /** Bytes proposed in this term and not applied yet. */
   uncommittedBytes = 0;
   readOnly: ReadOnly = new ReadOnly();
@@ -335,6 +337,7 @@ export class Raft {
     // Raft paper §8: an entry of the own term, so that earlier ones can be committed (§5.4.2).
     const added = appendEntries(this, [{ type: EntryType.normal, data: NO_DATA }]);
     invariant(added, 'the first entry of a term was refused');
+    this.termStartIndex = this.log.lastIndex();
     this.note('info', 'became leader', { term: this.term });
   }
 

@@ -79,15 +79,15 @@ export interface RaftNodeOptions {
 /**
  * A member of the Raft group. Errors are `TswarmError`:
  * `no_leader` (this node does not lead; retry at the leader named in the message),
- * `too_large` (above MAX_PROPOSAL_BYTES), `resource_exhausted` (too much uncommitted data or the
- * disk is at its low-water mark), `deadline_exceeded` and `unavailable` (outcome unknown: the entry
- * may still be applied later), `corrupt` (start: the log is damaged in the middle), `failed_precondition`.
+ * `too_large` (above MAX_DATA_BYTES), `resource_exhausted` (too much uncommitted data), `no_space` (the
+ * disk is at its low-water mark), `no_space`, `deadline_exceeded` and `unavailable` (outcome unknown: the entry
+ * may still be applied later), `data_loss` (start: the log or a snapshot is damaged), `locked`, `failed_precondition`.
  */
 export interface RaftNode {
   /** Opens the WAL, calls onSnapshotRestore and onApply for what is known to be committed.
    * The sole voter of a cluster also becomes leader before this resolves. Register callbacks first. */
   start(): Promise<void>;
-  /** Replicates `data` (copied; at most MAX_PROPOSAL_BYTES). Resolves when it is committed and the
+  /** Replicates `data` (at most MAX_DATA_BYTES, not to be changed before the promise settles). Resolves when it is committed and the
    * onApply callback for it has returned on this node. Proposals of one turn share one disk sync. */
   propose(data: Uint8Array): Promise<Proposed>;
   /** Registers the single consumer of committed entries. An exception in it stops the process. */

@@ -1,0 +1,352 @@
+// The main thread's side of Raft: hands proposals over (all of one turn in one message), runs the
+// callbacks for applied entries in order, and settles promises after them.
+// Owns the map of pending proposals; knows nothing of terms and logs beyond what a Turn says.
+import { randomBytes } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
+import { TswarmError } from '#protocol/errors';
+import type { Log } from '#protocol/world';
+import { MAX_DATA_BYTES, MAX_PENDING_PROPOSALS, TIMEOUT_SWEEP_MS } from './limits.ts';
+import { type PendingData, packProposals, unpackApplied } from './packing.ts';
+import type {
+  AppliedEntry,
+  Proposed,
+  RaftNode,
+  RaftNodeOptions,
+  RaftRole,
+  RaftStatus,
+} from './raft-node.ts';
+import { fromThreadError, threadError } from './thread-errors.ts';
+import type { FromThread, ThreadData, ThreadError, ToThread, Turn } from './thread-messages.ts';
+
+export interface RaftClientDeps {
+  readonly log: Log;
+  /** Ends the process; the default logs and exits with code 70. */
+  readonly onFatal?: (error: TswarmError) => void;
+  /** Unlock key of a locked manager. */
+  readonly kek?: Uint8Array;
+}
+
+const EXIT_FATAL = 70;
+
+interface Waiting<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: TswarmError) => void;
+}
+
+interface PendingProposal extends Waiting<Proposed> {
+  readonly deadlineMs: number;
+}
+
+interface PendingRead extends Waiting<number> {
+  /** Index to wait for; null until the thread has answered. */
+  index: number | null;
+}
+
+/** Creates a member on this thread; `start` launches its Raft thread. */
+export function createRaftNode(options: RaftNodeOptions, deps: RaftClientDeps): RaftNode {
+  return new RaftClient(options, deps);
+}
+
+class RaftClient implements RaftNode {
+  readonly #options: RaftNodeOptions;
+  readonly #deps: RaftClientDeps;
+  readonly #session = randomBytes(8);
+  #worker: Worker | null = null;
+  #status: RaftStatus;
+  #appliedIndex = 0;
+  #shownRole: RaftRole = 'follower';
+  #nextSeq = 1;
+  #outbox: PendingData[] = [];
+  /** seq → caller, in order of proposal. */
+  readonly #pending = new Map<number, PendingProposal>();
+  #nextRead = 1;
+  readonly #reads = new Map<number, PendingRead>();
+  #starting: Waiting<void> | null = null;
+  #stopping: Waiting<void> | null = null;
+  #isStopped = false;
+  #sweeper: NodeJS.Timeout | null = null;
+  #onApply: ((entry: AppliedEntry) => void) | null = null;
+  #onRestore: ((snapshot: Uint8Array, index: number) => void) | null = null;
+  #provider: (() => Uint8Array | Promise<Uint8Array>) | null = null;
+  readonly #onRole: ((role: RaftRole, status: RaftStatus) => void)[] = [];
+
+  constructor(options: RaftNodeOptions, deps: RaftClientDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#status = emptyStatus(options.raftId);
+  }
+
+  onApply(callback: (entry: AppliedEntry) => void): void {
+    this.#onApply = callback;
+  }
+
+  onSnapshotRestore(callback: (snapshot: Uint8Array, index: number) => void): void {
+    this.#onRestore = callback;
+  }
+
+  provideSnapshot(callback: () => Uint8Array | Promise<Uint8Array>): void {
+    this.#provider = callback;
+  }
+
+  onRoleChange(callback: (role: RaftRole, status: RaftStatus) => void): void {
+    this.#onRole.push(callback);
+  }
+
+  status(): RaftStatus {
+    return this.#status;
+  }
+
+  start(): Promise<void> {
+    if (this.#worker !== null) throw new TswarmError('failed_precondition', 'raft runs already');
+    // Compiled code has a compiled thread beside it; in development both are TypeScript.
+    const isSource = import.meta.url.endsWith('.ts');
+    const entry = new URL(isSource ? './thread.ts' : './thread.js', import.meta.url);
+    const workerData: ThreadData = { options: this.#options, kek: this.#deps.kek ?? null };
+    const execArgv = isSource ? ['--conditions=source'] : [];
+    const worker = new Worker(entry, { name: 'raft', workerData, execArgv });
+    worker.on('message', (message: FromThread) => this.#receive(message));
+    worker.on('error', (error: Error) => {
+      this.#fatal(threadError('internal', `the raft thread failed: ${error.message}`, null), error);
+    });
+    worker.on('exit', () => this.#ended());
+    this.#worker = worker;
+    this.#sweeper = setInterval(() => this.#sweep(), TIMEOUT_SWEEP_MS).unref();
+    return new Promise((resolve, reject) => {
+      this.#starting = { resolve, reject };
+    });
+  }
+
+  propose(data: Uint8Array): Promise<Proposed> {
+    const refusal = this.#refusalNow(data);
+    if (refusal !== null) return Promise.reject(refusal);
+    const seq = this.#nextSeq++;
+    if (this.#outbox.length === 0) queueMicrotask(() => this.#flush());
+    this.#outbox.push({ seq, data });
+    return new Promise((resolve, reject) => {
+      const deadlineMs = performance.now() + this.#options.proposeTimeoutMs;
+      this.#pending.set(seq, { resolve, reject, deadlineMs });
+    });
+  }
+
+  #refusalNow(data: Uint8Array): TswarmError | null {
+    if (this.#worker === null || this.#isStopped) {
+      return new TswarmError('unavailable', 'raft is not running', { retryable: true });
+    }
+    if (data.length > MAX_DATA_BYTES) {
+      const message = `the change has ${data.length} bytes; the limit is ${MAX_DATA_BYTES}`;
+      return new TswarmError('too_large', message, { hint: 'split it into smaller changes' });
+    }
+    if (this.#pending.size >= MAX_PENDING_PROPOSALS) {
+      const message = `${MAX_PENDING_PROPOSALS} changes are waiting already`;
+      return new TswarmError('resource_exhausted', message, { retryable: true });
+    }
+    return null;
+  }
+
+  #flush(): void {
+    const items = this.#outbox;
+    this.#outbox = [];
+    const first = items[0];
+    if (first === undefined) return;
+    const packed = packProposals(this.#session, items);
+    this.#post({ type: 'propose', packed, firstSeq: first.seq }, [packed]);
+  }
+
+  readIndex(): Promise<number> {
+    if (this.#worker === null || this.#isStopped) {
+      return Promise.reject(new TswarmError('unavailable', 'raft is not running'));
+    }
+    // A fresh number for every attempt (etcd #20418).
+    const context = this.#nextRead++;
+    this.#post({ type: 'read', context });
+    return new Promise((resolve, reject) => {
+      this.#reads.set(context, { resolve, reject, index: null });
+    });
+  }
+
+  stop(): Promise<void> {
+    if (this.#worker === null || this.#isStopped) return Promise.resolve();
+    this.#isStopped = true;
+    this.#rejectAll(new TswarmError('unavailable', 'this manager is stopping'));
+    this.#post({ type: 'stop' });
+    return new Promise((resolve, reject) => {
+      this.#stopping = { resolve, reject };
+    });
+  }
+
+  #post(message: ToThread, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker?.postMessage(message, transfer);
+  }
+
+  #receive(message: FromThread): void {
+    switch (message.type) {
+      case 'turn':
+        this.#onTurn(message);
+        break;
+      case 'failed':
+        this.#isStopped = true;
+        this.#starting?.reject(fromThreadError(message.error));
+        this.#starting = null;
+        void this.#worker?.terminate();
+        break;
+      case 'fatal':
+        this.#fatal(message.error, null);
+        break;
+      case 'stopped':
+        break; // The exit of the thread follows.
+    }
+  }
+
+  #onTurn(turn: Turn): void {
+    for (const { level, message, values } of turn.notes) this.#deps.log[level](message, values);
+    if (turn.restore !== null) {
+      this.#onRestore?.(turn.restore.bytes, turn.restore.index);
+      this.#appliedIndex = turn.restore.index;
+    }
+    if (turn.applied !== null) this.#apply(turn.applied.packed, turn.applied.appliedIndex);
+    for (const { seqs, error } of turn.refused) this.#refuse(seqs, error);
+    for (const { context, index } of turn.reads) this.#answerRead(context, index);
+    for (const { context, error } of turn.readsRefused) {
+      this.#reads.get(context)?.reject(fromThreadError(error));
+      this.#reads.delete(context);
+    }
+    this.#settleReads();
+    this.#status = { ...turn.status, appliedIndex: this.#appliedIndex };
+    this.#showRole(turn);
+    if (turn.snapshotWanted) this.#snapshot();
+    this.#settleStart(turn);
+  }
+
+  #apply(packed: ArrayBuffer, appliedIndex: number): void {
+    const done: [Waiting<Proposed>, Proposed][] = [];
+    for (const { index, term, seq, data } of unpackApplied(packed, this.#session)) {
+      this.#appliedIndex = index;
+      this.#onApply?.({ index, term, data });
+      if (seq === null) continue;
+      const caller = this.#pending.get(seq);
+      if (caller === undefined) continue;
+      this.#pending.delete(seq);
+      done.push([caller, { index, term }]);
+    }
+    this.#appliedIndex = appliedIndex;
+    this.#post({ type: 'applied', index: appliedIndex });
+    for (const [caller, proposed] of done) caller.resolve(proposed);
+  }
+
+  #refuse(seqs: readonly number[], error: ThreadError): void {
+    for (const seq of seqs) {
+      this.#pending.get(seq)?.reject(fromThreadError(error));
+      this.#pending.delete(seq);
+    }
+  }
+
+  #answerRead(context: number, index: number): void {
+    const read = this.#reads.get(context);
+    if (read !== undefined) read.index = index;
+  }
+
+  #settleReads(): void {
+    for (const [context, read] of this.#reads) {
+      if (read.index === null || read.index > this.#appliedIndex) continue;
+      this.#reads.delete(context);
+      read.resolve(read.index);
+    }
+  }
+
+  #showRole({ status, termStartIndex }: Turn): void {
+    // A leader is shown as one only when it holds everything that was committed before its term.
+    const isReady = status.role !== 'leader' || this.#appliedIndex >= termStartIndex;
+    const role = isReady ? status.role : 'candidate';
+    if (role === this.#shownRole) return;
+    const wasLeader = this.#shownRole === 'leader';
+    this.#shownRole = role;
+    if (wasLeader) this.#lostLeadership();
+    for (const callback of this.#onRole) callback(role, this.#status);
+  }
+
+  /** What was proposed here may or may not be in the next leader's log. */
+  #lostLeadership(): void {
+    const message = 'leadership was lost before the change was confirmed; it may still take effect';
+    this.#rejectAll(new TswarmError('unavailable', message, { retryable: true }));
+  }
+
+  #snapshot(): void {
+    const index = this.#appliedIndex;
+    const made = this.#provider === null ? new Uint8Array(0) : this.#provider();
+    Promise.resolve(made).then(
+      (bytes) => this.#post({ type: 'snapshot', index, bytes }),
+      (error: unknown) => {
+        this.#deps.log.error('snapshot could not be made', { index, error: String(error) });
+        this.#post({ type: 'snapshot', index, bytes: new Uint8Array(0) });
+      },
+    );
+  }
+
+  #settleStart(turn: Turn): void {
+    if (this.#starting === null || !turn.isReplayed) return;
+    const { members, role } = turn.status;
+    const voters = members.filter(({ voter }) => voter);
+    const isAlone = voters.length === 1 && voters[0]?.raftId === this.#options.raftId;
+    if (isAlone && (role !== 'leader' || this.#shownRole !== 'leader')) return;
+    this.#starting.resolve();
+    this.#starting = null;
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const [seq, { deadlineMs, reject }] of this.#pending) {
+      if (deadlineMs > now) break; // In order of proposal, and all have the same timeout.
+      this.#pending.delete(seq);
+      const message = 'the change was not confirmed in time; it may still take effect';
+      reject(new TswarmError('deadline_exceeded', message, { retryable: true }));
+    }
+  }
+
+  #rejectAll(error: TswarmError): void {
+    const waiting = [...this.#pending.values(), ...this.#reads.values()];
+    this.#pending.clear();
+    this.#reads.clear();
+    this.#outbox = [];
+    for (const { reject } of waiting) reject(error);
+  }
+
+  #fatal(error: ThreadError, cause: Error | null): void {
+    this.#isStopped = true;
+    const failure = fromThreadError(error);
+    this.#rejectAll(failure);
+    this.#starting?.reject(failure);
+    this.#starting = null;
+    if (this.#deps.onFatal !== undefined) {
+      this.#deps.onFatal(failure);
+      return;
+    }
+    const stack = cause?.stack;
+    this.#deps.log.error('raft cannot go on', { error: failure.message, stack });
+    process.exit(EXIT_FATAL);
+  }
+
+  #ended(): void {
+    this.#isStopped = true;
+    if (this.#sweeper !== null) clearInterval(this.#sweeper);
+    this.#rejectAll(new TswarmError('unavailable', 'raft has stopped'));
+    this.#stopping?.resolve();
+    this.#stopping = null;
+  }
+}
+
+function emptyStatus(raftId: number): RaftStatus {
+  return {
+    raftId,
+    role: 'follower',
+    term: 0,
+    leaderId: null,
+    commitIndex: 0,
+    appliedIndex: 0,
+    firstIndex: 0,
+    lastIndex: 0,
+    snapshotIndex: 0,
+    members: [],
+    walSyncs: 0,
+    walBytes: 0,
+  };
+}

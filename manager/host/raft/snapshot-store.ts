@@ -1,0 +1,92 @@
+// Snapshots as files beside the log: written piece by piece to a temporary name, synced, renamed,
+// folder synced; read at start. Only files that a mark in the log names are used; others are left
+// over from a crash and are removed.
+import { mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { type FileHandle, open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { SnapshotMeta } from '#manager/raft/types';
+import type { KeyRing, WalCrypto, WalIdentity } from '#manager/wal/interfaces';
+import {
+  parseSnapshotName,
+  readSnapshotFile,
+  SnapshotWriter,
+  snapshotName,
+} from '#manager/wal/snapshot-file';
+import { TswarmError } from '#protocol/errors';
+import { SNAPSHOT_CHUNKS_PER_TURN } from './limits.ts';
+import { syncFolder } from './node-disk.ts';
+
+export interface SnapshotStoreDeps {
+  readonly identity: WalIdentity;
+  readonly crypto: WalCrypto;
+  readonly keys: KeyRing;
+}
+
+export class SnapshotStore {
+  readonly #folder: string;
+  readonly #deps: SnapshotStoreDeps;
+
+  constructor(folder: string, deps: SnapshotStoreDeps) {
+    this.#folder = folder;
+    this.#deps = deps;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    syncFolder(join(folder, '..'));
+  }
+
+  /** Seals and stores `plain` durably, yielding to the event loop between pieces. */
+  async write(meta: SnapshotMeta, plain: Uint8Array): Promise<void> {
+    const { identity, crypto, keys } = this.#deps;
+    const writer = new SnapshotWriter({ identity, meta, plain }, { crypto, keys });
+    const path = join(this.#folder, snapshotName(meta));
+    const file = await open(`${path}.tmp`, 'w', 0o600);
+    try {
+      await this.#writeChunks(file, writer);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${path}.tmp`, path);
+    syncFolder(this.#folder);
+  }
+
+  async #writeChunks(file: FileHandle, writer: SnapshotWriter): Promise<void> {
+    let pieces: Uint8Array[] = [writer.header];
+    for (let i = 0; i < writer.chunkCount; i++) {
+      pieces.push(writer.chunk(i));
+      if (pieces.length < SNAPSHOT_CHUNKS_PER_TURN && i < writer.chunkCount - 1) continue;
+      await file.writev(pieces);
+      pieces = [];
+      await nextTurn();
+    }
+  }
+
+  /** @throws TswarmError `data_loss` when the file is missing or damaged */
+  read(meta: SnapshotMeta): Uint8Array {
+    const name = snapshotName(meta);
+    const path = join(this.#folder, name);
+    let bytes: Uint8Array;
+    try {
+      bytes = readFileSync(path);
+    } catch (cause) {
+      throw damaged(path, 'it cannot be read', cause);
+    }
+    const { plain, error } = readSnapshotFile(bytes, this.#deps);
+    if (error !== null) throw damaged(path, error, undefined);
+    return plain;
+  }
+
+  /** Removes every snapshot but the one at `keep`, and what crashes have left. */
+  removeExcept(keep: { readonly index: number; readonly term: number } | null): void {
+    const kept = keep === null ? null : snapshotName(keep);
+    for (const name of readdirSync(this.#folder)) {
+      const isOurs = parseSnapshotName(name.replace(/\.tmp$/, '')) !== null;
+      if (isOurs && name !== kept) unlinkSync(join(this.#folder, name));
+    }
+  }
+}
+
+function damaged(path: string, reason: string, cause: unknown): TswarmError {
+  const hint = 'restore a backup (`tswarm restore`), or remove this manager and let it join again';
+  return new TswarmError('data_loss', `snapshot ${path}: ${reason}`, { cause, hint });
+}

@@ -1,0 +1,62 @@
+// What main thread and Raft thread say to each other. Entries cross as one transferred buffer per
+// message, so that their number does not matter. Both sides are always of the same build.
+import type { ErrorCode } from '#protocol/error-codes';
+import type { RaftNodeOptions, RaftStatus } from './raft-node.ts';
+
+/** Start data of the thread. */
+export interface ThreadData {
+  readonly options: RaftNodeOptions;
+  /** Unlock key of a locked manager; null without autolock. */
+  readonly kek: Uint8Array | null;
+}
+
+export type ToThread =
+  /** Packed proposals; `firstSeq` numbers the first. */
+  | { readonly type: 'propose'; readonly packed: ArrayBuffer; readonly firstSeq: number }
+  /** Callbacks have returned for everything up to `index`. */
+  | { readonly type: 'applied'; readonly index: number }
+  | { readonly type: 'read'; readonly context: number }
+  /** State as of `index`, in answer to `snapshotWanted`. */
+  | { readonly type: 'snapshot'; readonly index: number; readonly bytes: Uint8Array }
+  | { readonly type: 'transfer'; readonly to: number }
+  | { readonly type: 'stop' };
+
+/** An error that crosses threads. */
+export interface ThreadError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string | null;
+}
+
+/** A line for the log. */
+export interface ThreadNote {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly values: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Everything that one turn of the Raft thread brought; parts are handled in this order. */
+export interface Turn {
+  readonly type: 'turn';
+  readonly notes: readonly ThreadNote[];
+  /** Replace the state machine before anything below. */
+  readonly restore: { readonly index: number; readonly bytes: Uint8Array } | null;
+  /** Packed applied entries; null for none. `appliedIndex` may be higher than the last of them. */
+  readonly applied: { readonly packed: ArrayBuffer; readonly appliedIndex: number } | null;
+  readonly refused: readonly { readonly seqs: readonly number[]; readonly error: ThreadError }[];
+  readonly reads: readonly { readonly context: number; readonly index: number }[];
+  readonly readsRefused: readonly { readonly context: number; readonly error: ThreadError }[];
+  readonly snapshotWanted: boolean;
+  readonly status: RaftStatus;
+  /** Index of the leader's first own entry; only set while role is leader. */
+  readonly termStartIndex: number;
+  /** Everything that was known to be committed at start has been handed over. */
+  readonly isReplayed: boolean;
+}
+
+export type FromThread =
+  | Turn
+  | { readonly type: 'failed'; readonly error: ThreadError }
+  /** A write failed or an invariant broke: the process must end. */
+  | { readonly type: 'fatal'; readonly error: ThreadError }
+  | { readonly type: 'stopped' };
