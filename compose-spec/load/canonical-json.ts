@@ -8,8 +8,29 @@ import { printDuration, printFileMode, shortestFloat32 } from './units.ts';
 
 type JsonObject = { readonly [key: string]: JsonValue };
 
-/** The canonical JSON of `project`, keys in order of their texts. */
-export function toCanonicalJson(project: Project): JsonObject {
+/** How to print. */
+export interface CanonicalJsonOptions {
+  /** Leave `$` single: for output that is not read as a compose file again. Default false. */
+  readonly singleDollars?: boolean;
+}
+
+/** The canonical JSON of `project`, keys in order of their texts, `$` doubled. */
+export function toCanonicalJson(project: Project, options: CanonicalJsonOptions = {}): JsonObject {
+  const json = printProject(project);
+  return options.singleDollars === true ? json : (doubleDollars(json) as JsonObject);
+}
+
+/** Read again, the output must mean what it means now. */
+function doubleDollars(value: JsonValue): JsonValue {
+  if (typeof value === 'string') return value.replaceAll('$', '$$$$');
+  if (Array.isArray(value)) return value.map(doubleDollars);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key.replaceAll('$', '$$$$'), doubleDollars(item)]),
+  );
+}
+
+function printProject(project: Project): JsonObject {
   const sections: Record<string, JsonValue> = { ...project.extensions, name: project.name };
   sections.services = printAll(project.services, SERVICE, ['env_file', 'label_file', 'extends']);
   const optional: readonly (readonly [

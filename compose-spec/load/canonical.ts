@@ -13,6 +13,7 @@ import {
   child,
   formatPath,
   intNode,
+  isExtension,
   isNull,
   mapEntries,
   mapNode,
@@ -60,7 +61,7 @@ export function toLongForms(node: Node, diagnostics: Diagnostics, path: Path = [
   const long = rule === undefined ? node : rule(node, path, diagnostics);
   if (long.kind === 'map') {
     return mapEntries(long, (value, key) =>
-      key.startsWith('x-') ? value : toLongForms(value, diagnostics, [...path, key]),
+      isExtension(key, path) ? value : toLongForms(value, diagnostics, [...path, key]),
     );
   }
   if (long.kind === 'seq' && rule !== longPorts) {

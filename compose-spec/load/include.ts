@@ -94,8 +94,15 @@ function loadEntry(entry: IncludeEntry, from: string, context: LayerContext): No
     projectDirectory === undefined || projectDirectory === ''
       ? dirName(main)
       : resolvePath(context.baseDir, projectDirectory);
+  const before = diagnostics.errors.length;
   const variables = entryVariables(entry, baseDir, context);
-  return loadLayer(files, { ...context, baseDir, variables, including }, asker);
+  // Without its variables the project would only be a source of warnings.
+  if (diagnostics.errors.length > before) return undefined;
+  return loadLayer(
+    files,
+    { ...context, skipPathResolution: false, baseDir, variables, including },
+    asker,
+  );
 }
 
 /** Variables of the included project: the outer ones over those of its env files. */

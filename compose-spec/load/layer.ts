@@ -26,6 +26,8 @@ export interface LayerContext {
   readonly variables: StringMap;
   readonly skipInterpolation: boolean;
   readonly homeDir: string | undefined;
+  /** Leave the relative paths of these files as they are; includes are resolved all the same. */
+  readonly skipPathResolution: boolean;
   /** Absolute folder of relative paths. */
   readonly baseDir: string;
   /** Main files from the first down to here, to notice an include of itself. */
@@ -44,7 +46,9 @@ export function loadLayer(
   tree = fillDefaults(tree);
   checkValues(tree, context.diagnostics);
   const { reader, homeDir, baseDir, variables } = context;
-  tree = resolvePaths(tree, { baseDir, homeDir, files: reader.files });
+  if (!context.skipPathResolution) {
+    tree = resolvePaths(tree, { baseDir, homeDir, files: reader.files });
+  }
   return resolveEnvironment(tree, variables);
 }
 

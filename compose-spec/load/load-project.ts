@@ -46,6 +46,14 @@ export interface LoadInput {
   readonly environment: Readonly<Record<string, string>>;
   /** `config --no-interpolate`: leave `${…}` as it is written. */
   readonly skipInterpolation?: boolean;
+  /** `config --no-normalize`: leave out default networks, names and implied dependencies. */
+  readonly skipNormalization?: boolean;
+  /** `config --no-consistency`: do not check that names refer to something. */
+  readonly skipConsistency?: boolean;
+  /** `config --no-path-resolution`: leave relative paths of the `-f` files relative. */
+  readonly skipPathResolution?: boolean;
+  /** `config --no-env-resolution`: do not read env files of services. */
+  readonly skipEnvResolution?: boolean;
 }
 
 /** A place in a file, for errors found after loading. */
@@ -111,6 +119,7 @@ class Loader {
       variables,
       skipInterpolation: this.#input.skipInterpolation === true,
       homeDir: variables.HOME,
+      skipPathResolution: this.#input.skipPathResolution === true,
       baseDir: workingDir,
       including: [],
     });
@@ -126,7 +135,9 @@ class Loader {
       this.#diagnostics.error('name', 'project name must not be empty', { hint });
     }
     const locateNode: Locate = (path) => deepestNode(tree, path).at;
-    const parts = normalizeProject(this.#bind(tree), name, variables);
+    const bound = this.#bind(tree);
+    const parts =
+      this.#input.skipNormalization === true ? bound : normalizeProject(bound, name, variables);
     const project = this.#assemble(parts, tree, setting, locateNode);
     const locate = (path: string): Location => {
       const { file, offset } = deepestNode(tree, splitPath(tree, path)).at;
@@ -237,7 +248,10 @@ class Loader {
       disabledServices: disabled,
       extensions: Object.fromEntries(extensions),
     };
-    checkConsistency(project, locate, this.#diagnostics);
+    if (this.#input.skipConsistency !== true) {
+      checkConsistency(project, locate, this.#diagnostics);
+    }
+    if (this.#input.skipEnvResolution === true) return project;
     const services = mapValues(active, (service, key) =>
       this.#readFiles(service, key, variables, locate),
     );

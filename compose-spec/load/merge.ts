@@ -11,6 +11,7 @@ import {
   child,
   childString,
   formatPath,
+  isExtension,
   isNull,
   mapNode,
   nullNode,
@@ -80,7 +81,7 @@ function mergeMaps(base: MapNode, over: MapNode, path: Path, diagnostics: Diagno
   const entries = new Map<string, Entry>(base.entries);
   for (const [key, entry] of over.entries) {
     const existing = entries.get(key);
-    if (existing === undefined || key.startsWith('x-')) {
+    if (existing === undefined || isExtension(key, path)) {
       entries.set(key, entry);
       continue;
     }

@@ -58,6 +58,13 @@ export function formatPathBrackets(path: Path): string {
   return text;
 }
 
+/** Whether `key` in the mapping at `path` is an extension, and not somebody's name for a thing. */
+export function isExtension(key: string, path: Path): boolean {
+  if (!key.startsWith('x-')) return false;
+  const namesThings = path.length === 1 || path[2] === 'depends_on' || path[2] === 'networks';
+  return !(namesThings && (path.length === 1 || path.length === 3));
+}
+
 export function stringNode(value: string, at: Position): ScalarNode {
   return { kind: 'scalar', type: 'string', value, at };
 }

@@ -58,16 +58,31 @@ function checkChoice(
     faults.push(typeFault(node, [...new Set(shapes.flatMap((shape) => shape.types))], path, false));
     return badNode(node.at);
   }
-  let best: { node: Node; faults: Fault[] } | undefined;
+  let best: { node: Node; faults: Fault[]; shape: ShapeSchema } | undefined;
   for (const shape of fitting) {
     const own: Fault[] = [];
     const checked = checkNode(node, shape, path, own);
-    if (best === undefined || own.length < best.faults.length)
-      best = { node: checked, faults: own };
+    if (best === undefined || own.length < best.faults.length) {
+      best = { node: checked, faults: own, shape };
+    }
     if (own.length === 0) break;
   }
-  faults.push(...(best?.faults ?? []));
-  return best?.node ?? node;
+  if (best === undefined) return node;
+  const [first] = shapes;
+  for (const fault of best.faults) {
+    // compose-go names the first form that does not fit; ours adds what is wrong with this one.
+    const isHere = fault.path.length === path.length && !fault.sentence.startsWith('additional');
+    const another = isHere && first !== undefined && first !== best.shape;
+    faults.push(
+      another
+        ? {
+            ...fault,
+            sentence: `must be a ${humanTypes(first.types)}; as it is: ${fault.sentence}`,
+          }
+        : fault,
+    );
+  }
+  return best.node;
 }
 
 function hasType(node: Node, type: TypeName): boolean {
@@ -91,11 +106,15 @@ function hasType(node: Node, type: TypeName): boolean {
 const HUMAN: Readonly<Record<string, string>> = { object: 'mapping' };
 
 function typeFault(node: Node, types: readonly TypeName[], path: Path, sorted = true): Fault {
+  const sentence = `must be a ${humanTypes(types, sorted)}`;
+  return { path, sentence, at: node.at, hint: typeHint(node, types) };
+}
+
+function humanTypes(types: readonly TypeName[], sorted = true): string {
   const names = types.map((type) => HUMAN[type] ?? type);
   if (sorted) names.sort();
   const last = names.pop() ?? '';
-  const expected = names.length === 0 ? last : `${names.join(', ')} or ${last}`;
-  return { path, sentence: `must be a ${expected}`, at: node.at, hint: typeHint(node, types) };
+  return names.length === 0 ? last : `${names.join(', ')} or ${last}`;
 }
 
 function typeHint(node: Node, types: readonly TypeName[]): string | undefined {
