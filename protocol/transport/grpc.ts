@@ -1,22 +1,16 @@
 // gRPC servers and clients from generated service descriptors, over mutual TLS. Handlers and callers see plain messages and TswarmError;
 // the code, field and hint of an error travel as metadata. Refuses plain-text listeners: there is no option for one.
 import { Buffer } from 'node:buffer';
-import { X509Certificate } from 'node:crypto';
 import * as grpc from '@grpc/grpc-js';
 import type { MethodDescriptor, ServiceDescriptor } from '#protocol/codec';
 import { ERROR_CODES, errorCodeFromText } from '#protocol/error-codes';
 import { messageOf, TswarmError } from '#protocol/errors';
+import { type Peer, peerOf, type TrustRoots } from './peer.ts';
+
+export type { Peer, TrustRoots } from './peer.ts';
 
 /** Largest message either way: a snapshot chunk or a full assignment set fits, a runaway does not. */
 export const MESSAGE_BYTES_MAX: number = 16 * 1024 * 1024;
-
-/** Who calls: from the client certificate (CN, OU, O); all empty when none was presented. */
-export interface Peer {
-  readonly nodeId: string;
-  readonly role: string;
-  readonly clusterId: string;
-  readonly address: string;
-}
 
 export interface CallContext {
   readonly peer: Peer;
@@ -94,9 +88,6 @@ function entriesOf<Methods>(service: ServiceDescriptor<Methods>): [string, AnyMe
 }
 
 // ---- server -------------------------------------------------------------------------------------
-
-/** The root certificates (PEM) that a caller's certificate must be signed by; asked at every new certificate, so a rotation counts at once. */
-export type TrustRoots = () => readonly string[];
 
 /** Registers the handlers of one service. */
 export function addService<Methods>(
@@ -188,39 +179,6 @@ function contextOf(call: ServerCall, trustRoots: TrustRoots): CallContext {
     signal: controller.signal,
     metadata: (key) => String(call.metadata.get(key)[0] ?? ''),
   };
-}
-
-interface AuthContext {
-  readonly sslPeerCertificate?: { readonly raw?: Buffer; readonly subject?: unknown };
-}
-
-/**
- * The caller's identity. The listener lets callers in without a certificate (to join), so TLS itself checks only that the caller holds
- * the key; that our root signed the certificate and that it is valid now is checked here.
- */
-function peerOf(call: ServerCall, trustRoots: TrustRoots): Peer {
-  const address = call.getPeer();
-  const context = (call as unknown as { getAuthContext(): AuthContext | null }).getAuthContext();
-  const raw = context?.sslPeerCertificate?.raw;
-  if (!raw) return { nodeId: '', role: '', clusterId: '', address };
-  const certificate = new X509Certificate(raw);
-  const signed = trustRoots().some((root) =>
-    certificate.verify(new X509Certificate(root).publicKey),
-  );
-  if (!signed) {
-    throw new TswarmError('unauthenticated', 'client certificate: not signed by this cluster');
-  }
-  const now = Date.now();
-  if (now > Date.parse(certificate.validTo) || now < Date.parse(certificate.validFrom)) {
-    throw new TswarmError(
-      'unauthenticated',
-      `client certificate: valid from ${certificate.validFrom} to ${certificate.validTo}`,
-      { hint: 'Check the clocks of both hosts.' },
-    );
-  }
-  const part = (key: string): string =>
-    new RegExp(`^${key}=(.*)$`, 'm').exec(certificate.subject)?.[1] ?? '';
-  return { nodeId: part('CN'), role: part('OU'), clusterId: part('O'), address };
 }
 
 // ---- client -------------------------------------------------------------------------------------
@@ -439,5 +397,29 @@ export function createServer(): grpc.Server {
     'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
     'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
     'grpc.max_concurrent_streams': 4096,
+  });
+}
+
+/** Starts to listen on `host:port` (port 0 = any). Returns the port. @throws TswarmError failed_precondition when the address cannot be had. */
+export function listen(
+  server: grpc.Server,
+  address: string,
+  credentials: grpc.ServerCredentials,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, port) => {
+      if (!error) {
+        resolve(port);
+        return;
+      }
+      const inUse = error.message.includes('EADDRINUSE');
+      const why = inUse ? 'the port is already in use' : error.message;
+      reject(
+        new TswarmError('failed_precondition', `cannot listen on ${address}: ${why}`, {
+          cause: error,
+          ...(inUse ? { hint: `\`ss -ltnp\` shows by whom; give another address.` } : {}),
+        }),
+      );
+    });
   });
 }
