@@ -41,7 +41,7 @@ export interface LogQuery {
 }
 
 /** The parameters of a logs call. @throws EngineError with `noStreamStatus` when neither stream is asked for (400 for containers, 500 for services). */
-export function logQuery(context: Context, request: ApiRequest, noStreamStatus: number): LogQuery {
+export function logQuery(request: ApiRequest, noStreamStatus: number): LogQuery {
   const { query } = request;
   const out: LogQuery = {
     stdout: query.bool('stdout'),
@@ -60,8 +60,6 @@ export function logQuery(context: Context, request: ApiRequest, noStreamStatus: 
       'Bad parameters: you must choose at least one stream',
     );
   }
-  // until=0s is "now" to the command line, which sends the present second: what is newer than the call never counts.
-  void context;
   return out;
 }
 
@@ -90,7 +88,7 @@ export function timeParam(request: ApiRequest, name: string): number {
 }
 
 async function logs(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
-  const options = logQuery(context, request, 400);
+  const options = logQuery(request, 400);
   const source = await context.engine.containers.logs(pathId(request), options, request.signal);
   const type = request.version >= 1042 ? outputContentType(request.version, source.tty) : '';
   const stream = reply.stream(200, type);

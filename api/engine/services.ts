@@ -11,7 +11,7 @@ import { callOptions, written } from '../control.ts';
 import { EngineError } from '../http/errors.ts';
 import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
-import type { ApiRequest } from '../http/request.ts';
+import { type ApiRequest, emptyBody } from '../http/request.ts';
 import type { ClusterSession } from '../node-control.ts';
 import { serviceJson } from './shapes.ts';
 
@@ -103,11 +103,6 @@ async function update(context: Context, request: ApiRequest, reply: Reply): Prom
   await written(session, answer);
   const { warnings } = await answer;
   reply.json(200, { Warnings: warnings.length > 0 ? warnings : null });
-}
-
-/** What a POST without a body gets. */
-export function emptyBody(): TswarmError {
-  return new TswarmError('invalid_argument', 'invalid JSON: got EOF while reading request body');
 }
 
 function rollbackParam(request: ApiRequest): boolean {

@@ -147,6 +147,11 @@ export async function readJson(
   return json as Readonly<Record<string, unknown>>;
 }
 
+/** What a call that needs a body and has none gets. */
+export function emptyBody(): TswarmError {
+  return new TswarmError('invalid_argument', 'invalid JSON: got EOF while reading request body');
+}
+
 const OPEN_BRACE = 0x7b;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACE = 0x7d;

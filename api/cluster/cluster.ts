@@ -1,0 +1,237 @@
+// /tswarm/v1 besides stacks: where the cluster stands, init and leave, lists, service actions, history.
+import type { EngineJson } from '#protocol/engine';
+import { formatTime } from '#protocol/engine-json';
+import { hasCode, TswarmError } from '#protocol/errors';
+import { ObjectUnion } from '#protocol/generated/control';
+import { RunState } from '#protocol/generated/specs';
+import type { KindName } from '../cache/kinds.ts';
+import { lookup } from '../cache/lookup.ts';
+import { type Context, type Route, requireSession } from '../context.ts';
+import { callOptions } from '../control.ts';
+import { listNodes } from '../engine/nodes.ts';
+import { listTasks } from '../engine/tasks.ts';
+import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
+import type { Reply } from '../http/reply.ts';
+import { type ApiRequest, boolKey, keyOf, textKey } from '../http/request.ts';
+import type { ClusterInfo, HistoryRow } from './types.ts';
+import { listViews, objectView, taskView } from './views.ts';
+
+const BASE = '/tswarm/v1';
+const HISTORY_ROWS = 100;
+
+export function clusterRoutes(context: Context): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      pattern: `${BASE}/cluster`,
+      handler: async (request, reply) => reply.json(200, await clusterInfo(context, request)),
+    },
+    { method: 'POST', pattern: `${BASE}/cluster/init`, handler: (q, r) => init(context, q, r) },
+    { method: 'POST', pattern: `${BASE}/cluster/leave`, handler: (q, r) => leave(context, q, r) },
+    {
+      method: 'POST',
+      pattern: `${BASE}/services/action`,
+      handler: (q, r) => action(context, q, r),
+    },
+    { method: 'GET', pattern: `${BASE}/history`, handler: (q, r) => history(context, q, r) },
+    ...(['service', 'network', 'volume', 'secret', 'config'] as const).map(
+      (kind): Route => ({
+        method: 'GET',
+        pattern: `${BASE}/${kind}s`,
+        handler: async (request, reply) => list(context, kind, request, reply),
+      }),
+    ),
+    { method: 'GET', pattern: `${BASE}/tasks`, handler: (q, r) => tasks(context, q, r) },
+    {
+      method: 'GET',
+      pattern: `${BASE}/nodes`,
+      handler: async (request, reply) => {
+        const { cache } = requireSession(context);
+        const filters = parseFilters(request.query.raw('filters'));
+        reply.json(
+          200,
+          listNodes(cache, filters).map((node) =>
+            objectView(cache, 'node', ObjectUnion.create({ node })),
+          ),
+        );
+      },
+    },
+  ];
+}
+
+async function clusterInfo(context: Context, request: ApiRequest): Promise<ClusterInfo> {
+  const state = context.node.state();
+  if (state.state === 'inactive') return { state: 'inactive' };
+  const base: ClusterInfo = {
+    state: state.state,
+    ...(state.error === '' ? {} : { error: state.error }),
+    nodeId: state.nodeId,
+    clusterId: state.clusterId,
+    isManager: state.isManager,
+    controlAddr: state.controlAddr,
+    version: context.version,
+  };
+  const session = context.node.session();
+  if (!session?.cache.isReady) return base;
+  try {
+    const status = await session.control.clusterStatus({}, callOptions(request.signal));
+    return {
+      ...base,
+      leader: status.leader,
+      managers: status.managers,
+      nodes: status.nodes,
+      index: session.cache.index,
+      joinTokens: { worker: status.joinTokenWorker, manager: status.joinTokenManager },
+    };
+  } catch (error) {
+    if (!hasCode(error, 'unavailable')) throw error;
+    return { ...base, error: 'the manager does not answer' };
+  }
+}
+
+async function init(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const body = (await request.optionalJson()) ?? {};
+  if (context.node.state().state !== 'inactive') {
+    throw new TswarmError('already_exists', 'this node is already in a cluster', {
+      hint: 'Leave it first: tswarm leave --force.',
+    });
+  }
+  const pool = keyOf(body, 'defaultAddrPool') ?? [];
+  const subnetSize = keyOf(body, 'subnetSize') ?? 0;
+  const availability = textKey(body, 'availability') || 'active';
+  if (!Array.isArray(pool) || pool.some((item) => typeof item !== 'string')) {
+    throw new TswarmError('invalid_argument', 'defaultAddrPool: must be a list of strings', {
+      field: 'defaultAddrPool',
+    });
+  }
+  if (typeof subnetSize !== 'number' || !Number.isSafeInteger(subnetSize)) {
+    throw new TswarmError('invalid_argument', 'subnetSize: must be a whole number', {
+      field: 'subnetSize',
+    });
+  }
+  if (availability !== 'active' && availability !== 'pause' && availability !== 'drain') {
+    throw new TswarmError('invalid_argument', 'availability: must be active, pause or drain', {
+      field: 'availability',
+    });
+  }
+  await context.node.init({
+    listenAddr: textKey(body, 'listenAddr'),
+    advertiseAddr: textKey(body, 'advertiseAddr'),
+    embedded: boolKey(body, 'embedded'),
+    defaultAddrPool: pool as string[],
+    subnetSize,
+    availability,
+  });
+  reply.json(200, await clusterInfo(context, request));
+}
+
+async function leave(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const force = request.query.bool('force');
+  const { state, isManager } = context.node.state();
+  if (state === 'inactive') throw new TswarmError('no_cluster', 'this node is in no cluster');
+  if (isManager && !force) {
+    throw new TswarmError(
+      'conflict',
+      'this node is the last manager: leaving ends the cluster and removes all its services',
+      { hint: 'Add --force if that is what you want.' },
+    );
+  }
+  await context.node.leave({ force });
+  reply.empty(204);
+}
+
+async function list(
+  context: Context,
+  kind: KindName,
+  request: ApiRequest,
+  reply: Reply,
+): Promise<void> {
+  const { cache } = requireSession(context);
+  const filters = parseFilters(request.query.raw('filters'));
+  checkFilters(filters, ['id', 'name', 'label']);
+  const views = listViews(cache, kind, request.query.text('stack')).filter((view) => {
+    const spec = (view.Spec ?? view) as EngineJson;
+    if (!matchesPrefix(filters.id, String(view.ID))) return false;
+    if (!matchesPrefix(filters.name, String(spec.Name ?? ''))) return false;
+    return matchesLabels(filters.label, (spec.Labels ?? {}) as Record<string, string>);
+  });
+  reply.json(200, views);
+}
+
+async function tasks(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const { cache } = requireSession(context);
+  const filters: Record<string, readonly string[]> = {
+    ...parseFilters(request.query.raw('filters')),
+  };
+  for (const name of ['service', 'node']) {
+    if (request.query.has(name)) filters[name] = request.query.all(name);
+  }
+  const stack = request.query.text('stack');
+  const allowed =
+    stack === '' ? undefined : new Set(listViews(cache, 'task', stack).map((t) => t.ID));
+  const found = listTasks(cache, filters).filter((task) => !allowed || allowed.has(task.id));
+  reply.json(
+    200,
+    found.map((task) => taskView(cache, task)),
+  );
+}
+
+const RUN_STATES: Readonly<Record<string, RunState>> = {
+  running: RunState.RUNNING,
+  stopped: RunState.STOPPED,
+  paused: RunState.PAUSED,
+};
+
+async function action(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const session = requireSession(context);
+  const body = await request.json();
+  const names = keyOf(body, 'services');
+  if (!Array.isArray(names) || names.length === 0 || names.some((n) => typeof n !== 'string')) {
+    throw new TswarmError('invalid_argument', 'services: must be a list of names or ids', {
+      field: 'services',
+    });
+  }
+  const wanted = textKey(body, 'runState');
+  const runState = RUN_STATES[wanted];
+  if (wanted !== '' && runState === undefined) {
+    throw new TswarmError('invalid_argument', 'runState: must be running, stopped or paused', {
+      field: 'runState',
+    });
+  }
+  const replicas = keyOf(body, 'replicas');
+  if (replicas !== undefined && replicas !== null && !isCount(replicas)) {
+    throw new TswarmError('invalid_argument', 'replicas: must be a whole number from 0', {
+      field: 'replicas',
+    });
+  }
+  const answer = await session.control.serviceAction(
+    {
+      services: (names as string[]).map((name) => lookup(session.cache, 'service', name).id),
+      runState: runState ?? RunState.RUNNING,
+      setRunState: runState !== undefined,
+      restart: boolKey(body, 'restart'),
+      replicas: isCount(replicas) ? replicas : undefined,
+    },
+    callOptions(request.signal),
+  );
+  await session.cache.reached(answer.index);
+  reply.json(200, { index: answer.index });
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+async function history(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const session = requireSession(context);
+  const limit = request.query.int('limit', HISTORY_ROWS, 400);
+  const answer = await session.control.history({ limit }, callOptions(request.signal));
+  const rows: HistoryRow[] = answer.entries.map((entry) => ({
+    index: entry.index,
+    time: formatTime(entry.time),
+    author: entry.author,
+    summary: entry.summary,
+  }));
+  rows.sort((a, b) => b.index - a.index);
+  reply.json(200, rows);
+}

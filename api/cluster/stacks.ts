@@ -1,0 +1,138 @@
+// /tswarm/v1/stacks: deploy, remove, list, show, watch, logs of Compose projects. The manager turns a StackSpec into one transaction; nothing here
+// looks inside it.
+import { formatTime, fromEngineJson, toEngineJson } from '#protocol/engine-json';
+import { TswarmError } from '#protocol/errors';
+import {
+  type DeployStackResponse,
+  ObjectKind,
+  ObjectKindText,
+  ObjectUnion,
+  type StackChange,
+  StackChangeActionText,
+} from '#protocol/generated/control';
+import { Stack } from '#protocol/generated/objects';
+import { StackSpec } from '#protocol/generated/specs';
+import { tryLookup } from '../cache/lookup.ts';
+import { type Context, type Route, requireSession } from '../context.ts';
+import { callOptions } from '../control.ts';
+import type { Reply } from '../http/reply.ts';
+import type { ApiRequest } from '../http/request.ts';
+import { STACK_BODY_BYTES_MAX } from '../limits.ts';
+import { stackLogs } from './stack-logs.ts';
+import type { DeployResult, StackChangeInfo, StackSummary } from './types.ts';
+import { isOfStack, stackObjects } from './views.ts';
+import { watchStack } from './watch.ts';
+
+const BASE = '/tswarm/v1/stacks';
+
+export function stackRoutes(context: Context): readonly Route[] {
+  return [
+    { method: 'GET', pattern: BASE, handler: (_q, r) => list(context, r) },
+    { method: 'GET', pattern: `${BASE}/{name}`, handler: (q, r) => inspect(context, q, r) },
+    { method: 'DELETE', pattern: `${BASE}/{name}`, handler: (q, r) => remove(context, q, r) },
+    { method: 'POST', pattern: `${BASE}/{name}/deploy`, handler: (q, r) => deploy(context, q, r) },
+    {
+      method: 'GET',
+      pattern: `${BASE}/{name}/watch`,
+      handler: (q, r) => watchStack(context, q, r),
+    },
+    { method: 'GET', pattern: `${BASE}/{name}/logs`, handler: (q, r) => stackLogs(context, q, r) },
+  ];
+}
+
+async function list(context: Context, reply: Reply): Promise<void> {
+  const { cache } = requireSession(context);
+  const out: StackSummary[] = [];
+  for (const stack of cache.all('stack')) {
+    const name = stack.spec?.name ?? '';
+    let services = 0;
+    for (const service of cache.all('service')) if (service.stack === name) services++;
+    out.push({
+      name,
+      id: stack.id,
+      revision: stack.revision,
+      services,
+      createdAt: formatTime(stack.meta?.createdAt ?? 0),
+      updatedAt: formatTime(stack.meta?.updatedAt ?? 0),
+    });
+  }
+  out.sort((a, b) => (a.name < b.name ? -1 : 1));
+  reply.json(200, out);
+}
+
+async function inspect(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const session = requireSession(context);
+  const name = request.params.name ?? '';
+  const objects = stackObjects(session.cache, name);
+  const held = tryLookup(session.cache, 'stack', name);
+  if (!held && objects.services.length === 0) {
+    throw new TswarmError('not_found', `stack ${name} not found`);
+  }
+  if (!held) {
+    reply.json(200, objects);
+    return;
+  }
+  const answer = await session.control.getObject(
+    { kind: ObjectKind.STACK, id: held.id },
+    callOptions(request.signal),
+  );
+  const stack = answer.object?.stack;
+  reply.json(200, stack ? { ...objects, stack: toEngineJson(Stack, stack) } : objects);
+}
+
+async function deploy(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const session = requireSession(context);
+  const name = request.params.name ?? '';
+  const spec = fromEngineJson(StackSpec, await request.json(STACK_BODY_BYTES_MAX));
+  if (spec.name !== name) {
+    throw new TswarmError(
+      'invalid_argument',
+      `Name: the stack is called ${JSON.stringify(spec.name)} in the body and ` +
+        `${JSON.stringify(name)} in the path`,
+      { field: 'Name' },
+    );
+  }
+  const answer = await session.control.deployStack(
+    {
+      stack: spec,
+      prune: request.query.bool('prune'),
+      forceRecreate: request.query.bool('forceRecreate'),
+    },
+    callOptions(request.signal),
+  );
+  await session.cache.reached(answer.index);
+  reply.json(200, deployResult(answer));
+}
+
+function deployResult(answer: DeployStackResponse): DeployResult {
+  return {
+    changes: answer.changes.map(changeInfo),
+    index: answer.index,
+    warnings: answer.warnings,
+    stack: answer.stack ? toEngineJson(Stack, answer.stack) : null,
+  };
+}
+
+function changeInfo(change: StackChange): StackChangeInfo {
+  return {
+    kind: (ObjectKindText.get(change.kind) ?? 'service') as StackChangeInfo['kind'],
+    id: change.id,
+    name: change.name,
+    action: (StackChangeActionText.get(change.action) ?? 'none') as StackChangeInfo['action'],
+  };
+}
+
+async function remove(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const session = requireSession(context);
+  const name = request.params.name ?? '';
+  const known = [...session.cache.all('stack')].some((stack) =>
+    isOfStack(session.cache, 'stack', ObjectUnion.create({ stack }), name),
+  );
+  if (!known) throw new TswarmError('not_found', `stack ${name} not found`);
+  const answer = await session.control.removeStack(
+    { name, volumes: request.query.bool('volumes') },
+    callOptions(request.signal),
+  );
+  await session.cache.reached(answer.index);
+  reply.json(200, { changes: answer.changes.map(changeInfo), index: answer.index });
+}

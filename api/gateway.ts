@@ -1,0 +1,173 @@
+// Puts the gateway together: routes, the two sockets, errors to statuses, headers that every answer carries. The daemon makes one and starts it
+// once the worker is up. Stopping lets answers in progress finish for a moment; streams are cut.
+import type { IncomingMessage } from 'node:http';
+import type { NodeEngine } from '#protocol/engine';
+import { messageOf, TswarmError } from '#protocol/errors';
+import type { Clock, Lifecycle, Log } from '#protocol/world';
+import type { ClusterEvents } from './cache/cluster-events.ts';
+import { clusterRoutes } from './cluster/cluster.ts';
+import { stackRoutes } from './cluster/stacks.ts';
+import type { Context, Handler, Route } from './context.ts';
+import { buildRoutes } from './engine/build.ts';
+import { containerStreamRoutes, HIJACK_PATHS } from './engine/container-streams.ts';
+import { containerRoutes } from './engine/containers.ts';
+import { eventRoutes } from './engine/events.ts';
+import { execRoutes } from './engine/exec.ts';
+import { imageRoutes } from './engine/images.ts';
+import { networkRoutes } from './engine/networks.ts';
+import { nodeRoutes } from './engine/nodes.ts';
+import { pluginRoutes } from './engine/plugins.ts';
+import { secretConfigRoutes } from './engine/secrets-configs.ts';
+import { serviceLogRoutes } from './engine/service-logs.ts';
+import { serviceRoutes } from './engine/services.ts';
+import { swarmRoutes } from './engine/swarm.ts';
+import { systemRoutes } from './engine/system.ts';
+import { taskRoutes } from './engine/tasks.ts';
+import { volumeRoutes } from './engine/volumes.ts';
+import { codeOf, EngineError, engineErrorText, problemOf, statusOf } from './http/errors.ts';
+import type { Reply } from './http/reply.ts';
+import { type ApiRequest, emptyBody, Query, readJson, type Scope } from './http/request.ts';
+import { Router } from './http/router.ts';
+import { HttpServer, type RawRequest, splitTarget } from './http/server.ts';
+import { splitVersion } from './http/version.ts';
+import { API_VERSION_MAX } from './limits.ts';
+import type { NodeControl } from './node-control.ts';
+
+export interface GatewayOptions {
+  /** This node's containers, the cluster's services. */
+  readonly nodeSocket: string;
+  /** The same API with the containers of all nodes. */
+  readonly clusterSocket: string;
+  /** Version of tswarm. */
+  readonly version: string;
+}
+
+export interface GatewayDeps {
+  readonly engine: NodeEngine;
+  readonly node: NodeControl;
+  readonly clusterEvents: ClusterEvents;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const STOP_GRACE_MS = 500;
+const OWN_PREFIX = '/tswarm/';
+
+export class Gateway implements Lifecycle {
+  readonly #options: GatewayOptions;
+  readonly #log: Log;
+  readonly #router = new Router<Handler>();
+  readonly #servers: HttpServer[] = [];
+
+  constructor(options: GatewayOptions, deps: GatewayDeps) {
+    this.#options = options;
+    this.#log = deps.log;
+    const context: Context = { ...deps, version: options.version };
+    for (const route of allRoutes(context)) {
+      this.#router.add(route.method, route.pattern, route.handler);
+    }
+  }
+
+  async start(): Promise<void> {
+    await this.#listen(this.#options.nodeSocket, 'node');
+    await this.#listen(this.#options.clusterSocket, 'cluster');
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.close(STOP_GRACE_MS)));
+  }
+
+  async #listen(path: string, scope: Scope): Promise<void> {
+    const server = new HttpServer({
+      dispatch: (raw, reply) => this.#dispatch(raw, reply, scope),
+      upgrades: mayUpgrade,
+    });
+    await server.listenUnix(path);
+    this.#servers.push(server);
+  }
+
+  async #dispatch(raw: RawRequest, reply: Reply, scope: Scope): Promise<void> {
+    const { message } = raw;
+    const target = splitTarget(message.url ?? '/');
+    const isOwn = target.path.startsWith(OWN_PREFIX);
+    try {
+      commonHeaders(reply, this.#options.version);
+      const { version, path } = splitVersion(target.path);
+      const match = this.#router.find(message.method ?? 'GET', path);
+      if (!match) throw new EngineError('not_found', 404, 'page not found');
+      const request: ApiRequest = {
+        method: message.method ?? 'GET',
+        path,
+        version,
+        scope,
+        params: match.params,
+        query: new Query(target.query),
+        headers: message.headers,
+        signal: raw.signal,
+        optionalJson: (bytesMax) => readJson(raw.body, message.headers['content-type'], bytesMax),
+        json: async (bytesMax) => {
+          const body = await readJson(raw.body, message.headers['content-type'], bytesMax);
+          if (body) return body;
+          throw emptyBody();
+        },
+        stream: () => raw.body,
+      };
+      await match.handler(request, reply);
+    } catch (error) {
+      this.#answerError(error, raw, reply, isOwn);
+    }
+  }
+
+  #answerError(error: unknown, raw: RawRequest, reply: Reply, isOwn: boolean): void {
+    const fields = { method: raw.message.method, path: raw.message.url?.slice(0, 200) };
+    if (codeOf(error) === 'internal' && !(error instanceof TswarmError)) {
+      const stack = error instanceof Error ? error.stack : undefined;
+      this.#log.error('request failed', { ...fields, reason: messageOf(error), stack });
+    } else this.#log.debug('request refused', { ...fields, reason: messageOf(error) });
+    if (reply.started || raw.signal.aborted) {
+      raw.message.socket.destroy();
+      return;
+    }
+    const status = statusOf(error);
+    if (status === 304) reply.empty(304);
+    else if (isOwn)
+      reply.text(status, JSON.stringify(problemOf(error)), 'application/problem+json');
+    else if (raw.message.method === 'HEAD') reply.empty(status);
+    else reply.json(status, { message: engineErrorText(error) });
+  }
+}
+
+function mayUpgrade(message: IncomingMessage): boolean {
+  const { path } = splitTarget(message.url ?? '/');
+  return message.method === 'POST' && HIJACK_PATHS.some((pattern) => pattern.test(path));
+}
+
+function commonHeaders(reply: Reply, version: string): void {
+  reply.header('Api-Version', API_VERSION_MAX);
+  reply.header('Docker-Experimental', 'false');
+  reply.header('Ostype', 'linux');
+  reply.header('Server', `tswarm/${version} (linux)`);
+}
+
+function allRoutes(context: Context): readonly Route[] {
+  return [
+    ...systemRoutes(context),
+    ...eventRoutes(context),
+    ...swarmRoutes(context),
+    ...nodeRoutes(context),
+    ...serviceRoutes(context),
+    ...serviceLogRoutes(context),
+    ...taskRoutes(context),
+    ...secretConfigRoutes(context),
+    ...networkRoutes(context),
+    ...volumeRoutes(context),
+    ...containerRoutes(context),
+    ...containerStreamRoutes(context),
+    ...execRoutes(context),
+    ...imageRoutes(context),
+    ...buildRoutes(context),
+    ...pluginRoutes(),
+    ...clusterRoutes(context),
+    ...stackRoutes(context),
+  ];
+}

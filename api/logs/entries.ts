@@ -1,0 +1,58 @@
+// Cuts a container's log output (asked for with timestamps) into entries: one line, or one piece of a very long line, each with its time.
+// Pieces arrive without a line end and with a time stamp of their own, so a stamp at the start of a frame also starts an entry.
+import { Buffer } from 'node:buffer';
+import type { OutputFrame } from '#protocol/engine';
+import { LOG_LINE_BYTES_MAX } from '../limits.ts';
+
+export interface LogEntry {
+  readonly stream: 'stdout' | 'stderr';
+  /** RFC 3339 with nanoseconds as the worker wrote it; '' when it wrote none. */
+  readonly time: string;
+  /** Orders entries: the time with nine digits. */
+  readonly key: string;
+  /** With its line end, if it has one. */
+  readonly data: Buffer;
+}
+
+const STAMP = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|[+-]\d\d:\d\d) /;
+const STAMP_BYTES_MAX = 40;
+const NEW_LINE = 0x0a;
+
+/** Entries in the order of output. */
+export async function* readEntries(output: AsyncIterable<OutputFrame>): AsyncIterable<LogEntry> {
+  const held = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+  for await (const frame of output) {
+    const data = Buffer.from(frame.data.buffer, frame.data.byteOffset, frame.data.byteLength);
+    const before = held[frame.stream];
+    let rest = data;
+    if (before.length > 0 && startsWithStamp(data)) yield entryOf(frame.stream, before);
+    else if (before.length > 0) rest = Buffer.concat([before, data]);
+    for (;;) {
+      const end = rest.indexOf(NEW_LINE);
+      if (end < 0 && rest.length <= LOG_LINE_BYTES_MAX) break;
+      const size = end < 0 ? LOG_LINE_BYTES_MAX : end + 1;
+      yield entryOf(frame.stream, rest.subarray(0, size));
+      rest = rest.subarray(size);
+    }
+    held[frame.stream] = Buffer.from(rest);
+  }
+  for (const stream of ['stdout', 'stderr'] as const) {
+    if (held[stream].length > 0) yield entryOf(stream, held[stream]);
+  }
+}
+
+function startsWithStamp(data: Buffer): boolean {
+  return STAMP.test(data.toString('latin1', 0, STAMP_BYTES_MAX));
+}
+
+function entryOf(stream: 'stdout' | 'stderr', data: Buffer): LogEntry {
+  const match = STAMP.exec(data.toString('latin1', 0, STAMP_BYTES_MAX));
+  if (!match) return { stream, time: '', key: '', data };
+  const [whole, seconds = '', fraction = ''] = match;
+  return {
+    stream,
+    time: whole.trimEnd(),
+    key: `${seconds}.${fraction.padEnd(9, '0')}`,
+    data: data.subarray(whole.length),
+  };
+}
