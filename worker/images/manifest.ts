@@ -66,9 +66,9 @@ export function parseManifest(
   where: string,
 ): ImageManifest | ImageIndex {
   const json = parseObject(bytes, where);
-  const said = typeof json['mediaType'] === 'string' ? json['mediaType'] : '';
+  const said = typeof json.mediaType === 'string' ? json.mediaType : '';
   const type = contentType.split(';')[0]?.trim() ?? '';
-  if (json['schemaVersion'] === 1 || type.includes('manifest.v1')) {
+  if (json.schemaVersion === 1 || type.includes('manifest.v1')) {
     throw new TswarmError('not_supported', `${where}: image manifest schema 1 is not supported`, {
       hint: 'Push the image again with a current tool.',
     });
@@ -76,19 +76,19 @@ export function parseManifest(
   if (said !== '' && type !== '' && isManifestType(type) && said !== type) {
     throw wrong(where, `says ${said} inside but was sent as ${type}`);
   }
-  const hasLayers = json['layers'] !== undefined || json['config'] !== undefined;
-  const hasManifests = json['manifests'] !== undefined;
+  const hasLayers = json.layers !== undefined || json.config !== undefined;
+  const hasManifests = json.manifests !== undefined;
   if (hasLayers && hasManifests) throw wrong(where, 'is both an image and an index');
   const mediaType = said === '' ? type : said;
   if (hasManifests) {
     if (isManifestType(mediaType) && !isIndexType(mediaType)) throw wrong(where, 'is no image');
-    const list = arrayOf(json['manifests'], `${where}.manifests`);
+    const list = arrayOf(json.manifests, `${where}.manifests`);
     const manifests = list.map((item, i) => parseDescriptor(item, `${where}.manifests[${i}]`));
     return { kind: 'index', mediaType: mediaType || MEDIA.ociIndex, manifests };
   }
   if (!hasLayers || isIndexType(mediaType)) throw wrong(where, 'is not an image manifest');
-  const config = parseDescriptor(json['config'], `${where}.config`);
-  const layers = arrayOf(json['layers'], `${where}.layers`).map((item, i) =>
+  const config = parseDescriptor(json.config, `${where}.config`);
+  const layers = arrayOf(json.layers, `${where}.layers`).map((item, i) =>
     parseDescriptor(item, `${where}.layers[${i}]`),
   );
   checkLayerCount(layers.length, where);
@@ -98,9 +98,9 @@ export function parseManifest(
 /** Reads an image configuration; unknown keys are kept. @throws TswarmError `invalid_argument` */
 export function parseConfig(bytes: Uint8Array, where: string): OciImageConfig {
   const json = parseObject(bytes, where);
-  const rootfs = json['rootfs'] as Json | undefined;
+  const rootfs = json.rootfs as Json | undefined;
   if (typeof rootfs !== 'object' || rootfs === null) throw wrong(where, 'has no rootfs');
-  const ids = rootfs['diff_ids'] ?? [];
+  const ids = rootfs.diff_ids ?? [];
   const diffIds = arrayOf(ids, `${where}.rootfs.diff_ids`);
   for (const [i, id] of diffIds.entries()) checkedDigest(id, `${where}.rootfs.diff_ids[${i}]`);
   checkLayerCount(diffIds.length, where);
@@ -124,7 +124,7 @@ export function isForeignLayer(mediaType: string): boolean {
 export function parseDescriptor(value: unknown, where: string): Descriptor {
   if (typeof value !== 'object' || value === null) throw wrong(where, 'is not a descriptor');
   const json = value as Json;
-  const size = json['size'];
+  const size = json.size;
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
     throw wrong(`${where}.size`, `${String(size)} is not a size`);
   }
@@ -133,8 +133,8 @@ export function parseDescriptor(value: unknown, where: string): Descriptor {
   }
   const { platform, annotations, urls } = json;
   return {
-    mediaType: typeof json['mediaType'] === 'string' ? json['mediaType'] : '',
-    digest: checkedDigest(json['digest'], `${where}.digest`),
+    mediaType: typeof json.mediaType === 'string' ? json.mediaType : '',
+    digest: checkedDigest(json.digest, `${where}.digest`),
     size,
     ...(isObject(platform) ? { platform: platform as Partial<Platform> } : {}),
     ...(isObject(annotations) ? { annotations: annotations as Record<string, string> } : {}),

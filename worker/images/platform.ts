@@ -47,7 +47,7 @@ export function choosePlatform(
   let best = -1;
   let bestScore = 0;
   for (const [index, platform] of offered.entries()) {
-    const score = fit(wanted, platform);
+    const score = scoreOf(wanted, platform);
     if (score > bestScore) {
       best = index;
       bestScore = score;
@@ -57,7 +57,7 @@ export function choosePlatform(
 }
 
 /** 0 = does not fit; more is better. An entry without a platform fits only when nothing else does. */
-function fit(wanted: Platform, platform: Partial<Platform> | undefined): number {
+function scoreOf(wanted: Platform, platform: Partial<Platform> | undefined): number {
   if (platform?.architecture === undefined || platform.os === undefined) return 1;
   const offered = normal(platform.os, platform.architecture, platform.variant ?? '');
   if (offered.os !== wanted.os || offered.architecture !== wanted.architecture) return 0;
