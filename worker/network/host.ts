@@ -1,0 +1,99 @@
+// Facts about the host's network, read from /proc and /etc when they are needed: resolvers, routes, who listens on a port.
+import { readdir, readFile, readlink } from 'node:fs/promises';
+
+export interface HostResolver {
+  readonly nameservers: readonly string[];
+  readonly search: readonly string[];
+  readonly options: readonly string[];
+}
+
+/** The host's /etc/resolv.conf; without servers the responder answers only our own names. */
+export async function readHostResolver(): Promise<HostResolver> {
+  const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  const nameservers: string[] = [];
+  let search: string[] = [];
+  const options: string[] = [];
+  for (const line of text.split('\n')) {
+    const [word, ...rest] = line.trim().split(/\s+/);
+    if (word === 'nameserver' && rest[0]) nameservers.push(rest[0].split('%')[0] ?? rest[0]);
+    if (word === 'search' || word === 'domain') search = rest;
+    if (word === 'options') options.push(...rest);
+  }
+  return { nameservers, search, options };
+}
+
+/** True when some IPv4 route of the host overlaps the subnet (the default route does not count). */
+export async function overlapsHostRoute(subnet: string): Promise<boolean> {
+  const [base = '', length = '32'] = subnet.split('/');
+  const text = await readFile('/proc/net/route', 'utf8').catch(() => '');
+  const wanted = ipv4Number(base);
+  for (const line of text.split('\n').slice(1)) {
+    const [, destination, , , , , , mask] = line.split(/\s+/);
+    if (!destination || !mask || mask === '00000000') continue;
+    const route = littleEndian(destination);
+    const size = Math.max(2 ** (32 - Number(length)), 2 ** 32 - littleEndian(mask));
+    if (Math.floor(route / size) === Math.floor(wanted / size)) return true;
+  }
+  return false;
+}
+
+function littleEndian(hexText: string): number {
+  return Buffer.from(hexText, 'hex').readUInt32LE(0);
+}
+
+export function ipv4Number(text: string): number {
+  return text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+}
+
+export function ipv4Text(value: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+}
+
+const LISTEN = '0A';
+const UDP_UNCONNECTED = '07';
+
+/** Who holds a port on this host: "nginx (pid 812)", or undefined when it is free. `hostIp` '' = any address. */
+export async function portHolder(
+  protocol: 'tcp' | 'udp',
+  port: number,
+  hostIp: string,
+): Promise<string | undefined> {
+  const wanted = port.toString(16).toUpperCase().padStart(4, '0');
+  const state = protocol === 'tcp' ? LISTEN : UDP_UNCONNECTED;
+  const inodes = new Set<string>();
+  for (const file of [protocol, `${protocol}6`]) {
+    const text = await readFile(`/proc/net/${file}`, 'utf8').catch(() => '');
+    for (const line of text.split('\n').slice(1)) {
+      const fields = line.trim().split(/\s+/);
+      const [address = '', localPort = ''] = (fields[1] ?? '').split(':');
+      if (localPort !== wanted || fields[3] !== state) continue;
+      if (!addressesMeet(address, hostIp)) continue;
+      inodes.add(fields[9] ?? '');
+    }
+  }
+  if (inodes.size === 0) return undefined;
+  return (await processOf(inodes)) ?? 'another program';
+}
+
+/** A listener on one address does not disturb a port published on another one. */
+function addressesMeet(listener: string, hostIp: string): boolean {
+  if (hostIp === '' || hostIp === '0.0.0.0' || hostIp === '::') return true;
+  if (/^0+$/.test(listener)) return true;
+  if (listener.length !== 8 || hostIp.includes(':')) return false;
+  return littleEndian(listener) === ipv4Number(hostIp);
+}
+
+async function processOf(inodes: ReadonlySet<string>): Promise<string | undefined> {
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    const fds = await readdir(`/proc/${pid}/fd`).catch(() => [] as string[]);
+    for (const fd of fds) {
+      const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '');
+      const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
+      if (inode === undefined || !inodes.has(inode)) continue;
+      const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+      return `${name.trim()} (pid ${pid})`;
+    }
+  }
+  return undefined;
+}

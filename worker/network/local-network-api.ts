@@ -1,0 +1,216 @@
+// The Engine API's network calls for networks of this node alone: shapes, names, and who is connected. Cluster networks are answered by the gateway
+// from the manager's objects; connecting a running container works for both kinds, because the interface is made here.
+import type { EngineFilters, EngineJson, LocalNetworkEngine } from '#protocol/engine';
+import { TswarmError } from '#protocol/errors';
+import { type LocalNetwork, type LocalNetworks, PREDEFINED } from './local-networks.ts';
+import type { NodeNetworks } from './network-manager.ts';
+import type { AttachmentRequest, NetworkDeps } from './types.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+
+export class LocalNetworkApi implements LocalNetworkEngine {
+  readonly #networks: LocalNetworks;
+  readonly #manager: NodeNetworks;
+  readonly #deps: NetworkDeps;
+
+  constructor(networks: LocalNetworks, manager: NodeNetworks, deps: NetworkDeps) {
+    this.#networks = networks;
+    this.#manager = manager;
+    this.#deps = deps;
+  }
+
+  async list(filters: EngineFilters): Promise<readonly EngineJson[]> {
+    return this.#networks
+      .list()
+      .filter((network) => this.#matches(network, filters))
+      .map((network) => this.#json(network, false));
+  }
+
+  async inspect(idOrName: string): Promise<EngineJson> {
+    return this.#json(this.#find(idOrName), true);
+  }
+
+  async create(body: EngineJson): Promise<EngineJson> {
+    const name = text(body.Name);
+    if (!NAME.test(name)) {
+      throw new TswarmError(
+        'invalid_argument',
+        `invalid network name "${name}": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+        {
+          field: 'Name',
+        },
+      );
+    }
+    const ipam = ((body.IPAM as Json | undefined)?.Config as readonly Json[] | undefined)?.[0];
+    const network = await this.#networks.create({
+      name,
+      driver: text(body.Driver) || 'bridge',
+      subnet: text(ipam?.Subnet),
+      gateway: text(ipam?.Gateway),
+      internal: body.Internal === true,
+      attachable: body.Attachable === true,
+      labels: (body.Labels as Record<string, string> | undefined) ?? {},
+      options: (body.Options as Record<string, string> | undefined) ?? {},
+    });
+    await this.#manager.networksChanged();
+    this.#emit('create', network);
+    return { Id: network.id, Warning: '' };
+  }
+
+  async remove(idOrName: string): Promise<void> {
+    const network = this.#find(idOrName);
+    if (PREDEFINED.has(network.name)) {
+      throw new TswarmError(
+        'permission_denied',
+        `${network.name} is a pre-defined network and cannot be removed`,
+      );
+    }
+    const users = this.#manager
+      .endpointsOn(network.id)
+      .map(({ record }) => record.containerId.slice(0, 12));
+    const waiting = this.#deps.containers.usersOf(network.id);
+    if (users.length + waiting.length > 0) {
+      throw new TswarmError(
+        'permission_denied',
+        `error while removing network: network ${network.name} id ${network.id} has active endpoints (${[...new Set([...users, ...waiting])].join(', ')})`,
+      );
+    }
+    await this.#networks.remove(network);
+    await this.#manager.networksChanged();
+    this.#emit('destroy', network);
+  }
+
+  async connect(idOrName: string, body: EngineJson): Promise<void> {
+    const container = this.#container(body);
+    const network = this.#networks.find(idOrName);
+    const config = (body.EndpointConfig as Json | undefined) ?? {};
+    const ipam = (config.IPAMConfig as Json | undefined) ?? {};
+    const attachment: AttachmentRequest = {
+      networkId: network?.id ?? idOrName,
+      addresses: [text(ipam.IPv4Address)].filter((address) => address !== ''),
+      aliases: (config.Aliases as readonly string[] | undefined) ?? [],
+      gwPriority: typeof config.GwPriority === 'number' ? config.GwPriority : 0,
+    };
+    const already = this.#manager
+      .stateOf(container.id)
+      ?.endpoints.some((endpoint) => endpoint.networkId === attachment.networkId);
+    if (already) {
+      throw new TswarmError(
+        'permission_denied',
+        `endpoint with name ${container.name} already exists in network ${network?.name ?? idOrName}`,
+      );
+    }
+    if (container.running) await this.#manager.connect(container.id, attachment);
+    await this.#deps.containers.setAttachment(container.id, attachment);
+    if (network) this.#emit('connect', network, container.id);
+  }
+
+  async disconnect(idOrName: string, body: EngineJson): Promise<void> {
+    const container = this.#container(body);
+    const network = this.#networks.find(idOrName);
+    const networkId = network?.id ?? idOrName;
+    if (container.running) await this.#manager.disconnect(container.id, networkId);
+    await this.#deps.containers.removeAttachment(container.id, networkId);
+    if (network) this.#emit('disconnect', network, container.id);
+  }
+
+  async prune(filters: EngineFilters): Promise<EngineJson> {
+    const removed: string[] = [];
+    for (const network of this.#networks.list()) {
+      if (PREDEFINED.has(network.name) || !this.#matches(network, filters)) continue;
+      try {
+        await this.remove(network.id);
+        removed.push(network.name);
+      } catch {
+        // In use: stays.
+      }
+    }
+    return { NetworksDeleted: removed };
+  }
+
+  #find(idOrName: string): LocalNetwork {
+    const network = this.#networks.find(idOrName);
+    if (!network) throw new TswarmError('not_found', `network ${idOrName} not found`);
+    return network;
+  }
+
+  #container(body: EngineJson): { id: string; name: string; running: boolean } {
+    const wanted = text(body.Container);
+    const container = this.#deps.containers.resolve(wanted);
+    if (!container) throw new TswarmError('not_found', `No such container: ${wanted}`);
+    return container;
+  }
+
+  #matches(network: LocalNetwork, filters: EngineFilters): boolean {
+    const any = (key: string, test: (value: string) => boolean): boolean =>
+      (filters[key]?.length ?? 0) === 0 || (filters[key] ?? []).some(test);
+    const builtin = PREDEFINED.has(network.name);
+    const unused = this.#manager.endpointsOn(network.id).length === 0 && !builtin;
+    return (
+      any('name', (value) => network.name.includes(value)) &&
+      any('id', (value) => network.id.startsWith(value)) &&
+      any('driver', (value) => network.driver === value) &&
+      any('scope', (value) => value === 'local') &&
+      any('type', (value) => value === (builtin ? 'builtin' : 'custom')) &&
+      any('dangling', (value) => (value === 'true' || value === '1') === unused) &&
+      (filters.label ?? []).every((value) => {
+        const [key = '', wanted] = value.split('=');
+        return key in network.labels && (wanted === undefined || network.labels[key] === wanted);
+      })
+    );
+  }
+
+  #json(network: LocalNetwork, withContainers: boolean): EngineJson {
+    const config =
+      network.subnet === '' ? [] : [{ Subnet: network.subnet, Gateway: network.gateway }];
+    const containers = Object.fromEntries(
+      this.#manager.endpointsOn(network.id).map(({ record, endpoint }) => [
+        record.containerId,
+        {
+          Name: record.request.names[0] ?? '',
+          EndpointID: endpoint.endpointId,
+          MacAddress: endpoint.macAddress,
+          IPv4Address: `${endpoint.ipv4}/${endpoint.ipv4PrefixLength}`,
+          IPv6Address: endpoint.ipv6 === '' ? '' : `${endpoint.ipv6}/${endpoint.ipv6PrefixLength}`,
+        },
+      ]),
+    );
+    return {
+      Name: network.name,
+      Id: network.id,
+      Created: network.created,
+      Scope: 'local',
+      Driver: network.driver,
+      EnableIPv4: true,
+      EnableIPv6: false,
+      IPAM: { Driver: 'default', Options: null, Config: config },
+      Internal: network.internal,
+      Attachable: network.attachable,
+      Ingress: false,
+      ConfigFrom: { Network: '' },
+      ConfigOnly: false,
+      Containers: withContainers ? containers : {},
+      Options: network.options,
+      Labels: network.labels,
+    };
+  }
+
+  #emit(action: string, network: LocalNetwork, container = ''): void {
+    this.#deps.events.emit({
+      type: 'network',
+      action,
+      actorId: network.id,
+      attributes: {
+        name: network.name,
+        type: network.driver,
+        ...(container === '' ? {} : { container }),
+      },
+    });
+  }
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
