@@ -81,6 +81,7 @@ int apply_run(struct apply *apply, const struct apply_options *options, int inpu
 
 	*apply = (struct apply){.options = options};
 	path_set_open(&apply->brought);
+	path_set_open(&apply->opaque);
 	tar_open(&apply->reader, input);
 	apply->reader.unterminated_ok = options->unterminated_ok;
 	if (root_open(&apply->root, options->root, options->path, err) < 0)
@@ -103,6 +104,7 @@ void apply_close(struct apply *apply)
 {
 	tar_close(&apply->reader);
 	path_set_close(&apply->brought);
+	path_set_close(&apply->opaque);
 	root_close(&apply->root);
 	for (size_t i = 0; i < apply->late_count; i++)
 		free(apply->late[i].path);

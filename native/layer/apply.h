@@ -33,6 +33,7 @@ struct apply {
 	struct root root;
 	struct tar_reader reader;
 	struct path_set brought; /* by this archive */
+	struct path_set opaque;	 /* folders marked as hiding all that lower layers have in them */
 	struct late_time *late;
 	size_t late_count, late_capacity;
 	uint64_t bytes, entries;
@@ -51,5 +52,7 @@ int place_root(struct apply *apply, struct ts_err *err);
 /* whiteout.c */
 bool is_whiteout(const char *clean);
 int apply_whiteout(struct apply *apply, const char *clean, struct ts_err *err);
+/* Marks the open folder `clean` as hiding what lower layers have in it. */
+int mark_opaque(struct apply *apply, int fd, const char *clean, struct ts_err *err);
 
 #endif

@@ -120,9 +120,32 @@ void path_set_add(struct path_set *set, const char *path)
 	}
 }
 
-bool path_set_has(const struct path_set *set, const char *path)
+void path_set_add_one(struct path_set *set, const char *path)
 {
-	uint64_t value = hash(set, path, strlen(path));
+	add(set, hash(set, path, strlen(path)));
+}
+
+static bool has(const struct path_set *set, const char *path, size_t length)
+{
+	uint64_t value = hash(set, path, length);
 
 	return *find(set->slots, set->capacity, value) == value;
+}
+
+bool path_set_has(const struct path_set *set, const char *path)
+{
+	return has(set, path, strlen(path));
+}
+
+bool path_set_has_above(const struct path_set *set, const char *path)
+{
+	size_t length = strlen(path);
+
+	while (set->used > 0 && length > 0) {
+		const char *slash = memrchr(path, '/', length);
+		length = slash ? (size_t)(slash - path) : 0;
+		if (has(set, path, length))
+			return true;
+	}
+	return false;
 }

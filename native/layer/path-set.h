@@ -23,6 +23,10 @@ void path_set_close(struct path_set *set);
 
 /* Adds a clean path and all folders above it. */
 void path_set_add(struct path_set *set, const char *path);
+/* Adds the path alone. */
+void path_set_add_one(struct path_set *set, const char *path);
 bool path_set_has(const struct path_set *set, const char *path);
+/* Whether a folder above the path, at whatever distance, is in the set; "" is above everything. */
+bool path_set_has_above(const struct path_set *set, const char *path);
 
 #endif

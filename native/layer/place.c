@@ -19,8 +19,6 @@
 #include "cleanup.h"
 #include "fs.h"
 
-int mark_opaque(int fd, const char *path, struct ts_err *err);
-
 static bool is_dropped(const struct tar_xattr *xattr)
 {
 	static const char *const prefixes[] = {"trusted.overlay.", "user.overlay.",
@@ -201,7 +199,7 @@ static int place_folder(struct apply *apply, int parent, const char *name, bool 
 	cleanup_fd int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return fs_fail(err, "open", clean, "cannot open the folder");
-	if (over_whiteout && mark_opaque(fd, clean, err) < 0)
+	if (over_whiteout && mark_opaque(apply, fd, clean, err) < 0)
 		return -1;
 	remember_time(apply, clean);
 	return set_attributes(apply, fd, clean, err);

@@ -30,12 +30,40 @@ bool is_whiteout(const char *clean)
 	return strncmp(path_base(clean), WHITEOUT, strlen(WHITEOUT)) == 0;
 }
 
-/* Marks a folder, given by descriptor, as hiding what lower layers have in it. */
-int mark_opaque(int fd, const char *path, struct ts_err *err)
+/*
+ * Removes the marks for single names below an opaque folder. They would be of no use there, and
+ * overlayfs shows them as devices in a folder that it does not merge with a lower one.
+ */
+static int remove_marks(int parent, const char *name, const char *clean, struct ts_err *err)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *folder cleanup_dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	struct stat st;
+
+	if (!folder) {
+		ts_cleanup_fd(&fd);
+		return fs_fail(err, "open", clean, "cannot read the folder");
+	}
+	while ((errno = 0, entry = readdir(folder))) {
+		const char *child = entry->d_name;
+		if (strcmp(child, ".") == 0 || strcmp(child, "..") == 0)
+			continue;
+		if (entry->d_type == DT_CHR && fstatat(fd, child, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_rdev == 0 && unlinkat(fd, child, 0) < 0)
+			return fs_fail(err, "unlink", clean, "cannot remove a whiteout");
+		if (entry->d_type == DT_DIR && remove_marks(fd, child, clean, err) < 0)
+			return -1;
+	}
+	return errno ? fs_fail(err, "read", clean, "cannot read the folder") : 0;
+}
+
+int mark_opaque(struct apply *apply, int fd, const char *clean, struct ts_err *err)
 {
 	if (fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0)
-		return fs_fail(err, "setxattr", path, "cannot mark the folder as opaque");
-	return 0;
+		return fs_fail(err, "setxattr", clean, "cannot mark the folder as opaque");
+	path_set_add_one(&apply->opaque, clean);
+	return remove_marks(fd, ".", clean, err);
 }
 
 /* Removes what this archive has not brought from the folder `clean`, whose parent is open. */
@@ -89,7 +117,7 @@ static int apply_opaque(struct apply *apply, const char *clean, struct ts_err *e
 	cleanup_fd int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return fs_fail(err, "open", clean, "cannot open its folder");
-	return mark_opaque(fd, clean, err);
+	return mark_opaque(apply, fd, folder.data, err);
 }
 
 /* NAME was brought by this very archive, so only what lower layers have there goes. */
@@ -109,7 +137,7 @@ static int hide_below(struct apply *apply, int parent, const char *name, const c
 	cleanup_fd int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return fs_fail(err, "open", target, "cannot open the folder");
-	return mark_opaque(fd, target, err);
+	return mark_opaque(apply, fd, target, err);
 }
 
 int apply_whiteout(struct apply *apply, const char *clean, struct ts_err *err)
@@ -141,10 +169,9 @@ int apply_whiteout(struct apply *apply, const char *clean, struct ts_err *err)
 		return hide_below(apply, parent, name, target.data, err);
 	if (ts_remove_tree_at(parent, name) < 0)
 		return fs_fail(err, "remove", target.data, "cannot remove it");
-	if (make && mknodat(parent, name, S_IFCHR, makedev(0, 0)) < 0) {
-		fs_fail(err, "mknod", target.data, "cannot make the whiteout");
-		return -1;
-	}
+	if (make && !path_set_has_above(&apply->opaque, target.data) &&
+	    mknodat(parent, name, S_IFCHR, makedev(0, 0)) < 0)
+		return fs_fail(err, "mknod", target.data, "cannot make the whiteout");
 	root_forget(&apply->root);
 	return 0;
 }
