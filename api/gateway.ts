@@ -128,6 +128,8 @@ export class Gateway implements Lifecycle {
       raw.message.socket.destroy();
       return;
     }
+    // What the client still sends of its body must not be taken for the next request.
+    if (!raw.message.complete) reply.header('Connection', 'close');
     const status = statusOf(error);
     if (status === 304) reply.empty(304);
     else if (isOwn)

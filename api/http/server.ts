@@ -1,10 +1,21 @@
 // An HTTP/1.1 server whose requests, upgraded or not, all go to one dispatch function. Owns limits and time-outs of connections, the unix socket
 // file (mode, group, leftovers of a killed run) and an orderly stop. Refuses a second server on a socket that answers.
 import type { Buffer } from 'node:buffer';
-import { chmodSync, chownSync, existsSync, readFileSync, unlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+} from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { createServer, type Server, ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 import {
   CONNECTIONS_MAX,
@@ -35,6 +46,7 @@ export interface HttpServerOptions {
 export class HttpServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #path = '';
 
   constructor(options: HttpServerOptions) {
     this.#server = createServer({
@@ -69,25 +81,32 @@ export class HttpServer {
     });
   }
 
-  /** @throws already_exists when another process answers there. */
+  /**
+   * The socket is made in a folder that only we can enter and moved to its name with its final mode, so that there is no moment at which it
+   * is open to others. @throws already_exists when another process answers there.
+   */
   async listenUnix(path: string): Promise<void> {
     await removeDeadSocket(path);
-    const before = process.umask(0o117);
+    const folder = mkdtempSync(`${path}.`);
+    const made = join(folder, 's');
     try {
       await new Promise<void>((resolve, reject) => {
         this.#server.once('error', reject);
-        this.#server.listen(path, resolve);
+        this.#server.listen(made, resolve);
       });
+      chmodSync(made, SOCKET_MODE);
+      const gid = groupId(SOCKET_GROUP);
+      if (gid !== undefined) chownSync(made, -1, gid);
+      renameSync(made, path);
+      this.#path = path;
     } finally {
-      process.umask(before);
+      rmdirSync(folder);
     }
-    const gid = groupId(SOCKET_GROUP);
-    if (gid !== undefined) chownSync(path, 0, gid);
-    chmodSync(path, SOCKET_MODE);
   }
 
   /** Stops accepting, lets answers finish for `graceMs`, then closes what is left (streams, kept-alive connections). */
   async close(graceMs: number): Promise<void> {
+    if (this.#path !== '') rmSync(this.#path, { force: true });
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     const timer = setTimeout(() => {
