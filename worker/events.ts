@@ -112,8 +112,8 @@ function eventJson(event: EngineEvent, micros: number): EngineJson {
     Actor: { ID: event.actorId, Attributes: event.attributes },
     scope: 'local',
     time: Math.floor(micros / 1e6),
-    // Beyond 2^53: as text through BigInt, which the gateway's JSON writer prints as a number.
-    timeNano: BigInt(micros) * 1000n,
+    // Beyond 2^53: written digit for digit by JSON.stringify.
+    timeNano: (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(`${micros}000`),
   };
 }
 

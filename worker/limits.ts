@@ -12,11 +12,6 @@ export const STOP_GRACE_MS_DEFAULT = 10_000;
 /** After KILL a process in uninterruptible sleep may stay; then the stop fails and says so. */
 export const KILL_WAIT_MS = 10_000;
 
-/** Back-off of restarts of the same container: Docker's 100 ms doubling to 1 min, reset after 10 s of running. */
-export const RESTART_DELAY_MS_MIN = 100;
-export const RESTART_DELAY_MS_MAX = 60_000;
-export const RESTART_RESET_AFTER_MS = 10_000;
-
 /** One frame of the shim's socket (native/PROTOCOL.md). */
 export const SHIM_FRAME_BYTES_MAX: number = 1024 * 1024;
 /** The shim answers from memory; a runtime call behind it takes some ten milliseconds, on a loaded disk seconds. */

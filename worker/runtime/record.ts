@@ -302,3 +302,6 @@ export const INITIAL_STATE: ContainerState = {
 
 /** Go's zero time, as inspect shows a time that has not come. */
 export const ZERO_TIME = '0001-01-01T00:00:00Z';
+
+/** What `CMD-SHELL` runs in when the image has no SHELL of its own. */
+export const DEFAULT_SHELL: readonly string[] = ['/bin/sh', '-c'];

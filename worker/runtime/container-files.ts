@@ -1,0 +1,101 @@
+// Where a container's own files lie, and reading and writing its record and state. Data folder: what survives a reboot (record, state, log, /etc files).
+// Run folder: bundle and the shim's state, gone after a reboot. Both are named with the full id.
+// A record that cannot be read does not stop the worker: its container is reported and swept like one that was never finished.
+import { join } from 'node:path';
+import { listFolder, makeFolder, readJsonFile, removeTree, writeFileAtomic } from '../files.ts';
+import type { ContainerRecord, ContainerState } from './record.ts';
+import { INITIAL_STATE } from './record.ts';
+
+export interface ContainerPaths {
+  readonly dataDir: string;
+  readonly runDir: string;
+  readonly bundleDir: string;
+  readonly shimDir: string;
+  readonly logPath: string;
+  readonly hostnamePath: string;
+  readonly hostsPath: string;
+  readonly resolvConfPath: string;
+  readonly secretsDir: string;
+}
+
+export class ContainerFiles {
+  readonly #dataRoot: string;
+  readonly #runRoot: string;
+  readonly #secretsRoot: string;
+
+  /** Absolute folders; `secretsRoot` is on a tmpfs. */
+  constructor(roots: {
+    readonly dataRoot: string;
+    readonly runRoot: string;
+    readonly secretsRoot: string;
+  }) {
+    this.#dataRoot = roots.dataRoot;
+    this.#runRoot = roots.runRoot;
+    this.#secretsRoot = roots.secretsRoot;
+  }
+
+  async prepare(): Promise<void> {
+    await makeFolder(this.#dataRoot);
+    await makeFolder(this.#runRoot);
+    await makeFolder(this.#secretsRoot);
+  }
+
+  pathsOf(id: string): ContainerPaths {
+    const dataDir = join(this.#dataRoot, id);
+    const runDir = join(this.#runRoot, id);
+    return {
+      dataDir,
+      runDir,
+      bundleDir: join(runDir, 'bundle'),
+      shimDir: join(runDir, 'shim'),
+      logPath: join(dataDir, `${id}-json.log`),
+      hostnamePath: join(dataDir, 'hostname'),
+      hostsPath: join(dataDir, 'hosts'),
+      resolvConfPath: join(dataDir, 'resolv.conf'),
+      secretsDir: join(this.#secretsRoot, id),
+    };
+  }
+
+  /** Ids that have a data folder, and ids that have a run folder. */
+  async ids(): Promise<{ readonly data: readonly string[]; readonly run: readonly string[] }> {
+    const [data, run] = await Promise.all([listFolder(this.#dataRoot), listFolder(this.#runRoot)]);
+    return { data, run };
+  }
+
+  async readRecord(id: string): Promise<ContainerRecord | undefined> {
+    const value = await readJsonFile(join(this.pathsOf(id).dataDir, 'record.json'));
+    const record = value as ContainerRecord | undefined;
+    return record?.version === 1 && record.id === id ? record : undefined;
+  }
+
+  async readState(id: string): Promise<ContainerState> {
+    const value = await readJsonFile(join(this.pathsOf(id).dataDir, 'state.json'));
+    const state = value as ContainerState | undefined;
+    return state?.version === 1 ? { ...INITIAL_STATE, ...state } : INITIAL_STATE;
+  }
+
+  /** Makes the data folder when it is not there. */
+  async writeRecord(record: ContainerRecord): Promise<void> {
+    const { dataDir } = this.pathsOf(record.id);
+    await makeFolder(dataDir, 0o710);
+    await writeFileAtomic(join(dataDir, 'record.json'), JSON.stringify(record));
+  }
+
+  async writeState(id: string, state: ContainerState): Promise<void> {
+    await writeFileAtomic(join(this.pathsOf(id).dataDir, 'state.json'), JSON.stringify(state));
+  }
+
+  async removeRun(id: string): Promise<void> {
+    await removeTree(this.pathsOf(id).runDir);
+  }
+
+  async removeSecrets(id: string): Promise<void> {
+    await removeTree(this.pathsOf(id).secretsDir);
+  }
+
+  async removeAll(id: string): Promise<void> {
+    const paths = this.pathsOf(id);
+    await Promise.all([removeTree(paths.runDir), removeTree(paths.secretsDir)]);
+    await removeTree(paths.dataDir);
+  }
+}

@@ -1,0 +1,155 @@
+// One container in memory: its record, its state, and the handles that only live while it runs. The table finds containers by id, name or id prefix.
+// Only the files of this folder change a container; every change of state goes through `setState`, which writes it to disk in order.
+import type { AttachedEndpoint, AttachResult } from '../network/types.ts';
+import type { Deferred } from '../queue.ts';
+import { deferred, Lock } from '../queue.ts';
+import type { ResolvedUser } from './bundle.ts';
+import type { ContainerFiles, ContainerPaths } from './container-files.ts';
+import type { ContainerRecord, ContainerState, HealthRecord } from './record.ts';
+import type { ExitInfo, ShimClient, ShimStream } from './shim-client.ts';
+
+/** An attach that came before the container was started. */
+export interface PendingAttach {
+  readonly options: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
+  /** Undefined: the container was not started after all. */
+  readonly stream: Deferred<ShimStream | undefined>;
+}
+
+/** Things that end with one run of the container. */
+export interface Run {
+  readonly shim: ShimClient;
+  readonly pid: number;
+  /** Monotonic ms of the start (or of the adoption); for durations. */
+  readonly startedAtMs: number;
+  /** Resolves when the container has ended and everything of the run is cleaned up. */
+  readonly done: Deferred<ExitInfo>;
+  readonly user: ResolvedUser;
+  readonly attach: AttachResult | undefined;
+  closeWait(): void;
+}
+
+export class Container {
+  record: ContainerRecord;
+  readonly paths: ContainerPaths;
+  /** One operation that changes it at a time. */
+  readonly lock: Lock = new Lock();
+  run: Run | undefined;
+  /** Set by a stop request before its signal; tells the end of this run from a crash. */
+  stopping = false;
+  removed = false;
+  healthTimer: { stop(): void } | undefined;
+  restartTimer: NodeJS.Timeout | undefined;
+  /** Restarts in a row for the back-off; reset after a long enough run. */
+  restartsInRow = 0;
+  readonly pendingAttaches: Set<PendingAttach> = new Set();
+  readonly execIds: Set<string> = new Set();
+  readonly exitWaiters: Set<Deferred<ExitInfo>> = new Set();
+  readonly removeWaiters: Set<Deferred<void>> = new Set();
+  #state: ContainerState;
+  readonly #files: ContainerFiles;
+  readonly #writes = new Lock();
+  #written: ContainerState | undefined;
+
+  constructor(record: ContainerRecord, state: ContainerState, files: ContainerFiles) {
+    this.record = record;
+    this.#state = state;
+    this.#files = files;
+    this.paths = files.pathsOf(record.id);
+  }
+
+  get id(): string {
+    return this.record.id;
+  }
+
+  get state(): ContainerState {
+    return this.#state;
+  }
+
+  /** A process exists (also while paused). */
+  get isRunning(): boolean {
+    return this.#state.status === 'running' || this.#state.status === 'paused';
+  }
+
+  get endpoints(): readonly AttachedEndpoint[] {
+    return this.run?.attach?.endpoints ?? [];
+  }
+
+  /** In memory at once; resolves when it is on disk. Several changes that wait are written as one. */
+  setState(change: Partial<ContainerState>): Promise<void> {
+    this.#state = { ...this.#state, ...change };
+    return this.#writes.run(async () => {
+      if (this.removed || this.#written === this.#state) return;
+      const state = this.#state;
+      await this.#files.writeState(this.id, state);
+      this.#written = state;
+    });
+  }
+
+  setHealth(health: HealthRecord): Promise<void> {
+    return this.setState({ health });
+  }
+
+  async setRecord(record: ContainerRecord): Promise<void> {
+    this.record = record;
+    await this.#files.writeRecord(record);
+  }
+
+  /** The end of this run, or of the next one when none is on. */
+  nextExit(): Promise<ExitInfo> {
+    const waiter = deferred<ExitInfo>();
+    this.exitWaiters.add(waiter);
+    return waiter.promise;
+  }
+}
+
+export class ContainerTable {
+  readonly #byId = new Map<string, Container>();
+  readonly #idByName = new Map<string, string>();
+
+  /** Newest first. */
+  list(): readonly Container[] {
+    return [...this.#byId.values()].sort(
+      (a, b) => b.record.createdAt - a.record.createdAt || (a.id < b.id ? -1 : 1),
+    );
+  }
+
+  get(id: string): Container | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Who has this name. */
+  byName(name: string): Container | undefined {
+    const id = this.#idByName.get(name);
+    return id === undefined ? undefined : this.#byId.get(id);
+  }
+
+  /** Full id, then name, then unique prefix of an id. */
+  find(idOrName: string): Container | undefined {
+    const text = idOrName.replace(/^\//, '');
+    const exact = this.#byId.get(text) ?? this.byName(text);
+    if (exact || !/^[0-9a-f]+$/.test(text)) return exact;
+    const matches = [...this.#byId.keys()].filter((id) => id.startsWith(text));
+    const [only] = matches;
+    return matches.length === 1 && only !== undefined ? this.#byId.get(only) : undefined;
+  }
+
+  add(container: Container): void {
+    this.#byId.set(container.id, container);
+    this.#idByName.set(container.record.name, container.id);
+  }
+
+  delete(container: Container): void {
+    this.#byId.delete(container.id);
+    if (this.#idByName.get(container.record.name) === container.id) {
+      this.#idByName.delete(container.record.name);
+    }
+  }
+
+  /** Call before the record changes. */
+  rename(container: Container, name: string): void {
+    if (this.#idByName.get(container.record.name) === container.id) {
+      this.#idByName.delete(container.record.name);
+    }
+    this.#idByName.set(name, container.id);
+  }
+}

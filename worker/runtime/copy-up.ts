@@ -1,0 +1,78 @@
+// An empty named volume gets what the image has at its target, with owner and mode of that folder (Docker's behaviour on first use).
+// The copy goes through tswarm-layer on both sides, so that no link of the image can lead out of its root. A half copy is emptied again.
+import { spawn } from 'node:child_process';
+import { chmod, chown, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { removeTree } from '../files.ts';
+import type { RootfsPaths } from '../images/types.ts';
+import type { RuntimeDeps } from './deps.ts';
+import { nativeError } from './native-call.ts';
+import type { MountPoint } from './record.ts';
+
+/** Fills every empty volume among these mounts. */
+export async function fillVolumes(
+  mounts: readonly MountPoint[],
+  rootfs: RootfsPaths,
+  deps: RuntimeDeps,
+): Promise<void> {
+  for (const mount of mounts) {
+    if (mount.Type !== 'volume' || !mount.extra.copyUp || mount.Name === undefined) continue;
+    if (!(await isEmpty(mount.Source))) continue;
+    // Only to skip the usual case quickly; what is copied is found by tswarm-layer inside the root.
+    const info = await stat(join(rootfs.mergedDir, mount.Destination)).catch(() => undefined);
+    if (!info?.isDirectory()) continue;
+    await chown(mount.Source, info.uid, info.gid);
+    await chmod(mount.Source, info.mode & 0o7777);
+    if (await isEmpty(join(rootfs.mergedDir, mount.Destination))) continue;
+    try {
+      await copyTree(rootfs.mergedDir, mount.Destination, mount.Source, deps.options.nativeDir);
+    } catch (error) {
+      await empty(mount.Source);
+      throw error;
+    }
+  }
+}
+
+async function isEmpty(path: string): Promise<boolean> {
+  return (await readdir(path).catch(() => [])).length === 0;
+}
+
+async function empty(path: string): Promise<void> {
+  for (const name of await readdir(path)) await removeTree(join(path, name));
+}
+
+/** `tar` of a folder's content piped into `apply` on another. */
+async function copyTree(
+  root: string,
+  path: string,
+  target: string,
+  nativeDir: string,
+): Promise<void> {
+  const program = join(nativeDir, 'tswarm-layer');
+  const from = spawn(program, ['tar', '--root', root, '--path', path, '--name', '.'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {},
+  });
+  const to = spawn(program, ['apply', '--root', target], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    env: {},
+  });
+  from.stdout.pipe(to.stdin);
+  // A broken pipe shows as the other side's failure.
+  to.stdin.on('error', () => undefined);
+  await Promise.all([ended(from, program), ended(to, program)]);
+}
+
+function ended(child: ReturnType<typeof spawn>, program: string): Promise<void> {
+  let text = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    text += chunk.toString('utf8');
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolve();
+      else reject(nativeError(program, text));
+    });
+  });
+}

@@ -1,0 +1,140 @@
+// From a container's record to what the network is asked for: mode, attachments, published ports. Docker's NetworkMode words on one side, the network
+// manager's request on the other.
+import { TswarmError } from '#protocol/errors';
+import type { PortConfig } from '#protocol/generated/specs';
+import { PortConfig as PortConfigType, PortProtocol, PublishMode } from '#protocol/generated/specs';
+import type { AttachmentRequest, AttachRequest } from '../network/types.ts';
+import type { ContainerRecord, EndpointRequest, PortBinding } from './record.ts';
+
+/** `container:<id or name>` of a mode, else ''. */
+export function sharedContainer(mode: string): string {
+  return mode.startsWith('container:') ? mode.slice('container:'.length) : '';
+}
+
+/** The network that NetworkMode means when it means one. */
+export function primaryNetwork(mode: string): string {
+  return mode === '' || mode === 'default' ? 'bridge' : mode;
+}
+
+/** The request for a container that has its own network (not `container:`). */
+export function attachRequestOf(record: ContainerRecord): AttachRequest {
+  const { hostConfig, config, task } = record;
+  const mode = hostConfig.NetworkMode;
+  const common = {
+    hostname: config.Hostname,
+    names: [record.name, record.id.slice(0, 12)],
+    dns: {
+      nameservers: hostConfig.Dns,
+      search: hostConfig.DnsSearch,
+      options: hostConfig.DnsOptions,
+    },
+    sysctls: {},
+    macAddress: '',
+    taskId: task?.taskId ?? '',
+  };
+  if (mode === 'host' || mode === 'none') {
+    return { ...common, mode, attachments: [], ports: [] };
+  }
+  const ports = publishedPorts(record);
+  if (task && task.networks.length > 0) {
+    return { ...common, mode: 'networks', attachments: task.networks, ports };
+  }
+  const primary = primaryNetwork(mode);
+  const attachments: AttachmentRequest[] = [];
+  const macs: string[] = [];
+  for (const [network, endpoint] of endpointsOf(record, primary)) {
+    attachments.push(attachmentOf(network, endpoint));
+    macs.push(endpoint.macAddress);
+  }
+  return {
+    ...common,
+    mode: 'networks',
+    attachments,
+    ports,
+    macAddress: macs.find((mac) => mac !== '') ?? '',
+  };
+}
+
+const NO_ENDPOINT: EndpointRequest = {
+  aliases: [],
+  ipv4: '',
+  ipv6: '',
+  macAddress: '',
+  gwPriority: 0,
+  links: null,
+  driverOpts: null,
+};
+
+/** The primary network first, then the others that were asked for at create or by `network connect`. */
+export function endpointsOf(
+  record: ContainerRecord,
+  primary: string,
+): readonly (readonly [string, EndpointRequest])[] {
+  const all = Object.entries(record.endpoints);
+  const own = all.find(([name]) => primaryNetwork(name) === primary);
+  const others = all.filter(([name]) => primaryNetwork(name) !== primary);
+  return [[primary, own?.[1] ?? NO_ENDPOINT], ...others];
+}
+
+function attachmentOf(networkId: string, endpoint: EndpointRequest): AttachmentRequest {
+  return {
+    networkId,
+    addresses: [endpoint.ipv4, endpoint.ipv6].filter((address) => address !== ''),
+    aliases: endpoint.aliases,
+    gwPriority: endpoint.gwPriority,
+  };
+}
+
+const PROTOCOLS: Readonly<Record<string, PortProtocol>> = {
+  tcp: PortProtocol.TCP,
+  udp: PortProtocol.UDP,
+  sctp: PortProtocol.SCTP,
+};
+
+/** `80/tcp` → its parts. @throws invalid_argument */
+export function parsePort(text: string): { readonly port: number; readonly protocol: string } {
+  const [portText = '', protocol = 'tcp'] = text.split('/');
+  const port = Number(portText);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535 || PROTOCOLS[protocol] === undefined) {
+    throw new TswarmError('invalid_argument', `invalid port specification: "${text}"`, {
+      field: 'HostConfig.PortBindings',
+    });
+  }
+  return { port, protocol };
+}
+
+/** What the container publishes on this node. */
+export function publishedPorts(record: ContainerRecord): readonly PortConfig[] {
+  const { hostConfig, config } = record;
+  const out: PortConfig[] = [];
+  for (const [key, bindings] of Object.entries(hostConfig.PortBindings)) {
+    for (const binding of bindings.length > 0 ? bindings : [{ HostIp: '', HostPort: '' }]) {
+      out.push(portConfigOf(key, binding));
+    }
+  }
+  if (hostConfig.PublishAllPorts) {
+    for (const key of Object.keys(config.ExposedPorts ?? {})) {
+      if (hostConfig.PortBindings[key]) continue;
+      out.push(portConfigOf(key, { HostIp: '', HostPort: '' }));
+    }
+  }
+  return out;
+}
+
+function portConfigOf(key: string, binding: PortBinding): PortConfig {
+  const { port, protocol } = parsePort(key);
+  const hostPort = binding.HostPort === '' ? 0 : Number(binding.HostPort);
+  if (!Number.isInteger(hostPort) || hostPort < 0 || hostPort > 65_535) {
+    throw new TswarmError('invalid_argument', `invalid port specification: "${binding.HostPort}"`, {
+      field: 'HostConfig.PortBindings',
+      hint: 'Give one port number per binding.',
+    });
+  }
+  return PortConfigType.create({
+    protocol: PROTOCOLS[protocol] ?? PortProtocol.TCP,
+    targetPort: port,
+    publishedPort: hostPort,
+    publishMode: PublishMode.HOST,
+    hostIp: binding.HostIp,
+  });
+}
