@@ -1187,6 +1187,8 @@ export interface Network {
   /** allocator: the subnets in use, gateway .1 */
   readonly ipam: readonly IpamConfig[];
   readonly stack: string;
+  /** goes as soon as no service and no task uses it */
+  readonly pendingDelete: boolean;
 }
 export const Network: MessageType<Network> = {
   name: 'Network',
@@ -1196,19 +1198,21 @@ export const Network: MessageType<Network> = {
     { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => NetworkSpec, always: true },
     { name: 'ipam', json: 'Ipam', id: 4, kind: 'message', shape: 'repeated', message: () => IpamConfig },
     { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
+    { name: 'pendingDelete', json: 'PendingDelete', id: 101, kind: 'bool', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Network>): Network => ({ ...{ id: '', meta: undefined, spec: undefined, ipam: [], stack: '' }, ...partial }),
+  create: (partial?: Partial<Network>): Network => ({ ...{ id: '', meta: undefined, spec: undefined, ipam: [], stack: '', pendingDelete: false }, ...partial }),
   write(m: Network, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
     if (m.spec !== undefined) NetworkSpec.write(m.spec, w.uint32(26).fork()).ldelim();
     for (const v of m.ipam) IpamConfig.write(v, w.uint32(34).fork()).ldelim();
     if (m.stack !== '') w.uint32(802).string(m.stack);
+    if (m.pendingDelete) w.uint32(808).bool(m.pendingDelete);
     return w;
   },
   read(r: Reader, length: number): Network {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: NetworkSpec | undefined; ipam: IpamConfig[]; stack: string } = { id: '', meta: undefined, spec: undefined, ipam: [], stack: '' };
+    const m: { id: string; meta: Meta | undefined; spec: NetworkSpec | undefined; ipam: IpamConfig[]; stack: string; pendingDelete: boolean } = { id: '', meta: undefined, spec: undefined, ipam: [], stack: '', pendingDelete: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1227,6 +1231,9 @@ export const Network: MessageType<Network> = {
         case 100:
           m.stack = r.string();
           break;
+        case 101:
+          m.pendingDelete = r.bool();
+          break;
         default:
           r.skipType(t & 7);
       }
@@ -1242,6 +1249,7 @@ export interface Secret {
   readonly meta: Meta | undefined;
   readonly spec: SecretSpec | undefined;
   readonly stack: string;
+  readonly pendingDelete: boolean;
 }
 export const Secret: MessageType<Secret> = {
   name: 'Secret',
@@ -1250,18 +1258,20 @@ export const Secret: MessageType<Secret> = {
     { name: 'meta', json: 'Meta', id: 2, kind: 'message', shape: 'optional', message: () => Meta, flatten: true },
     { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => SecretSpec, always: true },
     { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
+    { name: 'pendingDelete', json: 'PendingDelete', id: 101, kind: 'bool', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Secret>): Secret => ({ ...{ id: '', meta: undefined, spec: undefined, stack: '' }, ...partial }),
+  create: (partial?: Partial<Secret>): Secret => ({ ...{ id: '', meta: undefined, spec: undefined, stack: '', pendingDelete: false }, ...partial }),
   write(m: Secret, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
     if (m.spec !== undefined) SecretSpec.write(m.spec, w.uint32(26).fork()).ldelim();
     if (m.stack !== '') w.uint32(802).string(m.stack);
+    if (m.pendingDelete) w.uint32(808).bool(m.pendingDelete);
     return w;
   },
   read(r: Reader, length: number): Secret {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: SecretSpec | undefined; stack: string } = { id: '', meta: undefined, spec: undefined, stack: '' };
+    const m: { id: string; meta: Meta | undefined; spec: SecretSpec | undefined; stack: string; pendingDelete: boolean } = { id: '', meta: undefined, spec: undefined, stack: '', pendingDelete: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1276,6 +1286,9 @@ export const Secret: MessageType<Secret> = {
           break;
         case 100:
           m.stack = r.string();
+          break;
+        case 101:
+          m.pendingDelete = r.bool();
           break;
         default:
           r.skipType(t & 7);
@@ -1292,6 +1305,7 @@ export interface Config {
   readonly meta: Meta | undefined;
   readonly spec: ConfigSpec | undefined;
   readonly stack: string;
+  readonly pendingDelete: boolean;
 }
 export const Config: MessageType<Config> = {
   name: 'Config',
@@ -1300,18 +1314,20 @@ export const Config: MessageType<Config> = {
     { name: 'meta', json: 'Meta', id: 2, kind: 'message', shape: 'optional', message: () => Meta, flatten: true },
     { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => ConfigSpec, always: true },
     { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
+    { name: 'pendingDelete', json: 'PendingDelete', id: 101, kind: 'bool', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Config>): Config => ({ ...{ id: '', meta: undefined, spec: undefined, stack: '' }, ...partial }),
+  create: (partial?: Partial<Config>): Config => ({ ...{ id: '', meta: undefined, spec: undefined, stack: '', pendingDelete: false }, ...partial }),
   write(m: Config, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
     if (m.spec !== undefined) ConfigSpec.write(m.spec, w.uint32(26).fork()).ldelim();
     if (m.stack !== '') w.uint32(802).string(m.stack);
+    if (m.pendingDelete) w.uint32(808).bool(m.pendingDelete);
     return w;
   },
   read(r: Reader, length: number): Config {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: ConfigSpec | undefined; stack: string } = { id: '', meta: undefined, spec: undefined, stack: '' };
+    const m: { id: string; meta: Meta | undefined; spec: ConfigSpec | undefined; stack: string; pendingDelete: boolean } = { id: '', meta: undefined, spec: undefined, stack: '', pendingDelete: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1326,6 +1342,9 @@ export const Config: MessageType<Config> = {
           break;
         case 100:
           m.stack = r.string();
+          break;
+        case 101:
+          m.pendingDelete = r.bool();
           break;
         default:
           r.skipType(t & 7);
@@ -1344,6 +1363,7 @@ export interface Volume {
   /** home node, set when the first task that uses it is placed */
   readonly nodeId: string;
   readonly stack: string;
+  readonly pendingDelete: boolean;
 }
 export const Volume: MessageType<Volume> = {
   name: 'Volume',
@@ -1353,19 +1373,21 @@ export const Volume: MessageType<Volume> = {
     { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => VolumeSpec, always: true },
     { name: 'nodeId', json: 'NodeID', id: 4, kind: 'string', shape: 'one' },
     { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
+    { name: 'pendingDelete', json: 'PendingDelete', id: 101, kind: 'bool', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Volume>): Volume => ({ ...{ id: '', meta: undefined, spec: undefined, nodeId: '', stack: '' }, ...partial }),
+  create: (partial?: Partial<Volume>): Volume => ({ ...{ id: '', meta: undefined, spec: undefined, nodeId: '', stack: '', pendingDelete: false }, ...partial }),
   write(m: Volume, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
     if (m.spec !== undefined) VolumeSpec.write(m.spec, w.uint32(26).fork()).ldelim();
     if (m.nodeId !== '') w.uint32(34).string(m.nodeId);
     if (m.stack !== '') w.uint32(802).string(m.stack);
+    if (m.pendingDelete) w.uint32(808).bool(m.pendingDelete);
     return w;
   },
   read(r: Reader, length: number): Volume {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: VolumeSpec | undefined; nodeId: string; stack: string } = { id: '', meta: undefined, spec: undefined, nodeId: '', stack: '' };
+    const m: { id: string; meta: Meta | undefined; spec: VolumeSpec | undefined; nodeId: string; stack: string; pendingDelete: boolean } = { id: '', meta: undefined, spec: undefined, nodeId: '', stack: '', pendingDelete: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1383,6 +1405,9 @@ export const Volume: MessageType<Volume> = {
           break;
         case 100:
           m.stack = r.string();
+          break;
+        case 101:
+          m.pendingDelete = r.bool();
           break;
         default:
           r.skipType(t & 7);
