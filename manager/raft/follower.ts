@@ -1,5 +1,5 @@
 // What followers, candidates and pre-candidates do with a message. Raft paper §5.2, §5.3, §7.
-import { confProblem, isMember } from './conf.ts';
+import { confProblem } from './conf.ts';
 import { campaign, campaignForReal, countVote } from './election.ts';
 import { invariant } from './invariant.ts';
 import { configurationRestored, configurationsAppended } from './membership.ts';
@@ -157,11 +157,8 @@ function restore(raft: Raft, snapshot: Snapshot): boolean {
   if (snapshot.index <= raft.log.committed) return false;
   const problem = confProblem(snapshot.confState);
   invariant(problem === null, 'snapshot with a bad configuration', { problem });
-  if (!isMember(snapshot.confState, raft.id)) {
-    // A leader sends to members only; a snapshot without us would make us forget that we are one.
-    raft.note('warn', 'ignored a snapshot that does not name this member');
-    return false;
-  }
+  // The snapshot need not name this member: the leader's active configuration does, by an entry that
+  // follows (it may even wait for this member's acknowledgement to be committed).
   if (raft.log.matches(snapshot)) {
     raft.note('info', 'snapshot matches the log: fast-forwarded', { index: snapshot.index });
     raft.log.commitTo(snapshot.index);

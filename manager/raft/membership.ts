@@ -7,7 +7,15 @@
 //   because then no other leader of that base can exist;
 // - joint configurations with autoLeave are left as soon as they are committed, by whoever leads;
 // - a leader that is no voter any more leads until that is committed, then hands over.
-import { applyConfChange, type Conf, formatConf, isJoint, isVoter, sameConf } from './conf.ts';
+import {
+  applyConfChange,
+  type Conf,
+  formatConf,
+  isJoint,
+  isMember,
+  isVoter,
+  sameConf,
+} from './conf.ts';
 import {
   type ConfChange,
   decodeConfChange,
@@ -19,7 +27,15 @@ import { invariant } from './invariant.ts';
 import type { Raft } from './raft.ts';
 import { appendEntries, broadcastAppend } from './replication.ts';
 import type { LogStorage } from './storage.ts';
-import { type Entry, EntryType, MessageType, makeMessage, NO_NODE, type RaftId } from './types.ts';
+import {
+  type Entry,
+  EntryType,
+  MessageType,
+  makeMessage,
+  NO_NODE,
+  type RaftId,
+  Role,
+} from './types.ts';
 
 /** Rebuilds the configuration history from snapshot and stable log. */
 export function loadConfiguration(raft: Raft, storage: LogStorage): void {
@@ -72,6 +88,11 @@ function activate(raft: Raft): void {
   const conf = raft.confHistory.current;
   raft.confHistory.prune(raft.log.firstIndex() - 1);
   if (sameConf(conf, raft.tracker.conf)) return;
+  if (raft.role === Role.leader) {
+    for (const [id, progress] of raft.tracker.entries()) {
+      if (id !== raft.id && !isMember(conf, id)) raft.departing.set(id, progress.match);
+    }
+  }
   raft.tracker.switchTo(conf, raft.log.lastIndex());
   raft.note('info', 'switched to configuration', { conf: formatConf(conf) });
   const own = raft.tracker.get(raft.id);
@@ -97,6 +118,7 @@ export function changeRefusal(raft: Raft, change: ConfChange): string | null {
 /** Follow-up of a leader whose commit mark has moved. */
 export function afterCommit(raft: Raft): void {
   if (raft.confHistory.currentIndex > raft.log.committed) return;
+  sayGoodbye(raft);
   const { conf } = raft.tracker;
   if (isJoint(conf)) {
     if (!conf.autoLeave || !raft.committedInOwnTerm()) return;
@@ -105,6 +127,21 @@ export function afterCommit(raft: Raft): void {
     return;
   }
   if (!isVoter(conf, raft.id)) handOver(raft);
+}
+
+/**
+ * Removed members are no longer replicated to, so they would never learn of their removal and ask
+ * for votes for ever. One last append tells them; if it is lost, pre-vote and stickiness protect us.
+ */
+function sayGoodbye(raft: Raft): void {
+  const commit = raft.confHistory.currentIndex;
+  for (const [id, match] of raft.departing) {
+    raft.departing.delete(id);
+    const logTerm = raft.log.term(match);
+    const entries = raft.log.entriesFrom(match + 1, raft.config.maxMessageBytes);
+    if (logTerm === null || entries === null || raft.tracker.has(id)) continue;
+    raft.send(makeMessage(MessageType.append, id, { index: match, logTerm, entries, commit }));
+  }
 }
 
 /** Thesis §4.2.2: steps down; §3.10: asks the best successor to stand at once. */

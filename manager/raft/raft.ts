@@ -49,6 +49,8 @@ export class Raft {
   leader: RaftId = NO_NODE;
   /** Member that leadership is being handed to; proposals are refused meanwhile. */
   transferee: RaftId = NO_NODE;
+  /** Members that the newest configuration drops → last entry known to match there. */
+  readonly departing: Map<RaftId, number> = new Map();
   /** Ticks since the last word of the leader; of a leader, since the last quorum check. */
   electionElapsed = 0;
   heartbeatElapsed = 0;
@@ -286,6 +288,7 @@ export class Raft {
     this.heartbeatElapsed = 0;
     this.drawElectionTimeout();
     this.transferee = NO_NODE;
+    this.departing.clear();
     this.tracker.resetVotes();
     this.tracker.resetProgress(this.id, this.log.lastIndex());
     this.uncommittedBytes = 0;

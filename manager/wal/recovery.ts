@@ -250,25 +250,18 @@ class Replay {
     }
     const first = entries[0];
     if (first === undefined) return null;
-    const own = this.#entries[0]?.index ?? null;
-    // Without its beginning, a log may start anywhere until a mark says what came before.
-    const start = own ?? (this.#knowsBase() ? this.#base.index + 1 : first.index);
-    const end = start + this.#entries.length;
-    if (first.index > end) return `entries up to ${first.index - 1} are missing`;
-    if (first.index < start) {
-      // Overwrites compacted log only if the base is not known yet.
-      if (this.#knowsBase()) return `entry ${first.index} lies before the compacted log`;
-      this.#entries = entries.slice();
-    } else {
-      this.#entries.length = first.index - start;
-      for (const entry of entries) this.#entries.push(entry);
+    if (first.index <= this.#base.index) return `entry ${first.index} lies before the snapshot`;
+    // When older segments were dropped, what follows an old mark may be missing: a newer mark, which
+    // allowed dropping them, is still to come. `#gapAtStart` checks that it did.
+    const start =
+      this.#entries[0]?.index ?? (this.#isComplete ? this.#base.index + 1 : first.index);
+    if (first.index > start + this.#entries.length) {
+      return `entries up to ${first.index - 1} are missing`;
     }
+    this.#entries.length = Math.max(0, first.index - start);
+    for (const entry of entries) this.#entries.push(entry);
     known.maxIndex = Math.max(known.maxIndex, first.index + entries.length - 1);
     return null;
-  }
-
-  #knowsBase(): boolean {
-    return this.#mark !== null || this.#isComplete;
   }
 
   /** No frame with the expected number is here: the end of the log, or damage. */
@@ -383,7 +376,8 @@ class Replay {
   /** The oldest segments are missing although no snapshot covers them. */
   #gapAtStart(): WalDamage | null {
     const first = this.#entries[0]?.index ?? this.#base.index + 1;
-    if (this.#knowsBase() && first === this.#base.index + 1) return null;
+    const isKnown = this.#mark !== null || this.#isComplete;
+    if (isKnown && first === this.#base.index + 1) return null;
     const oldest = this.#segments[0];
     return {
       segment: oldest === undefined ? 'none' : segmentName(oldest.seq),

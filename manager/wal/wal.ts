@@ -5,9 +5,9 @@
 // report success for data that the kernel has dropped (raft.md §2.1, fsyncgate).
 import { invariant } from '#manager/raft/invariant';
 import { EMPTY_HARD_STATE, type Entry, type HardState } from '#manager/raft/types';
-import { encodeFrame, type FrameContent, paddedBytes, type SnapshotMark } from './frame.ts';
+import { encodeFrame, type FrameContent, type SnapshotMark } from './frame.ts';
 import type { KeyRing, WalCrypto, WalDisk, WalFile, WalIdentity } from './interfaces.ts';
-import { FRAME_MAX_BYTES, SEGMENT_HEADER_BYTES, SEGMENT_MIN_BYTES } from './limits.ts';
+import { BLOCK_BYTES, SEGMENT_HEADER_BYTES } from './limits.ts';
 import { readLog, type WalContents, type WalRefusal } from './recovery.ts';
 import {
   encodeSegmentHeader,
@@ -20,7 +20,7 @@ import {
 
 export interface WalOptions {
   readonly identity: WalIdentity;
-  /** File size; at least SEGMENT_MIN_BYTES. */
+  /** File size in whole blocks; hosts use at least SEGMENT_MIN_BYTES, so that any frame fits. */
   readonly segmentBytes: number;
   /** Go on behind damage: the host must then fetch the lost entries from its peers. */
   readonly acceptDamage: boolean;
@@ -58,9 +58,8 @@ interface CurrentSegment {
 
 /** Reads the log and prepares to continue it; nothing is written before `begin`. */
 export function openWal(options: WalOptions, deps: WalDeps): WalOpened {
-  invariant(options.segmentBytes >= SEGMENT_MIN_BYTES, 'segmentBytes is too small', {
-    segmentBytes: options.segmentBytes,
-  });
+  const { segmentBytes } = options;
+  invariant(segmentBytes % BLOCK_BYTES === 0, 'segmentBytes is not whole blocks', { segmentBytes });
   const { contents, refusal } = readLog({ ...deps, identity: options.identity });
   if (refusal !== null) return { state: 'refused', refusal };
   if (contents.damage !== null && !options.acceptDamage) return { state: 'damaged', contents };
@@ -174,7 +173,6 @@ export class Wal {
     invariant(!this.#busy, 'append() while a write is on its way');
     invariant(this.#current !== null, 'append() before begin()');
     this.#busy = true;
-    this.#hardState = content.hardState;
     this.#writeFrame(content, (error) => {
       this.#busy = false;
       done(error);
@@ -187,9 +185,8 @@ export class Wal {
     const { key, segmentHash } = segment;
     const binding = { key, segmentHash, previousTag: this.#lastTag, batchNo };
     const { bytes, tag } = encodeFrame(content, binding, this.#deps.crypto);
-    invariant(bytes.length <= paddedBytes(FRAME_MAX_BYTES), 'frame is too large', {
-      bytes: bytes.length,
-    });
+    const roomBytes = this.#options.segmentBytes - SEGMENT_HEADER_BYTES;
+    invariant(bytes.length <= roomBytes, 'a frame does not fit into any segment', { roomBytes });
     if (segment.offset + bytes.length > this.#options.segmentBytes) {
       // Sealed for another segment and place: the frame must be made anew there. The unused
       // ciphertext never reaches the disk, and the other segment has another key.
@@ -211,6 +208,8 @@ export class Wal {
       );
       this.#lastBatchNo = batchNo;
       this.#lastTag = tag;
+      // Only now: the header of a segment begun for this frame must not run ahead of it.
+      this.#hardState = content.hardState;
       if (content.mark !== null) this.#forget(content.mark);
       done(null);
     });

@@ -61,7 +61,8 @@ function describe(members: readonly RaftId[], acked: (id: RaftId) => number | un
   const bars = new Map<RaftId, number>();
   for (const [i, row] of byIndex.entries()) {
     const before = byIndex[i - 1];
-    bars.set(row.id, before !== undefined && before.index < row.index ? i : 0);
+    const isTie = before !== undefined && before.index === row.index;
+    bars.set(row.id, isTie ? (bars.get(before.id) ?? 0) : i);
   }
   let text = `${' '.repeat(count)}    idx\n`;
   for (const { id, index, isKnown } of rows.sort((a, b) => a.id - b.id)) {
