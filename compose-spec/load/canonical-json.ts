@@ -3,7 +3,7 @@
 
 import type { Field, Table } from './fields.ts';
 import { FILE_OBJECT, NETWORK, SERVICE, VOLUME } from './fields.ts';
-import type { JsonValue, Project } from './project.ts';
+import type { JsonValue, Project, Service } from './project.ts';
 import { printDuration, printFileMode, shortestFloat32 } from './units.ts';
 
 type JsonObject = { readonly [key: string]: JsonValue };
@@ -32,7 +32,7 @@ function doubleDollars(value: JsonValue): JsonValue {
 
 function printProject(project: Project): JsonObject {
   const sections: Record<string, JsonValue> = { ...project.extensions, name: project.name };
-  sections.services = printAll(project.services, SERVICE, ['env_file', 'label_file', 'extends']);
+  sections.services = printAll(project.services, SERVICE, HIDDEN_IN_SERVICE);
   const optional: readonly (readonly [
     string,
     Readonly<Record<string, object>>,
@@ -49,6 +49,14 @@ function printProject(project: Project): JsonObject {
   }
   return sorted(sections);
 }
+
+/** The canonical JSON of one service, with single `$`. */
+export function serviceJson(service: Service): JsonObject {
+  return printObject(service, SERVICE, HIDDEN_IN_SERVICE);
+}
+
+/** What was read into other fields is not printed again. */
+const HIDDEN_IN_SERVICE: readonly string[] = ['env_file', 'label_file', 'extends'];
 
 function printAll(
   objects: Readonly<Record<string, object>>,

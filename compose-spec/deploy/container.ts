@@ -1,0 +1,197 @@
+// The container of a service: image, command, environment, user, privileges and the rest that every
+// task of it has in common.
+
+import * as specs from '#protocol/generated/specs';
+import type { Project, Service } from '../load/project.ts';
+import { planMounts } from './mounts.ts';
+import { containerLabels, containerNameTemplate, imageName } from './names.ts';
+import type { PlannedObjects } from './objects.ts';
+import type { Problems } from './problems.ts';
+import { planHealthcheck } from './resources.ts';
+
+/** The container specification of service `key`. */
+export function planContainer(
+  project: Project,
+  key: string,
+  service: Service,
+  more: {
+    readonly objects: PlannedObjects;
+    readonly configHash: string;
+    readonly problems: Problems;
+  },
+): specs.ContainerSpec {
+  const { objects, configHash, problems } = more;
+  const path = `services.${key}`;
+  return specs.ContainerSpec.create({
+    image: imageName(project, key, service),
+    command: service.entrypoint ?? [],
+    args: service.command ?? [],
+    entrypointCleared: service.entrypoint?.length === 0,
+    commandCleared: service.command?.length === 0,
+    hostname: service.hostname ?? '',
+    domainname: service.domainname ?? '',
+    containerName: containerNameTemplate(project, key, service),
+    env: environment(service),
+    dir: service.working_dir ?? '',
+    user: service.user ?? '',
+    groups: service.group_add ?? [],
+    labels: containerLabels(project, key, service, configHash),
+    annotations: service.annotations ?? {},
+    privileged: service.privileged === true,
+    privileges: planPrivileges(path, service, problems),
+    init: service.init,
+    tty: service.tty === true,
+    openStdin: service.stdin_open === true,
+    readOnly: service.read_only === true,
+    stopSignal: service.stop_signal ?? '',
+    stopGracePeriod: service.stop_grace_period,
+    mounts: planMounts(project, key, service, problems),
+    healthcheck: planHealthcheck(path, service, problems),
+    hosts: (service.extra_hosts ?? []).map(hostLine),
+    dnsConfig: planDns(service),
+    ...planFileReferences(service, objects),
+    sysctls: service.sysctls ?? {},
+    capabilityAdd: (service.cap_add ?? []).map(capability),
+    capabilityDrop: (service.cap_drop ?? []).map(capability),
+    ulimits: planUlimits(service),
+    oomScoreAdj: service.oom_score_adj ?? 0,
+    shmSize: service.shm_size ?? 0,
+    devices: planDevices(path, service, problems),
+    pullPolicy: planPullPolicy(path, service, problems),
+  });
+}
+
+/** Variables without a value anywhere are not set, as with docker compose. */
+function environment(service: Service): string[] {
+  return Object.entries(service.environment ?? {})
+    .flatMap(([name, value]) => (value === null ? [] : [`${name}=${value}`]))
+    .sort();
+}
+
+/** `db=10.0.0.5` as a line of /etc/hosts. */
+function hostLine(entry: string): string {
+  const equals = entry.indexOf('=');
+  return `${entry.slice(equals + 1)} ${entry.slice(0, equals)}`;
+}
+
+function capability(name: string): string {
+  const upper = name.toUpperCase();
+  return upper === 'ALL' || upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
+}
+
+function planDns(service: Service): specs.DnsConfig | undefined {
+  const { dns = [], dns_search: search = [], dns_opt: options = [] } = service;
+  if (dns.length + search.length + options.length === 0) return undefined;
+  return specs.DnsConfig.create({ nameservers: dns, search, options });
+}
+
+function planUlimits(service: Service): specs.Ulimit[] {
+  return Object.entries(service.ulimits ?? {}).map(([name, limit]) =>
+    typeof limit === 'number'
+      ? specs.Ulimit.create({ name, soft: limit, hard: limit })
+      : specs.Ulimit.create({ name, soft: limit.soft ?? 0, hard: limit.hard ?? 0 }),
+  );
+}
+
+/** Permission bits of a secret or config when the file does not say. */
+const FILE_MODE_DEFAULT = 0o444;
+
+function planFileReferences(
+  service: Service,
+  objects: PlannedObjects,
+): Pick<specs.ContainerSpec, 'secrets' | 'configs'> {
+  const target = (
+    name: string,
+    reference: { uid?: string; gid?: string; mode?: number },
+  ): specs.FileTarget =>
+    specs.FileTarget.create({
+      name,
+      uid: reference.uid ?? '0',
+      gid: reference.gid ?? '0',
+      mode: reference.mode ?? FILE_MODE_DEFAULT,
+    });
+  return {
+    secrets: (service.secrets ?? []).map((reference) => {
+      const source = reference.source ?? '';
+      return specs.SecretReference.create({
+        secretName: objects.secretNames[source] ?? source,
+        // Swarm's form: a relative name is below /run/secrets.
+        file: target((reference.target ?? source).replace(/^\/run\/secrets\//, ''), reference),
+      });
+    }),
+    configs: (service.configs ?? []).map((reference) => {
+      const source = reference.source ?? '';
+      return specs.ConfigReference.create({
+        configName: objects.configNames[source] ?? source,
+        file: target(reference.target ?? `/${source}`, reference),
+      });
+    }),
+  };
+}
+
+function planDevices(path: string, service: Service, problems: Problems): specs.DeviceMapping[] {
+  const devices: specs.DeviceMapping[] = [];
+  for (const [i, { source = '', target, permissions }] of (service.devices ?? []).entries()) {
+    const where = `${path}.devices.${i}`;
+    if (!source.startsWith('/')) {
+      problems.unsupported(where, `${source} is no path: devices of CDI are not known`);
+      continue;
+    }
+    if (permissions !== undefined && !/^[rwm]{1,3}$/.test(permissions)) {
+      problems.error(where, `permissions ${JSON.stringify(permissions)} are not of r, w and m`);
+      continue;
+    }
+    devices.push(
+      specs.DeviceMapping.create({
+        pathOnHost: source,
+        pathInContainer: target ?? source,
+        cgroupPermissions: permissions ?? 'rwm',
+      }),
+    );
+  }
+  return devices;
+}
+
+function planPullPolicy(path: string, service: Service, problems: Problems): string {
+  const { pull_policy: policy = '' } = service;
+  switch (policy) {
+    case '':
+    case 'always':
+    case 'missing':
+    case 'never':
+      return policy;
+    case 'build':
+      // What is built here is not to be taken from a registry.
+      return 'never';
+    default:
+      problems.unsupported(
+        `${path}.pull_policy`,
+        `${policy}; this version knows always, missing, never and build`,
+      );
+      return '';
+  }
+}
+
+function planPrivileges(
+  path: string,
+  service: Service,
+  problems: Problems,
+): specs.Privileges | undefined {
+  if (service.security_opt === undefined) return undefined;
+  let noNewPrivileges = false;
+  let seccomp: specs.SeccompOpts | undefined;
+  for (const [i, option] of service.security_opt.entries()) {
+    const [, name = '', value] = /^([^:=]+)(?:[:=](.*))?$/.exec(option) ?? [];
+    if (name === 'no-new-privileges' && [undefined, 'true', 'false'].includes(value)) {
+      noNewPrivileges = value !== 'false';
+    } else if (name === 'seccomp' && value === 'unconfined') {
+      seccomp = specs.SeccompOpts.create({ mode: specs.SeccompMode.UNCONFINED });
+    } else if (name === 'apparmor' && value === 'unconfined') {
+      problems.notice(`${path}.security_opt.${i}`, 'containers have no AppArmor profile anyway');
+    } else {
+      const known = 'this version knows no-new-privileges and seccomp=unconfined';
+      problems.unsupported(`${path}.security_opt.${i}`, `${option}; ${known}`);
+    }
+  }
+  return specs.Privileges.create({ noNewPrivileges, seccomp });
+}

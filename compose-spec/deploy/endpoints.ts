@@ -1,0 +1,192 @@
+// How a service is reached: the networks of its tasks and the ports that it publishes.
+
+import * as specs from '#protocol/generated/specs';
+import type { Port, Project, Service } from '../load/project.ts';
+import type { Problems } from './problems.ts';
+
+/** The networks of service `key`. */
+export function planNetworks(
+  project: Project,
+  key: string,
+  service: Service,
+  linkAliases: LinkAliases,
+  problems: Problems,
+): specs.NetworkAttachmentConfig[] {
+  const path = `services.${key}`;
+  if (service.network_mode !== undefined) {
+    const mode = service.network_mode;
+    if (mode === 'none' || mode === 'host' || mode === 'bridge') {
+      return [specs.NetworkAttachmentConfig.create({ target: mode })];
+    }
+    const known = 'this version knows none, host and bridge';
+    problems.unsupported(`${path}.network_mode`, `${mode}; ${known}`);
+    return [];
+  }
+  const attachments: {
+    readonly priority: number;
+    readonly config: specs.NetworkAttachmentConfig;
+  }[] = [];
+  for (const [name, network] of Object.entries(service.networks ?? {})) {
+    const where = `${path}.networks.${name}`;
+    if (network?.mac_address !== undefined) problems.unsupported(`${where}.mac_address`, '');
+    if (network?.link_local_ips !== undefined) problems.unsupported(`${where}.link_local_ips`, '');
+    if (network?.interface_name !== undefined) problems.unsupported(`${where}.interface_name`, '');
+    for (const option of Object.keys(network?.driver_opts ?? {})) {
+      problems.unsupported(`${where}.driver_opts.${option}`, 'unknown option');
+    }
+    const address = network?.ipv4_address ?? network?.ipv6_address;
+    if (address !== undefined && replicasOf(service) > 1) {
+      const hint = 'remove the address, or the replicas';
+      problems.error(
+        where,
+        `address ${address} cannot belong to ${replicasOf(service)} replicas`,
+        hint,
+      );
+    }
+    const container = service.container_name;
+    const aliases = new Set([
+      key,
+      ...(network?.aliases ?? []),
+      ...(linkAliases.of(key, name) ?? []),
+    ]);
+    if (container !== undefined) aliases.add(container);
+    attachments.push({
+      priority: network?.priority ?? 0,
+      config: specs.NetworkAttachmentConfig.create({
+        target: project.networks[name]?.name ?? name,
+        aliases: [...aliases],
+        ipv4Address: network?.ipv4_address ?? '',
+        ipv6Address: network?.ipv6_address ?? '',
+        gwPriority: network?.gw_priority ?? 0,
+      }),
+    });
+  }
+  attachments.sort(
+    (a, b) => b.priority - a.priority || (a.config.target < b.config.target ? -1 : 1),
+  );
+  return attachments.map(({ config }) => config);
+}
+
+/** How many tasks the service is to have. */
+export function replicasOf(service: Service): number {
+  return service.scale ?? service.deploy?.replicas ?? 1;
+}
+
+/** The names that `links` give other services, per service and network. */
+export class LinkAliases {
+  readonly #names = new Map<string, Map<string, Set<string>>>();
+
+  constructor(project: Project, problems: Problems) {
+    const owners = new Map<string, string>();
+    for (const [key, service] of Object.entries(project.services)) {
+      for (const [i, link] of (service.links ?? []).entries()) {
+        const [target = '', alias = target] = link.split(':', 2);
+        if (alias === target) continue;
+        for (const network of sharedNetworks(service, project.services[target])) {
+          const owner = `${network}\n${alias}`;
+          const other = owners.get(owner);
+          if (other !== undefined && other !== target) {
+            const message = `alias ${alias} would name both ${other} and ${target} on network ${network}`;
+            problems.error(`services.${key}.links.${i}`, message, 'use another alias');
+          } else this.#add(owners, owner, { target, network, alias });
+        }
+      }
+    }
+  }
+
+  #add(
+    owners: Map<string, string>,
+    owner: string,
+    link: { readonly target: string; readonly network: string; readonly alias: string },
+  ): void {
+    owners.set(owner, link.target);
+    const networks = this.#names.get(link.target) ?? new Map<string, Set<string>>();
+    const aliases = networks.get(link.network) ?? new Set<string>();
+    aliases.add(link.alias);
+    networks.set(link.network, aliases);
+    this.#names.set(link.target, networks);
+  }
+
+  /** Further names of service `key` on network `network`. */
+  of(key: string, network: string): ReadonlySet<string> | undefined {
+    return this.#names.get(key)?.get(network);
+  }
+}
+
+function sharedNetworks(a: Service, b: Service | undefined): string[] {
+  return Object.keys(a.networks ?? {}).filter((name) => Object.hasOwn(b?.networks ?? {}, name));
+}
+
+/** The published ports of service `key`, and how its name resolves. */
+export function planEndpoint(
+  key: string,
+  service: Service,
+  problems: Problems,
+): specs.EndpointSpec {
+  const ports: specs.PortConfig[] = [];
+  for (const [i, port] of (service.ports ?? []).entries()) {
+    const planned = planPort(port, `services.${key}.ports.${i}`, problems);
+    if (planned !== undefined) ports.push(planned);
+  }
+  const endpointMode = service.deploy?.endpoint_mode ?? 'vip';
+  if (endpointMode !== 'vip' && endpointMode !== 'dnsrr') {
+    const hint = 'use vip or dnsrr';
+    problems.error(`services.${key}.deploy.endpoint_mode`, `unknown mode ${endpointMode}`, hint);
+  }
+  const isDnsRr = endpointMode === 'dnsrr';
+  if (isDnsRr && ports.some((port) => port.publishMode === specs.PublishMode.INGRESS)) {
+    const message = 'a service without a virtual address cannot publish ports on all nodes';
+    problems.error(
+      `services.${key}.deploy.endpoint_mode`,
+      message,
+      'set `mode: host` at the ports',
+    );
+  }
+  if (service.network_mode === 'host' && ports.length > 0) {
+    problems.notice(
+      `services.${key}.ports`,
+      'the container uses the network of the host; nothing is published',
+    );
+    ports.length = 0;
+  }
+  return specs.EndpointSpec.create({
+    mode: isDnsRr ? specs.EndpointMode.DNSRR : specs.EndpointMode.VIP,
+    ports,
+  });
+}
+
+const PROTOCOLS: Readonly<Record<string, specs.PortProtocol>> = {
+  tcp: specs.PortProtocol.TCP,
+  udp: specs.PortProtocol.UDP,
+  sctp: specs.PortProtocol.SCTP,
+};
+
+function planPort(port: Port, path: string, problems: Problems): specs.PortConfig | undefined {
+  const { published, target = 0, mode = 'ingress', protocol = 'tcp' } = port;
+  if (target < 1 || target > 65_535) {
+    problems.error(`${path}.target`, `${target} is no port`, 'a port is a number from 1 to 65535');
+    return undefined;
+  }
+  if (published !== undefined && !/^\d+$/.test(published)) {
+    const hint = 'name one port, or leave `published` out for any free one';
+    problems.unsupported(`${path}.published`, `choosing one of ${published}; ${hint}`);
+    return undefined;
+  }
+  const known = PROTOCOLS[protocol];
+  if (known === undefined) {
+    problems.error(`${path}.protocol`, `unknown protocol ${protocol}`, 'use tcp, udp or sctp');
+    return undefined;
+  }
+  if (mode !== 'ingress' && mode !== 'host') {
+    problems.error(`${path}.mode`, `unknown mode ${mode}`, 'use ingress or host');
+    return undefined;
+  }
+  return specs.PortConfig.create({
+    name: port.name ?? '',
+    protocol: known,
+    targetPort: target,
+    publishedPort: Number(published ?? 0),
+    publishMode: mode === 'host' ? specs.PublishMode.HOST : specs.PublishMode.INGRESS,
+    hostIp: port.host_ip ?? '',
+  });
+}

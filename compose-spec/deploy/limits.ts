@@ -1,0 +1,17 @@
+// Bounds that the cluster sets to what a project may ask for; checked here so that the error names
+// the line of the file.
+
+/** Docker's smallest memory limit: below it no container starts. */
+export const MEMORY_LIMIT_BYTES_MIN: number = 6 * 1024 * 1024;
+
+/** Bytes of one secret, as in Swarm: they are replicated to every manager. */
+export const SECRET_BYTES_MAX: number = 500 * 1024;
+
+/** Bytes of one config, as in Swarm. */
+export const CONFIG_BYTES_MAX: number = 1000 * 1024;
+
+/** Digits of the content hash in a config's name. */
+export const CONFIG_HASH_DIGITS: number = 12;
+
+/** Digits of the content hash in a secret's name: enough to tell versions apart, too few to tell whether a guess is right. */
+export const SECRET_HASH_DIGITS: number = 8;

@@ -1,0 +1,155 @@
+// What is mounted into a container: `volumes` and `tmpfs`.
+
+import * as specs from '#protocol/generated/specs';
+import type { Mount, Project, Service } from '../load/project.ts';
+import { parseBytes } from '../load/units.ts';
+import { isWindowsAbsolute } from '../load/volumes.ts';
+import { volumeDriver } from './objects.ts';
+import type { Problems } from './problems.ts';
+
+/** The mounts of service `key`. */
+export function planMounts(
+  project: Project,
+  key: string,
+  service: Service,
+  problems: Problems,
+): specs.Mount[] {
+  const mounts: specs.Mount[] = [];
+  for (const [i, mount] of (service.volumes ?? []).entries()) {
+    const planned = planMount(project, mount, `services.${key}.volumes.${i}`, problems);
+    if (planned !== undefined) mounts.push(planned);
+  }
+  for (const [i, text] of (service.tmpfs ?? []).entries()) {
+    const planned = planTmpfs(text, `services.${key}.tmpfs.${i}`, problems);
+    if (planned !== undefined) mounts.push(planned);
+  }
+  return mounts;
+}
+
+function planMount(
+  project: Project,
+  mount: Mount,
+  path: string,
+  problems: Problems,
+): specs.Mount | undefined {
+  const { target = '' } = mount;
+  if (!target.startsWith('/')) {
+    problems.error(
+      path,
+      `target ${JSON.stringify(target)} is not an absolute path`,
+      volumeHint(target),
+    );
+    return undefined;
+  }
+  const common = {
+    target,
+    readOnly: mount.read_only === true,
+    consistency: mount.consistency ?? '',
+  };
+  switch (mount.type) {
+    case 'bind':
+      return planBind(mount, common, path, problems);
+    case 'volume':
+      return planVolumeMount(project, mount, common);
+    case 'tmpfs':
+      return specs.Mount.create({
+        ...common,
+        type: specs.MountType.TMPFS,
+        tmpfsOptions: specs.TmpfsOptions.create({
+          sizeBytes: mount.tmpfs?.size ?? 0,
+          mode: mount.tmpfs?.mode ?? 0,
+        }),
+      });
+    default:
+      problems.unsupported(`${path}.type`, `mounts of type ${mount.type ?? ''}`);
+      return undefined;
+  }
+}
+
+function volumeHint(target: string): string | undefined {
+  return /^\p{L}:\//u.test(target)
+    ? `a volume with a one-letter name reads as a drive of Windows; write the long form: source: ${target[0]}, target: ${target.slice(2)}`
+    : undefined;
+}
+
+type Common = Pick<specs.Mount, 'target' | 'readOnly' | 'consistency'>;
+
+function planBind(
+  mount: Mount,
+  common: Common,
+  path: string,
+  problems: Problems,
+): specs.Mount | undefined {
+  const { source = '', bind } = mount;
+  if (!source.startsWith('/')) {
+    const reason = isWindowsAbsolute(source) ? 'is a path of Windows' : 'is not an absolute path';
+    problems.error(`${path}.source`, `${JSON.stringify(source)} ${reason}`);
+    return undefined;
+  }
+  if (bind?.selinux !== undefined) {
+    problems.notice(path, `option ${bind.selinux} has no effect on hosts without SELinux`);
+  }
+  const recursive = bind?.recursive;
+  return specs.Mount.create({
+    ...common,
+    type: specs.MountType.BIND,
+    source,
+    bindOptions: specs.BindOptions.create({
+      propagation: bind?.propagation ?? '',
+      createMountpoint: bind?.create_host_path === true,
+      nonRecursive: recursive === 'disabled',
+      readOnlyNonRecursive: recursive === 'writable',
+      readOnlyForceRecursive: recursive === 'readonly',
+    }),
+  });
+}
+
+function planVolumeMount(project: Project, mount: Mount, common: Common): specs.Mount {
+  const { source } = mount;
+  const volume = source === undefined ? undefined : project.volumes[source];
+  const isExternal = volume?.external === true;
+  return specs.Mount.create({
+    ...common,
+    type: specs.MountType.VOLUME,
+    source: volume?.name ?? source ?? '',
+    volumeOptions: specs.VolumeOptions.create({
+      noCopy: mount.volume?.nocopy === true,
+      subpath: mount.volume?.subpath ?? '',
+      labels: mount.volume?.labels ?? {},
+      driverConfig:
+        volume === undefined || isExternal ? undefined : volumeDriver(volume, `volumes.${source}`),
+    }),
+  });
+}
+
+/** `/run:size=64m,mode=1777`: what is not size or mode is passed to the mount as it is. */
+function planTmpfs(text: string, path: string, problems: Problems): specs.Mount | undefined {
+  const colon = text.indexOf(':');
+  const target = colon === -1 ? text : text.slice(0, colon);
+  if (!target.startsWith('/')) {
+    problems.error(path, `${JSON.stringify(target)} is not an absolute path`);
+    return undefined;
+  }
+  let sizeBytes = 0;
+  let mode = 0;
+  let readOnly = false;
+  const flags: string[] = [];
+  for (const option of colon === -1 ? [] : text.slice(colon + 1).split(',')) {
+    const [name = '', value = ''] = option.split('=', 2);
+    if (name === 'size') {
+      const size = parseBytes(value);
+      if (size.ok) sizeBytes = size.value;
+      else problems.error(path, size.message);
+    } else if (name === 'mode') {
+      if (/^[0-7]+$/.test(value)) mode = Number.parseInt(value, 8);
+      else problems.error(path, `mode ${JSON.stringify(value)} is not an octal number`);
+    } else if (name === 'ro') readOnly = true;
+    else if (name !== 'rw' && name !== '') flags.push(option);
+  }
+  return specs.Mount.create({
+    type: specs.MountType.TMPFS,
+    target,
+    readOnly,
+    tmpfsOptions: specs.TmpfsOptions.create({ sizeBytes, mode, flags }),
+  });
+}

@@ -1,0 +1,314 @@
+// From a loaded project to what the cluster is asked for: one StackSpec with all its networks,
+// volumes, secrets, configs and services, which the manager takes in one transaction. Pure: the
+// content of files and the hash function come in as functions. Everything that cannot be done is
+// reported at once; nothing that was written is dropped without a word.
+
+import * as specs from '#protocol/generated/specs';
+import { serviceJson, toCanonicalJson } from '../load/canonical-json.ts';
+import type { ComposeError } from '../load/errors.ts';
+import type { Location } from '../load/load-project.ts';
+import { isRemote } from '../load/paths.ts';
+import { withoutUnusedResources } from '../load/profiles.ts';
+import type { Build, Project, Service } from '../load/project.ts';
+import { planContainer } from './container.ts';
+import { LinkAliases, planEndpoint, planNetworks } from './endpoints.ts';
+import { imageName, serviceLabels, serviceName } from './names.ts';
+import {
+  type ExternalObjects,
+  externalObjects,
+  type PlannedObjects,
+  planObjects,
+} from './objects.ts';
+import { planMode, planPlacement, planRestart, planUpdate } from './policies.ts';
+import { type Notice, Problems } from './problems.ts';
+import { planResources } from './resources.ts';
+import { BUILD_SUPPORT, SERVICE_SUPPORT, type Support } from './support.ts';
+import { utf8Bytes } from './utf8.ts';
+
+/** What planning needs from outside. */
+export interface PlanOptions {
+  /** SHA-256 of `data` as 64 hexadecimal digits. */
+  readonly sha256Hex: (data: Uint8Array) => string;
+  /** Bytes of a secret's or config's file; `undefined` when it cannot be read. */
+  readonly readFile: (path: string) => Uint8Array | undefined;
+  /** Version of the client, for the version label. */
+  readonly version: string;
+  /** `os/arch` of the nodes, to compare `platform` with; absent: not compared. */
+  readonly hostPlatform?: string;
+  /** Places in the files, as {@link LoadResult} gives them. */
+  readonly locate?: (path: string) => Location | undefined;
+  /** `--scale`: replicas by service key; counts more than the file. */
+  readonly scale?: Readonly<Record<string, number>>;
+}
+
+/** An image that a service needs. */
+export interface PlannedImage {
+  /** Key of the service in the file. */
+  readonly service: string;
+  readonly image: string;
+  /** How to build it; absent: it comes from elsewhere. */
+  readonly build?: Build;
+  /** `pull_policy`, empty when not given. */
+  readonly pullPolicy: string;
+  readonly platform: string;
+}
+
+/** A plan, or why there is none. */
+export type PlanResult =
+  | {
+      readonly ok: true;
+      readonly stack: specs.StackSpec;
+      readonly images: readonly PlannedImage[];
+      /** What must exist in the cluster already. */
+      readonly external: ExternalObjects;
+      readonly notices: readonly Notice[];
+    }
+  | {
+      readonly ok: false;
+      readonly errors: readonly ComposeError[];
+      readonly notices: readonly Notice[];
+    };
+
+/** Plans the deployment of the active services of `project`. */
+export function planDeploy(loaded: Project, options: PlanOptions): PlanResult {
+  const problems = new Problems(options.locate ?? (() => undefined));
+  const project = withoutUnusedResources(scaled(loaded, options.scale ?? {}, problems));
+  for (const [key, service] of Object.entries(project.services)) {
+    checkSupport(key, service, options, problems);
+  }
+  checkPublishedPorts(project, problems);
+  const objects = planObjects(project, options, problems);
+  const links = new LinkAliases(project, problems);
+  const services = Object.entries(project.services).map(([key, service]) =>
+    planService(project, key, service, { objects, links, options, problems }),
+  );
+  const { errors, notices } = problems;
+  if (errors.length > 0) return { ok: false, errors, notices };
+  const stack = specs.StackSpec.create({
+    name: project.name,
+    networks: objects.networks,
+    volumes: objects.volumes,
+    secrets: objects.secrets,
+    configs: objects.configs,
+    services,
+    project: utf8Bytes(JSON.stringify(toCanonicalJson(project, { singleDollars: true }))),
+  });
+  return {
+    ok: true,
+    stack,
+    images: plannedImages(project),
+    external: externalObjects(project),
+    notices,
+  };
+}
+
+function scaled(
+  project: Project,
+  scale: Readonly<Record<string, number>>,
+  problems: Problems,
+): Project {
+  const services: Record<string, Service> = { ...project.services };
+  for (const [key, count] of Object.entries(scale)) {
+    const service = services[key];
+    if (service === undefined) problems.error(`services.${key}`, `no such service: ${key}`);
+    else if (count > 1 && service.container_name !== undefined) {
+      const hint = 'remove container_name';
+      problems.error(
+        `services.${key}.container_name`,
+        'a container name can only be used once',
+        hint,
+      );
+    } else services[key] = { ...service, scale: count };
+  }
+  return { ...project, services };
+}
+
+function checkSupport(
+  key: string,
+  service: Service,
+  options: PlanOptions,
+  problems: Problems,
+): void {
+  const path = `services.${key}`;
+  checkKeys(service, SERVICE_SUPPORT, path, problems);
+  const { platform, logging, build } = service;
+  const host = options.hostPlatform;
+  const fits = (wanted: string): boolean => host === undefined || isSamePlatform(wanted, host);
+  if (platform !== undefined && !fits(platform)) {
+    const message = `${platform} does not run on the nodes here, which are ${host}`;
+    problems.error(`${path}.platform`, message);
+  }
+  const { driver = 'json-file' } = logging ?? {};
+  if (driver !== 'json-file') {
+    const reason = `driver ${driver}; this version knows json-file`;
+    problems.unsupported(`${path}.logging.driver`, reason);
+  }
+  if (build === undefined) return;
+  checkKeys(build, BUILD_SUPPORT, `${path}.build`, problems);
+  if (build.context !== undefined && isRemote(build.context)) {
+    problems.unsupported(`${path}.build.context`, 'contexts that have to be downloaded');
+  }
+  for (const wanted of build.platforms ?? []) {
+    if (fits(wanted)) continue;
+    const message = `${wanted} cannot be built on the nodes here, which are ${host}`;
+    problems.error(`${path}.build.platforms`, message);
+  }
+}
+
+/** Refuses or mentions each key of `object` that `support` says so of. */
+function checkKeys(
+  object: object,
+  support: Readonly<Record<string, Support>>,
+  path: string,
+  problems: Problems,
+): void {
+  for (const [field, value] of Object.entries(object)) {
+    const what = support[field];
+    if (what?.kind === 'idle') problems.notice(`${path}.${field}`, what.why);
+    if (what !== undefined && what.kind !== 'refused') continue;
+    // Values that ask for what happens anyway.
+    const isIdle =
+      value === null || value === 'false' || (field === 'isolation' && value === 'default');
+    if (!isIdle) problems.unsupported(`${path}.${field}`, what?.reason ?? '');
+  }
+}
+
+function isSamePlatform(platform: string, host: string): boolean {
+  const normal = (text: string): string => {
+    const [os = '', arch = ''] = text.toLowerCase().split('/', 2);
+    const names: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' };
+    return arch === '' ? (names[os] ?? os) : `${os}/${names[arch] ?? arch}`;
+  };
+  const [wanted, present] = [normal(platform), normal(host)];
+  return wanted === present || present.startsWith(`${wanted}/`) || present.endsWith(`/${wanted}`);
+}
+
+/** One port of the cluster belongs to one service. */
+function checkPublishedPorts(project: Project, problems: Problems): void {
+  const taken = new Map<string, { readonly key: string; readonly ip: string }[]>();
+  for (const [key, service] of Object.entries(project.services)) {
+    for (const [i, { published, protocol, host_ip: ip = '' }] of (service.ports ?? []).entries()) {
+      if (published === undefined || published === '0') continue;
+      const port = `${published}/${protocol ?? 'tcp'}`;
+      const others = taken.get(port) ?? [];
+      const other = others.find((it) => it.ip === ip || isAnyAddress(it.ip) || isAnyAddress(ip));
+      if (other !== undefined) {
+        const owner = other.key === key ? 'this service' : `service ${other.key}`;
+        const message = `port ${port} is published by ${owner} already`;
+        problems.error(`services.${key}.ports.${i}`, message, 'publish another port', 'conflict');
+      }
+      taken.set(port, [...others, { key, ip }]);
+    }
+  }
+}
+
+function isAnyAddress(ip: string): boolean {
+  return ip === '' || ip === '0.0.0.0' || ip === '::';
+}
+
+interface ServiceContext {
+  readonly objects: PlannedObjects;
+  readonly links: LinkAliases;
+  readonly options: PlanOptions;
+  readonly problems: Problems;
+}
+
+function planService(
+  project: Project,
+  key: string,
+  service: Service,
+  context: ServiceContext,
+): specs.ServiceSpec {
+  const { objects, links, options, problems } = context;
+  const path = `services.${key}`;
+  const configHash = hashOf(project, key, service, options, objects);
+  const { deploy } = service;
+  return specs.ServiceSpec.create({
+    name: serviceName(project, key),
+    labels: serviceLabels(project, key, service, { configHash, version: options.version }),
+    taskTemplate: specs.TaskSpec.create({
+      containerSpec: planContainer(project, key, service, { objects, configHash, problems }),
+      resources: planResources(path, service, problems),
+      ...planRestart(path, service, problems),
+      placement: planPlacement(deploy),
+      networks: planNetworks(project, key, service, links, problems),
+      logDriver:
+        service.logging === undefined
+          ? undefined
+          : specs.Driver.create({ name: 'json-file', options: service.logging.options ?? {} }),
+      dependsOn: planDependencies(project, service),
+    }),
+    mode: planMode(path, service, problems),
+    updateConfig: planUpdate(`${path}.deploy.update_config`, deploy?.update_config, problems),
+    rollbackConfig: planUpdate(`${path}.deploy.rollback_config`, deploy?.rollback_config, problems),
+    endpointSpec: planEndpoint(key, service, problems),
+  });
+}
+
+const CONDITIONS: Readonly<Record<string, specs.DependencyCondition>> = {
+  service_started: specs.DependencyCondition.STARTED,
+  service_healthy: specs.DependencyCondition.HEALTHY,
+  service_completed_successfully: specs.DependencyCondition.COMPLETED,
+};
+
+function planDependencies(project: Project, service: Service): specs.ServiceDependency[] {
+  return Object.entries(service.depends_on ?? {}).flatMap(([name, dependency]) =>
+    // A service that is switched off and not required is not waited for.
+    Object.hasOwn(project.services, name)
+      ? [
+          specs.ServiceDependency.create({
+            service: serviceName(project, name),
+            condition: CONDITIONS[dependency.condition] ?? specs.DependencyCondition.STARTED,
+            restart: dependency.restart === true,
+            required: dependency.required,
+          }),
+        ]
+      : [],
+  );
+}
+
+/** What of a service can change without its containers being any different. */
+const NOT_HASHED = ['build', 'depends_on', 'develop', 'profiles', 'pull_policy', 'scale'] as const;
+const DEPLOY_NOT_HASHED = [
+  'replicas',
+  'labels',
+  'update_config',
+  'rollback_config',
+  'endpoint_mode',
+];
+
+/** Changes when, and only when, the containers of the service have to be replaced. */
+function hashOf(
+  project: Project,
+  key: string,
+  service: Service,
+  options: PlanOptions,
+  objects: PlannedObjects,
+): string {
+  const json: Record<string, unknown> = { ...serviceJson(service) };
+  for (const field of NOT_HASHED) delete json[field];
+  const deploy = json.deploy as Record<string, unknown> | undefined;
+  if (deploy !== undefined) {
+    json.deploy = Object.fromEntries(
+      Object.entries(deploy).filter(([field]) => !DEPLOY_NOT_HASHED.includes(field)),
+    );
+  }
+  const versions = [
+    ...(service.secrets ?? []).map(({ source = '' }) => objects.secretNames[source]),
+    ...(service.configs ?? []).map(({ source = '' }) => objects.configNames[source]),
+  ];
+  const networks = Object.keys(service.networks ?? {}).map((name) => project.networks[name]?.name);
+  const volumes = (service.volumes ?? []).map(({ source = '' }) => project.volumes[source]?.name);
+  const hashed = [key, imageName(project, key, service), json, versions, networks, volumes];
+  return options.sha256Hex(utf8Bytes(JSON.stringify(hashed)));
+}
+
+function plannedImages(project: Project): PlannedImage[] {
+  return Object.entries(project.services).map(([key, service]) => ({
+    service: key,
+    image: imageName(project, key, service),
+    ...(service.build === undefined ? {} : { build: service.build }),
+    pullPolicy: service.pull_policy ?? '',
+    platform: service.platform ?? '',
+  }));
+}

@@ -1,0 +1,114 @@
+// Limits and reservations of a service, from `deploy.resources` and from the older keys.
+
+import * as specs from '#protocol/generated/specs';
+import type { Resource, Service } from '../load/project.ts';
+import { printDuration } from '../load/units.ts';
+import { MEMORY_LIMIT_BYTES_MIN } from './limits.ts';
+import type { Problems } from './problems.ts';
+
+/** The resources of one task; `undefined` when nothing is said. */
+export function planResources(
+  path: string,
+  service: Service,
+  problems: Problems,
+): specs.ResourceRequirements | undefined {
+  const { limits, reservations } = service.deploy?.resources ?? {};
+  const limit: Resource = {
+    ...limits,
+    ...(service.cpus === undefined ? {} : { cpus: service.cpus }),
+    ...(service.mem_limit === undefined ? {} : { memory: service.mem_limit }),
+    ...(service.pids_limit === undefined ? {} : { pids: service.pids_limit }),
+  };
+  const reservation: Resource = {
+    ...reservations,
+    ...(service.mem_reservation === undefined ? {} : { memory: service.mem_reservation }),
+  };
+  checkMemory(path, service, limit, reservation, problems);
+  if (reservation.devices !== undefined) {
+    problems.unsupported(`${path}.deploy.resources.reservations.devices`, 'not implemented yet');
+  }
+  const planned = { limits: planOne(limit), reservations: planOne(reservation) };
+  if (planned.limits === undefined && planned.reservations === undefined) return undefined;
+  return specs.ResourceRequirements.create(planned);
+}
+
+function checkMemory(
+  path: string,
+  service: Service,
+  limit: Resource,
+  reservation: Resource,
+  problems: Problems,
+): void {
+  const key = service.mem_limit === undefined ? 'deploy.resources.limits.memory' : 'mem_limit';
+  const { memory } = limit;
+  if (memory === undefined) return;
+  if (memory < MEMORY_LIMIT_BYTES_MIN) {
+    const least = `${MEMORY_LIMIT_BYTES_MIN / 1024 / 1024} MiB`;
+    const message = `${memory} bytes are less than the smallest memory limit, ${least}`;
+    const hint =
+      memory < 1024 ? 'a number without unit is bytes; write for example 512m' : undefined;
+    problems.error(`${path}.${key}`, message, hint);
+  } else if (reservation.memory !== undefined && reservation.memory > memory) {
+    problems.error(
+      `${path}.${key}`,
+      'is less than the memory that is reserved',
+      'lower the reservation',
+    );
+  }
+}
+
+function planOne(resource: Resource): specs.Resources | undefined {
+  const generic = (resource.generic_resources ?? []).flatMap(({ discrete_resource_spec: spec }) =>
+    spec === undefined
+      ? []
+      : [
+          specs.GenericResource.create({
+            discreteResourceSpec: { kind: spec.kind, value: spec.value },
+          }),
+        ],
+  );
+  const { cpus = 0, memory = 0, pids = 0 } = resource;
+  if (cpus === 0 && memory === 0 && pids === 0 && generic.length === 0) return undefined;
+  return specs.Resources.create({
+    nanoCpus: Math.round(cpus * 1e9),
+    memoryBytes: memory,
+    // -1 is how Docker writes "no limit".
+    pids: Math.max(0, pids),
+    genericResources: generic,
+  });
+}
+
+/** The health check of a service; `undefined` takes the image's. */
+export function planHealthcheck(
+  path: string,
+  service: Service,
+  problems: Problems,
+): specs.HealthConfig | undefined {
+  const check = service.healthcheck;
+  if (check === undefined) return undefined;
+  if (check.disable === true) {
+    if (check.test !== undefined && check.test[0] !== 'NONE') {
+      problems.error(`${path}.healthcheck`, '`disable: true` and `test` exclude each other');
+    }
+    return specs.HealthConfig.create({ test: ['NONE'] });
+  }
+  const times = {
+    interval: check.interval ?? 0,
+    timeout: check.timeout ?? 0,
+    startPeriod: check.start_period ?? 0,
+    startInterval: check.start_interval ?? 0,
+  };
+  for (const [name, time] of Object.entries(times)) {
+    if (time < 0 || (time > 0 && time < 1e6)) {
+      problems.error(
+        `${path}.healthcheck`,
+        `${name} of ${printDuration(time)} is shorter than 1ms`,
+      );
+    }
+  }
+  return specs.HealthConfig.create({
+    test: check.test ?? [],
+    ...times,
+    retries: check.retries ?? 0,
+  });
+}

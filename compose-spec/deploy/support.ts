@@ -1,0 +1,149 @@
+// What this version does with each of the 93 keys of a service. Nothing is dropped in silence: a key
+// is done, emulated by something with the same effect, or refused by name with the reason. A test
+// holds this table against the schema.
+
+/** What becomes of a key. */
+export type Support =
+  | { readonly kind: 'done' }
+  /** Done by other means; `how` says which. */
+  | { readonly kind: 'emulated'; readonly how: string }
+  /** Does nothing when a project is deployed; `why` goes into a notice. */
+  | { readonly kind: 'idle'; readonly why: string }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+const DONE: Support = { kind: 'done' };
+const emulated = (how: string): Support => ({ kind: 'emulated', how });
+const idle = (why: string): Support => ({ kind: 'idle', why });
+const refused = (reason: string): Support => ({ kind: 'refused', reason });
+
+const NOT_YET = 'not implemented yet';
+const WINDOWS = 'it only means something on Windows';
+const REAL_TIME = 'real-time scheduling of control groups is off in current kernels';
+
+/** By key of a service. */
+export const SERVICE_SUPPORT: Readonly<Record<string, Support>> = {
+  annotations: DONE,
+  attach: DONE,
+  blkio_config: refused(NOT_YET),
+  build: DONE,
+  cap_add: DONE,
+  cap_drop: DONE,
+  cgroup: refused(NOT_YET),
+  cgroup_parent: refused(NOT_YET),
+  command: DONE,
+  configs: DONE,
+  container_name: DONE,
+  cpu_count: refused(WINDOWS),
+  cpu_percent: refused(WINDOWS),
+  cpu_period: refused('use `cpus`'),
+  cpu_quota: refused('use `cpus`'),
+  cpu_rt_period: refused(REAL_TIME),
+  cpu_rt_runtime: refused(REAL_TIME),
+  cpu_shares: refused(NOT_YET),
+  cpus: DONE,
+  cpuset: refused(NOT_YET),
+  credential_spec: refused(WINDOWS),
+  depends_on: DONE,
+  deploy: DONE,
+  develop: idle('`watch` is not part of this version, so changes of files are not followed'),
+  device_cgroup_rules: refused(NOT_YET),
+  devices: DONE,
+  dns: DONE,
+  dns_opt: DONE,
+  dns_search: DONE,
+  domainname: DONE,
+  entrypoint: DONE,
+  env_file: DONE,
+  environment: DONE,
+  expose: emulated('every port is reachable inside a network'),
+  extends: DONE,
+  external_links: refused('connect both to an external network'),
+  extra_hosts: DONE,
+  gpus: refused(NOT_YET),
+  group_add: DONE,
+  healthcheck: DONE,
+  hostname: DONE,
+  image: DONE,
+  init: DONE,
+  ipc: refused(NOT_YET),
+  isolation: refused(WINDOWS),
+  label_file: DONE,
+  labels: DONE,
+  links: emulated('the other service gets the alias on the networks that both are on'),
+  logging: DONE,
+  mac_address: refused(NOT_YET),
+  mem_limit: DONE,
+  mem_reservation: emulated('as deploy.resources.reservations.memory'),
+  mem_swappiness: refused(NOT_YET),
+  memswap_limit: refused(NOT_YET),
+  models: refused('there is no model runner'),
+  network_mode: DONE,
+  networks: DONE,
+  oom_kill_disable: refused(NOT_YET),
+  oom_score_adj: DONE,
+  pid: refused(NOT_YET),
+  pids_limit: DONE,
+  platform: DONE,
+  ports: DONE,
+  post_start: refused(NOT_YET),
+  pre_start: refused(NOT_YET),
+  pre_stop: refused(NOT_YET),
+  privileged: DONE,
+  profiles: DONE,
+  provider: refused('programs outside the cluster are not run'),
+  pull_policy: DONE,
+  pull_refresh_after: refused(NOT_YET),
+  read_only: DONE,
+  restart: DONE,
+  runtime: refused('containers run in tswarm-runtime'),
+  scale: DONE,
+  secrets: DONE,
+  security_opt: DONE,
+  shm_size: DONE,
+  stdin_open: DONE,
+  stop_grace_period: DONE,
+  stop_signal: DONE,
+  storage_opt: refused(NOT_YET),
+  sysctls: DONE,
+  tmpfs: DONE,
+  tty: DONE,
+  ulimits: DONE,
+  use_api_socket: refused(NOT_YET),
+  user: DONE,
+  userns_mode: refused(NOT_YET),
+  uts: refused(NOT_YET),
+  volumes: DONE,
+  volumes_from: refused('name the volumes in both services'),
+  working_dir: DONE,
+};
+
+const BUILDER = 'the builder has no such option yet';
+
+/** By key of `build`. */
+export const BUILD_SUPPORT: Readonly<Record<string, Support>> = {
+  additional_contexts: refused(BUILDER),
+  args: DONE,
+  cache_from: idle('steps are cached by content on the nodes'),
+  cache_to: refused(BUILDER),
+  context: DONE,
+  dockerfile: DONE,
+  dockerfile_inline: DONE,
+  entitlements: refused(BUILDER),
+  extra_hosts: DONE,
+  isolation: refused(WINDOWS),
+  labels: DONE,
+  network: DONE,
+  no_cache: DONE,
+  no_cache_filter: refused(BUILDER),
+  platforms: DONE,
+  privileged: refused(BUILDER),
+  provenance: refused(BUILDER),
+  pull: DONE,
+  sbom: refused(BUILDER),
+  secrets: refused(BUILDER),
+  shm_size: DONE,
+  ssh: refused(BUILDER),
+  tags: DONE,
+  target: DONE,
+  ulimits: refused(BUILDER),
+};
