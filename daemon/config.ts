@@ -1,0 +1,183 @@
+// The daemon's settings: flags, then TSWARM_* variables, then the file, then defaults. Parsed once, frozen, printed by --print-config. A setting that is
+// not known, in the file too, is an error that names it.
+import { readFileSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { messageOf, TswarmError } from '#protocol/errors';
+import { LOG_LEVELS, type LogLevel } from './log.ts';
+
+export interface Config {
+  /** State: certificates, the manager's log, images, volumes, containers. */
+  readonly dataRoot: string;
+  /** Sockets, pid files, secrets; a tmpfs. */
+  readonly runRoot: string;
+  /** Default of `init` for `listenAddr`; `host:port`. */
+  readonly listenAddr: string;
+  /** Default of `init`; '' = found out. */
+  readonly advertiseAddr: string;
+  readonly logLevel: LogLevel;
+  /** Folder of the native programs. */
+  readonly nativeDir: string;
+  /** User that the manager process runs as, if there is such a user; '' = root. */
+  readonly managerUser: string;
+}
+
+interface Setting {
+  readonly flag: string;
+  readonly key: keyof Config;
+  readonly help: string;
+}
+
+const SETTINGS: readonly Setting[] = [
+  { flag: 'data-root', key: 'dataRoot', help: 'folder of the state' },
+  { flag: 'run-root', key: 'runRoot', help: 'folder of the sockets' },
+  { flag: 'listen-addr', key: 'listenAddr', help: 'where a manager on this node listens' },
+  {
+    flag: 'advertise-addr',
+    key: 'advertiseAddr',
+    help: 'address that other nodes reach this one at',
+  },
+  { flag: 'log-level', key: 'logLevel', help: 'error, warn, info or debug' },
+  { flag: 'native-dir', key: 'nativeDir', help: 'folder of tswarm-runtime and the other programs' },
+  { flag: 'manager-user', key: 'managerUser', help: 'user that the manager runs as, if it exists' },
+];
+
+const FILE_DEFAULT = '/etc/tswarm/tswarmd.json';
+
+export type Command =
+  | { readonly type: 'run'; readonly config: Config }
+  | { readonly type: 'print'; readonly text: string };
+
+/** @throws TswarmError invalid_argument, which is a usage error. */
+export function parseCommand(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+  facts: { readonly nativeDir: string; readonly version: string },
+): Command {
+  const flags = readFlags(args);
+  if (flags.help) return { type: 'print', text: helpText() };
+  if (flags.version) return { type: 'print', text: `tswarmd ${facts.version}\n` };
+  const fileName = flags.values.config ?? environment.TSWARM_CONFIG;
+  const file = readFile(fileName ?? FILE_DEFAULT, fileName !== undefined);
+  const config = build(defaults(facts.nativeDir), file, environment, flags.values);
+  if (flags.print) return { type: 'print', text: `${JSON.stringify(config, null, 2)}\n` };
+  return { type: 'run', config: Object.freeze(config) };
+}
+
+function defaults(nativeDir: string): Config {
+  return {
+    dataRoot: '/var/lib/tswarm',
+    runRoot: '/run/tswarm',
+    listenAddr: '0.0.0.0:2377',
+    advertiseAddr: '',
+    logLevel: 'info',
+    nativeDir,
+    managerUser: 'tswarm',
+  };
+}
+
+interface Flags {
+  readonly help: boolean;
+  readonly version: boolean;
+  readonly print: boolean;
+  readonly values: Readonly<Record<string, string | undefined>>;
+}
+
+function readFlags(args: readonly string[]): Flags {
+  const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
+    help: { type: 'boolean', short: 'h' },
+    version: { type: 'boolean', short: 'v' },
+    'print-config': { type: 'boolean' },
+    config: { type: 'string' },
+  };
+  for (const setting of SETTINGS) options[setting.flag] = { type: 'string' };
+  let parsed: { values: Record<string, string | boolean | (string | boolean)[] | undefined> };
+  try {
+    parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: false });
+  } catch (error) {
+    throw new TswarmError('invalid_argument', `tswarmd: ${messageOf(error)}`, {
+      hint: 'Try tswarmd --help.',
+    });
+  }
+  const { help, version, 'print-config': print, ...values } = parsed.values;
+  return {
+    help: help === true,
+    version: version === true,
+    print: print === true,
+    values: values as Record<string, string | undefined>,
+  };
+}
+
+function helpText(): string {
+  const rows = [
+    ...SETTINGS.map(
+      (s) => [`--${s.flag} VALUE`, `${s.help} (${environmentName(s.flag)})`] as const,
+    ),
+    ['--config FILE', `JSON file with the same settings (${FILE_DEFAULT}; TSWARM_CONFIG)`] as const,
+    ['--print-config', 'print the settings and end'] as const,
+    ['--version', 'print the version and end'] as const,
+    ['--help', 'print this text and end'] as const,
+  ];
+  const lines = rows.map(([flag, help]) => `  ${flag.padEnd(24)}${help}`);
+  return `Usage: tswarmd [flags]\n\nRuns this node: its containers, the HTTP API, and a manager if it is one.\n\n${lines.join('\n')}\n`;
+}
+
+function environmentName(flag: string): string {
+  return `TSWARM_${flag.replaceAll('-', '_').toUpperCase()}`;
+}
+
+function readFile(name: string, required: boolean): Readonly<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = readFileSync(name, 'utf8');
+  } catch (error) {
+    if (!required && (error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw new TswarmError('invalid_argument', `config file ${name}: ${messageOf(error)}`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new TswarmError('invalid_argument', `config file ${name}: ${messageOf(error)}`);
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new TswarmError('invalid_argument', `config file ${name}: must hold a JSON object`);
+  }
+  const known = new Set<string>(SETTINGS.map((setting) => setting.key));
+  for (const [key, value] of Object.entries(json)) {
+    if (!known.has(key)) {
+      throw new TswarmError('invalid_argument', `config file ${name}: unknown setting ${key}`, {
+        field: key,
+        hint: `Known are ${[...known].join(', ')}.`,
+      });
+    }
+    if (typeof value !== 'string') {
+      throw new TswarmError('invalid_argument', `config file ${name}: ${key} must be a string`);
+    }
+  }
+  return json as Record<string, unknown>;
+}
+
+function build(
+  base: Config,
+  file: Readonly<Record<string, unknown>>,
+  environment: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>>,
+): Config {
+  const out: Record<string, unknown> = { ...base };
+  for (const { flag, key } of SETTINGS) {
+    const value = flags[flag] ?? environment[environmentName(flag)] ?? file[key];
+    if (value !== undefined) out[key] = value;
+  }
+  const config = out as unknown as Config;
+  if (!LOG_LEVELS.includes(config.logLevel)) {
+    throw new TswarmError('invalid_argument', `log-level: ${config.logLevel} is not a level`, {
+      hint: `Levels are ${LOG_LEVELS.join(', ')}.`,
+    });
+  }
+  for (const key of ['dataRoot', 'runRoot', 'nativeDir'] as const) {
+    if (config[key] === '') throw new TswarmError('invalid_argument', `${key}: must not be empty`);
+    if (!isAbsolute(config[key])) out[key] = resolve(config[key]);
+  }
+  return out as unknown as Config;
+}
