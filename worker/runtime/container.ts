@@ -94,6 +94,13 @@ export class Container {
     await this.#files.writeRecord(record);
   }
 
+  /** Resolves when the container is gone. */
+  nextRemoval(): Promise<void> {
+    const waiter = deferred<void>();
+    this.removeWaiters.add(waiter);
+    return waiter.promise;
+  }
+
   /** The end of this run, or of the next one when none is on. */
   nextExit(): Promise<ExitInfo> {
     const waiter = deferred<ExitInfo>();

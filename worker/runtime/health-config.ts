@@ -1,5 +1,7 @@
 // A container's health check with its defaults filled in, and the pure step from one probe's result to the next health state (Docker's rules): a success
 // makes healthy at once; failures count only after the start period, except that a success within it ends it; `retries` failures in a row make unhealthy.
+// Deviation: Docker probes for the first time after a whole interval (30 s by default). We probe early, with growing pauses from 100 ms, and do not count
+// failures of that time, so that a container is healthy as soon as it is; from the first interval on, counting is Docker's.
 import {
   HEALTH_INTERVAL_MS_DEFAULT,
   HEALTH_LOG_ENTRIES,
@@ -21,6 +23,9 @@ export interface HealthCheck {
 }
 
 const NANOS_PER_MS = 1e6;
+/** Pause before the first probe; doubles until the regular interval. */
+const EARLY_PROBE_MS = 100;
+const TIMER_SLACK_MS = 5;
 
 /** Undefined when the container has none (also `["NONE"]`). */
 export function healthCheckOf(config: ContainerConfig): HealthCheck | undefined {
@@ -52,19 +57,29 @@ export function afterProbe(
 ): HealthRecord {
   const Log = [...health.Log, probe].slice(-HEALTH_LOG_ENTRIES);
   if (probe.ExitCode === 0) return { Status: 'healthy', FailingStreak: 0, Log };
-  const inStartPeriod = health.Status === 'starting' && sinceStartMs < check.startPeriodMs;
+  const inStartPeriod = health.Status === 'starting' && sinceStartMs < graceMs(check);
   if (inStartPeriod) return { ...health, Log };
   const FailingStreak = health.FailingStreak + 1;
   const Status = FailingStreak >= check.retries ? 'unhealthy' : health.Status;
   return { Status, FailingStreak, Log };
 }
 
-/** Time until the next probe begins. */
+/** Until then failures do not count: the start period, at least the first interval (less a timer's inaccuracy). */
+function graceMs(check: HealthCheck): number {
+  return Math.max(check.startPeriodMs, check.intervalMs - TIMER_SLACK_MS);
+}
+
+/** Time until the next probe begins. `probes`: how many there were in this run. */
 export function probeDelayMs(
   health: HealthRecord,
   check: HealthCheck,
   sinceStartMs: number,
+  probes: number,
 ): number {
-  const starting = health.Status === 'starting' && sinceStartMs < check.startPeriodMs;
-  return starting ? Math.min(check.startIntervalMs, check.intervalMs) : check.intervalMs;
+  if (health.Status !== 'starting' || sinceStartMs >= graceMs(check)) return check.intervalMs;
+  const pause = EARLY_PROBE_MS * 2 ** Math.min(probes, 20);
+  const steady = Math.min(check.startIntervalMs, check.intervalMs);
+  if (sinceStartMs < check.startPeriodMs) return Math.min(pause, steady);
+  // The first probe that counts is at Docker's time, one interval after the start.
+  return Math.min(pause, Math.max(check.intervalMs - sinceStartMs, EARLY_PROBE_MS));
 }

@@ -30,10 +30,10 @@ async function probeLoop(
   deps: RuntimeDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  for (;;) {
+  for (let probes = 0; ; probes += 1) {
     const before = container.state.health ?? STARTING_HEALTH;
     const age = (): number => deps.clock.monotonicMs() - run.startedAtMs;
-    await delay(probeDelayMs(before, check, age()), signal);
+    await delay(probeDelayMs(before, check, age(), probes), signal);
     if (signal.aborted) return;
     if (container.state.status === 'paused') continue;
     const sinceStartMs = age();

@@ -1,0 +1,478 @@
+// The worker's containers: create, start, stop, pause, rename, update, remove, and what follows an end. Each container has a lock; a stop takes it only
+// after the process has ended, because the end itself needs it. All errors are TswarmErrors with the Engine API's texts.
+// Invariant: a container is in the table exactly when its record is on disk; `run` is set exactly while a shim of ours keeps a process.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TswarmError } from '#protocol/errors';
+import { newContainerId } from '#protocol/ids';
+import type { RestartName } from '#worker/agent/restart-policy';
+import { decideRestart } from '#worker/agent/restart-policy';
+import type { ImageRecord } from '../images/types.ts';
+import { KILL_WAIT_MS, STARTS_PARALLEL_MAX, STOP_GRACE_MS_DEFAULT } from '../limits.ts';
+import { Gate, within } from '../queue.ts';
+import { resourcesOf } from './bundle-resources.ts';
+import type { Run } from './container.ts';
+import { Container } from './container.ts';
+import { emitContainer } from './container-events.ts';
+import type { RuntimeDeps } from './deps.ts';
+import { blockDevicesOf, devicesOf } from './devices.ts';
+import { finishRun } from './finish.ts';
+import { healthCheckOf } from './health-config.ts';
+import { monitorHealth } from './health-monitor.ts';
+import type { RequestedConfig } from './merge-image.ts';
+import { mergeImageConfig } from './merge-image.ts';
+import { mountPointsOf } from './mount-points.ts';
+import { callNative } from './native-call.ts';
+import type { ContainerRecord, EndpointRequest, HostConfig, TaskPart } from './record.ts';
+import { INITIAL_STATE } from './record.ts';
+import type { ExitInfo } from './shim-client.ts';
+import { startExitCode } from './shim-spawn.ts';
+import { signalNumber } from './signals.ts';
+import { startProcess } from './start.ts';
+
+export interface NewContainer {
+  readonly name: string;
+  readonly image: ImageRecord;
+  /** As the user wrote it. */
+  readonly imageRef: string;
+  readonly config: RequestedConfig;
+  readonly hostConfig: HostConfig;
+  readonly endpoints: Readonly<Record<string, EndpointRequest>>;
+  readonly task?: TaskPart;
+}
+
+export interface StopOptions {
+  /** Undefined = the container's own. */
+  readonly graceMs?: number;
+  /** '' = the container's own. */
+  readonly signal: string;
+  /** Asked for by a person through the API: `unless-stopped` then stays stopped. */
+  readonly byUser: boolean;
+}
+
+export class Containers {
+  readonly #deps: RuntimeDeps;
+  readonly #starts = new Gate(STARTS_PARALLEL_MAX);
+
+  constructor(deps: RuntimeDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws conflict when the name is taken; what a wrong configuration says */
+  async create(wanted: NewContainer): Promise<Container> {
+    const deps = this.#deps;
+    const id = newContainerId(deps.random);
+    this.#checkName(wanted.name);
+    const config = mergeImageConfig(wanted.config, wanted.image.config.config);
+    const hostname = config.Hostname === '' ? defaultHostname(id, wanted, deps) : config.Hostname;
+    const full = { ...config, Hostname: hostname };
+    const [mounts] = await Promise.all([
+      mountPointsOf(full, wanted.hostConfig, deps),
+      deps.images.prepareRootfs(id, wanted.image.id, {
+        readonly: wanted.hostConfig.ReadonlyRootfs,
+      }),
+    ]).catch(async (error: unknown) => {
+      await deps.images.removeRootfs(id).catch(() => undefined);
+      throw error;
+    });
+    const command = [...(full.Entrypoint ?? []), ...(full.Cmd ?? [])];
+    const record: ContainerRecord = {
+      version: 1,
+      id,
+      name: wanted.name,
+      createdAt: Math.floor(deps.clock.nowMs() * 1000),
+      image: wanted.imageRef,
+      imageId: wanted.image.id,
+      config: full,
+      hostConfig: wanted.hostConfig,
+      endpoints: wanted.endpoints,
+      mounts,
+      path: command[0] ?? '',
+      args: command.slice(1),
+      ...(wanted.task ? { task: wanted.task } : {}),
+    };
+    const container = new Container(record, INITIAL_STATE, deps.files);
+    // Two creates of one name: the check and the entry are in one step.
+    this.#checkName(wanted.name);
+    deps.table.add(container);
+    try {
+      await deps.files.writeRecord(record);
+    } catch (error) {
+      deps.table.delete(container);
+      await deps.images.removeRootfs(id).catch(() => undefined);
+      throw error;
+    }
+    emitContainer(deps, container, 'create');
+    return container;
+  }
+
+  #checkName(name: string): void {
+    const other = this.#deps.table.byName(name);
+    if (!other) return;
+    throw new TswarmError(
+      'conflict',
+      `Conflict. The container name "/${name}" is already in use by container "${other.id}". ` +
+        'You have to remove (or rename) that container to be able to reuse that name.',
+    );
+  }
+
+  /** @throws not_modified when it runs already; the reason when it cannot start */
+  start(container: Container): Promise<void> {
+    clearTimeout(container.restartTimer);
+    container.restartTimer = undefined;
+    return container.lock.run(() => this.#starts.run(() => this.#start(container, false)));
+  }
+
+  async #start(container: Container, isRestart: boolean): Promise<void> {
+    const deps = this.#deps;
+    if (container.removed) throw noSuchContainer(container.id);
+    if (container.state.status === 'paused') {
+      throw new TswarmError('conflict', 'cannot start a paused container, try unpause instead');
+    }
+    if (container.isRunning) throw new TswarmError('not_modified', 'container already started');
+    container.stopping = false;
+    try {
+      const { run, exit } = await startProcess(container, deps);
+      container.run = run;
+      if (!isRestart) container.restartsInRow = 0;
+      await container.setState({
+        status: 'running',
+        pid: run.pid,
+        exitCode: 0,
+        error: '',
+        oomKilled: false,
+        startedAt: new Date(deps.clock.nowMs()).toISOString(),
+        stopRequested: false,
+        bootId: deps.host.bootId,
+        restartCount: isRestart ? container.state.restartCount + 1 : 0,
+        health: null,
+      });
+      this.watch(container, run, exit, false);
+    } catch (error) {
+      await this.#startFailed(container, error);
+      throw error;
+    }
+    emitContainer(deps, container, 'start');
+    deps.changed({ type: 'started', container });
+  }
+
+  /** Follows a run to its end; for a new one and for one that was found at the worker's start. */
+  watch(
+    container: Container,
+    run: Run,
+    exit: Promise<ExitInfo | undefined>,
+    adopted: boolean,
+  ): void {
+    const check = healthCheckOf(container.record.config);
+    if (check) {
+      container.healthTimer = monitorHealth(container, run, check, this.#deps, adopted);
+    }
+    void exit.then((info) =>
+      container.lock
+        .run(() => this.#ended(container, run, info))
+        .catch((error: unknown) => {
+          this.#deps.log.error('end of a container', {
+            container: container.id,
+            reason: String(error),
+          });
+        }),
+    );
+  }
+
+  async #startFailed(container: Container, error: unknown): Promise<void> {
+    for (const pending of container.pendingAttaches) pending.stream.resolve(undefined);
+    container.pendingAttaches.clear();
+    const exitCode = startExitCode(error);
+    await container.setState({
+      status: container.state.startedAt === '' ? 'created' : 'exited',
+      pid: 0,
+      exitCode,
+      error: error instanceof Error ? error.message : String(error),
+    });
+    this.#releaseWaiters(container, {
+      exitCode,
+      signal: 0,
+      oomKilled: false,
+      finishedAt: '',
+      startedAt: '',
+    });
+    if (container.record.hostConfig.AutoRemove && !container.record.task) {
+      await this.#remove(container, true);
+    }
+  }
+
+  async #ended(container: Container, run: Run, info: ExitInfo | undefined): Promise<void> {
+    if (container.run !== run) return;
+    const deps = this.#deps;
+    const wasStopping = container.stopping;
+    const { exit, reason } = await finishRun(container, run, info, deps);
+    const byUser = wasStopping && container.state.stopRequested;
+    deps.changed({ type: 'exited', container, exit, byUser, reason });
+    this.#releaseWaiters(container, exit);
+    run.done.resolve(exit);
+    if (container.record.task) return;
+    const policy = container.record.hostConfig.RestartPolicy;
+    const decision = decideRestart({
+      name: restartName(policy.Name),
+      retriesMax: policy.MaximumRetryCount,
+      exitCode: exit.exitCode,
+      stopRequested: wasStopping,
+      ranMs: deps.clock.monotonicMs() - run.startedAtMs,
+      restartsInRow: container.restartsInRow,
+    });
+    if (decision.restart) {
+      container.restartsInRow = decision.restartsInRow;
+      await container.setState({ status: 'restarting' });
+      this.scheduleRestart(container, decision.delayMs);
+    } else if (container.record.hostConfig.AutoRemove) {
+      await this.#remove(container, true);
+    }
+  }
+
+  /** Starts the same container again later, and goes on trying while its policy says so. */
+  scheduleRestart(container: Container, delayMs: number): void {
+    clearTimeout(container.restartTimer);
+    container.restartTimer = setTimeout(() => {
+      container.restartTimer = undefined;
+      void container.lock
+        .run(() => this.#starts.run(() => this.#start(container, true)))
+        .catch((error: unknown) => {
+          this.#deps.log.warn('restart failed', {
+            container: container.id,
+            reason: error instanceof Error ? error.message : String(error),
+          });
+        });
+    }, delayMs);
+  }
+
+  #releaseWaiters(container: Container, exit: ExitInfo): void {
+    for (const waiter of container.exitWaiters) waiter.resolve(exit);
+    container.exitWaiters.clear();
+  }
+
+  /** Stop signal, grace, KILL. Resolves when the process has ended and its run is cleaned up. @throws not_modified when it does not run */
+  async stop(container: Container, options: StopOptions): Promise<void> {
+    const run = container.run;
+    if (!run || !container.isRunning) {
+      const waiting = container.restartTimer !== undefined;
+      clearTimeout(container.restartTimer);
+      container.restartTimer = undefined;
+      if (waiting) await container.setState({ status: 'exited', stopRequested: options.byUser });
+      else throw new TswarmError('not_modified', 'container already stopped');
+      return;
+    }
+    container.stopping = true;
+    if (options.byUser) void container.setState({ stopRequested: true });
+    if (container.state.status === 'paused') await this.#setPaused(container, false);
+    const signal = options.signal === '' ? container.record.config.StopSignal : options.signal;
+    const number = signalNumber(signal ?? 'SIGTERM');
+    await this.#signal(container, run, number);
+    const graceMs = options.graceMs ?? graceOf(container);
+    const ended = graceMs < 0 ? await run.done.promise : await within(run.done.promise, graceMs);
+    if (!ended) {
+      await this.#signal(container, run, 9);
+      const killed = await within(run.done.promise, KILL_WAIT_MS);
+      if (!killed) {
+        throw new TswarmError(
+          'internal',
+          `cannot stop container: ${container.id}: tried to kill container, but did not receive an exit event`,
+        );
+      }
+    }
+    emitContainer(this.#deps, container, 'stop');
+  }
+
+  async #signal(container: Container, run: Run, signal: number): Promise<void> {
+    try {
+      await run.shim.kill(signal);
+      emitContainer(this.#deps, container, 'kill', { signal: String(signal) });
+    } catch (error) {
+      // It has ended in this moment, or its shim is gone: both end the run.
+      this.#deps.log.debug('signal', { container: container.id, reason: String(error) });
+    }
+  }
+
+  async restart(container: Container, options: StopOptions): Promise<void> {
+    if (container.isRunning || container.restartTimer) await this.stop(container, options);
+    await this.start(container);
+    emitContainer(this.#deps, container, 'restart');
+  }
+
+  /** @throws conflict when it does not run */
+  async kill(container: Container, signal: string, shownName: string): Promise<void> {
+    const number = signalNumber(signal === '' ? 'KILL' : signal);
+    const run = container.run;
+    if (!run) {
+      throw new TswarmError(
+        'conflict',
+        `Cannot kill container: ${shownName}: Container ${container.id} is not running`,
+      );
+    }
+    const stopSignal = signalNumber(container.record.config.StopSignal ?? 'SIGTERM');
+    if (number === 9 || number === stopSignal) {
+      container.stopping = true;
+      void container.setState({ stopRequested: true });
+    }
+    if (container.state.status === 'paused' && number === 9) {
+      await this.#setPaused(container, false);
+    }
+    await this.#signal(container, run, number);
+    if (number === 9) await within(run.done.promise, KILL_WAIT_MS);
+  }
+
+  pause(container: Container): Promise<void> {
+    return container.lock.run(async () => {
+      if (!container.run) throw notRunning(container);
+      if (container.state.status === 'paused') {
+        throw new TswarmError('conflict', `Container ${container.id} is already paused`);
+      }
+      await this.#setPaused(container, true);
+    });
+  }
+
+  unpause(container: Container): Promise<void> {
+    return container.lock.run(async () => {
+      if (container.state.status !== 'paused') {
+        throw new TswarmError('conflict', `Container ${container.id} is not paused`);
+      }
+      await this.#setPaused(container, false);
+    });
+  }
+
+  async #setPaused(container: Container, paused: boolean): Promise<void> {
+    const { runtimePath, runtimeRoot } = this.#deps.options;
+    await callNative(runtimePath, [
+      '--root',
+      runtimeRoot,
+      paused ? 'pause' : 'resume',
+      container.id,
+    ]);
+    await container.setState({ status: paused ? 'paused' : 'running' });
+    emitContainer(this.#deps, container, paused ? 'pause' : 'unpause');
+    this.#deps.changed({ type: 'paused', container, paused });
+  }
+
+  rename(container: Container, name: string): Promise<void> {
+    return container.lock.run(async () => {
+      const oldName = container.record.name;
+      this.#checkName(name);
+      this.#deps.table.rename(container, name);
+      await container.setRecord({ ...container.record, name });
+      emitContainer(this.#deps, container, 'rename', { oldName: `/${oldName}` });
+    });
+  }
+
+  /** New limits and restart policy, also while it runs. */
+  update(container: Container, hostConfig: HostConfig): Promise<void> {
+    return container.lock.run(async () => {
+      if (container.run) {
+        const resources = resourcesOf(
+          hostConfig,
+          await devicesOf(hostConfig),
+          await blockDevicesOf(hostConfig),
+        );
+        const path = join(container.paths.runDir, 'resources.json');
+        const { devices, ...limits } = resources;
+        await writeFile(path, JSON.stringify(limits));
+        const { runtimePath, runtimeRoot } = this.#deps.options;
+        await callNative(runtimePath, [
+          '--root',
+          runtimeRoot,
+          'update',
+          '--resources',
+          path,
+          container.id,
+        ]);
+      }
+      await container.setRecord({ ...container.record, hostConfig });
+      emitContainer(this.#deps, container, 'update');
+    });
+  }
+
+  /** @throws conflict when it runs and `force` is not set */
+  async remove(
+    container: Container,
+    options: { readonly force: boolean; readonly volumes: boolean; readonly shownName: string },
+  ): Promise<void> {
+    if (container.run) {
+      if (!options.force) {
+        const hint =
+          container.state.status === 'paused'
+            ? 'Unpause and then stop the container before attempting removal or force remove'
+            : 'Stop the container before attempting removal or force remove';
+        throw new TswarmError(
+          'conflict',
+          `You cannot remove a running container ${container.id}. ${hint}`,
+        );
+      }
+      const done = container.nextRemoval();
+      await this.kill(container, 'KILL', options.shownName);
+      if (container.record.hostConfig.AutoRemove && !container.record.task) {
+        await done;
+        return;
+      }
+    }
+    await container.lock.run(() => this.#remove(container, options.volumes));
+  }
+
+  /** With the lock held. */
+  async #remove(container: Container, volumes: boolean): Promise<void> {
+    if (container.removed) return;
+    const deps = this.#deps;
+    clearTimeout(container.restartTimer);
+    container.restartTimer = undefined;
+    await container.setState({ status: 'removing' });
+    await deps.network.detach(container.id);
+    await deps.images.removeRootfs(container.id);
+    container.removed = true;
+    await deps.files.removeAll(container.id);
+    deps.table.delete(container);
+    for (const pending of container.pendingAttaches) pending.stream.resolve(undefined);
+    container.pendingAttaches.clear();
+    emitContainer(deps, container, 'destroy');
+    deps.changed({ type: 'removed', container });
+    if (volumes) await this.#removeAnonymousVolumes(container);
+    this.#releaseWaiters(container, exitOfState(container));
+    for (const waiter of container.removeWaiters) waiter.resolve();
+    container.removeWaiters.clear();
+  }
+
+  async #removeAnonymousVolumes(container: Container): Promise<void> {
+    for (const mount of container.record.mounts) {
+      if (!mount.extra.anonymous || mount.Name === undefined) continue;
+      if (this.#deps.volumes.usersOf(mount.Name).length > 0) continue;
+      await this.#deps.volumes.remove(mount.Name, true).catch((error: unknown) => {
+        this.#deps.log.warn('anonymous volume not removed', { reason: String(error) });
+      });
+    }
+  }
+}
+
+/** The exit information of a container that does not run. */
+export function exitOfState(container: Container): ExitInfo {
+  const { exitCode, oomKilled, finishedAt, startedAt } = container.state;
+  return { exitCode, signal: 0, oomKilled, finishedAt, startedAt };
+}
+
+export function noSuchContainer(idOrName: string): TswarmError {
+  return new TswarmError('not_found', `No such container: ${idOrName}`);
+}
+
+export function notRunning(container: Container): TswarmError {
+  return new TswarmError('conflict', `Container ${container.id} is not running`);
+}
+
+function defaultHostname(id: string, wanted: NewContainer, deps: RuntimeDeps): string {
+  const onHost = wanted.hostConfig.NetworkMode === 'host' || wanted.hostConfig.UTSMode === 'host';
+  return onHost ? deps.host.hostname : id.slice(0, 12);
+}
+
+function graceOf(container: Container): number {
+  const seconds = container.record.config.StopTimeout;
+  return seconds === undefined ? STOP_GRACE_MS_DEFAULT : seconds * 1000;
+}
+
+export function restartName(text: string): RestartName {
+  if (text === 'always' || text === 'unless-stopped' || text === 'on-failure') return text;
+  return 'no';
+}

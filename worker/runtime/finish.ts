@@ -1,0 +1,86 @@
+// The end of a run: find out the exit status, write it down, take the run's things away. Called with the container's lock held.
+// The status comes from the shim, or from exit.json when the shim is gone; when there is neither, the process was lost with its shim: code 255 and a reason.
+// Order: the status is on disk before anything that tells of it is removed.
+import { join } from 'node:path';
+import { readJsonFile } from '../files.ts';
+import type { Container, Run } from './container.ts';
+import { emitContainer } from './container-events.ts';
+import type { RuntimeDeps } from './deps.ts';
+import { callNative } from './native-call.ts';
+import type { ExitInfo } from './shim-client.ts';
+import { exitInfoOf } from './shim-client.ts';
+import { undoStart } from './start.ts';
+
+export const LOST_EXIT_CODE = 255;
+
+/** Records the end of a run and cleans up after it. */
+export async function finishRun(
+  container: Container,
+  run: Run,
+  info: ExitInfo | undefined,
+  deps: RuntimeDeps,
+): Promise<{ readonly exit: ExitInfo; readonly reason: string }> {
+  container.healthTimer?.stop();
+  container.healthTimer = undefined;
+  const found = info ?? (await exitFromFile(container.paths.shimDir));
+  const reason = found ? '' : 'the process that keeps the container was killed';
+  const exit = found ?? lostExit(deps);
+  if (!found) await killLost(container, deps);
+  if (exit.oomKilled) emitContainer(deps, container, 'oom');
+  run.closeWait();
+  container.run = undefined;
+  await recordExit(container, exit, reason, deps);
+  emitContainer(deps, container, 'die', {
+    exitCode: String(exit.exitCode),
+    execDuration: String(Math.floor((deps.clock.monotonicMs() - run.startedAtMs) / 1000)),
+  });
+  await undoStart(container, deps);
+  return { exit, reason };
+}
+
+/** Writes the exit status into the container's state. */
+export async function recordExit(
+  container: Container,
+  exit: ExitInfo,
+  reason: string,
+  deps: RuntimeDeps,
+): Promise<void> {
+  await container.setState({
+    status: 'exited',
+    pid: 0,
+    exitCode: exit.exitCode,
+    oomKilled: exit.oomKilled,
+    error: reason,
+    finishedAt:
+      exit.finishedAt === '' ? new Date(deps.clock.nowMs()).toISOString() : exit.finishedAt,
+    ...(exit.startedAt === '' ? {} : { startedAt: exit.startedAt }),
+  });
+}
+
+/** exit.json of a shim; undefined when there is none. */
+export async function exitFromFile(shimDir: string): Promise<ExitInfo | undefined> {
+  const value = await readJsonFile(join(shimDir, 'exit.json'));
+  return typeof value === 'object' && value !== null
+    ? exitInfoOf(value as Record<string, unknown>)
+    : undefined;
+}
+
+export function lostExit(deps: RuntimeDeps): ExitInfo {
+  return {
+    exitCode: LOST_EXIT_CODE,
+    signal: 0,
+    oomKilled: false,
+    finishedAt: new Date(deps.clock.nowMs()).toISOString(),
+    startedAt: '',
+  };
+}
+
+/** Without a shim nobody can keep the process: it is killed, so that it cannot run beside its successor. */
+export async function killLost(container: Container, deps: RuntimeDeps): Promise<void> {
+  const { runtimePath, runtimeRoot } = deps.options;
+  await callNative(runtimePath, ['--root', runtimeRoot, 'delete', '--force', container.id]).catch(
+    (error: unknown) => {
+      deps.log.debug('delete without shim', { container: container.id, reason: String(error) });
+    },
+  );
+}
