@@ -17,7 +17,7 @@ import {
 } from '#test/support/wal/harness';
 
 /** More with `TSWARM_TEST_RUNS=5000`. */
-const RUNS = Number(process.env['TSWARM_TEST_RUNS'] ?? 60);
+const RUNS = Number(process.env.TSWARM_TEST_RUNS ?? 60);
 const CRASHES_PER_RUN = 8;
 const BATCHES_PER_LIFE = 25;
 
