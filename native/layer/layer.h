@@ -14,4 +14,9 @@ const char *option_value(char ***arguments, struct ts_err *err);
 int option_unknown(const char *option, struct ts_err *err);
 int option_required(const char *option, const void *value, struct ts_err *err);
 
+int verb_lookup(char **arguments, struct ts_err *err);
+int verb_stat(char **arguments, struct ts_err *err);
+int verb_tar(char **arguments, struct ts_err *err);
+int verb_diff(char **arguments, struct ts_err *err);
+
 #endif

@@ -132,7 +132,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(char **arguments, struct ts_err *err);
 	} verbs[] = {
-	    {"apply", verb_apply},
+	    {"apply", verb_apply}, {"diff", verb_diff},	    {"tar", verb_tar},
+	    {"stat", verb_stat},   {"lookup", verb_lookup},
 	};
 	struct ts_err err = {0};
 
