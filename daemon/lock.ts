@@ -21,7 +21,7 @@ export function takeLock(folder: string): () => void {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
       const holder = readHolder(path);
-      if (holder && holder.alive) {
+      if (holder?.alive) {
         throw new TswarmError(
           'already_exists',
           `data root ${folder}: tswarmd ${holder.pid} uses it`,

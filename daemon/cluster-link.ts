@@ -1,0 +1,30 @@
+// The way from this host to its manager: one gRPC channel with the administrator's certificate, the control client on it, and the watch cache that the
+// gateway reads from.
+import type { Client as Channel } from '@grpc/grpc-js';
+import { ObjectCache } from '#api/cache/object-cache';
+import type { ControlClient } from '#api/control';
+import type { ClusterSession } from '#api/node-control';
+import { ControlService } from '#protocol/generated/control';
+import { clientOf, connectChannel, type TlsIdentity } from '#protocol/transport/grpc';
+import type { Log } from '#protocol/world';
+
+/** Name in a manager's server certificate. */
+const MANAGER_NAME = 'swarm-manager';
+
+export class ClusterLink implements ClusterSession {
+  readonly control: ControlClient;
+  readonly cache: ObjectCache;
+  readonly #channel: Channel;
+
+  constructor(address: string, identity: TlsIdentity, log: Log) {
+    this.#channel = connectChannel(address, identity, MANAGER_NAME);
+    this.control = clientOf(ControlService, this.#channel);
+    this.cache = new ObjectCache(this.control, log);
+    this.cache.start();
+  }
+
+  async close(): Promise<void> {
+    await this.cache.stop();
+    this.#channel.close();
+  }
+}

@@ -1,0 +1,396 @@
+// This node's membership: none, starting, member, leaving; the one place that changes it. Order matters and is the same after a kill at any point:
+// init   manager bootstraps → certificates saved → node.json written → worker joins.   No node.json = no cluster; leftovers of an init are removed.
+// leave  node.json says `leaving` → manager stopped → containers and networks removed → state removed → node.json removed last.
+// start  node.json read → manager started again and again until it runs → worker joins at once (it needs no manager for what runs).
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ClusterEvents } from '#api/cache/cluster-events';
+import type {
+  ClusterSession,
+  InitOptions,
+  JoinOptions,
+  NodeControl,
+  NodeState,
+} from '#api/node-control';
+import { messageOf, TswarmError } from '#protocol/errors';
+import { NodeState as SwarmNodeState } from '#protocol/generated/objects';
+import type { ManagerReady, ToManager } from '#protocol/manager-ipc';
+import type { Clock, Log } from '#protocol/world';
+import { type Address, formatAddress, ownAddress, parseAddress } from './addresses.ts';
+import { ClusterLink } from './cluster-link.ts';
+import type { Config } from './config.ts';
+import { IdentityFiles, lifePassed } from './identity-files.ts';
+import {
+  CERTIFICATE_CHECK_MS,
+  CERTIFICATE_RENEW_AT,
+  CLUSTER_READY_TIMEOUT_MS,
+  CONTROL_PORT,
+  RAFT_PORT,
+} from './limits.ts';
+import { ManagerProcess } from './manager-process.ts';
+import { type NodeRecord, readNodeRecord, removeNodeRecord, writeNodeRecord } from './node-file.ts';
+import { checkPortFree, freePort, isPortFree } from './ports.ts';
+import type { WorkerPort } from './worker-port.ts';
+
+export interface NodeControllerDeps {
+  readonly worker: WorkerPort;
+  readonly clusterEvents: ClusterEvents;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly hostname: string;
+  /** Path of manager/main.ts or its compiled form. */
+  readonly managerScript: string;
+  /** Flags for the manager's user, e.g. `--uid 998 --gid 998`. */
+  readonly managerUserFlags: readonly string[];
+}
+
+type Phase = 'inactive' | 'pending' | 'active' | 'leaving';
+
+interface Places {
+  readonly listen: Address;
+  readonly advertise: Address;
+  readonly raftPort: number;
+}
+
+export class NodeController implements NodeControl {
+  readonly #config: Config;
+  readonly #deps: NodeControllerDeps;
+  readonly #identity: IdentityFiles;
+  #phase: Phase = 'inactive';
+  #error = '';
+  #record: NodeRecord | undefined;
+  #manager: ManagerProcess | undefined;
+  #link: ClusterLink | undefined;
+  #unfollow: (() => void) | undefined;
+  #renewal: NodeJS.Timeout | undefined;
+  /** Init and leave one after the other. */
+  #busy = false;
+
+  constructor(config: Config, deps: NodeControllerDeps) {
+    this.#config = config;
+    this.#deps = deps;
+    this.#identity = new IdentityFiles(config.dataRoot);
+  }
+
+  /** Goes on where the last run stopped. Does not wait for the manager: what runs on this node does not need it. */
+  async start(): Promise<void> {
+    const record = readNodeRecord(this.#config.dataRoot);
+    if (!record) {
+      this.#removeState();
+      return;
+    }
+    this.#record = record;
+    if (record.phase === 'leaving') {
+      this.#phase = 'leaving';
+      this.#deps.log.info('finishing a leave that was interrupted');
+      await this.#finishLeave();
+      return;
+    }
+    this.#phase = 'pending';
+    const identity = this.#identity.load('worker');
+    if (identity) await this.#joinWorker(record, identity);
+    const manager = this.#newManager(record);
+    this.#manager = manager;
+    manager.keepStarting();
+    this.#watchCertificates();
+  }
+
+  /** Stops session and manager; containers and the node's state stay. */
+  async stop(): Promise<void> {
+    clearInterval(this.#renewal);
+    await this.#closeLink();
+    await this.#manager?.stop();
+  }
+
+  state(): NodeState {
+    const record = this.#record;
+    if (!record) return NO_CLUSTER;
+    const ready = this.#link?.cache.isReady === true;
+    return {
+      state: this.#phase === 'active' && ready ? 'active' : 'pending',
+      error: this.#error,
+      nodeId: record.nodeId,
+      clusterId: record.clusterId,
+      isManager: record.isManager,
+      nodeAddr: parseAddress(record.advertiseAddr, FALLBACK, 'advertiseAddr').host,
+      controlAddr: record.advertiseAddr,
+      remoteManagers: [{ nodeId: record.nodeId, addr: record.advertiseAddr }],
+    };
+  }
+
+  session(): ClusterSession | undefined {
+    return this.#phase === 'active' ? this.#link : undefined;
+  }
+
+  async init(options: InitOptions): Promise<string> {
+    return this.#exclusively(async () => {
+      if (this.#record) {
+        throw new TswarmError('already_exists', 'this node is already in a cluster');
+      }
+      const places = await choosePlaces(options, this.#config);
+      try {
+        return await this.#bootstrap(options, places);
+      } catch (error) {
+        await this.#undoInit();
+        throw error;
+      }
+    });
+  }
+
+  async join(_options: JoinOptions): Promise<void> {
+    throw new TswarmError('not_supported', 'joining another cluster is not supported yet', {
+      hint: 'This version runs clusters of one node: use `tswarm init`.',
+    });
+  }
+
+  async leave(_options: { force: boolean }): Promise<void> {
+    await this.#exclusively(async () => {
+      const record = this.#record;
+      if (!record) throw new TswarmError('no_cluster', 'this node is in no cluster');
+      this.#deps.log.info('leaving the cluster', { node: record.nodeId });
+      writeNodeRecord(this.#config.dataRoot, { ...record, phase: 'leaving' });
+      this.#phase = 'leaving';
+      await this.#finishLeave();
+    });
+  }
+
+  async unlock(_key: string): Promise<void> {
+    throw new TswarmError('not_supported', 'locked clusters are not supported yet');
+  }
+
+  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#busy || this.#phase === 'leaving') {
+      throw new TswarmError('conflict', 'this node is just joining or leaving a cluster', {
+        retryable: true,
+        hint: 'Try again when that is done.',
+      });
+    }
+    this.#busy = true;
+    try {
+      return await work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #bootstrap(options: InitOptions, places: Places): Promise<string> {
+    const manager = this.#newManager({
+      listenAddr: formatAddress(places.listen),
+      advertiseAddr: formatAddress(places.advertise),
+      raftPort: places.raftPort,
+    });
+    this.#manager = manager;
+    const ready = await manager.start({
+      type: 'bootstrap',
+      workerCsr: this.#identity.request('worker'),
+      adminCsr: this.#identity.request('admin'),
+      hostname: this.#deps.hostname,
+      addressPools: options.defaultAddrPool,
+      subnetSize: options.subnetSize,
+    });
+    const record: NodeRecord = {
+      format: 1,
+      phase: 'member',
+      nodeId: ready.nodeId,
+      clusterId: ready.clusterId,
+      isManager: true,
+      listenAddr: formatAddress(places.listen),
+      advertiseAddr: formatAddress(places.advertise),
+      raftPort: places.raftPort,
+      controlAddr: ready.controlAddress,
+    };
+    writeNodeRecord(this.#config.dataRoot, record);
+    this.#record = record;
+    const identity = this.#identity.load('worker');
+    if (!identity) throw new Error('bug: no certificate after bootstrap');
+    await this.#joinWorker(record, identity);
+    await this.#untilReady(record.nodeId);
+    this.#watchCertificates();
+    this.#deps.log.info('cluster created', { node: record.nodeId, address: record.advertiseAddr });
+    return record.nodeId;
+  }
+
+  #newManager(
+    places: Pick<NodeRecord, 'listenAddr' | 'advertiseAddr' | 'raftPort'>,
+  ): ManagerProcess {
+    return new ManagerProcess(
+      {
+        script: this.#deps.managerScript,
+        args: [
+          ...['--data', join(this.#config.dataRoot, 'manager')],
+          ...['--listen', places.listenAddr],
+          ...['--advertise', places.advertiseAddr],
+          ...['--raft-port', String(places.raftPort)],
+          ...['--log-level', this.#config.logLevel],
+          ...this.#deps.managerUserFlags,
+        ],
+      },
+      {
+        clock: this.#deps.clock,
+        log: this.#deps.log.child('manager-process'),
+        restartRequest: () => this.#restartRequest(),
+        onReady: (ready) => this.#onManagerReady(ready),
+        onDown: (reason) => {
+          this.#error = `the manager on this node is down: ${reason}`;
+        },
+      },
+    );
+  }
+
+  #restartRequest(): ToManager {
+    return {
+      type: 'start',
+      adminCsr: this.#identity.request('admin'),
+      workerCsr: this.#identity.request('worker'),
+    };
+  }
+
+  /** New certificates are kept; the link is made once and then reconnects by itself, unless it stands on an old certificate. */
+  #onManagerReady(ready: ManagerReady): void {
+    this.#error = '';
+    for (const [name, certificate] of [
+      ['worker', ready.workerCertificate],
+      ['admin', ready.adminCertificate],
+    ] as const) {
+      if (certificate !== '') this.#identity.store(name, certificate, ready.caCert);
+    }
+    const admin = this.#identity.load('admin');
+    if (!admin) {
+      this.#error = 'the manager gave no administrator certificate';
+      return;
+    }
+    const old = this.#link;
+    this.#unfollow?.();
+    this.#link = new ClusterLink(ready.controlAddress, admin, this.#deps.log.child('cluster'));
+    this.#unfollow = this.#deps.clusterEvents.follow(this.#link.cache);
+    this.#phase = 'active';
+    void old?.close();
+    const worker = this.#identity.load('worker');
+    if (this.#record && worker) {
+      this.#deps.worker.setIdentity(worker).catch((error: unknown) => {
+        this.#deps.log.error('worker refused its new certificate', { reason: messageOf(error) });
+      });
+    }
+  }
+
+  async #joinWorker(
+    record: NodeRecord,
+    identity: { readonly caCert: string; readonly certificate: string; readonly key: string },
+  ): Promise<void> {
+    await this.#deps.worker.join({
+      nodeId: record.nodeId,
+      clusterId: record.clusterId,
+      identity,
+      managers: [record.controlAddr],
+    });
+  }
+
+  /** Until the cache is filled and the manager has the node as ready: the first task can be placed. */
+  async #untilReady(nodeId: string): Promise<void> {
+    const deadline = this.#deps.clock.monotonicMs() + CLUSTER_READY_TIMEOUT_MS;
+    for (;;) {
+      const cache = this.#link?.cache;
+      const node = cache?.isReady ? cache.get('node', nodeId) : undefined;
+      if (node?.status?.state === SwarmNodeState.READY) return;
+      if (this.#deps.clock.monotonicMs() > deadline) {
+        const what = cache?.isReady ? 'the worker has no session' : 'the manager does not answer';
+        throw new TswarmError('deadline_exceeded', `the new cluster did not get ready: ${what}`, {
+          hint: 'The log of tswarmd says more.',
+        });
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  async #undoInit(): Promise<void> {
+    await this.#closeLink();
+    await this.#manager?.stop();
+    this.#manager = undefined;
+    if (this.#record) await this.#deps.worker.leave();
+    this.#removeState();
+    removeNodeRecord(this.#config.dataRoot);
+    this.#record = undefined;
+    this.#phase = 'inactive';
+    this.#error = '';
+  }
+
+  async #finishLeave(): Promise<void> {
+    clearInterval(this.#renewal);
+    await this.#closeLink();
+    await this.#manager?.stop();
+    this.#manager = undefined;
+    await this.#deps.worker.leave();
+    this.#removeState();
+    removeNodeRecord(this.#config.dataRoot);
+    this.#record = undefined;
+    this.#phase = 'inactive';
+    this.#error = '';
+  }
+
+  async #closeLink(): Promise<void> {
+    this.#unfollow?.();
+    this.#unfollow = undefined;
+    const link = this.#link;
+    this.#link = undefined;
+    await link?.close();
+  }
+
+  #removeState(): void {
+    rmSync(join(this.#config.dataRoot, 'manager'), { recursive: true, force: true });
+    this.#identity.remove();
+  }
+
+  /** Certificates are signed anew whenever the manager starts; one that grows old without that makes it start once. */
+  #watchCertificates(): void {
+    clearInterval(this.#renewal);
+    this.#renewal = setInterval(() => {
+      const admin = this.#identity.load('admin');
+      if (!admin) return;
+      if (lifePassed(admin.certificate, this.#deps.clock.nowMs()) < CERTIFICATE_RENEW_AT) return;
+      this.#deps.log.info('renewing certificates');
+      this.#manager?.recycle();
+    }, CERTIFICATE_CHECK_MS);
+    this.#renewal.unref();
+  }
+}
+
+const NO_CLUSTER: NodeState = {
+  state: 'inactive',
+  error: '',
+  nodeId: '',
+  clusterId: '',
+  isManager: false,
+  nodeAddr: '',
+  controlAddr: '',
+  remoteManagers: [],
+};
+
+const FALLBACK: Address = { host: '127.0.0.1', port: CONTROL_PORT };
+
+/** Where the manager listens and what it tells others. @throws when an address is wrong or a port is taken. */
+async function choosePlaces(options: InitOptions, config: Config): Promise<Places> {
+  if (options.embedded) return embeddedPlaces();
+  const listen = parseAddress(
+    options.listenAddr || config.listenAddr,
+    { host: '0.0.0.0', port: CONTROL_PORT },
+    'listenAddr',
+  );
+  const isAny = listen.host === '0.0.0.0' || listen.host === '::';
+  const asked = options.advertiseAddr || config.advertiseAddr;
+  const advertise =
+    asked === ''
+      ? { host: isAny ? ownAddress() : listen.host, port: listen.port }
+      : parseAddress(asked, { host: '127.0.0.1', port: listen.port }, 'advertiseAddr');
+  await checkPortFree(listen.host, listen.port);
+  const raftPort = listen.port === CONTROL_PORT ? RAFT_PORT : listen.port + 1;
+  await checkPortFree(listen.host, raftPort);
+  return { listen, advertise, raftPort };
+}
+
+async function embeddedPlaces(): Promise<Places> {
+  const host = FALLBACK.host;
+  const usual = (await isPortFree(host, CONTROL_PORT)) && (await isPortFree(host, RAFT_PORT));
+  const port = usual ? CONTROL_PORT : await freePort(host);
+  const raftPort = usual ? RAFT_PORT : await freePort(host);
+  return { listen: { host, port }, advertise: { host, port }, raftPort };
+}
