@@ -45,15 +45,13 @@ static inline int steal_fd(int *fd)
 	return out;
 }
 
-static inline void *ts_steal_ptr(void *pp)
-{
-	void *out = *(void **)pp;
-	*(void **)pp = NULL;
-	return out;
-}
-
 /* Returns the pointer and leaves NULL behind, so that its cleanup does nothing. */
-#define steal_ptr(pp) ((__typeof__(*(pp)))ts_steal_ptr(pp))
+#define steal_ptr(pp)                                                                              \
+	({                                                                                         \
+		__typeof__(*(pp)) stolen_ = *(pp);                                                 \
+		*(pp) = NULL;                                                                      \
+		stolen_;                                                                           \
+	})
 
 #define TS_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 

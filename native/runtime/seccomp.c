@@ -251,7 +251,7 @@ static int export_program(scmp_filter_ctx ctx, struct seccomp_program *out, stru
 		    err, TS_E_INVALID, 0, "seccomp", "linux.seccomp",
 		    "linux.seccomp: the filter has %zu instructions, the kernel takes at most %d",
 		    out->count, BPF_MAXINSNS);
-	out->insns = steal_ptr((struct sock_filter **)&bytes.data);
+	out->insns = (struct sock_filter *)(void *)steal_ptr(&bytes.data);
 	return 0;
 }
 
