@@ -36,7 +36,6 @@ const DEFAULT_RULES: readonly OciDeviceRule[] = [
   { allow: true, type: 'c', major: 5, minor: 1, access: 'rwm' }, // console
   { allow: true, type: 'c', major: 5, minor: 2, access: 'rwm' }, // ptmx
   { allow: true, type: 'c', major: 136, access: 'rwm' }, // pts
-  { allow: false, type: 'c', major: 10, minor: 229, access: 'rwm' }, // fuse
 ];
 
 /** The resources object; `devices` are what the container gets besides the default ones. */
