@@ -108,7 +108,8 @@ async function attach(context: Context, request: ApiRequest, reply: Reply): Prom
   // The body, if any, is not input: only what follows it.
   await request.optionalJson().catch(() => undefined);
   const client = reply.hijack(outputContentType(request.version, attached.tty));
-  await connectStreams(client, attached, { stdin: query.bool('stdin') && query.bool('stream') });
+  const stdin = query.bool('stdin') && query.bool('stream');
+  await connectStreams(client, attached, { stdin, signal: request.signal });
 }
 
 /**
@@ -118,9 +119,11 @@ async function attach(context: Context, request: ApiRequest, reply: Reply): Prom
 export async function connectStreams(
   client: ByteStream,
   attached: AttachedStream,
-  options: { readonly stdin: boolean },
+  options: { readonly stdin: boolean; readonly signal: AbortSignal },
 ): Promise<void> {
   const input = copyInput(client, attached, options.stdin);
+  // Both halves are closed: nobody will read what a silent process might write one day.
+  options.signal.addEventListener('abort', () => attached.detach(), { once: true });
   try {
     await pumpOutput(attached.output, client.write, attached.tty);
   } catch {

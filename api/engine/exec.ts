@@ -50,7 +50,7 @@ async function start(context: Context, request: ApiRequest, reply: Reply): Promi
     return;
   }
   const client = reply.hijack(outputContentType(request.version, attached.tty));
-  await connectStreams(client, attached, { stdin: true });
+  await connectStreams(client, attached, { stdin: true, signal: request.signal });
 }
 
 /** `[height, width]`, as Docker orders it. */
