@@ -1,0 +1,196 @@
+// The CLIs' HTTP client over a unix socket: JSON calls, line streams, raw upgraded streams. Errors come back as TswarmError with the server's
+// code and hint. Nothing else in cli/ opens a connection.
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import type { Socket } from 'node:net';
+import { type ErrorCode, errorCodeFromText } from '#protocol/error-codes';
+import { TswarmError } from '#protocol/errors';
+import { type Endpoint, unreachable } from './endpoint.ts';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export interface CallOptions {
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: unknown;
+  /** A body that is streamed, with its content type. */
+  readonly stream?: { readonly data: AsyncIterable<Uint8Array>; readonly type: string };
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** Codes for Engine API errors, which carry only a status. */
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  400: 'invalid_argument',
+  401: 'unauthenticated',
+  403: 'permission_denied',
+  404: 'not_found',
+  409: 'conflict',
+  413: 'too_large',
+  501: 'not_supported',
+  503: 'unavailable',
+};
+
+export class ApiClient {
+  readonly endpoint: Endpoint;
+  #checked: boolean;
+
+  constructor(endpoint: Endpoint) {
+    this.endpoint = endpoint;
+    this.#checked = !endpoint.checkServer;
+  }
+
+  async get<T>(path: string, options: CallOptions = {}): Promise<T> {
+    return (await this.json('GET', path, options)) as T;
+  }
+
+  async post<T>(path: string, options: CallOptions = {}): Promise<T> {
+    return (await this.json('POST', path, options)) as T;
+  }
+
+  async delete<T>(path: string, options: CallOptions = {}): Promise<T> {
+    return (await this.json('DELETE', path, options)) as T;
+  }
+
+  /** One JSON answer; undefined for an empty one. */
+  async json(method: string, path: string, options: CallOptions = {}): Promise<unknown> {
+    const response = await this.open(method, path, options);
+    const text = await readText(response);
+    return text === '' ? undefined : (JSON.parse(text) as unknown);
+  }
+
+  /** JSON objects of a stream, one per line or back to back. */
+  async *lines(method: string, path: string, options: CallOptions = {}): AsyncGenerator<Json> {
+    const response = await this.open(method, path, options);
+    let rest = '';
+    response.setEncoding('utf8');
+    try {
+      for await (const chunk of response) {
+        const parts = (rest + chunk).split('\n');
+        rest = parts.pop() ?? '';
+        for (const part of parts) if (part.trim() !== '') yield JSON.parse(part) as Json;
+      }
+      if (rest.trim() !== '') yield JSON.parse(rest) as Json;
+    } catch (error) {
+      if (!options.signal?.aborted) throw error;
+    } finally {
+      response.destroy();
+    }
+  }
+
+  /** The raw response of a call that succeeded. */
+  async open(method: string, path: string, options: CallOptions = {}): Promise<IncomingMessage> {
+    await this.#checkServer();
+    const response = await this.#send(method, path, options);
+    const status = response.statusCode ?? 500;
+    if (status >= 400) throw await errorOf(response);
+    return response;
+  }
+
+  /** An upgraded connection (attach, exec): bytes both ways. */
+  async hijack(path: string, options: CallOptions = {}): Promise<{ socket: Socket; head: Buffer }> {
+    await this.#checkServer();
+    const req = this.#request('POST', path, {
+      ...options,
+      headers: { ...options.headers, connection: 'Upgrade', upgrade: 'tcp' },
+    });
+    return new Promise((resolve, reject) => {
+      req.on('upgrade', (_response, socket, head) => resolve({ socket: socket as Socket, head }));
+      req.on('response', (response) => {
+        errorOf(response).then(reject, reject);
+      });
+      req.on('error', (error: NodeJS.ErrnoException) => reject(this.#failure(error)));
+      req.end(options.body === undefined ? undefined : JSON.stringify(options.body));
+    });
+  }
+
+  async #checkServer(): Promise<void> {
+    if (this.#checked) return;
+    this.#checked = true;
+    const version = JSON.parse(await readText(await this.#send('GET', '/version', {}))) as Json;
+    const components = (version.Components as readonly Json[] | undefined) ?? [];
+    if (components.some((component) => String(component.Name).toLowerCase().includes('tswarm')))
+      return;
+    throw new TswarmError(
+      'failed_precondition',
+      `DOCKER_HOST=${this.endpoint.text} is not a tswarm daemon`,
+      {
+        hint: 'Set TSWARM_HOST or use -H to choose the tswarm socket.',
+      },
+    );
+  }
+
+  #send(method: string, path: string, options: CallOptions): Promise<IncomingMessage> {
+    const req = this.#request(method, path, options);
+    return new Promise((resolve, reject) => {
+      req.on('response', resolve);
+      req.on('error', (error: NodeJS.ErrnoException) => reject(this.#failure(error)));
+      if (options.stream) {
+        sendStream(req, options.stream.data).catch((error: Error) => req.destroy(error));
+      } else {
+        req.end(options.body === undefined ? undefined : JSON.stringify(options.body));
+      }
+    });
+  }
+
+  #request(method: string, path: string, options: CallOptions): ClientRequest {
+    const query = new URLSearchParams();
+    for (const [key, value] of Object.entries(options.query ?? {})) {
+      if (value !== undefined) query.set(key, String(value));
+    }
+    const search = query.size > 0 ? `?${query}` : '';
+    const type =
+      options.stream?.type ?? (options.body === undefined ? undefined : 'application/json');
+    return request({
+      socketPath: this.endpoint.socketPath,
+      method,
+      path: path + search,
+      headers: { host: 'tswarm', ...(type ? { 'content-type': type } : {}), ...options.headers },
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+  }
+
+  #failure(error: NodeJS.ErrnoException): Error {
+    const code = error.code ?? '';
+    if (['ENOENT', 'ECONNREFUSED', 'EACCES', 'ENOTSOCK'].includes(code))
+      return unreachable(this.endpoint, code);
+    if (code === 'ABORT_ERR') return new TswarmError('cancelled', 'cancelled');
+    return new TswarmError(
+      'unavailable',
+      `connection to ${this.endpoint.text} failed: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function sendStream(req: ClientRequest, data: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of data) {
+    if (!req.write(chunk)) await new Promise((resolve) => req.once('drain', resolve));
+  }
+  req.end();
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  response.setEncoding('utf8');
+  let text = '';
+  for await (const chunk of response) text += chunk;
+  return text;
+}
+
+async function errorOf(response: IncomingMessage): Promise<TswarmError> {
+  const status = response.statusCode ?? 500;
+  const text = await readText(response);
+  let body: Json = {};
+  try {
+    body = JSON.parse(text) as Json;
+  } catch {
+    body = { message: text.trim() };
+  }
+  const message = String(body.detail ?? body.message ?? `HTTP ${status}`);
+  const code =
+    typeof body.code === 'string' ? errorCodeFromText(body.code) : (CODES[status] ?? 'internal');
+  return new TswarmError(code, message, {
+    ...(typeof body.field === 'string' ? { field: body.field } : {}),
+    ...(typeof body.hint === 'string' ? { hint: body.hint } : {}),
+  });
+}

@@ -1,0 +1,77 @@
+// Docker's multiplexed streams on the client's side: 8-byte headers (stream, length) before each piece, or raw bytes with a terminal.
+import type { Duplex } from 'node:stream';
+import type { ApiClient } from './http.ts';
+
+const HEADER_BYTES = 8;
+
+/** Splits a multiplexed stream; unfinished pieces wait for the rest. */
+export class Demultiplexer {
+  #buffer: Buffer = Buffer.alloc(0);
+
+  push(chunk: Buffer, emit: (stream: 'stdout' | 'stderr', data: Buffer) => void): void {
+    this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
+    while (this.#buffer.length >= HEADER_BYTES) {
+      const length = this.#buffer.readUInt32BE(4);
+      if (this.#buffer.length < HEADER_BYTES + length) return;
+      const data = this.#buffer.subarray(HEADER_BYTES, HEADER_BYTES + length);
+      emit(this.#buffer[0] === 2 ? 'stderr' : 'stdout', data);
+      this.#buffer = this.#buffer.subarray(HEADER_BYTES + length);
+    }
+  }
+}
+
+export interface AttachTerminal {
+  readonly tty: boolean;
+  readonly stdin: boolean;
+}
+
+/** Joins a hijacked connection with this process's stdio until the far side ends. Restores the terminal in any case. */
+export async function joinStdio(
+  socket: Duplex,
+  head: Buffer,
+  options: AttachTerminal,
+): Promise<void> {
+  const { stdin, stdout, stderr } = process;
+  const raw = options.tty && options.stdin && stdin.isTTY;
+  if (raw) stdin.setRawMode(true);
+  const splitter = new Demultiplexer();
+  const show = (chunk: Buffer): void => {
+    if (options.tty) stdout.write(chunk);
+    else
+      splitter.push(chunk, (stream, data) => (stream === 'stderr' ? stderr : stdout).write(data));
+  };
+  if (head.length > 0) show(head);
+  const forward = (chunk: Buffer): void => {
+    socket.write(chunk);
+  };
+  const finish = (): void => {
+    socket.end();
+  };
+  if (options.stdin) stdin.on('data', forward).on('end', finish);
+  else finish();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.on('data', show);
+      socket.on('end', resolve);
+      socket.on('close', resolve);
+      socket.on('error', reject);
+    });
+  } finally {
+    stdin.off('data', forward).off('end', finish);
+    stdin.pause();
+    if (raw) stdin.setRawMode(false);
+    socket.destroy();
+  }
+}
+
+/** Keeps the far terminal as large as ours. @returns a function that stops it. */
+export function followSize(client: ApiClient, resizePath: string): () => void {
+  const send = (): void => {
+    const { columns, rows } = process.stdout;
+    if (!columns || !rows) return;
+    client.post(resizePath, { query: { w: columns, h: rows } }).catch(() => {});
+  };
+  send();
+  process.stdout.on('resize', send);
+  return () => process.stdout.off('resize', send);
+}

@@ -1,0 +1,31 @@
+// How a command ends when it fails: one clear message on stderr, what to do next, and the exit code. Never a stack trace for a user's error;
+// for a bug of ours the trace is what the report needs.
+import { TswarmError } from '#protocol/errors';
+import { styleFor } from './style.ts';
+
+/** Exit codes that scripts can rely on. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, internal: 70, interrupted: 130 } as const;
+
+/** Thrown to end with a code when everything has been said already. */
+export class ExitError extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Prints what went wrong. @returns the exit code */
+export function reportFailure(error: unknown): number {
+  if (error instanceof ExitError) return error.exitCode;
+  const style = styleFor(process.stderr, process.env);
+  if (error instanceof TswarmError) {
+    process.stderr.write(`${style.red('Error:')} ${error.message}\n`);
+    if (error.hint) process.stderr.write(`${style.dim('Hint:')}  ${error.hint}\n`);
+    return error.code === 'cancelled' ? EXIT.interrupted : EXIT.failed;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${style.red('Internal error, please report it:')}\n${text}\n`);
+  return EXIT.internal;
+}

@@ -1,0 +1,135 @@
+// Progress of long work, one resource a line, on stderr: redrawn in place on a terminal, one line per change otherwise. Resources keep the order in
+// which they appeared. `stop` leaves the final picture and restores the cursor; it must be called in any case.
+import { type Style, styleFor } from './style.ts';
+
+export type ProgressState = 'working' | 'done' | 'warning' | 'error';
+export type ProgressMode = 'auto' | 'tty' | 'plain' | 'quiet' | 'json';
+
+interface Line {
+  readonly id: string;
+  state: ProgressState;
+  text: string;
+  details: string;
+  readonly startedMs: number;
+  endedMs: number | undefined;
+}
+
+const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const REFRESH_MS = 100;
+
+export class ProgressDisplay {
+  readonly #mode: 'tty' | 'plain' | 'quiet' | 'json';
+  readonly #style: Style;
+  readonly #title: string;
+  readonly #lines = new Map<string, Line>();
+  #timer: NodeJS.Timeout | undefined;
+  #drawnRows = 0;
+  #frame = 0;
+
+  constructor(title: string, mode: ProgressMode) {
+    this.#title = title;
+    this.#mode = mode === 'auto' ? (process.stderr.isTTY ? 'tty' : 'plain') : mode;
+    this.#style = styleFor(process.stderr, process.env);
+  }
+
+  /** Says where a resource stands. The same words again change nothing. */
+  update(id: string, state: ProgressState, text: string, details = ''): void {
+    const before = this.#lines.get(id);
+    if (before && before.state === state && before.text === text && before.details === details)
+      return;
+    const now = performance.now();
+    const line: Line = before ?? { id, state, text, details, startedMs: now, endedMs: undefined };
+    line.state = state;
+    line.text = text;
+    line.details = details;
+    line.endedMs = state === 'working' ? undefined : now;
+    this.#lines.set(id, line);
+    this.#show(line);
+  }
+
+  /** A line above the picture (or between the lines). */
+  say(text: string): void {
+    if (this.#mode === 'quiet') return;
+    this.#erase();
+    process.stderr.write(`${text}\n`);
+    if (this.#mode === 'tty') this.#draw();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    if (this.#mode !== 'tty' || this.#lines.size === 0) return;
+    this.#erase();
+    this.#draw(true);
+    this.#drawnRows = 0;
+    process.stderr.write('\u001b[?25h');
+  }
+
+  #show(line: Line): void {
+    if (this.#mode === 'json') {
+      const status = { working: 'Working', done: 'Done', warning: 'Warning', error: 'Error' }[
+        line.state
+      ];
+      process.stderr.write(
+        `${JSON.stringify({ id: line.id, status, text: line.text, details: line.details })}\n`,
+      );
+    } else if (this.#mode === 'plain') {
+      process.stderr.write(
+        ` ${line.id}  ${line.text}${line.details === '' ? '' : ` ${line.details}`}\n`,
+      );
+    } else if (this.#mode === 'tty' && !this.#timer) {
+      process.stderr.write('\u001b[?25l');
+      this.#timer = setInterval(() => {
+        this.#frame += 1;
+        this.#erase();
+        this.#draw();
+      }, REFRESH_MS);
+      this.#timer.unref();
+      this.#draw();
+    }
+  }
+
+  #erase(): void {
+    if (this.#drawnRows > 0) process.stderr.write(`\u001b[${this.#drawnRows}A\u001b[0J`);
+    this.#drawnRows = 0;
+  }
+
+  #draw(final = false): void {
+    const all = [...this.#lines.values()];
+    const done = all.filter((line) => line.state !== 'working').length;
+    const room = final ? all.length : Math.max(1, (process.stderr.rows ?? 24) - 3);
+    const shown = all.slice(-room);
+    const width = Math.max(...shown.map((line) => line.id.length));
+    const rows = [
+      `[+] ${this.#title} ${done}/${all.length}`,
+      ...shown.map((line) => this.#row(line, width)),
+    ];
+    if (shown.length < all.length) rows.push(`    ... ${all.length - shown.length} more`);
+    process.stderr.write(`${rows.join('\n')}\n`);
+    this.#drawnRows = rows.length;
+  }
+
+  #row(line: Line, width: number): string {
+    const { green, yellow, red, blue, dim } = this.#style;
+    const mark = {
+      working: blue(SPINNER[this.#frame % SPINNER.length] ?? ''),
+      done: green('✔'),
+      warning: yellow('!'),
+      error: red('✘'),
+    }[line.state];
+    const paint = { working: (t: string) => t, done: green, warning: yellow, error: red }[
+      line.state
+    ];
+    const seconds = (((line.endedMs ?? performance.now()) - line.startedMs) / 1000).toFixed(1);
+    const columns = process.stderr.columns ?? 100;
+    const plain = ` x ${line.id.padEnd(width)}  ${line.text} ${line.details}`;
+    const room = Math.max(0, columns - seconds.length - 2);
+    const details =
+      plain.length > room
+        ? line.details.slice(0, Math.max(0, line.details.length - (plain.length - room)))
+        : line.details;
+    const left = ` ${mark} ${line.id.padEnd(width)}  ${paint(line.text)} ${details}`;
+    const gap = Math.max(1, columns - 1 - seconds.length - 1 - Math.min(plain.length, room));
+    return `${left}${' '.repeat(gap)}${dim(`${seconds}s`)}`;
+  }
+}

@@ -1,0 +1,116 @@
+// What every verb of tcompose gets: the global flags, the client, and the loaded project. Loading reads files through Node here, so that the
+// loader itself stays pure; its errors are printed all at once, each with its place.
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import type { ComposeError, ComposeWarning } from '#compose-spec/load/errors';
+import type { ComposeFiles } from '#compose-spec/load/files';
+import { type LoadInput, type LoadResult, loadProject } from '#compose-spec/load/load-project';
+import { resolveEndpoint } from '../client/endpoint.ts';
+import { ApiClient } from '../client/http.ts';
+import { EXIT, ExitError } from '../output/fail.ts';
+import type { ProgressMode } from '../output/progress.ts';
+import { styleFor } from '../output/style.ts';
+
+export interface GlobalOptions {
+  readonly file?: readonly string[];
+  readonly projectName?: string;
+  readonly profile?: readonly string[];
+  readonly envFile?: readonly string[];
+  readonly projectDirectory?: string;
+  readonly host?: string;
+  readonly progress?: ProgressMode;
+  readonly ansi?: 'never' | 'always' | 'auto';
+}
+
+export type LoadedProject = Extract<LoadResult, { ok: true }>;
+
+export class ComposeContext {
+  readonly options: GlobalOptions;
+  readonly client: ApiClient;
+
+  constructor(options: GlobalOptions) {
+    this.options = options;
+    this.client = new ApiClient(resolveEndpoint(options.host, process.env));
+  }
+
+  get progress(): ProgressMode {
+    if (this.options.progress && this.options.progress !== 'auto') return this.options.progress;
+    return this.options.ansi === 'never' ? 'plain' : 'auto';
+  }
+
+  /** The project. Errors are printed and end the command. */
+  load(services: readonly string[] = [], extra: Partial<LoadInput> = {}): LoadedProject {
+    const { file, projectName, profile, envFile, projectDirectory } = this.options;
+    const usesStdin = file?.includes('-') ?? false;
+    const result = loadProject(
+      {
+        cwd: process.cwd(),
+        environment: definedEnvironment(),
+        services,
+        ...(file ? { configFiles: file } : {}),
+        ...(usesStdin ? { stdin: readFileSync(0, 'utf8') } : {}),
+        ...(projectName === undefined ? {} : { projectName }),
+        ...(profile ? { profiles: profile } : {}),
+        ...(envFile ? { envFiles: envFile } : {}),
+        ...(projectDirectory === undefined ? {} : { projectDirectory }),
+        ...extra,
+      },
+      nodeFiles,
+    );
+    printWarnings(result.warnings);
+    if (result.ok) return result;
+    printErrors(result.errors);
+    throw new ExitError(EXIT.failed);
+  }
+}
+
+function definedEnvironment(): Record<string, string> {
+  const entries = Object.entries(process.env).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** Files as the loader asks for them. A missing one is `undefined`; one that may not be read is the loader's to report. */
+export const nodeFiles: ComposeFiles = {
+  read: (path) =>
+    unlessMissing(() => (statSync(path).isDirectory() ? undefined : readFileSync(path, 'utf8'))),
+  isDirectory: (path) => unlessMissing(() => statSync(path).isDirectory()) ?? false,
+  isFile: (path) => unlessMissing(() => !statSync(path).isDirectory()) ?? false,
+  realpath: (path) => unlessMissing(() => realpathSync(path)),
+};
+
+function unlessMissing<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+function printWarnings(warnings: readonly ComposeWarning[]): void {
+  const style = styleFor(process.stderr, process.env);
+  for (const { message } of warnings)
+    process.stderr.write(`${style.yellow('Warning:')} ${message}\n`);
+}
+
+/** Each error with file, line, the line itself, and what to do. */
+export function printErrors(errors: readonly ComposeError[]): void {
+  const style = styleFor(process.stderr, process.env);
+  for (const error of errors) {
+    process.stderr.write(`${style.red('Error:')} ${error.message}\n`);
+    if (error.file !== undefined) {
+      const place =
+        error.line === undefined ? error.file : `${error.file}:${error.line}:${error.column ?? 1}`;
+      process.stderr.write(`  ${style.cyan(place)}\n`);
+    }
+    if (error.sourceLine !== undefined && error.line !== undefined) {
+      const number = String(error.line);
+      process.stderr.write(`  ${style.dim(`${number} |`)} ${error.sourceLine}\n`);
+      const pad = ' '.repeat(Math.max(0, (error.column ?? 1) - 1));
+      process.stderr.write(
+        `  ${style.dim(`${' '.repeat(number.length)} |`)} ${pad}${style.red('^')}\n`,
+      );
+    }
+    if (error.hint !== undefined) process.stderr.write(`  ${style.dim('hint:')} ${error.hint}\n`);
+  }
+}

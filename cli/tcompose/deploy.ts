@@ -1,0 +1,121 @@
+// From the compose file to an accepted deployment: load, plan, images, one call. Used by up, create, scale and build.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { ClusterInfo, DeployResult } from '#api/cluster/types';
+import { type PlannedImage, planDeploy } from '#compose-spec/deploy/plan-deploy';
+import { toEngineJson } from '#protocol/engine-json';
+import { TswarmError } from '#protocol/errors';
+import { type ServiceSpec, StackSpec } from '#protocol/generated/specs';
+import type { ApiClient } from '../client/http.ts';
+import { EXIT, ExitError } from '../output/fail.ts';
+import { styleFor } from '../output/style.ts';
+import { VERSION } from '../version.ts';
+import { type ComposeContext, type LoadedProject, printErrors } from './context.ts';
+
+export interface Plan {
+  readonly loaded: LoadedProject;
+  readonly stack: StackSpec;
+  readonly images: readonly PlannedImage[];
+}
+
+/** Loads and plans. All errors are printed and end the command. */
+export function planProject(
+  context: ComposeContext,
+  services: readonly string[],
+  scale: Readonly<Record<string, number>>,
+): Plan {
+  const loaded = context.load(services);
+  for (const name of services) {
+    if (!(name in loaded.project.services))
+      throw new TswarmError('not_found', `no such service: ${name}`);
+  }
+  const result = planDeploy(loaded.project, {
+    sha256Hex: (data) => createHash('sha256').update(data).digest('hex'),
+    readFile: readBytes,
+    version: VERSION,
+    hostPlatform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+    locate: loaded.locate,
+    scale,
+  });
+  const style = styleFor(process.stderr, process.env);
+  for (const { path, message } of result.notices) {
+    process.stderr.write(`${style.yellow('Notice:')} ${path}: ${message}\n`);
+  }
+  if (!result.ok) {
+    printErrors(result.errors);
+    throw new ExitError(EXIT.failed);
+  }
+  return { loaded, stack: result.stack, images: result.images };
+}
+
+function readBytes(path: string): Uint8Array | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The services named on the command line and, unless `noDeps`, all that they depend on; every service when none is named. */
+export function selectServices(
+  stack: StackSpec,
+  names: readonly string[],
+  noDeps: boolean,
+): StackSpec {
+  if (names.length === 0) return stack;
+  const byName = new Map(stack.services.map((service) => [service.name, service]));
+  const byKey = new Map(stack.services.map((service) => [keyOf(service), service]));
+  const wanted = new Set<string>();
+  const add = (service: ServiceSpec | undefined): void => {
+    if (!service || wanted.has(service.name)) return;
+    wanted.add(service.name);
+    if (noDeps) return;
+    for (const dependency of service.taskTemplate?.dependsOn ?? [])
+      add(byName.get(dependency.service));
+  };
+  for (const name of names) add(byKey.get(name));
+  return StackSpec.create({
+    ...stack,
+    services: stack.services.filter((service) => wanted.has(service.name)),
+  });
+}
+
+/** Key of a planned service in its compose file. */
+export function keyOf(service: ServiceSpec): string {
+  return service.labels['com.docker.compose.service'] ?? service.name;
+}
+
+/** Creates the single-node cluster on a machine that has none, and says so. */
+export async function ensureCluster(client: ApiClient): Promise<ClusterInfo> {
+  const info = await client.get<ClusterInfo>('/tswarm/v1/cluster');
+  if (info.state === 'active') return info;
+  if (info.state === 'inactive') {
+    process.stderr.write('This host is in no cluster yet: creating a single-node cluster.\n');
+    return client.post<ClusterInfo>('/tswarm/v1/cluster/init', { body: { embedded: true } });
+  }
+  if (info.state === 'pending')
+    return client.get<ClusterInfo>('/tswarm/v1/cluster', { query: { wait: true } });
+  throw new TswarmError(
+    'failed_precondition',
+    `the cluster is ${info.state}${info.error ? `: ${info.error}` : ''}`,
+  );
+}
+
+/** Sends the stack; the manager takes it in one transaction. */
+export async function deployStack(
+  client: ApiClient,
+  stack: StackSpec,
+  options: { readonly prune: boolean; readonly forceRecreate: boolean },
+): Promise<DeployResult> {
+  const result = await client.post<DeployResult>(
+    `/tswarm/v1/stacks/${encodeURIComponent(stack.name)}/deploy`,
+    {
+      query: { prune: options.prune, forceRecreate: options.forceRecreate },
+      body: toEngineJson(StackSpec, stack),
+    },
+  );
+  const style = styleFor(process.stderr, process.env);
+  for (const warning of result.warnings)
+    process.stderr.write(`${style.yellow('Warning:')} ${warning}\n`);
+  return result;
+}

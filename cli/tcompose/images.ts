@@ -1,0 +1,181 @@
+// Images before an `up`: built where the file says how, pulled where they are missing, so that a wrong name fails here, at once and clearly, and
+// nothing is created. Afterwards each service carries the id of its image, so that a rebuilt image replaces its containers.
+import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
+import { hasCode, TswarmError } from '#protocol/errors';
+import { ContainerSpec, ServiceSpec, StackSpec, TaskSpec } from '#protocol/generated/specs';
+import { buildContext } from '../client/build-context.ts';
+import type { ApiClient, Json } from '../client/http.ts';
+import type { ProgressDisplay } from '../output/progress.ts';
+
+/** Container label with the image's id, as docker compose sets it. */
+const IMAGE_LABEL = 'com.docker.compose.image';
+
+export interface ImageOptions {
+  readonly build: 'never' | 'missing' | 'always';
+  /** `--pull`; '' = as each service says. */
+  readonly pull: '' | 'always' | 'missing' | 'never';
+  readonly noCache?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Makes every image present on this node. @returns service key → image id */
+export async function ensureImages(
+  client: ApiClient,
+  images: readonly PlannedImage[],
+  options: ImageOptions,
+  display: ProgressDisplay,
+): Promise<ReadonlyMap<string, string>> {
+  const ids = new Map<string, string>();
+  const byName = new Map<string, PlannedImage>();
+  for (const image of images) {
+    const known = byName.get(image.image);
+    if (!known?.build) byName.set(image.image, image);
+  }
+  const jobs = [...byName.values()].map(async (image) => {
+    const id = await ensureImage(client, image, options, display);
+    for (const other of images) if (other.image === image.image) ids.set(other.service, id);
+  });
+  await Promise.all(jobs);
+  return ids;
+}
+
+async function ensureImage(
+  client: ApiClient,
+  image: PlannedImage,
+  options: ImageOptions,
+  display: ProgressDisplay,
+): Promise<string> {
+  const policy = options.pull === '' ? image.pullPolicy : options.pull;
+  const present = await imageId(client, image.image);
+  if (image.build) {
+    const wanted = options.build === 'always' || policy === 'build' || present === undefined;
+    if (!wanted) return present;
+    if (options.build === 'never') {
+      throw new TswarmError(
+        'not_found',
+        `image ${image.image} of service ${image.service} is not built yet`,
+        {
+          hint: 'Leave out --no-build, or run "tcompose build".',
+        },
+      );
+    }
+    await buildImage(client, image, options, display);
+  } else if (policy === 'always' || (present === undefined && policy !== 'never')) {
+    await pullImage(client, image, display);
+  } else if (present === undefined) {
+    throw new TswarmError(
+      'not_found',
+      `image ${image.image} of service ${image.service} is not here and pull_policy is never`,
+    );
+  } else {
+    return present;
+  }
+  return (await imageId(client, image.image)) ?? '';
+}
+
+async function imageId(client: ApiClient, name: string): Promise<string | undefined> {
+  try {
+    return String((await client.get<Json>(`/images/${name}/json`)).Id);
+  } catch (error) {
+    if (hasCode(error, 'not_found')) return undefined;
+    throw error;
+  }
+}
+
+async function pullImage(
+  client: ApiClient,
+  image: PlannedImage,
+  display: ProgressDisplay,
+): Promise<void> {
+  const id = `Image ${image.image}`;
+  display.update(id, 'working', 'Pulling');
+  try {
+    const query = { fromImage: image.image, platform: image.platform || undefined };
+    await drain(client.lines('POST', '/images/create', { query }), (line) => {
+      const progress = typeof line.progress === 'string' ? line.progress : '';
+      display.update(
+        id,
+        'working',
+        'Pulling',
+        `${line.id ?? ''} ${line.status ?? ''} ${progress}`.trim(),
+      );
+    });
+    display.update(id, 'done', 'Pulled');
+  } catch (error) {
+    display.update(id, 'error', 'Error');
+    throw error;
+  }
+}
+
+/** Builds one image; the output is shown line by line, or kept for the error when quiet. */
+export async function buildImage(
+  client: ApiClient,
+  image: PlannedImage,
+  options: ImageOptions,
+  display: ProgressDisplay,
+): Promise<void> {
+  const { build } = image;
+  if (!build) return;
+  const id = `Image ${image.image}`;
+  const context = buildContext({
+    folder: build.context ?? '.',
+    dockerfile: build.dockerfile ?? 'Dockerfile',
+    inline: build.dockerfile_inline,
+  });
+  display.update(id, 'working', 'Building');
+  const query = {
+    t: image.image,
+    dockerfile: context.dockerfile,
+    target: build.target,
+    nocache: options.noCache === true || build.no_cache === true ? 1 : undefined,
+    pull: build.pull === true ? 1 : undefined,
+    networkmode: build.network,
+    buildargs: JSON.stringify(build.args ?? {}),
+    labels: JSON.stringify(build.labels ?? {}),
+    platform: image.platform || undefined,
+    version: 1,
+  };
+  const output: string[] = [];
+  try {
+    const stream = { data: context.stream, type: 'application/x-tar' };
+    await drain(client.lines('POST', '/build', { query, stream }), (line) => {
+      const text = String(line.stream ?? line.status ?? '').trimEnd();
+      if (text === '') return;
+      output.push(text);
+      const step = /^Step \d+\/\d+ : .*/.exec(text)?.[0];
+      if (step) display.update(id, 'working', 'Building', step);
+    });
+    display.update(id, 'done', 'Built');
+  } catch (error) {
+    display.update(id, 'error', 'Error');
+    display.say(output.slice(-20).join('\n'));
+    throw error;
+  }
+}
+
+/** Reads a progress stream to its end. @throws TswarmError with the stream's own error. */
+async function drain(lines: AsyncIterable<Json>, show: (line: Json) => void): Promise<void> {
+  for await (const line of lines) {
+    if (typeof line.error === 'string') throw new TswarmError('failed_precondition', line.error);
+    show(line);
+  }
+}
+
+/** The stack with each service's image id in its container labels. */
+export function withImageIds(stack: StackSpec, ids: ReadonlyMap<string, string>): StackSpec {
+  const services = stack.services.map((service) => {
+    const key = service.labels['com.docker.compose.service'] ?? '';
+    const id = ids.get(key);
+    const container = service.taskTemplate?.containerSpec;
+    if (!id || !container) return service;
+    const containerSpec = ContainerSpec.create({
+      ...container,
+      labels: { ...container.labels, [IMAGE_LABEL]: id },
+    });
+    return ServiceSpec.create({
+      ...service,
+      taskTemplate: TaskSpec.create({ ...service.taskTemplate, containerSpec }),
+    });
+  });
+  return StackSpec.create({ ...stack, services });
+}

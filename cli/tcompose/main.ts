@@ -1,0 +1,297 @@
+// tcompose: compose files on a tswarm cluster. This file is the command line: flags, help, which verb; each verb is loaded when it is called, so
+// that `tcompose version` starts as little as possible.
+import { Command, CommanderError } from 'commander';
+import { EXIT, reportFailure } from '../output/fail.ts';
+import type { GlobalOptions } from './context.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+const collect = (value: string, list: readonly string[] = []): string[] => [...list, value];
+
+const program = new Command('tcompose')
+  .description('Define and run applications with compose files, on one host or on a cluster.')
+  .option('-f, --file <path>', 'compose file (repeatable; - is standard input)', collect)
+  .option('-p, --project-name <name>', 'project name')
+  .option('--profile <name>', 'activate a profile (repeatable)', collect)
+  .option('--env-file <path>', 'environment file (repeatable)', collect)
+  .option('--project-directory <path>', 'working directory of the project')
+  .option(
+    '-H, --host <socket>',
+    'daemon to talk to: unix:///path (default: TSWARM_HOST or /run/tswarm/cluster.sock)',
+  )
+  .option('--progress <mode>', 'auto, tty, plain, json or quiet', 'auto')
+  .option('--ansi <when>', 'never, always or auto', 'auto')
+  .helpCommand(false)
+  .enablePositionalOptions()
+  .showSuggestionAfterError(true)
+  .addHelpText(
+    'after',
+    `
+Examples:
+  tcompose up -d                 start everything in the background
+  tcompose logs -f web           follow one service
+  tcompose exec web sh           a shell in a container
+  tcompose up -d --scale web=3   three replicas
+  tcompose down -v               remove everything, volumes too`,
+  );
+
+async function context(): Promise<import('./context.ts').ComposeContext> {
+  const { ComposeContext } = await import('./context.ts');
+  return new ComposeContext(program.opts<GlobalOptions>());
+}
+
+/** Runs a verb and leaves with its exit code. */
+function run(verb: (...args: never[]) => Promise<number>): (...args: unknown[]) => Promise<void> {
+  return async (...args) => {
+    process.exitCode = await verb(...(args as never[])).catch(reportFailure);
+  };
+}
+
+program
+  .command('up [services...]')
+  .description('Create and start the services')
+  .option('-d, --detach', 'in the background')
+  .option('--build', 'build images first')
+  .option('--no-build', 'do not build, even if an image is missing')
+  .option('--force-recreate', 'replace containers even if nothing has changed')
+  .option('--no-deps', 'without the services it depends on')
+  .option('--remove-orphans', 'remove services that are no longer in the file')
+  .option('--scale <service=n>', 'number of replicas (repeatable)', collect)
+  .option('--pull <policy>', 'always, missing or never')
+  .option('--wait', 'wait until all are running or healthy; implies -d')
+  .option('--wait-timeout <seconds>', 'give up waiting after this time')
+  .option('--no-log-prefix', 'no container names before log lines')
+  .option('--timestamps', 'times before log lines')
+  .action(
+    run(async (services: string[], options: Options & { build?: boolean }, command: Command) => {
+      const { up } = await import('./up.ts');
+      const build = command.getOptionValueSource('build') === 'default' ? undefined : options.build;
+      return up(await context(), services, {
+        ...options,
+        build,
+        noLogPrefix: options.logPrefix === false,
+      });
+    }),
+  );
+
+program
+  .command('down')
+  .description('Stop and remove containers and networks')
+  .option('-v, --volumes', 'remove named volumes too')
+  .option('--rmi <which>', 'remove images: local or all')
+  .option('--remove-orphans', 'remove services that are no longer in the file (always done)')
+  .option('-t, --timeout <seconds>', 'not needed: each service has its stop_grace_period')
+  .action(
+    run(async (options: Options) => (await import('./down.ts')).down(await context(), options)),
+  );
+
+program
+  .command('ps [services...]')
+  .description('List containers')
+  .option('-a, --all', 'also stopped ones')
+  .option('-q, --quiet', 'only ids')
+  .option('--services', 'only service names')
+  .option('--format <format>', 'table or json', 'table')
+  .option('--no-trunc', 'do not cut')
+  .action(
+    run(async (services: string[], options: Options) =>
+      (await import('./ps.ts')).ps(await context(), services, options),
+    ),
+  );
+
+program
+  .command('logs [services...]')
+  .description('Show logs')
+  .option('-f, --follow', 'go on with new lines')
+  .option('-n, --tail <lines>', 'last lines of each container', 'all')
+  .option('-t, --timestamps', 'with times')
+  .option('--since <time>', 'from this time or age (10m)')
+  .option('--until <time>', 'up to this time or age')
+  .option('--no-log-prefix', 'no container names before log lines')
+  .action(
+    run(async (services: string[], options: Options) => {
+      const composeContext = await context();
+      const stack = composeContext.load().project.name;
+      const { showLogs } = await import('./logs.ts');
+      await showLogs(composeContext, {
+        stack,
+        services,
+        follow: options.follow === true,
+        tail: String(options.tail),
+        prefix: options.logPrefix !== false,
+        timestamps: options.timestamps === true,
+        ...(typeof options.since === 'string' ? { since: options.since } : {}),
+        ...(typeof options.until === 'string' ? { until: options.until } : {}),
+      });
+      return EXIT.ok;
+    }),
+  );
+
+program
+  .command('exec <service> <command...>')
+  .description('Run a command in a running container')
+  .passThroughOptions()
+  .option('-d, --detach', 'in the background')
+  .option('-e, --env <key=value>', 'environment (repeatable)', collect)
+  .option('-u, --user <user>', 'as this user')
+  .option('-w, --workdir <path>', 'in this folder')
+  .option('-T, --no-tty', 'without a terminal')
+  .option('--privileged', 'with all capabilities')
+  .option('--index <n>', 'number of the container')
+  .action(
+    run(async (service: string, command: string[], options: Options) =>
+      (await import('./exec.ts')).exec(await context(), service, command, options),
+    ),
+  );
+
+program
+  .command('config [services...]')
+  .alias('convert')
+  .description('Show the project as it was understood')
+  .option('--format <format>', 'yaml or json', 'yaml')
+  .option('-q, --quiet', 'only check')
+  .option('-o, --output <file>', 'write to a file')
+  .option('--services', 'only service names')
+  .option('--volumes', 'only volume names')
+  .option('--networks', 'only network names')
+  .option('--profiles', 'only profile names')
+  .option('--images', 'only image names')
+  .option('--hash <services>', 'configuration hashes: names with commas, or *')
+  .option('--environment', 'the environment used for interpolation')
+  .option('--no-interpolate', 'leave variables as they are')
+  .option('--no-normalize', 'without defaults')
+  .option('--no-path-resolution', 'leave relative paths')
+  .option('--no-consistency', 'without consistency checks')
+  .option('--no-env-resolution', 'do not read env files')
+  .action(
+    run(async (services: string[], options: Options) =>
+      (await import('./config.ts')).config(await context(), services, options),
+    ),
+  );
+
+for (const [verb, state, text] of [
+  ['stop', 'stopped', 'Stop containers and keep them'],
+  ['start', 'running', 'Start stopped containers'],
+  ['pause', 'paused', 'Freeze containers'],
+  ['unpause', 'running', 'Let frozen containers go on'],
+] as const) {
+  program
+    .command(`${verb} [services...]`)
+    .description(text)
+    .action(
+      run(async (services: string[]) =>
+        (await import('./run-state.ts')).changeRunState(await context(), services, state),
+      ),
+    );
+}
+
+program
+  .command('restart [services...]')
+  .description('Restart containers')
+  .action(
+    run(async (services: string[]) =>
+      (await import('./run-state.ts')).restart(await context(), services),
+    ),
+  );
+
+program
+  .command('rm [services...]')
+  .description('Remove stopped services')
+  .option('-f, --force', 'do not ask')
+  .option('-s, --stop', 'stop them first')
+  .action(
+    run(async (services: string[], options: Options) =>
+      (await import('./other.ts')).rm(await context(), services, options),
+    ),
+  );
+
+program
+  .command('kill [services...]')
+  .description('Send a signal to containers')
+  .option('-s, --signal <signal>', 'signal', 'SIGKILL')
+  .action(
+    run(async (services: string[], options: Options) =>
+      (await import('./other.ts')).kill(await context(), services, options),
+    ),
+  );
+
+program
+  .command('build [services...]')
+  .description('Build images')
+  .option('--no-cache', 'do every step anew')
+  .option('-q, --quiet', 'no output')
+  .action(
+    run(async (services: string[], options: Options) =>
+      (await import('./other.ts')).build(await context(), services, options),
+    ),
+  );
+
+program
+  .command('pull [services...]')
+  .description('Pull images')
+  .action(
+    run(async (services: string[]) => (await import('./other.ts')).pull(await context(), services)),
+  );
+
+program
+  .command('images')
+  .description('List the images of the containers')
+  .option('-q, --quiet', 'only ids')
+  .action(
+    run(async (options: Options) => (await import('./ps.ts')).images(await context(), options)),
+  );
+
+program
+  .command('port <service> <port>')
+  .description('Show the published address of a port')
+  .option('--protocol <protocol>', 'tcp or udp', 'tcp')
+  .option('--index <n>', 'number of the container')
+  .action(
+    run(async (service: string, port: string, options: Options) =>
+      (await import('./other.ts')).port(await context(), service, port, options),
+    ),
+  );
+
+program
+  .command('top [services...]')
+  .description('Show the processes of the containers')
+  .action(
+    run(async (services: string[]) => (await import('./other.ts')).top(await context(), services)),
+  );
+
+program
+  .command('scale <service=n...>')
+  .description('Change the number of replicas')
+  .action(
+    run(async (pairs: string[]) => (await import('./other.ts')).scale(await context(), pairs)),
+  );
+
+program
+  .command('ls')
+  .description('List projects')
+  .option('-q, --quiet', 'only names')
+  .option('--format <format>', 'table or json', 'table')
+  .action(
+    run(async (options: Options) => (await import('./other.ts')).ls(await context(), options)),
+  );
+
+program
+  .command('version')
+  .description('Show the version')
+  .option('--short', 'only the number')
+  .option('-f, --format <format>', 'pretty or json', 'pretty')
+  .action(
+    run(async (options: Options) => {
+      const { version } = await import('./other.ts');
+      return version(options);
+    }),
+  );
+
+try {
+  program.exitOverride();
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // As docker compose: a wrong flag or command is exit code 1.
+  process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.failed;
+}

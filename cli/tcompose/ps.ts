@@ -1,0 +1,193 @@
+// tcompose ps and images: the project's containers on all nodes, and tasks that have no container yet with the reason.
+import type { Json } from '../client/http.ts';
+import { hasEnded, isWanted, StackModel } from '../client/stack-model.ts';
+import { ageMs, ellipsis, humanDuration, humanSize, shortId } from '../output/human.ts';
+import { formatTable } from '../output/table.ts';
+import type { ComposeContext } from './context.ts';
+
+export interface PsOptions {
+  readonly all?: boolean;
+  readonly quiet?: boolean;
+  readonly services?: boolean;
+  readonly format?: string;
+  readonly trunc?: boolean;
+}
+
+interface PsRow {
+  readonly name: string;
+  readonly id: string;
+  readonly image: string;
+  readonly command: string;
+  readonly service: string;
+  readonly created: string;
+  readonly status: string;
+  readonly ports: string;
+  readonly raw: Json;
+}
+
+/** Containers of the project by label. */
+export async function projectContainers(
+  context: ComposeContext,
+  project: string,
+  all: boolean,
+): Promise<Json[]> {
+  const filters = JSON.stringify({ label: [`com.docker.compose.project=${project}`] });
+  return context.client.get<Json[]>('/containers/json', { query: { all, filters } });
+}
+
+export async function ps(
+  context: ComposeContext,
+  keys: readonly string[],
+  options: PsOptions,
+): Promise<number> {
+  const { project } = context.load();
+  const wanted = (service: string): boolean => keys.length === 0 || keys.includes(service);
+  const containers = await projectContainers(context, project.name, options.all === true);
+  const rows = containers
+    .map((container) => containerRow(container, options.trunc !== false))
+    .filter((row) => wanted(row.service));
+  rows.push(...(await waitingRows(context, project.name)).filter((row) => wanted(row.service)));
+  rows.sort((a, b) => a.name.localeCompare(b.name));
+  if (options.services) print([...new Set(rows.map((row) => row.service))]);
+  else if (options.quiet) print(rows.filter((row) => row.id !== '').map((row) => row.id));
+  else if (options.format === 'json')
+    print(rows.map((row) => JSON.stringify(jsonRow(row, project.name))));
+  else {
+    const header = ['NAME', 'IMAGE', 'COMMAND', 'SERVICE', 'CREATED', 'STATUS', 'PORTS'];
+    const cells = rows.map((r) => [
+      r.name,
+      r.image,
+      r.command,
+      r.service,
+      r.created,
+      r.status,
+      r.ports,
+    ]);
+    process.stdout.write(formatTable(header, cells));
+  }
+  return 0;
+}
+
+function print(lines: readonly string[]): void {
+  for (const line of lines) process.stdout.write(`${line}\n`);
+}
+
+function containerRow(container: Json, truncate: boolean): PsRow {
+  const labels = (container.Labels as Record<string, string> | null) ?? {};
+  const command = String(container.Command ?? '');
+  return {
+    name: String((container.Names as readonly string[])[0] ?? '').replace(/^\//, ''),
+    id: String(container.Id),
+    image: String(container.Image),
+    command: JSON.stringify(truncate ? ellipsis(command, 20) : command),
+    service: labels['com.docker.compose.service'] ?? '',
+    created: `${humanDuration(Date.now() - Number(container.Created) * 1000)} ago`,
+    status: String(container.Status),
+    ports: portsText((container.Ports as readonly Json[] | null) ?? []),
+    raw: container,
+  };
+}
+
+/** `0.0.0.0:8080->80/tcp, 6379/tcp`, as docker prints them. */
+export function portsText(ports: readonly Json[]): string {
+  const words = ports.map((port) => {
+    const inside = `${port.PrivatePort}/${port.Type}`;
+    return port.PublicPort ? `${port.IP || '0.0.0.0'}:${port.PublicPort}->${inside}` : inside;
+  });
+  return [...new Set(words)].join(', ');
+}
+
+/** Tasks that wait for a node, an image or another service: docker would show nothing. */
+async function waitingRows(context: ComposeContext, project: string): Promise<PsRow[]> {
+  const detail = await context.client
+    .get<Json>(`/tswarm/v1/stacks/${encodeURIComponent(project)}`)
+    .catch(() => undefined);
+  if (!detail) return [];
+  const model = new StackModel();
+  model.apply({ type: 'snapshot', index: 0, ...(detail as object) } as Parameters<
+    StackModel['apply']
+  >[0]);
+  const keys = new Map(model.services().map((service) => [service.id, service.key]));
+  return model
+    .tasks()
+    .filter(
+      (task) => isWanted(task) && task.containerId === '' && !(hasEnded(task) && task.error === ''),
+    )
+    .map((task) => ({
+      name: task.containerName,
+      id: '',
+      image: '',
+      command: '',
+      service: keys.get(task.serviceId) ?? task.serviceName,
+      created: '',
+      status: `${task.state}${task.waitingFor || task.error ? `: ${task.waitingFor || task.error}` : ''}`,
+      ports: '',
+      raw: {},
+    }));
+}
+
+function jsonRow(row: PsRow, project: string): Json {
+  return {
+    ID: row.id.slice(0, 12),
+    Name: row.name,
+    Names: row.name,
+    Image: row.image,
+    Command: row.command,
+    Project: project,
+    Service: row.service,
+    CreatedAt: row.raw.Created,
+    RunningFor: row.created,
+    State: row.raw.State ?? 'pending',
+    Status: row.status,
+    Ports: row.ports,
+    Publishers: ((row.raw.Ports as readonly Json[] | null) ?? []).map((port) => ({
+      URL: port.IP ?? '',
+      TargetPort: port.PrivatePort,
+      PublishedPort: port.PublicPort ?? 0,
+      Protocol: port.Type,
+    })),
+    Labels: row.raw.Labels ?? {},
+    Health: /\((healthy|unhealthy|health: starting)\)/.exec(row.status)?.[1] ?? '',
+    ExitCode: Number(/^Exited \((\d+)\)/.exec(row.status)?.[1] ?? 0),
+  };
+}
+
+export async function images(
+  context: ComposeContext,
+  options: { readonly quiet?: boolean },
+): Promise<number> {
+  const { project } = context.load();
+  const containers = await projectContainers(context, project.name, true);
+  const rows: string[][] = [];
+  for (const container of containers) {
+    const image = await context.client.get<Json>(`/images/${container.ImageID}/json`);
+    const [repository = '<none>', tag = '<none>'] = splitTag(String(container.Image));
+    const created = `${humanDuration(ageMs(String(image.Created), Date.now()))} ago`;
+    rows.push([
+      containerRow(container, true).name,
+      repository,
+      tag,
+      `${image.Os}/${image.Architecture}`,
+      shortId(String(image.Id)),
+      humanSize(Number(image.Size)),
+      created,
+    ]);
+  }
+  if (options.quiet) print([...new Set(rows.map((row) => row[4] ?? ''))]);
+  else {
+    const header = ['CONTAINER', 'REPOSITORY', 'TAG', 'PLATFORM', 'IMAGE ID', 'SIZE', 'CREATED'];
+    process.stdout.write(
+      formatTable(
+        header,
+        rows.sort((a, b) => (a[0] ?? '').localeCompare(b[0] ?? '')),
+      ),
+    );
+  }
+  return 0;
+}
+
+function splitTag(image: string): [string, string] {
+  const bare = image.split('@')[0] ?? image;
+  const at = bare.lastIndexOf(':');
+  return at > bare.lastIndexOf('/') ? [bare.slice(0, at), bare.slice(at + 1)] : [bare, 'latest'];
+}

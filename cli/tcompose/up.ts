@@ -1,0 +1,248 @@
+// tcompose up: images, one deployment, then progress until every container is as asked; attached, the logs until Ctrl-C stops the project.
+import type { DeployResult } from '#api/cluster/types';
+import { TswarmError } from '#protocol/errors';
+import { EXIT, ExitError } from '../output/fail.ts';
+import { ProgressDisplay } from '../output/progress.ts';
+import type { ComposeContext } from './context.ts';
+import { deployStack, ensureCluster, keyOf, planProject, selectServices } from './deploy.ts';
+import { follow } from './follow.ts';
+import { ensureImages, withImageIds } from './images.ts';
+import { showLogs } from './logs.ts';
+import { setRunState } from './run-state.ts';
+
+export interface UpOptions {
+  readonly detach?: boolean;
+  readonly build?: boolean | undefined;
+  readonly forceRecreate?: boolean;
+  readonly removeOrphans?: boolean;
+  readonly wait?: boolean;
+  readonly waitTimeout?: string;
+  readonly pull?: string;
+  readonly scale?: readonly string[];
+  readonly deps?: boolean;
+  readonly noLogPrefix?: boolean;
+  readonly timestamps?: boolean;
+  readonly quietPull?: boolean;
+  readonly start?: boolean;
+}
+
+export async function up(
+  context: ComposeContext,
+  services: readonly string[],
+  options: UpOptions,
+): Promise<number> {
+  const plan = planProject(context, services, parseScale(options.scale ?? []));
+  const { client } = context;
+  await ensureCluster(client);
+  const selected = selectServices(plan.stack, services, options.deps === false);
+  const keys = new Set(selected.services.map(keyOf));
+  const display = new ProgressDisplay('Running', context.progress);
+  const interrupt = new Interrupt();
+  try {
+    const images = plan.images.filter((image) => keys.has(image.service));
+    const ids = await ensureImages(
+      client,
+      images,
+      {
+        build: options.build === true ? 'always' : options.build === false ? 'never' : 'missing',
+        pull: pullPolicy(options.pull),
+      },
+      display,
+    );
+    if (interrupt.count > 0) throw interrupted(display, 'nothing was started');
+    const deployed = await deployStack(client, withImageIds(selected, ids), {
+      prune: options.removeOrphans === true,
+      forceRecreate: options.forceRecreate === true,
+    });
+    showChanges(deployed, display);
+    await resumeStopped(context, selected.name, deployed);
+    const attached = options.detach !== true && options.wait !== true;
+    const code = await waitUntilStarted(context, {
+      stack: selected.name,
+      keys,
+      deployed,
+      display,
+      options,
+      interrupt,
+      attached,
+    });
+    if (code !== EXIT.ok || !attached) return code;
+    display.stop();
+    return await attach(context, selected.name, [...keys], options, interrupt);
+  } finally {
+    interrupt.dispose();
+    display.stop();
+  }
+}
+
+function interrupted(display: ProgressDisplay, state: string): ExitError {
+  display.stop();
+  process.stderr.write(`Interrupted: ${state}.\n`);
+  return new ExitError(EXIT.interrupted);
+}
+
+function pullPolicy(text: string | undefined): '' | 'always' | 'missing' | 'never' {
+  if (text === undefined || text === '' || text === 'policy') return '';
+  if (text === 'always' || text === 'missing' || text === 'never') return text;
+  throw new TswarmError('invalid_argument', `--pull ${text}: must be always, missing or never`);
+}
+
+/** "web=3" pairs. @throws TswarmError invalid_argument */
+export function parseScale(pairs: readonly string[]): Record<string, number> {
+  const scale: Record<string, number> = {};
+  for (const pair of pairs) {
+    const [, name, count] = /^([^=]+)=(\d+)$/.exec(pair) ?? [];
+    if (name === undefined || count === undefined) {
+      throw new TswarmError('invalid_argument', `--scale ${pair}: write SERVICE=NUMBER`);
+    }
+    scale[name] = Number(count);
+  }
+  return scale;
+}
+
+const KIND_WORDS: Readonly<Record<string, string>> = {
+  network: 'Network',
+  volume: 'Volume',
+  secret: 'Secret',
+  config: 'Config',
+};
+const ACTION_WORDS: Readonly<Record<string, string>> = {
+  created: 'Created',
+  updated: 'Updated',
+  removed: 'Removed',
+};
+
+function showChanges(deployed: DeployResult, display: ProgressDisplay): void {
+  for (const change of deployed.changes) {
+    const kind = KIND_WORDS[change.kind];
+    const action = ACTION_WORDS[change.action];
+    if (kind && action) display.update(`${kind} ${change.name}`, 'done', action);
+  }
+}
+
+/** `up` starts what `stop` has stopped, as docker compose does. */
+async function resumeStopped(
+  context: ComposeContext,
+  stack: string,
+  deployed: DeployResult,
+): Promise<void> {
+  const ids = deployed.changes
+    .filter((c) => c.kind === 'service' && c.action !== 'removed')
+    .map((c) => c.id);
+  await setRunState(context, stack, ids, 'running');
+}
+
+interface Waiting {
+  readonly stack: string;
+  readonly keys: ReadonlySet<string>;
+  readonly deployed: DeployResult;
+  readonly display: ProgressDisplay;
+  readonly options: UpOptions;
+  readonly interrupt: Interrupt;
+  readonly attached: boolean;
+}
+
+async function waitUntilStarted(context: ComposeContext, waiting: Waiting): Promise<number> {
+  const { display, options, interrupt, deployed } = waiting;
+  const services = new Set(deployed.changes.filter((c) => c.kind === 'service').map((c) => c.id));
+  const signal = new AbortController();
+  interrupt.onInterrupt(() => signal.abort());
+  const seconds = Number(options.waitTimeout ?? '0');
+  const timer =
+    seconds > 0 ? setTimeout(() => signal.abort(new Error('timeout')), seconds * 1000) : undefined;
+  const result = await follow({
+    client: context.client,
+    stack: waiting.stack,
+    display,
+    goal: options.wait === true ? 'healthy' : 'started',
+    services,
+    minIndex: deployed.index,
+    signal: signal.signal,
+  });
+  clearTimeout(timer);
+  display.stop();
+  if (result.ok) return EXIT.ok;
+  if (interrupt.count > 0) return stopAfterInterrupt(context, waiting);
+  if (signal.signal.aborted) {
+    process.stderr.write(`Error: application not healthy after ${seconds}s\n`);
+    return EXIT.failed;
+  }
+  for (const failure of result.failures) process.stderr.write(`Error: ${failure}\n`);
+  return EXIT.failed;
+}
+
+async function stopAfterInterrupt(context: ComposeContext, waiting: Waiting): Promise<number> {
+  if (waiting.attached) {
+    process.stderr.write('Gracefully Stopping... press Ctrl+C again to force\n');
+    await setRunState(context, waiting.stack, [], 'stopped');
+  } else {
+    process.stderr.write(
+      `Interrupted: ${waiting.stack} goes on starting in the background; "tcompose down" removes it.\n`,
+    );
+  }
+  return EXIT.interrupted;
+}
+
+async function attach(
+  context: ComposeContext,
+  stack: string,
+  keys: readonly string[],
+  options: UpOptions,
+  interrupt: Interrupt,
+): Promise<number> {
+  const logs = new AbortController();
+  interrupt.onInterrupt(() => logs.abort());
+  process.stderr.write(`Attaching to ${keys.join(', ')}\n`);
+  await showLogs(context, {
+    stack,
+    services: keys,
+    follow: true,
+    tail: 'all',
+    prefix: options.noLogPrefix !== true,
+    timestamps: options.timestamps === true,
+    signal: logs.signal,
+  });
+  if (interrupt.count === 0) return EXIT.ok;
+  process.stderr.write('Gracefully Stopping... press Ctrl+C again to force\n');
+  const display = new ProgressDisplay('Stopping', context.progress);
+  try {
+    const force = new AbortController();
+    interrupt.onInterrupt(() => force.abort());
+    const index = await setRunState(context, stack, [], 'stopped');
+    await follow({
+      client: context.client,
+      stack,
+      display,
+      goal: 'stopped',
+      minIndex: index,
+      signal: force.signal,
+    });
+  } finally {
+    display.stop();
+  }
+  return EXIT.interrupted;
+}
+
+/** Ctrl-C and SIGTERM as something to ask and to wait for; a third one ends the process at once. */
+export class Interrupt {
+  count = 0;
+  #listener: (() => void) | undefined;
+  readonly #handler = (): void => {
+    this.count += 1;
+    if (this.count > 2) process.exit(EXIT.interrupted);
+    this.#listener?.();
+  };
+
+  constructor() {
+    process.on('SIGINT', this.#handler).on('SIGTERM', this.#handler);
+  }
+
+  /** The listener for the next interruption; replaces the one before. */
+  onInterrupt(listener: () => void): void {
+    this.#listener = listener;
+  }
+
+  dispose(): void {
+    process.off('SIGINT', this.#handler).off('SIGTERM', this.#handler);
+  }
+}
