@@ -13,7 +13,7 @@ import {
   type ReferencedKind,
 } from './kinds.ts';
 import { SortedMap } from './sorted-map.ts';
-import type { Kind, ObjectTypes, ReadView } from './view.ts';
+import type { Kind, ObjectTypes, ReadView, WriteView } from './view.ts';
 
 type Objects = { readonly [K in Kind]: SortedMap<ObjectTypes[K]> };
 
@@ -48,6 +48,9 @@ export interface StoreView extends ReadView {
   /** Objects of a kind that belong to a stack. */
   byStack<K extends Kind>(kind: K, stack: string): Iterable<ObjectTypes[K]>;
 }
+
+/** What a transaction's function gets. */
+export interface StoreWriteView extends StoreView, WriteView {}
 
 /** Reads over anything that has the store's maps: a state, or a draft whose maps move on. */
 export class StateView implements StoreView {

@@ -17,9 +17,14 @@ import {
 } from './limits.ts';
 import { type CommittedEntry, RecentChanges } from './recent-changes.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
-import { EMPTY_STATE, type StoreState, type StoreView, viewOf } from './state.ts';
+import {
+  EMPTY_STATE,
+  type StoreState,
+  type StoreView,
+  type StoreWriteView,
+  viewOf,
+} from './state.ts';
 import { type EncodedChange, Transaction } from './transaction.ts';
-import type { WriteView } from './view.ts';
 
 /** What the leader stamps into a transaction. */
 export interface Stamp {
@@ -86,7 +91,7 @@ export class Store {
    * Runs `fn` on the newest state, pending transactions included, and gives the bytes to propose; none when nothing changed.
    * When `fn` throws, nothing has happened. @throws TswarmError too_large.
    */
-  transact<T>(stamp: Stamp, fn: (tx: WriteView) => T): { value: T; proposals: Proposal[] } {
+  transact<T>(stamp: Stamp, fn: (tx: StoreWriteView) => T): { value: T; proposals: Proposal[] } {
     const transaction = new Transaction(this.#head, stamp.nowMicros);
     const value = fn(transaction);
     const changes = transaction.finish();

@@ -7,8 +7,8 @@ import { ObjectUnion, StoreAction, StoreActionKind } from '#protocol/generated/c
 import { Meta, type Task } from '#protocol/generated/objects';
 import { TaskSpec } from '#protocol/generated/specs';
 import { type AnyObject, movesVersion, nameOf, OBJECT_KINDS, sameBytes, toUnion } from './kinds.ts';
-import { Draft, StateView, type StoreState } from './state.ts';
-import type { Kind, ObjectTypes, WriteView } from './view.ts';
+import { Draft, StateView, type StoreState, type StoreWriteView } from './state.ts';
+import type { Kind, ObjectTypes } from './view.ts';
 
 /** Version.Index of an object whose last change has not been committed yet: no reader can have seen it. */
 export const PENDING_VERSION = -1;
@@ -26,7 +26,7 @@ export interface EncodedChange extends Readonly<Change> {
 }
 
 /** The view that a transaction's function gets. */
-export class Transaction extends StateView implements WriteView {
+export class Transaction extends StateView implements StoreWriteView {
   readonly #draft: Draft;
   readonly #changes: Map<string, Change> = new Map();
   readonly #nowMicros: number;

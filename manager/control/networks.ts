@@ -1,0 +1,128 @@
+// Networks: checks on creation, and who uses one. A network never changes after it was made (only its labels, by its stack), since
+// containers hold addresses of it.
+import { NODE_LOCAL_NETWORKS } from '#manager/allocator/allocator';
+import { type Cidr, contains, overlaps, parseAddress, parseCidr } from '#manager/allocator/cidr';
+import type { StoreView } from '#manager/store/state';
+import type { ReadView, WriteView } from '#manager/store/view';
+import { TswarmError } from '#protocol/errors';
+import { Network, type Task, TaskState } from '#protocol/generated/objects';
+import type { IpamConfig, NetworkSpec } from '#protocol/generated/specs';
+import { checkDnsName, checkLabels, invalid, quote } from './validate-names.ts';
+
+const DRIVERS = new Set(['', 'overlay', 'bridge']);
+
+/** @throws TswarmError invalid_argument, not_supported, permission_denied for what the specification itself gets wrong. */
+export function checkNetworkSpec(spec: NetworkSpec): void {
+  if (NODE_LOCAL_NETWORKS.has(spec.name)) {
+    throw new TswarmError(
+      'permission_denied',
+      `operation is not permitted on predefined ${spec.name} network`,
+      { field: 'Name' },
+    );
+  }
+  checkDnsName(spec.name);
+  checkLabels(spec.labels);
+  const driver = spec.driverConfig?.name ?? '';
+  if (!DRIVERS.has(driver)) {
+    throw invalid(
+      'Driver',
+      `network ${spec.name}: driver ${quote(driver)} is not supported`,
+      'Use overlay, or leave it out.',
+    );
+  }
+  if (spec.ingress) {
+    throw new TswarmError('not_supported', 'an ingress network cannot be created', {
+      field: 'Ingress',
+      hint: 'None is needed: published ports reach every node through the mesh.',
+    });
+  }
+  for (const config of spec.ipam?.config ?? []) checkIpam(config);
+}
+
+function checkIpam(config: IpamConfig): void {
+  const field = 'IPAM.Config';
+  if (config.subnet === '') {
+    if (config.gateway === '' && config.ipRange === '') return;
+    throw invalid(field, 'a gateway or range needs a subnet');
+  }
+  const subnet = parseCidr(config.subnet, `${field}.Subnet`);
+  if (config.ipRange !== '') {
+    const range = parseCidr(config.ipRange, `${field}.IPRange`);
+    if (!contains(subnet, range.base) || range.length < subnet.length) {
+      throw invalid(
+        `${field}.IPRange`,
+        `range ${config.ipRange} is not within subnet ${config.subnet}`,
+      );
+    }
+  }
+  checkInside(subnet, config.gateway, config.subnet, 'gateway');
+  for (const [name, address] of Object.entries(config.auxAddresses)) {
+    checkInside(subnet, address, config.subnet, `auxiliary address ${name}`);
+  }
+}
+
+function checkInside(subnet: Cidr, address: string, subnetText: string, what: string): void {
+  if (address === '') return;
+  const value = parseAddress(address.split('/')[0] ?? '');
+  if (value === undefined || !contains(subnet, value)) {
+    throw invalid(
+      'IPAM.Config',
+      `no matching subnet for ${what} ${address}`,
+      `The subnet is ${subnetText}.`,
+    );
+  }
+}
+
+/** Creates a network. Its subnet, when it asks for none, is chosen by the allocator. */
+export function createNetwork(tx: WriteView, id: string, spec: NetworkSpec, stack = ''): Network {
+  checkNetworkSpec(spec);
+  if (tx.byName('network', spec.name)) {
+    throw new TswarmError('already_exists', `network with name ${spec.name} already exists`, {
+      field: 'Name',
+    });
+  }
+  refuseOverlap(tx, spec);
+  const network = Network.create({ id, spec, stack });
+  tx.create('network', network);
+  return network;
+}
+
+function refuseOverlap(view: ReadView, spec: NetworkSpec): void {
+  const wanted = (spec.ipam?.config ?? [])
+    .filter((config) => config.subnet !== '')
+    .map((config) => parseCidr(config.subnet, 'IPAM.Config.Subnet'));
+  if (wanted.length === 0) return;
+  for (const other of view.list('network')) {
+    const taken = [...other.ipam, ...(other.spec?.ipam?.config ?? [])];
+    for (const { subnet } of taken) {
+      if (subnet === '' || !wanted.some((cidr) => overlaps(cidr, parseCidr(subnet, 'Subnet'))))
+        continue;
+      throw new TswarmError(
+        'permission_denied',
+        `Pool overlaps with other one on this address space: network ${other.spec?.name} has ${subnet}`,
+        { field: 'IPAM.Config.Subnet', hint: 'Choose another subnet, or leave it out.' },
+      );
+    }
+  }
+}
+
+/** Why a network cannot go: a service or a task of a removed service. Undefined when nothing uses it. */
+export function networkUser(view: StoreView, id: string): string | undefined {
+  for (const service of view.servicesUsing('network', id)) return `service ${service.id}`;
+  for (const task of view.list('task')) {
+    if (isAlive(task) && usesNetwork(task, id)) return `task ${task.id}`;
+  }
+  return undefined;
+}
+
+function usesNetwork(task: Task, id: string): boolean {
+  return (
+    task.networkAttachments.some((attachment) => attachment.networkId === id) ||
+    (task.spec?.networks.some((config) => config.target === id) ?? false)
+  );
+}
+
+/** Whether a task has, or may still get, a container. */
+export function isAlive(task: Task): boolean {
+  return (task.status?.state ?? 0) <= TaskState.RUNNING;
+}

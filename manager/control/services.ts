@@ -1,0 +1,215 @@
+// Services: create, update, roll back, act on, remove. Pure functions over a transaction; the orchestrator does the rest when it sees the
+// change. The spec version grows only when what tasks are made from changes, so labels, replicas and run state restart nothing.
+import { sameBytes } from '#manager/store/kinds';
+import type { DecisionContext, WriteView } from '#manager/store/view';
+import { TswarmError } from '#protocol/errors';
+import type { ServiceActionRequest, UpdateObjectRequest } from '#protocol/generated/control';
+import {
+  Endpoint,
+  JobStatus,
+  Service,
+  UpdateState,
+  UpdateStatus,
+} from '#protocol/generated/objects';
+import {
+  EndpointSpec,
+  ReplicatedJobMode,
+  ReplicatedMode,
+  ServiceMode,
+  ServiceSpec,
+  TaskSpec,
+} from '#protocol/generated/specs';
+import { keepExtensions } from './extensions.ts';
+import { refusePortConflicts } from './ports.ts';
+import { resolveReferences } from './references.ts';
+import { invalid } from './validate-names.ts';
+import { checkCount, checkServiceSpec } from './validate-service.ts';
+import { refuseOldVersion } from './versions.ts';
+
+/** A spec that is checked, with references resolved and defaults filled: the form in which services are kept and compared. */
+export function prepareServiceSpec(tx: WriteView, spec: ServiceSpec): ServiceSpec {
+  checkServiceSpec(spec);
+  const resolved = resolveReferences(tx, spec);
+  return ServiceSpec.create({ ...resolved, mode: modeOf(resolved.mode) });
+}
+
+function modeOf(mode: ServiceMode | undefined): ServiceMode {
+  if (mode?.global || mode?.globalJob) return mode;
+  if (mode?.replicatedJob) {
+    const maxConcurrent = mode.replicatedJob.maxConcurrent ?? 1;
+    const totalCompletions = mode.replicatedJob.totalCompletions ?? maxConcurrent;
+    return ServiceMode.create({
+      replicatedJob: ReplicatedJobMode.create({ maxConcurrent, totalCompletions }),
+    });
+  }
+  const replicas = mode?.replicated?.replicas ?? 1;
+  return ServiceMode.create({ replicated: ReplicatedMode.create({ replicas }) });
+}
+
+/** Creates a service; its ports are not compared with those of others yet. @throws TswarmError already_exists and what validation says. */
+export function createService(
+  tx: WriteView,
+  context: DecisionContext,
+  spec: ServiceSpec,
+  stack = '',
+): Service {
+  const id = context.newId();
+  const prepared = prepareServiceSpec(tx, spec);
+  if (tx.byName('service', spec.name)) {
+    throw new TswarmError(
+      'already_exists',
+      `name conflicts with an existing object: service ${spec.name} already exists`,
+      { field: 'Name' },
+    );
+  }
+  const service = Service.create({
+    id,
+    spec: prepared,
+    endpoint: Endpoint.create({ spec: prepared.endpointSpec }),
+    specVersion: { index: 1 },
+    jobStatus: isJob(prepared)
+      ? JobStatus.create({ jobIteration: { index: 0 }, lastExecution: context.nowMicros })
+      : undefined,
+    stack,
+  });
+  tx.create('service', service);
+  return service;
+}
+
+function isJob(spec: ServiceSpec | undefined): boolean {
+  return spec?.mode?.replicatedJob !== undefined || spec?.mode?.globalJob !== undefined;
+}
+
+/** The `UpdateObject` call for a service. */
+export function updateService(
+  tx: WriteView,
+  context: DecisionContext,
+  request: UpdateObjectRequest,
+): Service {
+  const service = tx.get('service', request.id);
+  if (!service?.spec) throw new TswarmError('not_found', `service ${request.id} not found`);
+  refuseOldVersion(service, request.version);
+  if (request.rollback) return rollBack(tx, context, service);
+  const asked = request.spec?.service;
+  if (!asked) throw invalid('Spec', 'the request carries no service specification');
+  const spec = request.keepExtensions ? keepExtensions(ServiceSpec, asked, service.spec) : asked;
+  const updated = replaceSpec(tx, context, service, spec);
+  refusePortConflicts(tx, updated);
+  return updated;
+}
+
+/** Replaces a service's spec, keeping the old one to roll back to. */
+export function replaceSpec(
+  tx: WriteView,
+  context: DecisionContext,
+  service: Service,
+  spec: ServiceSpec,
+): Service {
+  if (spec.name !== service.spec?.name) {
+    throw new TswarmError('not_implemented_change', 'renaming services is not supported', {
+      field: 'Name',
+      hint: 'Create a service with the new name and remove the old one.',
+    });
+  }
+  const prepared = prepareServiceSpec(tx, spec);
+  if (modeName(prepared.mode) !== modeName(service.spec.mode)) {
+    throw new TswarmError('not_implemented_change', 'service mode change is not allowed', {
+      field: 'Mode',
+      hint: 'Remove the service and create it anew.',
+    });
+  }
+  const updated = Service.create({
+    ...service,
+    spec: prepared,
+    previousSpec: service.spec,
+    specVersion: nextSpecVersion(service, prepared),
+    updateStatus: undefined,
+    jobStatus: isJob(prepared) ? nextIteration(service, context) : undefined,
+  });
+  tx.update('service', updated);
+  return updated;
+}
+
+function rollBack(tx: WriteView, context: DecisionContext, service: Service): Service {
+  if (!service.previousSpec) {
+    throw new TswarmError(
+      'failed_precondition',
+      `service ${service.id} does not have a previous spec`,
+    );
+  }
+  const updated = Service.create({
+    ...service,
+    spec: service.previousSpec,
+    previousSpec: service.spec,
+    specVersion: nextSpecVersion(service, service.previousSpec),
+    updateStatus: UpdateStatus.create({
+      state: UpdateState.ROLLBACK_STARTED,
+      message: 'manually requested rollback',
+      startedAt: context.nowMicros,
+    }),
+    jobStatus: isJob(service.previousSpec) ? nextIteration(service, context) : undefined,
+  });
+  tx.update('service', updated);
+  refusePortConflicts(tx, updated);
+  return updated;
+}
+
+export function modeName(mode: ServiceMode | undefined): string {
+  if (mode?.global) return 'global';
+  if (mode?.replicatedJob) return 'replicated job';
+  return mode?.globalJob ? 'global job' : 'replicated';
+}
+
+/** One more than before when what tasks are made from (template, ports) differs. */
+function nextSpecVersion(service: Service, spec: ServiceSpec): { readonly index: number } {
+  const index = service.specVersion?.index ?? 0;
+  const old = service.spec;
+  const changed =
+    !sameMessage(TaskSpec, old?.taskTemplate, spec.taskTemplate) ||
+    !sameMessage(EndpointSpec, old?.endpointSpec, spec.endpointSpec);
+  return { index: changed ? index + 1 : index };
+}
+
+function nextIteration(service: Service, context: DecisionContext): JobStatus {
+  const index = (service.jobStatus?.jobIteration?.index ?? 0) + 1;
+  return JobStatus.create({ jobIteration: { index }, lastExecution: context.nowMicros });
+}
+
+/** Equality of contents; an absent message and one with only defaults are the same. */
+export function sameMessage<T>(
+  type: { create(): T; encode(message: T): Uint8Array },
+  a: T | undefined,
+  b: T | undefined,
+): boolean {
+  return a === b || sameBytes(type.encode(a ?? type.create()), type.encode(b ?? type.create()));
+}
+
+/** Stop, start, pause, restart and scale: what Compose does to services without a new version of them. */
+export function actOnServices(tx: WriteView, request: ServiceActionRequest): void {
+  if (request.services.length === 0) throw invalid('Services', 'no service is named');
+  checkCount(request.replicas, 'Replicas');
+  for (const id of request.services) {
+    const service = tx.get('service', id) ?? tx.byName('service', id);
+    if (!service?.spec) throw new TswarmError('not_found', `service ${id} not found`);
+    let spec = service.spec;
+    if (request.setRunState) spec = ServiceSpec.create({ ...spec, runState: request.runState });
+    if (request.replicas !== undefined) spec = scaled(spec, request.replicas);
+    const restartRequest = service.restartRequest + (request.restart ? 1 : 0);
+    if (spec === service.spec && restartRequest === service.restartRequest) continue;
+    tx.update('service', Service.create({ ...service, spec, restartRequest }));
+  }
+}
+
+function scaled(spec: ServiceSpec, replicas: number): ServiceSpec {
+  if (spec.mode?.replicated) {
+    return ServiceSpec.create({
+      ...spec,
+      mode: ServiceMode.create({ replicated: ReplicatedMode.create({ replicas }) }),
+    });
+  }
+  throw new TswarmError(
+    'invalid_argument',
+    `service ${spec.name}: scale can only be used with replicated mode`,
+    { field: 'Replicas' },
+  );
+}

@@ -1,0 +1,28 @@
+// Numbers of the manager's host and control parts, each with its reason. Times are milliseconds unless the name says otherwise.
+
+/** Times that a change is computed again when another change came in between. */
+export const UPDATE_ATTEMPTS_MAX = 5;
+
+/** Controllers run at most once in this time, so that a burst of changes is looked at together. */
+export const RECONCILE_DEBOUNCE_MS = 5;
+/** First and longest wait after a pass of the controllers failed. */
+export const RECONCILE_RETRY_MS_MIN = 100;
+export const RECONCILE_RETRY_MS_MAX = 10_000;
+
+/** The controllers' wake-ups are rounded up to this, so that timers do not run for microseconds. */
+export const WAKE_GRANULARITY_MS = 1;
+
+/** Unsent watch messages per watcher before it is cut off and must start from a snapshot. */
+export const WATCH_QUEUE_MAX = 1024;
+/** Objects in one message of a watch's snapshot; at most about a megabyte of ordinary objects. */
+export const WATCH_SNAPSHOT_OBJECTS = 256;
+
+/** Secrets and configs, as in Swarm: the upper bound itself is allowed. */
+export const SECRET_BYTES_MAX: number = 500 * 1024;
+export const CONFIG_BYTES_MAX: number = 1000 * 1024;
+
+/** A label value or environment entry beyond this is a mistake, and would fill the log. */
+export const HISTORY_ENTRIES_DEFAULT = 100;
+
+/** Time for open calls to end when the manager stops. */
+export const SHUTDOWN_GRACE_MS = 500;
