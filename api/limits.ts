@@ -47,3 +47,6 @@ export const LOG_MERGE_WAIT_MS = 100;
 export const LOG_LINE_BYTES_MAX: number = 64 * 1024;
 /** Containers whose logs are merged in one request. */
 export const LOG_SOURCES_MAX = 1_000;
+
+/** `GET /tswarm/v1/cluster?wait=true`: a manager that reads a large log takes this long at worst. */
+export const PENDING_WAIT_MS = 60_000;

@@ -13,18 +13,23 @@ import { listTasks } from '../engine/tasks.ts';
 import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, boolKey, keyOf, textKey } from '../http/request.ts';
+import { PENDING_WAIT_MS } from '../limits.ts';
 import type { ClusterInfo, HistoryRow } from './types.ts';
 import { listViews, objectView, taskView } from './views.ts';
 
 const BASE = '/tswarm/v1';
 const HISTORY_ROWS = 100;
+const PENDING_POLL_MS = 50;
 
 export function clusterRoutes(context: Context): readonly Route[] {
   return [
     {
       method: 'GET',
       pattern: `${BASE}/cluster`,
-      handler: async (request, reply) => reply.json(200, await clusterInfo(context, request)),
+      handler: async (request, reply) => {
+        if (request.query.bool('wait')) await notPending(context, request.signal);
+        reply.json(200, await clusterInfo(context, request));
+      },
     },
     { method: 'POST', pattern: `${BASE}/cluster/init`, handler: (q, r) => init(context, q, r) },
     { method: 'POST', pattern: `${BASE}/cluster/leave`, handler: (q, r) => leave(context, q, r) },
@@ -57,6 +62,15 @@ export function clusterRoutes(context: Context): readonly Route[] {
       },
     },
   ];
+}
+
+/** Until the node is no longer just starting, for as long as a client may be kept waiting. */
+async function notPending(context: Context, signal: AbortSignal): Promise<void> {
+  const deadline = context.clock.monotonicMs() + PENDING_WAIT_MS;
+  while (context.node.state().state === 'pending' && !signal.aborted) {
+    if (context.clock.monotonicMs() > deadline) return;
+    await new Promise((resolve) => setTimeout(resolve, PENDING_POLL_MS));
+  }
 }
 
 async function clusterInfo(context: Context, request: ApiRequest): Promise<ClusterInfo> {

@@ -71,7 +71,11 @@ function version(context: Context, reply: Reply): void {
   const { Version, ...details } = common;
   reply.json(200, {
     Platform: { Name: 'tswarm' },
-    Components: [{ Name: 'Engine', Version, Details: { ...details, Experimental: 'false' } }],
+    Components: [
+      { Name: 'Engine', Version, Details: { ...details, Experimental: 'false' } },
+      // Our own clients look for this name before they talk to whatever DOCKER_HOST points at.
+      { Name: 'tswarm', Version, Details: {} },
+    ],
     ...common,
   });
 }

@@ -1,0 +1,111 @@
+// One running daemon: makes the parts in order, starts them, stops them in reverse. What main.ts does with processes (signals, exit codes) is not
+// here, so that a test can run a daemon in its own process.
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { ClusterEvents } from '#api/cache/cluster-events';
+import { Gateway } from '#api/gateway';
+import type { Clock, Lifecycle, Log, Random } from '#protocol/world';
+import type { Config } from './config.ts';
+import { takeLock } from './lock.ts';
+import { NodeController } from './node-controller.ts';
+import { makeWorker } from './worker-adapter.ts';
+import type { WorkerPort } from './worker-port.ts';
+
+export interface DaemonDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Version of tswarm. */
+  readonly version: string;
+  /** Path of manager/main.ts or its compiled form. */
+  readonly managerScript: string;
+}
+
+/** Others may pass through (the manager's user, containers' users), not look around. */
+const ROOT_MODE = 0o711;
+
+export class Daemon implements Lifecycle {
+  readonly #config: Config;
+  readonly #deps: DaemonDeps;
+  #unlock: (() => void) | undefined;
+  #worker: WorkerPort | undefined;
+  #node: NodeController | undefined;
+  #gateway: Gateway | undefined;
+
+  constructor(config: Config, deps: DaemonDeps) {
+    this.#config = config;
+    this.#deps = deps;
+  }
+
+  /** @throws TswarmError with one sentence for the user; then everything that was started is stopped again. */
+  async start(): Promise<void> {
+    const { dataRoot, runRoot } = this.#config;
+    for (const root of [dataRoot, runRoot]) makeRoot(root);
+    this.#unlock = takeLock(dataRoot);
+    try {
+      await this.#startParts();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async #startParts(): Promise<void> {
+    const { clock, log, version } = this.#deps;
+    const { runRoot } = this.#config;
+    const worker = makeWorker(this.#config, this.#deps);
+    this.#worker = worker;
+    await worker.start();
+    const clusterEvents = new ClusterEvents(clock);
+    const node = new NodeController(this.#config, {
+      worker,
+      clusterEvents,
+      clock,
+      log: log.child('node'),
+      hostname: hostname(),
+      managerScript: this.#deps.managerScript,
+      managerUserFlags: userFlags(this.#config.managerUser),
+    });
+    this.#node = node;
+    await node.start();
+    const gateway = new Gateway(
+      {
+        nodeSocket: join(runRoot, 'docker.sock'),
+        clusterSocket: join(runRoot, 'cluster.sock'),
+        version,
+      },
+      { engine: worker.engine, node, clusterEvents, clock, log: log.child('api') },
+    );
+    this.#gateway = gateway;
+    await gateway.start();
+    log.info('ready', { dataRoot: this.#config.dataRoot, socket: join(runRoot, 'docker.sock') });
+  }
+
+  /** Containers keep running. */
+  async stop(): Promise<void> {
+    await this.#gateway?.stop();
+    await this.#node?.stop();
+    await this.#worker?.stop();
+    this.#unlock?.();
+    this.#unlock = undefined;
+  }
+}
+
+function makeRoot(path: string): void {
+  const isNew = !existsSync(path);
+  mkdirSync(path, { recursive: true, mode: ROOT_MODE });
+  // The mode of mkdir is cut by the umask; a folder that was there keeps what its owner chose.
+  if (isNew) chmodSync(path, ROOT_MODE);
+}
+
+/** Flags that make the manager change to this user; none when there is no such user. */
+function userFlags(name: string): readonly string[] {
+  if (name === '') return [];
+  const row = new RegExp(`^${name.replace(/[^\w-]/g, '')}:[^:]*:(\\d+):(\\d+):`, 'm').exec(
+    readFileSync('/etc/passwd', 'utf8'),
+  );
+  if (!row) return [];
+  const [, uid = '', gid = ''] = row;
+  return ['--uid', uid, '--gid', gid];
+}
