@@ -1,0 +1,369 @@
+// The agent: what this node does about its tasks. Pure: facts and time in, effects out; one entry per task, and one rule (`converge`, decide.ts) that
+// compares what is wanted with what is. Killed and made again from the saved tasks and the containers that are there, it goes on where it was.
+// After swarmkit agent/worker.go, agent/task.go and agent/exec/controller.go; deviations: tasks with engine_restart restart their own container, and every
+// task does so while no manager is in reach (architecture §10, Task and container).
+// Refuses: to know how containers are made, to read a clock, to throw for a task's failure (that is a status).
+import type { TaskStatus } from '#protocol/generated/objects';
+import { TaskState, TaskStatus as TaskStatusType } from '#protocol/generated/objects';
+import type { Pass } from './decide.ts';
+import { converge } from './decide.ts';
+import { afterExit, afterStartFailure } from './ending.ts';
+import type { StatusChange } from './status.ts';
+import { sameStatus, statusOf } from './status.ts';
+import type { AgentInput, Effect, Entry, ObservedContainer, SavedTask } from './types.ts';
+
+export interface AgentOptions {
+  readonly nodeId: string;
+}
+
+export class Agent {
+  readonly #nodeId: string;
+  readonly #entries = new Map<string, Entry>();
+  #present: ReadonlySet<string> = new Set();
+  #connected = false;
+
+  constructor(options: AgentOptions) {
+    this.#nodeId = options.nodeId;
+  }
+
+  /** Ids of the tasks that this node has. */
+  taskIds(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+
+  /** The last status of every task: what a new session is told. */
+  statuses(): readonly { readonly taskId: string; readonly status: TaskStatus }[] {
+    return [...this.#entries].map(([taskId, entry]) => ({ taskId, status: entry.status }));
+  }
+
+  /** Tasks whose container should be found through names now: running, and healthy when it has a check. */
+  isServing(taskId: string): boolean {
+    const entry = this.#entries.get(taskId);
+    if (!entry) return false;
+    return (
+      entry.up &&
+      entry.busy !== 'stopping' &&
+      (entry.health === 'none' || entry.health === 'healthy')
+    );
+  }
+
+  /** When the host must give a `wake` input; undefined = not needed. Ms of the same clock as `step`. */
+  nextWakeMs(): number | undefined {
+    let next: number | undefined;
+    for (const entry of this.#entries.values()) {
+      const waits = entry.startAtMs > 0 && !entry.up && entry.busy === '';
+      if (waits && (next === undefined || entry.startAtMs < next)) next = entry.startAtMs;
+    }
+    return next;
+  }
+
+  /** Goes on after a restart of the worker. Containers that belong to no task are removed. */
+  restore(
+    saved: readonly SavedTask[],
+    observed: readonly ObservedContainer[],
+    nowMs: number,
+  ): readonly Effect[] {
+    const pass = this.#pass(nowMs);
+    const byTask = new Map(observed.map((container) => [container.taskId, container]));
+    for (const one of saved) {
+      const entry = entryFrom(one);
+      this.#entries.set(one.task.id, entry);
+      const container = byTask.get(one.task.id);
+      byTask.delete(one.task.id);
+      if (container) this.#resume(entry, container, pass);
+      else if (isLive(entry.status)) entry.containerId = '';
+    }
+    for (const orphan of byTask.values()) {
+      pass.effects.push({
+        type: 'remove',
+        taskId: orphan.taskId,
+        containerId: orphan.containerId,
+      });
+    }
+    for (const entry of this.#entries.values()) converge(entry, pass);
+    return this.#finish(pass);
+  }
+
+  #resume(entry: Entry, container: ObservedContainer, pass: Pass): void {
+    entry.containerId = container.containerId;
+    entry.hasHealthCheck = container.hasHealthCheck;
+    entry.ports = container.ports;
+    if (container.status === 'running') {
+      entry.up = true;
+      entry.pid = container.pid;
+      entry.paused = container.paused;
+      entry.startedAtMs = pass.nowMs - container.ranMs;
+      entry.health = container.health;
+      entry.run = Math.max(1, entry.run);
+      reportUp(entry, pass);
+    } else if (
+      container.status === 'ended' &&
+      isLive(entry.status) &&
+      endedUnseen(entry, container)
+    ) {
+      entry.startedAtMs = pass.nowMs - container.ranMs;
+      afterExit(entry, { ...container, byUser: false }, pass);
+    } else {
+      entry.exitCode = container.exitCode;
+      entry.oomKilled = container.oomKilled;
+    }
+  }
+
+  /** One fact. @returns what is to be done, in order */
+  step(input: AgentInput, nowMs: number): readonly Effect[] {
+    const pass = this.#pass(nowMs);
+    switch (input.type) {
+      case 'assign':
+        this.#assign(input.task, pass);
+        break;
+      case 'files':
+        this.#present = input.present;
+        this.#convergeAll(this.#pass(nowMs, pass.effects));
+        break;
+      case 'connected':
+        this.#connected = input.connected;
+        this.#convergeAll(this.#pass(nowMs, pass.effects));
+        break;
+      case 'wake':
+        this.#convergeAll(pass);
+        break;
+      default:
+        this.#about(input, pass);
+    }
+    return this.#finish(pass);
+  }
+
+  #pass(nowMs: number, effects: Effect[] = []): Pass {
+    const report = (entry: Entry, change: StatusChange): void => {
+      const status = statusOf(entry, change, nowMs, this.#nodeId);
+      if (sameStatus(entry.status, status)) return;
+      entry.status = status;
+      effects.push({ type: 'save', taskId: entry.task.id, saved: savedOf(entry) });
+      effects.push({ type: 'report', taskId: entry.task.id, status });
+    };
+    return { nowMs, effects, present: this.#present, connected: this.#connected, report };
+  }
+
+  #convergeAll(pass: Pass): void {
+    for (const entry of this.#entries.values()) converge(entry, pass);
+  }
+
+  /** Forgets what is done with. */
+  #finish(pass: Pass): readonly Effect[] {
+    for (const [taskId, entry] of this.#entries) {
+      if (!entry.gone || entry.containerId !== '' || entry.busy !== '') continue;
+      this.#entries.delete(taskId);
+      pass.effects.push({ type: 'forget', taskId });
+    }
+    return pass.effects;
+  }
+
+  #assign(task: Entry['task'], pass: Pass): void {
+    const known = this.#entries.get(task.id);
+    if (known) {
+      known.task = task;
+      known.gone = false;
+      converge(known, pass);
+      if (known.status.state > (task.status?.state ?? 0)) {
+        // The manager is behind (a report was lost with a session): say it again.
+        pass.effects.push({ type: 'report', taskId: task.id, status: known.status });
+      }
+      pass.effects.push({ type: 'save', taskId: task.id, saved: savedOf(known) });
+      return;
+    }
+    const entry = newEntry(task);
+    this.#entries.set(task.id, entry);
+    converge(entry, pass);
+  }
+
+  #about(
+    input: Exclude<AgentInput, { type: 'assign' | 'files' | 'connected' | 'wake' }>,
+    pass: Pass,
+  ): void {
+    const entry = this.#entries.get(input.taskId);
+    if (!entry) return;
+    switch (input.type) {
+      case 'unassign':
+        entry.gone = true;
+        break;
+      case 'prepared':
+        entry.busy = '';
+        entry.containerId = input.containerId;
+        pass.report(entry, { state: TaskState.READY, message: 'prepared' });
+        break;
+      case 'prepareFailed':
+        entry.busy = '';
+        if (!isUnwanted(entry)) {
+          pass.report(entry, {
+            state: TaskState.REJECTED,
+            message: 'preparing',
+            err: input.error,
+          });
+        }
+        break;
+      case 'started':
+        this.#started(entry, input, pass);
+        break;
+      case 'startFailed':
+        entry.busy = '';
+        entry.exitCode = input.exitCode;
+        afterStartFailure(entry, input, pass);
+        break;
+      case 'exited':
+        afterExit(entry, input, pass);
+        break;
+      case 'stopFailed':
+        entry.busy = '';
+        pass.report(entry, {
+          state: entry.status.state,
+          message: entry.status.message,
+          err: input.error,
+        });
+        return;
+      case 'health':
+        entry.health = input.health;
+        entry.healthOutput = input.output;
+        if (entry.up && entry.busy !== 'stopping') reportUp(entry, pass);
+        break;
+      case 'paused':
+        entry.busy = entry.busy === 'pausing' ? '' : entry.busy;
+        entry.paused = input.paused;
+        if (entry.up) reportUp(entry, pass);
+        break;
+      case 'removed':
+        this.#removed(entry, pass);
+        break;
+      case 'removeFailed':
+        entry.busy = '';
+        pass.report(entry, {
+          state: Math.max(entry.status.state, TaskState.SHUTDOWN) as TaskState,
+          message: 'container not removed',
+          err: input.error,
+        });
+        // It stays as a left-over of this node; the task itself is over.
+        if (entry.gone) entry.containerId = '';
+        return;
+    }
+    converge(entry, pass);
+  }
+
+  #started(entry: Entry, input: Extract<AgentInput, { type: 'started' }>, pass: Pass): void {
+    // Not asked for by us: somebody used `docker start` on it.
+    if (entry.busy !== 'starting') entry.run += 1;
+    entry.busy = '';
+    entry.held = false;
+    entry.up = true;
+    entry.paused = false;
+    entry.pid = input.pid;
+    entry.containerId = input.containerId;
+    entry.ports = input.ports;
+    entry.hasHealthCheck = input.hasHealthCheck;
+    entry.health = input.hasHealthCheck ? 'starting' : 'none';
+    entry.healthOutput = '';
+    entry.exitCode = 0;
+    entry.oomKilled = false;
+    entry.startedAtMs = pass.nowMs;
+    entry.startAtMs = 0;
+    entry.restartSeen = Math.max(entry.restartSeen, entry.task.restartRequest);
+    reportUp(entry, pass);
+  }
+
+  #removed(entry: Entry, pass: Pass): void {
+    const asked = entry.busy === 'removing';
+    entry.busy = '';
+    entry.containerId = '';
+    entry.up = false;
+    if (asked || isUnwanted(entry) || !isLive(entry.status)) return;
+    if (entry.task.spec?.engineRestart) {
+      // Deleted under our hands: made again, as a new run.
+      entry.run += 1;
+      pass.report(entry, { state: TaskState.PREPARING, message: 'container was removed' });
+    } else {
+      pass.report(entry, {
+        state: TaskState.FAILED,
+        message: 'stopped',
+        err: 'the container was removed on the node',
+      });
+    }
+  }
+}
+
+/** Its end has not been told yet: it ended while the worker was away, or in its last moment. */
+function endedUnseen(entry: Entry, container: ObservedContainer): boolean {
+  return container.endedUnseen || (entry.status.containerStatus?.pid ?? 0) > 0;
+}
+
+/** Reports a running container in the state that its health gives it. */
+export function reportUp(entry: Entry, pass: Pass): void {
+  const waiting =
+    entry.health === 'starting' ||
+    (entry.health === 'unhealthy' && entry.status.state < TaskState.RUNNING);
+  const sameRun = entry.status.run === entry.run;
+  const wasRunning = sameRun && entry.status.state >= TaskState.RUNNING;
+  pass.report(entry, {
+    state: waiting && !wasRunning ? TaskState.STARTING : TaskState.RUNNING,
+    message: waiting && !wasRunning ? 'starting' : 'started',
+    err: entry.health === 'unhealthy' ? 'unhealthy container' : '',
+  });
+}
+
+/** Not over yet. */
+export function isLive(status: TaskStatus): boolean {
+  return status.state < TaskState.COMPLETE;
+}
+
+function isUnwanted(entry: Entry): boolean {
+  return entry.gone || entry.task.desiredState > TaskState.COMPLETE;
+}
+
+function newEntry(task: Entry['task']): Entry {
+  return {
+    task,
+    containerId: '',
+    busy: '',
+    up: false,
+    paused: false,
+    pid: 0,
+    hasHealthCheck: false,
+    health: 'none',
+    healthOutput: '',
+    ports: [],
+    startedAtMs: 0,
+    run: task.status?.run ?? 0,
+    restartCount: 0,
+    restartsInRow: 0,
+    restartSeen: task.restartRequest,
+    startAtMs: 0,
+    held: false,
+    stopReason: '',
+    gone: false,
+    exitCode: 0,
+    oomKilled: false,
+    status: task.status ?? TaskStatusType.create(),
+  };
+}
+
+function entryFrom(saved: SavedTask): Entry {
+  return {
+    ...newEntry(saved.task),
+    status: saved.status,
+    run: saved.run,
+    restartCount: saved.restartCount,
+    restartsInRow: saved.restartsInRow,
+    restartSeen: saved.restartSeen,
+    held: saved.held,
+  };
+}
+
+/** What is kept of an entry. */
+export function savedOf(entry: Entry): SavedTask {
+  return {
+    task: entry.task,
+    status: entry.status,
+    run: entry.run,
+    restartCount: entry.restartCount,
+    restartsInRow: entry.restartsInRow,
+    restartSeen: entry.restartSeen,
+    held: entry.held,
+  };
+}
