@@ -47,14 +47,13 @@ export class ConfHistory {
     return changed;
   }
 
-  /** The configuration as of `index`; used for a snapshot at that index. */
-  at(index: number): Conf {
+  /** The configuration as of `index`; null if that is older than what is remembered. */
+  at(index: number): Conf | null {
     for (let i = this.#steps.length - 1; i >= 0; i--) {
       const step = this.#steps[i] as Step;
       if (step.index <= index) return step.conf;
     }
-    invariant(false, 'no configuration is known for a compacted index', { index });
-    return EMPTY_CONF;
+    return null;
   }
 
   /** Forgets what only indexes below `index` need. */

@@ -116,9 +116,10 @@ export class RaftLog {
     this.#committed = index;
   }
 
-  /** Sets the marks that were durable before a restart. */
+  /** Sets the marks that were durable before a restart. What is applied was committed, even if the
+   * commit mark on disk lags behind. */
   restoreMarks(committed: number, applied: number): void {
-    this.commitTo(committed);
+    this.commitTo(Math.max(committed, applied));
     if (applied > this.#applied) this.appliedTo(applied, 0);
   }
 

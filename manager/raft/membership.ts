@@ -146,7 +146,6 @@ function sayGoodbye(raft: Raft): void {
 
 /** Thesis §4.2.2: steps down; §3.10: asks the best successor to stand at once. */
 function handOver(raft: Raft): void {
-  broadcastAppend(raft);
   let best: RaftId = NO_NODE;
   let bestMatch = -1;
   for (const id of raft.tracker.conf.voters) {

@@ -262,11 +262,13 @@ export class Raft {
 
   /** Whether this member may stand for election at all. */
   canCampaign(): boolean {
-    return (
-      isVoter(this.tracker.conf, this.id) &&
-      this.log.unstable.snapshot === null &&
-      !this.isRecovering()
-    );
+    if (this.log.unstable.snapshot !== null || this.isRecovering()) return false;
+    if (isVoter(this.tracker.conf, this.id)) return true;
+    // Thesis §4.2.2: until the configuration without this member is committed, its log may be the
+    // only one that can win, and the others wait for its vote in vain.
+    if (this.confHistory.currentIndex <= this.log.committed) return false;
+    const committed = this.confHistory.at(this.log.committed);
+    return committed !== null && isVoter(committed, this.id);
   }
 
   /** Log that this member once acknowledged is missing: it must not help to elect anyone. */

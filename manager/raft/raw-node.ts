@@ -125,8 +125,9 @@ export class RawNode {
     return this.raft.step(message);
   }
 
-  /** The configuration as of `index`, for a snapshot taken there. */
-  confStateAt(index: number): ConfState {
+  /** The configuration as of `index`, for a snapshot taken there. Null when a snapshot from the leader
+   * has replaced the log in the meantime: a local one is of no use then. */
+  confStateAt(index: number): ConfState | null {
     return this.raft.confHistory.at(index);
   }
 

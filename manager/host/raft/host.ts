@@ -234,11 +234,12 @@ export class RaftHost {
   #storeSnapshot(index: number, bytes: Uint8Array): void {
     const { storage, snapshots } = this.#deps;
     const term = storage.term(index);
-    if (term === null || bytes.length === 0) {
+    const confState = this.#node.confStateAt(index);
+    if (term === null || confState === null || bytes.length === 0) {
       this.#isSnapshotting = false; // A snapshot from the leader has overtaken it, or none is given.
       return;
     }
-    const meta = { index, term, confState: this.#node.confStateAt(index) };
+    const meta = { index, term, confState };
     snapshots.write(meta, bytes).then(
       () => {
         const baseIndex = Math.max(storage.firstIndex() - 1, index - this.#options.trailingEntries);

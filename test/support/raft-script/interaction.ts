@@ -116,6 +116,8 @@ export class InteractionEnv {
       this.#check(this.#node(args[0]).raw.propose(data));
     },
     'propose-conf-change': (block) => this.#proposeConfChange(block),
+    'read-index': ({ args }) =>
+      this.#check(this.#node(args[0]).raw.readIndex(number(args[1]?.key))),
     'report-unreachable': ({ args }) =>
       this.#node(args[0]).raw.reportUnreachable(number(args[1]?.key)),
   };
@@ -403,7 +405,8 @@ function applyEntries(node: ScriptNode, entries: readonly Entry[]): void {
     data.set(last.data);
     data.set(update, last.data.length);
     const { index, term } = entry;
-    node.history.push({ index, term, data, confState: node.raw.confStateAt(index) });
+    const confState = node.raw.confStateAt(index) ?? last.confState;
+    node.history.push({ index, term, data, confState });
   }
 }
 
