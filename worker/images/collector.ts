@@ -17,25 +17,34 @@ export interface Lease {
 /** More that must stay: top chain ids and configurations. */
 export type RootSource = () => Iterable<{ readonly chainId: string; readonly configId: string }>;
 
+export interface Collected {
+  /** Files of layers, and archives. */
+  readonly freedBytes: number;
+  /** Layers that went. */
+  readonly chains: readonly string[];
+}
+
 interface Marks {
   readonly blobs: ReadonlySet<string>;
   readonly chains: ReadonlySet<string>;
 }
 
+interface CollectorDeps {
+  readonly db: ImageDb;
+  readonly blobs: BlobStore;
+  readonly layers: LayerStore;
+  readonly rootfs: RootfsStore;
+}
+
 export class Collector {
-  readonly #deps: {
-    readonly db: ImageDb;
-    readonly blobs: BlobStore;
-    readonly layers: LayerStore;
-    readonly rootfs: RootfsStore;
-  };
+  readonly #deps: CollectorDeps;
   readonly #leases = new Set<Lease>();
   readonly #sources: RootSource[] = [];
   /** Manifest digest → blobs it names; manifests never change. */
   readonly #named = new Map<string, readonly string[]>();
-  #running: Promise<number> | undefined;
+  #running: Promise<Collected> | undefined;
 
-  constructor(deps: Collector['#deps']) {
+  constructor(deps: CollectorDeps) {
     this.#deps = deps;
   }
 
@@ -53,18 +62,19 @@ export class Collector {
     this.#sources.push(source);
   }
 
-  /** Removes what nothing stands on. @returns bytes freed (files of layers, and blobs) */
-  collect(): Promise<number> {
+  /** Removes what nothing stands on. */
+  collect(): Promise<Collected> {
     // A call during a run wants what it has just let go to be seen: it waits for a run of its own.
-    const before = this.#running ?? Promise.resolve(0);
-    const run = before.catch(() => 0).then(() => this.#collect());
+    const before = this.#running?.catch(() => {}) ?? Promise.resolve();
+    const run = before.then(() => this.#collect());
     this.#running = run;
     return run;
   }
 
-  async #collect(): Promise<number> {
+  async #collect(): Promise<Collected> {
     const { blobs, layers } = this.#deps;
-    let freed = 0;
+    let freedBytes = 0;
+    const removed: string[] = [];
     let marks = await this.#mark();
     let generation = this.#deps.db.generation;
     const fresh = async (): Promise<Marks> => {
@@ -81,17 +91,18 @@ export class Collector {
         const isUsed = chains.has(layer.chainId) || this.#isChainLeased(layer.chainId);
         if (isUsed || this.#isChainOfContainer(layer.chainId)) return;
         await layers.remove(layer.chainId);
-        freed += layer.sizeBytes;
+        freedBytes += layer.sizeBytes;
+        removed.push(layer.chainId);
       });
     }
     for (const digest of await blobs.list()) {
       await blobs.locks.with(digest, async () => {
         const current = await fresh();
         if (current.blobs.has(digest) || this.#isBlobLeased(digest)) return;
-        freed += await blobs.remove(digest);
+        freedBytes += await blobs.remove(digest);
       });
     }
-    return freed;
+    return { freedBytes, chains: removed };
   }
 
   async #mark(): Promise<Marks> {

@@ -116,17 +116,18 @@ export class LayerStore {
    * Unpacks an archive (compressed or not) as the planned layer, unless it is there. The archive must be in the blob store as `blob`.
    * @throws TswarmError `digest_mismatch` when it is not the planned layer; nothing is kept then
    */
-  async unpack(plan: LayerPlan, blob: Descriptor, signal?: AbortSignal): Promise<LayerRecord> {
+  async unpack(
+    plan: LayerPlan,
+    blob: Descriptor,
+    options: { readonly signal?: AbortSignal; readonly onBytes?: (read: number) => void } = {},
+  ): Promise<LayerRecord> {
     return this.locks.with(plan.chainId, async () => {
       const known = this.#layers.get(plan.chainId);
       if (known !== undefined) return known;
       const dir = await this.scratch();
       try {
-        const made = await this.#unpackInto(
-          join(dir, 'diff'),
-          this.#blobs.stream(blob.digest),
-          signal,
-        );
+        const archive = counted(this.#blobs.stream(blob.digest), options.onBytes);
+        const made = await this.#unpackInto(join(dir, 'diff'), archive, options.signal);
         if (made.diffId !== plan.diffId) {
           throw new TswarmError(
             'digest_mismatch',
@@ -261,6 +262,18 @@ async function* hashed(
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
     digester.update(chunk);
+    yield chunk;
+  }
+}
+
+async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  onBytes: ((read: number) => void) | undefined,
+): AsyncGenerator<Uint8Array> {
+  let read = 0;
+  for await (const chunk of chunks) {
+    read += chunk.length;
+    onBytes?.(read);
     yield chunk;
   }
 }
