@@ -3,6 +3,7 @@
 
 import * as specs from '#protocol/generated/specs';
 import type { Project, Service } from '../load/project.ts';
+import { ownValue } from '../load/records.ts';
 import { planMounts } from './mounts.ts';
 import { containerLabels, containerNameTemplate, imageName } from './names.ts';
 import type { PlannedObjects } from './objects.ts';
@@ -114,7 +115,7 @@ function planFileReferences(
     secrets: (service.secrets ?? []).map((reference) => {
       const source = reference.source ?? '';
       return specs.SecretReference.create({
-        secretName: objects.secretNames[source] ?? source,
+        secretName: ownValue(objects.secretNames, source) ?? source,
         // Swarm's form: a relative name is below /run/secrets.
         file: target((reference.target ?? source).replace(/^\/run\/secrets\//, ''), reference),
       });
@@ -122,7 +123,7 @@ function planFileReferences(
     configs: (service.configs ?? []).map((reference) => {
       const source = reference.source ?? '';
       return specs.ConfigReference.create({
-        configName: objects.configNames[source] ?? source,
+        configName: ownValue(objects.configNames, source) ?? source,
         file: target(reference.target ?? `/${source}`, reference),
       });
     }),

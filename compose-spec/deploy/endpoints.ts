@@ -2,6 +2,7 @@
 
 import * as specs from '#protocol/generated/specs';
 import type { Port, Project, Service } from '../load/project.ts';
+import { ownValue } from '../load/records.ts';
 import type { Problems } from './problems.ts';
 
 /** The networks of service `key`. */
@@ -53,7 +54,7 @@ export function planNetworks(
     attachments.push({
       priority: network?.priority ?? 0,
       config: specs.NetworkAttachmentConfig.create({
-        target: project.networks[name]?.name ?? name,
+        target: ownValue(project.networks, name)?.name ?? name,
         aliases: [...aliases],
         ipv4Address: network?.ipv4_address ?? '',
         ipv6Address: network?.ipv6_address ?? '',
@@ -82,7 +83,7 @@ export class LinkAliases {
       for (const [i, link] of (service.links ?? []).entries()) {
         const [target = '', alias = target] = link.split(':', 2);
         if (alias === target) continue;
-        for (const network of sharedNetworks(service, project.services[target])) {
+        for (const network of sharedNetworks(service, ownValue(project.services, target))) {
           const owner = `${network}\n${alias}`;
           const other = owners.get(owner);
           if (other !== undefined && other !== target) {
@@ -172,7 +173,7 @@ function planPort(port: Port, path: string, problems: Problems): specs.PortConfi
     problems.unsupported(`${path}.published`, `choosing one of ${published}; ${hint}`);
     return undefined;
   }
-  const known = PROTOCOLS[protocol];
+  const known = ownValue(PROTOCOLS, protocol);
   if (known === undefined) {
     problems.error(`${path}.protocol`, `unknown protocol ${protocol}`, 'use tcp, udp or sctp');
     return undefined;

@@ -2,6 +2,7 @@
 
 import * as specs from '#protocol/generated/specs';
 import type { Mount, Project, Service } from '../load/project.ts';
+import { ownValue } from '../load/records.ts';
 import { parseBytes } from '../load/units.ts';
 import { isWindowsAbsolute } from '../load/volumes.ts';
 import { volumeDriver } from './objects.ts';
@@ -106,7 +107,7 @@ function planBind(
 
 function planVolumeMount(project: Project, mount: Mount, common: Common): specs.Mount {
   const { source } = mount;
-  const volume = source === undefined ? undefined : project.volumes[source];
+  const volume = source === undefined ? undefined : ownValue(project.volumes, source);
   const isExternal = volume?.external === true;
   return specs.Mount.create({
     ...common,

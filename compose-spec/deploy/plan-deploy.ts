@@ -10,6 +10,7 @@ import type { Location } from '../load/load-project.ts';
 import { isRemote } from '../load/paths.ts';
 import { withoutUnusedResources } from '../load/profiles.ts';
 import type { Build, Project, Service } from '../load/project.ts';
+import { ownValue } from '../load/records.ts';
 import { planContainer } from './container.ts';
 import { LinkAliases, planEndpoint, planNetworks } from './endpoints.ts';
 import { imageName, serviceLabels, serviceName } from './names.ts';
@@ -109,7 +110,7 @@ function scaled(
 ): Project {
   const services: Record<string, Service> = { ...project.services };
   for (const [key, count] of Object.entries(scale)) {
-    const service = services[key];
+    const service = ownValue(services, key);
     if (service === undefined) problems.error(`services.${key}`, `no such service: ${key}`);
     else if (count > 1 && service.container_name !== undefined) {
       const hint = 'remove container_name';
@@ -163,7 +164,7 @@ function checkKeys(
   problems: Problems,
 ): void {
   for (const [field, value] of Object.entries(object)) {
-    const what = support[field];
+    const what = ownValue(support, field);
     if (what?.kind === 'idle') problems.notice(`${path}.${field}`, what.why);
     if (what !== undefined && what.kind !== 'refused') continue;
     // Values that ask for what happens anyway.
@@ -177,7 +178,7 @@ function isSamePlatform(platform: string, host: string): boolean {
   const normal = (text: string): string => {
     const [os = '', arch = ''] = text.toLowerCase().split('/', 2);
     const names: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' };
-    return arch === '' ? (names[os] ?? os) : `${os}/${names[arch] ?? arch}`;
+    return arch === '' ? (ownValue(names, os) ?? os) : `${os}/${ownValue(names, arch) ?? arch}`;
   };
   const [wanted, present] = [normal(platform), normal(host)];
   return wanted === present || present.startsWith(`${wanted}/`) || present.endsWith(`/${wanted}`);
@@ -294,11 +295,15 @@ function hashOf(
     );
   }
   const versions = [
-    ...(service.secrets ?? []).map(({ source = '' }) => objects.secretNames[source]),
-    ...(service.configs ?? []).map(({ source = '' }) => objects.configNames[source]),
+    ...(service.secrets ?? []).map(({ source = '' }) => ownValue(objects.secretNames, source)),
+    ...(service.configs ?? []).map(({ source = '' }) => ownValue(objects.configNames, source)),
   ];
-  const networks = Object.keys(service.networks ?? {}).map((name) => project.networks[name]?.name);
-  const volumes = (service.volumes ?? []).map(({ source = '' }) => project.volumes[source]?.name);
+  const networks = Object.keys(service.networks ?? {}).map(
+    (name) => ownValue(project.networks, name)?.name,
+  );
+  const volumes = (service.volumes ?? []).map(
+    ({ source = '' }) => ownValue(project.volumes, source)?.name,
+  );
   const hashed = [key, imageName(project, key, service), json, versions, networks, volumes];
   return options.sha256Hex(utf8Bytes(JSON.stringify(hashed)));
 }

@@ -6,6 +6,7 @@
 
 import * as specs from '#protocol/generated/specs';
 import type { Deploy, Service, UpdateConfig } from '../load/project.ts';
+import { ownValue } from '../load/records.ts';
 import { replicasOf } from './endpoints.ts';
 import type { Problems } from './problems.ts';
 
@@ -16,7 +17,7 @@ export function planRestart(path: string, service: Service, problems: Problems):
   const { restart, deploy } = service;
   if (deploy?.restart_policy !== undefined) {
     const { condition = 'any', delay, max_attempts = 0, window = 0 } = deploy.restart_policy;
-    const known = CONDITIONS[condition];
+    const known = ownValue(CONDITIONS, condition);
     if (known === undefined) {
       const hint = 'use none, on-failure or any';
       problems.error(
@@ -147,7 +148,7 @@ export function planUpdate(
 ): specs.UpdateConfig | undefined {
   if (update === undefined) return undefined;
   const { failure_action: action = 'pause', max_failure_ratio: ratio = 0 } = update;
-  const known = ACTIONS[action];
+  const known = ownValue(ACTIONS, action);
   const isRollback = path.endsWith('rollback_config');
   if (known === undefined || (isRollback && action === 'rollback')) {
     const hint = isRollback ? 'use pause or continue' : 'use pause, continue or rollback';

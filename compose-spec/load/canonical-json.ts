@@ -2,7 +2,7 @@
 // the same tables that read the project (`fields.ts`). Secrets' contents are never printed.
 
 import type { Field, Table } from './fields.ts';
-import { FILE_OBJECT, NETWORK, SERVICE, VOLUME } from './fields.ts';
+import { FILE_OBJECT, MODEL, NETWORK, SERVICE, VOLUME } from './fields.ts';
 import type { JsonValue, Project, Service } from './project.ts';
 import { printDuration, printFileMode, shortestFloat32 } from './units.ts';
 
@@ -12,11 +12,13 @@ type JsonObject = { readonly [key: string]: JsonValue };
 export interface CanonicalJsonOptions {
   /** Leave `$` single: for output that is not read as a compose file again. Default false. */
   readonly singleDollars?: boolean;
+  /** Print `models` too: compose-go does in YAML, but not in JSON. Default false. */
+  readonly models?: boolean;
 }
 
 /** The canonical JSON of `project`, keys in order of their texts, `$` doubled. */
 export function toCanonicalJson(project: Project, options: CanonicalJsonOptions = {}): JsonObject {
-  const json = printProject(project);
+  const json = printProject(project, options.models === true);
   return options.singleDollars === true ? json : (doubleDollars(json) as JsonObject);
 }
 
@@ -30,7 +32,7 @@ function doubleDollars(value: JsonValue): JsonValue {
   );
 }
 
-function printProject(project: Project): JsonObject {
+function printProject(project: Project, withModels: boolean): JsonObject {
   const sections: Record<string, JsonValue> = { ...project.extensions, name: project.name };
   sections.services = printAll(project.services, SERVICE, HIDDEN_IN_SERVICE);
   const optional: readonly (readonly [
@@ -43,6 +45,7 @@ function printProject(project: Project): JsonObject {
     ['volumes', project.volumes, VOLUME, []],
     ['configs', project.configs, FILE_OBJECT, []],
     ['secrets', project.secrets, FILE_OBJECT, ['content']],
+    ['models', withModels ? project.models : {}, MODEL, []],
   ];
   for (const [name, objects, table, hidden] of optional) {
     if (Object.keys(objects).length > 0) sections[name] = printAll(objects, table, hidden);

@@ -4,6 +4,7 @@
 
 import type { ComposeErrorCode, Diagnostics } from './errors.ts';
 import type { Project, Service } from './project.ts';
+import { ownValue } from './records.ts';
 import type { Position } from './source.ts';
 import { nearestWord } from './suggest.ts';
 import type { Path } from './tree.ts';
@@ -17,7 +18,7 @@ export type Locate = (path: Path) => Position | undefined;
 export function checkConsistency(project: Project, locate: Locate, diagnostics: Diagnostics): void {
   const names = Object.keys(project.services).sort();
   for (const name of names) {
-    const service = project.services[name];
+    const service = ownValue(project.services, name);
     if (service !== undefined) new ServiceCheck(name, service, project, locate, diagnostics).run();
   }
   for (const [name, secret] of Object.entries(project.secrets)) {
@@ -135,7 +136,7 @@ class ServiceCheck {
   }
 
   #anyService(name: string): Service | undefined {
-    return this.#project.services[name] ?? this.#project.disabledServices[name];
+    return ownValue(this.#project.services, name) ?? ownValue(this.#project.disabledServices, name);
   }
 
   #checkDependencies(): void {
@@ -149,7 +150,7 @@ class ServiceCheck {
   }
 
   #serviceHint(name: string): string | undefined {
-    const disabled = this.#project.disabledServices[name];
+    const disabled = ownValue(this.#project.disabledServices, name);
     if (disabled?.profiles !== undefined) {
       const [first] = disabled.profiles;
       return `${name} is disabled by profile ${disabled.profiles.join(', ')}; add --profile ${first}`;
@@ -290,7 +291,7 @@ function checkCycles(project: Project, locate: Locate, diagnostics: Diagnostics)
     }
     if (done.has(name)) return;
     trail.push(name);
-    for (const next of Object.keys(project.services[name]?.depends_on ?? {}).sort()) {
+    for (const next of Object.keys(ownValue(project.services, name)?.depends_on ?? {}).sort()) {
       if (Object.hasOwn(project.services, next)) visit(next);
     }
     trail.pop();

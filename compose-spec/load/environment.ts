@@ -7,13 +7,14 @@ import { parseBoolean } from './interpolate.ts';
 import { resolvePath } from './paths.ts';
 import type { NullableStringMap, Service, StringMap } from './project.ts';
 import type { Asker, Reader } from './reader.ts';
+import { ownValue } from './records.ts';
 import { type Lookup, unsetWarning } from './template.ts';
 import type { Node } from './tree.ts';
 import { child, childString, isNull, mapEntries, stringNode, withEntry } from './tree.ts';
 
 /** Lookup in a plain map. */
 export function lookupIn(variables: StringMap): Lookup {
-  return (name) => (Object.hasOwn(variables, name) ? variables[name] : undefined);
+  return (name) => ownValue(variables, name);
 }
 
 /** Env files that count before any compose file is known to be elsewhere. */

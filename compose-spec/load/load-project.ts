@@ -16,12 +16,13 @@ import { type ComposeError, type ComposeWarning, Diagnostics } from './errors.ts
 import { FILE_OBJECT, MODEL, NETWORK, SERVICE, type Table, VOLUME } from './fields.ts';
 import type { ComposeFiles } from './files.ts';
 import { loadLayer } from './layer.ts';
-import { mapValues, normalizeProject, type ProjectParts } from './normalize.ts';
+import { normalizeProject, type ProjectParts } from './normalize.ts';
 import { isRemote } from './paths.ts';
 import { activeProfiles, splitByProfiles } from './profiles.ts';
 import type { JsonValue, Project, Service, StringMap } from './project.ts';
 import { chooseProjectName } from './project-name.ts';
 import { Reader } from './reader.ts';
+import { mapValues } from './records.ts';
 import { child, childString, deepestNode, type Node } from './tree.ts';
 
 /** What the caller knows before any file is read. Paths may be relative to `cwd`. */

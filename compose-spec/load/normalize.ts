@@ -4,6 +4,7 @@
 import { lookupIn } from './environment.ts';
 import { cleanPath } from './paths.ts';
 import type { Build, Dependency, Mount, Network, Project, Service, StringMap } from './project.ts';
+import { mapValues } from './records.ts';
 import { isWindowsAbsolute } from './volumes.ts';
 
 /** The parts of a project that normalisation changes. */
@@ -34,16 +35,6 @@ export function normalizeProject(
     secrets: withNames(parts.secrets, name),
     models: parts.models,
   };
-}
-
-/** `change` applied to each value. */
-export function mapValues<T, U>(
-  values: Readonly<Record<string, T>>,
-  change: (value: T, key: string) => U,
-): Record<string, U> {
-  return Object.fromEntries(
-    Object.entries(values).map(([key, value]) => [key, change(value, key)]),
-  );
 }
 
 /** What has no name of its own is called after the project; what is external, after its key. */
@@ -92,11 +83,12 @@ function normalizeService(service: Service, variables: StringMap): Service {
 
 function normalizeBuild(build: Build, variables: StringMap): Build {
   const { args, ...rest } = build;
-  const known: Record<string, string> = {};
-  for (const [key, value] of Object.entries(args ?? {})) {
-    const found = value ?? lookupIn(variables)(key);
-    if (found !== undefined) known[key] = found;
-  }
+  const known = Object.fromEntries(
+    Object.entries(args ?? {}).flatMap(([key, value]) => {
+      const found = value ?? lookupIn(variables)(key);
+      return found === undefined ? [] : [[key, found]];
+    }),
+  );
   const hasFile = build.dockerfile !== undefined || build.dockerfile_inline !== undefined;
   return {
     ...rest,
@@ -113,14 +105,14 @@ function cleanTarget(mount: Mount): Mount {
 
 /** `depends_on` and what follows from links, shared namespaces and shared volumes. */
 function implicitDependencies(service: Service): Record<string, Dependency> {
-  const dependencies: Record<string, Dependency> = { ...service.depends_on };
+  const dependencies = new Map<string, Dependency>(Object.entries(service.depends_on ?? {}));
   const add = (name: string, restart: boolean): void => {
-    if (name === '' || Object.hasOwn(dependencies, name)) return;
-    dependencies[name] = {
+    if (name === '' || dependencies.has(name)) return;
+    dependencies.set(name, {
       condition: 'service_started',
       ...(restart ? { restart: true } : {}),
       required: true,
-    };
+    });
   };
   for (const link of service.links ?? []) add(link.split(':', 1)[0] ?? '', true);
   for (const mode of [
@@ -135,5 +127,5 @@ function implicitDependencies(service: Service): Record<string, Dependency> {
   for (const source of service.volumes_from ?? []) {
     if (!source.startsWith('container:')) add(source.split(':', 1)[0] ?? '', false);
   }
-  return dependencies;
+  return Object.fromEntries(dependencies);
 }

@@ -2,6 +2,7 @@
 // top-level objects nobody uses (compose.md §2.6).
 
 import type { Project, Service, StringMap } from './project.ts';
+import { ownValue } from './records.ts';
 
 /** Profiles from `--profile`, else COMPOSE_PROFILES, plus those of services named one by one. */
 export function activeProfiles(
@@ -12,7 +13,7 @@ export function activeProfiles(
 ): string[] {
   const listed = variables.COMPOSE_PROFILES ?? '';
   const chosen = flags.length > 0 ? flags : listed.split(',').map((profile) => profile.trim());
-  const own = named.flatMap((name) => services[name]?.profiles ?? []);
+  const own = named.flatMap((name) => ownValue(services, name)?.profiles ?? []);
   return [...new Set([...chosen, ...own])].filter((profile) => profile !== '');
 }
 

@@ -1,6 +1,7 @@
 // "Did you mean": the known word nearest to one that is not known, and the place where a key belongs
 // that was written one level off.
 
+import { ownValue } from './records.ts';
 import { COMPOSE_FILE, type Schema, SERVICE_KEYS, type ShapeSchema } from './schema.ts';
 import type { Path } from './tree.ts';
 
@@ -50,15 +51,15 @@ export function misplacedKeyHint(key: string, path: Path): string | undefined {
   if (top === 'services' && path.length === 2) {
     const inside = findKey(key, SERVICE_KEYS, []);
     if (inside !== undefined) return `\`${key}\` belongs under \`${inside.join('.')}\``;
-    if (COMPOSE_FILE.keys?.[key] !== undefined) {
+    if (ownValue(COMPOSE_FILE.keys, key) !== undefined) {
       return `\`${key}\` belongs at the top level of the file, without indentation`;
     }
     return undefined;
   }
-  if (top === 'services' && path.length > 2 && SERVICE_KEYS[key] !== undefined) {
+  if (top === 'services' && path.length > 2 && ownValue(SERVICE_KEYS, key) !== undefined) {
     return `\`${key}\` belongs directly under \`services.${String(service)}\``;
   }
-  if (path.length === 0 && SERVICE_KEYS[key] !== undefined) {
+  if (path.length === 0 && ownValue(SERVICE_KEYS, key) !== undefined) {
     return `\`${key}\` belongs under a service: services.NAME.${key}`;
   }
   return undefined;
@@ -74,7 +75,7 @@ function findKey(
   for (const [name, schema] of Object.entries(keys)) {
     for (const shape of 'oneOf' in schema ? schema.oneOf : [schema]) {
       if (shape.keys === undefined) continue;
-      if (shape.keys[key] !== undefined) return [...path, name];
+      if (ownValue(shape.keys, key) !== undefined) return [...path, name];
       deeper.push([name, shape]);
     }
   }

@@ -1,6 +1,8 @@
 // Sizes, durations and file modes: from the text people write to a number, and back to the text
 // that compose-go prints (compose.md §2.9). Messages after docker/go-units and Go's time package.
 
+import { ownValue } from './records.ts';
+
 export type UnitResult =
   | { readonly ok: true; readonly value: number }
   | { readonly ok: false; readonly message: string };
@@ -64,7 +66,7 @@ export function parseDuration(text: string): UnitResult {
     const match = /^(\d+\.?\d*|\.\d+)([^\d.]*)/.exec(rest);
     if (match === null) return invalid;
     const [whole, amount = '', unit = ''] = match;
-    const scale = NANOSECONDS[unit];
+    const scale = ownValue(NANOSECONDS, unit);
     if (scale === undefined) {
       const reason =
         unit === ''

@@ -4,6 +4,7 @@
 
 import type { Diagnostics } from './errors.ts';
 import { sameContent } from './merge.ts';
+import { ownValue } from './records.ts';
 import { COMPOSE_FILE, type Schema, type ShapeSchema, type TypeName } from './schema.ts';
 import type { Position } from './source.ts';
 import { misplacedKeyHint, nearestWord } from './suggest.ts';
@@ -132,7 +133,7 @@ function checkMap(node: MapNode, schema: ShapeSchema, path: Path, faults: Fault[
   const unknown: { key: string; at: Position }[] = [];
   for (const [key, entry] of node.entries) {
     const next = [...path, key];
-    const known = schema.keys?.[key];
+    const known = ownValue(schema.keys, key);
     const rule =
       known ??
       (schema.keyPattern?.pattern.test(key) === true ? schema.keyPattern.schema : undefined);
