@@ -1,0 +1,133 @@
+// tswarm init, leave, info, version, join-token: this node and its cluster.
+import type { ClusterInfo, InitRequest } from '#api/cluster/types';
+import { hasCode, TswarmError } from '#protocol/errors';
+import type { ApiClient, Json } from '../../client/http.ts';
+import { EXIT } from '../../output/fail.ts';
+import { renderTemplate } from '../../output/format.ts';
+import { humanSize } from '../../output/human.ts';
+import { VERSION } from '../../version.ts';
+
+export async function init(client: ApiClient, options: InitRequest): Promise<number> {
+  const info = await client.post<ClusterInfo>('/tswarm/v1/cluster/init', { body: options });
+  process.stdout.write(`Cluster initialized: node ${info.nodeId} is now a manager.\n\n`);
+  if (info.joinTokens && info.controlAddr) {
+    process.stdout.write(
+      `To add a worker, run on another host:\n\n    tswarm join --token ${info.joinTokens.worker} ${info.controlAddr}\n\n` +
+        'To add a manager, run "tswarm join-token manager" and follow what it prints.\n',
+    );
+  }
+  return EXIT.ok;
+}
+
+export async function leave(
+  client: ApiClient,
+  options: { readonly force?: boolean },
+): Promise<number> {
+  await client.post('/tswarm/v1/cluster/leave', { query: { force: options.force === true } });
+  process.stdout.write('Node left the cluster.\n');
+  return EXIT.ok;
+}
+
+export async function joinToken(
+  client: ApiClient,
+  role: string,
+  options: { readonly quiet?: boolean },
+): Promise<number> {
+  if (role !== 'worker' && role !== 'manager') {
+    throw new TswarmError('invalid_argument', `role "${role}": must be worker or manager`);
+  }
+  const info = await client.get<ClusterInfo>('/tswarm/v1/cluster');
+  const token = info.joinTokens?.[role];
+  if (!token)
+    throw new TswarmError('no_cluster', 'this node is not a manager', {
+      hint: 'Run "tswarm init" first.',
+    });
+  process.stdout.write(
+    options.quiet
+      ? `${token}\n`
+      : `To add a ${role} to this cluster, run on the other host:\n\n    tswarm join --token ${token} ${info.controlAddr}\n\n`,
+  );
+  return EXIT.ok;
+}
+
+export async function info(
+  client: ApiClient,
+  options: { readonly format?: string },
+): Promise<number> {
+  const facts = await client.get<Json>('/info');
+  if (options.format) {
+    process.stdout.write(
+      options.format === 'json'
+        ? `${JSON.stringify(facts)}\n`
+        : `${renderTemplate(options.format, facts)}\n`,
+    );
+    return EXIT.ok;
+  }
+  const cluster = await client.get<ClusterInfo>('/tswarm/v1/cluster');
+  const lines: [string, unknown][] = [
+    ['Name', facts.Name],
+    ['Version', facts.ServerVersion],
+    ['Kernel', facts.KernelVersion],
+    ['Operating system', facts.OperatingSystem],
+    ['Architecture', facts.Architecture],
+    ['CPUs', facts.NCPU],
+    ['Memory', humanSize(Number(facts.MemTotal ?? 0))],
+    ['Storage driver', facts.Driver],
+    ['Control groups', `${facts.CgroupDriver} v${facts.CgroupVersion}`],
+    ['Runtime', facts.DefaultRuntime],
+    ['Data root', facts.DockerRootDir],
+    [
+      'Containers',
+      `${facts.Containers} (${facts.ContainersRunning} running, ${facts.ContainersPaused} paused, ${facts.ContainersStopped} stopped)`,
+    ],
+    ['Images', facts.Images],
+    ['Cluster', cluster.state],
+  ];
+  if (cluster.state === 'active') {
+    lines.push(
+      ['  Cluster ID', cluster.clusterId],
+      ['  Node ID', cluster.nodeId],
+      ['  Manager', cluster.isManager ? (cluster.leader ? 'yes (leader)' : 'yes') : 'no'],
+      ['  Managers', cluster.managers],
+      ['  Nodes', cluster.nodes],
+      ['  Control address', cluster.controlAddr],
+    );
+  }
+  for (const [name, value] of lines) process.stdout.write(`${name}: ${value ?? ''}\n`);
+  for (const warning of (facts.Warnings as readonly string[] | null) ?? [])
+    process.stderr.write(`WARNING: ${warning}\n`);
+  return EXIT.ok;
+}
+
+/** Client and server; a server that cannot be reached is an error after the client's part. */
+export async function version(
+  client: ApiClient,
+  options: { readonly format?: string },
+): Promise<number> {
+  let server: Json | undefined;
+  let failure: unknown;
+  try {
+    server = await client.get<Json>('/version');
+  } catch (error) {
+    failure = error;
+  }
+  const both = { Client: { Version: VERSION, Node: process.version }, Server: server ?? null };
+  if (options.format) {
+    process.stdout.write(
+      options.format === 'json'
+        ? `${JSON.stringify(both)}\n`
+        : `${renderTemplate(options.format, both)}\n`,
+    );
+  } else {
+    process.stdout.write(
+      `Client:\n Version:      ${VERSION}\n Node.js:      ${process.version}\n OS/Arch:      linux/${process.arch}\n`,
+    );
+    if (server) {
+      process.stdout.write(
+        `\nServer:\n Version:      ${server.Version}\n API version:  ${server.ApiVersion} (minimum ${server.MinAPIVersion})\n OS/Arch:      ${server.Os}/${server.Arch}\n Kernel:       ${server.KernelVersion}\n`,
+      );
+    }
+  }
+  if (failure !== undefined && !hasCode(failure, 'cancelled')) throw failure;
+  return EXIT.ok;
+}

@@ -1,0 +1,23 @@
+// What every command of tswarm gets: the client for the chosen daemon.
+import { resolveEndpoint } from '../client/endpoint.ts';
+import { ApiClient } from '../client/http.ts';
+
+export interface GlobalOptions {
+  readonly host?: string;
+}
+
+export function clientFor(options: GlobalOptions): ApiClient {
+  return new ApiClient(resolveEndpoint(options.host, process.env));
+}
+
+/** `--filter key=value` options as the API's filters parameter. */
+export function filtersQuery(filters: readonly string[] | undefined): string | undefined {
+  if (!filters || filters.length === 0) return undefined;
+  const out: Record<string, string[]> = {};
+  for (const filter of filters) {
+    const at = filter.indexOf('=');
+    const key = at < 0 ? filter : filter.slice(0, at);
+    out[key] = [...(out[key] ?? []), at < 0 ? '' : filter.slice(at + 1)];
+  }
+  return JSON.stringify(out);
+}

@@ -1,0 +1,254 @@
+// tswarm service ls, ps, inspect, scale, rm: with docker's columns.
+import { TswarmError } from '#protocol/errors';
+import type { ApiClient, Json } from '../../client/http.ts';
+import { EXIT } from '../../output/fail.ts';
+import { formatList, renderTemplate } from '../../output/format.ts';
+import { ageMs, ellipsis, humanDuration } from '../../output/human.ts';
+import { ProgressDisplay } from '../../output/progress.ts';
+import { filtersQuery } from '../context.ts';
+
+type Object = Readonly<Record<string, Json>>;
+
+const obj = (value: unknown): Json =>
+  typeof value === 'object' && value !== null ? (value as Json) : {};
+const str = (value: unknown): string =>
+  value === undefined || value === null ? '' : String(value);
+
+export interface ListOptions {
+  readonly filter?: readonly string[];
+  readonly format?: string;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+export async function ls(client: ApiClient, options: ListOptions): Promise<number> {
+  const services = await client.get<Object[]>('/services', {
+    query: { status: true, filters: filtersQuery(options.filter) },
+  });
+  const rows = services.map((service) => ({
+    ID: str(service.ID).slice(0, 12),
+    Name: str(obj(service.Spec).Name),
+    Mode: modeOf(service),
+    Replicas: replicasOf(service),
+    Image: imageOf(service),
+    Ports: portsOf(service),
+  }));
+  rows.sort((a, b) => a.Name.localeCompare(b.Name));
+  const columns = [
+    ['ID', 'ID'],
+    ['NAME', 'Name'],
+    ['MODE', 'Mode'],
+    ['REPLICAS', 'Replicas'],
+    ['IMAGE', 'Image'],
+    ['PORTS', 'Ports'],
+  ] as const;
+  process.stdout.write(formatList({ columns, rows }, options));
+  return EXIT.ok;
+}
+
+function modeOf(service: Object): string {
+  const mode = obj(obj(service.Spec).Mode);
+  if ('Global' in mode) return 'global';
+  if ('ReplicatedJob' in mode) return 'replicated job';
+  return 'GlobalJob' in mode ? 'global job' : 'replicated';
+}
+
+function replicasOf(service: Object): string {
+  const status = obj(service.ServiceStatus);
+  const base = `${status.RunningTasks ?? 0}/${status.DesiredTasks ?? 0}`;
+  const max = obj(obj(obj(service.Spec).TaskTemplate).Placement).MaxReplicas;
+  const mode = obj(obj(service.Spec).Mode);
+  if ('ReplicatedJob' in mode) {
+    const total = obj(mode.ReplicatedJob).TotalCompletions ?? 1;
+    return `${base} (${status.CompletedTasks ?? 0}/${total} completed)`;
+  }
+  return max ? `${base} (max ${max} per node)` : base;
+}
+
+function imageOf(service: Object): string {
+  return str(obj(obj(obj(service.Spec).TaskTemplate).ContainerSpec).Image).replace(
+    /@sha256:.*/,
+    '',
+  );
+}
+
+function portsOf(service: Object): string {
+  const ports = (obj(service.Endpoint).Ports as readonly Json[] | undefined) ?? [];
+  return ports
+    .filter((port) => (port.PublishMode ?? 'ingress') === 'ingress')
+    .map((port) => `*:${port.PublishedPort}->${port.TargetPort}/${port.Protocol}`)
+    .join(', ');
+}
+
+export interface PsOptions extends ListOptions {
+  readonly trunc?: boolean;
+  readonly resolve?: boolean;
+}
+
+/** Tasks of services, the newest of a slot first, older ones indented. */
+export async function ps(
+  client: ApiClient,
+  names: readonly string[],
+  options: PsOptions,
+): Promise<number> {
+  const services = await Promise.all(
+    names.map((name) => client.get<Object>(`/services/${encodeURIComponent(name)}`)),
+  );
+  const filters = JSON.stringify({
+    ...parse(options.filter),
+    service: services.map((service) => str(service.ID)),
+  });
+  const [tasks, nodes] = await Promise.all([
+    client.get<Object[]>('/tasks', { query: { filters } }),
+    client.get<Object[]>('/nodes').catch(() => []),
+  ]);
+  const hostnames = new Map(
+    nodes.map((node) => [str(node.ID), str(obj(node.Description).Hostname)]),
+  );
+  const serviceNames = new Map(
+    services.map((service) => [str(service.ID), str(obj(service.Spec).Name)]),
+  );
+  const sorted = [...tasks].sort(
+    (a, b) =>
+      str(serviceNames.get(str(a.ServiceID))).localeCompare(
+        str(serviceNames.get(str(b.ServiceID))),
+      ) ||
+      Number(a.Slot ?? 0) - Number(b.Slot ?? 0) ||
+      str(a.NodeID).localeCompare(str(b.NodeID)) ||
+      str(b.CreatedAt).localeCompare(str(a.CreatedAt)),
+  );
+  let previous = '';
+  const rows = sorted.map((task) => {
+    const slot = Number(task.Slot ?? 0) > 0 ? str(task.Slot) : str(task.NodeID);
+    const name = `${serviceNames.get(str(task.ServiceID)) ?? str(task.ServiceID)}.${slot}`;
+    const older = name === previous;
+    previous = name;
+    return taskRow(task, older ? ` \\_ ${name}` : name, hostnames, options);
+  });
+  const columns = [
+    ['ID', 'ID'],
+    ['NAME', 'Name'],
+    ['IMAGE', 'Image'],
+    ['NODE', 'Node'],
+    ['DESIRED STATE', 'DesiredState'],
+    ['CURRENT STATE', 'CurrentState'],
+    ['ERROR', 'Error'],
+    ['PORTS', 'Ports'],
+  ] as const;
+  process.stdout.write(formatList({ columns, rows }, options));
+  return EXIT.ok;
+}
+
+function parse(filters: readonly string[] | undefined): Record<string, string[]> {
+  return JSON.parse(filtersQuery(filters) ?? '{}') as Record<string, string[]>;
+}
+
+function taskRow(
+  task: Object,
+  name: string,
+  hostnames: ReadonlyMap<string, string>,
+  options: PsOptions,
+): Record<string, string> {
+  const status = obj(task.Status);
+  const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+  const age = humanDuration(ageMs(str(status.Timestamp), Date.now())).toLowerCase();
+  const error = str(status.Err) || str(task.WaitingFor);
+  const full = options.trunc === false;
+  const ports = ((obj(status.PortStatus).Ports as readonly Json[] | undefined) ?? []).map(
+    (port) => `*:${port.PublishedPort}->${port.TargetPort}/${port.Protocol}`,
+  );
+  const nodeId = str(task.NodeID);
+  return {
+    ID: full ? str(task.ID) : str(task.ID).slice(0, 12),
+    Name: name,
+    Image: str(obj(obj(task.Spec).ContainerSpec).Image).replace(/@sha256:.*/, ''),
+    Node: options.resolve === false ? nodeId : (hostnames.get(nodeId) ?? nodeId),
+    DesiredState: capital(str(task.DesiredState)),
+    CurrentState: `${capital(str(status.State))} ${age} ago`,
+    Error: error === '' ? '' : `"${full ? error : ellipsis(error, 30)}"`,
+    Ports: ports.join(','),
+  };
+}
+
+export async function inspect(
+  client: ApiClient,
+  names: readonly string[],
+  options: { readonly format?: string },
+): Promise<number> {
+  const found = await Promise.all(
+    names.map((name) =>
+      client.get<Json>(`/services/${encodeURIComponent(name)}?insertDefaults=true`),
+    ),
+  );
+  if (options.format && options.format !== 'json') {
+    for (const service of found)
+      process.stdout.write(`${renderTemplate(options.format, service)}\n`);
+  } else {
+    process.stdout.write(`${JSON.stringify(found, null, 4)}\n`);
+  }
+  return EXIT.ok;
+}
+
+export async function rm(client: ApiClient, names: readonly string[]): Promise<number> {
+  let code: number = EXIT.ok;
+  for (const name of names) {
+    try {
+      await client.delete(`/services/${encodeURIComponent(name)}`);
+      process.stdout.write(`${name}\n`);
+    } catch (error) {
+      if (!(error instanceof TswarmError)) throw error;
+      process.stderr.write(`Error: ${error.message}\n`);
+      code = EXIT.failed;
+    }
+  }
+  return code;
+}
+
+/** `web=3 …`; waits until the tasks run unless detached. */
+export async function scale(
+  client: ApiClient,
+  pairs: readonly string[],
+  options: { readonly detach?: boolean },
+): Promise<number> {
+  for (const pair of pairs) {
+    const [, name, count] = /^([^=]+)=(\d+)$/.exec(pair) ?? [];
+    if (name === undefined || count === undefined) {
+      throw new TswarmError(
+        'invalid_argument',
+        `invalid scale specifier "${pair}": write SERVICE=NUMBER`,
+      );
+    }
+    await client.post('/tswarm/v1/services/action', {
+      body: { services: [name], replicas: Number(count) },
+    });
+    process.stdout.write(`${name} scaled to ${count}\n`);
+    if (!options.detach) await waitForReplicas(client, name, Number(count));
+  }
+  return EXIT.ok;
+}
+
+/** Asks while something moves; the server answers from memory. */
+const POLL_MS = 200;
+
+async function waitForReplicas(client: ApiClient, name: string, wanted: number): Promise<void> {
+  const display = new ProgressDisplay(`Scaling ${name}`, 'auto');
+  try {
+    for (;;) {
+      const filters = JSON.stringify({ name: [name] });
+      const services = await client.get<Object[]>('/services', {
+        query: { status: true, filters },
+      });
+      const service = services.find((s) => obj(s.Spec).Name === name || str(s.ID).startsWith(name));
+      const running = Number(obj(service?.ServiceStatus).RunningTasks ?? 0);
+      display.update(
+        `Service ${name}`,
+        running === wanted ? 'done' : 'working',
+        `${running}/${wanted} running`,
+      );
+      if (running === wanted) return;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  } finally {
+    display.stop();
+  }
+}
