@@ -25,7 +25,4 @@ int console_receive(int socket_fd, struct ts_err *err);
 /* Makes the terminal the controlling one of this session, and stdin, stdout, stderr. */
 int console_use(int slave, struct ts_err *err);
 
-/* Copies between our own terminal and the master until the process ends; see relay.c. */
-int console_relay(int master, int pidfd);
-
 #endif

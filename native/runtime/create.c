@@ -59,7 +59,7 @@ static int load_config(struct creation *c, struct ts_err *err)
 		return -1;
 	if (!c->config.has_process)
 		return config_invalid(err, "process", "process: missing");
-	if (c->config.process.terminal && !c->options->console_socket)
+	if (c->config.process.terminal && !c->options->console_socket && c->options->console_fd < 0)
 		return ts_fail(err, TS_E_BAD_REQUEST, 0, "arguments", NULL,
 			       "process.terminal is true: --console-socket is needed");
 	if (!c->config.process.terminal && c->options->console_socket)
@@ -225,7 +225,7 @@ static int make_process(struct creation *c, struct ts_err *err)
 	c->plan.no_pivot = c->options->no_pivot;
 	c->plan.no_keyring = c->options->no_keyring;
 	c->plan.preserve_fds = c->options->preserve_fds;
-	c->plan.console_fd = -1;
+	c->plan.console_fd = c->options->console_fd;
 	c->plan.listen_fd = start_socket_listen(c->container.dir_fd, err);
 	if (c->plan.listen_fd < 0 || ns_open_paths(&c->config, c->plan.ns_fds, err) < 0 ||
 	    open_sources(c, err) < 0)
@@ -304,8 +304,12 @@ static int build(struct creation *c, struct ts_err *err)
 int create_container(const struct globals *g, struct create_options *o, pid_t *pid,
 		     struct ts_err *err)
 {
-	struct creation c = {
-	    .globals = g, .options = o, .container = CONTAINER_INIT, .sync_fd = -1, .pidfd = -1};
+	struct creation c = {.globals = g,
+			     .options = o,
+			     .container = CONTAINER_INIT,
+			     .sync_fd = -1,
+			     .plan = {.console_fd = -1, .listen_fd = -1},
+			     .pidfd = -1};
 	int rc;
 
 	if (selfexe_seal(g->argv, err) < 0 || state_check_id(o->id, err) < 0)
@@ -318,7 +322,8 @@ int create_container(const struct globals *g, struct create_options *o, pid_t *p
 	*pid = c.container.state.pid;
 	ts_cleanup_fd(&c.sync_fd);
 	ts_cleanup_fd(&c.pidfd);
-	ts_cleanup_fd(&c.plan.console_fd);
+	if (o->console_fd < 0)
+		ts_cleanup_fd(&c.plan.console_fd);
 	cgroup_close(&c.cgroup);
 	seccomp_free(&c.filter);
 	container_close(&c.container);
@@ -327,7 +332,6 @@ int create_container(const struct globals *g, struct create_options *o, pid_t *p
 	return rc;
 }
 
-int parse_create_options(int argc, char **argv, struct create_options *o, struct ts_err *err);
 int parse_create_options(int argc, char **argv, struct create_options *o, struct ts_err *err)
 {
 	const char *preserve = NULL;

@@ -19,10 +19,19 @@ static const struct {
 	const char *help;
 } verbs[] = {
     {"create", cmd_create, "[--bundle DIR] [--pid-file F] [--console-socket S] ID"},
+    {"run", cmd_run, "[--detach] [--keep] [options of create] ID"},
     {"start", cmd_start, "ID"},
     {"state", cmd_state, "ID"},
     {"kill", cmd_kill, "[--all] ID [SIGNAL]"},
     {"delete", cmd_delete, "[--force] ID"},
+    {"exec", cmd_exec, "[--process F] [--detach] [--tty] [--user U] [--cwd D] ID ARG..."},
+    {"list", cmd_list, "[--format table|json] [--quiet]"},
+    {"ps", cmd_ps, "[--format table|json] ID"},
+    {"pause", cmd_pause, "ID"},
+    {"resume", cmd_resume, "ID"},
+    {"update", cmd_update, "[--resources FILE|-] ID"},
+    {"events", cmd_events, "[--stats] [--interval SECONDS] ID"},
+    {"features", cmd_features, ""},
     {NULL, NULL, NULL},
 };
 

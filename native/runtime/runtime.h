@@ -51,7 +51,10 @@ struct create_options {
 	const char *id, *bundle, *pid_file, *console_socket, *config_file;
 	bool no_pivot, no_keyring, detach, keep;
 	int preserve_fds;
+	int console_fd; /* send the terminal here instead of to console_socket; -1 = none */
 };
+/* Reads the options and the id of create and run. */
+int parse_create_options(int argc, char **argv, struct create_options *o, struct ts_err *err);
 /* Creates the container and returns its first process's pid (waiting for start). */
 int create_container(const struct globals *g, struct create_options *o, pid_t *pid,
 		     struct ts_err *err);
@@ -70,6 +73,12 @@ struct option_spec {
 /* Returns the index of the first argument that is no option, or -1. */
 int parse_options(int argc, char **argv, const struct option_spec *specs, struct ts_err *err);
 int parse_count(const char *text, const char *option, int max, int *out, struct ts_err *err);
+
+/*
+ * Waits for a child in the foreground: passes signals on, serves its terminal when master >= 0.
+ * Returns its exit code, 128 + n after signal n.
+ */
+int relay_until_exit(pid_t pid, int pidfd, int master);
 
 /* Makes a path absolute, relative to the current folder; lives until the program ends. */
 const char *absolute_path(const char *path);
