@@ -288,12 +288,10 @@ function hashOf(
 ): string {
   const json: Record<string, unknown> = { ...serviceJson(service) };
   for (const field of NOT_HASHED) delete json[field];
-  const deploy = json.deploy as Record<string, unknown> | undefined;
-  if (deploy !== undefined) {
-    json.deploy = Object.fromEntries(
-      Object.entries(deploy).filter(([field]) => !DEPLOY_NOT_HASHED.includes(field)),
-    );
-  }
+  const { deploy, ...rest } = json;
+  const settings = Object.entries((deploy ?? {}) as Readonly<Record<string, object>>).filter(
+    ([field, value]) => !DEPLOY_NOT_HASHED.includes(field) && Object.keys(value).length > 0,
+  );
   const versions = [
     ...(service.secrets ?? []).map(({ source = '' }) => ownValue(objects.secretNames, source)),
     ...(service.configs ?? []).map(({ source = '' }) => ownValue(objects.configNames, source)),
@@ -304,7 +302,15 @@ function hashOf(
   const volumes = (service.volumes ?? []).map(
     ({ source = '' }) => ownValue(project.volumes, source)?.name,
   );
-  const hashed = [key, imageName(project, key, service), json, versions, networks, volumes];
+  const hashed = [
+    key,
+    imageName(project, key, service),
+    rest,
+    settings,
+    versions,
+    networks,
+    volumes,
+  ];
   return options.sha256Hex(utf8Bytes(JSON.stringify(hashed)));
 }
 
