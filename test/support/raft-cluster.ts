@@ -19,6 +19,7 @@ import {
   MessageType,
   type RaftId,
   Role,
+  type StepError,
 } from '#manager/raft/types';
 import type { Prng } from '#test/support/prng';
 
@@ -51,7 +52,18 @@ export interface Weather {
   readonly compact: number;
   readonly transfer: number;
   readonly read: number;
+  /** A member stands for election although nothing is wrong. */
+  readonly restless: number;
+  /** Share of events that finish a write: low means slow disks. */
+  readonly sync: number;
+  readonly preVote: boolean;
+  readonly checkQuorum: boolean;
+  /** Each member decides about pre-vote by itself, as during a rolling change of settings. */
+  readonly mixed: boolean;
 }
+
+/** Small, so that the limit is met; a leak of it would stop everything. */
+const MAX_UNCOMMITTED_BYTES = 150;
 
 export class RaftCluster {
   readonly #prng: Prng;
@@ -103,6 +115,9 @@ export class RaftCluster {
       maxInflightMessages: 3,
       maxMessageBytes: 100,
       maxCommittedBytesPerReady: 60,
+      maxUncommittedBytes: MAX_UNCOMMITTED_BYTES,
+      checkQuorum: this.#weather.checkQuorum,
+      preVote: this.#weather.mixed ? id % 2 === 0 : this.#weather.preVote,
       random: () => this.#prng.next(),
       note: () => {},
     });
@@ -136,9 +151,10 @@ export class RaftCluster {
     const kind = this.#prng.next();
     if (kind < 0.15) member.node.tick();
     else if (kind < 0.55) this.#deliverRandom();
-    else if (kind < 0.7) this.#syncOne(member);
+    else if (kind < 0.55 + weather.sync) this.#syncOne(member);
     else if (kind < 0.8) this.#applyOne(member);
-    else if (kind < 0.9) this.#propose(member);
+    else if (kind < 0.88) this.#propose(member);
+    else if (this.#prng.chance(weather.restless)) member.node.campaign();
     else if (this.#prng.chance(weather.confChange)) this.#changeMembers(member);
     else if (this.#prng.chance(weather.compact)) this.#compact(member);
     else if (this.#prng.chance(weather.transfer)) this.#transfer(member);
@@ -262,9 +278,9 @@ export class RaftCluster {
     for (const response of work.responses) member.node.step(response);
   }
 
-  #propose(member: Member): void {
+  #propose(member: Member): StepError | null {
     const text = `value ${this.#nextProposal++}`;
-    member.node.propose(new TextEncoder().encode(text));
+    return member.node.propose(new TextEncoder().encode(text));
   }
 
   #changeMembers(member: Member): void {
@@ -397,7 +413,8 @@ export class RaftCluster {
   proposeAndSettle(): number {
     const leader = this.leader();
     if (leader === null) this.#fail('no leader in good weather', this.describe());
-    this.#propose(leader);
+    const refused = this.#propose(leader);
+    if (refused !== null) this.#fail('refused in good weather', { refused });
     const index = leader.node.raft.log.lastIndex();
     this.#settle();
     return index;
