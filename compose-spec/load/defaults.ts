@@ -68,13 +68,27 @@ const CHECKS = new PathTable<Check>({
     report(diagnostics, [...path, 'path'], node, `${where}: value can't be blank`);
   },
   'services.*.ports.*': (node, path, diagnostics) => {
+    if (!node.entries.has('target')) {
+      const message = `service ports ${indexed(path)} is missing a target port`;
+      report(diagnostics, path, node, message, 'add `target:`, the port inside the container');
+    }
     const ip = childString(node, 'host_ip');
     if (ip === undefined || ip === '' || isIpAddress(ip)) return;
     const where = formatPathAnyIndex(path);
     report(diagnostics, [...path, 'host_ip'], node, `${where}: invalid ip address: ${ip}`);
   },
+  'services.*.volumes.*': (node, path, diagnostics) => {
+    if (node.entries.has('target')) return;
+    const message = `service volume ${indexed(path)} is missing a mount target`;
+    report(diagnostics, path, node, message, 'add `target:`, the path inside the container');
+  },
   'volumes.*': nothingBesideExternal,
 });
+
+/** `services.web.ports.[0]` */
+function indexed(path: Path): string {
+  return path.map((part) => (typeof part === 'number' ? `[${part}]` : part)).join('.');
+}
 
 /** Reports what is wrong in ways that the schema does not see. */
 export function checkValues(node: Node, diagnostics: Diagnostics, path: Path = []): void {

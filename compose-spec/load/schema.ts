@@ -1,54 +1,7 @@
 // The shape of a compose file, as data: every key, its types, its limits. Written after the
 // specification's JSON schema; what it accepts and refuses is the same. `validate.ts` walks it.
 
-/** Types as JSON schema names them. */
-export type TypeName = 'null' | 'boolean' | 'integer' | 'number' | 'string' | 'array' | 'object';
-
-/** What is allowed at one place. */
-export interface ShapeSchema {
-  readonly types: readonly TypeName[];
-  /** Allowed strings. */
-  readonly values?: readonly string[];
-  /** Must match somewhere in the string. */
-  readonly pattern?: RegExp;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly keys?: Readonly<Record<string, Schema>>;
-  /** For keys that `keys` does not name. */
-  readonly keyPattern?: { readonly pattern: RegExp; readonly schema: Schema };
-  /** Whether keys that nothing names are refused, `x-` excepted. Default false. */
-  readonly closed?: boolean;
-  /** Whether `x-` keys are allowed in a closed mapping. */
-  readonly extensible?: boolean;
-  readonly required?: readonly string[];
-  readonly items?: Schema;
-  readonly unique?: boolean;
-}
-/** One of several shapes. */
-export interface ChoiceSchema {
-  readonly oneOf: readonly ShapeSchema[];
-}
-export type Schema = ShapeSchema | ChoiceSchema;
-
-type Keys = Readonly<Record<string, Schema>>;
-
-const types = (...names: TypeName[]): ShapeSchema => ({ types: names });
-const words = (...values: string[]): ShapeSchema => ({ types: ['string'], values });
-const list = (items: Schema, unique = false): ShapeSchema => ({ types: ['array'], items, unique });
-const object = (keys: Keys, more: Partial<ShapeSchema> = {}): ShapeSchema => ({
-  types: ['object'],
-  keys,
-  closed: true,
-  extensible: true,
-  ...more,
-});
-/** A mapping with arbitrary keys. */
-const mapOf = (schema: Schema, pattern: RegExp = /^.+$/, closed = false): ShapeSchema => ({
-  types: ['object'],
-  keyPattern: { pattern, schema },
-  closed,
-});
-const oneOf = (...shapes: ShapeSchema[]): ChoiceSchema => ({ oneOf: shapes });
+import { type Keys, list, mapOf, object, oneOf, type ShapeSchema, types, words } from './shapes.ts';
 
 const NAME = /^[a-zA-Z0-9._-]+$/;
 const string = types('string');

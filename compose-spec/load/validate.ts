@@ -5,7 +5,8 @@
 import type { Diagnostics } from './errors.ts';
 import { sameContent } from './merge.ts';
 import { ownValue } from './records.ts';
-import { COMPOSE_FILE, type Schema, type ShapeSchema, type TypeName } from './schema.ts';
+import { COMPOSE_FILE } from './schema.ts';
+import type { Schema, ShapeSchema, TypeName } from './shapes.ts';
 import type { Position } from './source.ts';
 import { misplacedKeyHint, nearestWord } from './suggest.ts';
 import type { Entry, MapNode, Node, Path } from './tree.ts';

@@ -95,6 +95,14 @@ describe('sentences', () => {
       `${S}    ports: [{target: 80, host_ip: nope}]\n`,
       'services.a.ports.[]: invalid ip address: nope',
     ],
+    [
+      `${S}    ports: [{published: 80}]\n`,
+      'service ports services.a.ports.[0] is missing a target port',
+    ],
+    [
+      `${S}    volumes: [{type: tmpfs}]\n`,
+      'service volume services.a.volumes.[0] is missing a mount target',
+    ],
     [`${S}    mem_limit: 1zz\n`, `'services[a].mem_limit' invalid suffix: 'zz'`],
     [
       `${S}    healthcheck: {interval: 10}\n`,
