@@ -2,7 +2,8 @@
 // that was written one level off.
 
 import { ownValue } from './records.ts';
-import { COMPOSE_FILE, type Schema, SERVICE_KEYS, type ShapeSchema } from './schema.ts';
+import { COMPOSE_FILE, SERVICE_KEYS } from './schema.ts';
+import type { Schema, ShapeSchema } from './shapes.ts';
 import type { Path } from './tree.ts';
 
 /** The word of `words` that `word` was most likely meant to be. */
