@@ -12,8 +12,10 @@ export const RECONCILE_RETRY_MS_MAX = 10_000;
 /** The controllers' wake-ups are rounded up to this, so that timers do not run for microseconds. */
 export const WAKE_GRANULARITY_MS = 1;
 
-/** Unsent watch messages per watcher before it is cut off and must start from a snapshot. */
+/** Unsent log entries per watcher before it gets a new snapshot instead. */
 export const WATCH_QUEUE_MAX = 1024;
+/** Changes in one message of a watch; a watcher that lags gets several entries at once. */
+export const WATCH_EVENTS_PER_MESSAGE = 512;
 /** Objects in one message of a watch's snapshot; at most about a megabyte of ordinary objects. */
 export const WATCH_SNAPSHOT_OBJECTS = 256;
 
@@ -21,8 +23,10 @@ export const WATCH_SNAPSHOT_OBJECTS = 256;
 export const SECRET_BYTES_MAX: number = 500 * 1024;
 export const CONFIG_BYTES_MAX: number = 1000 * 1024;
 
-/** A label value or environment entry beyond this is a mistake, and would fill the log. */
+/** Entries of the history in an answer when the caller names no number. */
 export const HISTORY_ENTRIES_DEFAULT = 100;
 
 /** Time for open calls to end when the manager stops. */
 export const SHUTDOWN_GRACE_MS = 500;
+/** How often the manager looks whether its certificate is past half of its life (45 days). */
+export const IDENTITY_CHECK_MS = 3_600_000;

@@ -30,6 +30,7 @@ import { utf8Bytes } from './der.ts';
 import { LEAF_VALIDITY_MICROS } from './limits.ts';
 
 export interface NewCluster {
+  readonly id: string;
   readonly crypto: CaCrypto;
   readonly rootSigner: Signer;
   /** PEM of the root's private key. */
@@ -52,7 +53,7 @@ export function newCluster(args: NewCluster): Cluster {
   const caDigest = rootDigest(args.crypto, caCert);
   const token = (): string => formatJoinToken({ caDigest, secret: newId(args.random) });
   return Cluster.create({
-    id: newId(args.random),
+    id: args.id,
     spec: ClusterSpec.create({
       name: 'default',
       orchestration: OrchestrationConfig.create({ taskHistoryRetentionLimit: 5 }),

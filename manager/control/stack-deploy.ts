@@ -13,14 +13,7 @@ import {
   type StackChange,
   StackChangeAction,
 } from '#protocol/generated/control';
-import {
-  Config,
-  Network,
-  Secret,
-  type Service,
-  Stack,
-  Volume,
-} from '#protocol/generated/objects';
+import { Config, Network, Secret, type Service, Stack, Volume } from '#protocol/generated/objects';
 import {
   type ConfigSpec,
   NetworkSpec,

@@ -110,7 +110,7 @@ export class ReplicatedStore {
       },
       (tx) => fn(tx, context),
     );
-    if (proposals.length === 0) return { value, index: this.store.index, changes: [] };
+    if (proposals.length === 0) return { value, index: this.store.changeIndex, changes: [] };
     // All are handed over in this turn, in order, so that they are one batch of the log.
     const applied = await Promise.all(proposals.map((proposal) => this.#propose(proposal)));
     if (!applied.every((part) => part.accepted)) return undefined;

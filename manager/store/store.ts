@@ -66,6 +66,7 @@ export class Store {
   /** Committed state plus the chain of pending transactions. */
   #head: StoreState = EMPTY_STATE;
   #pending: Pending[] = [];
+  #changeIndex = 0;
   readonly #recent: RecentChanges = new RecentChanges();
   readonly #listeners: Set<StoreListener> = new Set();
 
@@ -77,6 +78,11 @@ export class Store {
   /** Index of the last applied entry. */
   get index(): number {
     return this.#committed.index;
+  }
+
+  /** Index of the last entry that changed something or was told to listeners; never above `index`. */
+  get changeIndex(): number {
+    return this.#changeIndex;
   }
 
   get history(): StoreState['history'] {
@@ -138,6 +144,7 @@ export class Store {
     const state = draft.finish({ index, lastTransaction: entry.id, history });
     this.#setCommitted(state, own, changes);
     const committed: CommittedEntry = { ...head, changes };
+    this.#changeIndex = index;
     this.#recent.push(committed);
     for (const listener of this.#listeners) listener(committed);
     return { ...committed, transactionId: entry.id, accepted: true };
@@ -152,6 +159,7 @@ export class Store {
   restore(bytes: Uint8Array, index: number): void {
     this.#committed = { ...decodeSnapshot(bytes), index };
     this.#committedView = viewOf(this.#committed);
+    this.#changeIndex = index;
     this.dropPending();
     this.#recent.reset(index);
     for (const listener of this.#listeners) listener('reset');

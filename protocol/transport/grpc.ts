@@ -368,6 +368,23 @@ export function serverCredentials(
   return credentials;
 }
 
+/** Lets new connections of a running server use another certificate; open ones go on. */
+export function replaceServerIdentity(
+  credentials: grpc.ServerCredentials,
+  identity: TlsIdentity,
+): void {
+  // Not in the public types: made for certificate providers, of which we have no other use.
+  const updatable = credentials as unknown as {
+    updateSecureContextOptions(options: Record<string, unknown>): void;
+  };
+  updatable.updateSecureContextOptions({
+    ...credentials._getSecureContextOptions(),
+    ca: Buffer.from(identity.caCert),
+    cert: [Buffer.from(identity.certificate)],
+    key: [Buffer.from(identity.key)],
+  });
+}
+
 /** A channel to `host:port` whose server must present a certificate of our root with the name `serverName`. */
 export function connectChannel(
   address: string,

@@ -15,6 +15,7 @@ const key = generateKey();
 
 function makeCluster(seed: number): Cluster {
   return newCluster({
+    id: `cluster${seed}`,
     crypto: nodeCaCrypto,
     rootSigner: key.signer,
     rootKey: key.pem,

@@ -1,0 +1,135 @@
+// Create, update and remove for objects of every kind: one switch that leads to the kind's own module. Pure.
+import { kindOf } from '#manager/store/kinds';
+import type { StoreWriteView } from '#manager/store/state';
+import type { DecisionContext, Kind } from '#manager/store/view';
+import { TswarmError } from '#protocol/errors';
+import type {
+  CreateObjectRequest,
+  RemoveObjectRequest,
+  UpdateObjectRequest,
+} from '#protocol/generated/control';
+import {
+  createConfig,
+  createSecret,
+  createVolume,
+  removeData,
+  removeVolume,
+  updateConfig,
+  updateSecret,
+} from './data-objects.ts';
+import { createNetwork, networkUser } from './networks.ts';
+import { removeNode, updateCluster, updateNode } from './nodes-cluster.ts';
+import { refusePortConflicts } from './ports.ts';
+import { createService, updateService } from './services.ts';
+import { invalid } from './validate-names.ts';
+
+/** What was written: enough to find it in the committed changes. */
+export interface Written {
+  readonly kind: Kind;
+  readonly id: string;
+}
+
+/** Name of the object in a request's spec, and its kind, for the history. */
+export function describeSpec(request: CreateObjectRequest): string {
+  for (const [kind, spec] of Object.entries(request.spec ?? {})) {
+    if (spec !== undefined) return `${kind} ${(spec as { name: string }).name}`;
+  }
+  return 'nothing';
+}
+
+/** @throws TswarmError invalid_argument, already_exists, not_found (references), not_supported. */
+export function createObject(
+  tx: StoreWriteView,
+  context: DecisionContext,
+  request: CreateObjectRequest,
+): Written {
+  const { spec } = request;
+  if (spec?.service) {
+    const service = createService(tx, context, spec.service);
+    refusePortConflicts(tx, service);
+    return { kind: 'service', id: service.id };
+  }
+  const id = context.newId();
+  if (spec?.network) createNetwork(tx, id, spec.network);
+  else if (spec?.secret) createSecret(tx, id, spec.secret);
+  else if (spec?.config) createConfig(tx, id, spec.config);
+  else if (spec?.volume) createVolume(tx, id, spec.volume);
+  else throw invalid('Spec', 'objects of this kind are not created by hand');
+  const kind = spec.network
+    ? 'network'
+    : spec.secret
+      ? 'secret'
+      : spec.config
+        ? 'config'
+        : 'volume';
+  return { kind, id };
+}
+
+/** @throws TswarmError out_of_sequence, not_found, not_implemented_change and what the kind's validation says. */
+export function updateObject(
+  tx: StoreWriteView,
+  context: DecisionContext,
+  request: UpdateObjectRequest,
+): Written {
+  const kind = kindOf(request.kind);
+  const { id, version, spec } = request;
+  switch (kind) {
+    case 'service':
+      updateService(tx, context, request);
+      break;
+    case 'node':
+      updateNode(tx, request);
+      break;
+    case 'cluster':
+      updateCluster(tx, context, request);
+      break;
+    case 'secret':
+      if (!spec?.secret) throw invalid('Spec', 'the request carries no secret specification');
+      updateSecret(tx, id, version, spec.secret);
+      break;
+    case 'config':
+      if (!spec?.config) throw invalid('Spec', 'the request carries no config specification');
+      updateConfig(tx, id, version, spec.config);
+      break;
+    default:
+      throw new TswarmError('not_implemented_change', `a ${kind ?? 'thing'} cannot be updated`, {
+        hint: 'Remove it and create it anew.',
+      });
+  }
+  return { kind, id };
+}
+
+/** @throws TswarmError not_found; failed_precondition, invalid_argument or conflict while something uses the object. */
+export function removeObject(tx: StoreWriteView, request: RemoveObjectRequest): Written {
+  const kind = kindOf(request.kind);
+  const { id } = request;
+  switch (kind) {
+    case 'service':
+      if (!tx.get('service', id)) throw new TswarmError('not_found', `service ${id} not found`);
+      tx.remove('service', id);
+      break;
+    case 'network':
+      removeNetwork(tx, id);
+      break;
+    case 'secret':
+    case 'config':
+      removeData(tx, kind, id);
+      break;
+    case 'volume':
+      removeVolume(tx, id);
+      break;
+    case 'node':
+      removeNode(tx, id, request.force);
+      break;
+    default:
+      throw invalid('Kind', `a ${kind ?? 'thing'} cannot be removed by hand`);
+  }
+  return { kind, id };
+}
+
+function removeNetwork(tx: StoreWriteView, id: string): void {
+  if (!tx.get('network', id)) throw new TswarmError('not_found', `network ${id} not found`);
+  const user = networkUser(tx, id);
+  if (user) throw new TswarmError('failed_precondition', `network ${id} is in use by ${user}`);
+  tx.remove('network', id);
+}

@@ -1,0 +1,3 @@
+// The version of tswarm: one text for all programs.
+
+export const TSWARM_VERSION = '0.1.0';

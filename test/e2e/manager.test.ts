@@ -1,0 +1,300 @@
+// Goal: the real manager process, from bootstrap to a killed and restarted one, as the daemon, the gateway and a worker see it: IPC, mutual
+// TLS, control calls, assignments, durability. Method: fork manager/main.ts, real Raft log in a temporary folder, loopback only.
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type * as grpc from '@grpc/grpc-js';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { type GeneratedKey, generateKey } from '#manager/host/node-crypto';
+import { NodeCaService } from '#protocol/generated/ca';
+import {
+  ControlService,
+  CreateObjectRequest,
+  ObjectKind,
+  SpecUnion,
+  UpdateObjectRequest,
+  WatchRequest,
+} from '#protocol/generated/control';
+import { TaskState } from '#protocol/generated/objects';
+import { NetworkSpec, SecretSpec, ServiceMode, ServiceSpec } from '#protocol/generated/specs';
+import type { FromManager, ManagerReady, ToManager } from '#protocol/manager-ipc';
+import { clientOf, connectChannel } from '#protocol/transport/grpc';
+import { makeCsr } from '../unit/manager/support/csr.ts';
+import { attach, template } from '../unit/manager/support/objects.ts';
+
+const MAIN = new URL('../../manager/main.ts', import.meta.url).pathname;
+const folders: string[] = [];
+const children = new Set<ChildProcess>();
+const channels: grpc.Client[] = [];
+
+const adminKey = generateKey();
+const workerKey = generateKey();
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly answer: FromManager;
+}
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tswarm-manager-'));
+  folders.push(folder);
+  return folder;
+}
+
+function bootstrap(): ToManager {
+  return {
+    type: 'bootstrap',
+    workerCsr: makeCsr(workerKey.signer),
+    adminCsr: makeCsr(adminKey.signer),
+    hostname: 'host1',
+    addressPools: [],
+    subnetSize: 0,
+  };
+}
+
+async function startManager(dataDir: string, request: ToManager): Promise<Running> {
+  const child = fork(MAIN, ['--data', dataDir, '--listen', '127.0.0.1:0', '--log-level', 'warn'], {
+    execArgv: ['--conditions=source'],
+  });
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+  const answer = await new Promise<FromManager>((resolve, reject) => {
+    child.once('message', (message) => resolve(message as FromManager));
+    child.once('exit', (code, signal) => reject(new Error(`manager ended: ${code} ${signal}`)));
+    child.send(request);
+  });
+  return { child, answer };
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  return exited;
+}
+
+function readyOf(running: Running): ManagerReady {
+  if (running.answer.type !== 'ready') throw new Error(running.answer.message);
+  return running.answer;
+}
+
+function connect(ready: ManagerReady, who: { certificate: string; key: GeneratedKey } | undefined) {
+  const channel = connectChannel(
+    ready.controlAddress,
+    { caCert: ready.caCert, ...(who ? { certificate: who.certificate, key: who.key.pem } : {}) },
+    'swarm-manager',
+  );
+  channels.push(channel);
+  return { control: clientOf(ControlService, channel), ca: clientOf(NodeCaService, channel) };
+}
+
+const asAdmin = (ready: ManagerReady) =>
+  connect(ready, { certificate: ready.adminCertificate, key: adminKey });
+
+const create = (spec: Partial<SpecUnion>) =>
+  CreateObjectRequest.create({ spec: SpecUnion.create(spec) });
+
+afterEach(async () => {
+  for (const channel of channels.splice(0)) channel.close();
+  for (const child of [...children]) await end(child, 'SIGKILL');
+});
+
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+describe('a manager', () => {
+  it('creates a cluster, takes commands, and keeps what it acknowledged over kill -9', async () => {
+    const dataDir = newFolder();
+    const first = await startManager(dataDir, bootstrap());
+    const ready = readyOf(first);
+    const { control } = asAdmin(ready);
+    const { object } = await control.createObject(
+      create({ network: NetworkSpec.create({ name: 'front' }) }),
+    );
+    expect(object?.network?.id).toMatch(/^[0-9a-z]{25}$/);
+    const spec = ServiceSpec.create({
+      name: 'web',
+      taskTemplate: template({ networks: [attach('front')] }),
+      mode: ServiceMode.create({ replicated: { replicas: 3 } }),
+    });
+    const service = await control.createObject(create({ service: spec }));
+    expect(service.object?.service?.spec?.taskTemplate?.networks[0]?.target).toBe(
+      object?.network?.id,
+    );
+    const secret = await control.createObject(
+      create({ secret: SecretSpec.create({ name: 'pw', data: Buffer.from('hidden') }) }),
+    );
+    expect(secret.object?.secret?.spec?.data.length).toBe(0);
+    const tasks = await tasksOf(control, 3);
+    expect(tasks.every((task) => task.serviceId === service.object?.service?.id)).toBe(true);
+
+    await end(first.child, 'SIGKILL');
+    const second = await startManager(dataDir, {
+      type: 'start',
+      adminCsr: makeCsr(adminKey.signer),
+      workerCsr: '',
+    });
+    const again = readyOf(second);
+    expect([again.clusterId, again.nodeId, again.caCert]).toEqual([
+      ready.clusterId,
+      ready.nodeId,
+      ready.caCert,
+    ]);
+    expect(again.workerCertificate).toBe('');
+    const after = asAdmin(again).control;
+    const found = await after.getObject({
+      kind: ObjectKind.SERVICE,
+      id: service.object?.service?.id ?? '',
+    });
+    expect(found.object?.service?.spec).toEqual(service.object?.service?.spec);
+    expect((await tasksOf(after, 3)).map((task) => task.id).sort()).toEqual(
+      tasks.map((task) => task.id).sort(),
+    );
+    const history = await after.history({ limit: 10 });
+    expect(history.entries.map((entry) => entry.summary)).toEqual([
+      'cluster: create',
+      'network front: create',
+      'service web: create',
+      'secret pw: create',
+    ]);
+    expect(await end(second.child, 'SIGTERM')).toBe(0);
+  });
+
+  it('refuses what a version has overtaken, exactly as Swarm words it', async () => {
+    const { control } = asAdmin(readyOf(await startManager(newFolder(), bootstrap())));
+    const spec = ServiceSpec.create({ name: 'web', taskTemplate: template({}) });
+    const made = (await control.createObject(create({ service: spec }))).object?.service;
+    const update = (version: number, image: string) =>
+      control.updateObject(
+        UpdateObjectRequest.create({
+          kind: ObjectKind.SERVICE,
+          id: made?.id ?? '',
+          version,
+          spec: SpecUnion.create({ service: { ...spec, taskTemplate: template({}, { image }) } }),
+        }),
+      );
+    const version = made?.meta?.version?.index ?? 0;
+    const updated = await update(version, 'nginx');
+    expect(updated.object?.service?.meta?.version?.index).toBeGreaterThan(version);
+    expect(updated.object?.service?.previousSpec?.taskTemplate?.containerSpec?.image).toBe(
+      'busybox',
+    );
+    await expect(update(version, 'redis')).rejects.toMatchObject({
+      code: 'out_of_sequence',
+      message: 'update out of sequence',
+    });
+  });
+
+  it('obeys administrators only', async () => {
+    const ready = readyOf(await startManager(newFolder(), bootstrap()));
+    const worker = connect(ready, { certificate: ready.workerCertificate, key: workerKey });
+    const nobody = connect(ready, undefined);
+    await expect(worker.control.clusterStatus({})).rejects.toMatchObject({
+      code: 'permission_denied',
+    });
+    await expect(nobody.control.clusterStatus({})).rejects.toMatchObject({
+      code: 'unauthenticated',
+    });
+    const read = async () => {
+      for await (const _ of worker.control.watch(WatchRequest.create())) break;
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'permission_denied' });
+    const status = await asAdmin(ready).control.clusterStatus({});
+    expect(status).toMatchObject({
+      leader: true,
+      managers: 1,
+      nodes: 1,
+      clusterId: ready.clusterId,
+    });
+  });
+
+  it('lets nodes join by token and renews their certificates', async () => {
+    const ready = readyOf(await startManager(newFolder(), bootstrap()));
+    const { joinTokenWorker } = await asAdmin(ready).control.clusterStatus({});
+    const key = generateKey();
+    const csr = makeCsr(key.signer);
+    const { ca } = connect(ready, undefined);
+    expect((await ca.getRootCertificate({})).caCert).toBe(ready.caCert);
+    const joined = await ca.issueNodeCertificate({
+      csr,
+      token: joinTokenWorker,
+      availability: 0,
+      hostname: 'host2',
+      role: 0,
+    });
+    const member = connect(ready, { certificate: joined.certificate, key });
+    const renewed = await member.ca.issueNodeCertificate({
+      csr,
+      token: '',
+      availability: 0,
+      hostname: '',
+      role: 0,
+    });
+    expect(renewed.nodeId).toBe(joined.nodeId);
+    await expect(
+      ca.issueNodeCertificate({ csr, token: '', availability: 0, hostname: '', role: 0 }),
+    ).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('keeps private what is private', async () => {
+    const dataDir = newFolder();
+    await startManager(dataDir, bootstrap());
+    for (const file of readdirSync(dataDir, { recursive: true, withFileTypes: true })) {
+      const path = join(file.parentPath, file.name);
+      expect([path, (statSync(path).mode & 0o077).toString(8)]).toEqual([path, '0']);
+      if (!file.isFile()) continue;
+      const content = readFileSync(path);
+      if (!path.endsWith('manager.key')) expect(content.includes('PRIVATE KEY')).toBe(false);
+    }
+  });
+
+  it('says why it cannot start', async () => {
+    const { answer, child } = await startManager(newFolder(), {
+      type: 'start',
+      adminCsr: '',
+      workerCsr: '',
+    });
+    expect(answer).toMatchObject({ type: 'failed', code: 'no_cluster' });
+    await expect.poll(() => child.exitCode).toBe(1);
+  });
+
+  it('ends when the daemon is gone', async () => {
+    const { child } = await startManager(newFolder(), bootstrap());
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    child.disconnect();
+    expect(await exited).toBe(0);
+  });
+
+  it('goes on after a kill at any moment of its creation', async () => {
+    for (const delayMs of [30, 80, 150, 250, 400]) {
+      const dataDir = newFolder();
+      const child = fork(
+        MAIN,
+        ['--data', dataDir, '--listen', '127.0.0.1:0', '--log-level', 'error'],
+        { execArgv: ['--conditions=source'] },
+      );
+      child.send(bootstrap());
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      await end(child, 'SIGKILL');
+      const ready = readyOf(await startManager(dataDir, bootstrap()));
+      expect((await asAdmin(ready).control.clusterStatus({})).nodes).toBe(1);
+    }
+  });
+});
+
+async function tasksOf(control: ReturnType<typeof asAdmin>['control'], count: number) {
+  const tasks = new Map<string, { id: string; serviceId: string }>();
+  for await (const message of control.watch(WatchRequest.create({ kinds: [ObjectKind.TASK] }))) {
+    for (const { object } of message.events) {
+      if (object?.task) tasks.set(object.task.id, object.task);
+    }
+    if (tasks.size >= count) break;
+  }
+  expect(
+    [...tasks.values()].every(
+      (task) => (task as { desiredState?: number }).desiredState === TaskState.RUNNING,
+    ),
+  ).toBe(true);
+  return [...tasks.values()];
+}
