@@ -18,10 +18,11 @@ export function planContainer(
   more: {
     readonly objects: PlannedObjects;
     readonly configHash: string;
+    readonly imageId: string | undefined;
     readonly problems: Problems;
   },
 ): specs.ContainerSpec {
-  const { objects, configHash, problems } = more;
+  const { objects, configHash, imageId, problems } = more;
   const path = `services.${key}`;
   return specs.ContainerSpec.create({
     image: imageName(project, key, service),
@@ -36,7 +37,7 @@ export function planContainer(
     dir: service.working_dir ?? '',
     user: service.user ?? '',
     groups: service.group_add ?? [],
-    labels: containerLabels(project, key, service, configHash),
+    labels: containerLabels(project, key, service, { configHash, imageId }),
     annotations: service.annotations ?? {},
     privileged: service.privileged === true,
     privileges: planPrivileges(path, service, problems),

@@ -10,6 +10,7 @@ export const LABEL = {
   project: 'com.docker.compose.project',
   service: 'com.docker.compose.service',
   configHash: 'com.docker.compose.config-hash',
+  image: 'com.docker.compose.image',
   oneOff: 'com.docker.compose.oneoff',
   workingDir: 'com.docker.compose.project.working_dir',
   configFiles: 'com.docker.compose.project.config_files',
@@ -55,13 +56,14 @@ export function containerLabels(
   project: Project,
   key: string,
   service: Service,
-  configHash: string,
+  more: { readonly configHash: string; readonly imageId: string | undefined },
 ): Record<string, string> {
   return sortedRecord({
     ...service.labels,
+    ...(more.imageId === undefined ? {} : { [LABEL.image]: more.imageId }),
     [LABEL.project]: project.name,
     [LABEL.service]: key,
-    [LABEL.configHash]: configHash,
+    [LABEL.configHash]: more.configHash,
     [LABEL.oneOff]: 'False',
   });
 }

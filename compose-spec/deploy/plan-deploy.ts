@@ -38,6 +38,11 @@ export interface PlanOptions {
   readonly hostPlatform?: string;
   /** Places in the files, as {@link LoadResult} gives them. */
   readonly locate?: (path: string) => Location | undefined;
+  /**
+   * Image id or digest by service key, as far as known: it becomes a label of the containers, so
+   * that an image that was built anew under the same name replaces them.
+   */
+  readonly imageIds?: Readonly<Record<string, string>>;
   /** `--scale`: replicas by service key; counts more than the file. */
   readonly scale?: Readonly<Record<string, number>>;
 }
@@ -228,7 +233,12 @@ function planService(
     name: serviceName(project, key),
     labels: serviceLabels(project, key, service, { configHash, version: options.version }),
     taskTemplate: specs.TaskSpec.create({
-      containerSpec: planContainer(project, key, service, { objects, configHash, problems }),
+      containerSpec: planContainer(project, key, service, {
+        objects,
+        configHash,
+        imageId: ownValue(options.imageIds, key),
+        problems,
+      }),
       resources: planResources(path, service, problems),
       ...planRestart(path, service, problems),
       placement: planPlacement(deploy),

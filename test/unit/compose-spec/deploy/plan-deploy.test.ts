@@ -214,6 +214,14 @@ networks: {front: {labels: {n: l}}}
     expect(hash('user: u, environment: {A: 1}')).not.toBe(base);
   });
 
+  test('an image built anew under the same name replaces the containers', () => {
+    const labels = (id: string): unknown =>
+      planned('services: {a: {build: .}}\n', { imageIds: { a: id } }).stack.services[0]
+        ?.taskTemplate?.containerSpec?.labels;
+    expect(labels('sha256:1')).toMatchObject({ 'com.docker.compose.image': 'sha256:1' });
+    expect(labels('sha256:2')).not.toEqual(labels('sha256:1'));
+  });
+
   test('an alias from `links` is given to the other service, unless it would name two', () => {
     const text = 'services:\n  a: {image: x, links: ["db:store"]}\n  db: {image: y}\n';
     const db = planned(text).stack.services[1];
