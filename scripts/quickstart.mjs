@@ -1,0 +1,292 @@
+// npm run quickstart: from a fresh clone to a running application. Installs what is missing, builds, installs the programs, starts the node, creates the
+// cluster and brings examples/guestbook up. `-- --down` takes every trace away again. Safe to run again at any time.
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { ensureBaseImage } from './base-image.mjs';
+import {
+  buildNative,
+  buildTypeScript,
+  fail,
+  installNodeModules,
+  installPackages,
+  makeFolder,
+  node24,
+  ROOT,
+  requireKernel,
+  requireNode,
+  requireRoot,
+  run,
+  say,
+} from './setup.mjs';
+
+const PREFIX = '/usr/local';
+const LIBRARY = `${PREFIX}/lib/tswarm`;
+const UNIT = '/etc/systemd/system/tswarmd.service';
+const LOG = '/var/log/tswarmd.log';
+const DATA_ROOT = '/var/lib/tswarm';
+const RUN_ROOT = '/run/tswarm';
+const PROGRAMS = {
+  tswarm: 'dist/cli/tswarm/main.js',
+  tcompose: 'dist/cli/tcompose/main.js',
+  tswarmd: 'dist/daemon/main.js',
+};
+const GUESTBOOK = join(ROOT, 'examples/guestbook');
+
+const args = process.argv.slice(2);
+const unknown = args.find((arg) => arg !== '--down');
+if (unknown !== undefined) fail(`unknown option ${unknown}; the only one is --down.`);
+requireNode();
+requireRoot('npm run quickstart');
+if (args.includes('--down')) await down();
+else await up();
+
+async function up() {
+  const port = Number(process.env.GUESTBOOK_PORT ?? '8080');
+  requireKernel();
+  installPackages(['build', 'run']);
+  installNodeModules();
+  say('Building');
+  buildNative();
+  buildTypeScript();
+  const changed = installPrograms();
+  await startNode(changed);
+  if (!guestbookRuns()) await requireFreePort(port);
+  await ensureBaseImage([`${PREFIX}/bin/tswarm`]);
+  say('Starting examples/guestbook');
+  const result = spawnSync(`${PREFIX}/bin/tcompose`, ['up', '-d', '--build', '--wait'], {
+    cwd: GUESTBOOK,
+    stdio: 'inherit',
+  });
+  if (result.status !== 0) process.exit(result.status ?? 1);
+  await requireAnswer(port);
+  say('');
+  say('Try next:');
+  say('  tswarm service ls                      what runs');
+  say(
+    '  cd examples/guestbook && tcompose ps   its containers; also: tcompose logs -f, tcompose up -d --scale app=3',
+  );
+  say('  npm run quickstart -- --down           take everything away again');
+  say('');
+  say(`The guestbook is at http://localhost:${port}`);
+}
+
+// ---- programs ---------------------------------------------------------------------------------------
+
+/** Copies what is needed to run to /usr/local/lib/tswarm and puts the commands on PATH. @returns true when something is new */
+function installPrograms() {
+  const fresh = `${LIBRARY}.new`;
+  rmSync(fresh, { recursive: true, force: true });
+  makeFolder(`${fresh}/native/build`);
+  cpSync(join(ROOT, 'package.json'), `${fresh}/package.json`);
+  for (const folder of ['protocol', 'compose-spec', 'manager', 'worker', 'api', 'daemon', 'cli']) {
+    cpSync(join(ROOT, 'dist', folder), `${fresh}/dist/${folder}`, { recursive: true });
+  }
+  for (const name of readdirSync(join(ROOT, 'native/build'))) {
+    if (name.startsWith('tswarm-'))
+      cpSync(join(ROOT, 'native/build', name), `${fresh}/native/build/${name}`);
+  }
+  cpSync(node24(), `${fresh}/node`);
+  for (const path of productionModules())
+    cpSync(join(ROOT, path), join(fresh, path), { recursive: true });
+  const before = treeDigest(LIBRARY);
+  const same = before !== '' && before === treeDigest(fresh);
+  if (same) {
+    rmSync(fresh, { recursive: true, force: true });
+  } else {
+    rmSync(`${LIBRARY}.old`, { recursive: true, force: true });
+    if (existsSync(LIBRARY)) renameSync(LIBRARY, `${LIBRARY}.old`);
+    renameSync(fresh, LIBRARY);
+    rmSync(`${LIBRARY}.old`, { recursive: true, force: true });
+  }
+  for (const [name, script] of Object.entries(PROGRAMS)) {
+    const path = `${PREFIX}/bin/${name}`;
+    writeFileSync(path, `#!/bin/sh\nexec ${LIBRARY}/node ${LIBRARY}/${script} "$@"\n`);
+    chmodSync(path, 0o755);
+  }
+  for (const name of readdirSync(`${LIBRARY}/native/build`)) {
+    const path = `${PREFIX}/bin/${name}`;
+    rmSync(path, { force: true });
+    writeFileSync(path, `#!/bin/sh\nexec ${LIBRARY}/native/build/${name} "$@"\n`);
+    chmodSync(path, 0o755);
+  }
+  return !same;
+}
+
+/** Folders below node_modules that the programs need at run time. */
+function productionModules() {
+  const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
+  return Object.entries(lock.packages)
+    .filter(
+      ([path, info]) => path !== '' && !info.dev && !path.includes('node_modules/node-linux-'),
+    )
+    .map(([path]) => path)
+    .filter((path) => existsSync(join(ROOT, path)));
+}
+
+/** A digest of names and contents, so that a running node is only restarted for something new. */
+function treeDigest(folder) {
+  if (!existsSync(folder)) return '';
+  return run('sh', [
+    '-c',
+    `cd ${folder} && find . -type f ! -name node -print0 | sort -z | xargs -0 sha256sum | sha256sum`,
+  ]);
+}
+
+// ---- node -------------------------------------------------------------------------------------------
+
+function hasSystemd() {
+  return existsSync('/run/systemd/system');
+}
+
+async function startNode(changed) {
+  if (spawnSync('getent', ['group', 'tswarm']).status !== 0)
+    run('groupadd', ['--system', 'tswarm']);
+  if (spawnSync('getent', ['passwd', 'tswarm']).status !== 0) {
+    run('useradd', [
+      '--system',
+      '--gid',
+      'tswarm',
+      '--no-create-home',
+      '--shell',
+      '/usr/sbin/nologin',
+      'tswarm',
+    ]);
+  }
+  if (hasSystemd()) {
+    cpSync(join(ROOT, 'daemon/tswarmd.service'), UNIT);
+    run('systemctl', ['daemon-reload']);
+    run('systemctl', [changed ? 'restart' : 'start', 'tswarmd']);
+    spawnSync('systemctl', ['enable', '-q', 'tswarmd']);
+  } else {
+    const pid = daemonPid();
+    if (pid && changed) await stopDaemon(pid);
+    if (!pid || changed) {
+      const log = openSync(LOG, 'a', 0o600);
+      spawn(`${PREFIX}/bin/tswarmd`, [], {
+        detached: true,
+        stdio: ['ignore', log, log],
+        cwd: '/',
+      }).unref();
+    }
+  }
+  say('Waiting for the node');
+  for (let tried = 0; tried < 150; tried++) {
+    if (spawnSync(`${PREFIX}/bin/tswarm`, ['info', '--format', '{{.Name}}']).status === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  const tail = hasSystemd() ? 'journalctl -u tswarmd' : LOG;
+  fail(`tswarmd does not answer; see ${tail}.`);
+}
+
+/** The daemon that runs from our library, found by its command line. */
+function daemonPid() {
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      if (words[1] === `${LIBRARY}/dist/daemon/main.js`) return Number(pid);
+    } catch {
+      // The process has ended meanwhile.
+    }
+  }
+  return undefined;
+}
+
+async function stopDaemon(pid) {
+  process.kill(pid, 'SIGTERM');
+  for (let tried = 0; tried < 150; tried++) {
+    if (!existsSync(`/proc/${pid}`)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  fail(`tswarmd (pid ${pid}) does not end.`);
+}
+
+// ---- guestbook --------------------------------------------------------------------------------------
+
+function guestbookRuns() {
+  const result = spawnSync(
+    `${PREFIX}/bin/tswarm`,
+    ['service', 'ls', '-q', '--filter', 'name=guestbook_web'],
+    { encoding: 'utf8' },
+  );
+  return result.status === 0 && result.stdout.trim() !== '';
+}
+
+async function requireFreePort(port) {
+  await new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () =>
+      fail(
+        `port ${port} is in use by another program; choose another one with GUESTBOOK_PORT=9090 npm run quickstart.`,
+      ),
+    );
+    server.listen(port, '0.0.0.0', () => server.close(resolve));
+  });
+}
+
+async function requireAnswer(port) {
+  for (let tried = 0; tried < 100; tried++) {
+    const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined);
+    if (answer?.status === 200) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  fail(`the guestbook does not answer on port ${port}; see "tcompose logs" in examples/guestbook.`);
+}
+
+// ---- down -------------------------------------------------------------------------------------------
+
+async function down() {
+  const tcompose = `${PREFIX}/bin/tcompose`;
+  const tswarm = `${PREFIX}/bin/tswarm`;
+  if (existsSync(LIBRARY) && spawnSync(tswarm, ['info', '--format', '{{.Name}}']).status === 0) {
+    say('Removing the guestbook and leaving the cluster');
+    spawnSync(tcompose, ['down', '-v'], { cwd: GUESTBOOK, stdio: 'inherit' });
+    spawnSync(tswarm, ['leave', '--force'], { stdio: 'inherit' });
+  }
+  if (hasSystemd() && existsSync(UNIT)) {
+    spawnSync('systemctl', ['disable', '-q', '--now', 'tswarmd']);
+    rmSync(UNIT);
+    run('systemctl', ['daemon-reload']);
+  }
+  const pid = daemonPid();
+  if (pid) await stopDaemon(pid);
+  say('Removing programs and state');
+  for (const name of existsSync(`${PREFIX}/bin`) ? readdirSync(`${PREFIX}/bin`) : []) {
+    const path = `${PREFIX}/bin/${name}`;
+    if (!/^(tswarm|tcompose)/.test(name) || !existsSync(path)) continue;
+    if (readFileSync(path, 'utf8').includes(LIBRARY)) unlinkSync(path);
+  }
+  unmountBelow([DATA_ROOT, RUN_ROOT]);
+  for (const path of [LIBRARY, `${LIBRARY}.new`, `${LIBRARY}.old`, DATA_ROOT, RUN_ROOT, LOG]) {
+    rmSync(path, { recursive: true, force: true });
+  }
+  if (spawnSync('getent', ['passwd', 'tswarm']).status === 0) spawnSync('userdel', ['tswarm']);
+  if (spawnSync('getent', ['group', 'tswarm']).status === 0) spawnSync('groupdel', ['tswarm']);
+  say('Nothing of tswarm is left on this host.');
+}
+
+/** A daemon that was killed may have left mounts; deepest first. */
+function unmountBelow(folders) {
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1])
+    .filter(
+      (path) =>
+        path !== undefined &&
+        folders.some((folder) => path === folder || path.startsWith(`${folder}/`)),
+    );
+  for (const path of mounts.sort().reverse()) spawnSync('umount', ['-l', path]);
+}
