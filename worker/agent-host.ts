@@ -1,0 +1,472 @@
+// The effects side of the agent: takes assignments and what containers do, asks the pure agent, executes what it answers. One agent per cluster membership.
+// Order: files (secrets, configs) and networks are known before the tasks that need them; a task's saved state is on disk before its container is started.
+// Never throws for a task's failure: failures go back into the agent as facts.
+import { messageOf, TswarmError } from '#protocol/errors';
+import type { Assignment, AssignmentsMessage } from '#protocol/generated/dispatcher';
+import { AssignmentAction, AssignmentsType } from '#protocol/generated/dispatcher';
+import type { Task, TaskStatus } from '#protocol/generated/objects';
+import type { Clock, Log } from '#protocol/world';
+import { Agent } from '#worker/agent/agent';
+import type { AgentInput, Effect, ObservedContainer } from '#worker/agent/types';
+import type { AssignedStore } from './assigned-store.ts';
+import type { ImageStore, PullPolicy } from './images/types.ts';
+import { PREPARES_PARALLEL_MAX } from './limits.ts';
+import type { NetworkManager } from './network/types.ts';
+import { Gate } from './queue.ts';
+import type { Container, ContainerTable } from './runtime/container.ts';
+import type { Containers } from './runtime/containers.ts';
+import type { ContainerChange } from './runtime/deps.ts';
+import { healthCheckOf } from './runtime/health-config.ts';
+import { startExitCode } from './runtime/shim-spawn.ts';
+import { containerNameOf, taskContainer } from './task-container.ts';
+import type { TemplateNode } from './template.ts';
+import type { VolumeStore } from './volumes/volume-store.ts';
+
+export interface AgentHostDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly containers: Containers;
+  readonly table: ContainerTable;
+  readonly images: ImageStore;
+  readonly network: NetworkManager;
+  readonly volumes: VolumeStore;
+  readonly store: AssignedStore;
+  report(taskId: string, status: TaskStatus): void;
+  acknowledge(sequence: string): void;
+}
+
+/** Longest time that a timer of Node can wait. */
+const TIMER_MS_MAX = 0x7fffffff;
+
+export class AgentHost {
+  readonly #node: TemplateNode;
+  readonly #deps: AgentHostDeps;
+  readonly #agent: Agent;
+  readonly #prepares = new Gate(PREPARES_PARALLEL_MAX);
+  readonly #preparing = new Map<string, AbortController>();
+  #networksKnown: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(node: TemplateNode, deps: AgentHostDeps) {
+    this.#node = node;
+    this.#deps = deps;
+    this.#agent = new Agent({ nodeId: node.id });
+  }
+
+  statuses(): ReturnType<Agent['statuses']> {
+    return this.#agent.statuses();
+  }
+
+  /** Goes on from disk and from the containers that are there. `endedUnseen`: ended while the worker was away. */
+  async start(endedUnseen: ReadonlySet<string>): Promise<void> {
+    const saved = await this.#deps.store.load();
+    if (this.#deps.store.networks.objects.size > 0) this.#applyNetworks('');
+    const observed = this.#deps.table
+      .list()
+      .filter((container) => container.record.task !== undefined)
+      .map((container) => observe(container, endedUnseen, this.#deps));
+    const nowMs = this.#deps.clock.nowMs();
+    this.#execute(
+      this.#agent.step({ type: 'files', present: this.#deps.store.presentFiles() }, nowMs),
+    );
+    this.#execute(this.#agent.restore(saved, observed, nowMs));
+  }
+
+  /** Containers go on; nothing more is decided. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    for (const controller of this.#preparing.values()) controller.abort();
+  }
+
+  /** Stops and removes every task's container; for leaving the cluster. */
+  async removeAll(): Promise<void> {
+    this.stop();
+    const owned = this.#deps.table.list().filter((container) => container.record.task);
+    await Promise.all(
+      owned.map((container) => {
+        const graceMs = (container.record.config.StopTimeout ?? 10) * 1000;
+        return this.#deps.containers
+          .stop(container, { graceMs, signal: '', byUser: false })
+          .catch(() => undefined)
+          .then(() =>
+            this.#deps.containers.remove(container, {
+              force: true,
+              volumes: true,
+              shownName: container.record.name,
+            }),
+          );
+      }),
+    );
+  }
+
+  connected(connected: boolean): void {
+    this.#step({ type: 'connected', connected });
+  }
+
+  /** A whole assignment set, or a change to it. */
+  assigned(message: AssignmentsMessage): void {
+    if (this.#stopped) return;
+    const complete = message.type === AssignmentsType.COMPLETE;
+    const updates = message.changes.filter((change) => change.action === AssignmentAction.UPDATE);
+    const removals = message.changes.filter((change) => change.action === AssignmentAction.REMOVE);
+    const things = updates.flatMap((change) => (change.assignment ? [change.assignment] : []));
+    for (const thing of things) this.#keep(thing);
+    if (complete) this.#keepOnly(things);
+    this.#step({ type: 'files', present: this.#deps.store.presentFiles() });
+    if (complete || message.changes.some((change) => isNetworkPart(change.assignment))) {
+      this.#applyNetworks(message.resultsIn, removals);
+    } else {
+      this.#deps.acknowledge(message.resultsIn);
+    }
+    for (const { task } of things) if (task) this.#step({ type: 'assign', task });
+    if (complete) this.#unassignMissing(things);
+    for (const { assignment } of removals) {
+      if (assignment?.task) this.#step({ type: 'unassign', taskId: assignment.task.id });
+    }
+    for (const { assignment } of removals) if (assignment) this.#drop(assignment);
+  }
+
+  #keep(thing: Assignment): void {
+    const { store, volumes } = this.#deps;
+    if (thing.secret) this.#background('secret', store.setSecret(thing.secret));
+    else if (thing.config) this.#background('config', store.configs.set(thing.config));
+    else if (thing.network) this.#background('network', store.networks.set(thing.network));
+    else if (thing.endpoints) this.#background('endpoints', store.endpoints.set(thing.endpoints));
+    else if (thing.volume?.spec) {
+      const { name, driver, labels } = thing.volume.spec;
+      this.#background('volume', store.volumes.set(thing.volume));
+      const wanted = {
+        name,
+        driver: driver?.name ?? '',
+        labels,
+        options: driver?.options ?? null,
+      };
+      this.#background('volume', volumes.create(wanted));
+    }
+  }
+
+  #keepOnly(things: readonly Assignment[]): void {
+    const { store } = this.#deps;
+    const ids = (of: (thing: Assignment) => string | undefined): ReadonlySet<string> =>
+      new Set(things.map(of).filter((id) => id !== undefined));
+    this.#background('secret', store.keepOnlySecrets(ids((thing) => thing.secret?.id)));
+    this.#background('config', store.configs.keepOnly(ids((thing) => thing.config?.id)));
+    this.#background('network', store.networks.keepOnly(ids((thing) => thing.network?.id)));
+    this.#background('volume', store.volumes.keepOnly(ids((thing) => thing.volume?.id)));
+    this.#background(
+      'endpoints',
+      store.endpoints.keepOnly(ids((thing) => thing.endpoints?.serviceId)),
+    );
+  }
+
+  #drop(thing: Assignment): void {
+    const { store } = this.#deps;
+    if (thing.secret) this.#background('secret', store.deleteSecret(thing.secret.id));
+    else if (thing.config) this.#background('config', store.configs.delete(thing.config.id));
+    else if (thing.volume) this.#background('volume', store.volumes.delete(thing.volume.id));
+  }
+
+  #unassignMissing(things: readonly Assignment[]): void {
+    const assigned = new Set(things.map((thing) => thing.task?.id));
+    for (const taskId of this.#agent.taskIds()) {
+      if (!assigned.has(taskId)) this.#step({ type: 'unassign', taskId });
+    }
+  }
+
+  /** Gives the network the whole new picture. A network whose tasks are only now being removed goes with the next one. */
+  #applyNetworks(
+    sequence: string,
+    removals: readonly { readonly assignment: Assignment | undefined }[] = [],
+  ): void {
+    const { store, network } = this.#deps;
+    for (const { assignment } of removals) {
+      if (assignment?.network) {
+        this.#background('network', store.networks.delete(assignment.network.id));
+      }
+      if (assignment?.endpoints) {
+        this.#background('endpoints', store.endpoints.delete(assignment.endpoints.serviceId));
+      }
+    }
+    const applied = network.setState({
+      nodeId: this.#node.id,
+      networks: [...store.networks.objects.values()],
+      endpoints: [...store.endpoints.objects.values()],
+    });
+    this.#networksKnown = applied.catch(() => undefined);
+    applied.then(
+      () => {
+        if (sequence !== '') this.#deps.acknowledge(sequence);
+      },
+      (error: unknown) =>
+        this.#deps.log.error('networks not applied', { reason: messageOf(error) }),
+    );
+  }
+
+  /** What a container did. */
+  changed(change: ContainerChange): void {
+    const taskId = change.container.record.task?.taskId;
+    if (taskId === undefined) return;
+    const input = inputOf(change, taskId, this.#deps);
+    if (!this.#stopped) this.#step(input);
+  }
+
+  #step(input: AgentInput): void {
+    if (this.#stopped) return;
+    this.#execute(this.#agent.step(input, this.#deps.clock.nowMs()));
+    if ('taskId' in input) this.#updateServing(input.taskId);
+  }
+
+  #updateServing(taskId: string): void {
+    const container = this.#containerOf(taskId);
+    if (container) this.#deps.network.setServing(container.id, this.#agent.isServing(taskId));
+  }
+
+  #containerOf(taskId: string): Container | undefined {
+    return this.#deps.table.list().find((item) => item.record.task?.taskId === taskId);
+  }
+
+  #execute(effects: readonly Effect[]): void {
+    for (const effect of effects) this.#perform(effect);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const next = this.#agent.nextWakeMs();
+    if (next === undefined || this.#stopped) return;
+    const ms = Math.min(TIMER_MS_MAX, Math.max(0, next - this.#deps.clock.nowMs()));
+    this.#timer = setTimeout(() => this.#step({ type: 'wake' }), ms);
+  }
+
+  #perform(effect: Effect): void {
+    const { store } = this.#deps;
+    switch (effect.type) {
+      case 'save':
+        this.#background('task', store.saveTask(effect.saved));
+        return;
+      case 'forget':
+        this.#background('task', store.forgetTask(effect.taskId));
+        return;
+      case 'report':
+        this.#deps.report(effect.taskId, effect.status);
+        return;
+      case 'prepare':
+        void this.#prepare(effect.task);
+        return;
+      case 'cancelPrepare':
+        this.#preparing.get(effect.taskId)?.abort();
+        return;
+      case 'start':
+        void this.#start(effect.taskId, effect.containerId);
+        return;
+      case 'stop':
+        void this.#stopContainer(effect);
+        return;
+      case 'pause':
+      case 'unpause':
+        void this.#pause(effect);
+        return;
+      case 'remove':
+        void this.#remove(effect);
+        return;
+    }
+  }
+
+  async #prepare(task: Task): Promise<void> {
+    const controller = new AbortController();
+    this.#preparing.set(task.id, controller);
+    try {
+      const container = await this.#prepares.run(() => this.#create(task, controller.signal));
+      this.#step({ type: 'prepared', taskId: task.id, containerId: container.id });
+    } catch (error) {
+      this.#deps.log.info('task rejected', { task: task.id, reason: messageOf(error) });
+      this.#step({ type: 'prepareFailed', taskId: task.id, error: messageOf(error) });
+    } finally {
+      this.#preparing.delete(task.id);
+    }
+  }
+
+  async #create(task: Task, signal: AbortSignal): Promise<Container> {
+    if (signal.aborted) throw new TswarmError('cancelled', 'no longer wanted');
+    const { images, containers, table, store } = this.#deps;
+    const spec = task.spec?.containerSpec;
+    const policy = pullPolicyOf(spec?.pullPolicy ?? '');
+    const ref = spec?.image ?? '';
+    const here = policy === 'always' ? undefined : images.resolve(ref);
+    const image = here ?? (await images.ensure(ref, { policy, signal }));
+    const wanted = taskContainer(task, image, {
+      node: this.#node,
+      networks: store.networks.objects,
+    });
+    // While the task before it still has the name, this one goes under its own; it is renamed when it is started.
+    const other = table.byName(wanted.name);
+    const name = other?.record.task ? `${wanted.name}.${task.id}` : wanted.name;
+    return containers.create({ ...wanted, name });
+  }
+
+  async #start(taskId: string, containerId: string): Promise<void> {
+    const { containers, table, store } = this.#deps;
+    try {
+      await Promise.all([store.taskSaved(taskId), this.#networksKnown]);
+      const container = table.get(containerId);
+      if (!container) throw new TswarmError('not_found', `No such container: ${containerId}`);
+      await this.#takeName(taskId, container);
+      await containers.start(container);
+    } catch (error) {
+      if (error instanceof TswarmError && error.code === 'not_modified') return;
+      this.#deps.log.info('task not started', { task: taskId, reason: messageOf(error) });
+      this.#step({
+        type: 'startFailed',
+        taskId,
+        error: messageOf(error),
+        exitCode: startExitCode(error),
+        retryable: error instanceof TswarmError && error.retryable,
+      });
+    }
+  }
+
+  async #takeName(taskId: string, container: Container): Promise<void> {
+    const suffix = `.${taskId}`;
+    const { name } = container.record;
+    const task = this.#deps.store.savedTask(taskId);
+    if (!task || !name.endsWith(suffix)) return;
+    const wanted = containerNameOf(task);
+    if (wanted !== name && !this.#deps.table.byName(wanted)) {
+      await this.#deps.containers.rename(container, wanted);
+    }
+  }
+
+  async #stopContainer(effect: Extract<Effect, { type: 'stop' }>): Promise<void> {
+    const container = this.#deps.table.get(effect.containerId);
+    try {
+      if (!container) throw new TswarmError('not_found', 'the container is gone');
+      await this.#deps.containers.stop(container, {
+        graceMs: effect.graceMs,
+        signal: '',
+        byUser: false,
+      });
+    } catch (error) {
+      if (error instanceof TswarmError && error.code === 'not_modified') return;
+      this.#step({ type: 'stopFailed', taskId: effect.taskId, error: messageOf(error) });
+    }
+  }
+
+  async #pause(effect: Extract<Effect, { type: 'pause' | 'unpause' }>): Promise<void> {
+    const container = this.#deps.table.get(effect.containerId);
+    if (!container) return;
+    try {
+      if (effect.type === 'pause') await this.#deps.containers.pause(container);
+      else await this.#deps.containers.unpause(container);
+    } catch (error) {
+      this.#deps.log.warn('pause', { task: effect.taskId, reason: messageOf(error) });
+      this.#step({
+        type: 'paused',
+        taskId: effect.taskId,
+        paused: container.state.status === 'paused',
+      });
+    }
+  }
+
+  async #remove(effect: Extract<Effect, { type: 'remove' }>): Promise<void> {
+    const container = this.#deps.table.get(effect.containerId);
+    if (!container) {
+      this.#step({ type: 'removed', taskId: effect.taskId });
+      return;
+    }
+    try {
+      await this.#deps.containers.remove(container, {
+        force: true,
+        volumes: true,
+        shownName: container.record.name,
+      });
+    } catch (error) {
+      this.#deps.log.error('container not removed', {
+        task: effect.taskId,
+        container: container.id,
+        reason: messageOf(error),
+      });
+      this.#step({ type: 'removeFailed', taskId: effect.taskId, error: messageOf(error) });
+    }
+  }
+
+  /** For writes that nobody waits for: a failure is logged, memory stays right. */
+  #background(what: string, work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      this.#deps.log.error('not written', { what, reason: messageOf(error) });
+    });
+  }
+}
+
+function isNetworkPart(assignment: Assignment | undefined): boolean {
+  return assignment?.network !== undefined || assignment?.endpoints !== undefined;
+}
+
+function pullPolicyOf(text: string): PullPolicy {
+  return text === 'always' || text === 'never' ? text : 'missing';
+}
+
+function inputOf(change: ContainerChange, taskId: string, deps: AgentHostDeps): AgentInput {
+  const { container } = change;
+  switch (change.type) {
+    case 'started':
+      return {
+        type: 'started',
+        taskId,
+        containerId: container.id,
+        pid: container.state.pid,
+        hasHealthCheck: healthCheckOf(container.record.config) !== undefined,
+        ports: deps.network.stateOf(container.id)?.portStatus ?? [],
+      };
+    case 'exited':
+      return {
+        type: 'exited',
+        taskId,
+        exitCode: change.exit.exitCode,
+        oomKilled: change.exit.oomKilled,
+        byUser: change.byUser,
+        reason: change.reason,
+      };
+    case 'health':
+      return {
+        type: 'health',
+        taskId,
+        health: change.health.Status,
+        output: change.health.Log.at(-1)?.Output ?? '',
+      };
+    case 'paused':
+      return { type: 'paused', taskId, paused: change.paused };
+    case 'removed':
+      return { type: 'removed', taskId };
+  }
+}
+
+function observe(
+  container: Container,
+  endedUnseen: ReadonlySet<string>,
+  deps: AgentHostDeps,
+): ObservedContainer {
+  const { state, run, record } = container;
+  return {
+    containerId: container.id,
+    taskId: record.task?.taskId ?? '',
+    status: run ? 'running' : state.startedAt === '' ? 'created' : 'ended',
+    pid: state.pid,
+    paused: state.status === 'paused',
+    exitCode: state.exitCode,
+    oomKilled: state.oomKilled,
+    endedUnseen: endedUnseen.has(container.id),
+    reason: state.error,
+    ranMs: run ? deps.clock.monotonicMs() - run.startedAtMs : lastRunMs(state),
+    health: state.health?.Status ?? 'none',
+    hasHealthCheck: healthCheckOf(record.config) !== undefined,
+    ports: deps.network.stateOf(container.id)?.portStatus ?? [],
+  };
+}
+
+function lastRunMs(state: Container['state']): number {
+  const ms = Date.parse(state.finishedAt) - Date.parse(state.startedAt);
+  return Number.isNaN(ms) ? 0 : Math.max(0, ms);
+}

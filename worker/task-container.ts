@@ -1,0 +1,396 @@
+// A task → the container that it owns, in the Engine API's own shapes, so that one path makes all containers and `docker inspect` shows a task's like any
+// other. After moby daemon/cluster/executor/container; our extensions (privileged, devices, …) go to the fields that Docker has for them.
+import { TswarmError } from '#protocol/errors';
+import type { Network, Task } from '#protocol/generated/objects';
+import type { ContainerSpec, Mount, PortConfig } from '#protocol/generated/specs';
+import {
+  AppArmorMode,
+  EngineRestart,
+  MountType,
+  PortProtocol,
+  PublishMode,
+  SeccompMode,
+} from '#protocol/generated/specs';
+import { taskName } from '#protocol/ids';
+import { checkHostConfig, parseHostConfig } from './engine/host-config.ts';
+import type { ImageHealthcheck, ImageRecord } from './images/types.ts';
+import type { AttachmentRequest } from './network/types.ts';
+import type { NewContainer } from './runtime/containers.ts';
+import type { RequestedConfig } from './runtime/merge-image.ts';
+import type { FileReference, HostConfig } from './runtime/record.ts';
+import type { TemplateNode } from './template.ts';
+import { expandTemplate } from './template.ts';
+
+export interface TaskContext {
+  readonly node: TemplateNode;
+  /** Assigned networks by id. */
+  readonly networks: ReadonlyMap<string, Network>;
+}
+
+/** Name that the task's container should have. */
+export function containerNameOf(task: Task): string {
+  const wanted = task.spec?.containerSpec?.containerName ?? '';
+  if (wanted === '') return taskName(task);
+  return wanted.replaceAll('{slot}', String(task.slot));
+}
+
+/** @throws invalid_argument, not_supported: the task is rejected with that text */
+export function taskContainer(task: Task, image: ImageRecord, context: TaskContext): NewContainer {
+  const spec = task.spec?.containerSpec;
+  if (!spec) {
+    throw new TswarmError('not_supported', 'TaskSpec.ContainerSpec: only containers can be run');
+  }
+  const expand = (text: string, field: string): string =>
+    expandTemplate(text, task, context.node, task.labels, field);
+  const hostConfig = hostConfigOf(task, spec, context, expand);
+  checkHostConfig(hostConfig);
+  return {
+    name: containerNameOf(task),
+    image,
+    imageRef: spec.image,
+    config: configOf(task, spec, context, expand),
+    hostConfig,
+    endpoints: {},
+    task: {
+      taskId: task.id,
+      serviceId: task.serviceId,
+      serviceName: task.serviceName,
+      slot: task.slot,
+      networks: attachmentsOf(task, context),
+      files: filesOf(spec),
+      managed: true,
+    },
+  };
+}
+
+type Expand = (text: string, field: string) => string;
+
+function configOf(
+  task: Task,
+  spec: ContainerSpec,
+  context: TaskContext,
+  expand: Expand,
+): RequestedConfig {
+  const resources = task.assignedGenericResources.flatMap((resource) => {
+    const named = resource.namedResourceSpec;
+    const discrete = resource.discreteResourceSpec;
+    if (named) return [`DOCKER_RESOURCE_${named.kind.toUpperCase()}=${named.value}`];
+    return discrete ? [`DOCKER_RESOURCE_${discrete.kind.toUpperCase()}=${discrete.value}`] : [];
+  });
+  const exposed = (task.endpoint?.ports ?? []).map((port) => [portKey(port), {}] as const);
+  const health = healthOf(spec);
+  const grace = spec.stopGracePeriod;
+  return {
+    Hostname: expand(spec.hostname, 'ContainerSpec.Hostname'),
+    Domainname: spec.domainname,
+    User: spec.user,
+    AttachStdin: false,
+    AttachStdout: false,
+    AttachStderr: false,
+    ...(exposed.length > 0 ? { ExposedPorts: Object.fromEntries(exposed) } : {}),
+    Tty: spec.tty,
+    OpenStdin: spec.openStdin,
+    StdinOnce: false,
+    Env: [...spec.env.map((entry) => expand(entry, 'ContainerSpec.Env')), ...resources],
+    Cmd: spec.args.length > 0 ? spec.args : null,
+    ...(health ? { Healthcheck: health } : {}),
+    Image: spec.image,
+    Volumes: null,
+    WorkingDir: spec.dir,
+    Entrypoint: spec.command.length > 0 ? spec.command : spec.entrypointCleared ? [''] : null,
+    OnBuild: null,
+    Labels: { ...spec.labels, ...swarmLabels(task, context.node.id) },
+    ...(spec.stopSignal === '' ? {} : { StopSignal: spec.stopSignal }),
+    ...(grace === undefined ? {} : { StopTimeout: Math.ceil(grace / 1e9) }),
+    clearCommand: spec.commandCleared,
+  };
+}
+
+function swarmLabels(task: Task, nodeId: string): Readonly<Record<string, string>> {
+  return {
+    'com.docker.swarm.node.id': nodeId,
+    'com.docker.swarm.service.id': task.serviceId,
+    'com.docker.swarm.service.name': task.serviceName,
+    'com.docker.swarm.task': '',
+    'com.docker.swarm.task.id': task.id,
+    'com.docker.swarm.task.name': taskName(task),
+  };
+}
+
+function healthOf(spec: ContainerSpec): ImageHealthcheck | undefined {
+  const health = spec.healthcheck;
+  if (!health) return undefined;
+  return {
+    ...(health.test.length > 0 ? { Test: health.test } : {}),
+    ...(health.interval > 0 ? { Interval: health.interval } : {}),
+    ...(health.timeout > 0 ? { Timeout: health.timeout } : {}),
+    ...(health.retries > 0 ? { Retries: health.retries } : {}),
+    ...(health.startPeriod > 0 ? { StartPeriod: health.startPeriod } : {}),
+    ...(health.startInterval > 0 ? { StartInterval: health.startInterval } : {}),
+  };
+}
+
+function hostConfigOf(
+  task: Task,
+  spec: ContainerSpec,
+  context: TaskContext,
+  expand: Expand,
+): HostConfig {
+  return parseHostConfig({
+    NetworkMode: networkModeOf(task, context),
+    PortBindings: portBindingsOf(task),
+    RestartPolicy: restartPolicyOf(task),
+    LogConfig: {
+      Type: task.spec?.logDriver?.name ?? '',
+      Config: task.spec?.logDriver?.options ?? {},
+    },
+    Annotations: Object.keys(spec.annotations).length > 0 ? spec.annotations : null,
+    CapAdd: orNull(spec.capabilityAdd),
+    CapDrop: orNull(spec.capabilityDrop),
+    Dns: spec.dnsConfig?.nameservers ?? [],
+    DnsSearch: spec.dnsConfig?.search ?? [],
+    DnsOptions: spec.dnsConfig?.options ?? [],
+    ExtraHosts: orNull(spec.hosts.flatMap(extraHosts)),
+    GroupAdd: orNull(spec.groups),
+    IpcMode: spec.ipcMode,
+    PidMode: spec.pidMode,
+    UTSMode: spec.utsMode,
+    UsernsMode: spec.usernsMode,
+    CgroupParent: spec.cgroupParent,
+    OomScoreAdj: spec.oomScoreAdj,
+    Privileged: spec.privileged,
+    ReadonlyRootfs: spec.readOnly,
+    SecurityOpt: orNull(securityOptions(spec)),
+    ShmSize: spec.shmSize,
+    Sysctls: Object.keys(spec.sysctls).length > 0 ? spec.sysctls : null,
+    Devices: spec.devices.map((device) => ({
+      PathOnHost: device.pathOnHost,
+      PathInContainer: device.pathInContainer,
+      CgroupPermissions: device.cgroupPermissions,
+    })),
+    DeviceCgroupRules: orNull(spec.deviceCgroupRules),
+    Ulimits: spec.ulimits.map((limit) => ({
+      Name: limit.name,
+      Soft: limit.soft,
+      Hard: limit.hard,
+    })),
+    Mounts: spec.mounts.map((mount) => mountOf(mount, expand)),
+    ...(spec.init === undefined ? {} : { Init: spec.init }),
+    ...resourcesOf(task),
+  });
+}
+
+function orNull(list: readonly string[]): readonly string[] | null {
+  return list.length > 0 ? list : null;
+}
+
+function resourcesOf(task: Task): Readonly<Record<string, unknown>> {
+  const resources = task.spec?.resources;
+  if (!resources) return {};
+  const { limits, reservations } = resources;
+  const memory = limits?.memoryBytes ?? 0;
+  const swap = resources.swapBytes;
+  return {
+    Memory: memory,
+    NanoCpus: limits?.nanoCpus ?? 0,
+    PidsLimit: limits?.pids ?? 0,
+    MemoryReservation: reservations?.memoryBytes ?? 0,
+    ...(swap === undefined ? {} : { MemorySwap: swap < 0 ? -1 : memory + swap }),
+    ...(resources.memorySwappiness === undefined
+      ? {}
+      : { MemorySwappiness: resources.memorySwappiness }),
+    CpuShares: resources.cpuShares,
+    CpusetCpus: resources.cpusetCpus,
+    BlkioWeight: resources.blkioWeight,
+    ...(resources.oomKillDisable ? { OomKillDisable: true } : {}),
+  };
+}
+
+/** "IP name [alias…]" → one `name:IP` per name. */
+function extraHosts(line: string): readonly string[] {
+  const [address = '', ...names] = line.trim().split(/\s+/);
+  return names.map((name) => `${name}:${address}`);
+}
+
+function securityOptions(spec: ContainerSpec): readonly string[] {
+  const privileges = spec.privileges;
+  const out: string[] = [];
+  if (privileges?.noNewPrivileges) out.push('no-new-privileges');
+  const seccomp = privileges?.seccomp;
+  if (seccomp?.mode === SeccompMode.UNCONFINED) out.push('seccomp=unconfined');
+  if (seccomp?.mode === SeccompMode.CUSTOM) {
+    out.push(`seccomp=${new TextDecoder().decode(seccomp.profile)}`);
+  }
+  if (privileges?.appArmor?.mode === AppArmorMode.DISABLED) out.push('apparmor=unconfined');
+  if (privileges?.selinuxContext?.disable) out.push('label=disable');
+  return out;
+}
+
+const MOUNT_TYPES: Readonly<Partial<Record<MountType, string>>> = {
+  [MountType.BIND]: 'bind',
+  [MountType.VOLUME]: 'volume',
+  [MountType.TMPFS]: 'tmpfs',
+};
+
+function mountOf(mount: Mount, expand: Expand): Readonly<Record<string, unknown>> {
+  const type = MOUNT_TYPES[mount.type];
+  if (type === undefined) {
+    throw new TswarmError('not_supported', 'ContainerSpec.Mounts.Type: only bind, volume, tmpfs', {
+      field: 'ContainerSpec.Mounts.Type',
+    });
+  }
+  const { bindOptions: bind, volumeOptions: volume, tmpfsOptions: tmpfs } = mount;
+  return {
+    Type: type,
+    Source: expand(mount.source, 'ContainerSpec.Mounts.Source'),
+    Target: expand(mount.target, 'ContainerSpec.Mounts.Target'),
+    ReadOnly: mount.readOnly,
+    Consistency: mount.consistency,
+    ...(bind
+      ? {
+          BindOptions: {
+            Propagation: bind.propagation,
+            NonRecursive: bind.nonRecursive,
+            CreateMountpoint: bind.createMountpoint,
+            ReadOnlyNonRecursive: bind.readOnlyNonRecursive,
+            ReadOnlyForceRecursive: bind.readOnlyForceRecursive,
+          },
+        }
+      : {}),
+    ...(volume
+      ? {
+          VolumeOptions: {
+            NoCopy: volume.noCopy,
+            Labels: volume.labels,
+            Subpath: volume.subpath,
+            ...(volume.driverConfig
+              ? {
+                  DriverConfig: {
+                    Name: volume.driverConfig.name,
+                    Options: volume.driverConfig.options,
+                  },
+                }
+              : {}),
+          },
+        }
+      : {}),
+    ...(tmpfs
+      ? {
+          TmpfsOptions: {
+            SizeBytes: tmpfs.sizeBytes,
+            Mode: tmpfs.mode,
+            Options: tmpfs.flags.map((flag) => flag.split('=')),
+          },
+        }
+      : {}),
+  };
+}
+
+const RESTARTS: Readonly<Record<EngineRestart, string>> = {
+  [EngineRestart.NO]: 'no',
+  [EngineRestart.ALWAYS]: 'always',
+  [EngineRestart.UNLESS_STOPPED]: 'unless-stopped',
+  [EngineRestart.ON_FAILURE]: 'on-failure',
+};
+
+/** Shown only: the agent restarts a task's container. */
+function restartPolicyOf(task: Task): Readonly<Record<string, unknown>> {
+  const policy = task.spec?.engineRestart;
+  if (!policy) return { Name: 'no', MaximumRetryCount: 0 };
+  const retries = policy.name === EngineRestart.ON_FAILURE ? policy.maximumRetryCount : 0;
+  return { Name: RESTARTS[policy.name], MaximumRetryCount: retries };
+}
+
+const PROTOCOLS: Readonly<Record<PortProtocol, string>> = {
+  [PortProtocol.TCP]: 'tcp',
+  [PortProtocol.UDP]: 'udp',
+  [PortProtocol.SCTP]: 'sctp',
+};
+
+function portKey(port: PortConfig): string {
+  return `${port.targetPort}/${PROTOCOLS[port.protocol]}`;
+}
+
+/** Host-mode ports only: ingress ports belong to the service, not to this container. */
+function portBindingsOf(task: Task): Readonly<Record<string, unknown>> {
+  const out: Record<string, { HostIp: string; HostPort: string }[]> = {};
+  for (const port of task.endpoint?.ports ?? []) {
+    if (port.publishMode !== PublishMode.HOST) continue;
+    const list = out[portKey(port)] ?? [];
+    list.push({
+      HostIp: port.hostIp,
+      HostPort: port.publishedPort === 0 ? '' : String(port.publishedPort),
+    });
+    out[portKey(port)] = list;
+  }
+  return out;
+}
+
+/** `host` and `none` are networks by name in the cluster and modes here. */
+function networkModeOf(task: Task, context: TaskContext): string {
+  const ids = [
+    ...task.networkAttachments.map((attachment) => attachment.networkId),
+    ...(task.spec?.networks ?? []).map((network) => network.target),
+  ];
+  for (const id of ids) {
+    if (id === 'host' || id === 'none') return id;
+    const network = context.networks.get(id);
+    const driver = network?.spec?.driverConfig?.name;
+    if (driver === 'host') return 'host';
+    if (driver === 'null' || driver === 'none') return 'none';
+  }
+  return task.networkAttachments[0]?.networkId ?? 'default';
+}
+
+function attachmentsOf(task: Task, context: TaskContext): readonly AttachmentRequest[] {
+  const mode = networkModeOf(task, context);
+  if (mode === 'host' || mode === 'none') return [];
+  return task.networkAttachments.map((attachment) => {
+    const asked = task.spec?.networks.find((entry) => entry.target === attachment.networkId);
+    return {
+      networkId: attachment.networkId,
+      addresses: attachment.addresses,
+      aliases: attachment.aliases,
+      gwPriority: asked?.gwPriority ?? 0,
+    };
+  });
+}
+
+function filesOf(spec: ContainerSpec): readonly FileReference[] {
+  const secrets = spec.secrets.map((reference): FileReference => {
+    const name = reference.file?.name ?? reference.secretName;
+    return {
+      kind: 'secret',
+      id: reference.secretId,
+      name: reference.secretName,
+      target: name.startsWith('/') ? name : `/run/secrets/${name}`,
+      uid: userNumber(reference.file?.uid, reference.secretName),
+      gid: userNumber(reference.file?.gid, reference.secretName),
+      mode: reference.file?.mode || 0o444,
+    };
+  });
+  const configs = spec.configs.map((reference): FileReference => {
+    const name = reference.file?.name ?? reference.configName;
+    return {
+      kind: 'config',
+      id: reference.configId,
+      name: reference.configName,
+      target: name.startsWith('/') ? name : `/${name}`,
+      uid: userNumber(reference.file?.uid, reference.configName),
+      gid: userNumber(reference.file?.gid, reference.configName),
+      mode: reference.file?.mode || 0o444,
+    };
+  });
+  return [...secrets, ...configs];
+}
+
+function userNumber(text: string | undefined, name: string): number {
+  if (text === undefined || text === '') return 0;
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 0 && number <= 0x7fffffff) return number;
+  throw new TswarmError(
+    'invalid_argument',
+    `${name}: owner "${text}" must be a number (the names are not known outside the container)`,
+    { field: 'File.UID' },
+  );
+}
