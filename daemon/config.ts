@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, TswarmError } from '#protocol/errors';
-import { LOG_LEVELS, type LogLevel } from './log.ts';
+import { LOG_LEVELS, type LogFormat, type LogLevel } from '#protocol/transport/node-world';
 
 export interface Config {
   /** State: certificates, the manager's log, images, volumes, containers. */
@@ -16,6 +16,7 @@ export interface Config {
   /** Default of `init`; '' = found out. */
   readonly advertiseAddr: string;
   readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
   /** Folder of the native programs. */
   readonly nativeDir: string;
   /** User that the manager process runs as, if there is such a user; '' = root. */
@@ -38,6 +39,7 @@ const SETTINGS: readonly Setting[] = [
     help: 'address that other nodes reach this one at',
   },
   { flag: 'log-level', key: 'logLevel', help: 'error, warn, info or debug' },
+  { flag: 'log-format', key: 'logFormat', help: 'text or json' },
   { flag: 'native-dir', key: 'nativeDir', help: 'folder of tswarm-runtime and the other programs' },
   { flag: 'manager-user', key: 'managerUser', help: 'user that the manager runs as, if it exists' },
 ];
@@ -71,6 +73,7 @@ function defaults(nativeDir: string): Config {
     listenAddr: '0.0.0.0:2377',
     advertiseAddr: '',
     logLevel: 'info',
+    logFormat: 'text',
     nativeDir,
     managerUser: 'tswarm',
   };
@@ -174,6 +177,9 @@ function build(
     throw new TswarmError('invalid_argument', `log-level: ${config.logLevel} is not a level`, {
       hint: `Levels are ${LOG_LEVELS.join(', ')}.`,
     });
+  }
+  if (config.logFormat !== 'text' && config.logFormat !== 'json') {
+    throw new TswarmError('invalid_argument', `log-format: must be text or json`);
   }
   for (const key of ['dataRoot', 'runRoot', 'nativeDir'] as const) {
     if (config[key] === '') throw new TswarmError('invalid_argument', `${key}: must not be empty`);

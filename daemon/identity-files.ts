@@ -2,11 +2,10 @@
 // manager signs them.
 
 import { X509Certificate } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TlsIdentity } from '#protocol/transport/grpc';
+import { makeFolder, readTextFile, removeTree, writeFileAtomic } from '#worker/files';
 import { certificateRequest, newPrivateKey } from './csr.ts';
-import { readIfThere, writeFileAtomic } from './files.ts';
 
 export type IdentityName = 'worker' | 'admin';
 
@@ -18,34 +17,34 @@ export class IdentityFiles {
   }
 
   /** A certificate request for the key of that name; makes the key when there is none. */
-  request(name: IdentityName): string {
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+  async request(name: IdentityName): Promise<string> {
+    await makeFolder(this.#folder);
     const path = this.#path(`${name}.key`);
-    let key = readIfThere(path);
+    let key = await readTextFile(path);
     if (key === undefined) {
       key = newPrivateKey();
-      writeFileAtomic(path, key);
+      await writeFileAtomic(path, key, { sync: true });
     }
     return certificateRequest(key);
   }
 
   /** Keeps what the manager signed. */
-  store(name: IdentityName, certificate: string, caCert: string): void {
-    writeFileAtomic(this.#path(`${name}.crt`), certificate);
-    writeFileAtomic(this.#path('ca.crt'), caCert);
+  async store(name: IdentityName, certificate: string, caCert: string): Promise<void> {
+    await writeFileAtomic(this.#path(`${name}.crt`), certificate, { sync: true });
+    await writeFileAtomic(this.#path('ca.crt'), caCert, { sync: true });
   }
 
   /** undefined while a part is missing. */
-  load(name: IdentityName): TlsIdentity | undefined {
-    const key = readIfThere(this.#path(`${name}.key`));
-    const certificate = readIfThere(this.#path(`${name}.crt`));
-    const caCert = readIfThere(this.#path('ca.crt'));
+  async load(name: IdentityName): Promise<TlsIdentity | undefined> {
+    const key = await readTextFile(this.#path(`${name}.key`));
+    const certificate = await readTextFile(this.#path(`${name}.crt`));
+    const caCert = await readTextFile(this.#path('ca.crt'));
     if (key === undefined || certificate === undefined || caCert === undefined) return undefined;
     return { key, certificate, caCert };
   }
 
-  remove(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+  async remove(): Promise<void> {
+    await removeTree(this.#folder);
   }
 
   #path(name: string): string {

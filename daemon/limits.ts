@@ -2,8 +2,6 @@
 
 /** Default port of control, dispatcher and CA (as Swarm's). */
 export const CONTROL_PORT = 2377;
-/** Default port of the managers' Raft traffic. */
-export const RAFT_PORT = 2378;
 
 /** The manager answers `ready` after it has read its log: seconds for the largest store, more on a slow disk. */
 export const MANAGER_READY_TIMEOUT_MS = 120_000;
@@ -16,9 +14,6 @@ export const MANAGER_STABLE_AFTER_MS = 60_000;
 
 /** After `ready`, the first snapshot of the watch and the node's own session must come within this. */
 export const CLUSTER_READY_TIMEOUT_MS = 30_000;
-/** `leave` waits this long for containers to stop by themselves before they are killed. */
-export const STOP_TIMEOUT_MS = 30_000;
-
 /** How often the age of the administrator's certificate is looked at. */
 export const CERTIFICATE_CHECK_MS: number = 6 * 3600 * 1000;
 /** Part of its life after which it is renewed. */

@@ -29,9 +29,9 @@ export interface ManagerProcessDeps {
   readonly clock: Clock;
   readonly log: Log;
   /** Request for every start after the first (new CSRs are not needed: the keys stay). */
-  readonly restartRequest: () => ToManager;
+  readonly restartRequest: () => Promise<ToManager>;
   /** Told of every successful start, the first too. */
-  readonly onReady: (ready: ManagerReady) => void;
+  readonly onReady: (ready: ManagerReady) => Promise<void>;
   /** Told when it has died and how long the pause is; `reason` is for people. */
   readonly onDown: (reason: string) => void;
 }
@@ -57,7 +57,7 @@ export class ManagerProcess {
   /** Starts it once and waits for its answer. @throws what the manager said; then nothing runs. */
   async start(request: ToManager): Promise<ManagerReady> {
     const ready = await this.#spawn(request);
-    this.#deps.onReady(ready);
+    await this.#deps.onReady(ready);
     return ready;
   }
 
@@ -87,8 +87,8 @@ export class ManagerProcess {
   async #again(): Promise<void> {
     if (this.#stopping) return;
     try {
-      const ready = await this.#spawn(this.#deps.restartRequest());
-      this.#deps.onReady(ready);
+      const ready = await this.#spawn(await this.#deps.restartRequest());
+      await this.#deps.onReady(ready);
     } catch (error) {
       this.#down(error instanceof Error ? error.message : String(error));
     }

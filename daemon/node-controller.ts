@@ -2,7 +2,6 @@
 // init   manager bootstraps → certificates saved → node.json written → worker joins.   No node.json = no cluster; leftovers of an init are removed.
 // leave  node.json says `leaving` → manager stopped → containers and networks removed → state removed → node.json removed last.
 // start  node.json read → manager started again and again until it runs → worker joins at once (it needs no manager for what runs).
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClusterEvents } from '#api/cache/cluster-events';
 import type {
@@ -13,9 +12,12 @@ import type {
   NodeState,
 } from '#api/node-control';
 import { messageOf, TswarmError } from '#protocol/errors';
+import { ObjectKind, SpecUnion, UpdateObjectRequest } from '#protocol/generated/control';
 import { NodeState as SwarmNodeState } from '#protocol/generated/objects';
+import { NodeAvailability } from '#protocol/generated/specs';
 import type { ManagerReady, ToManager } from '#protocol/manager-ipc';
 import type { Clock, Log } from '#protocol/world';
+import { removeTree } from '#worker/files';
 import { type Address, formatAddress, ownAddress, parseAddress } from './addresses.ts';
 import { ClusterLink } from './cluster-link.ts';
 import type { Config } from './config.ts';
@@ -25,7 +27,6 @@ import {
   CERTIFICATE_RENEW_AT,
   CLUSTER_READY_TIMEOUT_MS,
   CONTROL_PORT,
-  RAFT_PORT,
 } from './limits.ts';
 import { ManagerProcess } from './manager-process.ts';
 import { type NodeRecord, readNodeRecord, removeNodeRecord, writeNodeRecord } from './node-file.ts';
@@ -49,7 +50,6 @@ type Phase = 'inactive' | 'pending' | 'active' | 'leaving';
 interface Places {
   readonly listen: Address;
   readonly advertise: Address;
-  readonly raftPort: number;
 }
 
 export class NodeController implements NodeControl {
@@ -74,9 +74,9 @@ export class NodeController implements NodeControl {
 
   /** Goes on where the last run stopped. Does not wait for the manager: what runs on this node does not need it. */
   async start(): Promise<void> {
-    const record = readNodeRecord(this.#config.dataRoot);
+    const record = await readNodeRecord(this.#config.dataRoot);
     if (!record) {
-      this.#removeState();
+      await this.#removeState();
       return;
     }
     this.#record = record;
@@ -87,7 +87,7 @@ export class NodeController implements NodeControl {
       return;
     }
     this.#phase = 'pending';
-    const identity = this.#identity.load('worker');
+    const identity = await this.#identity.load('worker');
     if (identity) await this.#joinWorker(record, identity);
     const manager = this.#newManager(record);
     this.#manager = manager;
@@ -148,7 +148,7 @@ export class NodeController implements NodeControl {
       const record = this.#record;
       if (!record) throw new TswarmError('no_cluster', 'this node is in no cluster');
       this.#deps.log.info('leaving the cluster', { node: record.nodeId });
-      writeNodeRecord(this.#config.dataRoot, { ...record, phase: 'leaving' });
+      await writeNodeRecord(this.#config.dataRoot, { ...record, phase: 'leaving' });
       this.#phase = 'leaving';
       await this.#finishLeave();
     });
@@ -177,13 +177,12 @@ export class NodeController implements NodeControl {
     const manager = this.#newManager({
       listenAddr: formatAddress(places.listen),
       advertiseAddr: formatAddress(places.advertise),
-      raftPort: places.raftPort,
     });
     this.#manager = manager;
     const ready = await manager.start({
       type: 'bootstrap',
-      workerCsr: this.#identity.request('worker'),
-      adminCsr: this.#identity.request('admin'),
+      workerCsr: await this.#identity.request('worker'),
+      adminCsr: await this.#identity.request('admin'),
       hostname: this.#deps.hostname,
       addressPools: options.defaultAddrPool,
       subnetSize: options.subnetSize,
@@ -196,23 +195,21 @@ export class NodeController implements NodeControl {
       isManager: true,
       listenAddr: formatAddress(places.listen),
       advertiseAddr: formatAddress(places.advertise),
-      raftPort: places.raftPort,
       controlAddr: ready.controlAddress,
     };
-    writeNodeRecord(this.#config.dataRoot, record);
+    await writeNodeRecord(this.#config.dataRoot, record);
     this.#record = record;
-    const identity = this.#identity.load('worker');
+    const identity = await this.#identity.load('worker');
     if (!identity) throw new Error('bug: no certificate after bootstrap');
     await this.#joinWorker(record, identity);
     await this.#untilReady(record.nodeId);
+    await this.#setAvailability(record.nodeId, options.availability);
     this.#watchCertificates();
     this.#deps.log.info('cluster created', { node: record.nodeId, address: record.advertiseAddr });
     return record.nodeId;
   }
 
-  #newManager(
-    places: Pick<NodeRecord, 'listenAddr' | 'advertiseAddr' | 'raftPort'>,
-  ): ManagerProcess {
+  #newManager(places: Pick<NodeRecord, 'listenAddr' | 'advertiseAddr'>): ManagerProcess {
     return new ManagerProcess(
       {
         script: this.#deps.managerScript,
@@ -220,8 +217,8 @@ export class NodeController implements NodeControl {
           ...['--data', join(this.#config.dataRoot, 'manager')],
           ...['--listen', places.listenAddr],
           ...['--advertise', places.advertiseAddr],
-          ...['--raft-port', String(places.raftPort)],
           ...['--log-level', this.#config.logLevel],
+          ...['--log-format', this.#config.logFormat],
           ...this.#deps.managerUserFlags,
         ],
       },
@@ -237,24 +234,24 @@ export class NodeController implements NodeControl {
     );
   }
 
-  #restartRequest(): ToManager {
+  async #restartRequest(): Promise<ToManager> {
     return {
       type: 'start',
-      adminCsr: this.#identity.request('admin'),
-      workerCsr: this.#identity.request('worker'),
+      adminCsr: await this.#identity.request('admin'),
+      workerCsr: await this.#identity.request('worker'),
     };
   }
 
   /** New certificates are kept; the link is made once and then reconnects by itself, unless it stands on an old certificate. */
-  #onManagerReady(ready: ManagerReady): void {
+  async #onManagerReady(ready: ManagerReady): Promise<void> {
     this.#error = '';
     for (const [name, certificate] of [
       ['worker', ready.workerCertificate],
       ['admin', ready.adminCertificate],
     ] as const) {
-      if (certificate !== '') this.#identity.store(name, certificate, ready.caCert);
+      if (certificate !== '') await this.#identity.store(name, certificate, ready.caCert);
     }
-    const admin = this.#identity.load('admin');
+    const admin = await this.#identity.load('admin');
     if (!admin) {
       this.#error = 'the manager gave no administrator certificate';
       return;
@@ -265,7 +262,7 @@ export class NodeController implements NodeControl {
     this.#unfollow = this.#deps.clusterEvents.follow(this.#link.cache);
     this.#phase = 'active';
     void old?.close();
-    const worker = this.#identity.load('worker');
+    const worker = await this.#identity.load('worker');
     if (this.#record && worker) {
       this.#deps.worker.setIdentity(worker).catch((error: unknown) => {
         this.#deps.log.error('worker refused its new certificate', { reason: messageOf(error) });
@@ -302,13 +299,31 @@ export class NodeController implements NodeControl {
     }
   }
 
+  async #setAvailability(nodeId: string, wanted: InitOptions['availability']): Promise<void> {
+    const link = this.#link;
+    const node = link?.cache.get('node', nodeId);
+    if (wanted === 'active' || !link || !node?.spec) return;
+    const availability = wanted === 'pause' ? NodeAvailability.PAUSE : NodeAvailability.DRAIN;
+    const { index } = await link.control.updateObject(
+      UpdateObjectRequest.create({
+        kind: ObjectKind.NODE,
+        id: nodeId,
+        version: node.meta?.version?.index ?? 0,
+        spec: SpecUnion.create({ node: { ...node.spec, availability } }),
+        keepExtensions: true,
+      }),
+      { timeoutMs: CLUSTER_READY_TIMEOUT_MS },
+    );
+    await link.cache.reached(index);
+  }
+
   async #undoInit(): Promise<void> {
     await this.#closeLink();
     await this.#manager?.stop();
     this.#manager = undefined;
     if (this.#record) await this.#deps.worker.leave();
-    this.#removeState();
-    removeNodeRecord(this.#config.dataRoot);
+    await this.#removeState();
+    await removeNodeRecord(this.#config.dataRoot);
     this.#record = undefined;
     this.#phase = 'inactive';
     this.#error = '';
@@ -320,8 +335,8 @@ export class NodeController implements NodeControl {
     await this.#manager?.stop();
     this.#manager = undefined;
     await this.#deps.worker.leave();
-    this.#removeState();
-    removeNodeRecord(this.#config.dataRoot);
+    await this.#removeState();
+    await removeNodeRecord(this.#config.dataRoot);
     this.#record = undefined;
     this.#phase = 'inactive';
     this.#error = '';
@@ -335,22 +350,24 @@ export class NodeController implements NodeControl {
     await link?.close();
   }
 
-  #removeState(): void {
-    rmSync(join(this.#config.dataRoot, 'manager'), { recursive: true, force: true });
-    this.#identity.remove();
+  async #removeState(): Promise<void> {
+    await removeTree(join(this.#config.dataRoot, 'manager'));
+    await this.#identity.remove();
   }
 
   /** Certificates are signed anew whenever the manager starts; one that grows old without that makes it start once. */
   #watchCertificates(): void {
     clearInterval(this.#renewal);
-    this.#renewal = setInterval(() => {
-      const admin = this.#identity.load('admin');
-      if (!admin) return;
-      if (lifePassed(admin.certificate, this.#deps.clock.nowMs()) < CERTIFICATE_RENEW_AT) return;
-      this.#deps.log.info('renewing certificates');
-      this.#manager?.recycle();
-    }, CERTIFICATE_CHECK_MS);
+    this.#renewal = setInterval(() => void this.#renewIfOld(), CERTIFICATE_CHECK_MS);
     this.#renewal.unref();
+  }
+
+  async #renewIfOld(): Promise<void> {
+    const admin = await this.#identity.load('admin');
+    if (!admin) return;
+    if (lifePassed(admin.certificate, this.#deps.clock.nowMs()) < CERTIFICATE_RENEW_AT) return;
+    this.#deps.log.info('renewing certificates');
+    this.#manager?.recycle();
   }
 }
 
@@ -382,15 +399,11 @@ async function choosePlaces(options: InitOptions, config: Config): Promise<Place
       ? { host: isAny ? ownAddress() : listen.host, port: listen.port }
       : parseAddress(asked, { host: '127.0.0.1', port: listen.port }, 'advertiseAddr');
   await checkPortFree(listen.host, listen.port);
-  const raftPort = listen.port === CONTROL_PORT ? RAFT_PORT : listen.port + 1;
-  await checkPortFree(listen.host, raftPort);
-  return { listen, advertise, raftPort };
+  return { listen, advertise };
 }
 
 async function embeddedPlaces(): Promise<Places> {
-  const host = FALLBACK.host;
-  const usual = (await isPortFree(host, CONTROL_PORT)) && (await isPortFree(host, RAFT_PORT));
-  const port = usual ? CONTROL_PORT : await freePort(host);
-  const raftPort = usual ? RAFT_PORT : await freePort(host);
-  return { listen: { host, port }, advertise: { host, port }, raftPort };
+  const { host } = FALLBACK;
+  const port = (await isPortFree(host, CONTROL_PORT)) ? CONTROL_PORT : await freePort(host);
+  return { listen: { host, port }, advertise: { host, port } };
 }

@@ -1,9 +1,8 @@
 // What this node knows about itself on disk: `node.json` in the data root. No file = in no cluster. It is written after the cluster was made and removed
 // last when leaving, so that an init that was killed half-way counts as none, and a leave is finished after a restart.
-import { rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
-import { readIfThere, syncFolder, writeFileAtomic } from './files.ts';
+import { readTextFile, removeTree, syncFolder, writeFileAtomic } from '#worker/files';
 
 export interface NodeRecord {
   readonly format: 1;
@@ -15,7 +14,6 @@ export interface NodeRecord {
   /** `host:port` that the manager listens on. */
   readonly listenAddr: string;
   readonly advertiseAddr: string;
-  readonly raftPort: number;
   /** `host:port` at which this host reaches the manager. */
   readonly controlAddr: string;
 }
@@ -25,9 +23,9 @@ function pathIn(dataRoot: string): string {
 }
 
 /** @throws data_loss when the file is there and makes no sense. */
-export function readNodeRecord(dataRoot: string): NodeRecord | undefined {
+export async function readNodeRecord(dataRoot: string): Promise<NodeRecord | undefined> {
   const path = pathIn(dataRoot);
-  const text = readIfThere(path);
+  const text = await readTextFile(path);
   if (text === undefined) return undefined;
   try {
     const record = JSON.parse(text) as NodeRecord;
@@ -40,12 +38,12 @@ export function readNodeRecord(dataRoot: string): NodeRecord | undefined {
   });
 }
 
-export function writeNodeRecord(dataRoot: string, record: NodeRecord): void {
-  writeFileAtomic(pathIn(dataRoot), `${JSON.stringify(record, null, 2)}\n`);
+export async function writeNodeRecord(dataRoot: string, record: NodeRecord): Promise<void> {
+  const text = `${JSON.stringify(record, null, 2)}\n`;
+  await writeFileAtomic(pathIn(dataRoot), text, { sync: true });
 }
 
-export function removeNodeRecord(dataRoot: string): void {
-  const path = pathIn(dataRoot);
-  rmSync(path, { force: true });
-  syncFolder(dirname(path));
+export async function removeNodeRecord(dataRoot: string): Promise<void> {
+  await removeTree(pathIn(dataRoot));
+  await syncFolder(dataRoot);
 }
