@@ -85,6 +85,13 @@ export class BlobStore {
     return bytes;
   }
 
+  /** The first bytes of a blob. */
+  async head(digest: string, bytes: number): Promise<Uint8Array> {
+    await using file = await open(this.path(digest), 'r');
+    const { buffer, bytesRead } = await file.read(new Uint8Array(bytes), 0, bytes, 0);
+    return buffer.subarray(0, bytesRead);
+  }
+
   stream(digest: string): ReadStream {
     return createReadStream(this.path(digest), { highWaterMark: CHUNK_BYTES });
   }
@@ -201,13 +208,13 @@ export class Ingest {
   }
 
   /**
-   * Verifies and gives the blob its name. `expected.digest` undefined: whatever it is.
+   * Verifies and gives the blob its name. `expected.digest` undefined: whatever it is; `onDigest` learns it before the blob can be seen.
    * @throws TswarmError `digest_mismatch` (nothing is kept), `no_space`
    */
-  async commit(expected: {
-    readonly digest?: string;
-    readonly sizeBytes?: number;
-  }): Promise<BlobInfo> {
+  async commit(
+    expected: { readonly digest?: string; readonly sizeBytes?: number },
+    onDigest?: (digest: string) => void,
+  ): Promise<BlobInfo> {
     const sizeBytes = this.bytes;
     const digest = this.#digester.digest();
     const isWrong =
@@ -221,6 +228,7 @@ export class Ingest {
         `filesystem layer verification failed for digest ${want}: got ${digest} (${sizeBytes} bytes)`,
       );
     }
+    onDigest?.(digest);
     try {
       await this.#writer.flush();
       await this.#file.sync();

@@ -161,7 +161,7 @@ export class RegistryClient {
   async #following(call: Call, authorization: string | undefined): Promise<HttpResponse> {
     let url = call.url;
     for (let hops = 0; hops <= REDIRECTS_MAX; hops += 1) {
-      const isHome = url.origin === call.url.origin;
+      const isHome = url.origin === this.endpoint.base.origin;
       const headers = { ...call.headers };
       if (isHome && authorization !== undefined) headers.authorization = authorization;
       const isInsecure = isHome && this.endpoint.isInsecure;

@@ -62,7 +62,12 @@ export class HttpClient {
         resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: incoming });
       });
       if (body === undefined || body instanceof Uint8Array) outgoing.end(body);
-      else Readable.from(body, { objectMode: false }).once('error', fail).pipe(outgoing);
+      else {
+        const source = Readable.from(body, { objectMode: false });
+        source.once('error', (error) => outgoing.destroy(error));
+        outgoing.once('close', () => source.destroy());
+        source.pipe(outgoing);
+      }
     });
   }
 }
