@@ -1,13 +1,11 @@
 // The program tswarmd: settings, host check, signals, exit codes. 0 stopped, 1 could not start (one sentence on stderr), 2 wrong usage, 70 a bug.
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '#protocol/errors';
-import type { Clock, Random } from '#protocol/world';
+import { createLog, nodeClock, nodeRandom } from '#protocol/transport/node-world';
+import { TSWARM_VERSION } from '#protocol/version';
 import { parseCommand } from './config.ts';
 import { Daemon } from './daemon.ts';
-import { createLog } from './log.ts';
 import { checkHost, thisHost } from './preflight.ts';
 
 const EXIT = { ok: 0, failed: 1, usage: 2, bug: 70 } as const;
@@ -17,15 +15,9 @@ const FROM_SOURCE: boolean = import.meta.url.endsWith('.ts');
 /** Folder of package.json: one up from daemon/, two up from dist/daemon/. */
 const ROOT: string = join(HERE, FROM_SOURCE ? '..' : '../..');
 
-const clock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
-const random: Random = {
-  next: () => randomBytes(4).readUInt32LE() / 2 ** 32,
-  bytes: (length) => randomBytes(length),
-};
-
 /** Runs the daemon until it is told to stop. @returns the exit code, or undefined while it runs. */
 async function main(): Promise<number | undefined> {
-  const version = readVersion();
+  const version = TSWARM_VERSION;
   const nativeDir = join(ROOT, 'native/build');
   let command: ReturnType<typeof parseCommand>;
   try {
@@ -38,10 +30,10 @@ async function main(): Promise<number | undefined> {
     return EXIT.ok;
   }
   const { config } = command;
-  const log = createLog(config.logLevel);
+  const log = createLog({ level: config.logLevel, format: config.logFormat });
   const daemon = new Daemon(config, {
-    clock,
-    random,
+    clock: nodeClock,
+    random: nodeRandom,
     log,
     version,
     managerScript: join(ROOT, FROM_SOURCE ? 'manager/main.ts' : 'dist/manager/main.js'),
@@ -70,11 +62,6 @@ async function main(): Promise<number | undefined> {
     return complain(error, EXIT.failed);
   }
   return undefined;
-}
-
-function readVersion(): string {
-  const file = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
-  return file.version;
 }
 
 /** One line for the user. */
