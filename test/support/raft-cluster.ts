@@ -48,6 +48,8 @@ export interface Weather {
   readonly duplicate: number;
   readonly crash: number;
   readonly cut: number;
+  /** The members fall into two groups that cannot reach each other, for a while. */
+  readonly split: number;
   readonly confChange: number;
   readonly compact: number;
   readonly transfer: number;
@@ -82,6 +84,7 @@ export class RaftCluster {
   #nextRead = 1;
   #nextProposal = 1;
   #isCalm = false;
+  #splitSteps = 0;
   #reports: { readonly from: RaftId; readonly to: RaftId; readonly failed: boolean }[] = [];
   answeredReads = 0;
   crashes = 0;
@@ -147,18 +150,20 @@ export class RaftCluster {
     const toggle = member.isUp ? weather.crash : RESTART_PROBABILITY;
     if (this.#prng.chance(toggle)) this.#toggle(member);
     if (this.#prng.chance(weather.cut)) this.#toggleCut();
+    if (this.#prng.chance(weather.split)) this.#split();
+    if (this.#splitSteps > 0 && --this.#splitSteps === 0) this.#cuts.clear();
     if (!member.isUp) return;
     const kind = this.#prng.next();
     if (kind < 0.15) member.node.tick();
     else if (kind < 0.55) this.#deliverRandom();
     else if (kind < 0.55 + weather.sync) this.#syncOne(member);
     else if (kind < 0.8) this.#applyOne(member);
-    else if (kind < 0.88) this.#propose(member);
+    else if (kind < 0.88) this.#propose(this.#someLeader(member));
     else if (this.#prng.chance(weather.restless)) member.node.campaign();
-    else if (this.#prng.chance(weather.confChange)) this.#changeMembers(member);
+    else if (this.#prng.chance(weather.confChange)) this.#changeMembers(this.#someLeader(member));
     else if (this.#prng.chance(weather.compact)) this.#compact(member);
     else if (this.#prng.chance(weather.transfer)) this.#transfer(member);
-    else if (this.#prng.chance(weather.read)) this.#read(member);
+    else if (this.#prng.chance(weather.read)) this.#read(this.#someLeader(member));
     else this.#report();
     this.collect();
   }
@@ -178,6 +183,23 @@ export class RaftCluster {
     const count = this.members.length;
     const cut = `${1 + this.#prng.below(count)}>${1 + this.#prng.below(count)}`;
     if (!this.#cuts.delete(cut)) this.#cuts.add(cut);
+  }
+
+  #split(): void {
+    this.#cuts.clear();
+    this.#splitSteps = 100 + this.#prng.below(900);
+    const isLeft = this.members.map(() => this.#prng.chance(0.5));
+    for (const [i, left] of isLeft.entries()) {
+      for (const [j, other] of isLeft.entries()) {
+        if (left !== other) this.#cuts.add(`${i + 1}>${j + 1}`);
+      }
+    }
+  }
+
+  /** Mostly somebody who believes to lead: rightly, or not any more. */
+  #someLeader(otherwise: Member): Member {
+    const leaders = this.members.filter(({ isUp, node }) => isUp && node.raft.role === Role.leader);
+    return leaders[this.#prng.below(leaders.length)] ?? otherwise;
   }
 
   #deliverRandom(): void {

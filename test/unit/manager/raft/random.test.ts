@@ -18,6 +18,7 @@ function weatherOf(prng: Prng): Weather {
     duplicate: some(0.3),
     crash: some(0.01),
     cut: some(0.01),
+    split: some(0.004),
     confChange: some(0.5),
     compact: some(0.5),
     transfer: some(0.3),
