@@ -29,6 +29,15 @@ export function planProject(
     if (!(name in loaded.project.services))
       throw new TswarmError('not_found', `no such service: ${name}`);
   }
+  return { loaded, ...planLoaded(loaded, scale, {}) };
+}
+
+/** Plans again with the ids of the images that are there by now, so that a rebuilt image replaces its containers. */
+export function planLoaded(
+  loaded: LoadedProject,
+  scale: Readonly<Record<string, number>>,
+  imageIds: Readonly<Record<string, string>>,
+): Omit<Plan, 'loaded'> {
   const result = planDeploy(loaded.project, {
     sha256Hex: (data) => createHash('sha256').update(data).digest('hex'),
     readFile: readBytes,
@@ -36,16 +45,18 @@ export function planProject(
     hostPlatform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
     locate: loaded.locate,
     scale,
+    imageIds,
   });
   const style = styleFor(process.stderr, process.env);
-  for (const { path, message } of result.notices) {
+  const firstTime = Object.keys(imageIds).length === 0;
+  for (const { path, message } of firstTime ? result.notices : []) {
     process.stderr.write(`${style.yellow('Notice:')} ${path}: ${message}\n`);
   }
   if (!result.ok) {
     printErrors(result.errors);
     throw new ExitError(EXIT.failed);
   }
-  return { loaded, stack: result.stack, images: result.images };
+  return { stack: result.stack, images: result.images };
 }
 
 function readBytes(path: string): Uint8Array | undefined {

@@ -2,13 +2,9 @@
 // nothing is created. Afterwards each service carries the id of its image, so that a rebuilt image replaces its containers.
 import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
 import { hasCode, TswarmError } from '#protocol/errors';
-import { ContainerSpec, ServiceSpec, StackSpec, TaskSpec } from '#protocol/generated/specs';
 import { buildContext } from '../client/build-context.ts';
 import type { ApiClient, Json } from '../client/http.ts';
 import type { ProgressDisplay } from '../output/progress.ts';
-
-/** Container label with the image's id, as docker compose sets it. */
-const IMAGE_LABEL = 'com.docker.compose.image';
 
 export interface ImageOptions {
   readonly build: 'never' | 'missing' | 'always';
@@ -159,23 +155,4 @@ async function drain(lines: AsyncIterable<Json>, show: (line: Json) => void): Pr
     if (typeof line.error === 'string') throw new TswarmError('failed_precondition', line.error);
     show(line);
   }
-}
-
-/** The stack with each service's image id in its container labels. */
-export function withImageIds(stack: StackSpec, ids: ReadonlyMap<string, string>): StackSpec {
-  const services = stack.services.map((service) => {
-    const key = service.labels['com.docker.compose.service'] ?? '';
-    const id = ids.get(key);
-    const container = service.taskTemplate?.containerSpec;
-    if (!id || !container) return service;
-    const containerSpec = ContainerSpec.create({
-      ...container,
-      labels: { ...container.labels, [IMAGE_LABEL]: id },
-    });
-    return ServiceSpec.create({
-      ...service,
-      taskTemplate: TaskSpec.create({ ...service.taskTemplate, containerSpec }),
-    });
-  });
-  return StackSpec.create({ ...stack, services });
 }

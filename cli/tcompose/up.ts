@@ -4,9 +4,16 @@ import { TswarmError } from '#protocol/errors';
 import { EXIT, ExitError } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext } from './context.ts';
-import { deployStack, ensureCluster, keyOf, planProject, selectServices } from './deploy.ts';
+import {
+  deployStack,
+  ensureCluster,
+  keyOf,
+  planLoaded,
+  planProject,
+  selectServices,
+} from './deploy.ts';
 import { follow } from './follow.ts';
-import { ensureImages, withImageIds } from './images.ts';
+import { ensureImages } from './images.ts';
 import { showLogs } from './logs.ts';
 import { setRunState } from './run-state.ts';
 
@@ -31,7 +38,8 @@ export async function up(
   services: readonly string[],
   options: UpOptions,
 ): Promise<number> {
-  const plan = planProject(context, services, parseScale(options.scale ?? []));
+  const scale = parseScale(options.scale ?? []);
+  const plan = planProject(context, services, scale);
   const { client } = context;
   await ensureCluster(client);
   const selected = selectServices(plan.stack, services, options.deps === false);
@@ -50,7 +58,9 @@ export async function up(
       display,
     );
     if (interrupt.count > 0) throw interrupted(display, 'nothing was started');
-    const deployed = await deployStack(client, withImageIds(selected, ids), {
+    const { stack } = planLoaded(plan.loaded, scale, Object.fromEntries(ids));
+    const final = selectServices(stack, services, options.deps === false);
+    const deployed = await deployStack(client, final, {
       prune: options.removeOrphans === true,
       forceRecreate: options.forceRecreate === true,
     });
