@@ -115,9 +115,9 @@ export function changeConfig(
   config: StageConfig,
   instruction: Instruction,
   scope: Scope,
-  escape: string,
+  escapeChar: string,
 ): StageConfig | undefined {
-  const expand = (word: string): string => expandWord(word, scope, escape);
+  const expand = (word: string): string => expandWord(word, scope, escapeChar);
   switch (instruction.kind) {
     case 'env': {
       // All values of one instruction see what was before it.
@@ -143,7 +143,7 @@ export function changeConfig(
     case 'user':
       return { ...config, user: expand(instruction.text) };
     case 'expose': {
-      const ports = instruction.items.flatMap((item) => expandWords(item, scope, escape));
+      const ports = instruction.items.flatMap((item) => expandWords(item, scope, escapeChar));
       const keys = ports.flatMap((port) => exposedPorts(port, instruction.line));
       const added = Object.fromEntries(keys.map((key) => [key, {}]));
       return { ...config, exposedPorts: { ...config.exposedPorts, ...added } };

@@ -96,14 +96,14 @@ export class BlobStore {
     return createReadStream(this.path(digest), { highWaterMark: CHUNK_BYTES });
   }
 
-  /** Stores bytes; nothing when they are here. */
-  async put(bytes: Uint8Array | string): Promise<BlobInfo> {
+  /** Stores bytes. `onDigest` learns the digest before the blob can be seen. */
+  async put(bytes: Uint8Array | string, onDigest?: (digest: string) => void): Promise<BlobInfo> {
     const content = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
     const digest = sha256(content);
     const ingest = await this.ingest();
     try {
       await ingest.write(content);
-      return await ingest.commit({ digest, sizeBytes: content.length });
+      return await ingest.commit({ digest, sizeBytes: content.length }, onDigest);
     } finally {
       await ingest.close();
     }

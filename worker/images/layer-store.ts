@@ -149,18 +149,27 @@ export class LayerStore {
     tar: AsyncIterable<Uint8Array>,
     parent: string,
     signal?: AbortSignal,
+    onChain?: (chainId: string) => void,
   ): Promise<LayerRecord> {
     const dir = await this.scratch();
     try {
       await this.#unpackInto(join(dir, 'diff'), tar, signal);
-      return await this.adopt(dir, parent, signal);
+      return await this.adopt(dir, parent, signal, onChain);
     } finally {
       await rm(dir, { recursive: true, force: true });
     }
   }
 
-  /** Makes `<dir>/diff` a layer on top of `parent`. `dir` (from `scratch`) is gone afterwards. */
-  async adopt(dir: string, parent: string, signal?: AbortSignal): Promise<LayerRecord> {
+  /**
+   * Makes `<dir>/diff` a layer on top of `parent`. `dir` (from `scratch`) is gone afterwards.
+   * `onChain` learns the chain id before the layer can be seen, for a lease.
+   */
+  async adopt(
+    dir: string,
+    parent: string,
+    signal?: AbortSignal,
+    onChain?: (chainId: string) => void,
+  ): Promise<LayerRecord> {
     const digester = new Digester();
     let sizeBytes = 0;
     let entries = 0;
@@ -175,6 +184,7 @@ export class LayerStore {
     const below = parent === '' ? [] : this.chain(parent).map((layer) => layer.diffId);
     const [chainId] = chainIds([...below.reverse(), diffId]).slice(-1);
     assert(chainId !== undefined, 'a chain has a top');
+    onChain?.(chainId);
     return this.locks.with(chainId, async () => {
       const known = this.#layers.get(chainId);
       if (known !== undefined) {

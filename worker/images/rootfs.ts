@@ -17,6 +17,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode, TswarmError } from '#protocol/errors';
+import type { Log } from '#protocol/world';
 import type { MountHelper } from '../mount/mount-helper.ts';
 import { KeyedLock } from './concurrency.ts';
 import { diskError, isMissing } from './files.ts';
@@ -51,15 +52,17 @@ export class RootfsStore {
   }
 
   /** Reads what is there; removes what interrupted calls left. */
-  async open(): Promise<void> {
+  async open(log: Log): Promise<void> {
     await mkdir(this.#dir, { recursive: true, mode: 0o710 });
     await makeInitLayer(this.#initDir);
     for (const id of await readdir(this.#dir)) {
       const dir = join(this.#dir, id);
       const [imageId, chainId] = await Promise.all([link(dir, 'image'), link(dir, 'chain')]);
       const isWhole = CONTAINER_ID.test(id) && imageId !== undefined && chainId !== undefined;
-      if (isWhole) this.#byId.set(id, this.#describe(id, imageId, chainId));
-      else await this.#removeDir(id);
+      if (!isWhole) await this.#removeDir(id);
+      else if (this.#isChainHere(chainId)) this.#byId.set(id, this.#describe(id, imageId, chainId));
+      // Its files are kept: they may be worth more than the image.
+      else log.error('container without its image: layers are missing', { container: id });
     }
   }
 
@@ -145,6 +148,15 @@ export class RootfsStore {
 
   async unmountView(target: string): Promise<void> {
     await this.#unmount(target);
+  }
+
+  #isChainHere(chainId: string): boolean {
+    try {
+      this.#layers.chain(chainId);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #need(containerId: string): Rootfs {

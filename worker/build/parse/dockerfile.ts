@@ -27,7 +27,7 @@ export interface RawInstruction {
 
 export interface ParsedFile {
   /** `\` or a backtick. */
-  readonly escape: string;
+  readonly escapeChar: string;
   readonly instructions: readonly RawInstruction[];
 }
 
@@ -39,13 +39,13 @@ const HERE_DOC = /^\d*<<(-?)([^<]*)$/;
 /** @throws TswarmError `invalid_argument` with the line */
 export function parseDockerfile(source: string): ParsedFile {
   const lines = source.replace(/^\ufeff/, '').split(/\r?\n/);
-  const { escape } = readDirectives(lines);
-  const reader = new LineReader(lines, escape);
+  const { escapeChar } = readDirectives(lines);
+  const reader = new LineReader(lines, escapeChar);
   const instructions: RawInstruction[] = [];
   for (let next = reader.instruction(); next !== undefined; next = reader.instruction()) {
     instructions.push(next);
   }
-  return { escape, instructions };
+  return { escapeChar, instructions };
 }
 
 /** One instruction in a string, as `ONBUILD` and `--change` carry it. */
@@ -65,9 +65,9 @@ export function parseError(line: number, message: string, hint?: string): Tswarm
   });
 }
 
-function readDirectives(lines: readonly string[]): { readonly escape: string } {
+function readDirectives(lines: readonly string[]): { readonly escapeChar: string } {
   const seen = new Set<string>();
-  let escape = '\\';
+  let escapeChar = '\\';
   for (const [i, line] of lines.entries()) {
     const found = DIRECTIVE.exec(line.trim());
     const name = found?.[1]?.toLowerCase() ?? '';
@@ -76,24 +76,24 @@ function readDirectives(lines: readonly string[]): { readonly escape: string } {
     if (seen.has(name)) throw parseError(i + 1, `only one ${name} parser directive can be used`);
     seen.add(name);
     if (name !== 'escape') continue;
-    escape = found?.[2] ?? '';
-    if (escape !== '\\' && escape !== '`') {
-      throw parseError(i + 1, `invalid escape token '${escape}' does not match ${'` or \\'}`);
+    escapeChar = found?.[2] ?? '';
+    if (escapeChar !== '\\' && escapeChar !== '`') {
+      throw parseError(i + 1, `invalid escape token '${escapeChar}' does not match ${'` or \\'}`);
     }
   }
-  return { escape };
+  return { escapeChar };
 }
 
 class LineReader {
   readonly #lines: readonly string[];
-  readonly #escape: string;
+  readonly #escapeChar: string;
   readonly #continuation: RegExp;
   #at = 0;
 
-  constructor(lines: readonly string[], escape: string) {
+  constructor(lines: readonly string[], escapeChar: string) {
     this.#lines = lines;
-    this.#escape = escape;
-    const mark = escape === '\\' ? '\\\\' : '`';
+    this.#escapeChar = escapeChar;
+    const mark = escapeChar === '\\' ? '\\\\' : '`';
     this.#continuation = new RegExp(`(^|[^${mark}])${mark}[ \\t]*$`);
   }
 
@@ -137,7 +137,7 @@ class LineReader {
     // An exec form cannot have any.
     if (/^\[/.test(rest.trim())) return [];
     const docs: HereDoc[] = [];
-    for (const word of splitWords(rest, this.#escape)) {
+    for (const word of splitWords(rest, this.#escapeChar)) {
       const found = HERE_DOC.exec(word);
       const name = found?.[2] ?? '';
       if (found === null || name === '') continue;

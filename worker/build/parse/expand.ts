@@ -1,5 +1,5 @@
 // Variables and quotes in Dockerfile words: $v ${v} ${v:-w} ${v-w} ${v:+w} ${v+w} ${v:?m} ${v?m} ${v#p} ${v##p} ${v%p} ${v%%p} ${v/p/r} ${v//p/r}.
-// Single quotes keep everything, double quotes keep blanks, the escape character keeps what follows. Patterns know *, ? and [sets].
+// Single quotes keep everything, double quotes keep blanks, The escape character keeps what follows. Patterns know *, ? and [sets].
 import { TswarmError } from '#protocol/errors';
 import { EXPANSION_DEPTH_MAX, WORD_BYTES_MAX } from '../limits.ts';
 
@@ -9,13 +9,13 @@ export interface Scope {
 }
 
 /** One word with quotes taken away and variables put in. @throws TswarmError `invalid_argument` */
-export function expandWord(word: string, scope: Scope, escape: string): string {
-  return new Expander(word, scope, escape, 0).all();
+export function expandWord(word: string, scope: Scope, escapeChar: string): string {
+  return new Expander(word, scope, escapeChar, 0).all();
 }
 
 /** As expandWord, then split at blanks that came from variables or were unquoted. */
-export function expandWords(word: string, scope: Scope, escape: string): readonly string[] {
-  return new Expander(word, scope, escape, 0).words();
+export function expandWords(word: string, scope: Scope, escapeChar: string): readonly string[] {
+  return new Expander(word, scope, escapeChar, 0).words();
 }
 
 const NAME = /[a-zA-Z_][a-zA-Z0-9_]*/y;
@@ -24,7 +24,7 @@ const SPECIAL = /[0-9@*#?$!-]/;
 class Expander {
   readonly #text: string;
   readonly #scope: Scope;
-  readonly #escape: string;
+  readonly #escapeChar: string;
   readonly #depth: number;
   #at = 0;
   #out = '';
@@ -32,11 +32,11 @@ class Expander {
   readonly #words: string[] = [];
   #isIn = false;
 
-  constructor(text: string, scope: Scope, escape: string, depth: number) {
+  constructor(text: string, scope: Scope, escapeChar: string, depth: number) {
     if (depth > EXPANSION_DEPTH_MAX) throw syntax('variables are nested too deeply');
     this.#text = text;
     this.#scope = scope;
-    this.#escape = escape;
+    this.#escapeChar = escapeChar;
     this.#depth = depth;
   }
 
@@ -53,11 +53,17 @@ class Expander {
 
   #step(addUnquoted: (text: string) => void): void {
     const char = this.#text.charAt(this.#at);
-    if (char === "'") return this.#single();
-    if (char === '"') return this.#double();
-    if (char === '$') return addUnquoted(this.#dollar());
-    this.#at += 1;
-    if (char !== this.#escape) return addUnquoted(char);
+    if (char === "'") this.#single();
+    else if (char === '"') this.#double();
+    else if (char === '$') addUnquoted(this.#dollar());
+    else {
+      this.#at += 1;
+      if (char === this.#escapeChar) this.#escaped(char);
+      else addUnquoted(char);
+    }
+  }
+
+  #escaped(char: string): void {
     // A single escape character at the end stands for itself.
     const next = this.#text.charAt(this.#at);
     this.#at += 1;
@@ -105,7 +111,7 @@ class Expander {
       this.#at += 1;
       if (char === '"') return;
       const next = this.#text.charAt(this.#at);
-      const isEscape = char === this.#escape && (next === '"' || next === '$' || next === char);
+      const isEscape = char === this.#escapeChar && (next === '"' || next === '$' || next === char);
       if (isEscape) this.#at += 1;
       this.#add(isEscape ? next : char);
     }
@@ -134,7 +140,7 @@ class Expander {
   #braces(): string {
     this.#at += 1;
     const name = this.#name();
-    if (name === '') throw syntax('bad substitution: ${} without a name');
+    if (name === '') throw syntax('bad substitution: a variable without a name');
     const value = this.#scope.get(name);
     const rest = this.#untilBrace();
     if (rest === '') return value ?? '';
@@ -163,7 +169,7 @@ class Expander {
     let depth = 1;
     for (; this.#at < this.#text.length; this.#at += 1) {
       const char = this.#text.charAt(this.#at);
-      if (char === this.#escape) this.#at += 1;
+      if (char === this.#escapeChar) this.#at += 1;
       else if (char === '{') depth += 1;
       else if (char === '}') depth -= 1;
       if (depth > 0) continue;
@@ -174,7 +180,7 @@ class Expander {
   }
 
   #nested(word: string): string {
-    return new Expander(word, this.#scope, this.#escape, this.#depth + 1).all();
+    return new Expander(word, this.#scope, this.#escapeChar, this.#depth + 1).all();
   }
 
   #pattern(value: string, rest: string): string {

@@ -81,7 +81,7 @@ export type Instruction = Arguments & {
 interface Input {
   readonly raw: RawInstruction;
   readonly rest: string;
-  readonly escape: string;
+  readonly escapeChar: string;
   readonly flags: Flags;
 }
 
@@ -102,7 +102,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   ENV: (input) => ({ kind: 'env', pairs: pairs(input) }),
   EXPOSE: (input) => ({
     kind: 'expose',
-    items: atLeastOne(input, splitWords(input.rest, input.escape)),
+    items: atLeastOne(input, splitWords(input.rest, input.escapeChar)),
   }),
   FROM: from,
   HEALTHCHECK: healthcheck,
@@ -115,21 +115,20 @@ const READERS: Readonly<Record<string, Reader>> = {
   USER: (input) => ({ kind: 'user', text: one(input) }),
   VOLUME: (input) => ({
     kind: 'volume',
-    items: atLeastOne(input, jsonForm(input.rest) ?? splitWords(input.rest, input.escape)),
+    items: atLeastOne(input, jsonForm(input.rest) ?? splitWords(input.rest, input.escapeChar)),
   }),
   WORKDIR: (input) => ({ kind: 'workdir', text: one(input) }),
 };
 
 /** @throws TswarmError `invalid_argument`, `not_supported` with the line */
-export function readInstruction(raw: RawInstruction, escape: string): Instruction {
+export function readInstruction(raw: RawInstruction, escapeChar: string): Instruction {
   const read = READERS[raw.keyword];
   if (read === undefined) {
     throw parseError(raw.line, `unknown instruction: ${raw.keyword}`);
   }
-  const { flags, rest } = splitFlags(raw.rest, escape);
+  const { flags, rest } = splitFlags(raw.rest, escapeChar);
   const held = new Flags(raw, flags);
-  // CMD and ENTRYPOINT may begin with a program's own option.
-  const input = { raw, escape, flags: held, rest: flags.length > 0 ? rest : raw.rest };
+  const input = { raw, escapeChar, flags: held, rest };
   if (raw.rest.trim() === '') {
     throw parseError(raw.line, `${raw.keyword} requires at least one argument`);
   }
@@ -200,7 +199,7 @@ function from(input: Input): Arguments {
 }
 
 function buildArgs(input: Input): readonly { name: string; value: string | undefined }[] {
-  return atLeastOne(input, splitWords(input.rest, input.escape)).map((word) => {
+  return atLeastOne(input, splitWords(input.rest, input.escapeChar)).map((word) => {
     const equals = word.indexOf('=');
     const name = equals < 0 ? word : word.slice(0, equals);
     if (name === '') throw parseError(input.raw.line, `ARG names can not be blank`);
@@ -209,8 +208,8 @@ function buildArgs(input: Input): readonly { name: string; value: string | undef
 }
 
 function pairs(input: Input): readonly Pair[] {
-  const { raw, rest, escape } = input;
-  const words = splitWords(rest, escape);
+  const { raw, rest, escapeChar } = input;
+  const words = splitWords(rest, escapeChar);
   const [first = ''] = words;
   if (!first.includes('=')) {
     // The old form: name, blank, everything else.
@@ -232,10 +231,10 @@ function pairs(input: Input): readonly Pair[] {
 }
 
 function copy(input: Input, known: readonly string[]): CopyArguments {
-  const { raw, rest, escape, flags } = input;
+  const { raw, rest, escapeChar, flags } = input;
   const text = (name: string): string => (known.includes(name) ? flags.text(name) : '');
   const isSet = (name: string): boolean => known.includes(name) && flags.isSet(name);
-  const words = jsonForm(rest) ?? splitWords(rest, escape);
+  const words = jsonForm(rest) ?? splitWords(rest, escapeChar);
   const destination = words.at(-1);
   if (words.length < 2 || destination === undefined) {
     throw parseError(
@@ -312,7 +311,7 @@ function shell(input: Input): Arguments {
 }
 
 function onbuild(input: Input): Arguments {
-  const { raw, escape } = input;
+  const { raw, escapeChar } = input;
   const [word = ''] = raw.rest.trim().split(/\s+/);
   const trigger = word.toUpperCase();
   if (trigger === 'ONBUILD') {
@@ -324,7 +323,7 @@ function onbuild(input: Input): Arguments {
   const docs = raw.hereDocs.map(hereDocText).join('');
   const text = docs === '' ? raw.rest.trim() : `${raw.rest.trim()}\n${docs}`;
   // What cannot be read now could not be read later.
-  readInstruction({ ...parseInstruction(text), line: raw.line }, escape);
+  readInstruction({ ...parseInstruction(text), line: raw.line }, escapeChar);
   return { kind: 'onbuild', text };
 }
 

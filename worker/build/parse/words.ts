@@ -1,15 +1,15 @@
-// Splitting into words as the Dockerfile grammar does: blanks separate, quotes and the escape character keep together. Quotes stay in the words;
+// Splitting into words as the Dockerfile grammar does: blanks separate, quotes and The escape character keep together. Quotes stay in the words;
 // expand.ts takes them away.
 
 /** Words with their quotes. An open quote runs to the end. */
-export function splitWords(text: string, escape: string): readonly string[] {
+export function splitWords(text: string, escapeChar: string): readonly string[] {
   const words: string[] = [];
   let word = '';
   let isIn = false;
   let quote = '';
   for (let i = 0; i < text.length; i += 1) {
     const char = text.charAt(i);
-    if (char === escape && quote !== "'") {
+    if (char === escapeChar && quote !== "'") {
       word += char + text.charAt(i + 1);
       isIn = true;
       i += 1;
@@ -39,13 +39,13 @@ export interface Flag {
 /** Leading `--name[=value]` words, and what follows them. */
 export function splitFlags(
   text: string,
-  escape: string,
+  escapeChar: string,
 ): { readonly flags: readonly Flag[]; readonly rest: string } {
   const flags: Flag[] = [];
   let rest = text.trimStart();
   for (;;) {
     if (!rest.startsWith('--')) return { flags, rest };
-    const [word = ''] = splitWords(rest, escape);
+    const [word = ''] = splitWords(rest, escapeChar);
     const after = rest.slice(word.length).trimStart();
     if (word === '--') return { flags, rest: after };
     const equals = word.indexOf('=');

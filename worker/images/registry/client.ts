@@ -7,6 +7,7 @@ import type { Clock, Random } from '#protocol/world';
 import { delay } from '../concurrency.ts';
 import { checkedDigest, Digester, sha256 } from '../digest.ts';
 import {
+  CONFIG_BYTES_MAX,
   ERROR_BODY_BYTES_MAX,
   MANIFEST_BYTES_MAX,
   REDIRECTS_MAX,
@@ -14,7 +15,8 @@ import {
   RETRY_DELAY_MS,
   RETRY_DELAY_MS_MAX,
 } from '../limits.ts';
-import { ACCEPT_MANIFESTS } from '../manifest.ts';
+import { ACCEPT_MANIFESTS, parseConfig } from '../manifest.ts';
+import type { OciImageConfig } from '../types.ts';
 import { errorsOf, errorTextOf, RegistryAuthenticator } from './auth.ts';
 import type { Endpoint } from './endpoint.ts';
 import {
@@ -93,6 +95,16 @@ export class RegistryClient {
       'digest_mismatch',
       `manifest verification failed for digest ${selector}: got ${digest}`,
     );
+  }
+
+  /** An image's configuration, verified. */
+  async config(path: string, digest: string, signal?: AbortSignal): Promise<OciImageConfig> {
+    const response = await this.blob(path, digest, 0, signal);
+    const bytes = await readBytes(response.body, CONFIG_BYTES_MAX, `configuration ${digest}`);
+    const digester = Digester.like(digest);
+    digester.update(bytes);
+    if (digester.digest() === digest) return parseConfig(bytes, digest);
+    throw new TswarmError('digest_mismatch', `configuration ${digest}: its content differs`);
   }
 
   /** A blob from `offset` on. 200 in place of 206 means that it starts at 0 again. */
