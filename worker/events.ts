@@ -100,7 +100,7 @@ export class EventLog implements EventSink {
 }
 
 function eventJson(event: EngineEvent, micros: number): EngineJson {
-  const image = event.attributes['image'];
+  const image = event.attributes.image;
   const legacy =
     event.type === 'container' || event.type === 'image'
       ? { status: event.action, id: event.actorId, ...(image ? { from: image } : {}) }
@@ -148,7 +148,7 @@ function isActor(event: EngineEvent, value: string): boolean {
   const plain = value.replace(/^\//, '');
   return (
     event.actorId === plain ||
-    event.attributes['name'] === plain ||
+    event.attributes.name === plain ||
     (plain.length > 0 && event.actorId.startsWith(plain))
   );
 }

@@ -90,39 +90,39 @@ export function parseDeviceRule(text: string): OciDeviceRule {
 
 function memoryOf(config: HostConfig): Record<string, number | boolean> {
   const out: Record<string, number | boolean> = {};
-  if (config.Memory > 0) out['limit'] = config.Memory;
-  if (config.MemoryReservation > 0) out['reservation'] = config.MemoryReservation;
-  if (config.MemorySwap !== 0) out['swap'] = config.MemorySwap;
+  if (config.Memory > 0) out.limit = config.Memory;
+  if (config.MemoryReservation > 0) out.reservation = config.MemoryReservation;
+  if (config.MemorySwap !== 0) out.swap = config.MemorySwap;
   const swappiness = config.MemorySwappiness;
-  if (swappiness !== null && swappiness >= 0) out['swappiness'] = swappiness;
-  if (config.OomKillDisable === true) out['disableOOMKiller'] = true;
+  if (swappiness !== null && swappiness >= 0) out.swappiness = swappiness;
+  if (config.OomKillDisable === true) out.disableOOMKiller = true;
   return out;
 }
 
 function cpuOf(config: HostConfig): Record<string, number | string> {
   const out: Record<string, number | string> = {};
-  if (config.CpuShares > 0) out['shares'] = config.CpuShares;
+  if (config.CpuShares > 0) out.shares = config.CpuShares;
   if (config.NanoCpus > 0) {
-    out['period'] = CPU_PERIOD_MICROS;
-    out['quota'] = Math.max(1000, Math.round((config.NanoCpus * CPU_PERIOD_MICROS) / 1e9));
+    out.period = CPU_PERIOD_MICROS;
+    out.quota = Math.max(1000, Math.round((config.NanoCpus * CPU_PERIOD_MICROS) / 1e9));
   }
-  if (config.CpuPeriod > 0) out['period'] = config.CpuPeriod;
-  if (config.CpuQuota !== 0) out['quota'] = config.CpuQuota;
-  if (config.CpuRealtimePeriod > 0) out['realtimePeriod'] = config.CpuRealtimePeriod;
-  if (config.CpuRealtimeRuntime > 0) out['realtimeRuntime'] = config.CpuRealtimeRuntime;
-  if (config.CpusetCpus !== '') out['cpus'] = config.CpusetCpus;
-  if (config.CpusetMems !== '') out['mems'] = config.CpusetMems;
+  if (config.CpuPeriod > 0) out.period = config.CpuPeriod;
+  if (config.CpuQuota !== 0) out.quota = config.CpuQuota;
+  if (config.CpuRealtimePeriod > 0) out.realtimePeriod = config.CpuRealtimePeriod;
+  if (config.CpuRealtimeRuntime > 0) out.realtimeRuntime = config.CpuRealtimeRuntime;
+  if (config.CpusetCpus !== '') out.cpus = config.CpusetCpus;
+  if (config.CpusetMems !== '') out.mems = config.CpusetMems;
   return out;
 }
 
 function blockIoOf(config: HostConfig, numbers: DeviceNumbers): Record<string, unknown> {
   const out: Record<string, unknown> = {};
-  if (config.BlkioWeight > 0) out['weight'] = config.BlkioWeight;
+  if (config.BlkioWeight > 0) out.weight = config.BlkioWeight;
   const weights = config.BlkioWeightDevice.flatMap((entry) => {
     const device = numbers[entry.Path];
     return device ? [{ ...device, weight: entry.Weight }] : [];
   });
-  if (weights.length > 0) out['weightDevice'] = weights;
+  if (weights.length > 0) out.weightDevice = weights;
   const throttles: readonly [string, HostConfig['BlkioDeviceReadBps']][] = [
     ['throttleReadBpsDevice', config.BlkioDeviceReadBps],
     ['throttleWriteBpsDevice', config.BlkioDeviceWriteBps],

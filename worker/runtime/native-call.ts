@@ -86,9 +86,9 @@ export function parseErrorLine(line: string): TswarmError | undefined {
   } catch {
     return undefined;
   }
-  const message = value['message'] ?? value['msg'];
+  const message = value.message ?? value.msg;
   if (typeof message !== 'string') return undefined;
-  return nativeFailure(String(value['code'] ?? ''), message);
+  return nativeFailure(String(value.code ?? ''), message);
 }
 
 /** An error from its parts; ENOSPC and the two codes for programs get our codes. */

@@ -74,11 +74,11 @@ export class ShimClient {
 
   async state(): Promise<ShimState> {
     const answer = await this.#call({ op: 'state' });
-    const exit = answer['exit'];
+    const exit = answer.exit;
     return {
-      pid: Number(answer['pid'] ?? 0),
-      status: answer['status'] as ShimState['status'],
-      startedAt: String(answer['startedAt'] ?? ''),
+      pid: Number(answer.pid ?? 0),
+      status: answer.status as ShimState['status'],
+      startedAt: String(answer.startedAt ?? ''),
       exit: exit ? exitInfoOf(exit as Record<string, unknown>) : undefined,
     };
   }
@@ -190,8 +190,8 @@ class ShimConnection {
       throw new TswarmError('data_loss', `shim: unexpected frame ${frame.type} before the answer`);
     }
     const answer = frameJson(frame);
-    if (answer['ok'] !== true) {
-      throw nativeFailure(String(answer['code'] ?? ''), String(answer['message'] ?? 'failed'));
+    if (answer.ok !== true) {
+      throw nativeFailure(String(answer.code ?? ''), String(answer.message ?? 'failed'));
     }
     this.answer = answer;
   }
@@ -213,7 +213,7 @@ class ShimConnection {
       settle = resolve;
     });
     return {
-      pid: Number(this.answer['pid'] ?? 0),
+      pid: Number(this.answer.pid ?? 0),
       output: this.#output(settle),
       exit,
       write: (chunk) => this.#write(encodeFrame(FRAME.stdin, chunk)),
@@ -301,10 +301,10 @@ class ShimConnection {
 /** exit.json or the payload of an ended frame. */
 export function exitInfoOf(value: Readonly<Record<string, unknown>>): ExitInfo {
   return {
-    exitCode: Number(value['exitCode'] ?? 0),
-    signal: Number(value['signal'] ?? 0),
-    oomKilled: value['oomKilled'] === true,
-    finishedAt: String(value['finishedAt'] ?? ''),
-    startedAt: String(value['startedAt'] ?? ''),
+    exitCode: Number(value.exitCode ?? 0),
+    signal: Number(value.signal ?? 0),
+    oomKilled: value.oomKilled === true,
+    finishedAt: String(value.finishedAt ?? ''),
+    startedAt: String(value.startedAt ?? ''),
   };
 }

@@ -138,9 +138,9 @@ export class VolumeStore {
       await makeFolder(this.mountpoint(name), 0o755);
       return this.mountpoint(name);
     }
-    const flags = (options['o'] ?? '').split(',').filter((flag) => flag !== '');
+    const flags = (options.o ?? '').split(',').filter((flag) => flag !== '');
     if (flags.includes('bind') || flags.includes('rbind')) {
-      return this.#bindSource(volume, options['device'] ?? '');
+      return this.#bindSource(volume, options.device ?? '');
     }
     await this.#lock.run(() => this.#mount(name, options));
     return this.mountpoint(name);
@@ -164,8 +164,8 @@ export class VolumeStore {
       this.#mounted.add(name);
       return;
     }
-    const flags = options['o'] ? ['-o', options['o']] : [];
-    const args = ['-t', options['type'] ?? 'none', ...flags, options['device'] ?? 'none'];
+    const flags = options.o ? ['-o', options.o] : [];
+    const args = ['-t', options.type ?? 'none', ...flags, options.device ?? 'none'];
     await run('mount', [...args, this.mountpoint(name)], { env: MOUNT_ENV }).catch(
       (error: unknown) => {
         const text = (error as { stderr?: string }).stderr?.trim() ?? String(error);
@@ -252,7 +252,7 @@ function checkOptions(options: Readonly<Record<string, string>> | null): void {
       field: 'DriverOpts',
     });
   }
-  if (options && !options['device'] && options['type'] !== 'tmpfs') {
+  if (options && !options.device && options.type !== 'tmpfs') {
     throw new TswarmError('invalid_argument', 'create volume: missing device in volume options', {
       field: 'DriverOpts',
     });

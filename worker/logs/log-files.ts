@@ -1,0 +1,139 @@
+// The files of one container's log: `x` (written now), `x.1` (before it), `x.2` … Opening them so that no rotation between two opens can lose or double one:
+// newest first, because a file only ever moves to a higher number; a file met twice is the same inode.
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import { codeOf } from '../files.ts';
+import { LOG_LINE_BYTES_MAX, LOG_READ_BYTES } from '../limits.ts';
+
+export interface LogFile {
+  readonly handle: FileHandle;
+  readonly inode: bigint;
+}
+
+/** Opened files, oldest first, back to (not including) `until`, or all of them. The caller closes them. */
+export async function openLogFiles(path: string, until?: bigint): Promise<LogFile[]> {
+  const out: LogFile[] = [];
+  for (let number = 0; ; number += 1) {
+    const file = await openOne(number === 0 ? path : `${path}.${number}`);
+    if (!file) {
+      // Between two steps of a rotation the newest name is free for a moment.
+      if (number === 0) continue;
+      break;
+    }
+    if (file.inode === until) {
+      await file.handle.close();
+      break;
+    }
+    if (out.at(-1)?.inode === file.inode) await file.handle.close();
+    else out.push(file);
+  }
+  return out.reverse();
+}
+
+async function openOne(path: string): Promise<LogFile | undefined> {
+  try {
+    const handle = await open(path, 'r');
+    const info = await handle.stat({ bigint: true });
+    return { handle, inode: info.ino };
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export async function closeAll(files: readonly LogFile[]): Promise<void> {
+  await Promise.all(files.map((file) => file.handle.close()));
+}
+
+const NEWLINE = 0x0a;
+
+/** Where to begin in each file to get the last `lines` lines of all of them together; files before the first are left out. */
+export async function tailStart(
+  files: readonly LogFile[],
+  lines: number,
+): Promise<readonly { readonly file: LogFile; readonly offset: number }[]> {
+  let wanted = lines;
+  const out: { file: LogFile; offset: number }[] = [];
+  for (const file of [...files].reverse()) {
+    if (wanted <= 0) break;
+    const found = await lastLines(file.handle, wanted);
+    wanted -= found.lines;
+    out.push({ file, offset: found.offset });
+  }
+  return out.reverse();
+}
+
+/** Offset of the last `wanted` complete lines, and how many there are (at most). */
+async function lastLines(
+  handle: FileHandle,
+  wanted: number,
+): Promise<{ readonly offset: number; readonly lines: number }> {
+  const { size } = await handle.stat();
+  const buffer = new Uint8Array(LOG_READ_BYTES);
+  let end = size;
+  let newlines = 0;
+  while (end > 0) {
+    const start = Math.max(0, end - buffer.length);
+    const { bytesRead } = await handle.read(buffer, 0, end - start, start);
+    for (let index = bytesRead - 1; index >= 0; index -= 1) {
+      if (buffer[index] !== NEWLINE) continue;
+      newlines += 1;
+      // The newline before the first wanted line.
+      if (newlines > wanted) return { offset: start + index + 1, lines: wanted };
+    }
+    end = start;
+  }
+  return { offset: 0, lines: newlines };
+}
+
+/** Cuts one file into lines, from an offset on, as far as it goes now; can be called again when it has grown. */
+export class LineReader {
+  readonly #handle: FileHandle;
+  #offset: number;
+  #rest: Uint8Array = new Uint8Array(0);
+  readonly #buffer = new Uint8Array(LOG_READ_BYTES);
+
+  constructor(handle: FileHandle, offset: number) {
+    this.#handle = handle;
+    this.#offset = offset;
+  }
+
+  /** Complete lines up to the present end of the file, without their newline. A torn last line stays for later. */
+  async *lines(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const { bytesRead } = await this.#handle.read(
+        this.#buffer,
+        0,
+        this.#buffer.length,
+        this.#offset,
+      );
+      if (bytesRead === 0) {
+        // With a single log file a full one is emptied in place: begin again.
+        const { size } = await this.#handle.stat();
+        if (size >= this.#offset) return;
+        this.#offset = 0;
+        this.#rest = new Uint8Array(0);
+        continue;
+      }
+      this.#offset += bytesRead;
+      const bytes = joined(this.#rest, this.#buffer.subarray(0, bytesRead));
+      let start = 0;
+      for (;;) {
+        const end = bytes.indexOf(NEWLINE, start);
+        if (end < 0) break;
+        yield bytes.subarray(start, end);
+        start = end + 1;
+      }
+      const rest = bytes.subarray(start);
+      // A line beyond every limit is no line of ours; it is dropped up to its end.
+      this.#rest = rest.length > LOG_LINE_BYTES_MAX ? new Uint8Array(0) : rest;
+    }
+  }
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const out = new Uint8Array(a.length + b.length);
+  out.set(a);
+  out.set(b, a.length);
+  return out;
+}
