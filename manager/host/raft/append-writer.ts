@@ -4,7 +4,13 @@
 // A message that changes nothing that must be durable (a commit mark alone) is answered without I/O.
 import { invariant } from '#manager/raft/invariant';
 import { entryBytes, type MemoryStorage } from '#manager/raft/storage';
-import { type Entry, type HardState, type Message, NO_NODE } from '#manager/raft/types';
+import {
+  type Entry,
+  type HardState,
+  type Message,
+  NO_NODE,
+  type Snapshot,
+} from '#manager/raft/types';
 import type { SnapshotMark } from '#manager/wal/frame';
 import { FRAME_SOFT_BYTES } from '#manager/wal/limits';
 import type { Wal, WalBatch } from '#manager/wal/wal';
@@ -78,6 +84,7 @@ export class AppendWriter {
       this.#isWriting = false;
       this.#storage.setHardState(hardState);
       this.#storage.append(entries);
+      if (group.snapshot !== null) this.#storage.applySnapshot(group.snapshot);
       if (group.mark !== null) this.#events.marked(group.mark);
       this.#events.respond(group.responses);
     });
@@ -100,10 +107,12 @@ export class AppendWriter {
     entries: Entry[];
     hardState: HardState;
     mark: SnapshotMark | null;
+    snapshot: Snapshot | null;
     responses: Message[];
   } {
     let hardState = this.#hardState;
     let mark: SnapshotMark | null = null;
+    let snapshot: Snapshot | null = null;
     const entries: Entry[] = [];
     const responses: Message[] = [];
     let taken = 0;
@@ -119,7 +128,8 @@ export class AppendWriter {
       mergeEntries(entries, work.entries);
       responses.push(...work.responses);
       if (work.snapshot !== null) {
-        const { index, term, confState } = work.snapshot;
+        snapshot = work.snapshot;
+        const { index, term, confState } = snapshot;
         const meta = { index, term, confState };
         mark = { meta, hasFile: true, base: { index, term }, replacesLog: true };
         invariant(work.entries.length === 0, 'snapshot and entries in one append');
@@ -127,7 +137,7 @@ export class AppendWriter {
       }
     }
     this.#queue = this.#queue.slice(taken);
-    return { entries, hardState, mark, responses };
+    return { entries, hardState, mark, snapshot, responses };
   }
 }
 

@@ -25,7 +25,14 @@ import { packApplied, unpackProposals } from './packing.ts';
 import type { RaftNodeOptions, RaftRole, RaftStatus } from './raft-node.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 import { refusalOf, threadError } from './thread-errors.ts';
-import type { ThreadError, ThreadNote, ToThread, Turn } from './thread-messages.ts';
+import type {
+  AnsweredRead,
+  RefusedProposals,
+  ThreadError,
+  ThreadNote,
+  ToThread,
+  Turn,
+} from './thread-messages.ts';
 
 export interface HostDeps {
   readonly wal: Wal;
@@ -42,6 +49,9 @@ export interface HostDeps {
   /** Runs once, after the events that are due now. */
   readonly schedule: (action: () => void) => void;
 }
+
+/** One that the core is deciding about and one that has just come. */
+const MAX_RECEIVED_SNAPSHOTS = 2;
 
 const ROLE_NAMES: Readonly<Record<Role, RaftRole>> = {
   [Role.follower]: 'follower',
@@ -71,9 +81,11 @@ export class RaftHost {
   #applied: Entry[] = [];
   #appliedIndex: number;
   #hasApplied = false;
-  #refused: { seqs: readonly number[]; error: ThreadError }[] = [];
-  #reads: { context: number; index: number }[] = [];
-  #readsRefused: { context: number; error: ThreadError }[] = [];
+  #restore: { readonly index: number; readonly bytes: Uint8Array } | null = null;
+  /** Snapshots that came from the leader and are stored, by index; the core decides about them. */
+  readonly #received = new Map<number, Uint8Array>();
+  #refused: RefusedProposals[] = [];
+  #reads: AnsweredRead[] = [];
   #hasStatusNews = true;
 
   constructor(options: RaftNodeOptions, deps: HostDeps) {
@@ -98,6 +110,7 @@ export class RaftHost {
       marked: (mark) => {
         deps.snapshots.removeExcept(mark.hasFile ? mark.meta : null);
         this.#isSnapshotting = false;
+        if (mark.replacesLog) this.#restoreFrom(mark.meta.index);
       },
     });
   }
@@ -127,6 +140,34 @@ export class RaftHost {
     this.#wake();
   }
 
+  /** A snapshot from the leader has arrived whole: stores it, then lets the core decide. */
+  async receiveSnapshot(message: Message): Promise<void> {
+    const { snapshot } = message;
+    if (snapshot === null) return;
+    const { index, term, confState, data } = snapshot;
+    await this.#deps.snapshots.write({ index, term, confState }, data);
+    this.#received.set(index, data);
+    for (const older of this.#received.keys()) {
+      if (this.#received.size > MAX_RECEIVED_SNAPSHOTS) this.#received.delete(older);
+    }
+    this.receive([{ ...message, snapshot: { index, term, confState, data: new Uint8Array(0) } }]);
+  }
+
+  /** The log was replaced: the state machine must be, too, before anything else is applied. */
+  #restoreFrom(index: number): void {
+    const bytes = this.#received.get(index);
+    this.#received.clear();
+    if (bytes === undefined) {
+      this.#fail(new Error(`the snapshot at ${index} is in the log but was never stored`));
+      return;
+    }
+    this.#applied = this.#applied.filter((entry) => entry.index > index);
+    this.#applying = this.#applying.filter(({ lastIndex }) => lastIndex > index);
+    this.#appliedIndex = Math.max(this.#appliedIndex, index);
+    this.#restore = { index, bytes };
+    this.#hasStatusNews = true;
+  }
+
   /** While set, nothing new is accepted (the disk is nearly full). */
   refuseProposals(error: ThreadError | null): void {
     this.#refuseAll = error;
@@ -145,11 +186,11 @@ export class RaftHost {
 
   handle(message: ToThread): void {
     switch (message.type) {
-      case 'propose':
-        this.#propose(unpackProposals(message.packed), message.firstSeq);
-        break;
-      case 'applied':
-        this.#onApplied(message.index);
+      case 'input':
+        this.#onApplied(message.appliedIndex);
+        if (message.packed !== null) {
+          this.#propose(unpackProposals(message.packed), message.firstSeq);
+        }
         break;
       case 'read':
         this.#read(message.context);
@@ -202,7 +243,7 @@ export class RaftHost {
     const refused: StepError | null = this.#node.readIndex(context);
     if (refused === null) return;
     const error = refusalOf(refused, this.#node.raft.leader);
-    this.#readsRefused.push({ context, error });
+    this.#reads.push({ context, index: null, error });
   }
 
   #onApplied(index: number): void {
@@ -279,7 +320,9 @@ export class RaftHost {
     while (this.#node.hasReady()) {
       const ready = this.#node.ready();
       if (ready.softState !== null) this.#hasStatusNews = true;
-      for (const read of ready.readStates) this.#reads.push(read);
+      for (const { context, index } of ready.readStates) {
+        this.#reads.push({ context, index, error: null });
+      }
       this.#dispatch(ready.messages);
       this.#writer.pump();
     }
@@ -350,20 +393,18 @@ export class RaftHost {
       this.#hasApplied ||
       this.#hasStatusNews ||
       this.#snapshotWanted ||
-      this.#notes.length + this.#refused.length + this.#reads.length > 0 ||
-      this.#readsRefused.length > 0;
+      this.#notes.length + this.#refused.length + this.#reads.length > 0;
     if (!hasNews) return;
     const applied = this.#hasApplied
       ? { packed: packApplied(this.#applied), appliedIndex: this.#appliedIndex }
       : null;
     this.#deps.postTurn({
       type: 'turn',
-      notes: this.#notes,
-      restore: null,
+      notes: orNull(this.#notes),
+      restore: this.#restore,
       applied,
-      refused: this.#refused,
-      reads: this.#reads,
-      readsRefused: this.#readsRefused,
+      refused: orNull(this.#refused),
+      reads: orNull(this.#reads),
       snapshotWanted: this.#snapshotWanted,
       status: this.status(),
       termStartIndex: this.#node.raft.termStartIndex,
@@ -374,7 +415,7 @@ export class RaftHost {
     this.#hasApplied = false;
     this.#refused = [];
     this.#reads = [];
-    this.#readsRefused = [];
+    this.#restore = null;
     this.#snapshotWanted = false;
     this.#hasStatusNews = false;
   }
@@ -404,4 +445,8 @@ export class RaftHost {
       walBytes: wal.bytesWritten,
     };
   }
+}
+
+function orNull<T>(list: readonly T[]): readonly T[] | null {
+  return list.length === 0 ? null : list;
 }

@@ -11,10 +11,15 @@ export interface ThreadData {
 }
 
 export type ToThread =
-  /** Packed proposals; `firstSeq` numbers the first. */
-  | { readonly type: 'propose'; readonly packed: ArrayBuffer; readonly firstSeq: number }
-  /** Callbacks have returned for everything up to `index`. */
-  | { readonly type: 'applied'; readonly index: number }
+  /** What one turn of the main thread brought. */
+  | {
+      readonly type: 'input';
+      /** Callbacks have returned for everything up to here. */
+      readonly appliedIndex: number;
+      /** Packed proposals, `firstSeq` numbers the first; null for none. */
+      readonly packed: ArrayBuffer | null;
+      readonly firstSeq: number;
+    }
   | { readonly type: 'read'; readonly context: number }
   /** State as of `index`, in answer to `snapshotWanted`. */
   | { readonly type: 'snapshot'; readonly index: number; readonly bytes: Uint8Array }
@@ -35,17 +40,31 @@ export interface ThreadNote {
   readonly values: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** Everything that one turn of the Raft thread brought; parts are handled in this order. */
+/** A proposal or several that were refused. */
+export interface RefusedProposals {
+  readonly seqs: readonly number[];
+  readonly error: ThreadError;
+}
+
+/** The answer to a read. */
+export interface AnsweredRead {
+  readonly context: number;
+  /** Null when refused. */
+  readonly index: number | null;
+  readonly error: ThreadError | null;
+}
+
+/** Everything that one turn of the Raft thread brought; parts are handled in this order. Empty parts
+ * are null, because every list costs time on the way. */
 export interface Turn {
   readonly type: 'turn';
-  readonly notes: readonly ThreadNote[];
+  readonly notes: readonly ThreadNote[] | null;
   /** Replace the state machine before anything below. */
   readonly restore: { readonly index: number; readonly bytes: Uint8Array } | null;
   /** Packed applied entries; null for none. `appliedIndex` may be higher than the last of them. */
   readonly applied: { readonly packed: ArrayBuffer; readonly appliedIndex: number } | null;
-  readonly refused: readonly { readonly seqs: readonly number[]; readonly error: ThreadError }[];
-  readonly reads: readonly { readonly context: number; readonly index: number }[];
-  readonly readsRefused: readonly { readonly context: number; readonly error: ThreadError }[];
+  readonly refused: readonly RefusedProposals[] | null;
+  readonly reads: readonly AnsweredRead[] | null;
   readonly snapshotWanted: boolean;
   readonly status: RaftStatus;
   /** Index of the leader's first own entry; only set while role is leader. */
