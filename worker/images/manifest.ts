@@ -68,7 +68,7 @@ export function parseManifest(
   const json = parseObject(bytes, where);
   const said = typeof json.mediaType === 'string' ? json.mediaType : '';
   const type = contentType.split(';')[0]?.trim() ?? '';
-  if (json.schemaVersion === 1 || type.includes('manifest.v1')) {
+  if (json.schemaVersion === 1 || type.includes('distribution.manifest.v1')) {
     throw new TswarmError('not_supported', `${where}: image manifest schema 1 is not supported`, {
       hint: 'Push the image again with a current tool.',
     });
