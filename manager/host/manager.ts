@@ -10,7 +10,8 @@ import { reconcile } from '#manager/orchestrator/reconcile';
 import { assert } from '#protocol/errors';
 import { NodeCaService } from '#protocol/generated/ca';
 import { ControlService } from '#protocol/generated/control';
-import type { Cluster } from '#protocol/generated/objects';
+import { DispatcherService } from '#protocol/generated/dispatcher';
+import { type Cluster, ManagerStatus, Reachability } from '#protocol/generated/objects';
 import { NodeRole } from '#protocol/generated/specs';
 import type { ManagerBootstrap, ManagerReady, ManagerStart } from '#protocol/manager-ipc';
 import {
@@ -20,12 +21,13 @@ import {
   replaceServerIdentity,
   serverCredentials,
 } from '#protocol/transport/grpc';
-import { nodeRandom, nowMicros } from '#protocol/transport/node-world';
+import { nodeClock, nodeRandom, nowMicros } from '#protocol/transport/node-world';
 import { TSWARM_VERSION } from '#protocol/version';
 import type { Log } from '#protocol/world';
 import { IDENTITY_CHECK_MS, SHUTDOWN_GRACE_MS } from '../limits.ts';
 import { CertificateAuthority, publicKeyOfCsr } from './ca-service.ts';
 import { ControllersLoop } from './controllers.ts';
+import { DispatcherHost } from './dispatcher-service.ts';
 import { makePrivateFolder } from './files.ts';
 import type { ManagerIdentity } from './identity.ts';
 import { generateKey, nodeCaCrypto } from './node-crypto.ts';
@@ -51,6 +53,7 @@ export class Manager {
   readonly #replicated: ReplicatedStore;
   readonly #authority: CertificateAuthority;
   readonly #controllers: ControllersLoop<ReturnType<typeof newControllerMemory>>;
+  readonly #dispatcher: DispatcherHost;
   readonly #server: grpc.Server = createServer();
   #credentials: grpc.ServerCredentials | undefined;
   #identityCheck: NodeJS.Timeout | undefined;
@@ -81,6 +84,13 @@ export class Manager {
       random: nodeRandom,
       nowMicros,
     });
+    this.#dispatcher = new DispatcherHost({
+      replicated: this.#replicated,
+      clock: nodeClock,
+      random: nodeRandom,
+      log: log.child('dispatcher'),
+      advertiseHost: options.advertiseAddress.replace(/:\d+$/, ''),
+    });
     this.#controllers = new ControllersLoop({
       replicated: this.#replicated,
       controllers: { newMemory: newControllerMemory, reconcile },
@@ -97,6 +107,8 @@ export class Manager {
     await this.#createClusterOnce();
     const cluster = this.#replicated.view.cluster();
     await this.#serve(cluster);
+    if (this.#replicated.isLeading) this.#startLeading();
+    await this.#recordAddress();
     const workerCertificate = this.#sign(cluster, CERTIFICATE_ROLE.worker, request.workerCsr);
     const adminCertificate = this.#sign(cluster, CERTIFICATE_ROLE.admin, request.adminCsr);
     if (workerCertificate !== '') {
@@ -127,8 +139,18 @@ export class Manager {
     if (isLeader === this.#replicated.isLeading) return;
     this.#log.info(isLeader ? 'this manager leads' : 'this manager does not lead any more');
     this.#replicated.setLeading(isLeader);
-    if (isLeader) this.#controllers.start();
-    else this.#controllers.stop();
+    if (!isLeader) {
+      this.#dispatcher.stop();
+      this.#controllers.stop();
+    } else if (this.#controlAddress !== '') {
+      this.#startLeading();
+    }
+  }
+
+  /** What only a leader does; at first start not before the cluster object is there. */
+  #startLeading(): void {
+    this.#controllers.start();
+    this.#dispatcher.start();
   }
 
   /** The first transaction of a cluster; a start after a crash before it comes here again. */
@@ -159,6 +181,22 @@ export class Manager {
     });
   }
 
+  /** Where the other nodes find this manager; it may have moved since the last start. */
+  async #recordAddress(): Promise<void> {
+    const { nodeId, raftId } = this.#options.identity;
+    await this.#replicated.update({ author: nodeId, summary: '' }, (tx) => {
+      const node = tx.get('node', nodeId);
+      if (!node) return;
+      const managerStatus = ManagerStatus.create({
+        leader: true,
+        reachability: Reachability.REACHABLE,
+        addr: this.#controlAddress,
+        raftId,
+      });
+      tx.update('node', { ...node, managerStatus });
+    });
+  }
+
   #sign(cluster: Cluster, role: 'swarm-worker' | 'swarm-admin', csr: string): string {
     if (csr === '') return '';
     const { nodeId } = this.#options.identity;
@@ -183,6 +221,7 @@ export class Manager {
       controlAddress: () => this.#controlAddress,
     });
     addService(this.#server, ControlService, control, roots);
+    addService(this.#server, DispatcherService, this.#dispatcher.handlers(), roots);
     addService(this.#server, NodeCaService, this.#authority.handlers(), roots);
     const current = (): ReturnType<typeof serverIdentity> =>
       serverIdentity(dataDir, identity.nodeId, cluster, this.#authority, Date.now());

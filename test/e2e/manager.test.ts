@@ -12,12 +12,26 @@ import {
   ControlService,
   CreateObjectRequest,
   ObjectKind,
+  type ObjectUnion,
   SpecUnion,
   UpdateObjectRequest,
   WatchRequest,
 } from '#protocol/generated/control';
-import { TaskState } from '#protocol/generated/objects';
-import { NetworkSpec, SecretSpec, ServiceMode, ServiceSpec } from '#protocol/generated/specs';
+import {
+  type Assignment,
+  AssignmentAction,
+  AssignmentsType,
+  DispatcherService,
+} from '#protocol/generated/dispatcher';
+import { NodeDescription, NodeState, TaskState, TaskStatus } from '#protocol/generated/objects';
+import {
+  type ClusterSpec,
+  DispatcherConfig,
+  NetworkSpec,
+  SecretSpec,
+  ServiceMode,
+  ServiceSpec,
+} from '#protocol/generated/specs';
 import type { FromManager, ManagerReady, ToManager } from '#protocol/manager-ipc';
 import { clientOf, connectChannel } from '#protocol/transport/grpc';
 import { makeCsr } from '../unit/manager/support/csr.ts';
@@ -237,6 +251,93 @@ describe('a manager', () => {
     ).rejects.toMatchObject({ code: 'unauthenticated' });
   });
 
+  it('gives a worker its tasks, takes its reports, and sees it come back after kill -9', async () => {
+    const dataDir = newFolder();
+    const first = await startManager(dataDir, bootstrap());
+    const ready = readyOf(first);
+    const { control } = asAdmin(ready);
+    await control.createObject(create({ network: NetworkSpec.create({ name: 'front' }) }));
+    await control.createObject(
+      create({ secret: SecretSpec.create({ name: 'pw', data: Buffer.from('hidden') }) }),
+    );
+    const spec = ServiceSpec.create({
+      name: 'web',
+      taskTemplate: template(
+        { networks: [attach('front')] },
+        { secrets: [{ secretId: '', secretName: 'pw', file: undefined }] },
+      ),
+      mode: ServiceMode.create({ replicated: { replicas: 2 } }),
+    });
+    await control.createObject(create({ service: spec }));
+
+    const worker = await joinAsWorker(ready);
+    const tasks = await worker.tasks(2);
+    expect([...worker.known.keys()].map((key) => key.split('/')[0]).sort()).toEqual([
+      'endpoints',
+      'network',
+      'secret',
+      'task',
+      'task',
+    ]);
+    expect(Buffer.from(worker.secretData()).toString()).toBe('hidden');
+    expect(tasks.every((task) => task.nodeId === ready.nodeId)).toBe(true);
+    const addresses = tasks.flatMap((task) => task.networkAttachments.flatMap((a) => a.addresses));
+    expect(new Set(addresses).size).toBe(2);
+    for (const task of tasks) await worker.report(task.id, TaskState.RUNNING);
+    await expect.poll(() => worker.serving()).toBe(2);
+    await expect(worker.report('x', TaskState.RUNNING)).resolves.toEqual({});
+    expect(await worker.heartbeat()).toBe(2e9);
+    await worker.acknowledge();
+    const nodes = await objectsOf(control, ObjectKind.NODE);
+    expect(nodes[0]?.node?.status?.state).toBe(NodeState.READY);
+    expect(nodes[0]?.node?.description?.hostname).toBe('host1');
+
+    await end(first.child, 'SIGKILL');
+    await expect(worker.heartbeat()).rejects.toMatchObject({ code: 'unavailable' });
+    const again = readyOf(
+      await startManager(dataDir, {
+        type: 'start',
+        adminCsr: makeCsr(adminKey.signer),
+        workerCsr: makeCsr(workerKey.signer),
+      }),
+    );
+    const back = await joinAsWorker(again);
+    expect((await back.tasks(2)).map((task) => task.id).sort()).toEqual(
+      tasks.map((task) => task.id).sort(),
+    );
+    expect((await back.tasks(2)).every((task) => task.status?.state === TaskState.RUNNING)).toBe(
+      true,
+    );
+    expect(back.serving()).toBe(2);
+  });
+
+  it('calls a silent worker down after three heartbeats', async () => {
+    const ready = readyOf(await startManager(newFolder(), bootstrap()));
+    const { control } = asAdmin(ready);
+    const cluster = (await objectsOf(control, ObjectKind.CLUSTER))[0]?.cluster;
+    const dispatcher = DispatcherConfig.create({ heartbeatPeriod: 200e6 });
+    await control.updateObject(
+      UpdateObjectRequest.create({
+        kind: ObjectKind.CLUSTER,
+        id: ready.clusterId,
+        version: cluster?.meta?.version?.index ?? 0,
+        spec: SpecUnion.create({ cluster: { ...(cluster?.spec as ClusterSpec), dispatcher } }),
+      }),
+    );
+    const worker = await joinAsWorker(ready);
+    const state = async () => (await objectsOf(control, ObjectKind.NODE))[0]?.node?.status?.state;
+    for (let i = 0; i < 8; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      await worker.heartbeat();
+    }
+    expect(await state()).toBe(NodeState.READY);
+    const silentSince = performance.now();
+    await expect.poll(state, { timeout: 5000, interval: 20 }).toBe(NodeState.DOWN);
+    expect(performance.now() - silentSince).toBeGreaterThan(400);
+    await expect(worker.heartbeat()).rejects.toMatchObject({ code: 'not_found' });
+    await expect(worker.ended).rejects.toMatchObject({ code: 'not_found' });
+  });
+
   it('keeps private what is private', async () => {
     const dataDir = newFolder();
     await startManager(dataDir, bootstrap());
@@ -282,6 +383,87 @@ describe('a manager', () => {
     }
   });
 });
+
+/** What a worker does, by hand. */
+async function joinAsWorker(ready: ManagerReady) {
+  const channel = connectChannel(
+    ready.controlAddress,
+    { caCert: ready.caCert, certificate: ready.workerCertificate, key: workerKey.pem },
+    'swarm-manager',
+  );
+  channels.push(channel);
+  const dispatcher = clientOf(DispatcherService, channel);
+  const known = new Map<string, Assignment>();
+  let sequence = '';
+  const opened = Promise.withResolvers<string>();
+  const complete = Promise.withResolvers<void>();
+  const session = (async () => {
+    const description = NodeDescription.create({
+      hostname: 'host1',
+      platform: { architecture: 'x86_64', os: 'linux' },
+    });
+    for await (const message of dispatcher.session({ description, sessionId: '' }))
+      opened.resolve(message.sessionId);
+  })();
+  session.catch(opened.reject);
+  const sessionId = await opened.promise;
+  const listening = (async () => {
+    for await (const message of dispatcher.assignments({ sessionId })) {
+      if (message.type === AssignmentsType.INCREMENTAL) expect(message.appliesTo).toBe(sequence);
+      sequence = message.resultsIn;
+      for (const { assignment, action } of message.changes) {
+        if (!assignment) continue;
+        const [kind, object] = Object.entries(assignment).find(([, v]) => v !== undefined) as [
+          string,
+          { id?: string; serviceId?: string },
+        ];
+        const key = `${kind}/${object.id ?? object.serviceId}`;
+        if (action === AssignmentAction.REMOVE) known.delete(key);
+        else known.set(key, assignment);
+      }
+      complete.resolve();
+    }
+  })();
+  const ended = Promise.all([session, listening]);
+  ended.catch(complete.reject);
+  await complete.promise;
+  const all = () => [...known.values()];
+  return {
+    known,
+    ended,
+    tasks: async (count: number) => {
+      const tasks = () => all().flatMap(({ task }) => task ?? []);
+      await expect.poll(() => tasks().length, { timeout: 5000 }).toBe(count);
+      return tasks();
+    },
+    secretData: () =>
+      all().flatMap(({ secret }) => secret ?? [])[0]?.spec?.data ?? new Uint8Array(),
+    serving: () =>
+      all()
+        .flatMap(({ endpoints }) => endpoints?.backends ?? [])
+        .filter((b) => b.serving).length,
+    report: (taskId: string, state: TaskState) =>
+      dispatcher.updateTaskStatus({
+        sessionId,
+        updates: [{ taskId, status: TaskStatus.create({ state }) }],
+        description: undefined,
+      }),
+    heartbeat: async () => (await dispatcher.heartbeat({ sessionId }, { timeoutMs: 2000 })).period,
+    acknowledge: () => dispatcher.ackEndpoints({ sessionId, sequence }),
+  };
+}
+
+async function objectsOf(
+  control: ReturnType<typeof asAdmin>['control'],
+  kind: ObjectKind,
+): Promise<ObjectUnion[]> {
+  const found: ObjectUnion[] = [];
+  for await (const message of control.watch(WatchRequest.create({ kinds: [kind] }))) {
+    for (const { object } of message.events) if (object) found.push(object);
+    if (message.snapshotEnd) break;
+  }
+  return found;
+}
 
 async function tasksOf(control: ReturnType<typeof asAdmin>['control'], count: number) {
   const tasks = new Map<string, { id: string; serviceId: string }>();

@@ -1,0 +1,18 @@
+// Numbers of the dispatcher, each with its reason. Times are milliseconds.
+
+/** Heartbeats are due this often unless the cluster's settings say otherwise; Swarm: 5 s. */
+export const HEARTBEAT_PERIOD_MS = 2000;
+/** A node is down after this many periods without a heartbeat: 6 s. */
+export const HEARTBEAT_GRACE_PERIODS = 3;
+/** Right after a change of leader nodes get this many times longer, since all of them have to find the new leader. */
+export const LEADER_CHANGE_GRACE_FACTOR = 2;
+
+/** Assignments go out at once when it is quiet, else together within this time; Swarm: 100 ms. */
+export const ASSIGNMENTS_COALESCE_MS = 20;
+
+/** Status updates are committed at once when it is quiet, else together within this time, */
+export const STATUS_COALESCE_MS = 20;
+/** or when this many are waiting. */
+export const STATUS_BATCH_MAX = 1000;
+/** Updates in one call; a worker has at most a few hundred tasks. */
+export const STATUS_UPDATES_PER_CALL_MAX = 4096;

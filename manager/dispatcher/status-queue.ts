@@ -1,0 +1,55 @@
+// Reports of nodes about their tasks: collected, and written into the store many at a time. The state of a task only grows within one run of
+// its container, and a report of a later run beats one of an earlier run; older reports are dropped, so they may come twice or late.
+// A node speaks for its own tasks only.
+import type { ReadView, WriteView } from '#manager/store/view';
+import type { TaskStatusUpdate } from '#protocol/generated/dispatcher';
+import { Task, TaskStatus } from '#protocol/generated/objects';
+
+interface Report {
+  readonly nodeId: string;
+  readonly status: TaskStatus;
+}
+
+export class StatusQueue {
+  #reports: Map<string, Report> = new Map();
+
+  get size(): number {
+    return this.#reports.size;
+  }
+
+  /** Takes a node's reports. Those about tasks that are not its own, or not there any more, are dropped. */
+  add(view: ReadView, nodeId: string, updates: readonly TaskStatusUpdate[]): void {
+    for (const { taskId, status } of updates) {
+      if (!status || view.get('task', taskId)?.nodeId !== nodeId) continue;
+      const queued = this.#reports.get(taskId);
+      if (queued && isOlder(status, queued.status)) continue;
+      this.#reports.set(taskId, { nodeId, status });
+    }
+  }
+
+  /** All reports so far, for `writeStatuses`; the queue is empty afterwards. */
+  take(): StatusBatch {
+    const batch = this.#reports;
+    this.#reports = new Map();
+    return batch;
+  }
+}
+
+/** taskId → report */
+export type StatusBatch = ReadonlyMap<string, Report>;
+
+/** Writes reports that are news into the store. */
+export function writeStatuses(tx: WriteView, batch: StatusBatch): void {
+  for (const [taskId, { nodeId, status }] of batch) {
+    const task = tx.get('task', taskId);
+    if (!task || task.nodeId !== nodeId) continue;
+    if (task.status && isOlder(status, task.status)) continue;
+    const reported = TaskStatus.create({ ...status, appliedBy: nodeId });
+    tx.update('task', Task.create({ ...task, status: reported }));
+  }
+}
+
+/** Whether `a` is from before `b`: an earlier run, or a lower state in the same run. A node's clock may jump, so it does not count. */
+export function isOlder(a: TaskStatus, b: TaskStatus): boolean {
+  return a.run !== b.run ? a.run < b.run : a.state < b.state;
+}

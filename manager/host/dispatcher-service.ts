@@ -1,0 +1,276 @@
+// The Dispatcher service: gives the pure dispatcher (manager/dispatcher) its streams, timers and transactions. Active on the leader only;
+// when leadership goes all streams end and the nodes look for the new leader.
+import { AssignmentHub } from '#manager/dispatcher/assignment-hub';
+import {
+  ASSIGNMENTS_COALESCE_MS,
+  STATUS_BATCH_MAX,
+  STATUS_COALESCE_MS,
+  STATUS_UPDATES_PER_CALL_MAX,
+} from '#manager/dispatcher/limits';
+import {
+  describeNode,
+  heartbeatPeriodMs,
+  managerAddresses,
+  markDown,
+  nodesToExpect,
+  registerNode,
+  requireMember,
+  requireNode,
+} from '#manager/dispatcher/nodes';
+import { Sessions } from '#manager/dispatcher/sessions';
+import { StatusQueue, writeStatuses } from '#manager/dispatcher/status-queue';
+import type { CommittedEntry } from '#manager/store/recent-changes';
+import { messageOf, TswarmError } from '#protocol/errors';
+import type {
+  AssignmentsMessage,
+  AssignmentsRequest,
+  DispatcherMethods,
+  SessionMessage,
+  SessionRequest,
+  UpdateTaskStatusRequest,
+} from '#protocol/generated/dispatcher';
+import { newId } from '#protocol/ids';
+import type { CallContext, Handlers } from '#protocol/transport/grpc';
+import type { Clock, Log, Random } from '#protocol/world';
+import { Pacer, Wakeups } from './pacing.ts';
+import type { ReplicatedStore } from './replicated-store.ts';
+
+export interface DispatcherDeps {
+  readonly replicated: ReplicatedStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Address of this manager as nodes reach it, for a node that comes over loopback. */
+  readonly advertiseHost: string;
+}
+
+const NANOS_PER_MS = 1e6;
+/** Looks for missed heartbeats this many times per period. */
+const LOOKS_PER_PERIOD = 2;
+
+export class DispatcherHost {
+  readonly #deps: DispatcherDeps;
+  readonly #hub: AssignmentHub = new AssignmentHub();
+  readonly #sessions: Sessions = new Sessions(1000);
+  readonly #reports: StatusQueue = new StatusQueue();
+  readonly #wakeups: Wakeups = new Wakeups();
+  readonly #assignmentsPacer: Pacer;
+  readonly #reportsPacer: Pacer;
+  /** node id → last sequence whose endpoints are in its kernel */
+  readonly #acknowledged: Map<string, string> = new Map();
+  #unsubscribe: (() => void) | undefined;
+  #look: NodeJS.Timeout | undefined;
+
+  constructor(deps: DispatcherDeps) {
+    this.#deps = deps;
+    this.#assignmentsPacer = new Pacer(ASSIGNMENTS_COALESCE_MS, async () => this.#wakeups.wake());
+    this.#reportsPacer = new Pacer(STATUS_COALESCE_MS, () => this.#commitReports());
+  }
+
+  /** This manager leads now. */
+  start(): void {
+    const { replicated, clock } = this.#deps;
+    const periodMs = heartbeatPeriodMs(replicated.view);
+    this.#sessions.setPeriod(periodMs);
+    this.#sessions.expect(nodesToExpect(replicated.view), clock.monotonicMs());
+    this.#unsubscribe = replicated.store.subscribe((entry) => this.#committed(entry));
+    this.#look = setInterval(() => this.#expire(), periodMs / LOOKS_PER_PERIOD);
+  }
+
+  /** It no longer leads: ends all streams. */
+  stop(): void {
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+    clearInterval(this.#look);
+    this.#hub.reset();
+    this.#reports.take();
+    this.#acknowledged.clear();
+    this.#sessions.expect([], this.#deps.clock.monotonicMs());
+    this.#wakeups.wake();
+  }
+
+  handlers(): Handlers<DispatcherMethods> {
+    return {
+      session: (request, context) => this.#session(request, context),
+      assignments: (request, context) => this.#assignments(request, context),
+      heartbeat: async ({ sessionId }, { peer }) => {
+        const nodeId = requireNode(peer);
+        this.#requireLeading();
+        this.#sessions.beat(nodeId, sessionId, this.#deps.clock.monotonicMs());
+        return { period: this.#sessions.periodMs * NANOS_PER_MS };
+      },
+      updateTaskStatus: async (request, context) => {
+        await this.#updateTaskStatus(request, context);
+        return {};
+      },
+      ackEndpoints: async ({ sessionId, sequence }, { peer }) => {
+        const nodeId = requireNode(peer);
+        this.#sessions.check(nodeId, sessionId);
+        this.#acknowledged.set(nodeId, sequence);
+        return {};
+      },
+    };
+  }
+
+  /** The last sequence that a node has put into its kernel. */
+  acknowledged(nodeId: string): string | undefined {
+    return this.#acknowledged.get(nodeId);
+  }
+
+  async *#session(request: SessionRequest, context: CallContext): AsyncIterable<SessionMessage> {
+    const nodeId = requireNode(context.peer);
+    this.#requireLeading();
+    const { replicated, random, clock, log } = this.#deps;
+    requireMember(replicated.view, nodeId);
+    const sessionId = newId(random);
+    this.#sessions.open(nodeId, sessionId, clock.monotonicMs());
+    this.#wakeups.wake();
+    const { description } = request;
+    const address = this.#addressOf(context.peer.address);
+    await replicated.update({ author: nodeId, summary: '' }, (tx) =>
+      registerNode(tx, nodeId, { description, address }),
+    );
+    log.info('session', { node: nodeId, session: sessionId, address });
+    let last: SessionMessage | undefined;
+    while (!context.signal.aborted) {
+      const seen = this.#wakeups.count;
+      this.#sessions.check(nodeId, sessionId);
+      const message = this.#sessionMessage(nodeId, sessionId);
+      if (!last || isNews(last, message)) {
+        last = message;
+        yield message;
+      }
+      await this.#wakeups.wait(context.signal, seen);
+      this.#requireLeading();
+    }
+  }
+
+  #sessionMessage(nodeId: string, sessionId: string): SessionMessage {
+    const { view } = this.#deps.replicated;
+    return {
+      sessionId,
+      node: requireMember(view, nodeId),
+      managers: managerAddresses(view),
+      caCert: view.cluster().rootCa?.caCert ?? '',
+      heartbeatPeriod: this.#sessions.periodMs * NANOS_PER_MS,
+    };
+  }
+
+  async *#assignments(
+    { sessionId }: AssignmentsRequest,
+    { peer, signal }: CallContext,
+  ): AsyncIterable<AssignmentsMessage> {
+    const nodeId = requireNode(peer);
+    this.#requireLeading();
+    this.#sessions.check(nodeId, sessionId);
+    const assignments = this.#hub.connect(nodeId, sessionId);
+    try {
+      while (!signal.aborted) {
+        const seen = this.#wakeups.count;
+        const message = assignments.next(this.#deps.replicated.view, this.#hub.endpoints);
+        if (message) yield message;
+        await this.#wakeups.wait(signal, seen);
+        this.#requireLeading();
+        this.#sessions.check(nodeId, sessionId);
+      }
+    } finally {
+      this.#hub.disconnect(assignments);
+    }
+  }
+
+  async #updateTaskStatus(request: UpdateTaskStatusRequest, { peer }: CallContext): Promise<void> {
+    const nodeId = requireNode(peer);
+    this.#requireLeading();
+    this.#sessions.check(nodeId, request.sessionId);
+    const { replicated } = this.#deps;
+    if (request.updates.length > STATUS_UPDATES_PER_CALL_MAX) {
+      throw new TswarmError(
+        'invalid_argument',
+        `${request.updates.length} status updates in one call, at most ${STATUS_UPDATES_PER_CALL_MAX}`,
+      );
+    }
+    this.#reports.add(replicated.view, nodeId, request.updates);
+    const committed =
+      this.#reports.size > 0
+        ? this.#reportsPacer.soon(this.#reports.size >= STATUS_BATCH_MAX)
+        : undefined;
+    const { description } = request;
+    const described = description
+      ? replicated.update({ author: nodeId, summary: '' }, (tx) =>
+          describeNode(tx, nodeId, description),
+        )
+      : undefined;
+    // A node may forget what it was thanked for, so it is on disk before.
+    await Promise.all([committed, described]);
+  }
+
+  async #commitReports(): Promise<void> {
+    const batch = this.#reports.take();
+    if (batch.size === 0) return;
+    await this.#deps.replicated.update(
+      { author: 'dispatcher', summary: '', splittable: true },
+      (tx) => writeStatuses(tx, batch),
+    );
+  }
+
+  #committed(entry: CommittedEntry | 'reset'): void {
+    if (entry === 'reset') {
+      this.#hub.reset();
+      this.#wakeups.wake();
+      return;
+    }
+    this.#hub.note(entry.changes);
+    for (const { kind, id, after } of entry.changes) {
+      if (kind === 'node' && !after) this.#sessions.close(id);
+      if (kind === 'cluster') this.#takePeriod();
+    }
+    this.#assignmentsPacer.soon().catch(() => undefined);
+  }
+
+  #takePeriod(): void {
+    const periodMs = heartbeatPeriodMs(this.#deps.replicated.view);
+    if (periodMs === this.#sessions.periodMs) return;
+    this.#sessions.setPeriod(periodMs);
+    clearInterval(this.#look);
+    this.#look = setInterval(() => this.#expire(), periodMs / LOOKS_PER_PERIOD);
+  }
+
+  #expire(): void {
+    const { replicated, clock, log } = this.#deps;
+    const down = this.#sessions.expire(clock.monotonicMs());
+    if (down.length === 0) return;
+    for (const node of down) log.warn('node is down: no heartbeat', { node });
+    this.#wakeups.wake();
+    replicated
+      .update({ author: 'dispatcher', summary: '' }, (tx) => markDown(tx, down))
+      .catch((error: unknown) => {
+        log.warn('nodes could not be marked down', { error: messageOf(error) });
+        // Looked at again in a while, as if they had just been heard from.
+        for (const node of down) this.#sessions.open(node, '', clock.monotonicMs());
+      });
+  }
+
+  #requireLeading(): void {
+    if (this.#deps.replicated.isLeading && this.#unsubscribe) return;
+    throw new TswarmError('no_leader', 'this manager is not the leader', { retryable: true });
+  }
+
+  #addressOf(peerAddress: string): string {
+    const address = peerAddress
+      .replace(/:\d+$/, '')
+      .replace(/^\[|\]$/g, '')
+      .replace(/^::ffff:/, '');
+    const isLoopback = address.startsWith('127.') || address === '::1';
+    return isLoopback ? this.#deps.advertiseHost : address;
+  }
+}
+
+/** Whether a node must hear it: what it knows of itself from its own reports does not count. */
+function isNews(before: SessionMessage, now: SessionMessage): boolean {
+  return (
+    before.node?.spec !== now.node?.spec ||
+    before.caCert !== now.caCert ||
+    before.heartbeatPeriod !== now.heartbeatPeriod ||
+    JSON.stringify(before.managers) !== JSON.stringify(now.managers)
+  );
+}
