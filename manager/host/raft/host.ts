@@ -77,6 +77,8 @@ export class RaftHost {
   #bytesSinceSnapshot = 0;
   #isSnapshotting = false;
   #snapshotWanted = false;
+  /** A snapshot file is being written. */
+  #isStoring = false;
   #notes: ThreadNote[] = [];
   #applied: Entry[] = [];
   #appliedIndex: number;
@@ -108,7 +110,7 @@ export class RaftHost {
       respond: (messages) => this.#respond(messages),
       fail: (error) => this.#fail(error),
       marked: (mark) => {
-        deps.snapshots.removeExcept(mark.hasFile ? mark.meta : null);
+        deps.snapshots.removeOlder(mark.meta.index);
         this.#isSnapshotting = false;
         if (mark.replacesLog) this.#restoreFrom(mark.meta.index);
       },
@@ -208,9 +210,9 @@ export class RaftHost {
     this.#wake();
   }
 
-  /** Whether the last write is done. */
+  /** Whether the last write is done, a snapshot's included. */
   get isIdle(): boolean {
-    return this.#writer.isIdle;
+    return this.#writer.isIdle && !this.#isStoring;
   }
 
   #propose(batch: readonly Uint8Array[], firstSeq: number): void {
@@ -281,11 +283,16 @@ export class RaftHost {
       return;
     }
     const meta = { index, term, confState };
+    this.#isStoring = true;
     snapshots.write(meta, bytes).then(
       () => {
+        this.#isStoring = false;
         const baseIndex = Math.max(storage.firstIndex() - 1, index - this.#options.trailingEntries);
         const baseTerm = storage.term(baseIndex);
-        if (baseTerm === null) return;
+        if (baseTerm === null || baseIndex > index) {
+          this.#isSnapshotting = false; // Overtaken while it was written.
+          return;
+        }
         const base = { index: baseIndex, term: baseTerm };
         storage.recordSnapshot({ ...meta, data: new Uint8Array(0) });
         storage.compact(baseIndex);
@@ -295,6 +302,7 @@ export class RaftHost {
       },
       (error: unknown) => {
         // Without a new snapshot the log just grows; the next attempt comes with the next entries.
+        this.#isStoring = false;
         this.#isSnapshotting = false;
         this.#noteLine('error', 'snapshot could not be written', { index, error: String(error) });
         this.#wake();

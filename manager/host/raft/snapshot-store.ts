@@ -76,14 +76,24 @@ export class SnapshotStore {
     return plain;
   }
 
-  /** Removes every snapshot but the one at `keep`, and what crashes have left. */
+  /** At start: removes every snapshot but the one at `keep`, and what crashes have left. */
   removeExcept(keep: { readonly index: number; readonly term: number } | null): void {
     const kept = keep === null ? null : snapshotName(keep);
     for (const name of readdirSync(this.#folder)) {
-      const isOurs = parseSnapshotName(name.replace(/\.tmp$/, '')) !== null;
-      if (isOurs && name !== kept) unlinkSync(join(this.#folder, name));
+      if (indexOf(name) !== null && name !== kept) unlinkSync(join(this.#folder, name));
     }
   }
+
+  /** While running: removes snapshots before `index`. A newer one may be on its way. */
+  removeOlder(index: number): void {
+    for (const name of readdirSync(this.#folder)) {
+      if ((indexOf(name) ?? index) < index) unlinkSync(join(this.#folder, name));
+    }
+  }
+}
+
+function indexOf(name: string): number | null {
+  return parseSnapshotName(name.replace(/\.tmp$/, ''))?.index ?? null;
 }
 
 function damaged(path: string, reason: string, cause: unknown): TswarmError {
