@@ -101,6 +101,11 @@ export class AgentHost {
     );
   }
 
+  /** True while the agent means to start the task's container (again). */
+  willRun(taskId: string): boolean {
+    return !this.#stopped && this.#agent.willRun(taskId);
+  }
+
   connected(connected: boolean): void {
     this.#step({ type: 'connected', connected });
   }

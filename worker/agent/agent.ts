@@ -47,6 +47,12 @@ export class Agent {
     );
   }
 
+  /** A start is under way or a restart is waited for. */
+  willRun(taskId: string): boolean {
+    const entry = this.#entries.get(taskId);
+    return entry !== undefined && (entry.busy === 'starting' || entry.startAtMs > 0);
+  }
+
   /** When the host must give a `wake` input; undefined = not needed. Ms of the same clock as `step`. */
   nextWakeMs(): number | undefined {
     let next: number | undefined;

@@ -34,6 +34,10 @@ export class Container {
   /** One operation that changes it at a time. */
   readonly lock: Lock = new Lock();
   run: Run | undefined;
+  /** The end of a run is being dealt with: whether it is started again is not decided yet. */
+  ending = false;
+  /** Told when `ending` is over. */
+  readonly endListeners: Set<() => void> = new Set();
   /** Set by a stop request before its signal; tells the end of this run from a crash. */
   stopping = false;
   removed = false;

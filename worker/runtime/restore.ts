@@ -32,6 +32,20 @@ export interface RestoreResult {
 const SHIM_APPEAR_MS = 5_000;
 const SHIM_POLL_MS = 20;
 
+/** Ids of the containers whose process runs now, found without changing anything. */
+export async function liveContainerIds(deps: RuntimeDeps): Promise<readonly string[]> {
+  await deps.files.prepare();
+  const { run } = await deps.files.ids();
+  const live = await Promise.all(
+    run.map(async (id) => {
+      const shim = new ShimClient(deps.files.pathsOf(id).shimDir);
+      const state = await shim.state().catch(() => undefined);
+      return state?.status === 'running' ? id : undefined;
+    }),
+  );
+  return live.filter((id) => id !== undefined);
+}
+
 /** Loads all containers into the table. */
 export async function restoreContainers(deps: RuntimeDeps): Promise<RestoreResult> {
   await deps.files.prepare();

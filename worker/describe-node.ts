@@ -1,0 +1,59 @@
+// What this node tells the managers about itself: host, platform, resources, plug-ins, addresses, its mesh key.
+import { networkInterfaces } from 'node:os';
+import {
+  EngineDescription,
+  NodeDescription,
+  NodeTlsInfo,
+  PluginDescription,
+} from '#protocol/generated/objects';
+import { Platform, Resources } from '#protocol/generated/specs';
+import type { HostFacts } from './runtime/host-facts.ts';
+
+const PLUGINS: readonly (readonly [string, string])[] = [
+  ['Log', 'json-file'],
+  ['Log', 'local'],
+  ['Log', 'none'],
+  ['Network', 'bridge'],
+  ['Network', 'host'],
+  ['Network', 'null'],
+  ['Network', 'overlay'],
+  ['Volume', 'local'],
+];
+
+export function describeNode(input: {
+  readonly host: HostFacts;
+  readonly engineVersion: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly wireguardKey: string;
+  readonly caCert: string;
+}): NodeDescription {
+  const { host } = input;
+  return NodeDescription.create({
+    hostname: host.hostname,
+    platform: Platform.create({ architecture: host.machine, os: 'linux' }),
+    resources: Resources.create({
+      nanoCpus: host.cpuCount * 1e9,
+      memoryBytes: host.memoryBytes,
+    }),
+    engine: EngineDescription.create({
+      engineVersion: input.engineVersion,
+      labels: input.labels,
+      plugins: PLUGINS.map(([type, name]) => PluginDescription.create({ type, name })),
+    }),
+    tlsInfo: NodeTlsInfo.create({ trustRoot: input.caCert }),
+    addresses: hostAddresses(),
+    wireguardKey: input.wireguardKey,
+  });
+}
+
+/** Addresses by which others may reach the host; loopback and link-local ones are left out. */
+function hostAddresses(): readonly string[] {
+  const out: string[] = [];
+  for (const list of Object.values(networkInterfaces())) {
+    for (const entry of list ?? []) {
+      const linkLocal = /^(fe80:|169\.254\.)/.test(entry.address);
+      if (!entry.internal && !linkLocal) out.push(entry.address);
+    }
+  }
+  return out;
+}
