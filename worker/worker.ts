@@ -23,6 +23,7 @@ import type { LogSource } from './logs/read-logs.ts';
 import { createNetworkService } from './network/network-manager.ts';
 import type { AttachmentRequest, NetworkContainers, NetworkService } from './network/types.ts';
 import { createBuildStepRunner } from './runtime/build-step.ts';
+import { removeCgroupRoots } from './runtime/cgroup-roots.ts';
 import type { Container } from './runtime/container.ts';
 import { ContainerTable } from './runtime/container.ts';
 import { ContainerFiles } from './runtime/container-files.ts';
@@ -79,6 +80,8 @@ export interface Worker {
   join(membership: WorkerMembership): Promise<void>;
   setIdentity(identity: TlsIdentity): Promise<void>;
   leave(): Promise<void>;
+  /** Takes every container, network, mount and cgroup of this node away, then stops. Images and volumes stay on disk. */
+  destroy(): Promise<void>;
 }
 
 export function createWorker(options: WorkerOptions, deps: WorkerDeps): Worker {
@@ -571,16 +574,33 @@ class NodeWorker implements Worker {
     );
   }
 
+  async destroy(): Promise<void> {
+    const parts = this.#started();
+    await this.leave();
+    await Promise.all(
+      this.#table.list().map((container) =>
+        parts.containers.remove(container, {
+          force: true,
+          volumes: true,
+          shownName: container.record.name,
+        }),
+      ),
+    );
+    await parts.network.removeAll();
+    await removeCgroupRoots(parts.runtime);
+    await this.stop();
+    await closeSecretsRoot(this.#secretsRoot());
+  }
+
   async stop(): Promise<void> {
     await this.#session?.stop();
+    this.#session = undefined;
     this.#host?.stop();
+    this.#host = undefined;
+    this.#membership = undefined;
     const parts = this.#parts;
     if (!parts) return;
-    for (const container of this.#table.list()) {
-      clearTimeout(container.restartTimer);
-      container.healthTimer?.stop();
-      container.run?.closeWait();
-    }
+    for (const container of this.#table.list()) parts.containers.release(container);
     await parts.images.stop();
     await parts.network.stop();
     this.#parts = undefined;

@@ -167,16 +167,42 @@ export class Containers {
     if (check) {
       container.healthTimer = monitorHealth(container, run, check, this.#deps, adopted);
     }
-    void exit.then((info) =>
-      container.lock
-        .run(() => this.#ended(container, run, info))
-        .catch((error: unknown) => {
-          this.#deps.log.error('end of a container', {
-            container: container.id,
-            reason: String(error),
-          });
-        }),
-    );
+    void exit.then((info) => this.#afterExit(container, run, info));
+  }
+
+  /** Lets go of a running container without touching it: the worker stops, the shim keeps on. */
+  release(container: Container): void {
+    clearTimeout(container.restartTimer);
+    container.restartTimer = undefined;
+    container.healthTimer?.stop();
+    container.healthTimer = undefined;
+    const run = container.run;
+    container.run = undefined;
+    run?.closeWait();
+  }
+
+  async #afterExit(container: Container, run: Run, told: ExitInfo | undefined): Promise<void> {
+    if (container.run !== run) return;
+    let info = told;
+    // A connection can break without the shim being gone: ask again before anything is taken away.
+    while (info === undefined) {
+      const waiting = await run.shim.wait().catch(() => undefined);
+      if (!waiting) break;
+      info = await waiting.exit;
+      if (container.run !== run) return;
+    }
+    container.ending = true;
+    try {
+      await container.lock.run(() => this.#ended(container, run, info));
+    } catch (error) {
+      this.#deps.log.error('end of a container', {
+        container: container.id,
+        reason: String(error),
+      });
+    } finally {
+      container.ending = false;
+      for (const listener of container.endListeners) listener();
+    }
   }
 
   async #startFailed(container: Container, error: unknown): Promise<void> {
