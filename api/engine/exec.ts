@@ -1,8 +1,11 @@
-// /exec: create, start (takes the connection over unless detached), resize, inspect. A program that cannot be started is no error of start:
-// the client gets 101, the reason as output, and the exit code from inspect (126 or 127); the worker arranges that.
+// /exec: create, start (takes the connection over unless detached), resize, inspect. A program that cannot be started is no error of an attached
+// start: the client gets 101, the reason as output, and the exit code (126 or 127) from inspect, where the worker put it.
+import { Buffer } from 'node:buffer';
 import type { AttachedStream } from '#protocol/engine';
+import { messageOf } from '#protocol/errors';
 import { type Context, pathId, type Route } from '../context.ts';
-import { outputContentType } from '../http/frames.ts';
+import { codeOf } from '../http/errors.ts';
+import { encodeFrame, outputContentType } from '../http/frames.ts';
 import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, boolKey, keyOf } from '../http/request.ts';
 import { connectStreams } from './container-streams.ts';
@@ -40,11 +43,19 @@ async function start(context: Context, request: ApiRequest, reply: Reply): Promi
   const detach = boolKey(body, 'Detach');
   const tty = boolKey(body, 'Tty');
   const size = consoleSize(keyOf(body, 'ConsoleSize'));
-  const attached: AttachedStream | undefined = await context.engine.exec.start(pathId(request), {
-    detach,
-    tty,
-    ...(size ? { size } : {}),
-  });
+  let attached: AttachedStream | undefined;
+  try {
+    const options = { detach, tty, ...(size ? { size } : {}) };
+    attached = await context.engine.exec.start(pathId(request), options);
+  } catch (error) {
+    const code = codeOf(error);
+    if (detach || (code !== 'command_not_found' && code !== 'command_not_executable')) throw error;
+    const client = reply.hijack(outputContentType(request.version, tty));
+    const text = Buffer.from(`${messageOf(error)}\r\n`);
+    await client.write(tty ? text : encodeFrame('stdout', text));
+    client.close();
+    return;
+  }
   if (!attached) {
     reply.empty(200);
     return;

@@ -118,7 +118,6 @@ export function networkJson(network: Network, containers: EngineJson = {}): Json
     Created: formatTime(network.meta?.createdAt ?? 0),
     Scope: driver === 'host' || driver === 'bridge' || driver === 'none' ? 'local' : 'swarm',
     Driver: driver === 'none' ? 'null' : driver,
-    EnableIPv4: true,
     EnableIPv6: spec?.ipv6Enabled ?? false,
     IPAM: {
       Driver: spec?.ipam?.driver || 'default',
