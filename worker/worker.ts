@@ -60,7 +60,7 @@ export interface WorkerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly createBuilder: CreateBuilder;
+  readonly createBuilder?: CreateBuilder;
 }
 
 /** The node's place in a cluster. */
@@ -198,7 +198,7 @@ class NodeWorker implements Worker {
     await network.manager.restore(await liveContainerIds(runtime));
     const containers = new Containers(runtime);
     const restored = await restoreContainers(runtime);
-    const builder = this.#deps.createBuilder(
+    const builder = (this.#deps.createBuilder ?? noBuilder)(
       { dataDir: join(dataRoot, 'build'), nativeDir, architecture: host.goArchitecture },
       {
         clock,
@@ -606,6 +606,13 @@ class NodeWorker implements Worker {
     this.#parts = undefined;
   }
 }
+
+const noBuilder: CreateBuilder = () => ({
+  build: async () => {
+    throw new TswarmError('not_supported', 'this worker was started without a builder');
+  },
+  recover: async () => {},
+});
 
 function infoOf(container: Container): ContainerInfo {
   const { config, name, imageId, id } = container.record;
