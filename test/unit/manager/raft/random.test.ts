@@ -19,7 +19,7 @@ function weatherOf(prng: Prng): Weather {
     crash: some(0.01),
     cut: some(0.01),
     split: some(0.004),
-    confChange: some(0.5),
+    confChange: some(0.9),
     compact: some(0.5),
     transfer: some(0.3),
     read: 0.8,
@@ -78,7 +78,7 @@ describe('random events', () => {
     expect(committed / RUNS).toBeGreaterThan(30);
     expect(reads).toBeGreaterThan(RUNS);
     expect(crashes).toBeGreaterThan(RUNS);
-    expect(confChanges).toBeGreaterThan(RUNS);
+    expect(confChanges).toBeGreaterThan(RUNS / 2);
     expect(snapshots).toBeGreaterThan(RUNS / 4);
   });
 });
