@@ -215,13 +215,15 @@ static void forward_ready(struct source *source, uint32_t events)
 static bool same_asker(const struct asker *a, const struct asker *b)
 {
 	return a->tcp == b->tcp && a->slot == b->slot && a->generation == b->generation &&
-	       (a->tcp || endpoint_equal(&a->from, &b->from));
+	       endpoint_equal(&a->from, &b->from);
 }
 
+/* UDP clients repeat a question that is not answered soon; one answer is enough for them. */
 static bool is_repeated(const struct forward *forward, const struct asker *asker,
 			const struct question *question)
 {
-	return forward->question.id == question->id && same_asker(&forward->asker, asker) &&
+	return !asker->tcp && forward->question.id == question->id &&
+	       same_asker(&forward->asker, asker) &&
 	       forward->question.name_length == question->name_length &&
 	       forward->question.type == question->type &&
 	       memcmp(forward->question.key, question->key, question->name_length) == 0;

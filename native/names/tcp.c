@@ -28,6 +28,7 @@ struct conn {
 	struct ts_buf out;
 	size_t out_sent;
 	bool read_closed;
+	unsigned pending; /* questions that upstreams have not answered */
 };
 
 static struct conn conns[TCP_CONNS_MAX];
@@ -51,6 +52,10 @@ static void conn_update(struct conn *conn)
 
 	if (conn->generation == 0)
 		return;
+	if (conn->read_closed && conn->pending == 0 && conn->out.len == conn->out_sent) {
+		conn_close(conn);
+		return;
+	}
 	if (!conn->read_closed)
 		events |= EPOLLIN;
 	if (conn->out.len > conn->out_sent)
@@ -98,8 +103,10 @@ void tcp_send(const struct asker *asker, const uint8_t *bytes, size_t length)
 {
 	struct conn *conn = &conns[asker->slot];
 
-	if (conn->generation == asker->generation)
-		conn_send(conn, bytes, length);
+	if (conn->generation != asker->generation)
+		return;
+	conn->pending--;
+	conn_send(conn, bytes, length);
 }
 
 static void handle_message(struct conn *conn, const uint8_t *bytes, size_t length)
@@ -118,6 +125,7 @@ static void handle_message(struct conn *conn, const uint8_t *bytes, size_t lengt
 		conn_send(conn, scratch, answer_length);
 		break;
 	case DECIDE_FORWARD:
+		conn->pending++;
 		forward_question(&asker, &question);
 		break;
 	default:
@@ -220,6 +228,7 @@ void tcp_accept(struct source *source, uint32_t events)
 		conn->generation = ++server.generations;
 		conn->idle_since_ms = now_ms();
 		conn->in_used = conn->out_sent = 0;
+		conn->pending = 0;
 		conn->read_closed = false;
 		conn_count++;
 		if (next_check_ms < 0)
