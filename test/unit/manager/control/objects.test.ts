@@ -1,0 +1,404 @@
+// Goal: networks, secrets, configs, volumes, nodes and the cluster object: limits, what may change, what is refused while in use, who may command.
+// Method: the pure functions over a store.
+import { describe, expect, it } from 'vitest';
+import { requireAdministrator } from '#manager/control/nodes-cluster';
+import { createObject, removeObject, updateObject } from '#manager/control/objects';
+import {
+  CreateObjectRequest,
+  ObjectKind,
+  RemoveObjectRequest,
+  SpecUnion,
+  UpdateObjectRequest,
+} from '#protocol/generated/control';
+import {
+  type Node,
+  NodeState,
+  NodeStatus,
+  RootCa,
+  type Task,
+  TaskState,
+  TaskStatus,
+} from '#protocol/generated/objects';
+import {
+  CaConfig,
+  ClusterSpec,
+  ConfigSpec,
+  Driver,
+  EncryptionConfig,
+  IpamConfig,
+  IpamOptions,
+  Mount,
+  MountType,
+  NetworkSpec,
+  NodeAvailability,
+  NodeRole,
+  NodeSpec,
+  SecretSpec,
+  ServiceSpec,
+  VolumeSpec,
+} from '#protocol/generated/specs';
+import { formatJoinToken } from '#protocol/join-token';
+import { type TestCluster, testCluster } from '../support/cluster-state.ts';
+import { attach, node, service, task, template } from '../support/objects.ts';
+
+const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(120);
+
+function make(c: TestCluster, spec: Partial<SpecUnion>): string {
+  return c.run((tx, context) =>
+    createObject(tx, context, CreateObjectRequest.create({ spec: SpecUnion.create(spec) })),
+  ).id;
+}
+function update(
+  c: TestCluster,
+  kind: ObjectKind,
+  id: string,
+  spec: Partial<SpecUnion>,
+  over: Partial<UpdateObjectRequest> = {},
+): void {
+  c.run((tx, context) =>
+    updateObject(
+      tx,
+      context,
+      UpdateObjectRequest.create({ kind, id, spec: SpecUnion.create(spec), ...over }),
+    ),
+  );
+}
+const remove = (c: TestCluster, kind: ObjectKind, id: string, force = false): void => {
+  c.run((tx) => removeObject(tx, RemoveObjectRequest.create({ kind, id, force })));
+};
+const secret = (name: string, length = 3): SecretSpec =>
+  SecretSpec.create({ name, data: bytes(length) });
+const net = (over: Partial<NetworkSpec> = {}): NetworkSpec =>
+  NetworkSpec.create({ name: 'front', ...over });
+const ipam = (config: Partial<IpamConfig>): IpamOptions =>
+  IpamOptions.create({ config: [IpamConfig.create(config)] });
+
+describe('secrets and configs', () => {
+  it('have limits, said as Swarm says them', () => {
+    const c = testCluster();
+    make(c, { secret: secret('a', 1) });
+    make(c, { secret: secret('b', 511_999) });
+    const tooLarge = 'secret data must be larger than 0 and less than 512000 bytes';
+    expect(() => make(c, { secret: secret('c', 512_000) })).toThrow(tooLarge);
+    expect(() => make(c, { secret: secret('c', 0) })).toThrow(tooLarge);
+    make(c, { config: ConfigSpec.create({ name: 'b', data: bytes(1_023_999) }) });
+    expect(() =>
+      make(c, { config: ConfigSpec.create({ name: 'c', data: bytes(1_024_000) }) }),
+    ).toThrow('config data must be larger than 0 and less than 1024000 bytes');
+    expect(() => make(c, { secret: secret('-x') })).toThrow(
+      'invalid name, only 64 [a-zA-Z0-9-_.] characters allowed',
+    );
+    expect(() => make(c, { secret: secret('a') })).toThrow('secret a already exists');
+    expect(() =>
+      make(c, {
+        secret: SecretSpec.create({ name: 'd', driver: Driver.create({ name: 'vault' }) }),
+      }),
+    ).toThrow('secret drivers are not supported');
+    expect(() =>
+      make(c, {
+        config: ConfigSpec.create({
+          name: 'd',
+          data: bytes(1),
+          templating: Driver.create({ name: 'golang' }),
+        }),
+      }),
+    ).toThrow('template driver "golang" is not supported');
+  });
+
+  it('change in their labels only', () => {
+    const c = testCluster();
+    const id = make(c, { secret: secret('a') });
+    const version = c.store.view.get('secret', id)?.meta?.version?.index ?? 0;
+    update(
+      c,
+      ObjectKind.SECRET,
+      id,
+      { secret: SecretSpec.create({ name: 'a', labels: { x: 'y' } }) },
+      { version },
+    );
+    expect(c.store.view.get('secret', id)?.spec).toMatchObject({
+      labels: { x: 'y' },
+      data: bytes(3),
+    });
+    const now = c.store.view.get('secret', id)?.meta?.version?.index ?? 0;
+    expect(() =>
+      update(c, ObjectKind.SECRET, id, { secret: secret('a', 4) }, { version: now }),
+    ).toThrow('only updates to Labels are allowed');
+    expect(() =>
+      update(
+        c,
+        ObjectKind.SECRET,
+        id,
+        { secret: SecretSpec.create({ name: 'b' }) },
+        { version: now },
+      ),
+    ).toThrow('only updates to Labels are allowed');
+    expect(() =>
+      update(c, ObjectKind.SECRET, id, { secret: SecretSpec.create({ name: 'a' }) }, { version }),
+    ).toThrow('update out of sequence');
+  });
+
+  it('stay while services refer to them, which are named', () => {
+    const c = testCluster();
+    const id = make(c, { secret: secret('pw') });
+    const taskTemplate = template(
+      {},
+      { secrets: [{ secretId: id, secretName: 'pw', file: undefined }] },
+    );
+    const web = make(c, { service: ServiceSpec.create({ name: 'web', taskTemplate }) });
+    const api = make(c, { service: ServiceSpec.create({ name: 'api', taskTemplate }) });
+    expect(() => remove(c, ObjectKind.SECRET, id)).toThrow(
+      "secret 'pw' is in use by the following services: api, web",
+    );
+    remove(c, ObjectKind.SERVICE, web);
+    expect(() => remove(c, ObjectKind.SECRET, id)).toThrow(
+      "secret 'pw' is in use by the following service: api",
+    );
+    remove(c, ObjectKind.SERVICE, api);
+    remove(c, ObjectKind.SECRET, id);
+    expect(() => remove(c, ObjectKind.SECRET, id)).toThrow('not found');
+  });
+});
+
+describe('networks', () => {
+  it.each<[string, NetworkSpec, string]>([
+    [
+      'a predefined name',
+      net({ name: 'host' }),
+      'operation is not permitted on predefined host network',
+    ],
+    [
+      'an unknown driver',
+      net({ driverConfig: Driver.create({ name: 'macvlan' }) }),
+      'driver "macvlan" is not supported',
+    ],
+    ['an ingress network', net({ ingress: true }), 'an ingress network cannot be created'],
+    ['a bad subnet', net({ ipam: ipam({ subnet: '10.0.0.0' }) }), '10.0.0.0'],
+    [
+      'a gateway outside',
+      net({ ipam: ipam({ subnet: '10.0.0.0/24', gateway: '10.0.1.1' }) }),
+      'no matching subnet for gateway 10.0.1.1',
+    ],
+    [
+      'a range outside',
+      net({ ipam: ipam({ subnet: '10.0.0.0/24', ipRange: '10.0.1.0/25' }) }),
+      'is not within subnet 10.0.0.0/24',
+    ],
+  ])('refuse %s', (_what, spec, message) => {
+    expect(() => make(testCluster(), { network: spec })).toThrow(message);
+  });
+
+  it('do not overlap and have one name each', () => {
+    const c = testCluster();
+    make(c, { network: net({ ipam: ipam({ subnet: '10.9.0.0/16' }) }) });
+    expect(() => make(c, { network: net() })).toThrow('network with name front already exists');
+    expect(() =>
+      make(c, { network: net({ name: 'b', ipam: ipam({ subnet: '10.9.7.0/24' }) }) }),
+    ).toThrow('Pool overlaps with other one on this address space: network front has 10.9.0.0/16');
+  });
+
+  it('stay while a service or a running task is on them', () => {
+    const c = testCluster();
+    const id = make(c, { network: net() });
+    const web = make(c, {
+      service: ServiceSpec.create({
+        name: 'web',
+        taskTemplate: template({ networks: [attach('front')] }),
+      }),
+    });
+    expect(() => remove(c, ObjectKind.NETWORK, id)).toThrow(
+      `network ${id} is in use by service ${web}`,
+    );
+    c.run((tx) =>
+      tx.create(
+        'task',
+        task('t1', service(web), {
+          networkAttachments: [{ networkId: id, addresses: [], aliases: [] }],
+          status: TaskStatus.create({ state: TaskState.RUNNING }),
+        }),
+      ),
+    );
+    remove(c, ObjectKind.SERVICE, web);
+    expect(() => remove(c, ObjectKind.NETWORK, id)).toThrow(`network ${id} is in use by task t1`);
+    c.run((tx) =>
+      tx.update('task', {
+        ...(tx.get('task', 't1') as Task),
+        status: TaskStatus.create({ state: TaskState.SHUTDOWN }),
+      }),
+    );
+    remove(c, ObjectKind.NETWORK, id);
+    expect(() => update(c, ObjectKind.NETWORK, id, { network: net() })).toThrow(
+      'a network cannot be updated',
+    );
+  });
+});
+
+describe('volumes', () => {
+  it('have a plain name, a local driver, and stay while in use', () => {
+    const c = testCluster();
+    expect(() => make(c, { volume: VolumeSpec.create({ name: 'a/b' }) })).toThrow(
+      'includes invalid characters for a local volume name',
+    );
+    expect(() =>
+      make(c, {
+        volume: VolumeSpec.create({ name: 'a', driver: Driver.create({ name: 'ceph' }) }),
+      }),
+    ).toThrow('volume driver "ceph" is not supported');
+    const id = make(c, { volume: VolumeSpec.create({ name: 'data' }) });
+    const mounts = [Mount.create({ type: MountType.VOLUME, source: 'data', target: '/d' })];
+    const web = make(c, {
+      service: ServiceSpec.create({ name: 'web', taskTemplate: template({}, { mounts }) }),
+    });
+    expect(() => remove(c, ObjectKind.VOLUME, id)).toThrow(
+      'remove data: volume is in use - [service web]',
+    );
+    remove(c, ObjectKind.SERVICE, web);
+    remove(c, ObjectKind.VOLUME, id);
+    expect(() => remove(c, ObjectKind.VOLUME, id)).toThrow('no such volume');
+  });
+});
+
+describe('nodes', () => {
+  const manager = NodeSpec.create({ role: NodeRole.MANAGER });
+  const setup = (): TestCluster => {
+    const c = testCluster();
+    c.run((tx) => {
+      tx.create('node', node('m1', { spec: manager }));
+      tx.create('node', node('w1', { status: NodeStatus.create({ state: NodeState.READY }) }));
+    });
+    return c;
+  };
+  const version = (c: TestCluster, id: string): number =>
+    c.store.view.get('node', id)?.meta?.version?.index ?? 0;
+
+  it('change labels and availability; a heartbeat in between does not matter', () => {
+    const c = setup();
+    const read = version(c, 'w1');
+    c.run((tx) =>
+      tx.update('node', {
+        ...(tx.get('node', 'w1') as Node),
+        status: NodeStatus.create({ state: NodeState.DOWN }),
+      }),
+    );
+    update(
+      c,
+      ObjectKind.NODE,
+      'w1',
+      { node: NodeSpec.create({ availability: NodeAvailability.DRAIN, labels: { zone: 'a' } }) },
+      { version: read },
+    );
+    expect(c.store.view.get('node', 'w1')?.spec).toMatchObject({
+      availability: NodeAvailability.DRAIN,
+      labels: { zone: 'a' },
+    });
+    expect(() =>
+      update(c, ObjectKind.NODE, 'w1', { node: NodeSpec.create() }, { version: read }),
+    ).toThrow('update out of sequence');
+  });
+
+  it('keep their role', () => {
+    const c = setup();
+    expect(() =>
+      update(c, ObjectKind.NODE, 'm1', { node: NodeSpec.create() }, { version: version(c, 'm1') }),
+    ).toThrow('attempting to demote the last manager of the swarm');
+    expect(() =>
+      update(c, ObjectKind.NODE, 'w1', { node: manager }, { version: version(c, 'w1') }),
+    ).toThrow('the role of a node cannot be changed');
+  });
+
+  it('go when they are down, or by force; their tasks are orphaned with them', () => {
+    const c = setup();
+    const web = service('web');
+    c.run((tx) => {
+      tx.create(
+        'task',
+        task('t1', web, { nodeId: 'w1', status: TaskStatus.create({ state: TaskState.RUNNING }) }),
+      );
+      tx.create(
+        'task',
+        task('t2', web, { nodeId: 'w1', status: TaskStatus.create({ state: TaskState.COMPLETE }) }),
+      );
+    });
+    expect(() => remove(c, ObjectKind.NODE, 'm1', true)).toThrow(
+      'node m1 is a cluster manager and is a member of the raft cluster. It must be demoted to worker before removal',
+    );
+    expect(() => remove(c, ObjectKind.NODE, 'w1')).toThrow(
+      "node w1 is not down and can't be removed",
+    );
+    remove(c, ObjectKind.NODE, 'w1', true);
+    expect(c.store.view.get('task', 't1')?.status?.state).toBe(TaskState.ORPHANED);
+    expect(c.store.view.get('task', 't2')?.status?.state).toBe(TaskState.COMPLETE);
+  });
+});
+
+describe('the cluster', () => {
+  const token = formatJoinToken({ caDigest: 'd'.repeat(50), secret: 's'.repeat(25) });
+  const setup = (): TestCluster => {
+    const c = testCluster();
+    c.run((tx) =>
+      tx.update('cluster', {
+        ...tx.cluster(),
+        rootCa: RootCa.create({ caKey: 'k', joinTokenWorker: token, joinTokenManager: token }),
+      }),
+    );
+    return c;
+  };
+  const change = (
+    c: TestCluster,
+    spec: Partial<ClusterSpec>,
+    over: Partial<UpdateObjectRequest> = {},
+  ): void =>
+    update(
+      c,
+      ObjectKind.CLUSTER,
+      'cluster1',
+      { cluster: ClusterSpec.create(spec) },
+      { version: c.store.view.cluster().meta?.version?.index ?? 0, ...over },
+    );
+
+  it('rotates one token and leaves the other and the digest', () => {
+    const c = setup();
+    change(c, {}, { rotateWorkerToken: true });
+    const root = c.store.view.cluster().rootCa;
+    expect(root?.joinTokenManager).toBe(token);
+    expect(root?.joinTokenWorker).not.toBe(token);
+    expect(root?.joinTokenWorker).toMatch(new RegExp(`^SWMTKN-1-${'d'.repeat(50)}-[0-9a-z]{25}$`));
+    expect(root?.caKey).toBe('k');
+  });
+
+  it('refuses what it cannot do', () => {
+    const c = setup();
+    expect(() => change(c, { name: 'other' })).toThrow('swarm spec must be named "default"');
+    expect(() => change(c, { caConfig: CaConfig.create({ nodeCertExpiry: 1e9 }) })).toThrow(
+      'minimum certificate expiry time is: 1h0m0s',
+    );
+    expect(() =>
+      change(c, { encryptionConfig: EncryptionConfig.create({ autoLockManagers: true }) }),
+    ).toThrow('autolock is not supported');
+    expect(() => change(c, { caConfig: CaConfig.create({ forceRotate: 1 }) })).toThrow(
+      'root certificate cannot be rotated',
+    );
+    expect(() => change(c, {}, { version: 99 })).toThrow('update out of sequence');
+  });
+});
+
+describe('command', () => {
+  it('is for administrators', () => {
+    requireAdministrator({ nodeId: 'x', role: 'swarm-admin' });
+    for (const role of ['swarm-worker', 'swarm-manager']) {
+      expect(() => requireAdministrator({ nodeId: 'n1', role })).toThrow(
+        'is not allowed to manage the cluster',
+      );
+    }
+    expect(() => requireAdministrator({ nodeId: '', role: '' })).toThrow(
+      'certificate of an administrator',
+    );
+  });
+
+  it('does not create what is not made by hand', () => {
+    expect(() => make(testCluster(), { node: NodeSpec.create() })).toThrow('not created by hand');
+    expect(() => remove(testCluster(), ObjectKind.CLUSTER, 'cluster1')).toThrow(
+      'cannot be removed by hand',
+    );
+  });
+});
