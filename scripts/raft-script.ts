@@ -1,7 +1,7 @@
-// `npm run -s raft:script -- FILE…`: runs interaction, quorum and configuration scripts against the Raft
-// core and prints them with the results in place of the expectations.
-// With `--compare`, prints instead which blocks differ from what their files expect (log lines aside)
-// and exits with 1 if any does. A folder stands for all .txt files below it.
+// `npm run -s raft:script -- FILE…`: runs interaction, quorum and configuration scripts against the
+// Raft core and prints them with the results in place of the expectations.
+// With `--compare`, prints instead which blocks differ from what their files expect (log lines
+// aside) and exits with 1 if any does. A folder stands for all .txt files below it.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { canonical } from '#test/support/raft-script/compare';

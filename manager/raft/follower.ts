@@ -157,8 +157,8 @@ function restore(raft: Raft, snapshot: Snapshot): boolean {
   if (snapshot.index <= raft.log.committed) return false;
   const problem = confProblem(snapshot.confState);
   invariant(problem === null, 'snapshot with a bad configuration', { problem });
-  // The snapshot need not name this member: the leader's active configuration does, by an entry that
-  // follows (it may even wait for this member's acknowledgement to be committed).
+  // The snapshot need not name this member: the leader's active configuration does, by an entry
+  // that follows (it may even wait for this member's acknowledgement to be committed).
   if (raft.log.matches(snapshot)) {
     raft.note('info', 'snapshot matches the log: fast-forwarded', { index: snapshot.index });
     raft.log.commitTo(snapshot.index);

@@ -1,5 +1,5 @@
-// What a leader does with a message. Raft paper §5.3, §6; thesis §3.10, §6.2, §6.4; flow control and
-// fast rejection after etcd-io/raft.
+// What a leader does with a message. Raft paper §5.3, §6; thesis §3.10, §6.2, §6.4; flow control
+// and fast rejection after etcd-io/raft.
 import { decodeConfChange } from './conf-change.ts';
 import { invariant } from './invariant.ts';
 import { changeRefusal } from './membership.ts';

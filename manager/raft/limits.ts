@@ -5,7 +5,9 @@
  * for our history fields, and still fits four times into one append message. */
 export const MAX_PROPOSAL_BYTES: number = 3 * 1024 * 1024;
 
-/** Soft limit of one append message: etcd uses 1 MiB; larger ones block heartbeats on the stream. */
+/**
+ * Soft limit of one append message: etcd uses 1 MiB; larger ones block heartbeats on the stream.
+ */
 export const MAX_MESSAGE_BYTES: number = 1024 * 1024;
 
 /** Entries handed to the state machine and not yet acknowledged. */

@@ -1,6 +1,6 @@
 // The whole log as the core sees it: the stable part in LogStorage, the unstable tail, and the
-// marks committed ≥ applying ≥ applied. Source: Raft paper §5.3 (log matching), etcd-io/raft log.go.
-// Application is paged: at most maxApplyingBytes are out at the state machine at a time.
+// marks committed ≥ applying ≥ applied. Source: Raft paper §5.3 (log matching), etcd-io/raft
+// log.go. Application is paged: at most maxApplyingBytes are out at the state machine at a time.
 import { invariant } from './invariant.ts';
 import { entriesBytes, type LogStorage, limitBytes } from './storage.ts';
 import type { Entry, EntryId, Snapshot } from './types.ts';

@@ -131,7 +131,8 @@ export function afterCommit(raft: Raft): void {
 
 /**
  * Removed members are no longer replicated to, so they would never learn of their removal and ask
- * for votes for ever. One last append tells them; if it is lost, pre-vote and stickiness protect us.
+ * for votes for ever. One last append tells them; if it is lost, pre-vote and stickiness protect
+ * us.
  */
 function sayGoodbye(raft: Raft): void {
   const commit = raft.confHistory.currentIndex;

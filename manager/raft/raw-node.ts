@@ -1,7 +1,7 @@
 // The face of the core: step, tick, ready, advance. Collects what a host has to do into a Ready.
-// Source: etcd-io/raft rawnode.go, asynchronous storage writes since 3.6 (raft.md §1.3).
-// Contract with asyncStorageWrites: send `messages` at once; those to APPEND_THREAD and APPLY_THREAD
-// go to local queues that keep order and drop nothing; when the work is done (for appends: durable),
+// Source: etcd-io/raft rawnode.go, asynchronous storage writes since 3.6 (raft.md §1.3). Contract
+// with asyncStorageWrites: send `messages` at once; those to APPEND_THREAD and APPLY_THREAD go to
+// local queues that keep order and drop nothing; when the work is done (for appends: durable),
 // deliver their `responses`. Without it: make entries, hard state and snapshot durable, send the
 // messages, apply committedEntries, call advance().
 
@@ -125,8 +125,10 @@ export class RawNode {
     return this.raft.step(message);
   }
 
-  /** The configuration as of `index`, for a snapshot taken there. Null when a snapshot from the leader
-   * has replaced the log in the meantime: a local one is of no use then. */
+  /**
+   * The configuration as of `index`, for a snapshot taken there. Null when a snapshot from the
+   * leader has replaced the log in the meantime: a local one is of no use then.
+   */
   confStateAt(index: number): ConfState | null {
     return this.raft.confHistory.at(index);
   }

@@ -1,8 +1,8 @@
-// Linearizable reads without a log entry: thesis §6.4, ReadIndex. The leader notes its commit index,
-// proves by a round of heartbeats that it still leads, and answers. Every attempt gets a round number
-// of its own that is never used twice in a leadership (etcd #20418: a retry under the same id was
-// confirmed by late acknowledgements of the first try). An acknowledgement of round n also confirms
-// all earlier rounds, because their heartbeats were sent before.
+// Linearizable reads without a log entry: thesis §6.4, ReadIndex. The leader notes its commit
+// index, proves by a round of heartbeats that it still leads, and answers. Every attempt gets a
+// round number of its own that is never used twice in a leadership (etcd #20418: a retry under the
+// same id was confirmed by late acknowledgements of the first try). An acknowledgement of round n
+// also confirms all earlier rounds, because their heartbeats were sent before.
 import { MAX_PENDING_READS } from './limits.ts';
 import type { RaftId } from './types.ts';
 

@@ -1,5 +1,5 @@
-// The leader's side of replication: appending, choosing what to send to whom, moving the commit mark.
-// Raft paper §5.3, §5.4.2; flow control after etcd-io/raft (raft.md §1.2).
+// The leader's side of replication: appending, choosing what to send to whom, moving the commit
+// mark. Raft paper §5.3, §5.4.2; flow control after etcd-io/raft (raft.md §1.2).
 import { invariant } from './invariant.ts';
 import { configurationsAppended } from './membership.ts';
 import { type Progress, ProgressState } from './progress.ts';
@@ -32,7 +32,8 @@ export function appendEntries(raft: Raft, proposals: readonly NewEntry[]): boole
   }));
   raft.log.append(entries);
   configurationsAppended(raft, entries);
-  // The own acknowledgement is a message like any other, delivered after the own sync (etcd #14370).
+  // The own acknowledgement is a message like any other, delivered after the own sync (etcd
+  // #14370).
   const index = lastIndex + entries.length;
   raft.send(makeMessage(MessageType.appendResponse, raft.id, { index }));
   return true;

@@ -30,7 +30,9 @@ export interface Entry {
   readonly data: Uint8Array;
 }
 
-/** Names one entry: two logs that hold the same id at an index are equal up to it (log matching). */
+/**
+ * Names one entry: two logs that hold the same id at an index are equal up to it (log matching).
+ */
 export interface EntryId {
   readonly term: number;
   readonly index: number;

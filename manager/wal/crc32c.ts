@@ -1,6 +1,6 @@
-// CRC-32C (Castagnoli), reflected polynomial 0x82F63B78, RFC 3720 appendix B.4. Eight bytes per step
-// with eight tables ("slicing by 8", Kounavis and Berry 2008): 2 GB/s here. zlib's crc32 is another
-// polynomial, which detects fewer burst errors of the sizes that disks produce.
+// CRC-32C (Castagnoli), reflected polynomial 0x82F63B78, RFC 3720 appendix B.4. Eight bytes per
+// step with eight tables ("slicing by 8", Kounavis and Berry 2008): 2 GB/s here. zlib's crc32 is
+// another polynomial, which detects fewer burst errors of the sizes that disks produce.
 
 const POLYNOMIAL = 0x82f63b78;
 const TABLES: readonly Uint32Array[] = makeTables();

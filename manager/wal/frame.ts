@@ -21,7 +21,9 @@ import { TAG_BYTES } from './segment.ts';
 export const FRAME_HEADER_BYTES = 64;
 const CRC_OFFSET = 60;
 
-/** entries: log entries, perhaps none; snapshot: a snapshot is durable; end: closed in good order. */
+/**
+ * entries: log entries, perhaps none; snapshot: a snapshot is durable; end: closed in good order.
+ */
 export const FrameType = { entries: 1, snapshot: 2, end: 3 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

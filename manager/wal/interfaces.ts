@@ -1,6 +1,6 @@
-// How disk, cryptography and keys come into the WAL. The simulator gives a fake disk and real or fake
-// crypto; the host gives Node's. Nothing here returns a promise: a write reports by callback, which
-// may run before the call returns (a synchronous disk) or later (a queue, a simulated delay).
+// How disk, cryptography and keys come into the WAL. The simulator gives a fake disk and real or
+// fake crypto; the host gives Node's. Nothing here returns a promise: a write reports by callback,
+// which may run before the call returns (a synchronous disk) or later (a queue, a simulated delay).
 
 /** A file whose writes are durable when they are reported. */
 export interface WalFile {

@@ -6,8 +6,10 @@ export const BLOCK_BYTES: number = 4096;
 /** Two copies of the segment header, one block each. */
 export const SEGMENT_HEADER_BYTES: number = 2 * BLOCK_BYTES;
 
-/** A frame is closed when its entries exceed this: one GCM call per frame costs 3 µs, and 64 KiB are
- * enough to hide that (raft.md §7.5); larger frames only make a torn tail more expensive. */
+/**
+ * A frame is closed when its entries exceed this: one GCM call per frame costs 3 µs, and 64 KiB are
+ * enough to hide that (raft.md §7.5); larger frames only make a torn tail more expensive.
+ */
 export const FRAME_SOFT_BYTES: number = 1024 * 1024;
 
 /** No frame is larger: one proposal of MAX_PROPOSAL_BYTES plus what fits softly. */

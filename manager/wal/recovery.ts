@@ -1,9 +1,9 @@
 // Reads a log back: which segments form the chain, which frames are whole, where the log ends, and
-// whether what follows the end is a torn write or damage. Changes nothing on disk.
-// Rule (raft.md §2.3): one write is on its way at a time, and a segment's successor says where it
-// was left. So behind the last batch that a successor names nothing counts; in the last segment, the
-// first bad frame is a torn tail only if no whole frame with a higher batch number follows.
-// Anything else is damage: it is reported with its place, never cut away silently.
+// whether what follows the end is a torn write or damage. Changes nothing on disk. Rule (raft.md
+// §2.3): one write is on its way at a time, and a segment's successor says where it was left. So
+// behind the last batch that a successor names nothing counts; in the last segment, the first bad
+// frame is a torn tail only if no whole frame with a higher batch number follows. Anything else is
+// damage: it is reported with its place, never cut away silently.
 import type { Entry, EntryId, HardState } from '#manager/raft/types';
 import {
   type FrameContent,
@@ -130,7 +130,8 @@ function surveySegments(input: RecoveryInput): Survey | WalRefusal {
     if (state.state === 'empty' && !startsWithFrame(disk, segment)) spares.push(seq);
     if (state.state !== 'ok') continue;
     if (!belongsTo(state.header, identity) || state.header.seq !== seq) {
-      const detail = `it belongs to cluster ${state.header.clusterId}, member ${state.header.raftId}`;
+      const { clusterId, raftId } = state.header;
+      const detail = `it belongs to cluster ${clusterId}, member ${raftId}`;
       return { reason: 'foreign', segment, detail };
     }
     loaded.set(seq, state);
@@ -251,8 +252,8 @@ class Replay {
     const first = entries[0];
     if (first === undefined) return null;
     if (first.index <= this.#base.index) return `entry ${first.index} lies before the snapshot`;
-    // When older segments were dropped, what follows an old mark may be missing: a newer mark, which
-    // allowed dropping them, is still to come. `#gapAtStart` checks that it did.
+    // When older segments were dropped, what follows an old mark may be missing: a newer mark,
+    // which allowed dropping them, is still to come. `#gapAtStart` checks that it did.
     const start =
       this.#entries[0]?.index ?? (this.#isComplete ? this.#base.index + 1 : first.index);
     if (first.index > start + this.#entries.length) {
@@ -298,7 +299,9 @@ class Replay {
     this.#surveyFrames(bytes, offsetBytes);
   }
 
-  /** A newer segment whose header cannot be read: a crash while it was begun, unless it has frames. */
+  /**
+   * A newer segment whose header cannot be read: a crash while it was begun, unless it has frames.
+   */
   headlessSegment(seq: number): void {
     const { disk } = this.#input;
     const name = segmentName(seq);

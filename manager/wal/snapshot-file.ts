@@ -1,7 +1,8 @@
 // The format of a snapshot on disk: a plain header with a CRC, then chunks, each sealed on its own,
 // so that memory and pauses stay bounded. STREAM construction (Hoang et al. 2015): the nonce holds
 // the chunk number and a last-chunk flag, so chunks cannot be dropped, moved or cut off at the end.
-// The header holds the plaintext's SHA-256, by which members compare snapshots. One subkey per file.
+// The header holds the plaintext's SHA-256, by which members compare snapshots. One subkey per
+// file.
 import { asciiBytes, asciiText, ByteReader, ByteWriter } from '#manager/raft/bytes';
 import { readSnapshotMeta, writeSnapshotMeta } from '#manager/raft/codec';
 import type { SnapshotMeta } from '#manager/raft/types';

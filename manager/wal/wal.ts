@@ -1,6 +1,6 @@
 // Writes the log: one frame per sync, one sync at a time, segment after segment, and forgets
-// segments that a snapshot has made superfluous. Owns batch numbers, the tag chain and the choice of
-// segments; never decides when to write (the host does, by calling append when a sync is done).
+// segments that a snapshot has made superfluous. Owns batch numbers, the tag chain and the choice
+// of segments; never decides when to write (the host does, by calling append when a sync is done).
 // A write error is final: the instance refuses everything afterwards, because a second sync may
 // report success for data that the kernel has dropped (raft.md §2.1, fsyncgate).
 import { invariant } from '#manager/raft/invariant';

@@ -1,6 +1,7 @@
 // Figures of the Raft host on this machine: `node --conditions=source test/bench/raft.ts [ROUNDS]`.
-// Per round, interleaved: a raw O_DSYNC write and write+fdatasync (what the disk takes), sequential proposals, 64
-// proposals in flight, restart with 100,000 entries. Prints the median of the rounds; 256-byte values.
+// Per round, interleaved: a raw O_DSYNC write and write+fdatasync (what the disk takes), sequential
+// proposals, 64 proposals in flight, restart with 100,000 entries. Prints the median of the rounds;
+// 256-byte values.
 import {
   closeSync,
   constants,

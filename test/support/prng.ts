@@ -1,5 +1,5 @@
-// A small deterministic generator for tests that must repeat exactly: xoshiro128** (Blackman, Vigna),
-// seeded by splitmix32. Not for anything secret.
+// A small deterministic generator for tests that must repeat exactly: xoshiro128** (Blackman,
+// Vigna), seeded by splitmix32. Not for anything secret.
 
 export class Prng {
   readonly #state = new Uint32Array(4);

@@ -1,8 +1,8 @@
-// A cluster of real cores in one process, driven by a generator of random events: ticks, deliveries in
-// any order, losses, duplicates, one-way cuts, slow disks, crashes that lose everything not synced,
-// membership changes, transfers, compaction, reads. Checks after every event what must always hold
-// (raft.md §3): one leader per term, one vote per term across crashes, equal committed entries,
-// leader completeness, durable before acknowledged, next > match, linearizable reads.
+// A cluster of real cores in one process, driven by a generator of random events: ticks, deliveries
+// in any order, losses, duplicates, one-way cuts, slow disks, crashes that lose everything not
+// synced, membership changes, transfers, compaction, reads. Checks after every event what must
+// always hold (raft.md §3): one leader per term, one vote per term across crashes, equal committed
+// entries, leader completeness, durable before acknowledged, next > match, linearizable reads.
 import {
   type ConfChangeSingle,
   encodeConfChange,

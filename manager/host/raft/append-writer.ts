@@ -1,7 +1,8 @@
 // The append thread of the Raft core, as a queue in front of the WAL: while one sync runs, storage
 // messages collect; when it returns, everything waiting goes into the next frames (group commit
 // without a timer, raft.md §5). Responses are delivered only after the sync has returned, in order.
-// A message that changes nothing that must be durable (a commit mark alone) is answered without I/O.
+// A message that changes nothing that must be durable (a commit mark alone) is answered without
+// I/O.
 import { invariant } from '#manager/raft/invariant';
 import { entryBytes, type MemoryStorage } from '#manager/raft/storage';
 import {

@@ -279,7 +279,8 @@ export class RaftHost {
     const term = storage.term(index);
     const confState = this.#node.confStateAt(index);
     if (term === null || confState === null || bytes.length === 0) {
-      this.#isSnapshotting = false; // A snapshot from the leader has overtaken it, or none is given.
+      // A snapshot from the leader has overtaken it, or none is given.
+      this.#isSnapshotting = false;
       return;
     }
     const meta = { index, term, confState };

@@ -1,7 +1,7 @@
-// The file that holds this manager's data encryption keys: `raft-key.json`, mode 0600, replaced as a
-// whole (temporary file, sync, rename, sync of the folder). Old keys stay until no segment and no
-// snapshot uses them. With autolock the keys are wrapped by a key that is not on this disk
-// (raft.md §2.3); without the right one, loading ends with the code `locked`.
+// The file that holds this manager's data encryption keys: `raft-key.json`, mode 0600, replaced as
+// a whole (temporary file, sync, rename, sync of the folder). Old keys stay until no segment and no
+// snapshot uses them. With autolock the keys are wrapped by a key that is not on this disk (raft.md
+// §2.3); without the right one, loading ends with the code `locked`.
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,

@@ -1,8 +1,8 @@
 // The WAL's disk by node:fs. Writes go to O_DSYNC descriptors of files that were filled with zeros
 // before, so one system call makes a batch durable without a journal commit (raft.md §5, §7.2).
 // While this member is the only voter, writes are synchronous: the Raft thread has nothing else to
-// do, and a round trip through the thread pool costs 30 µs. With peers they are asynchronous, so that
-// replication runs in parallel with the own sync.
+// do, and a round trip through the thread pool costs 30 µs. With peers they are asynchronous, so
+// that replication runs in parallel with the own sync.
 import {
   close,
   closeSync,
@@ -61,7 +61,9 @@ export class NodeWalDisk implements WalDisk {
     }
   }
 
-  /** Fills in pieces that are synced one by one: one large flush would delay the log's own syncs. */
+  /**
+   * Fills in pieces that are synced one by one: one large flush would delay the log's own syncs.
+   */
   createZeroed(name: string, sizeBytes: number, done: (error: Error | null) => void): void {
     const flags = constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_DSYNC;
     open(join(this.#folder, name), flags, FILE_MODE, (error, fd) => {

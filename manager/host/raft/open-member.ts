@@ -1,6 +1,6 @@
 // Brings a member to life from its folder: lock, keys, log, snapshot; creates a new cluster's log
-// when asked to. Runs in the Raft thread before it starts to work. Says clearly what is wrong when a
-// folder cannot be used, and changes nothing in it then.
+// when asked to. Runs in the Raft thread before it starts to work. Says clearly what is wrong when
+// a folder cannot be used, and changes nothing in it then.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { MemoryStorage } from '#manager/raft/storage';

@@ -77,22 +77,29 @@ export interface RaftNodeOptions {
 }
 
 /**
- * A member of the Raft group. Errors are `TswarmError`:
- * `no_leader` (this node does not lead; retry at the leader named in the message),
- * `too_large` (above MAX_DATA_BYTES), `resource_exhausted` (too much uncommitted data), `no_space` (the
- * disk is at its low-water mark), `no_space`, `deadline_exceeded` and `unavailable` (outcome unknown: the entry
- * may still be applied later), `data_loss` (start: the log or a snapshot is damaged), `locked`, `failed_precondition`.
+ * A member of the Raft group. Errors are `TswarmError`: `no_leader` (this node does not lead; retry
+ * at the leader named in the message), `too_large` (above MAX_DATA_BYTES), `resource_exhausted`
+ * (too much uncommitted data), `no_space` (the disk is at its low-water mark),
+ * `deadline_exceeded` and `unavailable` (outcome unknown: the entry may still be applied later),
+ * `data_loss` (start: the log or a snapshot is damaged), `locked`, `failed_precondition`.
  */
 export interface RaftNode {
-  /** Opens the WAL, calls onSnapshotRestore and onApply for what is known to be committed.
-   * The sole voter of a cluster also becomes leader before this resolves. Register callbacks first. */
+  /**
+   * Opens the WAL, calls onSnapshotRestore and onApply for what is known to be committed. The sole
+   * voter of a cluster also becomes leader before this resolves. Register callbacks first.
+   */
   start(): Promise<void>;
-  /** Replicates `data` (at most MAX_DATA_BYTES, not to be changed before the promise settles). Resolves when it is committed and the
-   * onApply callback for it has returned on this node. Proposals of one turn share one disk sync. */
+  /**
+   * Replicates `data` (at most MAX_DATA_BYTES, not to be changed before the promise settles).
+   * Resolves when it is committed and the onApply callback for it has returned on this node.
+   * Proposals of one turn share one disk sync.
+   */
   propose(data: Uint8Array): Promise<Proposed>;
   /** Registers the single consumer of committed entries. An exception in it stops the process. */
   onApply(callback: (entry: AppliedEntry) => void): void;
-  /** The consumer must replace its whole state by `snapshot`, which reflects all entries ≤ index. */
+  /**
+   * The consumer must replace its whole state by `snapshot`, which reflects all entries ≤ index.
+   */
   onSnapshotRestore(callback: (snapshot: Uint8Array, index: number) => void): void;
   /** Called when the log has grown long. It must return exactly the state after the last onApply
    * call at the moment it is called (take an immutable view at once, serialise it later). */
@@ -105,6 +112,8 @@ export interface RaftNode {
   /** Called with the new role after every change, on the main thread. `leader` comes only once the
    * first entry of the own term is applied here, so that a leader starts from complete state. */
   onRoleChange(callback: (role: RaftRole, status: RaftStatus) => void): void;
-  /** Finishes running writes, closes files, ends the thread. Pending proposals reject `unavailable`. */
+  /**
+   * Finishes running writes, closes files, ends the thread. Pending proposals reject `unavailable`.
+   */
   stop(): Promise<void>;
 }

@@ -54,8 +54,10 @@ export interface AnsweredRead {
   readonly error: ThreadError | null;
 }
 
-/** Everything that one turn of the Raft thread brought; parts are handled in this order. Empty parts
- * are null, because every list costs time on the way. */
+/**
+ * Everything that one turn of the Raft thread brought; parts are handled in this order. Empty parts
+ * are null, because every list costs time on the way.
+ */
 export interface Turn {
   readonly type: 'turn';
   readonly notes: readonly ThreadNote[] | null;

@@ -1,6 +1,7 @@
-// Goal: a disk that fails or fills up costs no acknowledged change. A failed write ends the process with
-// exit code 70; below the low-water mark changes are refused by a clear error, and taken again later.
-// Method: RLIMIT_FSIZE on a running process makes its next write fail; a small tmpfs fills up (root).
+// Goal: a disk that fails or fills up costs no acknowledged change. A failed write ends the process
+// with exit code 70; below the low-water mark changes are refused by a clear error, and taken again
+// later. Method: RLIMIT_FSIZE on a running process makes its next write fail; a small tmpfs fills
+// up (root).
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

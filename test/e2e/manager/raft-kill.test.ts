@@ -1,7 +1,8 @@
 // Goal: a manager killed with SIGKILL at any moment, also while it starts, comes back with every
-// acknowledged change, applied once. Method: a real process proposes and prints what is acknowledged;
-// it is killed after a random time and started again on the same folder, TSWARM_TEST_KILLS times.
-// (SIGKILL keeps the page cache: power cuts are what test/unit/manager/wal/crash.test.ts is for.)
+// acknowledged change, applied once. Method: a real process proposes and prints what is
+// acknowledged; it is killed after a random time and started again on the same folder,
+// TSWARM_TEST_KILLS times. (SIGKILL keeps the page cache: power cuts are what
+// test/unit/manager/wal/crash.test.ts is for.)
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,7 +1,7 @@
-// Goal: the core's behaviour, message by message, stays what it is. Method: every script in this folder
-// is run and must print what it holds. After a change that is meant, rewrite them with
-// `npm run golden -- --rewrite` or TSWARM_GOLDEN_REWRITE=1, and read the difference line by line:
-// do not commit a change that you cannot explain.
+// Goal: the core's behaviour, message by message, stays what it is. Method: every script in this
+// folder is run and must print what it holds. After a change that is meant, rewrite them with `npm
+// run golden -- --rewrite` or TSWARM_GOLDEN_REWRITE=1, and read the difference line by line: do not
+// commit a change that you cannot explain.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { printScript } from '#test/support/raft-script/parse';

@@ -1,7 +1,7 @@
 // Three Raft hosts with real cores, real WAL code and disks that lose power, in one process: the
 // host's own rules (group commit, responses after the sync, one report per turn) under crashes.
-// Messages cross as bytes. The state machine of each member is the list of its applied texts, lost at
-// a crash and rebuilt from the log.
+// Messages cross as bytes. The state machine of each member is the list of its applied texts, lost
+// at a crash and rebuilt from the log.
 import { tmpdir } from 'node:os';
 import { RaftHost } from '#manager/host/raft/host';
 import { NODE_WAL_CRYPTO } from '#manager/host/raft/node-crypto';

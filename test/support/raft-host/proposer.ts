@@ -1,5 +1,5 @@
-// A program to be killed: opens a member in a folder, prints the sequence numbers that it holds, then
-// proposes ever new ones and prints each as soon as it is acknowledged.
+// A program to be killed: opens a member in a folder, prints the sequence numbers that it holds,
+// then proposes ever new ones and prints each as soon as it is acknowledged.
 // Arguments: folder, first number. Lines: `state 1-5,9-12`, `ack N`, `twice N` (never).
 import { writeSync } from 'node:fs';
 import { createRaftNode } from '#manager/host/raft/client';

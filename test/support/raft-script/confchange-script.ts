@@ -1,5 +1,5 @@
-// Configuration scripts: `simple`, `enter-joint`, `leave-joint`, with changes such as `v1 l4 r5 u2` as
-// input. Prints the configuration and each member's progress; `next` tells at which command a
+// Configuration scripts: `simple`, `enter-joint`, `leave-joint`, with changes such as `v1 l4 r5 u2`
+// as input. Prints the configuration and each member's progress; `next` tells at which command a
 // member was added.
 import {
   type Conf,

@@ -1,5 +1,5 @@
-// What a block prints: result lines and, above a level, notes of the core. At level NONE results are
-// silent too, which keeps set-up short; errors are printed always.
+// What a block prints: result lines and, above a level, notes of the core. At level NONE results
+// are silent too, which keeps set-up short; errors are printed always.
 
 const LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL', 'NONE'];
 const QUIET = LEVELS.length - 1;

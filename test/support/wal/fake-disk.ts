@@ -1,7 +1,7 @@
 // A disk in memory that can lose power. Writes wait until the test completes them; at a crash each
 // sector of a waiting write is kept, lost, or torn in the middle, files that were being created are
-// missing, short or whole, and files that were removed may be back. Completed writes are never lost.
-// Can also fail writes and damage bytes.
+// missing, short or whole, and files that were removed may be back. Completed writes are never
+// lost. Can also fail writes and damage bytes.
 import type { WalDisk, WalFile } from '#manager/wal/interfaces';
 import type { Prng } from '#test/support/prng';
 

@@ -1,5 +1,5 @@
-// What WAL tests share: keys, an identity, crypto that watches for reused nonces, and the naive twin:
-// a log as plain arrays, to which the same batches are applied.
+// What WAL tests share: keys, an identity, crypto that watches for reused nonces, and the naive
+// twin: a log as plain arrays, to which the same batches are applied.
 import { NODE_WAL_CRYPTO } from '#manager/host/raft/node-crypto';
 import type { Entry, EntryId, HardState } from '#manager/raft/types';
 import type { SnapshotMark } from '#manager/wal/frame';

@@ -1,5 +1,5 @@
-// Goal: messages, entries and snapshots survive their bytes; malformed bytes are refused, never thrown on.
-// Method: fast-check over all fields, every truncation, and random bytes.
+// Goal: messages, entries and snapshots survive their bytes; malformed bytes are refused, never
+// thrown on. Method: fast-check over all fields, every truncation, and random bytes.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteReader, ByteWriter } from '#manager/raft/bytes';

@@ -220,7 +220,8 @@ describe('5.3 log replication', () => {
   });
 
   it.each([
-    // Follower's log, message's (index, term), and what is answered: index, rejected, hint, hint term.
+    // Follower's log, message's (index, term), and what is answered: index, rejected, hint, hint
+    // term.
     [[1, 2], 0, 0, [0, false, 0, 0]],
     [[1, 2], 1, 1, [1, false, 0, 0]],
     [[1, 2], 2, 2, [2, false, 0, 0]],

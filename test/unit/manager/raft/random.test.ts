@@ -1,7 +1,7 @@
-// Goal: safety in any weather, and progress once the weather is good again.
-// Method: random events over real cores (test/support/raft-cluster.ts checks after each); every fourth
-// seed has one kind of fault only, so that deep states of it are reached. A failure names its seed;
-// run that one alone with TSWARM_TEST_SEED=n, more with TSWARM_TEST_RUNS=n.
+// Goal: safety in any weather, and progress once the weather is good again. Method: random events
+// over real cores (test/support/raft-cluster.ts checks after each); every fourth seed has one kind
+// of fault only, so that deep states of it are reached. A failure names its seed; run that one
+// alone with TSWARM_TEST_SEED=n, more with TSWARM_TEST_RUNS=n.
 import { describe, expect, it } from 'vitest';
 import { Prng } from '#test/support/prng';
 import { RaftCluster, type Weather } from '#test/support/raft-cluster';

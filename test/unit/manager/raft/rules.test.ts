@@ -1,5 +1,6 @@
 // Goal: the rules beyond the paper: flow control, pre-vote, stickiness, reads, transfers, limits,
-// recovery of lost log. Method: one core, messages in, messages and state out; each test names its source.
+// recovery of lost log. Method: one core, messages in, messages and state out; each test names its
+// source.
 import { describe, expect, it } from 'vitest';
 import { encodeConfChange, Transition } from '#manager/raft/conf-change';
 import { RAFT_DEFAULTS } from '#manager/raft/config';
@@ -164,7 +165,7 @@ describe('stickiness and pre-vote (thesis §4.2.3, §9.6)', () => {
     expect(other).toMatchObject({ term: 0, vote: NO_NODE });
   });
 
-  it('a stale leader and a stale pre-candidate are told of the higher term (etcd #8501, #8243)', () => {
+  it('stale leaders and pre-candidates are told of the higher term (etcd #8501, #8243)', () => {
     const raft = makeRaft({ term: 5, config: { preVote: true, checkQuorum: true } });
     raft.step(makeMessage(MessageType.heartbeat, 1, { from: 2, term: 3 }));
     raft.step(makeMessage(MessageType.preVote, 1, { from: 3, term: 4 }));
@@ -313,7 +314,7 @@ describe('membership', () => {
 });
 
 describe('lost log (raft.md §2.2)', () => {
-  it('a member that lost acknowledged entries neither votes nor stands until it has them again', () => {
+  it('who lost acknowledged entries neither votes nor stands until they are back', () => {
     const raft = makeRaft({ terms: [1, 1], term: 1, config: { recoverUpTo: 5 } });
     raft.step(makeMessage(MessageType.hup, 1));
     raft.step(makeMessage(MessageType.vote, 1, { from: 2, term: 2, index: 9, logTerm: 1 }));

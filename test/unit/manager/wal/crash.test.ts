@@ -1,5 +1,5 @@
-// Goal: whatever the moment of a power cut, a reopened log holds every batch that was reported durable,
-// at most the one that was on its way besides, and never calls a torn write damage.
+// Goal: whatever the moment of a power cut, a reopened log holds every batch that was reported
+// durable, at most the one that was on its way besides, and never calls a torn write damage.
 // Method: random batches against a disk that keeps random sectors of unfinished writes; after each
 // crash the log is compared with a naive twin. Crypto watches that no nonce is used twice.
 import { describe, expect, it } from 'vitest';

@@ -1,6 +1,6 @@
-// Goal: three hosts with asynchronous disks never lose what was acknowledged, and agree, through power
-// cuts and message loss; a failed write ends the host before anything that depends on it goes out.
-// Method: test/support/raft-host/host-cluster.ts, random events from a seed.
+// Goal: three hosts with asynchronous disks never lose what was acknowledged, and agree, through
+// power cuts and message loss; a failed write ends the host before anything that depends on it goes
+// out. Method: test/support/raft-host/host-cluster.ts, random events from a seed.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

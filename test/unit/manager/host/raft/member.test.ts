@@ -1,5 +1,6 @@
-// Goal: one real member on a real folder does what raft-node.ts promises, and says clearly what is wrong
-// with a folder that it cannot use. Method: the client with its thread, in a temporary folder each.
+// Goal: one real member on a real folder does what raft-node.ts promises, and says clearly what is
+// wrong with a folder that it cannot use. Method: the client with its thread, in a temporary folder
+// each.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
