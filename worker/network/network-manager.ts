@@ -69,6 +69,8 @@ export async function createNetworkService(
   await makeFolder(options.dataDir);
   await makeFolder(`${options.runDir}/netns`);
   await makeFolder(`${options.runDir}/containers`);
+  // The responder has given up its rights when it reads its data again.
+  await makeFolder(`${options.runDir}/names`, 0o755);
   const local = new LocalNetworks(`${options.dataDir}/networks.json`, deps.clock, deps.random);
   await local.load();
   const manager = new NodeNetworks(options, deps, local);
@@ -123,8 +125,8 @@ export class NodeNetworks implements NetworkManager {
     this.#names = new NamesProcess(
       {
         program: `${options.nativeDir}/tswarm-names`,
-        configFile: `${options.runDir}/names.json`,
-        pidFile: `${options.runDir}/names.pid`,
+        configFile: `${options.runDir}/names/names.json`,
+        pidFile: `${options.runDir}/names/names.pid`,
       },
       deps.log,
     );
