@@ -27,6 +27,8 @@ export interface WalCrypto {
   /** Cryptographically secure. */
   randomBytes(count: number): Uint8Array;
   sha256(bytes: Uint8Array): Uint8Array;
+  /** SHA-256 of what is given piece by piece. */
+  newSha256(): { update(bytes: Uint8Array): void; digest(): Uint8Array };
   hkdfSha256(key: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Uint8Array;
   /** AES-256-GCM; returns ciphertext and 16-byte tag. */
   seal(input: {

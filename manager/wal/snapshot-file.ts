@@ -1,8 +1,8 @@
 // The format of a snapshot on disk: a plain header with a CRC, then chunks, each sealed on its own,
 // so that memory and pauses stay bounded. STREAM construction (Hoang et al. 2015): the nonce holds
 // the chunk number and a last-chunk flag, so chunks cannot be dropped, moved or cut off at the end.
-// The header holds the plaintext's SHA-256, by which members compare snapshots. One subkey per
-// file.
+// The last chunk ends with the SHA-256 of the plaintext, by which members compare snapshots; it
+// stands at the end so that it can be computed piece by piece. One subkey per file.
 import { asciiBytes, asciiText, ByteReader, ByteWriter } from '#manager/raft/bytes';
 import { readSnapshotMeta, writeSnapshotMeta } from '#manager/raft/codec';
 import type { SnapshotMeta } from '#manager/raft/types';
@@ -22,7 +22,6 @@ export interface SnapshotHeader {
   readonly identity: WalIdentity;
   readonly meta: SnapshotMeta;
   readonly plainBytes: number;
-  readonly plainSha256: Uint8Array;
   readonly keyId: string;
   readonly salt: Uint8Array;
 }
@@ -43,12 +42,14 @@ export function parseSnapshotName(name: string): { index: number; term: number }
   };
 }
 
-/** Seals `plain` piece by piece; a host yields between pieces. */
+/** Seals `plain` piece by piece, in order; a host yields between pieces. */
 export class SnapshotWriter {
   readonly #plain: Uint8Array;
   readonly #key: Uint8Array;
   readonly #headerHash: Uint8Array;
   readonly #crypto: WalCrypto;
+  readonly #digest: ReturnType<WalCrypto['newSha256']>;
+  #next = 0;
   /** Header bytes; go first into the file. */
   readonly header: Uint8Array;
   readonly chunkCount: number;
@@ -68,7 +69,6 @@ export class SnapshotWriter {
       identity: input.identity,
       meta: input.meta,
       plainBytes: input.plain.length,
-      plainSha256: crypto.sha256(input.plain),
       keyId: keys.currentId,
       salt: crypto.randomBytes(SALT_BYTES),
     };
@@ -77,17 +77,24 @@ export class SnapshotWriter {
     this.#key = snapshotKey(dek, header, crypto);
     this.header = encodeHeader(header);
     this.#headerHash = crypto.sha256(this.header);
+    this.#digest = crypto.newSha256();
     this.chunkCount = chunksOf(input.plain.length);
   }
 
-  /** The sealed chunk number `i`; in the file, chunks follow each other without gaps. */
-  chunk(i: number): Uint8Array {
+  /** The next sealed chunk, or null after the last; in the file they follow without gaps. */
+  nextChunk(): Uint8Array | null {
+    const i = this.#next;
+    if (i === this.chunkCount) return null;
+    this.#next++;
+    const isLast = this.#next === this.chunkCount;
     const start = i * SNAPSHOT_CHUNK_BYTES;
+    const part = this.#plain.subarray(start, start + SNAPSHOT_CHUNK_BYTES);
+    this.#digest.update(part);
     return this.#crypto.seal({
       key: this.#key,
-      nonce: chunkNonce(i, i === this.chunkCount - 1),
+      nonce: chunkNonce(i, isLast),
       aad: this.#headerHash,
-      data: this.#plain.subarray(start, start + SNAPSHOT_CHUNK_BYTES),
+      data: isLast ? concat(part, this.#digest.digest()) : part,
     });
   }
 }
@@ -115,20 +122,28 @@ export function readSnapshotFile(
   const dek = keys.key(header.keyId);
   if (dek === null) return refuse(`key ${header.keyId} is missing`);
   const count = chunksOf(header.plainBytes);
-  if (bytes.length !== headerBytes + header.plainBytes + count * TAG_BYTES) {
+  if (bytes.length !== headerBytes + header.plainBytes + HASH_BYTES + count * TAG_BYTES) {
     return refuse('it has a wrong length');
   }
   const key = snapshotKey(dek, header, crypto);
   const aad = crypto.sha256(bytes.subarray(0, headerBytes));
   const plain = new Uint8Array(header.plainBytes);
+  const digest = crypto.newSha256();
   let offset = headerBytes;
   for (let i = 0; i < count; i++) {
     const start = i * SNAPSHOT_CHUNK_BYTES;
-    const length = Math.min(SNAPSHOT_CHUNK_BYTES, header.plainBytes - start) + TAG_BYTES;
+    const isLast = i === count - 1;
+    const partBytes = Math.min(SNAPSHOT_CHUNK_BYTES, header.plainBytes - start);
+    const length = partBytes + (isLast ? HASH_BYTES : 0) + TAG_BYTES;
     const data = bytes.subarray(offset, offset + length);
-    const chunk = crypto.open({ key, nonce: chunkNonce(i, i === count - 1), aad, data });
+    const chunk = crypto.open({ key, nonce: chunkNonce(i, isLast), aad, data });
     if (chunk === null) return refuse(`chunk ${i} is not authentic`);
-    plain.set(chunk, start);
+    const part = chunk.subarray(0, partBytes);
+    plain.set(part, start);
+    digest.update(part);
+    if (isLast && !sameBytes(digest.digest(), chunk.subarray(partBytes))) {
+      return refuse('its digest is wrong');
+    }
     offset += length;
   }
   return { header, plain, error: null };
@@ -149,7 +164,6 @@ function encodeHeader(header: SnapshotHeader): Uint8Array {
   body.u64(header.identity.raftId);
   writeSnapshotMeta(body, header.meta);
   body.u64(header.plainBytes);
-  body.bytes(header.plainSha256);
   body.bytes(fromHex(header.keyId));
   body.bytes(header.salt);
   const writer = new ByteWriter(body.length + 32);
@@ -176,13 +190,12 @@ function decodeHeader(bytes: Uint8Array): { header: SnapshotHeader; headerBytes:
   const raftId = reader.u64();
   const meta = readSnapshotMeta(reader);
   const plainBytes = reader.u64();
-  const plainSha256 = reader.bytes(HASH_BYTES).slice();
   const keyId = toHex(reader.bytes(KEY_ID_BYTES));
   const salt = reader.bytes(SALT_BYTES).slice();
   if (meta === null || !reader.isDone() || plainBytes > SNAPSHOT_MAX_BYTES) return null;
   const identity = { clusterId, raftId };
   return {
-    header: { identity, meta, plainBytes, plainSha256, keyId, salt },
+    header: { identity, meta, plainBytes, keyId, salt },
     headerBytes: crcAt + 4,
   };
 }
@@ -202,4 +215,15 @@ function chunkNonce(i: number, isLast: boolean): Uint8Array {
   view.setUint32(7, i);
   view.setUint8(11, isLast ? 1 : 0);
   return nonce;
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -304,7 +304,7 @@ class RaftClient implements RaftNode {
     const index = this.#appliedIndex;
     const made = this.#provider === null ? new Uint8Array(0) : this.#provider();
     Promise.resolve(made).then(
-      (bytes) => this.#post({ type: 'snapshot', index, bytes }),
+      (bytes) => this.#post({ type: 'snapshot', index, bytes }, wholeBuffer(bytes)),
       (error: unknown) => {
         this.#deps.log.error('snapshot could not be made', { index, error: String(error) });
         this.#post({ type: 'snapshot', index, bytes: new Uint8Array(0) });
@@ -379,4 +379,11 @@ function emptyStatus(raftId: number): RaftStatus {
     walSyncs: 0,
     walBytes: 0,
   };
+}
+
+/** A buffer that can be handed over instead of copied; none for a view of a larger one. */
+function wholeBuffer(bytes: Uint8Array): ArrayBuffer[] {
+  const { buffer } = bytes;
+  const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
+  return isWhole ? [buffer] : [];
 }

@@ -29,6 +29,10 @@ function keyObject(key: Uint8Array): KeyObject {
 export const NODE_WAL_CRYPTO: WalCrypto = {
   randomBytes: (count) => randomBytes(count),
   sha256: (bytes) => createHash('sha256').update(bytes).digest(),
+  newSha256() {
+    const hash = createHash('sha256');
+    return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest() };
+  },
   hkdfSha256: (key, salt, info, length) =>
     new Uint8Array(hkdfSync('sha256', key, salt, info, length)),
   seal({ key, nonce, aad, data }) {

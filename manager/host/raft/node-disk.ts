@@ -74,6 +74,7 @@ export class NodeWalDisk implements WalDisk {
       const finish = (failure: Error | null): void => {
         close(fd, () => {
           if (failure !== null) {
+            attempt(() => unlinkSync(join(this.#folder, name))); // A part of it is of no use.
             done(failure);
             return;
           }

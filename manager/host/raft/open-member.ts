@@ -2,7 +2,7 @@
 // when asked to. Runs in the Raft thread before it starts to work. Says clearly what is wrong when
 // a folder cannot be used, and changes nothing in it then.
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { MemoryStorage } from '#manager/raft/storage';
 import { EMPTY_CONF_STATE, type HardState, type SnapshotMeta } from '#manager/raft/types';
 import type { SnapshotMark } from '#manager/wal/frame';
@@ -12,7 +12,7 @@ import { TswarmError } from '#protocol/errors';
 import { lockFolder } from './folder-lock.ts';
 import { loadOrCreateKeys } from './key-file.ts';
 import { NODE_WAL_CRYPTO } from './node-crypto.ts';
-import { NodeWalDisk } from './node-disk.ts';
+import { NodeWalDisk, syncFolder } from './node-disk.ts';
 import type { RaftNodeOptions } from './raft-node.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 
@@ -40,6 +40,7 @@ export async function openMember(
 ): Promise<OpenedMember> {
   const { dataDir, clusterId, raftId, segmentBytes } = options;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  syncFolder(dirname(dataDir));
   const unlock = lockFolder(dataDir);
   try {
     const identity = { clusterId, raftId };

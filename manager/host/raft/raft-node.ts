@@ -102,7 +102,8 @@ export interface RaftNode {
    */
   onSnapshotRestore(callback: (snapshot: Uint8Array, index: number) => void): void;
   /** Called when the log has grown long. It must return exactly the state after the last onApply
-   * call at the moment it is called (take an immutable view at once, serialise it later). */
+   * call at the moment it is called (take an immutable view at once, serialise it later). The bytes
+   * belong to Raft afterwards and must not be used again. */
   provideSnapshot(callback: () => Uint8Array | Promise<Uint8Array>): void;
   /** Resolves to an index such that a read after applying it is linearizable; by then this node
    * has applied it. */

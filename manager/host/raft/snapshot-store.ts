@@ -2,7 +2,7 @@
 // folder synced; read at start. Only files that a mark in the log names are used; others are left
 // over from a crash and are removed.
 import { mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SnapshotMeta } from '#manager/raft/types';
@@ -39,26 +39,21 @@ export class SnapshotStore {
     const { identity, crypto, keys } = this.#deps;
     const writer = new SnapshotWriter({ identity, meta, plain }, { crypto, keys });
     const path = join(this.#folder, snapshotName(meta));
-    const file = await open(`${path}.tmp`, 'w', 0o600);
+    const temporary = `${path}.tmp`;
     try {
-      await this.#writeChunks(file, writer);
-      await file.sync();
-    } finally {
-      await file.close();
+      const file = await open(temporary, 'w', 0o600);
+      try {
+        await writeChunks(file, writer);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true }); // On a full disk its room is needed.
+      throw error;
     }
-    await rename(`${path}.tmp`, path);
     syncFolder(this.#folder);
-  }
-
-  async #writeChunks(file: FileHandle, writer: SnapshotWriter): Promise<void> {
-    let pieces: Uint8Array[] = [writer.header];
-    for (let i = 0; i < writer.chunkCount; i++) {
-      pieces.push(writer.chunk(i));
-      if (pieces.length < SNAPSHOT_CHUNKS_PER_TURN && i < writer.chunkCount - 1) continue;
-      await file.writev(pieces);
-      pieces = [];
-      await nextTurn();
-    }
   }
 
   /** @throws TswarmError `data_loss` when the file is missing or damaged */
@@ -89,6 +84,16 @@ export class SnapshotStore {
     for (const name of readdirSync(this.#folder)) {
       if ((indexOf(name) ?? index) < index) unlinkSync(join(this.#folder, name));
     }
+  }
+}
+
+async function writeChunks(file: FileHandle, writer: SnapshotWriter): Promise<void> {
+  await file.writeFile(writer.header);
+  for (let count = 1; ; count++) {
+    const chunk = writer.nextChunk();
+    if (chunk === null) return;
+    await file.writeFile(chunk);
+    if (count % SNAPSHOT_CHUNKS_PER_TURN === 0) await nextTurn();
   }
 }
 

@@ -23,6 +23,9 @@ export function toThreadError(error: unknown): ThreadError {
   if (error instanceof TswarmError) {
     return { code: error.code, message: error.message, hint: error.hint ?? null };
   }
+  if ((error as { code?: unknown }).code === 'ENOSPC') {
+    return threadError('no_space', messageOf(error), 'free some space and start again');
+  }
   return { code: 'internal', message: messageOf(error), hint: null };
 }
 

@@ -42,7 +42,10 @@ function run(member: OpenedMember): void {
   });
   disk.isSynchronous = host.isSoleVoter();
   const ticker = setInterval(() => host.tick(), options.tickMs);
-  const watch = setInterval(() => watchDisk(host), DISK_CHECK_MS);
+  const watch = setInterval(() => {
+    watchDisk(host);
+    wal.retrySpare();
+  }, DISK_CHECK_MS);
   parentPort?.on('message', (message: ToThread) => {
     host.handle(message);
     if (message.type !== 'stop') return;

@@ -26,6 +26,10 @@ export class WatchedCrypto implements WalCrypto {
     return NODE_WAL_CRYPTO.sha256(bytes);
   }
 
+  newSha256(): ReturnType<WalCrypto['newSha256']> {
+    return NODE_WAL_CRYPTO.newSha256();
+  }
+
   hkdfSha256(key: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Uint8Array {
     return NODE_WAL_CRYPTO.hkdfSha256(key, salt, info, length);
   }
