@@ -5,13 +5,14 @@ import { messageOf, TswarmError } from '#protocol/errors';
 import type { Assignment, AssignmentsMessage } from '#protocol/generated/dispatcher';
 import { AssignmentAction, AssignmentsType } from '#protocol/generated/dispatcher';
 import type { Task, TaskStatus } from '#protocol/generated/objects';
+import { type PortConfig, PublishMode } from '#protocol/generated/specs';
 import type { Clock, Log } from '#protocol/world';
 import { Agent } from '#worker/agent/agent';
 import type { AgentInput, Effect, ObservedContainer } from '#worker/agent/types';
 import type { AssignedStore } from './assigned-store.ts';
 import type { ImageStore, PullPolicy } from './images/types.ts';
 import { PREPARES_PARALLEL_MAX } from './limits.ts';
-import type { NetworkManager } from './network/types.ts';
+import type { AttachResult, NetworkManager } from './network/types.ts';
 import { Gate } from './queue.ts';
 import type { Container, ContainerTable } from './runtime/container.ts';
 import type { Containers } from './runtime/containers.ts';
@@ -423,7 +424,7 @@ function inputOf(change: ContainerChange, taskId: string, deps: AgentHostDeps): 
         containerId: container.id,
         pid: container.state.pid,
         hasHealthCheck: healthCheckOf(container.record.config) !== undefined,
-        ports: deps.network.stateOf(container.id)?.portStatus ?? [],
+        ports: hostPortsOf(deps.network.stateOf(container.id)),
       };
     case 'exited':
       return {
@@ -467,8 +468,13 @@ function observe(
     ranMs: run ? deps.clock.monotonicMs() - run.startedAtMs : lastRunMs(state),
     health: state.health?.Status ?? 'none',
     hasHealthCheck: healthCheckOf(record.config) !== undefined,
-    ports: deps.network.stateOf(container.id)?.portStatus ?? [],
+    ports: hostPortsOf(deps.network.stateOf(container.id)),
   };
+}
+
+/** A task reports what it publishes on its own node; ingress ports are the service's. */
+function hostPortsOf(attached: AttachResult | undefined): readonly PortConfig[] {
+  return (attached?.portStatus ?? []).filter((port) => port.publishMode === PublishMode.HOST);
 }
 
 function lastRunMs(state: Container['state']): number {

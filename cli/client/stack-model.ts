@@ -55,6 +55,13 @@ export class StackModel {
   index = 0;
   hasStack = false;
 
+  /** The model of a stack's details as they are now (GET …/stacks/{name}). */
+  static of(detail: Json): StackModel {
+    const model = new StackModel();
+    model.apply({ type: 'snapshot', index: 0, ...detail } as unknown as WatchLine);
+    return model;
+  }
+
   apply(line: WatchLine): void {
     this.index = line.index;
     if (line.type === 'snapshot') {

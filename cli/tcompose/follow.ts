@@ -38,6 +38,8 @@ const DEPENDENCY_FAILED = 'dependency failed to start';
 export function assess(task: TaskView, goal: Goal): Assessment {
   if (goal === 'stopped') return assessStop(task);
   const { state } = task;
+  // Stopped on request before, and asked to run again by now.
+  if (task.stopped && hasEnded(task)) return verdict('working', 'Starting', '', 'pending');
   if (state === 'rejected' || state === 'orphaned')
     return verdict('error', 'Error', task.error || state, 'failed');
   if (task.waitingFor.startsWith(DEPENDENCY_FAILED))
@@ -101,9 +103,9 @@ export interface FollowOptions {
   readonly goal: Goal;
   /** Ids of the services that count; all when absent. */
   readonly services?: ReadonlySet<string>;
-  /** Tasks must have seen this many restart requests (`restart`). */
+  /** The state before this index does not count. */
   readonly minIndex: number;
-  /** Extra test that a task has come far enough. */
+  /** Extra test that a task has come far enough to be judged. */
   readonly settled?: (task: TaskView) => boolean;
   readonly signal?: AbortSignal;
 }
@@ -158,7 +160,7 @@ function showServices(model: StackModel, options: FollowOptions): Step | undefin
     }
     for (const task of current) {
       const assessment = assess(task, options.goal);
-      const unsettled = assessment.verdict === 'ok' && options.settled?.(task) === false;
+      const unsettled = options.settled?.(task) === false;
       const id = `Container ${task.containerName}`;
       if (unsettled) options.display.update(id, 'working', 'Waiting');
       else options.display.update(id, assessment.state, assessment.text, assessment.details);

@@ -103,10 +103,7 @@ async function waitingRows(context: ComposeContext, project: string): Promise<Ps
     .get<Json>(`/tswarm/v1/stacks/${encodeURIComponent(project)}`)
     .catch(() => undefined);
   if (!detail) return [];
-  const model = new StackModel();
-  model.apply({ type: 'snapshot', index: 0, ...(detail as object) } as Parameters<
-    StackModel['apply']
-  >[0]);
+  const model = StackModel.of(detail);
   const keys = new Map(model.services().map((service) => [service.id, service.key]));
   return model
     .tasks()

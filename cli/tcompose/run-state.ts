@@ -1,7 +1,7 @@
 // stop, start, restart, pause, unpause: the services' run state in the cluster, followed until the containers are there.
 import { TswarmError } from '#protocol/errors';
 import type { Json } from '../client/http.ts';
-import { composeKey } from '../client/stack-model.ts';
+import { composeKey, StackModel } from '../client/stack-model.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext } from './context.ts';
@@ -71,11 +71,22 @@ export async function restart(context: ComposeContext, keys: readonly string[]):
   const services = await stackServices(context, stack, keys);
   const ids = services.map((service) => String(service.ID));
   await setRunState(context, stack, ids, 'running');
+  const before = await runsOf(context, stack);
   const body = { services: ids, restart: true };
   const { index } = await context.client.post<{ index: number }>('/tswarm/v1/services/action', {
     body,
   });
-  return followTo(context, stack, ids, index, 'started', 'restarted');
+  return followTo(context, stack, ids, index, 'started', 'restarted', before);
+}
+
+/** How often each task's container has been started so far. */
+async function runsOf(
+  context: ComposeContext,
+  stack: string,
+): Promise<ReadonlyMap<string, number>> {
+  const detail = await context.client.get<Json>(`/tswarm/v1/stacks/${encodeURIComponent(stack)}`);
+  const model = StackModel.of(detail);
+  return new Map(model.tasks().map((task) => [task.id, task.run]));
 }
 
 const TITLES: Readonly<Record<string, string>> = {
@@ -92,6 +103,7 @@ async function followTo(
   index: number,
   goal: Goal,
   what: RunStateWord | 'restarted',
+  runsBefore: ReadonlyMap<string, number> = new Map(),
 ): Promise<number> {
   const display = new ProgressDisplay(TITLES[what] ?? '', context.progress);
   try {
@@ -103,7 +115,7 @@ async function followTo(
       services: new Set(ids),
       minIndex: index,
       settled: (task) => {
-        if (what === 'restarted') return task.run > 0 && task.run >= task.restartRequest;
+        if (what === 'restarted') return task.run > (runsBefore.get(task.id) ?? 0);
         if (what === 'paused') return task.paused;
         return goal === 'stopped' || (!task.paused && !task.stopped);
       },

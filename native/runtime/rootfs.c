@@ -294,6 +294,12 @@ int rootfs_finish(struct rootfs *r, bool no_pivot, struct ts_err *err)
 		return -1;
 	if (chdir("/") < 0)
 		return ts_fail_errno(err, "chdir", "/", "cannot change to /");
+	if (r->config->rootfs_readonly && r->config->has_process) {
+		/* A working directory that the image lacks can only be made now; entering it says
+		   what is wrong when that fails. */
+		struct ts_err ignored = {0};
+		ts_mkdir_p(r->config->process.cwd, 0755, &ignored);
+	}
 	if (r->config->rootfs_readonly && ts_mount_setattr(r->fd, "", AT_EMPTY_PATH, &ro) < 0)
 		return ts_fail_errno(err, "mount_setattr", "/",
 				     "root.readonly: cannot make / read-only");

@@ -147,6 +147,16 @@ export class TestNode implements AsyncDisposable {
       '-c',
       `cd ${rootfs}/bin && for f in *; do [ -L "$f" ] && ln -sf busybox "$f"; done; true`,
     ]);
+    // A static program of glibc still loads these to look names up.
+    const libraries = '/lib/x86_64-linux-gnu';
+    mkdirSync(join(rootfs, libraries), { recursive: true });
+    for (const name of ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2', 'libc.so.6']) {
+      if (existsSync(join(libraries, name)))
+        must('cp', ['-L', join(libraries, name), join(rootfs, libraries)]);
+    }
+    mkdirSync(join(rootfs, 'lib64'), { recursive: true });
+    if (existsSync('/lib64/ld-linux-x86-64.so.2'))
+      must('cp', ['-L', '/lib64/ld-linux-x86-64.so.2', join(rootfs, 'lib64')]);
     writeFileSync(
       join(rootfs, 'etc/passwd'),
       'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n',

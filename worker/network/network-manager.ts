@@ -176,7 +176,7 @@ export class NodeNetworks implements NetworkManager {
       const resolvConf = (await readTextFile('/etc/resolv.conf')) ?? '';
       return this.#remember(containerId, request, { ...EMPTY_RESULT, resolvConf }, [], []);
     }
-    await this.#checkIngressPorts(request);
+    const ingress = await this.#checkIngressPorts(request);
     const ports = await this.#choosePorts(containerId, request.ports);
     const asked = request.mode === 'none' ? [] : request.attachments;
     let plans: EndpointPlan[] = [];
@@ -195,7 +195,7 @@ export class NodeNetworks implements NetworkManager {
         resolvConf: await this.#resolvConf(request, plans.length > 0),
         hostGateway: plans[0]?.endpoint.gateway ?? '',
         endpoints: plans.map((plan) => plan.endpoint),
-        portStatus: ports,
+        portStatus: [...ports, ...ingress],
       };
       await this.#remember(containerId, request, result, links, ports);
       await this.#kernel.flush();
@@ -372,14 +372,16 @@ export class NodeNetworks implements NetworkManager {
   // ---- ports ------------------------------------------------------------------------------------
 
   /** A task whose service publishes a port that another program of this host holds must not start: its traffic would go astray. */
-  async #checkIngressPorts(request: AttachRequest): Promise<void> {
-    if (request.taskId === '') return;
+  async #checkIngressPorts(request: AttachRequest): Promise<PortConfig[]> {
+    if (request.taskId === '') return [];
     const service = this.#endpoints.find((s) =>
-      s.backends.some((b) => b.taskId === request.taskId),
+      s.backends.some((backend) => backend.taskId === request.taskId),
     );
-    for (const port of service?.ports ?? []) {
-      if (port.publishMode === PublishMode.INGRESS) await this.#refuseHeldPort(port);
-    }
+    const ingress = (service?.ports ?? []).filter(
+      (port) => port.publishMode === PublishMode.INGRESS,
+    );
+    for (const port of ingress) await this.#refuseHeldPort(port);
+    return ingress;
   }
 
   async #refuseHeldPort(port: PortConfig): Promise<void> {
