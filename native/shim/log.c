@@ -100,8 +100,8 @@ static void now_stamp(char stamp[STAMP_BYTES])
 	stamp_format(now, stamp);
 }
 
-/* Says in the file itself that records are missing; tried again with the next flush. */
-static void write_loss(struct log *log)
+/* Says in the file itself that records are missing. */
+static bool write_loss(struct log *log)
 {
 	char stamp[STAMP_BYTES], text[256];
 
@@ -111,17 +111,33 @@ static void write_loss(struct log *log)
 		     "{\"log\":\"tswarm-shim: %llu log records before this line are lost, the log"
 		     " could not be written\\n\",\"stream\":\"stderr\",\"time\":\"%.*s\"}\n",
 		     (unsigned long long)log->records_lost, STAMP_BYTES, stamp);
-	if (write_whole(log, text, (size_t)length))
+	return write_whole(log, text, (size_t)length);
+}
+
+/* Writes the buffer behind a notice of what is missing before it: both, or neither. */
+static bool write_after_loss(struct log *log)
+{
+	struct stat before;
+	uint64_t bytes = log->bytes;
+
+	if (fstat(log->fd, &before) < 0)
+		return false;
+	if (write_loss(log) && write_whole(log, buffer, log->used)) {
 		log->records_lost = 0;
+		return true;
+	}
+	if (ftruncate(log->fd, before.st_size) == 0)
+		log->bytes = bytes;
+	return false;
 }
 
 static void flush(struct log *log)
 {
 	if (log->used == 0)
 		return;
-	if (log->records_lost > 0)
-		write_loss(log);
-	if (!write_whole(log, buffer, log->used))
+	bool written =
+	    log->records_lost > 0 ? write_after_loss(log) : write_whole(log, buffer, log->used);
+	if (!written)
 		log->records_lost += log->records;
 	log->used = log->records = 0;
 }
