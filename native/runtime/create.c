@@ -153,7 +153,9 @@ static int spawn(struct creation *c, int child_sync, struct ts_err *err)
 
 static int answer(const struct creation *c, struct ts_err *err)
 {
-	if (send(c->sync_fd, "", 1, MSG_NOSIGNAL) != 1)
+	const pid_t *pid = &c->container.state.pid;
+
+	if (send(c->sync_fd, pid, sizeof(*pid), MSG_NOSIGNAL) != (ssize_t)sizeof(*pid))
 		return ts_fail_errno(err, "send", NULL, "the container's first process is gone");
 	return 0;
 }

@@ -38,12 +38,11 @@ static int tell(const struct init_plan *plan, enum init_message_kind kind, const
 	return send(plan->sync_fd, &m, sizeof(m), MSG_NOSIGNAL) == (ssize_t)sizeof(m) ? 0 : -1;
 }
 
-/* Sends the request and waits for the parent's byte. */
+/* Sends the request and waits for the parent's answer, which is our pid on the host. */
 static int ask(const struct init_plan *plan, enum init_message_kind kind, struct ts_err *err)
 {
-	char byte;
-
-	if (tell(plan, kind, NULL) < 0 || recv(plan->sync_fd, &byte, 1, 0) != 1)
+	if (tell(plan, kind, NULL) < 0 ||
+	    recv(plan->sync_fd, &plan->state->pid, sizeof(pid_t), 0) != (ssize_t)sizeof(pid_t))
 		return ts_fail(err, TS_E_KERNEL, EPIPE, "sync", NULL,
 			       "the creating process is gone");
 	return 0;
@@ -113,7 +112,8 @@ static int run_early_hooks(const struct init_plan *plan, struct ts_err *err)
 {
 	const struct hook_list *hooks = plan->config->hooks;
 
-	if ((hooks[HOOK_PRESTART].count || hooks[HOOK_CREATE_RUNTIME].count) &&
+	if ((hooks[HOOK_PRESTART].count || hooks[HOOK_CREATE_RUNTIME].count ||
+	     hooks[HOOK_CREATE_CONTAINER].count || hooks[HOOK_START_CONTAINER].count) &&
 	    ask(plan, INIT_NEEDS_HOOKS, err) < 0)
 		return -1;
 	return hooks_run(plan->config, HOOK_CREATE_CONTAINER, plan->state, STATUS_CREATED, err);

@@ -1,8 +1,8 @@
 /*
  * The container's first process, from clone to the user's program, and its talk with the parent.
  *
- * Over the socket pair the child sends struct init_message and, where it says so, waits for one
- * byte from the parent; a closed socket means that the parent is gone, and the child ends. It also
+ * Over the socket pair the child sends struct init_message and, where it says so, waits for the
+ * answer (its pid on the host); a closed socket means that the parent is gone, and the child ends. It also
  * dies with its parent until it is ready, so a killed `create` leaves no process behind.
  */
 #ifndef RUNTIME_INIT_H
@@ -30,9 +30,9 @@ struct init_plan {
 	const struct config *config;
 	const struct cgroup *cgroup;
 	const struct seccomp_program *filter;
-	const struct state *state; /* for createContainer and startContainer hooks */
-	const char *rootfs_path;   /* relative paths: to the working folder, which is the bundle */
-	int rootfs_source_fd;	   /* user namespace: the detached root, else -1 */
+	struct state *state;	 /* for createContainer and startContainer hooks */
+	const char *rootfs_path; /* relative paths: to the working folder, which is the bundle */
+	int rootfs_source_fd;	 /* user namespace: the detached root, else -1 */
 	int sync_fd, listen_fd, console_fd; /* console_fd: -1 = none */
 	int ns_fds[NS_COUNT];
 	bool joined_v2; /* clone3 has put us into the v2 group */

@@ -4,10 +4,13 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -178,13 +181,24 @@ export class Sandbox {
     return dir;
   }
 
-  run(args: string[], input?: string, timeoutMs = 60_000): Ran {
-    const r = spawnSync(this.binary, ['--root', this.root, ...args], {
-      encoding: 'utf8',
-      timeout: timeoutMs,
-      ...(input === undefined ? {} : { input }),
-    });
-    return { code: r.status ?? -1, stdout: r.stdout, stderr: r.stderr };
+  /** Output goes through files: a container that stays would keep a pipe open, and us waiting. */
+  run(args: string[], input?: string, timeoutMs = 30_000): Ran {
+    const out = openSync(join(this.dir, '.stdout'), 'w+');
+    const err = openSync(join(this.dir, '.stderr'), 'w+');
+    try {
+      const r = spawnSync(this.binary, ['--root', this.root, ...args], {
+        stdio: [input === undefined ? 'ignore' : 'pipe', out, err],
+        timeout: timeoutMs,
+        ...(input === undefined ? {} : { input }),
+      });
+      const [stdout, stderr] = ['.stdout', '.stderr'].map((name) =>
+        readFileSync(join(this.dir, name), 'utf8'),
+      );
+      return { code: r.status ?? -1, stdout: stdout ?? '', stderr: stderr ?? '' };
+    } finally {
+      closeSync(out);
+      closeSync(err);
+    }
   }
 
   dispose(): void {
