@@ -9,6 +9,7 @@ import type { Clock, Log, Random } from '#protocol/world';
 import { comesBackAfterReboot, decideRestart } from '#worker/agent/restart-policy';
 import { AgentHost } from './agent-host.ts';
 import { AssignedStore } from './assigned-store.ts';
+import { createBuilder } from './build/builder.ts';
 import { describeNode } from './describe-node.ts';
 import { NodeContainerEngine } from './engine/container-engine.ts';
 import { NodeExecEngine } from './engine/exec-engine.ts';
@@ -18,7 +19,7 @@ import { NodeVolumeEngine } from './engine/volume-engine.ts';
 import { EventLog } from './events.ts';
 import { makeFolder, readTextFile, removeTree, writeFileAtomic } from './files.ts';
 import { createImageService } from './images/image-store.ts';
-import type { Builder, ContainerInfo, CreateBuilder, ImageService } from './images/types.ts';
+import type { Builder, ContainerInfo, ImageService } from './images/types.ts';
 import type { LogSource } from './logs/read-logs.ts';
 import { createNetworkService } from './network/network-manager.ts';
 import type { AttachmentRequest, NetworkContainers, NetworkService } from './network/types.ts';
@@ -60,7 +61,6 @@ export interface WorkerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly createBuilder?: CreateBuilder;
 }
 
 /** The node's place in a cluster. */
@@ -198,7 +198,7 @@ class NodeWorker implements Worker {
     await network.manager.restore(await liveContainerIds(runtime));
     const containers = new Containers(runtime);
     const restored = await restoreContainers(runtime);
-    const builder = (this.#deps.createBuilder ?? noBuilder)(
+    const builder = createBuilder(
       { dataDir: join(dataRoot, 'build'), nativeDir, architecture: host.goArchitecture },
       {
         clock,
@@ -606,13 +606,6 @@ class NodeWorker implements Worker {
     this.#parts = undefined;
   }
 }
-
-const noBuilder: CreateBuilder = () => ({
-  build: async () => {
-    throw new TswarmError('not_supported', 'this worker was started without a builder');
-  },
-  recover: async () => {},
-});
 
 function infoOf(container: Container): ContainerInfo {
   const { config, name, imageId, id } = container.record;
