@@ -35,6 +35,10 @@ export async function down(context: ComposeContext, options: DownOptions): Promi
       if (change.kind !== 'stack' && change.action === 'removed')
         display.update(`${kind} ${change.name}`, 'done', 'Removed');
     }
+    for (const change of result.changes) {
+      if (change.kind === 'volume' && change.action === 'removed')
+        await removeData(context, change.name);
+    }
     for (const image of images) {
       await client.delete(`/images/${image}`);
       display.update(`Image ${image}`, 'done', 'Removed');
@@ -46,6 +50,15 @@ export async function down(context: ComposeContext, options: DownOptions): Promi
     return EXIT.ok;
   } finally {
     display.stop();
+  }
+}
+
+/** The cluster has forgotten the volume; its data goes with this call. A volume that no container ever used has none. */
+async function removeData(context: ComposeContext, name: string): Promise<void> {
+  try {
+    await context.client.delete(`/volumes/${encodeURIComponent(name)}`);
+  } catch (error) {
+    if (!hasCode(error, 'not_found')) throw error;
   }
 }
 
