@@ -18,7 +18,7 @@ export const WORD_BYTES_MAX: number = 4 * MIB;
 /** Cache entries kept, and how long one stays that nobody uses. */
 export const CACHE_ENTRIES_MAX = 5000;
 export const CACHE_KEEP_MS: number = 7 * 24 * 3600 * 1000;
-/** Output of steps that a client has not read yet: beyond it the step waits. */
-export const OUTPUT_BACKLOG_BYTES: number = MIB;
+/** Output of one step that is passed on; a client that does not read must not fill our memory. */
+export const STEP_OUTPUT_BYTES_MAX: number = 16 * MIB;
 /** Time for what a step left running to die after its command ended or was cancelled. */
 export const STEP_STOP_MS = 10_000;

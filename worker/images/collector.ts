@@ -40,6 +40,7 @@ export class Collector {
   readonly #deps: CollectorDeps;
   readonly #leases = new Set<Lease>();
   readonly #sources: RootSource[] = [];
+  readonly #pruners: (() => Promise<unknown>)[] = [];
   /** Manifest digest → blobs it names; manifests never change. */
   readonly #named = new Map<string, readonly string[]>();
   #running: Promise<Collected> | undefined;
@@ -60,6 +61,17 @@ export class Collector {
 
   addRoots(source: RootSource): void {
     this.#sources.push(source);
+  }
+
+  /** More that gives up what it holds when a person prunes. */
+  addPruner(prune: () => Promise<unknown>): void {
+    this.#pruners.push(prune);
+  }
+
+  /** As `collect`, after everybody has let go of what only saves time. */
+  async prune(): Promise<Collected> {
+    for (const prune of this.#pruners) await prune();
+    return this.collect();
   }
 
   /** Removes what nothing stands on. */

@@ -11,6 +11,8 @@ import { TOOL_STDERR_BYTES_MAX } from './limits.ts';
 export interface ApplyOptions {
   /** Folder to unpack into. */
   readonly root: string;
+  /** Folder in `root` that the names are relative to; '' or absent = the root itself. Must exist. */
+  readonly path?: string;
   readonly bytesMax: number;
   readonly entriesMax: number;
   /** Every entry belongs to this owner. */
@@ -56,6 +58,7 @@ export class LayerTool {
       args.push('--chown-uid', String(options.owner.uid), '--chown-gid', String(options.owner.gid));
     }
     args.push(options.mode === 'layer' ? '--overlay-whiteouts' : '--plain');
+    if (options.path !== undefined && options.path !== '') args.push('--path', options.path);
     if (options.isUnterminatedOk === true) args.push('--unterminated-ok');
     const text = await this.#run(this.#program, args, tar, options.signal);
     return JSON.parse(text) as ApplyResult;

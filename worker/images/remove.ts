@@ -69,7 +69,7 @@ export async function pruneImages(deps: RemoveDeps, filters: EngineFilters): Pro
     await untag(deps, image, image.names, records);
     await forget(deps, image, records);
   }
-  const { freedBytes, chains } = await deps.collector.collect();
+  const { freedBytes, chains } = await deps.collector.prune();
   records.push(...chains.map((chainId) => ({ Deleted: chainId })));
   return { ImagesDeleted: records.length > 0 ? records : null, SpaceReclaimed: freedBytes };
 }

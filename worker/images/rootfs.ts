@@ -146,8 +146,11 @@ export class RootfsStore {
     await this.#mounts.overlay({ lower: lower.length > 0 ? lower : [this.#initDir], target });
   }
 
+  /** Ends a view; nothing when there is none. A view of one layer is a bind mount, which no comparison of devices shows. */
   async unmountView(target: string): Promise<void> {
-    await this.#unmount(target);
+    while (await this.#mounts.unmount(target, { lazy: true })) {
+      // Until none is left.
+    }
   }
 
   #isChainHere(chainId: string): boolean {
@@ -189,8 +192,8 @@ export class RootfsStore {
       await chown(upperDir, top.uid, top.gid);
       await chmod(upperDir, top.mode & 0o7777);
     }
-    await symlink(rootfs.imageId, join(dir, 'image'));
-    await symlink(rootfs.chainId === '' ? NO_CHAIN : rootfs.chainId, join(dir, 'chain'));
+    await symlink(rootfs.imageId || NONE, join(dir, 'image'));
+    await symlink(rootfs.chainId || NONE, join(dir, 'chain'));
   }
 
   async #removeDir(containerId: string): Promise<void> {
@@ -216,7 +219,8 @@ export class RootfsStore {
   }
 }
 
-const NO_CHAIN = 'none';
+/** Stands for no image and no layers: a link cannot lead nowhere. */
+const NONE = 'none';
 
 /** A mounted overlay is another device than the folder above it. */
 async function isMountPoint(path: string): Promise<boolean> {
@@ -233,7 +237,7 @@ async function isMountPoint(path: string): Promise<boolean> {
 async function link(dir: string, name: string): Promise<string | undefined> {
   try {
     const target = await readlink(join(dir, name));
-    return target === NO_CHAIN ? '' : target;
+    return target === NONE ? '' : target;
   } catch {
     return undefined;
   }

@@ -175,6 +175,8 @@ export interface BuildStepRunner {
     onOutput: (stream: 'stdout' | 'stderr', data: Uint8Array) => void,
     signal: AbortSignal,
   ): Promise<{ readonly exitCode: number; readonly oomKilled: boolean }>;
+  /** Ends and removes what steps of an earlier process left, their root file systems included. */
+  recover?(): Promise<void>;
 }
 
 export interface Builder {
@@ -185,6 +187,8 @@ export interface Builder {
   ): Promise<Progress>;
   /** Removes what an interrupted build left behind; called once at start. */
   recover(): Promise<void>;
+  /** Forgets cached steps that no image stands on (POST /build/prune). @returns {CachesDeleted, SpaceReclaimed} */
+  pruneCache(): Promise<EngineJson>;
 }
 
 /** Something that `GET /events` shows. Attributes besides `name`/`image` as in the Engine API. */

@@ -18,6 +18,11 @@ export function expandWords(word: string, scope: Scope, escapeChar: string): rea
   return new Expander(word, scope, escapeChar, 0).words();
 }
 
+/** Variables only: quotes and escape characters stay (here-documents). An escaped `$` is no variable. */
+export function expandText(text: string, scope: Scope, escapeChar: string): string {
+  return new Expander(text, scope, escapeChar, 0).raw();
+}
+
 const NAME = /[a-zA-Z_][a-zA-Z0-9_]*/y;
 const SPECIAL = /[0-9@*#?$!-]/;
 
@@ -42,6 +47,20 @@ class Expander {
 
   all(): string {
     while (this.#at < this.#text.length) this.#step((text) => this.#add(text));
+    return this.#out;
+  }
+
+  raw(): string {
+    while (this.#at < this.#text.length) {
+      const char = this.#text.charAt(this.#at);
+      if (char === '$') {
+        this.#add(this.#dollar());
+        continue;
+      }
+      const length = char === this.#escapeChar ? 2 : 1;
+      this.#add(this.#text.slice(this.#at, this.#at + length));
+      this.#at += length;
+    }
     return this.#out;
   }
 

@@ -74,7 +74,7 @@ export type Arguments =
 
 export type Instruction = Arguments & {
   /** As shown in `Step n/m : …`. */
-  readonly text: string;
+  readonly shown: string;
   readonly line: number;
 };
 
@@ -134,7 +134,7 @@ export function readInstruction(raw: RawInstruction, escapeChar: string): Instru
   }
   const args = read(input);
   held.checkAllRead();
-  return { ...args, text: raw.text, line: raw.line };
+  return { ...args, shown: raw.text, line: raw.line };
 }
 
 /** The flags of one instruction; each must be asked for by somebody. */

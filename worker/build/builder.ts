@@ -1,0 +1,234 @@
+// `POST /build`: context in, image out. Reads and plans before the first line is written, so that a bad Dockerfile is a plain error; then runs the stages
+// that the target needs, and gives the result its names. A build that fails or is cancelled leaves nothing but cached steps.
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BuildOptions, EngineJson, Progress } from '#protocol/engine';
+import { TswarmError } from '#protocol/errors';
+import type { CancelSignal } from '#protocol/world';
+import type { FullImageService } from '../images/image-store.ts';
+import { registerImage } from '../images/make-image.ts';
+import { parsePlatform, platformText } from '../images/platform.ts';
+import { progressOf } from '../images/progress.ts';
+import { familiarText, parseReference, parseTagged, type Reference } from '../images/reference.ts';
+import type { Builder, BuildStepRunner, ImageDeps } from '../images/types.ts';
+import { type BuildRun, type StageState, shortImageId } from './build-run.ts';
+import { BuildCache } from './cache.ts';
+import { type BuildContext, receiveContext } from './context.ts';
+import type { Instruction } from './parse/instructions.ts';
+import { type BuildPlan, planBuild } from './plan.ts';
+import { isProxyArg } from './run-instruction.ts';
+import { buildStage } from './stage-build.ts';
+
+export interface BuilderDeps extends ImageDeps {
+  readonly images: FullImageService;
+  readonly runner: BuildStepRunner;
+}
+
+/** `dataDir` = `<dataRoot>/build`. */
+export function createBuilder(
+  options: { readonly dataDir: string; readonly nativeDir: string; readonly architecture: string },
+  deps: BuilderDeps,
+): Builder {
+  return new DockerfileBuilder(options.dataDir, options.architecture, deps);
+}
+
+const FOLDERS = ['contexts', 'views', 'steps', 'caches'];
+
+class DockerfileBuilder implements Builder {
+  readonly #dataDir: string;
+  readonly #architecture: string;
+  readonly #deps: BuilderDeps;
+  readonly #cache: BuildCache;
+  #opened: Promise<void> | undefined;
+
+  constructor(dataDir: string, architecture: string, deps: BuilderDeps) {
+    this.#dataDir = dataDir;
+    this.#architecture = architecture;
+    this.#deps = deps;
+    this.#cache = new BuildCache(join(dataDir, 'cache.json'), deps.images.parts);
+    deps.images.parts.collector.addPruner(() => this.#cache.prune());
+  }
+
+  async build(
+    context: AsyncIterable<Uint8Array>,
+    options: BuildOptions,
+    signal: CancelSignal,
+  ): Promise<Progress> {
+    await this.#open();
+    const tags = options.tags.map(tagOf);
+    const abort = new AbortController();
+    const onAbort = (): void => abort.abort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    const received = await receiveContext(context, {
+      contextsDir: join(this.#dataDir, 'contexts'),
+      dockerfile: options.dockerfile,
+      tool: this.#deps.images.parts.tool,
+      signal: abort.signal,
+    });
+    let plan: BuildPlan;
+    try {
+      plan = this.#plan(received, options);
+    } catch (error) {
+      await received.remove();
+      throw error;
+    }
+    return progressOf(async (onLine, inner) => {
+      try {
+        await this.#run(received, plan, options, tags, onLine, inner);
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+        await received.remove();
+      }
+    }, signal);
+  }
+
+  async recover(): Promise<void> {
+    const { rootfs } = this.#deps.images.parts;
+    await this.#deps.runner.recover?.();
+    for (const id of await namesIn(join(this.#dataDir, 'steps'))) {
+      await rootfs.remove(id);
+      await rm(join(this.#dataDir, 'steps', id), { recursive: true, force: true });
+    }
+    for (const name of await namesIn(join(this.#dataDir, 'views'))) {
+      const path = join(this.#dataDir, 'views', name);
+      await rootfs.unmountView(path);
+      // A view is an empty folder now, a script a file.
+      await rmdir(path).catch(() => rm(path, { force: true }));
+    }
+    await rm(join(this.#dataDir, 'contexts'), { recursive: true, force: true });
+    await this.#open();
+  }
+
+  async pruneCache(): Promise<EngineJson> {
+    await this.#open();
+    await this.#cache.prune();
+    const { freedBytes, chains } = await this.#deps.images.parts.collector.collect();
+    return { CachesDeleted: chains.length > 0 ? chains : null, SpaceReclaimed: freedBytes };
+  }
+
+  #open(): Promise<void> {
+    this.#opened ??= (async () => {
+      for (const name of FOLDERS) {
+        await mkdir(join(this.#dataDir, name), { recursive: true, mode: 0o700 });
+      }
+      await this.#cache.open();
+    })();
+    return this.#opened;
+  }
+
+  #plan(context: BuildContext, options: BuildOptions): BuildPlan {
+    const { target, buildArgs, labels, platform } = options;
+    const platformArgs = platformArguments(platform, this.#architecture);
+    const plan = planBuild(context.dockerfile, { target, buildArgs, platformArgs });
+    return Object.keys(labels).length > 0 ? withLabels(plan, labels) : plan;
+  }
+
+  async #run(
+    context: BuildContext,
+    plan: BuildPlan,
+    options: BuildOptions,
+    tags: readonly Reference[],
+    onLine: (line: EngineJson) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { images, runner } = this.#deps;
+    const { parts } = images;
+    const lease = parts.collector.lease();
+    const run: BuildRun = {
+      ...{ plan, options, context, images, parts, runner, lease, signal, onLine },
+      cache: this.#cache,
+      dataDir: this.#dataDir,
+      states: new Map(),
+      takenArgs: new Set(),
+      stepsTotal: plan.stages.reduce((sum, stage) => sum + 1 + stage.instructions.length, 0),
+      stepsDone: 0,
+      say: (text) => {
+        if (!options.quiet) onLine({ stream: text });
+      },
+    };
+    try {
+      for (const stage of plan.stages) run.states.set(stage.index, await buildStage(run, stage));
+      const result = run.states.get(plan.target.index);
+      await this.#finish(run, result, tags);
+    } finally {
+      await this.#cache.save();
+      lease.release();
+      await parts.collector.collect();
+    }
+  }
+
+  async #finish(
+    run: BuildRun,
+    result: StageState | undefined,
+    tags: readonly Reference[],
+  ): Promise<void> {
+    if (result === undefined || result.imageId === '') {
+      throw new TswarmError(
+        'invalid_argument',
+        'No image was generated. Is your Dockerfile empty?',
+      );
+    }
+    const unused = Object.keys(run.options.buildArgs).filter(
+      (name) => !run.takenArgs.has(name) && !run.plan.globals.has(name) && !isProxyArg(name),
+    );
+    if (unused.length > 0) {
+      run.say(
+        `[Warning] One or more build-args ${JSON.stringify(unused).replaceAll(',', ' ').replaceAll('"', '')} were not consumed\n`,
+      );
+    }
+    const known = run.parts.db.get(result.imageId);
+    await registerImage(run.parts, result.imageId, known?.parent ?? '', tags);
+    run.onLine({ aux: { ID: result.imageId } });
+    if (run.options.quiet) run.onLine({ stream: `${result.imageId}\n` });
+    run.say(`Successfully built ${shortImageId(result.imageId)}\n`);
+    for (const tag of tags) {
+      run.say(`Successfully tagged ${familiarText(tag)}\n`);
+      const attributes = { name: familiarText(tag) };
+      this.#deps.events.emit({ type: 'image', action: 'tag', actorId: result.imageId, attributes });
+    }
+  }
+}
+
+function tagOf(text: string): Reference {
+  const ref = parseTagged(text);
+  if (parseReference(text).digest === undefined) return ref;
+  throw new TswarmError('invalid_argument', 'refusing to create a tag with a digest reference', {
+    field: 't',
+  });
+}
+
+/** `--label` is a last LABEL instruction. */
+function withLabels(plan: BuildPlan, labels: Readonly<Record<string, string>>): BuildPlan {
+  const quote = (text: string): string => `'${text.replaceAll("'", `'"'"'`)}'`;
+  const pairs = Object.entries(labels).map(([name, value]) => ({
+    name: quote(name),
+    value: quote(value),
+  }));
+  const shown = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  const label: Instruction = { kind: 'label', pairs, shown: `LABEL ${shown.join(' ')}`, line: 0 };
+  const add = (stage: BuildPlan['target']): BuildPlan['target'] =>
+    stage.index === plan.target.index
+      ? { ...stage, instructions: [...stage.instructions, label] }
+      : stage;
+  return { ...plan, stages: plan.stages.map(add), target: add(plan.target) };
+}
+
+/** TARGET… is what is built for, BUILD… is this node. */
+function platformArguments(platform: string, architecture: string): ReadonlyMap<string, string> {
+  const args = new Map<string, string>();
+  for (const [prefix, text] of [
+    ['TARGET', platform],
+    ['BUILD', ''],
+  ] as const) {
+    const { os, architecture: arch, variant } = parsePlatform(text, architecture);
+    args.set(`${prefix}PLATFORM`, platformText({ os, architecture: arch, variant }));
+    args.set(`${prefix}OS`, os);
+    args.set(`${prefix}ARCH`, arch);
+    args.set(`${prefix}VARIANT`, variant);
+  }
+  return args;
+}
+
+async function namesIn(dir: string): Promise<readonly string[]> {
+  return readdir(dir).catch(() => []);
+}

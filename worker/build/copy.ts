@@ -1,0 +1,201 @@
+// COPY and ADD as a stream of archive entries: which sources, under which names, with which owner and mode. The entries come from tswarm-layer (which
+// reads a tree with all its attributes), are renamed here, and go into the root file system through tswarm-layer again, so that links there lead inside.
+// The same stream, hashed without times, is the cache key. Follows Docker's rules for destinations.
+import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
+import { Dockerignore } from '#protocol/dockerignore';
+import { TswarmError } from '#protocol/errors';
+import type { LayerTool } from '../images/layer-tool.ts';
+import type { TarHeader } from '../images/tar/format.ts';
+import { bytesOfName } from '../images/tar/names.ts';
+import { readTar } from '../images/tar/reader.ts';
+import { fileMember, simpleHeader, type TarMember } from '../images/tar/writer.ts';
+import { expandGlob, hasWildcards } from './glob.ts';
+import type { RootView } from './root-view.ts';
+
+/** A COPY or ADD with variables put in. */
+export interface CopySpec {
+  readonly keyword: 'COPY' | 'ADD';
+  readonly sources: readonly string[];
+  /** Absolute; a trailing slash says that it is a folder. */
+  readonly destination: string;
+  readonly excludes: readonly string[];
+  /** Octal bits; undefined = as the sources have them. */
+  readonly mode: number | undefined;
+  /** Contents given in the Dockerfile: file name → text. */
+  readonly inline: ReadonlyMap<string, string>;
+  /** Where the sources come from, for messages. */
+  readonly where: string;
+}
+
+/** One source found. */
+export interface CopySource {
+  /** Absolute in the view, without links. */
+  readonly path: string;
+  readonly isFolder: boolean;
+  readonly name: string;
+}
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** @throws TswarmError `invalid_argument` when a source does not exist, with Docker's text */
+export async function findSources(view: RootView, spec: CopySpec): Promise<readonly CopySource[]> {
+  const found: CopySource[] = [];
+  for (const source of spec.sources) {
+    if (spec.inline.has(source)) continue;
+    if (posix.normalize(source).startsWith('..')) {
+      throw failed(spec, `forbidden path outside the build context: ${source} ()`);
+    }
+    const paths = hasWildcards(source) ? await expandGlob(view, source) : [posix.join('/', source)];
+    if (paths.length === 0) throw failed(spec, `no source files were specified: ${source}`);
+    for (const path of paths) {
+      const resolved = await view.resolve(path);
+      if (resolved.info === undefined) {
+        throw failed(spec, `file not found in ${spec.where}: stat ${source}: file does not exist`);
+      }
+      const isFolder = resolved.info.isDirectory();
+      found.push({ path: resolved.path, isFolder, name: posix.basename(path) });
+    }
+  }
+  const count = found.length + spec.inline.size;
+  if (count > 1 && !spec.destination.endsWith('/')) {
+    throw failed(
+      spec,
+      'When using COPY with more than one source file, the destination must be a directory and end with a /',
+    );
+  }
+  return found;
+}
+
+/** Content of the sources for the cache key: names, kinds, modes, links, attributes, data; not times. */
+export async function hashSources(
+  view: RootView,
+  sources: readonly CopySource[],
+  spec: CopySpec,
+  tool: LayerTool,
+  signal: AbortSignal,
+): Promise<string> {
+  const hash = createHash('sha256');
+  for (const source of sources) {
+    hash.update(JSON.stringify([source.isFolder, source.isFolder ? '' : source.name]));
+    for await (const { header, data } of entriesOf(view, source, spec, tool, signal)) {
+      const { name, kind, mode, linkName, size, deviceMajor, deviceMinor } = header;
+      hash.update(JSON.stringify([name, kind, mode, linkName, size, deviceMajor, deviceMinor]));
+      for (const [key, value] of header.records) hash.update(`${key}\0`).update(value);
+      for await (const chunk of data) hash.update(chunk);
+    }
+  }
+  for (const [name, text] of spec.inline) hash.update(JSON.stringify([name, text]));
+  return hash.digest('hex');
+}
+
+/** The entries that put the sources into `target`. */
+export async function* copyMembers(
+  view: RootView,
+  sources: readonly CopySource[],
+  spec: CopySpec,
+  target: RootView,
+  deps: { readonly tool: LayerTool; readonly owner: Owner; readonly signal: AbortSignal },
+): AsyncGenerator<TarMember> {
+  const place = await placeOf(sources, spec, target);
+  const own = (header: TarHeader): TarHeader => ({ ...header, ...deps.owner });
+  for (const name of place.missing)
+    yield { header: own(simpleHeader(name, 'dir', 0, nowSeconds())) };
+  for (const source of sources) {
+    const base = source.isFolder
+      ? place.folder
+      : (place.file ?? posix.join(place.folder, source.name));
+    for await (const entry of entriesOf(view, source, spec, deps.tool, deps.signal)) {
+      const rename = (name: string): string => (source.isFolder ? posix.join(base, name) : base);
+      const name = rename(entry.header.name).slice(1);
+      if (entry.header.kind === 'dir' && (await isLinkToFolder(target, name))) continue;
+      const { kind } = entry.header;
+      const linkName =
+        kind === 'link' ? rename(entry.header.linkName).slice(1) : entry.header.linkName;
+      const mode = spec.mode ?? entry.header.mode;
+      yield { header: own({ ...entry.header, name, linkName, mode }), data: entry.data };
+    }
+  }
+  for (const [name, text] of spec.inline) {
+    const path = place.file ?? posix.join(place.folder, name);
+    const { header, data } = fileMember(path.slice(1), text);
+    const mode = spec.mode ?? 0o644;
+    yield { header: own({ ...header, mode, mtime: String(nowSeconds()) }), data };
+  }
+}
+
+interface Place {
+  /** Folder that things go into. */
+  readonly folder: string;
+  /** Full path of a single file; undefined when it goes into `folder` under its own name. */
+  readonly file: string | undefined;
+  /** Folders to be made, without leading slash, outermost first. */
+  readonly missing: readonly string[];
+}
+
+async function placeOf(
+  sources: readonly CopySource[],
+  spec: CopySpec,
+  target: RootView,
+): Promise<Place> {
+  const destination = posix.normalize(spec.destination).replace(/(?<=.)\/$/, '');
+  const { info } = await target.resolve(destination);
+  const isFolder =
+    spec.destination.endsWith('/') ||
+    info?.isDirectory() === true ||
+    sources.some((source) => source.isFolder) ||
+    sources.length + spec.inline.size > 1;
+  if (isFolder && info !== undefined && !info.isDirectory()) {
+    throw failed(spec, `cannot copy to non-directory: ${destination}`);
+  }
+  const folder = isFolder ? destination : posix.dirname(destination);
+  return {
+    folder,
+    file: isFolder ? undefined : destination,
+    missing: await missing(target, folder),
+  };
+}
+
+async function missing(target: RootView, folder: string): Promise<readonly string[]> {
+  const names: string[] = [];
+  for (let at = folder; at !== '/'; at = posix.dirname(at)) {
+    const { info } = await target.resolve(at);
+    if (info !== undefined) break;
+    names.unshift(at.slice(1));
+  }
+  return names;
+}
+
+/** A folder that is brought where the root file system has a link to a folder (/bin → usr/bin) goes through the link. */
+async function isLinkToFolder(target: RootView, name: string): Promise<boolean> {
+  const own = await target.resolve(name, true);
+  if (own.info?.isSymbolicLink() !== true) return false;
+  return (await target.resolve(name)).info?.isDirectory() === true;
+}
+
+async function* entriesOf(
+  view: RootView,
+  source: CopySource,
+  spec: CopySpec,
+  tool: LayerTool,
+  signal: AbortSignal,
+): AsyncGenerator<{ readonly header: TarHeader; readonly data: AsyncIterable<Uint8Array> }> {
+  const rules = new Dockerignore(spec.excludes.join('\n'));
+  const top = source.isFolder ? '/' : source.name;
+  const path = bytesOfName(source.path).toString();
+  for await (const entry of readTar(tool.tar(view.dir, path, top, signal))) {
+    const isOut = spec.excludes.length > 0 && rules.ignores(entry.header.name);
+    if (!isOut) yield entry;
+  }
+}
+
+function nowSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+function failed(spec: CopySpec, message: string): TswarmError {
+  return new TswarmError('invalid_argument', `${spec.keyword} failed: ${message}`);
+}

@@ -1,0 +1,281 @@
+// One stage: its instructions in order, each from state to state, by the cache where it can. Lines as the classic builder writes them.
+import { TswarmError } from '#protocol/errors';
+import type { LayerRecord } from '../images/layer-store.ts';
+import { type HistoryEntry, storeConfig } from '../images/make-image.ts';
+import { parsePlatform, platformText } from '../images/platform.ts';
+import type { ImageRecord } from '../images/types.ts';
+import {
+  type BuildRun,
+  configOf,
+  type StageState,
+  shortImageId,
+  stateFromCache,
+} from './build-run.ts';
+import { cacheKey } from './cache.ts';
+import { changeConfig, envScope, type StageConfig, stageConfig } from './config-change.ts';
+import { makeWorkdir, prepareCopy } from './copy-step.ts';
+import { parseInstruction } from './parse/dockerfile.ts';
+import { expandWord, type Scope } from './parse/expand.ts';
+import { type Instruction, readInstruction } from './parse/instructions.ts';
+import { findStage, type Stage } from './plan.ts';
+import { runCommand, runLayer, visibleArgs } from './run-instruction.ts';
+import { mountKey } from './run-mounts.ts';
+
+/** Runs the stage. @throws what a step throws; TswarmError `cancelled` */
+export async function buildStage(run: BuildRun, stage: Stage): Promise<StageState> {
+  step(run, stage.from.shown);
+  let state = await baseOf(run, stage);
+  if (state.imageId !== '') run.say(` ---> ${shortImageId(state.imageId)}\n`);
+  const triggers = state.config.onBuild.map((text) =>
+    readInstruction(parseInstruction(text), run.plan.escapeChar),
+  );
+  if (triggers.length > 0) {
+    run.say(`# Executing ${triggers.length} build trigger${triggers.length > 1 ? 's' : ''}\n`);
+    state = { ...state, config: { ...state.config, onBuild: [] } };
+    for (const trigger of triggers) state = await oneStep(run, stage, state, trigger);
+  }
+  for (const instruction of stage.instructions) {
+    step(run, instruction.shown);
+    state = await oneStep(run, stage, state, instruction);
+  }
+  return state;
+}
+
+function step(run: BuildRun, text: string): void {
+  run.stepsDone += 1;
+  run.say(`Step ${run.stepsDone}/${run.stepsTotal} : ${text}\n`);
+}
+
+async function oneStep(
+  run: BuildRun,
+  stage: Stage,
+  before: StageState,
+  instruction: Instruction,
+): Promise<StageState> {
+  if (run.signal.aborted) throw new TswarmError('cancelled', 'build: cancelled');
+  const state = await new Step(run, stage, before).execute(instruction);
+  run.say(` ---> ${shortImageId(state.imageId)}\n`);
+  return state;
+}
+
+/** The image or stage that FROM names. */
+async function baseOf(run: BuildRun, stage: Stage): Promise<StageState> {
+  if (stage.parent !== undefined) {
+    const parent = run.states.get(stage.parent);
+    if (parent === undefined)
+      throw new TswarmError('internal', `stage ${stage.parent} has not run`);
+    return { ...parent, config: { ...parent.config, isCmdOwn: false } };
+  }
+  if (stage.base === 'scratch') {
+    return {
+      imageId: '',
+      chainId: '',
+      diffIds: [],
+      history: [],
+      platform: { architecture: run.parts.architecture, os: 'linux' },
+      config: stageConfig({}, ''),
+      args: new Map(),
+    };
+  }
+  const image = await fetchImage(run, stage.base, stage.platform || run.options.platform);
+  return stateOf(image);
+}
+
+function stateOf(image: ImageRecord): StageState {
+  const { config } = image;
+  const { architecture, os, variant } = config;
+  return {
+    imageId: image.id,
+    chainId: image.chainId,
+    diffIds: config.rootfs.diff_ids,
+    history: (config.history ?? []) as unknown as readonly HistoryEntry[],
+    platform: { architecture, os, ...(variant === undefined ? {} : { variant }) },
+    config: stageConfig(config.config ?? {}, config.author ?? ''),
+    args: new Map(),
+  };
+}
+
+async function fetchImage(run: BuildRun, ref: string, platform: string): Promise<ImageRecord> {
+  const { store, api } = run.images;
+  const wanted = parsePlatform(platform, run.parts.architecture);
+  const fits = (image: ImageRecord | undefined): boolean =>
+    image !== undefined &&
+    (platform === '' || ['', wanted.architecture].includes(image.config.architecture));
+  let image = store.resolve(ref);
+  if (platform !== '' && (run.options.pull || !fits(image))) {
+    for await (const line of await api.pull(ref, { platform }, run.signal)) {
+      if (typeof line.error === 'string') throw new TswarmError('unavailable', line.error);
+      if (!run.options.quiet) run.onLine(line);
+    }
+    image = store.resolve(ref);
+  } else if (run.options.pull || image === undefined) {
+    image = await store.ensure(ref, {
+      policy: run.options.pull ? 'always' : 'missing',
+      signal: run.signal,
+      onProgress: (line) => {
+        if (!run.options.quiet) run.onLine(line);
+      },
+    });
+  }
+  if (image !== undefined && fits(image)) {
+    run.lease.chains.add(image.chainId);
+    run.lease.blobs.add(image.id);
+    return image;
+  }
+  throw new TswarmError('not_found', `no image ${ref} for platform ${platformText(wanted)}`);
+}
+
+/** One instruction on one state. */
+class Step {
+  readonly #run: BuildRun;
+  readonly #stage: Stage;
+  readonly #before: StageState;
+  readonly #scope: Scope;
+
+  constructor(run: BuildRun, stage: Stage, before: StageState) {
+    this.#run = run;
+    this.#stage = stage;
+    this.#before = before;
+    const env = envScope(before.config.env);
+    this.#scope = { get: (name) => env.get(name) ?? before.args.get(name) };
+  }
+
+  async execute(instruction: Instruction): Promise<StageState> {
+    switch (instruction.kind) {
+      case 'arg':
+        return this.#arg(instruction);
+      case 'run':
+        return this.#runCommand(instruction);
+      case 'copy':
+      case 'add':
+        return this.#copy(instruction);
+      default:
+        return this.#config(instruction);
+    }
+  }
+
+  async #arg(instruction: Extract<Instruction, { kind: 'arg' }>): Promise<StageState> {
+    const { plan, options, takenArgs } = this.#run;
+    const args = new Map(this.#before.args);
+    for (const { name, value } of instruction.args) {
+      takenArgs.add(name);
+      const given = options.buildArgs[name];
+      const fallback =
+        value === undefined
+          ? plan.globals.get(name)
+          : expandWord(value, { get: (n) => args.get(n) ?? this.#scope.get(n) }, plan.escapeChar);
+      args.set(name, given ?? fallback);
+    }
+    const state = await this.#withoutLayer(this.#before.config, instruction.shown);
+    return { ...state, args };
+  }
+
+  async #config(instruction: Instruction): Promise<StageState> {
+    const { escapeChar } = this.#run.plan;
+    const config = changeConfig(this.#before.config, instruction, this.#scope, escapeChar);
+    if (config === undefined) {
+      throw new TswarmError('internal', `${instruction.kind} changes no configuration`);
+    }
+    if (instruction.kind !== 'workdir') return this.#withoutLayer(config, instruction.shown);
+    return this.#cached(['workdir', config.workingDir], config, instruction.shown, async () => {
+      return makeWorkdir(this.#run, this.#before, config.workingDir);
+    });
+  }
+
+  #withoutLayer(config: StageConfig, text: string): Promise<StageState> {
+    const made = configOf(this.#before, config, '');
+    return this.#cached(
+      ['config', made.config, config.author],
+      config,
+      text,
+      async () => undefined,
+    );
+  }
+
+  async #runCommand(instruction: Extract<Instruction, { kind: 'run' }>): Promise<StageState> {
+    const command = runCommand(instruction, this.#before);
+    const args = visibleArgs(this.#before);
+    const mounts = {
+      run: this.#run,
+      state: this.#before,
+      mounts: instruction.mounts,
+      scope: this.#scope,
+      line: instruction.line,
+      chainOf: (from: string) => this.#chainOf(from),
+    };
+    const key = ['run', command, args, instruction.network, await mountKey(mounts)];
+    const prefix = args.length > 0 ? `|${args.length} ${args.join(' ')} ` : '';
+    const text = `RUN ${prefix}${command.args.join(' ')}`;
+    return this.#cached(key, this.#before.config, text, () =>
+      runLayer(this.#run, this.#before, instruction, command, mounts),
+    );
+  }
+
+  async #copy(instruction: Extract<Instruction, { kind: 'copy' | 'add' }>): Promise<StageState> {
+    const from = expandWord(instruction.from, this.#scope, this.#run.plan.escapeChar);
+    const chain = from === '' ? undefined : await this.#chainOf(from);
+    return prepareCopy(this.#run, this.#before, instruction, chain, this.#scope, (copy) =>
+      this.#cached(copy.key, this.#before.config, instruction.shown, () => copy.apply()),
+    );
+  }
+
+  /** The files of a stage before this one, or of an image. */
+  async #chainOf(from: string): Promise<string> {
+    const stage = findStage(this.#run.plan.stages, from, this.#stage.index);
+    const state = stage && this.#run.states.get(stage.index);
+    if (state !== undefined) return state.chainId;
+    if (/^\d+$/.test(from)) {
+      throw new TswarmError(
+        'invalid_argument',
+        `invalid from flag value ${from}: refers to no earlier stage`,
+      );
+    }
+    return (await fetchImage(this.#run, from, this.#run.options.platform)).chainId;
+  }
+
+  /** The state after the step: from the cache, or by `make` (undefined = no layer came of it). */
+  async #cached(
+    keyParts: readonly unknown[],
+    config: StageConfig,
+    text: string,
+    make: () => Promise<LayerRecord | undefined>,
+  ): Promise<StageState> {
+    const run = this.#run;
+    const key = cacheKey(this.#before.imageId, this.#before.platform, keyParts);
+    const found = run.options.noCache ? undefined : await run.cache.find(key);
+    if (found !== undefined) {
+      run.say(' ---> Using cache\n');
+      return stateFromCache(run, this.#before, found, config);
+    }
+    const layer = await make();
+    const state = await this.#commit(config, text, layer);
+    run.cache.add(key, state.imageId, state.chainId);
+    if (layer !== undefined) await run.cache.save();
+    return state;
+  }
+
+  async #commit(
+    config: StageConfig,
+    text: string,
+    layer: LayerRecord | undefined,
+  ): Promise<StageState> {
+    const before = this.#before;
+    const created = new Date(this.#run.parts.clock.nowMs()).toISOString();
+    const entry: HistoryEntry = {
+      created,
+      created_by: text,
+      ...(config.author === '' ? {} : { author: config.author }),
+      ...(layer === undefined ? { empty_layer: true } : {}),
+    };
+    const state = {
+      ...before,
+      config,
+      chainId: layer?.chainId ?? before.chainId,
+      diffIds: layer === undefined ? before.diffIds : [...before.diffIds, layer.diffId],
+      history: [...before.history, entry],
+    };
+    const image = configOf(state, config, created);
+    const imageId = await storeConfig(this.#run.parts, image, this.#run.lease);
+    return { ...state, imageId };
+  }
+}
