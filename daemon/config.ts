@@ -21,12 +21,22 @@ export interface Config {
   readonly nativeDir: string;
   /** User that the manager process runs as, if there is such a user; '' = root. */
   readonly managerUser: string;
+  /** Path of the OCI runtime; '' = tswarm-runtime. */
+  readonly runtime: string;
+  /** Labels of this engine for placement constraints, `key=value`. */
+  readonly labels: readonly string[];
+  /** `host:port` or CIDR of registries that speak plain HTTP or have a certificate that cannot be checked. */
+  readonly insecureRegistries: readonly string[];
+  /** Base URLs asked before Docker Hub. */
+  readonly registryMirrors: readonly string[];
 }
 
 interface Setting {
   readonly flag: string;
   readonly key: keyof Config;
   readonly help: string;
+  /** Comma-separated in flags and variables, a list in the file. */
+  readonly list?: true;
 }
 
 const SETTINGS: readonly Setting[] = [
@@ -42,6 +52,20 @@ const SETTINGS: readonly Setting[] = [
   { flag: 'log-format', key: 'logFormat', help: 'text or json' },
   { flag: 'native-dir', key: 'nativeDir', help: 'folder of tswarm-runtime and the other programs' },
   { flag: 'manager-user', key: 'managerUser', help: 'user that the manager runs as, if it exists' },
+  { flag: 'runtime', key: 'runtime', help: 'path of another OCI runtime (runc, crun)' },
+  { flag: 'labels', key: 'labels', help: 'labels of this engine: a=b,c=d', list: true },
+  {
+    flag: 'insecure-registries',
+    key: 'insecureRegistries',
+    help: 'registries without TLS: host:port,…',
+    list: true,
+  },
+  {
+    flag: 'registry-mirrors',
+    key: 'registryMirrors',
+    help: 'mirrors of Docker Hub: URL,…',
+    list: true,
+  },
 ];
 
 const FILE_DEFAULT = '/etc/tswarm/tswarmd.json';
@@ -76,6 +100,10 @@ function defaults(nativeDir: string): Config {
     logFormat: 'text',
     nativeDir,
     managerUser: 'tswarm',
+    runtime: '',
+    labels: [],
+    insecureRegistries: [],
+    registryMirrors: [],
   };
 }
 
@@ -146,16 +174,21 @@ function readFile(name: string, required: boolean): Readonly<Record<string, unkn
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw new TswarmError('invalid_argument', `config file ${name}: must hold a JSON object`);
   }
-  const known = new Set<string>(SETTINGS.map((setting) => setting.key));
+  const known = new Map<string, Setting>(SETTINGS.map((setting) => [setting.key, setting]));
   for (const [key, value] of Object.entries(json)) {
-    if (!known.has(key)) {
+    const setting = known.get(key);
+    if (!setting) {
       throw new TswarmError('invalid_argument', `config file ${name}: unknown setting ${key}`, {
         field: key,
-        hint: `Known are ${[...known].join(', ')}.`,
+        hint: `Known are ${[...known.keys()].join(', ')}.`,
       });
     }
-    if (typeof value !== 'string') {
-      throw new TswarmError('invalid_argument', `config file ${name}: ${key} must be a string`);
+    const isRight = setting.list
+      ? Array.isArray(value) && value.every((item) => typeof item === 'string')
+      : typeof value === 'string';
+    if (!isRight) {
+      const wanted = setting.list ? 'a list of strings' : 'a string';
+      throw new TswarmError('invalid_argument', `config file ${name}: ${key} must be ${wanted}`);
     }
   }
   return json as Record<string, unknown>;
@@ -168,8 +201,9 @@ function build(
   flags: Readonly<Record<string, string | undefined>>,
 ): Config {
   const out: Record<string, unknown> = { ...base };
-  for (const { flag, key } of SETTINGS) {
-    const value = flags[flag] ?? environment[environmentName(flag)] ?? file[key];
+  for (const { flag, key, list } of SETTINGS) {
+    const text = flags[flag] ?? environment[environmentName(flag)];
+    const value = text !== undefined && list ? splitList(text) : (text ?? file[key]);
     if (value !== undefined) out[key] = value;
   }
   const config = out as unknown as Config;
@@ -186,4 +220,11 @@ function build(
     if (!isAbsolute(config[key])) out[key] = resolve(config[key]);
   }
   return out as unknown as Config;
+}
+
+function splitList(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }

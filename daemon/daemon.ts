@@ -6,11 +6,10 @@ import { join } from 'node:path';
 import { ClusterEvents } from '#api/cache/cluster-events';
 import { Gateway } from '#api/gateway';
 import type { Clock, Lifecycle, Log, Random } from '#protocol/world';
+import { createWorker, type Worker } from '#worker/worker';
 import type { Config } from './config.ts';
 import { takeLock } from './lock.ts';
 import { NodeController } from './node-controller.ts';
-import { makeWorker } from './worker-adapter.ts';
-import type { WorkerPort } from './worker-port.ts';
 
 export interface DaemonDeps {
   readonly clock: Clock;
@@ -29,7 +28,7 @@ export class Daemon implements Lifecycle {
   readonly #config: Config;
   readonly #deps: DaemonDeps;
   #unlock: (() => void) | undefined;
-  #worker: WorkerPort | undefined;
+  #worker: Worker | undefined;
   #node: NodeController | undefined;
   #gateway: Gateway | undefined;
 
@@ -53,8 +52,28 @@ export class Daemon implements Lifecycle {
 
   async #startParts(): Promise<void> {
     const { clock, log, version } = this.#deps;
-    const { runRoot } = this.#config;
-    const worker = makeWorker(this.#config, this.#deps);
+    const { dataRoot, runRoot, nativeDir } = this.#config;
+    const worker = createWorker(
+      {
+        dataRoot,
+        runRoot,
+        nativeDir,
+        runtimePath: this.#config.runtime,
+        engineVersion: version,
+        labels: labelMap(this.#config.labels),
+        insecureRegistries: this.#config.insecureRegistries,
+        registryMirrors: this.#config.registryMirrors,
+      },
+      {
+        ...this.#deps,
+        createBuilder: (() => ({
+          build: async () => {
+            throw new Error('no builder');
+          },
+          recover: async () => {},
+        })) as never,
+      },
+    );
     this.#worker = worker;
     await worker.start();
     const clusterEvents = new ClusterEvents(clock);
@@ -79,7 +98,7 @@ export class Daemon implements Lifecycle {
     );
     this.#gateway = gateway;
     await gateway.start();
-    log.info('ready', { dataRoot: this.#config.dataRoot, socket: join(runRoot, 'docker.sock') });
+    log.info('ready', { dataRoot, socket: join(runRoot, 'docker.sock') });
   }
 
   /** Containers keep running. */
@@ -97,6 +116,15 @@ function makeRoot(path: string): void {
   mkdirSync(path, { recursive: true, mode: ROOT_MODE });
   // The mode of mkdir is cut by the umask; a folder that was there keeps what its owner chose.
   if (isNew) chmodSync(path, ROOT_MODE);
+}
+
+function labelMap(labels: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    labels.map((label) => {
+      const at = label.indexOf('=');
+      return at < 0 ? [label, ''] : [label.slice(0, at), label.slice(at + 1)];
+    }),
+  );
 }
 
 /** Flags that make the manager change to this user; none when there is no such user. */

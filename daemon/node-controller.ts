@@ -18,6 +18,7 @@ import { NodeAvailability } from '#protocol/generated/specs';
 import type { ManagerReady, ToManager } from '#protocol/manager-ipc';
 import type { Clock, Log } from '#protocol/world';
 import { removeTree } from '#worker/files';
+import type { Worker } from '#worker/worker';
 import { type Address, formatAddress, ownAddress, parseAddress } from './addresses.ts';
 import { ClusterLink } from './cluster-link.ts';
 import type { Config } from './config.ts';
@@ -31,10 +32,9 @@ import {
 import { ManagerProcess } from './manager-process.ts';
 import { type NodeRecord, readNodeRecord, removeNodeRecord, writeNodeRecord } from './node-file.ts';
 import { checkPortFree, freePort, isPortFree } from './ports.ts';
-import type { WorkerPort } from './worker-port.ts';
 
 export interface NodeControllerDeps {
-  readonly worker: WorkerPort;
+  readonly worker: Worker;
   readonly clusterEvents: ClusterEvents;
   readonly clock: Clock;
   readonly log: Log;
