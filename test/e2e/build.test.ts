@@ -1,0 +1,414 @@
+// Builds with the real runtime on a busybox image: every instruction's effect is looked at in the image or in what a step prints. Goal: Docker's results,
+// Docker's lines, and nothing left behind. Steps are in the node's own network namespace here. Needs root and busybox.
+import { readdir, readFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EngineJson } from '#protocol/engine';
+import { type BuildFixture, buildFixture, outputOf } from '../support/builds.ts';
+import { type Files, streamOf, tarOf } from '../support/image-tar.ts';
+import { linesOf } from '../support/images.ts';
+
+const APPLETS = [
+  'sh',
+  'ls',
+  'cat',
+  'id',
+  'echo',
+  'sleep',
+  'mkdir',
+  'stat',
+  'env',
+  'rm',
+  'touch',
+  'readlink',
+  'true',
+  'false',
+  'mv',
+  'ln',
+  'test',
+  'chmod',
+];
+
+let builds: BuildFixture;
+
+beforeAll(async () => {
+  builds = await buildFixture();
+  const files: Record<string, string | Uint8Array> = {
+    'bin/': '',
+    'bin/busybox': await readFile('/bin/busybox'),
+    'etc/': '',
+    'etc/passwd': 'root:x:0:0::/root:/bin/sh\nweb:x:33:44::/:/bin/sh\n',
+    'etc/group': 'root:x:0:\nweb:x:44:\nstaff:x:50:\n',
+    'tmp/': '',
+  };
+  for (const name of APPLETS)
+    files[`bin/${name}`] = '#!/bin/busybox sh\nexec /bin/busybox ${0##*/} "$@"\n';
+  files['bin/sh'] = await readFile('/bin/busybox');
+  const tar = await tarOf(files, { mode: 0o755 });
+  const options = { repo: 'bb', tag: '1', message: '', changes: [] };
+  await linesOf(builds.service.api.importTar(streamOf(tar), options));
+});
+afterAll(async () => {
+  await builds.dispose();
+});
+
+async function output(files: Files, options = {}): Promise<string> {
+  return outputOf(await builds.build(files, options));
+}
+
+/** Builds and prints, with a last step, what `command` says in the image. */
+async function sees(
+  dockerfile: string,
+  command: string,
+  files: Files = {},
+  options = {},
+): Promise<string> {
+  const text = await output(
+    { ...files, Dockerfile: `${dockerfile}\nRUN echo begin-look; ${command}; echo end-look\n` },
+    { ...options, noCache: true },
+  );
+  const found = /\nbegin-look\n([\s\S]*)end-look\n/.exec(text)?.[1];
+  if (found === undefined) throw new Error(`the build did not get there:\n${text}`);
+  return found;
+}
+
+async function config(tag: string): Promise<Record<string, unknown>> {
+  return (await builds.service.api.inspect(tag)).Config as Record<string, unknown>;
+}
+
+describe('instructions', () => {
+  it('writes the classic lines, then takes every step from the cache', async () => {
+    const files = { Dockerfile: 'FROM bb:1\nRUN echo hi\nCMD ["a"]\n' };
+    const first = await output(files, { tags: ['lines:1', 'lines:2'] });
+    const hex = '[0-9a-f]{12}';
+    expect(first).toMatch(
+      new RegExp(
+        `^Step 1/3 : FROM bb:1\n ---> ${hex}\nStep 2/3 : RUN echo hi\n ---> Running in ${hex}\nhi\nRemoving intermediate container ${hex}\n ---> ${hex}\nStep 3/3 : CMD \\["a"\\]\n ---> ${hex}\nSuccessfully built ${hex}\nSuccessfully tagged lines:1\nSuccessfully tagged lines:2\n$`,
+      ),
+    );
+    const second = await output(files, { tags: ['lines:1'] });
+    expect(second.match(/ ---> Using cache\n/g)).toHaveLength(2);
+    expect(second.slice(-40)).toContain(/Successfully built (\S+)/.exec(first)?.[1]);
+    expect(await output(files, { noCache: true })).not.toContain('Using cache');
+    expect(await output(files, { quiet: true })).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+  });
+
+  it('sets the configuration', async () => {
+    const dockerfile = `FROM bb:1
+MAINTAINER someone
+ENV A=1 B="two words" C=$A
+ENV OLD form with blanks
+LABEL l1=v1 "l 2"='v 2'
+EXPOSE 80 53/udp 8000-8002
+VOLUME ["/data"]
+VOLUME /more /evenmore
+WORKDIR /w
+WORKDIR sub
+USER web:staff
+STOPSIGNAL SIGQUIT
+HEALTHCHECK --interval=5s --timeout=2s --retries=4 --start-period=1m CMD test -f /ok
+SHELL ["/bin/sh", "-ec"]
+ENTRYPOINT ["/bin/echo", "x"]
+CMD hello $A
+ONBUILD RUN echo triggered
+`;
+    await output({ Dockerfile: dockerfile }, { tags: ['cfg:1'], labels: { "it's": 'a "label"' } });
+    const keep = await config('cfg:1');
+    expect(keep).toMatchObject({
+      Env: ['A=1', 'B=two words', 'C=1', 'OLD=form with blanks'],
+      Labels: { l1: 'v1', 'l 2': 'v 2', "it's": 'a "label"' },
+      ExposedPorts: { '80/tcp': {}, '53/udp': {}, '8000/tcp': {}, '8001/tcp': {}, '8002/tcp': {} },
+      Volumes: { '/data': {}, '/more': {}, '/evenmore': {} },
+      WorkingDir: '/w/sub',
+      User: 'web:staff',
+      StopSignal: 'SIGQUIT',
+      Healthcheck: {
+        Test: ['CMD', '/bin/sh', '-ec', 'test -f /ok'],
+        Interval: 5e9,
+        Timeout: 2e9,
+        Retries: 4,
+        StartPeriod: 60e9,
+      },
+      Entrypoint: ['/bin/echo', 'x'],
+      Cmd: ['/bin/sh', '-ec', 'hello $A'],
+      OnBuild: ['RUN echo triggered'],
+    });
+    expect((await builds.service.api.inspect('cfg:1')).Author).toBe('someone');
+    const child = await output(
+      { Dockerfile: 'FROM cfg:1\nENTRYPOINT ["/other"]\n' },
+      { tags: ['cfg:2'] },
+    );
+    expect(child).toContain('# Executing 1 build trigger\n');
+    expect(child).toContain('\ntriggered\n');
+    const changed = await config('cfg:2');
+    expect(changed.Entrypoint).toEqual(['/other']);
+    expect(changed).not.toHaveProperty('OnBuild');
+    expect(changed.Cmd).toBeNull();
+  });
+
+  it('runs a step as the user, in the folder, with the variables', async () => {
+    const text = await sees(
+      'FROM bb:1\nARG P=p1\nARG Q\nENV E=e P2=$P\nWORKDIR /made/here\nUSER web',
+      'id -u; id -g; echo $PWD $E $P $P2 q=$Q; stat -c "%U %a" .',
+      {},
+      { buildArgs: { Q: 'given' } },
+    );
+    expect(text).toBe('33\n44\n/made/here e p1 p1 q=given\nroot 755\n');
+  });
+
+  it('runs here-documents: for the shell, with an interpreter, into a file', async () => {
+    const dockerfile = `FROM bb:1
+ARG who=me
+RUN <<EOF
+echo one > /one
+echo two > /two
+EOF
+RUN <<-"DOC" cat > /three
+\tliteral $who
+\tDOC
+RUN <<'SCRIPT'
+#!/bin/busybox ash
+echo "script $0" > /four
+SCRIPT
+COPY <<A <<"B" /docs/
+expanded $who "quoted"
+A
+kept $who
+B
+COPY --chmod=600 <<X /single
+x
+X`;
+    const text = await sees(
+      dockerfile,
+      'cat /one /two /three /four /docs/A /docs/B /single; stat -c %a /single',
+    );
+    expect(text).toBe(
+      'one\ntwo\nliteral $who\nscript /dev/build-script\nexpanded me "quoted"\nkept $who\nx\n600\n',
+    );
+  });
+
+  it('reports a step that fails, with its code, and names what cannot be run', async () => {
+    const lines = await builds.build({ Dockerfile: 'FROM bb:1\nRUN exit 7\n' });
+    expect(lines.at(-1)).toEqual({
+      errorDetail: {
+        code: 7,
+        message: "The command '/bin/sh -c exit 7' returned a non-zero code: 7",
+      },
+      error: "The command '/bin/sh -c exit 7' returned a non-zero code: 7",
+    });
+    const missing = await builds.build({ Dockerfile: 'FROM bb:1\nRUN ["/no/such"]\n' });
+    expect(missing.at(-1)).toMatchObject({ errorDetail: { code: 127 } });
+    const output127 = outputOf(missing);
+    expect(output127).toContain("The command '/no/such' cannot be run");
+    expect(output127).not.toContain('{"code"');
+  });
+});
+
+describe('COPY and ADD', () => {
+  const files: Files = {
+    'a.txt': 'A',
+    'b.txt': 'B',
+    'dir/': '',
+    'dir/x': 'X',
+    'dir/deep/': '',
+    'dir/deep/y': 'Y',
+    'src/main.c': 'int',
+    'src/note.md': 'note',
+    'secret.key': 'KEY',
+    '.dockerignore': '*.key\n**/*.md\n!keep.md\n',
+    'keep.md': 'kept',
+  };
+
+  it('follows the rules for destinations', async () => {
+    const cases: readonly (readonly [string, string, string])[] = [
+      ['COPY a.txt /new', 'cat /new', 'A'],
+      ['COPY a.txt /newdir/', 'cat /newdir/a.txt', 'A'],
+      ['COPY a.txt /tmp', 'cat /tmp/a.txt', 'A'],
+      ['COPY dir /tmp/d', 'cat /tmp/d/x /tmp/d/deep/y', 'XY'],
+      ['COPY *.txt dir /many/', 'ls /many', 'a.txt\nb.txt\ndeep\nx\n'],
+      ['WORKDIR /rel\nCOPY ["a.txt", "./sub/"]', 'cat /rel/sub/a.txt', 'A'],
+      [
+        'COPY . /all/',
+        'ls -A /all /all/src',
+        '/all:\n.dockerignore\nDockerfile\na.txt\nb.txt\ndir\nkeep.md\nsrc\n\n/all/src:\nmain.c\n',
+      ],
+      [
+        'COPY --chown=web:staff --chmod=0750 a.txt /o/',
+        'stat -c "%u:%g %a" /o/a.txt /o',
+        '33:50 750\n33:50 755\n',
+      ],
+      ['COPY --chown=7 a.txt /o7', 'stat -c "%u:%g" /o7', '7:7\n'],
+      ['COPY --exclude=deep dir /ex/', 'ls /ex', 'x\n'],
+      ['RUN ln -s /tmp /lnk\nCOPY a.txt /lnk/', 'cat /tmp/a.txt; readlink /lnk', 'A/tmp\n'],
+      [
+        'RUN mkdir -p /usr/bin && ln -s usr/bin /sbin2\nCOPY sbin /sbinsrc\nCOPY root /',
+        'readlink /sbin2; cat /usr/bin/tool',
+        'usr/bin\nT',
+      ],
+    ];
+    for (const [lines, look, expected] of cases) {
+      const context = { ...files, 'sbin/': '', 'root/sbin2/tool': 'T', 'root/sbin2/': '' };
+      const some = lines.startsWith('COPY .') ? files : context;
+      expect(await sees(`FROM bb:1\n${lines}`, look, some), lines).toBe(expected);
+    }
+  });
+
+  it('extracts archives with ADD and leaves them alone with COPY', async () => {
+    const archive = gzipSync(await tarOf({ 'in/': '', 'in/f': 'F' }));
+    const context = { 'x.tar.gz': archive, 'plain.gz': gzipSync('text') };
+    const dockerfile = 'FROM bb:1\nADD x.tar.gz /added/\nCOPY x.tar.gz /copied/\nADD plain.gz /p/';
+    expect(await sees(dockerfile, 'cat /added/in/f; ls /copied /p', context)).toBe(
+      'F/copied:\nx.tar.gz\n\n/p:\nplain.gz\n',
+    );
+  });
+
+  it('takes the content into the key of the cache, not the time', async () => {
+    const dockerfile = 'FROM bb:1\nCOPY f /f\nRUN cat /f\n';
+    const build = async (content: string): Promise<string> =>
+      output({ Dockerfile: dockerfile, f: content });
+    expect(await build('1')).not.toContain('Using cache');
+    expect((await build('1')).match(/Using cache/g)).toHaveLength(2);
+    const changed = await build('2');
+    expect(changed).not.toContain('Using cache');
+  });
+
+  it('refuses what it cannot do, and says why', async () => {
+    const cases: readonly (readonly [string, string])[] = [
+      [
+        'COPY nope /x',
+        'COPY failed: file not found in build context or excluded by .dockerignore: stat nope: file does not exist',
+      ],
+      ['COPY secret.key /x', 'excluded by .dockerignore'],
+      ['COPY *.nothing /x', 'COPY failed: no source files were specified'],
+      ['COPY a.txt b.txt /x', 'the destination must be a directory and end with a /'],
+      ['COPY ../../etc/passwd /x', 'forbidden path outside the build context'],
+      ['ADD https://example.org/x /x', 'ADD https://example.org/x is not supported'],
+      ['COPY --chmod=rwx a.txt /x', "invalid chmod parameter: 'rwx'"],
+      ['COPY --chown=nobody7 a.txt /x', "can't find nobody7"],
+      [
+        'RUN --mount=type=secret,id=s,required=true true',
+        'RUN --mount=type=secret,required is not supported',
+      ],
+    ];
+    for (const [line, message] of cases) {
+      expect(await output({ ...files, Dockerfile: `FROM bb:1\n${line}\n` }), line).toContain(
+        message,
+      );
+    }
+  });
+
+  it('does not let a link in the context lead out of it', async () => {
+    const tar = await import('../support/image-tar.ts');
+    const { simpleHeader, writeTar } = await import('#worker/images/tar/writer');
+    const members = [
+      ...tar.members({ Dockerfile: 'FROM bb:1\nCOPY evil /x\n' }),
+      {
+        header: {
+          ...simpleHeader('evil', 'file', 0, 0),
+          kind: 'symlink' as const,
+          linkName: '/etc/hostname',
+        },
+      },
+    ];
+    const context = streamOf(await tar.join(writeTar(members)));
+    const { BUILD_DEFAULTS } = await import('../support/builds.ts');
+    const lines = await linesOf(
+      builds.builder.build(context, BUILD_DEFAULTS, new AbortController().signal),
+    );
+    expect(outputOf(lines)).toContain('stat evil: file does not exist');
+  });
+});
+
+describe('stages', () => {
+  const dockerfile = `ARG BASE=bb
+FROM \${BASE}:1 AS first
+ARG BASE
+RUN echo "from first \${BASE}" > /out
+FROM bb:1 AS unused
+RUN echo never-shown; exit 1
+FROM first AS second
+RUN echo second >> /out
+FROM scratch
+COPY --from=second /out /final
+COPY --from=0 /out /zero
+COPY --from=bb:1 /etc/group /group
+`;
+
+  it('runs only what the target needs, and copies between stages and images', async () => {
+    const text = await output({ Dockerfile: dockerfile }, { tags: ['staged:1'] });
+    expect(text).toContain('Step 1/9 : FROM ${BASE}:1 AS first');
+    expect(text).not.toContain('never-shown');
+    const look = 'FROM bb:1\nCOPY --from=staged:1 / /s/';
+    expect(await sees(look, 'cat /s/final /s/zero; ls -A /s')).toBe(
+      'from first bb\nsecond\nfrom first bb\nfinal\ngroup\nzero\n',
+    );
+    const target = await output({ Dockerfile: dockerfile }, { target: 'first', tags: ['t:1'] });
+    expect(target).toContain('Step 1/3');
+    await expect(builds.build({ Dockerfile: dockerfile }, { target: 'nope' })).rejects.toThrow(
+      'failed to reach build target nope',
+    );
+  });
+
+  it('mounts of RUN: bind from stage and context, cache over builds, tmpfs; no trace in the layer', async () => {
+    const lines = `FROM bb:1 AS src
+RUN mkdir /s && echo stage > /s/f
+FROM bb:1
+RUN --mount=from=src,source=/s,target=/m/one --mount=target=/ctx --mount=type=tmpfs,target=/t,size=1m \\
+    --mount=type=cache,target=/cache/deep cat /m/one/f /ctx/file; touch /m/one/no || echo readonly; echo x >> /cache/deep/n; cat /cache/deep/n`;
+    const first = await output({ Dockerfile: `${lines}\n`, file: 'ctx\n' }, { noCache: true });
+    expect(first).toContain('\nstage\nctx\n');
+    expect(first).toContain('readonly\nx\nRemoving');
+    const again = await sees(lines, 'ls -d /m /t /cache /ctx 2>&1', { file: 'ctx\n' });
+    expect(again.match(/No such file/g)).toHaveLength(4);
+  });
+
+  it('removes mount points only where no link leads', async () => {
+    const lines = `FROM bb:1
+RUN mkdir -p /victim/b
+RUN --mount=type=tmpfs,target=/a/b mv /a /a2; ln -s /victim /a`;
+    expect(await sees(lines, 'ls /victim; readlink /a')).toBe('b\n/victim\n');
+  });
+});
+
+describe('clean-up', () => {
+  it('leaves nothing of a cancelled build', async () => {
+    const abort = new AbortController();
+    const { BUILD_DEFAULTS } = await import('../support/builds.ts');
+    const context = streamOf(await tarOf({ Dockerfile: 'FROM bb:1\nRUN echo now; sleep 600\n' }));
+    const lines: EngineJson[] = [];
+    for await (const line of await builds.builder.build(context, BUILD_DEFAULTS, abort.signal)) {
+      lines.push(line);
+      if (line.stream === 'now\n') abort.abort();
+    }
+    expect(lines.at(-1)?.error).toContain('cancelled');
+    await expectNothingLeft();
+  });
+
+  it('leaves nothing of builds that ended or failed', async () => {
+    await output({ Dockerfile: 'FROM bb:1\nRUN sleep 1000 & echo left a child\nRUN false\n' });
+    await expectNothingLeft();
+  });
+
+  it('prunes the cache, and keeps what images need', async () => {
+    await output({ Dockerfile: 'FROM bb:1\nRUN echo keep > /k\n' }, { tags: ['keep:1'] });
+    await output({ Dockerfile: 'FROM bb:1\nRUN echo drop > /d\n' });
+    const { SpaceReclaimed } = await builds.builder.pruneCache();
+    expect(Number(SpaceReclaimed)).toBeGreaterThan(0);
+    const text = await output(
+      { Dockerfile: 'FROM bb:1\nRUN echo keep > /k\n' },
+      { tags: ['keep:1'] },
+    );
+    expect(text).toContain('Using cache');
+    expect(await sees('FROM keep:1', 'cat /k')).toBe('keep\n');
+  });
+});
+
+async function expectNothingLeft(): Promise<void> {
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+  expect(mounts).not.toContain(builds.dir);
+  for (const name of ['contexts', 'views', 'steps']) {
+    expect(await readdir(builds.dataPath(name)), name).toEqual([]);
+  }
+  expect(builds.service.store.rootfsIds()).toEqual([]);
+  expect(await readdir(`${builds.options.dataDir}/tmp`)).toEqual([]);
+}
