@@ -156,7 +156,7 @@ export function changeConfig(
     case 'stopsignal':
       return { ...config, stopSignal: stopSignal(expand(instruction.text), instruction.line) };
     case 'healthcheck':
-      return { ...config, healthcheck: healthcheck(instruction, config) };
+      return { ...config, healthcheck: healthcheck(instruction) };
     case 'onbuild':
       return { ...config, onBuild: [...config.onBuild, instruction.text] };
     case 'maintainer':
@@ -246,18 +246,11 @@ function stopSignal(text: string, line: number): string {
   });
 }
 
-function healthcheck(
-  instruction: Extract<Instruction, { kind: 'healthcheck' }>,
-  config: StageConfig,
-): ImageHealthcheck {
+function healthcheck(instruction: Extract<Instruction, { kind: 'healthcheck' }>): ImageHealthcheck {
   const { command, options, line } = instruction;
   if (command === undefined) return { Test: ['NONE'] };
+  // The shell of CMD-SHELL is the image's, found when it runs.
   const test = command.form === 'exec' ? ['CMD', ...command.args] : ['CMD-SHELL', command.text];
-  // With another SHELL the text is for that shell.
-  const withShell =
-    command.form === 'shell' && config.shell !== undefined
-      ? ['CMD', ...config.shell, command.text]
-      : test;
   const nanos = (name: string, text: string): number | undefined =>
     text === '' ? undefined : durationNanos(name, text, line);
   const retries = options.retries === '' ? undefined : Number(options.retries);
@@ -271,7 +264,7 @@ function healthcheck(
     );
   }
   return {
-    Test: withShell,
+    Test: test,
     ...optional('Interval', nanos('interval', options.interval)),
     ...optional('Timeout', nanos('timeout', options.timeout)),
     ...optional('StartPeriod', nanos('start-period', options.startPeriod)),
