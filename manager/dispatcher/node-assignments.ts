@@ -114,7 +114,7 @@ export class NodeAssignments {
         continue;
       }
       const before = this.#sent.get(key) as Task | undefined;
-      this.#setAlive(id, stateOf(task) <= TaskState.RUNNING);
+      this.#setAlive(id, mayRun(task));
       this.#sent.set(key, task);
       // What the node itself has reported is no news to it.
       if (before && isSameForNode(before, task)) continue;
@@ -212,6 +212,12 @@ export class NodeAssignments {
 
 function stateOf(task: Task): TaskState {
   return task.status?.state ?? TaskState.NEW;
+}
+
+/** Runs, or may run (again): a task whose agent restarts its container needs its networks and secrets also while it is stopped. */
+function mayRun(task: Task): boolean {
+  if (stateOf(task) <= TaskState.RUNNING) return true;
+  return task.desiredState <= TaskState.COMPLETE && task.spec?.engineRestart !== undefined;
 }
 
 /** Whether two versions of a task ask the same of its node. Parts are compared by reference: equal parts of other origin only cost a message. */
