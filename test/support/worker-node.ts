@@ -1,7 +1,7 @@
 // A real worker on folders of its own, for end-to-end tests: real images, network, shim, runtime; an image `bb:1` with a static busybox. Taken down in full
 // at the end, also after a failed test. Needs root and the native programs.
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineJson, NodeEngine } from '#protocol/engine';
 import { createLog, nodeClock, nodeRandom } from '#protocol/transport/node-world';
@@ -16,9 +16,9 @@ export class WorkerNode {
   readonly folder: string;
   worker: Worker;
 
-  constructor() {
-    mkdirSync('/run', { recursive: true });
-    this.folder = mkdtempSync('/run/tsw-test-');
+  /** `folder`: an existing one to go on in. */
+  constructor(folder = mkdtempSync('/run/tsw-test-')) {
+    this.folder = folder;
     this.worker = this.#make();
   }
 
