@@ -129,30 +129,6 @@ static int build_tree(const struct init_plan *plan, struct rootfs *r, struct ts_
 	return 0;
 }
 
-static int prepare(const struct init_plan *plan, struct process_ready *ready, struct ts_err *err)
-{
-	const struct process_spec *p = &plan->config->process;
-	struct rootfs r = {.config = plan->config,
-			   .cgroup = plan->cgroup,
-			   .source_fd = plan->rootfs_source_fd,
-			   .fd = -1,
-			   .proc_fd = -1,
-			   .null_fd = -1};
-
-	if (enter_namespaces(plan, err) < 0 || build_tree(plan, &r, err) < 0)
-		return -1;
-	if (p->has_oom_score_adj || p->apparmor_profile || p->selinux_label)
-		if (rootfs_proc_fd(&r, err) < 0)
-			return -1;
-	if (process_set_limits(p, r.proc_fd, err) < 0 ||
-	    process_resolve(p, plan->filter, ready, err) < 0)
-		return -1;
-	if (plan->config->has_personality && personality(plan->config->personality) < 0)
-		return ts_fail_errno(err, "personality", "linux.personality",
-				     "linux.personality: cannot be set");
-	return 0;
-}
-
 /* From here on no descriptor leads to the host: only the two sockets and what the caller passes on.
  */
 static void close_host_fds(const struct init_plan *plan)
@@ -168,6 +144,32 @@ static void close_host_fds(const struct init_plan *plan)
 	process_close_fds_except(keep, n);
 }
 
+static int prepare(const struct init_plan *plan, struct process_ready *ready, struct ts_err *err)
+{
+	const struct process_spec *p = &plan->config->process;
+	struct rootfs r = {.config = plan->config,
+			   .cgroup = plan->cgroup,
+			   .source_fd = plan->rootfs_source_fd,
+			   .fd = -1,
+			   .proc_fd = -1,
+			   .null_fd = -1};
+
+	if (enter_namespaces(plan, err) < 0 || build_tree(plan, &r, err) < 0)
+		return -1;
+	if (p->has_oom_score_adj || p->apparmor_profile || p->selinux_label)
+		if (rootfs_proc_fd(&r, err) < 0)
+			return -1;
+	if (process_set_limits(p, r.proc_fd, err) < 0)
+		return -1;
+	close_host_fds(plan);
+	if (process_resolve(p, plan->filter, ready, err) < 0)
+		return -1;
+	if (plan->config->has_personality && personality(plan->config->personality) < 0)
+		return ts_fail_errno(err, "personality", "linux.personality",
+				     "linux.personality: cannot be set");
+	return 0;
+}
+
 _Noreturn void init_run(struct init_plan *plan)
 {
 	struct ts_err err = {0};
@@ -179,7 +181,6 @@ _Noreturn void init_run(struct init_plan *plan)
 		tell(plan, INIT_FAILED, &err);
 		_exit(1);
 	}
-	close_host_fds(plan);
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (tell(plan, INIT_READY, NULL) < 0)
 		_exit(1);

@@ -2,8 +2,8 @@
  * The container's first process, from clone to the user's program, and its talk with the parent.
  *
  * Over the socket pair the child sends struct init_message and, where it says so, waits for the
- * answer (its pid on the host); a closed socket means that the parent is gone, and the child ends. It also
- * dies with its parent until it is ready, so a killed `create` leaves no process behind.
+ * answer (its pid on the host); a closed socket means that the parent is gone, and the child ends.
+ * It also dies with its parent until it is ready, so a killed `create` leaves no process behind.
  */
 #ifndef RUNTIME_INIT_H
 #define RUNTIME_INIT_H

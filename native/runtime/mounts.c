@@ -125,23 +125,41 @@ static bool allowed_in_proc(const char *path)
 	return false;
 }
 
-/* The target decides, not the text of the path: a link could lead into /proc. */
-static int check_not_proc(int target, const struct mount_spec *m, const char *where,
-			  struct ts_err *err)
+static int refuse_in_proc(const struct mount_spec *m, const char *where, struct ts_err *err)
 {
-	struct statfs st;
-
-	if (strcmp(m->destination, "/proc") == 0 || strncmp(m->destination, "/proc/", 6) == 0) {
-		if (allowed_in_proc(m->destination) || (m->type && strcmp(m->type, "proc") == 0) ||
-		    (m->options.bind && strcmp(m->destination, "/proc") == 0 &&
-		     strcmp(m->source, "/proc") == 0))
-			return 0;
-	} else if (fstatfs(target, &st) == 0 && st.f_type != PROC_SUPER_MAGIC) {
-		return 0;
-	}
 	return ts_fail(err, TS_E_REFUSED, 0, "mount", m->destination,
 		       "%s.destination: %s is inside /proc, where nothing may be mounted", where,
 		       m->destination);
+}
+
+static bool named_in_proc(const char *path)
+{
+	return strncmp(path, "/proc", 5) == 0 && (!path[5] || path[5] == '/');
+}
+
+/* Is the path, as text, in /proc and none of what may be there? Asked before anything is made. */
+static bool forbidden_name(const struct mount_spec *m)
+{
+	const char *d = m->destination;
+
+	if (!named_in_proc(d))
+		return false;
+	if (m->type && strcmp(m->type, "proc") == 0)
+		return false;
+	/* Without a pid namespace of its own a container is shown the host's. */
+	if (m->options.bind && !d[5] && strcmp(m->source, "/proc") == 0)
+		return false;
+	return !allowed_in_proc(d);
+}
+
+/* The text does not say it all: a link could lead into /proc. */
+static bool forbidden_target(int target, const struct mount_spec *m)
+{
+	struct statfs st;
+
+	if (named_in_proc(m->destination))
+		return false;
+	return fstatfs(target, &st) < 0 || st.f_type == PROC_SUPER_MAGIC;
 }
 
 static int open_bind_source(struct rootfs *r, const struct mount_spec *m, const char *where,
@@ -179,8 +197,8 @@ static int mount_bind(struct rootfs *r, const struct mount_spec *m, const char *
 	target = rootfs_open_target(r, m->destination, S_ISDIR(st.st_mode), false, err);
 	if (target < 0)
 		return ts_err_prefix(err, "%s", where);
-	if (check_not_proc(target, m, where, err) < 0)
-		return -1;
+	if (forbidden_target(target, m))
+		return refuse_in_proc(m, where, err);
 	if (strcmp(m->destination, "/dev") == 0)
 		r->dev_is_bind = true;
 	return rootfs_attach(tree, target, m->destination, err);
@@ -222,8 +240,9 @@ static int mount_fs(struct rootfs *r, const struct mount_spec *m, const char *wh
 	target = rootfs_open_target(r, m->destination, true, strict, err);
 	if (target < 0)
 		return ts_err_prefix(err, "%s", where);
-	if (check_not_proc(target, m, where, err) < 0 ||
-	    rootfs_attach(fd, target, m->destination, err) < 0 ||
+	if (forbidden_target(target, m))
+		return refuse_in_proc(m, where, err);
+	if (rootfs_attach(fd, target, m->destination, err) < 0 ||
 	    rootfs_set_attrs(fd, &later, where, err) < 0)
 		return -1;
 	if (late_ro)
@@ -256,6 +275,8 @@ int rootfs_mount_all(struct rootfs *r, struct ts_err *err)
 			return ts_fail(err, TS_E_UNSUPPORTED, 0, "mount", m->destination,
 				       "%s: tmpcopyup and id-mapped mounts are not supported",
 				       where);
+		if (!m->options.remount && forbidden_name(m))
+			return refuse_in_proc(m, where, err);
 		if (m->options.remount)
 			rc = remount(r, m, where, err);
 		else if (m->options.bind)
