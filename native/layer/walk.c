@@ -319,7 +319,8 @@ static int read_names(int fd, char ***names, size_t *count, const char *path, st
 	}
 	if (errno)
 		return fail(err, "readdir", path);
-	qsort(*names, *count, sizeof **names, compare_names);
+	if (*count > 0)
+		qsort(*names, *count, sizeof **names, compare_names);
 	return 0;
 }
 

@@ -172,6 +172,7 @@ static int open_config_folder(struct ts_err *err)
 		abort();
 	program.config_name = basename(other);
 	program.config_folder = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(copy);
 	if (program.config_folder < 0)
 		return ts_fail_errno(err, "open", program.config_file,
 				     "cannot open the folder of %s", program.config_file);
@@ -184,7 +185,6 @@ static int open_config_folder(struct ts_err *err)
 		return ts_fail_errno(err, "inotify", program.config_file, "cannot watch %s",
 				     program.config_file);
 	watch(&program.changes, EPOLLIN);
-	free(copy);
 	return 0;
 }
 

@@ -21,9 +21,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { program } from './programs.ts';
 import { base256, paxRecords, TAR_END, type TarEntry, tar, tarEntry } from './tar-builder.ts';
 
-const LAYER = join(import.meta.dirname, '../../native/build/tswarm-layer');
+const LAYER = program('tswarm-layer');
 
 let folder = '';
 let root = '';

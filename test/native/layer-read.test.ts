@@ -16,8 +16,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { program } from './programs.ts';
 
-const LAYER = join(import.meta.dirname, '../../native/build/tswarm-layer');
+const LAYER = program('tswarm-layer');
 
 let folder = '';
 

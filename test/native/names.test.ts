@@ -22,8 +22,9 @@ import {
   Upstream,
   wireName,
 } from './dns-client.ts';
+import { program } from './programs.ts';
 
-const NAMES = join(import.meta.dirname, '../../native/build/tswarm-names');
+const NAMES = program('tswarm-names');
 const REFUSED = 5;
 const NXDOMAIN = 3;
 const FORMERR = 1;
@@ -35,7 +36,7 @@ const port = 20_000 + (process.pid % 20_000);
 const first = new Upstream();
 const second = new Upstream();
 let folder = '';
-let program: ChildProcess;
+let responder: ChildProcess;
 let stderr = '';
 
 interface Config {
@@ -112,19 +113,19 @@ beforeAll(async () => {
   writeConfig(config);
   await first.start('127.0.0.1', port + 1);
   await second.start('127.0.0.1', port + 2);
-  program = spawn(
+  responder = spawn(
     NAMES,
     ['--config', join(folder, 'names.json'), '--pid-file', join(folder, 'pid'), '--user', '65534'],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
-  program.stderr?.on('data', (data: Buffer) => {
+  responder.stderr?.on('data', (data: Buffer) => {
     stderr += data.toString();
   });
   await until(() => existsSync(join(folder, 'pid')));
 });
 
 afterAll(async () => {
-  program.kill('SIGTERM');
+  responder.kill('SIGTERM');
   await first.stop();
   await second.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -140,7 +141,7 @@ beforeEach(() => {
 describe('process', () => {
   it('says who it is and has given up root', () => {
     const [pid, start] = readFileSync(join(folder, 'pid'), 'utf8').trim().split(' ');
-    expect(Number(pid)).toBe(program.pid);
+    expect(Number(pid)).toBe(responder.pid);
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     expect(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]).toBe(start);
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
@@ -485,7 +486,7 @@ describe('reload', () => {
 
   it('reads the file again on SIGHUP', async () => {
     writeFileSync(join(folder, 'names.json'), JSON.stringify({ ...config, ttl: 99 }));
-    program.kill('SIGHUP');
+    responder.kill('SIGHUP');
     await until(async () => (await ask({ name: 'web' })).answers[0]?.ttl === 99);
     writeConfig(config);
     await until(async () => (await ask({ name: 'web' })).answers[0]?.ttl === 7);

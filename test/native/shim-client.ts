@@ -4,10 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { program } from './programs.ts';
 
-const BUILD = join(import.meta.dirname, '../../native/build');
-const SHIM = join(BUILD, 'tswarm-shim');
-export const RUNTIME: string = join(BUILD, 'tswarm-runtime');
+const SHIM = program('tswarm-shim');
+export const RUNTIME: string = program('tswarm-runtime');
 
 export const FRAME = {
   stdin: 0,
@@ -260,7 +260,10 @@ export class Container {
   }
 
   records(suffix = ''): LogRecord[] {
-    return readFileSync(this.log + suffix, 'utf8')
+    const text = readFileSync(this.log + suffix, 'utf8');
+    // What is behind the last newline is being written at this moment.
+    return text
+      .slice(0, text.lastIndexOf('\n') + 1)
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as LogRecord);

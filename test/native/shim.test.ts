@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { program } from './programs.ts';
 import { type BundleOptions, Client, Container, FRAME, RUNTIME } from './shim-client.ts';
 
 const containers: Container[] = [];
@@ -242,7 +243,7 @@ describe('failing to create', () => {
   });
 
   it('refuses a bad command line', () => {
-    const shim = join(import.meta.dirname, '../../native/build/tswarm-shim');
+    const shim = program('tswarm-shim');
     for (const args of [[], ['--id', 'x'], ['--nonsense'], ['--id', 'x', '--bundle', 'relative']]) {
       const run = spawnSync(shim, args);
       expect(run.status).toBe(2);

@@ -1,0 +1,13 @@
+// Where the native programs under test are. TSWARM_TEST_NATIVE names another build of them, for
+// example native/build/asan after `make -C native asan`.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const BUILD = join(import.meta.dirname, '../../native/build');
+
+/** The path of a native program; one that the other build lacks comes from the usual one. */
+export function program(name: string): string {
+  const other = join(process.env.TSWARM_TEST_NATIVE ?? BUILD, name);
+  return existsSync(other) ? other : join(BUILD, name);
+}
