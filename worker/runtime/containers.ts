@@ -25,6 +25,7 @@ import { mountPointsOf } from './mount-points.ts';
 import { callNative } from './native-call.ts';
 import type { ContainerRecord, EndpointRequest, HostConfig, TaskPart } from './record.ts';
 import { INITIAL_STATE } from './record.ts';
+import { removeAnonymousVolumes } from './restore.ts';
 import type { ExitInfo } from './shim-client.ts';
 import { startExitCode } from './shim-spawn.ts';
 import { signalNumber } from './signals.ts';
@@ -457,20 +458,10 @@ export class Containers {
     container.pendingAttaches.clear();
     emitContainer(deps, container, 'destroy');
     deps.changed({ type: 'removed', container });
-    if (volumes) await this.#removeAnonymousVolumes(container);
+    if (volumes) await removeAnonymousVolumes(container.record, deps);
     this.#releaseWaiters(container, exitOfState(container));
     for (const waiter of container.removeWaiters) waiter.resolve();
     container.removeWaiters.clear();
-  }
-
-  async #removeAnonymousVolumes(container: Container): Promise<void> {
-    for (const mount of container.record.mounts) {
-      if (!mount.extra.anonymous || mount.Name === undefined) continue;
-      if (this.#deps.volumes.usersOf(mount.Name).length > 0) continue;
-      await this.#deps.volumes.remove(mount.Name, true).catch((error: unknown) => {
-        this.#deps.log.warn('anonymous volume not removed', { reason: String(error) });
-      });
-    }
   }
 }
 

@@ -9,6 +9,7 @@ import type { Run } from './container.ts';
 import { Container } from './container.ts';
 import type { RuntimeDeps } from './deps.ts';
 import { exitFromFile, killLost, lostExit, recordExit } from './finish.ts';
+import type { ContainerRecord } from './record.ts';
 import type { ExitInfo, ShimState } from './shim-client.ts';
 import { ShimClient } from './shim-client.ts';
 import { undoStart } from './start.ts';
@@ -56,6 +57,7 @@ export async function restoreContainers(deps: RuntimeDeps): Promise<RestoreResul
     stopped: [] as Container[],
   };
   const known = new Set<string>();
+  const removing: ContainerRecord[] = [];
   await Promise.all(
     ids.data.map(async (id) => {
       const record = await deps.files.readRecord(id);
@@ -63,14 +65,35 @@ export async function restoreContainers(deps: RuntimeDeps): Promise<RestoreResul
         deps.log.warn('container without a readable record is removed', { container: id });
         return;
       }
+      const state = await deps.files.readState(id);
+      // A removal that was cut short is finished.
+      if (state.status === 'removing') {
+        removing.push(record);
+        return;
+      }
       known.add(id);
-      const container = new Container(record, await deps.files.readState(id), deps.files);
+      const container = new Container(record, state, deps.files);
       deps.table.add(container);
       await restoreOne(container, deps, result);
     }),
   );
   await sweepUnknown(new Set([...ids.data, ...ids.run, ...deps.images.rootfsIds()]), known, deps);
+  for (const record of removing) await removeAnonymousVolumes(record, deps);
   return result;
+}
+
+/** Volumes that nobody named and nobody uses any more. */
+export async function removeAnonymousVolumes(
+  record: ContainerRecord,
+  deps: RuntimeDeps,
+): Promise<void> {
+  for (const mount of record.mounts) {
+    if (!mount.extra.anonymous || mount.Name === undefined) continue;
+    if (deps.volumes.usersOf(mount.Name).length > 0) continue;
+    await deps.volumes.remove(mount.Name, true).catch((error: unknown) => {
+      deps.log.warn('anonymous volume not removed', { reason: String(error) });
+    });
+  }
 }
 
 async function restoreOne(
@@ -109,7 +132,7 @@ async function restoreOne(
       if (!state) await killLost(container, deps);
       await undoStart(container, deps);
     }
-    if (was === 'restarting' || was === 'removing') await container.setState({ status: 'exited' });
+    if (was === 'restarting') await container.setState({ status: 'exited' });
     result.stopped.push(container);
   }
 }
