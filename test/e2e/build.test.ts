@@ -143,7 +143,7 @@ ONBUILD RUN echo triggered
     expect(child).toContain('\ntriggered\n');
     const changed = await config('cfg:2');
     expect(changed.Entrypoint).toEqual(['/other']);
-    expect(changed).not.toHaveProperty('OnBuild');
+    expect(changed.OnBuild).toBeNull();
     expect(changed.Cmd).toBeNull();
   });
 

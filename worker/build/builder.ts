@@ -95,7 +95,8 @@ class DockerfileBuilder implements Builder {
       // A view is an empty folder now, a script a file.
       await rmdir(path).catch(() => rm(path, { force: true }));
     }
-    await rm(join(this.#dataDir, 'contexts'), { recursive: true, force: true });
+    const contexts = join(this.#dataDir, 'contexts');
+    await rm(contexts, { recursive: true, force: true, maxRetries: 50, retryDelay: 20 });
     await this.#open();
   }
 

@@ -67,7 +67,8 @@ export class LayerStore {
 
   /** Reads what is there; removes what interrupted work left. */
   async open(): Promise<void> {
-    await rm(this.#tmpDir, { recursive: true, force: true });
+    // A program of a killed predecessor may still be writing there; it ends with its input.
+    await rm(this.#tmpDir, { recursive: true, force: true, maxRetries: 50, retryDelay: 20 });
     for (const dir of [this.#dir, this.#tmpDir]) await mkdir(dir, { recursive: true, mode: 0o710 });
     for (const name of await readdir(this.#dir)) {
       const record = isHex64(name) ? await readRecord(join(this.#dir, name)) : undefined;

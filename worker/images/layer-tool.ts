@@ -107,6 +107,8 @@ export class LayerTool {
   ): Promise<string> {
     const child = this.#spawn(program, args);
     const running = watch(program, child, signal);
+    // It may fail while we still feed it; that is looked at below.
+    running.catch(() => {});
     let output = '';
     child.stdout.setEncoding('utf8');
     child.stdout.on('data', (text: string) => {
