@@ -11,3 +11,6 @@ export function program(name: string): string {
   const other = join(process.env.TSWARM_TEST_NATIVE ?? BUILD, name);
   return existsSync(other) ? other : join(BUILD, name);
 }
+
+/** Sanitizers need memory of their own: figures about memory say nothing then. */
+export const IS_SANITIZED: boolean = (process.env.TSWARM_TEST_NATIVE ?? '').includes('asan');

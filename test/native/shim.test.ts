@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { program } from './programs.ts';
+import { IS_SANITIZED, program } from './programs.ts';
 import { type BundleOptions, Client, Container, FRAME, RUNTIME } from './shim-client.ts';
 
 const containers: Container[] = [];
@@ -647,7 +647,7 @@ describe('exec', () => {
     client.socket.pause();
     await sleep(7000);
     expect(await made.request({ op: 'state' })).toMatchObject({ execs: 1 });
-    expect(residentKb(made.shimPid())).toBeLessThan(2500);
+    expect(residentKb(made.shimPid())).toBeLessThan(IS_SANITIZED ? 20_000 : 2500);
     client.socket.resume();
     const { out, ended } = await client.collect();
     expect(out.length).toBe(20_000_000);
@@ -718,7 +718,7 @@ describe('the shim itself', () => {
     client.close();
     await sleep(1500);
     const pid = made.shimPid();
-    expect(residentKb(pid)).toBeLessThan(1100);
+    expect(residentKb(pid)).toBeLessThan(IS_SANITIZED ? 20_000 : 1100);
     const ticks = (): number => {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
