@@ -23,8 +23,11 @@ export class AssignmentHub {
     if (this.#nodes.get(assignments.nodeId) === assignments) this.#nodes.delete(assignments.nodeId);
   }
 
-  /** Marks what changed. Call it for every committed entry, in order, from the first connected node on. */
-  note(changes: readonly StoreChange[]): void {
+  /**
+   * Marks what changed. Call it for every committed entry, in order, from the first connected node on. Returns whether any node may
+   * have to be told something.
+   */
+  note(changes: readonly StoreChange[]): boolean {
     const services = this.endpoints.note(changes);
     const networks = new Map<string, Set<string>>();
     const ingress = new Set<string>();
@@ -54,6 +57,7 @@ export class AssignmentHub {
         if (concerns) node.markService(serviceId);
       }
     }
+    return [...this.#nodes.values()].some((node) => node.isDirty);
   }
 
   /** Everything may be different. */

@@ -10,6 +10,9 @@ export const LEADER_CHANGE_GRACE_FACTOR = 2;
 /** Assignments go out at once when it is quiet, else together within this time; Swarm: 100 ms. */
 export const ASSIGNMENTS_COALESCE_MS = 20;
 
+/** How often in a row "at once" may be: creating, assigning and starting a task are a few changes within milliseconds. */
+export const PACE_BURST = 4;
+
 /** Status updates are committed at once when it is quiet, else together within this time, */
 export const STATUS_COALESCE_MS = 20;
 /** or when this many are waiting. */

@@ -3,6 +3,7 @@
 import { AssignmentHub } from '#manager/dispatcher/assignment-hub';
 import {
   ASSIGNMENTS_COALESCE_MS,
+  PACE_BURST,
   STATUS_BATCH_MAX,
   STATUS_COALESCE_MS,
   STATUS_UPDATES_PER_CALL_MAX,
@@ -44,6 +45,8 @@ export interface DispatcherDeps {
   readonly advertiseHost: string;
 }
 
+const ASSIGNMENTS_PACE = { intervalMs: ASSIGNMENTS_COALESCE_MS, burst: PACE_BURST };
+const STATUS_PACE = { intervalMs: STATUS_COALESCE_MS, burst: PACE_BURST };
 const NANOS_PER_MS = 1e6;
 /** Looks for missed heartbeats this many times per period. */
 const LOOKS_PER_PERIOD = 2;
@@ -63,8 +66,8 @@ export class DispatcherHost {
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
-    this.#assignmentsPacer = new Pacer(ASSIGNMENTS_COALESCE_MS, async () => this.#wakeups.wake());
-    this.#reportsPacer = new Pacer(STATUS_COALESCE_MS, () => this.#commitReports());
+    this.#assignmentsPacer = new Pacer(ASSIGNMENTS_PACE, async () => this.#wakeups.wake());
+    this.#reportsPacer = new Pacer(STATUS_PACE, () => this.#commitReports());
   }
 
   /** This manager leads now. */
@@ -219,12 +222,15 @@ export class DispatcherHost {
       this.#wakeups.wake();
       return;
     }
-    this.#hub.note(entry.changes);
+    const concernsNodes = this.#hub.note(entry.changes);
     for (const { kind, id, after } of entry.changes) {
       if (kind === 'node' && !after) this.#sessions.close(id);
       if (kind === 'cluster') this.#takePeriod();
     }
-    this.#assignmentsPacer.soon().catch(() => undefined);
+    const concernsSessions = entry.changes.some(
+      ({ kind }) => kind === 'node' || kind === 'cluster',
+    );
+    if (concernsNodes || concernsSessions) this.#assignmentsPacer.soon().catch(() => undefined);
   }
 
   #takePeriod(): void {

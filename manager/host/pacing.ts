@@ -1,16 +1,24 @@
-// Two small tools for streams and batches. A Pacer runs an action at once when it was quiet, and otherwise once per interval, whatever the
-// number of requests. Wakeups let any number of streams sleep until something may have changed.
+// Two small tools for streams and batches. A Pacer runs an action at once as long as that happens rarely, a short burst included, and under load
+// once per interval, whatever the number of requests. Wakeups let any number of streams sleep until something may have changed.
 import type { CancelSignal } from '#protocol/world';
 
+export interface PacerOptions {
+  /** Under load the action runs once in this time. */
+  readonly intervalMs: number;
+  /** After a quiet time it runs this many times at once before that. */
+  readonly burst: number;
+}
+
 export class Pacer {
-  readonly #intervalMs: number;
+  readonly #options: PacerOptions;
   readonly #action: () => Promise<void>;
-  #lastMs: number = Number.NEGATIVE_INFINITY;
+  /** When the last of the runs so far would have been due at the pace of load; in the past when there is room for a burst. */
+  #paceMs: number = Number.NEGATIVE_INFINITY;
   #next: { readonly promise: Promise<void>; readonly run: () => void } | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(intervalMs: number, action: () => Promise<void>) {
-    this.#intervalMs = intervalMs;
+  constructor(options: PacerOptions, action: () => Promise<void>) {
+    this.#options = options;
     this.#action = action;
   }
 
@@ -26,12 +34,14 @@ export class Pacer {
       clearTimeout(this.#timer);
       this.#timer = undefined;
       this.#next = undefined;
-      this.#lastMs = performance.now();
+      const { intervalMs } = this.#options;
+      this.#paceMs = Math.max(this.#paceMs, performance.now() - intervalMs) + intervalMs;
       this.#action().then(resolve, reject);
     };
     this.#next = { promise, run };
-    const waitMs = urgent ? 0 : this.#lastMs + this.#intervalMs - performance.now();
-    if (waitMs > 0) this.#timer = setTimeout(run, waitMs);
+    const { intervalMs, burst } = this.#options;
+    const waitMs = urgent ? 0 : this.#paceMs - (burst - 1) * intervalMs - performance.now();
+    if (waitMs > 0) this.#timer = setTimeout(run, Math.min(waitMs, intervalMs));
     else setImmediate(run);
     return promise;
   }
