@@ -8,8 +8,24 @@ const shared = {
 export default defineConfig({
   test: {
     projects: [
-      { ...shared, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'threads' } },
-      { ...shared, test: { name: 'golden', include: ['test/golden/**/*.test.ts'], pool: 'threads' } },
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          pool: 'threads',
+          testTimeout: 30_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'golden',
+          include: ['test/golden/**/*.test.ts'],
+          pool: 'threads',
+          testTimeout: 30_000,
+        },
+      },
       {
         ...shared,
         test: {

@@ -30,12 +30,29 @@ export function reportSyntaxErrors(
 
 function offsetOf(file: SourceFile, fault: YAMLError): number {
   const start = fault.pos[0];
+  if (fault.code === 'MISSING_CHAR' && /closing ['"]/.test(fault.message)) {
+    // The text ends far away; what helps is the quote that nobody closed.
+    return (
+      openingQuote(file.text.slice(0, start), fault.message.includes("'") ? "'" : '"') ?? start
+    );
+  }
   if (fault.code === 'BLOCK_AS_IMPLICIT_KEY' || fault.code === 'MULTILINE_IMPLICIT_KEY') {
     // The mistake is the colon that makes a mapping of what was a value.
     const colon = /:(\s|$)/.exec(file.text.slice(start, start + 10_000));
     if (colon !== null) return start + colon.index;
   }
   return start;
+}
+
+/** Offset of the quote in the last line that has an odd number of them. */
+function openingQuote(text: string, quote: string): number | undefined {
+  for (let end = text.length; end >= 0; ) {
+    const begin = text.lastIndexOf('\n', end - 1) + 1;
+    const line = text.slice(begin, end);
+    if (line.split(quote).length % 2 === 0) return begin + line.lastIndexOf(quote);
+    end = begin - 1;
+  }
+  return undefined;
 }
 
 function describe(

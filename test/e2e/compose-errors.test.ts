@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { TestNode, until } from '../support/test-node.ts';
+import { NODE, TestNode } from '../support/test-node.ts';
 
 let node: TestNode;
 
@@ -13,7 +13,8 @@ beforeAll(async () => {
   await node.importBusybox();
   // The first `up` makes the cluster by itself and says so.
   const cwd = node.project('first', {
-    'compose.yaml': 'services: {a: {image: "busybox:test", command: sleep 1000}}',
+    'compose.yaml':
+      'services: {a: {image: "busybox:test", stop_grace_period: 100ms, command: sleep 1000}}',
   });
   const up = await node.tcompose(['up', '-d'], { cwd });
   expect(up.stderr).toContain('creating a single-node cluster');
@@ -36,8 +37,8 @@ async function refused(name: string, yaml: string, env: Record<string, string> =
 it.each([
   [
     'an unknown key',
-    'services:\n  web:\n    image: busybox:test\n    imagee: x\n',
-    ["additional properties 'imagee' not allowed", 'compose.yaml:4:5', 'imagee: x', 'image'],
+    'services:\n  web:\n    image: busybox:test\n    stop_grace_period: 100ms\n    imagee: x\n',
+    ["additional properties 'imagee' not allowed", 'compose.yaml:5:5', 'imagee: x', 'image'],
   ],
   [
     'a YAML error',
@@ -51,22 +52,22 @@ it.each([
   ],
   [
     'an unsupported key',
-    'services:\n  web:\n    image: busybox:test\n    gpus: all\n',
+    'services:\n  web:\n    image: busybox:test\n    stop_grace_period: 100ms\n    gpus: all\n',
     ['services.web.gpus', 'not supported'],
   ],
   [
     'a missing secret file',
-    'services:\n  web:\n    image: busybox:test\n    secrets: [s]\nsecrets: {s: {file: ./nowhere}}\n',
+    'services:\n  web:\n    image: busybox:test\n    stop_grace_period: 100ms\n    secrets: [s]\nsecrets: {s: {file: ./nowhere}}\n',
     ['nowhere'],
   ],
   [
     'a memory limit below the minimum',
-    'services:\n  web:\n    image: busybox:test\n    deploy: {resources: {limits: {memory: 1m}}}\n',
+    'services:\n  web:\n    image: busybox:test\n    stop_grace_period: 100ms\n    deploy: {resources: {limits: {memory: 1m}}}\n',
     ['emory'],
   ],
   [
     'an undefined network',
-    'services:\n  web:\n    image: busybox:test\n    networks: [x]\n',
+    'services:\n  web:\n    image: busybox:test\n    stop_grace_period: 100ms\n    networks: [x]\n',
     ['service "web" refers to undefined network x'],
   ],
 ])('%s', async (_, yaml, words) => {
@@ -89,7 +90,7 @@ it.each([
 ])('a command that is %s', async (_, command, code, words) => {
   const result = await refused(
     'command',
-    `services: {web: {image: "busybox:test", command: ${command}}}`,
+    `services: {web: {image: "busybox:test", stop_grace_period: 100ms, command: ${command}}}`,
   );
   expect(result.code).toBe(1);
   expect(result.stderr.toLowerCase()).toContain(words);
@@ -105,24 +106,18 @@ it.each([
 });
 
 it('a port that is taken, and by whom', async () => {
-  const listener = spawn(
-    'nsenter',
-    [`--net=${node.netns}`, '/bin/busybox', 'nc', '-lk', '-p', '18090'],
-    { stdio: 'ignore' },
-  );
-  await until(
-    async () =>
-      (await node.inside('sh', ['-c', 'grep -c :46AA /proc/net/tcp'])).stdout.trim() !== '0',
-    5000,
-  );
+  const script =
+    "require('net').createServer().listen(18090, '0.0.0.0', () => console.log('ready'))";
+  const listener = spawn('nsenter', [`--net=${node.netns}`, NODE, '-e', script]);
+  await new Promise((resolve) => listener.stdout.once('data', resolve));
   try {
     const result = await refused(
       'taken',
-      'services: {web: {image: "busybox:test", command: sleep 100, ports: ["18090:80"]}}',
+      'services: {web: {image: "busybox:test", stop_grace_period: 100ms, command: sleep 100, ports: ["18090:80"]}}',
     );
     expect(result.code).toBe(1);
     expect(result.stderr).toContain('18090');
-    expect(result.stderr).toMatch(/busybox|nc/);
+    expect(result.stderr).toMatch(/by .*node.*\(pid \d+\)/i);
     await node.tcompose(['down'], { cwd: result.cwd });
   } finally {
     listener.kill('SIGKILL');
@@ -132,12 +127,12 @@ it('a port that is taken, and by whom', async () => {
 it('a port that another service has', async () => {
   const one = node.project('one', {
     'compose.yaml':
-      'services: {web: {image: "busybox:test", command: sleep 100, ports: ["18091:80"]}}',
+      'services: {web: {image: "busybox:test", stop_grace_period: 100ms, command: sleep 100, ports: ["18091:80"]}}',
   });
   expect((await node.tcompose(['up', '-d'], { cwd: one })).code).toBe(0);
   const result = await refused(
     'two',
-    'services: {web: {image: "busybox:test", command: sleep 100, ports: ["18091:80"]}}',
+    'services: {web: {image: "busybox:test", stop_grace_period: 100ms, command: sleep 100, ports: ["18091:80"]}}',
   );
   expect(result.code).toBe(1);
   expect(result.stderr).toMatch(/18091.*one_web/);
@@ -147,7 +142,7 @@ it('a port that another service has', async () => {
 it('a bind source that is missing', async () => {
   const result = await refused(
     'bind',
-    'services: {web: {image: "busybox:test", command: sleep 100, volumes: [{type: bind, source: ./nowhere, target: /x, bind: {create_host_path: false}}]}}',
+    'services: {web: {image: "busybox:test", stop_grace_period: 100ms, command: sleep 100, volumes: [{type: bind, source: ./nowhere, target: /x, bind: {create_host_path: false}}]}}',
   );
   expect(result.code).toBe(1);
   expect(result.stderr).toContain('nowhere');
@@ -213,7 +208,7 @@ it('a full disk while an image is unpacked: a clean error, nothing half-register
 it('two ups at once end in one running project', async () => {
   const cwd = node.project('twice', {
     'compose.yaml':
-      'services: {web: {image: "busybox:test", command: sleep 1000}, two: {image: "busybox:test", command: sleep 1000}}',
+      'services: {web: {image: "busybox:test", stop_grace_period: 100ms, command: sleep 1000}, two: {image: "busybox:test", stop_grace_period: 100ms, command: sleep 1000}}',
   });
   const results = await Promise.all([
     node.tcompose(['up', '-d'], { cwd }),
@@ -227,7 +222,7 @@ it('two ups at once end in one running project', async () => {
 it('Ctrl-C in the middle of up: exit code 130, and down leaves nothing', async () => {
   const cwd = node.project('interrupt', {
     'compose.yaml':
-      'services: {slow: {image: "busybox:test", command: sleep 1000, healthcheck: {test: "false", interval: 60s}}}',
+      'services: {slow: {image: "busybox:test", stop_grace_period: 100ms, command: sleep 1000, healthcheck: {test: "false", interval: 60s}}}',
   });
   const result = await node.tcompose(['up', '-d', '--wait'], { cwd, interruptAfterMs: 1500 });
   expect(result.code).toBe(130);
@@ -240,7 +235,7 @@ it('a script that is not executable in a bind mount is 126 for exec', async () =
   const cwd = node.project('exec', {
     'run.sh': 'echo hi\n',
     'compose.yaml':
-      'services: {web: {image: "busybox:test", command: sleep 1000, volumes: ["./run.sh:/run.sh"]}}',
+      'services: {web: {image: "busybox:test", stop_grace_period: 100ms, command: sleep 1000, volumes: ["./run.sh:/run.sh"]}}',
   });
   chmodSync(join(cwd, 'run.sh'), 0o644);
   await node.tcompose(['up', '-d'], { cwd });

@@ -31,6 +31,7 @@ const WEB = `
 services:
   web:
     image: busybox:test
+    stop_grace_period: 100ms
     command: ["sh", "-c", "echo started; mkdir -p /www; hostname > /www/index.html; exec httpd -f -p 80 -h /www"]
     ports: ["18080:80"]
 `;
@@ -64,7 +65,7 @@ describe('a service with a published port', () => {
   });
 
   it('changes nothing when nothing has changed, and replaces only what has', async () => {
-    const two = `${WEB}  other:\n    image: busybox:test\n    command: sleep 1000\n`;
+    const two = `${WEB}  other:\n    image: busybox:test\n    stop_grace_period: 100ms\n    command: sleep 1000\n`;
     const cwd = node.project('same', { 'compose.yaml': two.replace('18080', '18081') });
     await node.tcompose(['up', '-d'], { cwd });
     const ids = async () =>
@@ -91,12 +92,14 @@ describe('several services', () => {
 services:
   web:
     image: busybox:test
+    stop_grace_period: 100ms
     command: ["sh", "-c", "wget -q -O /seen http://store:8000/ && sleep 1000"]
     depends_on:
       store: {condition: service_healthy}
     networks: [back]
   store:
     image: busybox:test
+    stop_grace_period: 100ms
     command: ["sh", "-c", "sleep 1; mkdir -p /data/www; echo kept >> /data/www/index.html; exec httpd -f -p 8000 -h /data/www"]
     volumes: ["data:/data"]
     networks: [back]
@@ -145,8 +148,8 @@ secrets: {password: {file: ./password.txt}}
     const cwd = node.project('apart', {
       'compose.yaml': `
 services:
-  a: {image: "busybox:test", command: "httpd -f -p 80 -h /", networks: [one]}
-  b: {image: "busybox:test", command: sleep 1000, networks: [two]}
+  a: {image: "busybox:test", stop_grace_period: 100ms, command: "httpd -f -p 80 -h /", networks: [one]}
+  b: {image: "busybox:test", stop_grace_period: 100ms, command: sleep 1000, networks: [two]}
 networks: {one: {}, two: {}}
 `,
     });
@@ -168,7 +171,7 @@ networks: {one: {}, two: {}}
 describe('life of containers', () => {
   const cwdOf = (name: string, service: string) =>
     node.project(name, {
-      'compose.yaml': `services:\n  job:\n    image: busybox:test\n${service}`,
+      'compose.yaml': `services:\n  job:\n    image: busybox:test\n    stop_grace_period: 100ms\n${service}`,
     });
 
   it('scales up and down', async () => {

@@ -292,6 +292,8 @@ export function run(
     if (options.interruptAfterMs !== undefined) {
       setTimeout(() => child.kill('SIGINT'), options.interruptAfterMs);
     }
+    // A program that ends without reading is no fault of the test.
+    child.stdin?.on('error', () => {});
     child.stdin?.end(options.input ?? '');
   });
 }
