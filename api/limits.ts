@@ -50,3 +50,7 @@ export const LOG_SOURCES_MAX = 1_000;
 
 /** `GET /tswarm/v1/cluster?wait=true`: a manager that reads a large log takes this long at worst. */
 export const PENDING_WAIT_MS = 60_000;
+
+/** Removing a network waits this long for tasks that are being stopped: the usual stop grace of 10 s and some more. */
+export const NETWORK_FREE_WAIT_MS = 30_000;
+export const NETWORK_FREE_POLL_MS = 100;

@@ -31,6 +31,7 @@ export function taskView(cache: ObjectCache, task: Task): EngineJson {
   const node = cache.get('node', task.nodeId);
   return {
     ...taskJson(cache, task),
+    Slot: task.slot,
     Name: taskName(task),
     ServiceName: task.serviceName,
     NodeName: node ? nameOf('node', node) : '',

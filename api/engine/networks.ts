@@ -2,7 +2,7 @@
 // `scope=` chooses, else an exact id, then a cluster network wins. connect and disconnect act on containers of this node.
 import type { EngineJson } from '#protocol/engine';
 import { fromEngineJson } from '#protocol/engine-json';
-import { TswarmError } from '#protocol/errors';
+import { hasCode, TswarmError } from '#protocol/errors';
 import { ObjectKind, SpecUnion } from '#protocol/generated/control';
 import { type Network, TaskState } from '#protocol/generated/objects';
 import { NetworkSpec } from '#protocol/generated/specs';
@@ -13,6 +13,7 @@ import { EngineError } from '../http/errors.ts';
 import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, keyOf, textKey } from '../http/request.ts';
+import { NETWORK_FREE_POLL_MS, NETWORK_FREE_WAIT_MS } from '../limits.ts';
 import type { ClusterSession } from '../node-control.ts';
 import { attachedContainers, networkJson } from './shapes.ts';
 
@@ -257,12 +258,46 @@ async function remove(context: Context, request: ApiRequest, reply: Reply): Prom
     reply.empty(204);
     return;
   }
-  const answer = session.control.removeObject(
-    { kind: ObjectKind.NETWORK, id: network.id, force: false },
-    callOptions(request.signal),
-  );
-  await written(session, answer);
+  await removeWhenFree(context, session, network.id, request.signal);
   reply.empty(204);
+}
+
+/**
+ * `docker stack rm` removes services and then, at once, their networks. As long as nothing but tasks that are on their way out uses a network,
+ * the call waits for them instead of failing.
+ */
+async function removeWhenFree(
+  context: Context,
+  session: ClusterSession,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = context.clock.monotonicMs() + NETWORK_FREE_WAIT_MS;
+  for (;;) {
+    try {
+      const request = { kind: ObjectKind.NETWORK, id, force: false };
+      await written(session, session.control.removeObject(request, callOptions(signal)));
+      return;
+    } catch (error) {
+      const isLate = context.clock.monotonicMs() > deadline || signal.aborted;
+      if (!hasCode(error, 'failed_precondition') || isLate || !isOnlyLeaving(session, id)) {
+        throw error;
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, NETWORK_FREE_POLL_MS));
+  }
+}
+
+/** True when no service uses the network and each task that does is to be stopped. */
+function isOnlyLeaving(session: ClusterSession, id: string): boolean {
+  for (const service of session.cache.all('service')) {
+    if (service.spec?.taskTemplate?.networks.some((n) => n.target === id)) return false;
+  }
+  for (const task of session.cache.all('task')) {
+    const isWanted = task.desiredState <= TaskState.COMPLETE;
+    if (isWanted && task.networkAttachments.some((a) => a.networkId === id)) return false;
+  }
+  return true;
 }
 
 async function prune(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
