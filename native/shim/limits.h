@@ -35,6 +35,8 @@ enum {
 	CLIENT_STALL_MS = 5000,
 	/* How long a background child may hold the output open after the process has ended. */
 	DRAIN_MS = 2000,
+	/* How soon exit.json is tried again when the disk is full. */
+	EXIT_RETRY_MS = 1000,
 	/* A terminal that hangs up again within this time has ended. */
 	TTY_REOPEN_MS = 100,
 	/* The runtime has sent the terminal before it returns; this only covers a slow machine. */

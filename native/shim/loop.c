@@ -114,6 +114,8 @@ static int64_t next_deadline(int64_t now)
 	}
 	if (shim.container.exited && !shim.container.finished)
 		sooner(&deadline, shim.container.drain_until_ms);
+	if (shim.exit_unwritten)
+		sooner(&deadline, shim.exit_retry_ms);
 	if (shim.deleted)
 		sooner(&deadline, shim.leave_by_ms);
 	if (shim.memory_touched)
@@ -126,6 +128,8 @@ static void handle_deadlines(int64_t now)
 	for (size_t i = 0; i < MAX_CONNS; i++)
 		conn_check_stall(&shim.conns[i], now);
 	process_check_end(&shim.container, now);
+	if (shim.exit_unwritten && now >= shim.exit_retry_ms)
+		record_container_exit();
 	for (size_t i = 0; i < MAX_EXECS; i++)
 		if (shim.execs[i].used)
 			process_check_end(&shim.execs[i], now);

@@ -230,6 +230,15 @@ static void record_exit(struct process *process, int status, struct timespec fin
 	exit->oom_killed = process->is_container && oom_kills() > shim.oom_kills_before;
 }
 
+/* Writes exit.json, now or as soon as the disk lets it; until then a client can still ask. */
+void record_container_exit(void)
+{
+	struct ts_err ignored = {0};
+
+	shim.exit_unwritten = write_exit_file(&ignored) < 0;
+	shim.exit_retry_ms = now_ms() + EXIT_RETRY_MS;
+}
+
 /* A process has ended: takes what it wrote, and makes a container's end durable. */
 void process_exited(struct process *process, int status, struct timespec finished)
 {
@@ -253,8 +262,7 @@ void process_exited(struct process *process, int status, struct timespec finishe
 			log_end(&shim.log, LOG_STDOUT);
 			log_end(&shim.log, LOG_STDERR);
 		}
-		struct ts_err ignored = {0};
-		write_exit_file(&ignored);
+		record_container_exit();
 	}
 	process_check_end(process, now_ms());
 }

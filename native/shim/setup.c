@@ -26,14 +26,16 @@
 
 /* Set once the runtime's create has succeeded, so that undoing knows what to undo. */
 static bool container_made;
-static bool folder_ours;
+static bool folder_ours; /* locked */
+static bool folder_made;
 
 static int open_state_folder(struct ts_err *err)
 {
 	const char *path = shim.options.state;
 	struct sockaddr_un address;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	folder_made = mkdir(path, 0700) == 0;
+	if (!folder_made && errno != EEXIST)
 		return ts_fail_errno(err, "mkdir", path, "cannot make the state folder");
 	shim.state_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (shim.state_fd < 0 || fchmod(shim.state_fd, 0700) < 0)
@@ -243,4 +245,6 @@ void undo_set_up(void)
 	}
 	if (folder_ours)
 		remove_left_files();
+	if (folder_made)
+		rmdir(shim.options.state);
 }

@@ -137,9 +137,11 @@ struct shim {
 	struct timespec start_asked;
 	int oom_fd;		   /* memory.oom_control or memory.events; -1 = unknown */
 	uint64_t oom_kills_before; /* counter at create */
-	bool delete_pending;	   /* deleted, but the container's end is not complete */
-	struct conn *delete_conn;  /* who asked; NULL once it has gone */
-	bool deleted;		   /* leave the loop once clients are served */
+	bool exit_unwritten;	   /* exit.json could not be written; tried again */
+	int64_t exit_retry_ms;
+	bool delete_pending;	  /* deleted, but the container's end is not complete */
+	struct conn *delete_conn; /* who asked; NULL once it has gone */
+	bool deleted;		  /* leave the loop once clients are served */
 	int64_t leave_by_ms;
 	int exec_count;	     /* numbers given out */
 	bool memory_touched; /* buffers hold pages that can be given back when idle */
@@ -185,6 +187,7 @@ void close_streams(struct process *process);
 void process_exited(struct process *process, int status, struct timespec finished);
 void process_check_end(struct process *process, int64_t now);
 void process_trim(void);
+void record_container_exit(void);
 void output_ready(struct source *source, uint32_t events);
 void output_hold(struct process *process, bool hold);
 void input_ready(struct source *source, uint32_t events);

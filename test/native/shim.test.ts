@@ -196,12 +196,12 @@ describe('failing to create', () => {
   it('tells a missing program from one that cannot be run, and leaves nothing', async () => {
     const missing = container(['nope']);
     expect(failure(missing)).toEqual({ status: 1, code: 'not_found' });
-    expect(readdirSync(missing.state)).toEqual([]);
+    expect(existsSync(missing.state)).toBe(false);
     const folder = container(['/etc']);
     expect(failure(folder)).toEqual({ status: 1, code: 'not_executable' });
     const tty = container(['nope'], { tty: true });
     expect(failure(tty)).toEqual({ status: 1, code: 'not_found' });
-    expect(readdirSync(tty.state)).toEqual([]);
+    expect(existsSync(tty.state)).toBe(false);
   });
 
   it('says when the runtime cannot be run, or the bundle is broken', () => {
@@ -214,6 +214,7 @@ describe('failing to create', () => {
       path: '/nonexistent/runtime',
     });
     writeFileSync(join(made.folder, 'config.json'), '{');
+    mkdirSync(made.state);
     expect(made.create().status).toBe(1);
     expect(readdirSync(made.state)).toEqual([]);
   });
@@ -377,6 +378,30 @@ describe('log', () => {
     } finally {
       for (const made of containers.splice(1)) await made.remove();
       execFileSync('umount', [disk]);
+    }
+  });
+});
+
+describe('a full disk under the state folder', () => {
+  it('does not lose the exit status', async () => {
+    const disk = '/run/tswarm-shim-test-disk';
+    mkdirSync(disk, { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);
+    try {
+      const made = container('sleep 0.3; exit 21', { state: join(disk, 'state') });
+      expect(made.create()).toEqual({ status: 0, stderr: '' });
+      const end = made.wait();
+      await made.request({ op: 'start' });
+      spawnSync('sh', ['-c', `cat /dev/zero > ${disk}/fill`]);
+      expect(await end).toMatchObject({ exitCode: 21 });
+      expect(existsSync(join(made.state, 'exit.json'))).toBe(false);
+      execFileSync('rm', [join(disk, 'fill')]);
+      await until(() => existsSync(join(made.state, 'exit.json')));
+      expect(made.exitFile()).toEqual(await end);
+    } finally {
+      for (const made of containers.splice(0)) await made.remove();
+      execFileSync('umount', ['-l', disk]);
+      execFileSync('rmdir', [disk]);
     }
   });
 });
