@@ -64,15 +64,7 @@ export class Daemon implements Lifecycle {
         insecureRegistries: this.#config.insecureRegistries,
         registryMirrors: this.#config.registryMirrors,
       },
-      {
-        ...this.#deps,
-        createBuilder: (() => ({
-          build: async () => {
-            throw new Error('no builder');
-          },
-          recover: async () => {},
-        })) as never,
-      },
+      this.#deps,
     );
     this.#worker = worker;
     await worker.start();
