@@ -171,9 +171,12 @@ type ServerCall =
   | grpc.ServerUnaryCall<unknown, unknown>
   | grpc.ServerDuplexStream<unknown, unknown>;
 
+const CALLER_GONE = new TswarmError('cancelled', 'the caller has gone');
+
 function contextOf(call: ServerCall, trustRoots: TrustRoots): CallContext {
   const controller = new AbortController();
-  call.on('cancelled', () => controller.abort());
+  // A reason of our own: the default one is made anew for every call, with a stack.
+  call.on('cancelled', () => controller.abort(CALLER_GONE));
   return {
     peer: peerOf(call, trustRoots),
     signal: controller.signal,

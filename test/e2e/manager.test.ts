@@ -1,7 +1,7 @@
 // Goal: the real manager process, from bootstrap to a killed and restarted one, as the daemon, the gateway and a worker see it: IPC, mutual
 // TLS, control calls, assignments, durability. Method: fork manager/main.ts, real Raft log in a temporary folder, loopback only.
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as grpc from '@grpc/grpc-js';
@@ -67,8 +67,13 @@ function bootstrap(): ToManager {
   };
 }
 
-async function startManager(dataDir: string, request: ToManager): Promise<Running> {
-  const child = fork(MAIN, ['--data', dataDir, '--listen', '127.0.0.1:0', '--log-level', 'warn'], {
+async function startManager(
+  dataDir: string,
+  request: ToManager,
+  flags: readonly string[] = [],
+): Promise<Running> {
+  const base = ['--data', dataDir, '--listen', '127.0.0.1:0', '--log-level', 'warn'];
+  const child = fork(MAIN, [...base, ...flags], {
     execArgv: ['--conditions=source'],
   });
   children.add(child);
@@ -347,6 +352,26 @@ describe('a manager', () => {
       if (!file.isFile()) continue;
       const content = readFileSync(path);
       if (!path.endsWith('manager.key')) expect(content.includes('PRIVATE KEY')).toBe(false);
+    }
+  });
+
+  it.runIf(process.getuid?.() === 0)('gives up root before it opens anything', async () => {
+    const dataDir = newFolder();
+    chownSync(dataDir, 65_534, 65_534);
+    const { child } = await startManager(dataDir, bootstrap(), [
+      '--uid',
+      '65534',
+      '--gid',
+      '65534',
+    ]);
+    for (const thread of readdirSync(`/proc/${child.pid}/task`)) {
+      const status = readFileSync(`/proc/${child.pid}/task/${thread}/status`, 'utf8');
+      expect(/^Uid:.*$/m.exec(status)?.[0]).toBe('Uid:\t65534\t65534\t65534\t65534');
+      expect(/^Gid:.*$/m.exec(status)?.[0]).toBe('Gid:\t65534\t65534\t65534\t65534');
+      expect(/^Groups:\s*$/m.test(status)).toBe(true);
+    }
+    for (const file of readdirSync(dataDir, { recursive: true, withFileTypes: true })) {
+      expect(statSync(join(file.parentPath, file.name)).uid).toBe(65_534);
     }
   });
 
