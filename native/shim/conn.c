@@ -30,7 +30,7 @@ void conn_update(struct conn *conn)
 
 	if (conn->source.fd < 0)
 		return;
-	if (!conn->read_closed && !is_paused(conn))
+	if (conn->role == ROLE_CLOSING || (!conn->read_closed && !is_paused(conn)))
 		events |= EPOLLIN;
 	if (conn->ring_used > 0)
 		events |= EPOLLOUT;
@@ -74,6 +74,16 @@ void conn_close(struct conn *conn)
 	}
 }
 
+/*
+ * Everything has been sent. The client closes first: were the connection closed here, a frame that the
+ * client is just writing would fail, and a client whose write fails never reads what is left for it.
+ */
+static void stop_sending(struct conn *conn)
+{
+	shutdown(conn->source.fd, SHUT_WR);
+	conn_update(conn);
+}
+
 /* The answer is complete: closes the connection as soon as the client has taken it. */
 void conn_close_when_sent(struct conn *conn)
 {
@@ -83,7 +93,7 @@ void conn_close_when_sent(struct conn *conn)
 	conn->input_blocked = false;
 	conn->read_closed = true;
 	if (conn->ring_used == 0)
-		conn_close(conn);
+		stop_sending(conn);
 	else
 		conn_update(conn);
 }
@@ -135,7 +145,7 @@ static void ring_send(struct conn *conn)
 	if (conn->role == ROLE_EXEC && conn->ring_used < EXEC_HOLD_BYTES / 2)
 		output_hold(conn->process, false);
 	if (conn->role == ROLE_CLOSING && conn->ring_used == 0)
-		conn_close(conn);
+		stop_sending(conn);
 	else
 		conn_update(conn);
 }
@@ -322,12 +332,28 @@ static bool read_step(struct conn *conn)
 	return conn->source.fd >= 0;
 }
 
+/* Reads to the client's end and closes; what it still says no longer matters. */
+static void closing_ready(struct conn *conn, uint32_t events)
+{
+	char part[4096];
+	ssize_t n = 1;
+
+	for (int reads = 0; reads < STEPS_AT_ONCE && n > 0; reads++)
+		n = recv(conn->source.fd, part, sizeof part, MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || (events & EPOLLERR))
+		conn_close(conn);
+}
+
 static void conn_ready(struct source *source, uint32_t events)
 {
 	struct conn *conn = (struct conn *)source;
 
 	if (events & EPOLLOUT)
 		ring_send(conn);
+	if (conn->source.fd >= 0 && conn->role == ROLE_CLOSING) {
+		closing_ready(conn, events);
+		return;
+	}
 	for (int steps = 0; steps < STEPS_AT_ONCE && conn->source.fd >= 0; steps++)
 		if (conn->read_closed || is_paused(conn) || !read_step(conn))
 			break;
