@@ -125,9 +125,10 @@ describe.skipIf(!isRoot)('a node in a cluster', () => {
         ],
       },
     });
-    await eventually(async () =>
-      (await tasksOf(service)).every((task) => task.status?.state === TaskState.RUNNING),
-    );
+    await eventually(async () => {
+      const tasks = await tasksOf(service);
+      return tasks.length === 2 && tasks.every((task) => task.status?.state === TaskState.RUNNING);
+    });
     for (const task of await tasksOf(service)) {
       const name = `web.${task.slot}.${task.id}`;
       const json = await node.engine.containers.inspect(name, { size: false });
@@ -144,7 +145,10 @@ describe.skipIf(!isRoot)('a node in a cluster', () => {
   });
 
   it('says why a task is rejected or fails', async () => {
-    const missing = await deploy('missing', { script: 'x', container: { image: 'none:1' } });
+    const missing = await deploy('missing', {
+      script: 'x',
+      container: { image: 'none:1', pullPolicy: 'never' },
+    });
     await eventually(async () =>
       (await tasksOf(missing)).some(
         (task) => task.status?.state === TaskState.REJECTED && /none:1/.test(task.status.err),
