@@ -1,5 +1,6 @@
-// A long-lived native helper that answers one JSON line for each JSON line it is asked: {"id":N,"op":…} → {"id":N,"ok":…}. Started with the
-// first request, started again when it has died, ended by `stop`. Does not keep the worker's event loop alive while nothing is asked.
+// A long-lived native helper that answers one JSON line for each JSON line it is asked: {"id":N,"op":…} → {"id":N,"ok":…}; it may also send lines of
+// its own, {"event":…}. Started with the first request, started again when it has died, ended by `stop`. Does not keep the worker's event loop alive
+// while nothing is asked.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { TswarmError } from '#protocol/errors';
@@ -17,6 +18,12 @@ export interface HelperAnswer {
   readonly [member: string]: unknown;
 }
 
+/** A line that answers nothing. */
+export interface HelperEvent {
+  readonly event: string;
+  readonly [member: string]: unknown;
+}
+
 interface Waiting {
   readonly resolve: (answer: HelperAnswer) => void;
   readonly reject: (error: Error) => void;
@@ -30,6 +37,9 @@ export interface JsonLineProcessOptions {
   readonly args: readonly string[];
   /** Longest time for one answer, in ms. */
   readonly timeoutMs: number;
+  readonly onEvent?: (event: HelperEvent) => void;
+  /** It has ended without `stop`; the next request starts it again. */
+  readonly onLost?: (error: TswarmError) => void;
 }
 
 export class JsonLineProcess {
@@ -75,7 +85,7 @@ export class JsonLineProcess {
     this.#stopped = true;
     const child = this.#child;
     if (!child) return;
-    child.ref();
+    setReferenced(child, true);
     const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
     child.stdin.end();
     await ended;
@@ -94,16 +104,21 @@ export class JsonLineProcess {
     child.stdout.on('data', (text: string) => {
       const lines = (rest + text).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) this.#settle(JSON.parse(line) as HelperAnswer);
+      for (const line of lines) this.#receive(JSON.parse(line) as HelperAnswer | HelperEvent);
       setReferenced(child, this.#waiting.size > 0);
     });
     child.stdin.on('error', () => {});
     child.once('error', (cause) => this.#lost(child, cause));
     child.once('close', () => this.#lost(child, undefined));
+    setReferenced(child, false);
     return child;
   }
 
-  #settle(answer: HelperAnswer): void {
+  #receive(answer: HelperAnswer | HelperEvent): void {
+    if (isEvent(answer)) {
+      this.#options.onEvent?.(answer);
+      return;
+    }
     const waiting = this.#waiting.get(answer.id);
     if (!waiting) return;
     this.#waiting.delete(answer.id);
@@ -128,7 +143,12 @@ export class JsonLineProcess {
       waiting.reject(error);
     }
     this.#waiting.clear();
+    if (!this.#stopped) this.#options.onLost?.(error);
   }
+}
+
+function isEvent(line: HelperAnswer | HelperEvent): line is HelperEvent {
+  return typeof line.event === 'string';
 }
 
 function setReferenced(child: Child, referenced: boolean): void {

@@ -2,20 +2,28 @@
  * The two ends of a container's interface. Routed, not bridged: the container has its address as
  * /32 (/128) and reaches everything through the gateway, which every host end answers for; the host
  * has one route per container. Neighbour entries are permanent on both sides, so nothing resolves.
+ *
+ * The resolver's well-known address 127.0.0.11 is a route like any other, only in the local table,
+ * where it is more specific than 127.0.0.0/8: the question leaves through the interface and the
+ * host's rules do the rest. So a container's namespace needs no netfilter of its own.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "net.h"
-#include "netlink.h"
+
+#define RESOLVER_ADDRESS "127.0.0.11"
 
 struct prefix {
 	int family;
@@ -45,8 +53,9 @@ static int prefix_parse(const char *text, struct prefix *out, struct ts_err *err
 static int mac_parse(const char *text, unsigned char mac[6], struct ts_err *err)
 {
 	unsigned part[6];
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x", &part[0], &part[1], &part[2], &part[3],
-		   &part[4], &part[5]) != 6)
+	char rest;
+	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &part[0], &part[1], &part[2], &part[3],
+		   &part[4], &part[5], &rest) != 6)
 		return ts_fail(err, TS_E_INVALID, 0, "mac", text, "not a MAC address: %s", text);
 	for (int i = 0; i < 6; i++)
 		mac[i] = (unsigned char)part[i];
@@ -60,13 +69,6 @@ static int index_of(const char *name, int *index, struct ts_err *err)
 		return ts_fail_errno(err, "if_nametoindex", name, "no interface %s", name);
 	*index = (int)found;
 	return 0;
-}
-
-static int done(int result, struct ts_err *err, const char *op, const char *what)
-{
-	if (result == 0)
-		return 0;
-	return ts_fail(err, TS_E_KERNEL, -result, op, what, "%s %s", op, what);
 }
 
 static int family_parse(const struct ts_json *json, const char *key, struct net_family *out,
@@ -103,230 +105,275 @@ int net_interface_parse(const struct ts_json *json, struct net_interface *out, s
 	if (!out->host || !out->name || !out->mac || !out->host_mac)
 		return ts_fail(err, TS_E_INVALID, 0, "interface", "host",
 			       "an interface needs host, name, mac and hostMac");
+	if (strlen(out->host) >= IFNAMSIZ || strlen(out->name) >= IFNAMSIZ)
+		return ts_fail(err, TS_E_INVALID, 0, "interface", out->host,
+			       "interface names have at most %d letters", IFNAMSIZ - 1);
 	return 0;
 }
 
-static int veth_create(int rtnl, const struct net_interface *itf, int nsfd, struct ts_err *err)
+static bool host_has_ipv6(void)
+{
+	struct stat st;
+	return stat("/proc/sys/net/ipv6", &st) == 0;
+}
+
+/* No link-local addresses: nothing needs them, and they would be a way round the rules. */
+static void no_link_local(struct nl_batch *batch)
+{
+	if (!host_has_ipv6())
+		return;
+	uint8_t mode = IN6_ADDR_GEN_MODE_NONE;
+	size_t inet6 = nl_nest(batch, AF_INET6);
+	nl_attr(batch, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof(mode));
+	nl_nest_end(batch, inet6);
+}
+
+struct setting {
+	uint16_t id; /* IPV4_DEVCONF_* */
+	uint32_t value;
+};
+
+/* Sets an interface up, with its IPv4 settings (what /proc/sys/net/ipv4/conf/NAME has). */
+static void link_up(struct nl_batch *batch, int index, const struct setting *settings, size_t count,
+		    const char *what)
+{
+	struct ifinfomsg body = {
+	    .ifi_family = AF_UNSPEC, .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+	nl_begin(batch, RTM_NEWLINK, 0, &body, sizeof(body), what);
+	if (count == 0)
+		return;
+	size_t spec = nl_nest(batch, IFLA_AF_SPEC);
+	size_t inet = nl_nest(batch, AF_INET);
+	size_t conf = nl_nest(batch, IFLA_INET_CONF);
+	for (size_t i = 0; i < count; i++)
+		nl_attr_u32(batch, settings[i].id, settings[i].value);
+	nl_nest_end(batch, conf);
+	nl_nest_end(batch, inet);
+	no_link_local(batch);
+	nl_nest_end(batch, spec);
+}
+
+int net_veth_create(int rtnl, const struct net_interface *itf, int nsfd, struct ts_err *err)
 {
 	unsigned char mac[6], host_mac[6];
 	if (mac_parse(itf->mac, mac, err) < 0 || mac_parse(itf->host_mac, host_mac, err) < 0)
 		return -1;
-	struct nl_request req;
+	cleanup_batch struct nl_batch batch = {0};
 	struct ifinfomsg info = {.ifi_family = AF_UNSPEC};
-	nl_begin(&req, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &info, sizeof(info));
-	nl_attr_str(&req, IFLA_IFNAME, itf->host);
-	nl_attr(&req, IFLA_ADDRESS, host_mac, sizeof(host_mac));
-	nl_attr_u32(&req, IFLA_MTU, itf->mtu);
-	struct rtattr *linkinfo = nl_nest(&req, IFLA_LINKINFO);
-	nl_attr_str(&req, IFLA_INFO_KIND, "veth");
-	struct rtattr *data = nl_nest(&req, IFLA_INFO_DATA);
-	struct rtattr *peer = nl_nest(&req, VETH_INFO_PEER);
-	nl_raw(&req, &info, sizeof(info));
-	nl_attr_str(&req, IFLA_IFNAME, itf->name);
-	nl_attr(&req, IFLA_ADDRESS, mac, sizeof(mac));
-	nl_attr_u32(&req, IFLA_MTU, itf->mtu);
-	nl_attr_u32(&req, IFLA_NET_NS_FD, (uint32_t)nsfd);
-	nl_nest_end(&req, peer);
-	nl_nest_end(&req, data);
-	nl_nest_end(&req, linkinfo);
-	return done(nl_call(rtnl, &req), err, "create interface", itf->host);
+	nl_begin(&batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &info, sizeof(info), itf->host);
+	nl_attr_str(&batch, IFLA_IFNAME, itf->host);
+	nl_attr(&batch, IFLA_ADDRESS, host_mac, sizeof(host_mac));
+	nl_attr_u32(&batch, IFLA_MTU, itf->mtu);
+	size_t linkinfo = nl_nest(&batch, IFLA_LINKINFO);
+	nl_attr_str(&batch, IFLA_INFO_KIND, "veth");
+	size_t data = nl_nest(&batch, IFLA_INFO_DATA);
+	size_t peer = nl_nest(&batch, VETH_INFO_PEER);
+	nl_raw(&batch, &info, sizeof(info));
+	nl_attr_str(&batch, IFLA_IFNAME, itf->name);
+	nl_attr(&batch, IFLA_ADDRESS, mac, sizeof(mac));
+	nl_attr_u32(&batch, IFLA_MTU, itf->mtu);
+	nl_attr_u32(&batch, IFLA_NET_NS_FD, (uint32_t)nsfd);
+	nl_nest_end(&batch, peer);
+	nl_nest_end(&batch, data);
+	nl_nest_end(&batch, linkinfo);
+	return nl_commit(rtnl, &batch, "create interface", err);
 }
 
-static int address_add(int rtnl, int index, const char *cidr, struct ts_err *err)
+static int address_add(struct nl_batch *batch, int index, const char *address, struct ts_err *err)
 {
 	struct prefix p;
-	if (prefix_parse(cidr, &p, err) < 0)
+	if (prefix_parse(address, &p, err) < 0)
 		return -1;
-	struct nl_request req;
 	struct ifaddrmsg body = {.ifa_family = (uint8_t)p.family,
 				 .ifa_prefixlen = p.length,
 				 .ifa_flags = p.family == AF_INET6 ? IFA_F_NODAD : 0,
 				 .ifa_index = (uint32_t)index};
-	nl_begin(&req, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &body, sizeof(body));
-	nl_attr(&req, IFA_LOCAL, p.address, p.size);
-	nl_attr(&req, IFA_ADDRESS, p.address, p.size);
-	return done(nl_call(rtnl, &req), err, "add address", cidr);
+	nl_begin(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &body, sizeof(body), address);
+	nl_attr(batch, IFA_LOCAL, p.address, p.size);
+	nl_attr(batch, IFA_ADDRESS, p.address, p.size);
+	return 0;
 }
 
-static int neighbour_add(int rtnl, int index, const char *address, const char *mac_text,
-			 struct ts_err *err)
+static int neighbour_add(struct nl_batch *batch, int index, const char *address,
+			 const char *mac_text, struct ts_err *err)
 {
 	struct prefix p;
 	unsigned char mac[6];
 	if (prefix_parse(address, &p, err) < 0 || mac_parse(mac_text, mac, err) < 0)
 		return -1;
-	struct nl_request req;
-	struct ndmsg body = {.ndm_family = (uint8_t)p.family,
-			     .ndm_ifindex = index,
-			     .ndm_state = NUD_PERMANENT};
-	nl_begin(&req, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &body, sizeof(body));
-	nl_attr(&req, NDA_DST, p.address, p.size);
-	nl_attr(&req, NDA_LLADDR, mac, sizeof(mac));
-	return done(nl_call(rtnl, &req), err, "add neighbour", address);
-}
-
-int net_route(int rtnl, int verb, const char *cidr, const char *via, const char *device,
-	      const char *source, struct ts_err *err)
-{
-	struct prefix dst, gw, src;
-	int index = 0;
-	if (prefix_parse(cidr, &dst, err) < 0 || index_of(device, &index, err) < 0)
-		return -1;
-	struct nl_request req;
-	struct rtmsg body = {.rtm_family = (uint8_t)dst.family,
-			     .rtm_dst_len = dst.length,
-			     .rtm_table = RT_TABLE_MAIN,
-			     .rtm_protocol = RTPROT_STATIC,
-			     .rtm_scope = via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
-			     .rtm_type = RTN_UNICAST,
-			     .rtm_flags = via ? RTNH_F_ONLINK : 0};
-	uint16_t flags = verb == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_REPLACE : 0;
-	nl_begin(&req, (uint16_t)verb, flags, &body, sizeof(body));
-	if (dst.length > 0)
-		nl_attr(&req, RTA_DST, dst.address, dst.size);
-	if (via) {
-		if (prefix_parse(via, &gw, err) < 0)
-			return -1;
-		nl_attr(&req, RTA_GATEWAY, gw.address, gw.size);
-	}
-	if (source) {
-		if (prefix_parse(source, &src, err) < 0)
-			return -1;
-		nl_attr(&req, RTA_PREFSRC, src.address, src.size);
-	}
-	nl_attr_u32(&req, RTA_OIF, (uint32_t)index);
-	return done(nl_call(rtnl, &req), err, "route", cidr);
-}
-
-int net_link_up(int rtnl, const char *name, struct ts_err *err)
-{
-	int index = 0;
-	if (index_of(name, &index, err) < 0)
-		return -1;
-	struct nl_request req;
-	struct ifinfomsg body = {
-	    .ifi_family = AF_UNSPEC, .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-	nl_begin(&req, RTM_NEWLINK, 0, &body, sizeof(body));
-	return done(nl_call(rtnl, &req), err, "set up", name);
-}
-
-int net_link_delete(int rtnl, const char *name)
-{
-	unsigned index = if_nametoindex(name);
-	if (index == 0)
-		return 0;
-	struct nl_request req;
-	struct ifinfomsg body = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index};
-	nl_begin(&req, RTM_DELLINK, 0, &body, sizeof(body));
-	int result = nl_call(rtnl, &req);
-	return result == -ENODEV ? 0 : result;
-}
-
-static int link_sysctls(const char *name, const char *const settings[][2], size_t count,
-			struct ts_err *err)
-{
-	for (size_t i = 0; i < count; i++) {
-		char key[128];
-		snprintf(key, sizeof(key), settings[i][0], name);
-		if (net_sysctl(key, settings[i][1], err) < 0)
-			return -1;
-	}
+	struct ndmsg body = {
+	    .ndm_family = (uint8_t)p.family, .ndm_ifindex = index, .ndm_state = NUD_PERMANENT};
+	nl_begin(batch, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &body, sizeof(body), address);
+	nl_attr(batch, NDA_DST, p.address, p.size);
+	nl_attr(batch, NDA_LLADDR, mac, sizeof(mac));
 	return 0;
 }
 
-static int host_configure(int rtnl, const struct net_interface *itf, const char *dns,
-			  struct ts_err *err)
+struct route {
+	const char *to; /* CIDR or address */
+	const char *via, *source;
+	uint8_t table;
+	int index;
+};
+
+static int route_add(struct nl_batch *batch, const struct route *route, struct ts_err *err)
+{
+	struct prefix dst, gw, src;
+	if (prefix_parse(route->to, &dst, err) < 0)
+		return -1;
+	struct rtmsg body = {.rtm_family = (uint8_t)dst.family,
+			     .rtm_dst_len = dst.length,
+			     .rtm_table = route->table,
+			     .rtm_protocol = RTPROT_STATIC,
+			     .rtm_scope = route->via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
+			     .rtm_type = RTN_UNICAST,
+			     .rtm_flags = route->via ? RTNH_F_ONLINK : 0};
+	nl_begin(batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &body, sizeof(body), route->to);
+	if (dst.length > 0)
+		nl_attr(batch, RTA_DST, dst.address, dst.size);
+	if (route->via) {
+		if (prefix_parse(route->via, &gw, err) < 0)
+			return -1;
+		nl_attr(batch, RTA_GATEWAY, gw.address, gw.size);
+	}
+	if (route->source) {
+		if (prefix_parse(route->source, &src, err) < 0)
+			return -1;
+		nl_attr(batch, RTA_PREFSRC, src.address, src.size);
+	}
+	nl_attr_u32(batch, RTA_OIF, (uint32_t)route->index);
+	return 0;
+}
+
+int net_host_side(int rtnl, const struct net_interface *itf, const char *dns, struct ts_err *err)
 {
 	/* route_localnet: published ports answer on the host's own 127.0.0.1 (the answer comes back
 	   through this end). The worker's rules drop what a container itself sends to 127/8. */
-	static const char *const settings[][2] = {
-	    {"net.ipv4.conf.%s.route_localnet", "1"}, {"net.ipv4.conf.%s.rp_filter", "0"},
-	    {"net.ipv4.conf.%s.send_redirects", "0"}, {"net.ipv4.conf.%s.forwarding", "1"},
-	};
-	static const char *const settings6[][2] = {{"net.ipv6.conf.%s.accept_ra", "0"},
-						   {"net.ipv6.conf.%s.forwarding", "1"}};
-	char cidr[96];
+	static const struct setting settings[] = {{IPV4_DEVCONF_ROUTE_LOCALNET, 1},
+						  {IPV4_DEVCONF_RP_FILTER, 0},
+						  {IPV4_DEVCONF_SEND_REDIRECTS, 0},
+						  {IPV4_DEVCONF_FORWARDING, 1}};
+	cleanup_batch struct nl_batch batch = {0};
 	int index = 0;
-	if (index_of(itf->host, &index, err) < 0 ||
-	    link_sysctls(itf->host, settings, TS_ARRAY_LEN(settings), err) < 0)
+	if (index_of(itf->host, &index, err) < 0)
 		return -1;
-	if (itf->v6.address &&
-	    link_sysctls(itf->host, settings6, TS_ARRAY_LEN(settings6), err) < 0)
+	link_up(&batch, index, settings, TS_ARRAY_LEN(settings), itf->host);
+	if (itf->v4.address && address_add(&batch, index, itf->v4.gateway, err) < 0)
 		return -1;
-	if (itf->v4.address) {
-		snprintf(cidr, sizeof(cidr), "%s/32", itf->v4.gateway);
-		if (address_add(rtnl, index, cidr, err) < 0)
-			return -1;
-	}
-	if (dns) {
-		snprintf(cidr, sizeof(cidr), "%s/32", dns);
-		if (address_add(rtnl, index, cidr, err) < 0)
-			return -1;
-	}
-	if (itf->v6.address) {
-		snprintf(cidr, sizeof(cidr), "%s/128", itf->v6.gateway);
-		if (address_add(rtnl, index, cidr, err) < 0)
-			return -1;
-	}
-	if (net_link_up(rtnl, itf->host, err) < 0)
+	if (dns && address_add(&batch, index, dns, err) < 0)
+		return -1;
+	if (itf->v6.address && address_add(&batch, index, itf->v6.gateway, err) < 0)
 		return -1;
 	const struct net_family *families[] = {&itf->v4, &itf->v6};
 	for (size_t i = 0; i < TS_ARRAY_LEN(families); i++) {
 		const char *address = families[i]->address;
-		if (!address)
-			continue;
-		if (net_route(rtnl, RTM_NEWROUTE, address, NULL, itf->host, NULL, err) < 0 ||
-		    neighbour_add(rtnl, index, address, itf->mac, err) < 0)
+		struct route route = {.to = address, .table = RT_TABLE_MAIN, .index = index};
+		if (address && (route_add(&batch, &route, err) < 0 ||
+				neighbour_add(&batch, index, address, itf->mac, err) < 0))
 			return -1;
 	}
-	return 0;
+	return nl_commit(rtnl, &batch, "set up the host's end", err);
 }
 
-int net_host_side(const struct net_host *host, const struct net_interface *itf, int nsfd,
-		  const char *dns, struct ts_err *err)
+static int default_family(struct nl_batch *batch, int index, const struct net_family *family,
+			  struct ts_err *err)
 {
-	if (veth_create(host->rtnl, itf, nsfd, err) < 0)
+	if (!family->address || !family->default_route)
+		return 0;
+	bool v6 = strchr(family->address, ':');
+	struct route route = {.to = v6 ? "::/0" : "0.0.0.0/0",
+			      .via = family->gateway,
+			      .source = family->address,
+			      .table = RT_TABLE_MAIN,
+			      .index = index};
+	if (route_add(batch, &route, err) < 0)
 		return -1;
-	if (host_configure(host->rtnl, itf, dns, err) < 0) {
-		net_link_delete(host->rtnl, itf->host);
-		return -1;
-	}
-	return 0;
+	if (v6)
+		return 0;
+	route.to = RESOLVER_ADDRESS;
+	route.table = RT_TABLE_LOCAL;
+	return route_add(batch, &route, err);
 }
 
-static int container_family(int rtnl, const struct net_interface *itf, int index,
+static int container_family(struct nl_batch *batch, int index, const char *host_mac,
 			    const struct net_family *family, struct ts_err *err)
 {
-	if (address_add(rtnl, index, family->address, err) < 0 ||
-	    neighbour_add(rtnl, index, family->gateway, itf->host_mac, err) < 0 ||
-	    net_route(rtnl, RTM_NEWROUTE, family->gateway, NULL, itf->name, NULL, err) < 0 ||
-	    net_route(rtnl, RTM_NEWROUTE, family->subnet, family->gateway, itf->name,
-		      family->address, err) < 0)
-		return -1;
-	if (!family->default_route)
+	if (!family->address)
 		return 0;
-	const char *everything = strchr(family->address, ':') ? "::/0" : "0.0.0.0/0";
-	return net_route(rtnl, RTM_NEWROUTE, everything, family->gateway, itf->name,
-			 family->address, err);
+	struct route gateway = {.to = family->gateway, .table = RT_TABLE_MAIN, .index = index};
+	struct route subnet = {.to = family->subnet,
+			       .via = family->gateway,
+			       .source = family->address,
+			       .table = RT_TABLE_MAIN,
+			       .index = index};
+	if (address_add(batch, index, family->address, err) < 0 ||
+	    neighbour_add(batch, index, family->gateway, host_mac, err) < 0 ||
+	    route_add(batch, &gateway, err) < 0 || route_add(batch, &subnet, err) < 0)
+		return -1;
+	return default_family(batch, index, family, err);
 }
 
-int net_container_side(int rtnl, const struct net_interface *itf, const char *dns,
+int net_container_side(int rtnl, const struct net_interface *itf, size_t count, bool fresh,
 		       struct ts_err *err)
 {
-	/* The resolver's address 127.0.0.11 is rewritten on its way out through this interface. */
-	static const char *const settings[][2] = {{"net.ipv4.conf.%s.route_localnet", "1"},
-						  {"net.ipv4.conf.%s.rp_filter", "0"}};
+	/* Answers of the resolver come from 127.0.0.11. */
+	static const struct setting settings[] = {{IPV4_DEVCONF_ROUTE_LOCALNET, 1},
+						  {IPV4_DEVCONF_RP_FILTER, 0}};
+	cleanup_batch struct nl_batch batch = {0};
+	if (fresh)
+		link_up(&batch, 1, NULL, 0, "lo");
+	for (size_t i = 0; i < count; i++) {
+		int index = 0;
+		if (index_of(itf[i].name, &index, err) < 0)
+			return -1;
+		link_up(&batch, index, settings, TS_ARRAY_LEN(settings), itf[i].name);
+		if (container_family(&batch, index, itf[i].host_mac, &itf[i].v4, err) < 0 ||
+		    container_family(&batch, index, itf[i].host_mac, &itf[i].v6, err) < 0)
+			return -1;
+	}
+	return nl_commit(rtnl, &batch, "set up the container's end", err);
+}
+
+int net_default_routes(int rtnl, const struct net_interface *itf, struct ts_err *err)
+{
+	cleanup_batch struct nl_batch batch = {0};
 	int index = 0;
 	if (index_of(itf->name, &index, err) < 0 ||
-	    link_sysctls(itf->name, settings, TS_ARRAY_LEN(settings), err) < 0 ||
-	    net_link_up(rtnl, itf->name, err) < 0)
+	    default_family(&batch, index, &itf->v4, err) < 0 ||
+	    default_family(&batch, index, &itf->v6, err) < 0)
 		return -1;
-	if (itf->v4.address && container_family(rtnl, itf, index, &itf->v4, err) < 0)
-		return -1;
-	if (itf->v6.address && container_family(rtnl, itf, index, &itf->v6, err) < 0)
-		return -1;
-	if (dns && itf->v4.address)
-		return net_route(rtnl, RTM_NEWROUTE, dns, itf->v4.gateway, itf->name,
-				 itf->v4.address, err);
+	return nl_commit(rtnl, &batch, "set default routes", err);
+}
+
+int net_links_delete(int rtnl, const char *const *names, size_t count, struct ts_err *err)
+{
+	/* Any number that is not 0, the group of all other interfaces: the group exists only within
+	   this call. */
+	const uint32_t group = 0x74737772;
+	cleanup_batch struct nl_batch batch = {0};
+	for (size_t i = 0; i < count; i++) {
+		struct ifinfomsg body = {.ifi_family = AF_UNSPEC,
+					 .ifi_index = (int)if_nametoindex(names[i])};
+		if (body.ifi_index == 0)
+			continue;
+		nl_begin(&batch, RTM_NEWLINK, 0, &body, sizeof(body), names[i]);
+		nl_attr_u32(&batch, IFLA_GROUP, group);
+		if (batch.count + 1 == NL_BATCH_MAX)
+			break;
+	}
+	if (batch.count == 0)
+		return 0;
+	/* One deletion for all: each waits for all processors, some ten milliseconds. */
+	struct ifinfomsg body = {.ifi_family = AF_UNSPEC};
+	nl_begin(&batch, RTM_DELLINK, 0, &body, sizeof(body), "interfaces");
+	nl_attr_u32(&batch, IFLA_GROUP, group);
+	struct ts_err why = {0};
+	if (nl_commit(rtnl, &batch, "delete interfaces", &why) == 0)
+		return 0;
+	/* One may have gone meanwhile. */
+	for (size_t i = 0; i < count; i++)
+		if (if_nametoindex(names[i]) != 0)
+			return ts_fail(err, TS_E_KERNEL, why.errnum, "delete interface", names[i],
+				       "cannot delete interface %s", names[i]);
 	return 0;
 }

@@ -1,9 +1,12 @@
 /*
  * tswarm-net: reads one JSON object a line on stdin {"id":N,"op":"…",…}, answers one a line on
- * stdout: {"id":N,"ok":true,…} or {"id":N,"ok":false,"error":{…}}. Ends with its stdin.
+ * stdout: {"id":N,"ok":true,…} or {"id":N,"ok":false,"error":{…}}, in order; between answers there
+ * may be lines {"event":"…",…}. Ends with its stdin.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -12,10 +15,12 @@
 #include "fs.h"
 #include "json-write.h"
 #include "net.h"
-#include "netlink.h"
 
 /* A full rule set of a large node is well below this; a line that is longer ends the program. */
 #define LINE_BYTES_MAX (32u << 20)
+#define READ_BYTES 65536
+
+enum { EXIT_FAILED = 1, EXIT_BAD_REQUEST = 2 };
 
 static void answer_line(const struct net_host *host, const char *line, size_t len)
 {
@@ -27,7 +32,7 @@ static void answer_line(const struct net_host *host, const char *line, size_t le
 	struct ts_json *request = ts_json_parse(line, len, &doc, &err);
 	int result = -1;
 	if (request && ts_json_opt_u64(request, "id", "request", &id, &err) >= 0)
-		result = net_request(host, doc, request, &more, &err);
+		result = net_request(host, request, &more, &err);
 	ts_buf_printf(&out, "{\"id\":%llu,\"ok\":%s", (unsigned long long)id,
 		      result == 0 ? "true" : "false");
 	if (result == 0 && more.len > 0)
@@ -41,37 +46,68 @@ static void answer_line(const struct net_host *host, const char *line, size_t le
 		_exit(0);
 }
 
+struct input {
+	struct ts_buf bytes;
+	size_t scanned; /* no newline before this */
+};
+
+/* Reads and answers what there is. 1 = go on, 0 = the input has ended, -1 = it is broken. */
+static int input_ready(const struct net_host *host, struct input *input)
+{
+	struct ts_buf *bytes = &input->bytes;
+	ts_buf_reserve(bytes, READ_BYTES);
+	ssize_t n = read(STDIN_FILENO, bytes->data + bytes->len, READ_BYTES);
+	if (n < 0 && errno == EINTR)
+		return 1;
+	if (n <= 0)
+		return n == 0 ? 0 : -1;
+	bytes->len += (size_t)n;
+	char *end;
+	size_t start = 0;
+	while ((end = memchr(bytes->data + input->scanned, '\n', bytes->len - input->scanned))) {
+		answer_line(host, bytes->data + start, (size_t)(end - bytes->data) - start);
+		start = input->scanned = (size_t)(end - bytes->data) + 1;
+	}
+	memmove(bytes->data, bytes->data + start, bytes->len - start);
+	bytes->len -= start;
+	input->scanned = bytes->len;
+	return bytes->len > LINE_BYTES_MAX ? -1 : 1;
+}
+
+static int run(const struct net_host *host)
+{
+	struct input input = {.bytes = TS_BUF_INIT};
+	struct pollfd fds[1 + NET_WATCH_FDS];
+	while (1) {
+		fds[0] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
+		net_watch_fds(fds + 1);
+		if (poll(fds, TS_ARRAY_LEN(fds), -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return EXIT_FAILED;
+		}
+		net_watch_ready(fds + 1);
+		if (!fds[0].revents)
+			continue;
+		int result = input_ready(host, &input);
+		if (result <= 0) {
+			ts_buf_free(&input.bytes);
+			return result == 0 ? 0 : EXIT_BAD_REQUEST;
+		}
+	}
+}
+
 int main(void)
 {
 	prctl(PR_SET_DUMPABLE, 0);
-	struct net_host host = {.rtnl = nl_open(),
+	struct net_host host = {.rtnl = nl_open(NETLINK_ROUTE, 0),
 				.netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)};
 	if (host.rtnl < 0 || host.netns < 0) {
 		struct ts_err err = {0};
-		ts_fail_errno(&err, "open", "/proc/self/ns/net", "cannot reach the kernel's network");
+		ts_fail_errno(&err, "open", "/proc/self/ns/net",
+			      "cannot reach the kernel's network");
 		ts_err_print(&err, STDERR_FILENO);
-		return 1;
+		return EXIT_FAILED;
 	}
-	cleanup_buf struct ts_buf input = TS_BUF_INIT;
-	size_t scanned = 0;
-	while (1) {
-		ts_buf_reserve(&input, 65536);
-		ssize_t n = read(STDIN_FILENO, input.data + input.len, 65536);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n == 0 ? 0 : 1;
-		input.len += (size_t)n;
-		char *end;
-		size_t start = 0;
-		while ((end = memchr(input.data + scanned, '\n', input.len - scanned))) {
-			answer_line(&host, input.data + start, (size_t)(end - input.data) - start);
-			start = scanned = (size_t)(end - input.data) + 1;
-		}
-		memmove(input.data, input.data + start, input.len - start);
-		input.len -= start;
-		scanned = input.len;
-		if (input.len > LINE_BYTES_MAX)
-			return 2;
-	}
+	return run(&host);
 }

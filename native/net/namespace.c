@@ -1,7 +1,6 @@
-/* Network namespaces by path, sysctls in them, and nft commands. */
+/* Network namespaces by path, and sysctls in them. */
 #include <errno.h>
 #include <fcntl.h>
-#include <nftables/libnftables.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +24,15 @@ int net_enter(int nsfd, struct ts_err *err)
 	return 0;
 }
 
+void net_return(const struct net_host *host)
+{
+	struct ts_err err = {0};
+	if (net_enter(host->netns, &err) == 0)
+		return;
+	ts_err_print(&err, STDERR_FILENO);
+	_exit(1);
+}
+
 int net_namespace_open(const char *path, struct ts_err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -44,8 +52,9 @@ int net_namespace_create(const struct net_host *host, const char *path, struct t
 	if (ts_mount("/proc/thread-self/ns/net", path, NULL, MS_BIND, NULL) < 0)
 		result = ts_fail_errno(err, "mount", path, "cannot bind the namespace to %s", path);
 	int nsfd = result < 0 ? -1 : open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (net_enter(host->netns, err) < 0)
-		result = -1;
+	if (result == 0 && nsfd < 0)
+		result = ts_fail_errno(err, "open", path, "cannot open network namespace %s", path);
+	net_return(host);
 	if (result < 0) {
 		net_namespace_remove(path);
 		return -1;
@@ -74,22 +83,4 @@ int net_sysctl(const char *name, const char *value, struct ts_err *err)
 	if (ts_write_file_at(AT_FDCWD, path, value, strlen(value)) < 0)
 		return ts_fail_errno(err, "sysctl", name, "sysctl %s=%s", name, value);
 	return 0;
-}
-
-int net_nft(const char *script, struct ts_err *err)
-{
-	/* A context belongs to the namespace in which it was made, so each call makes its own. */
-	struct nft_ctx *ctx = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (!ctx)
-		return ts_fail(err, TS_E_KERNEL, ENOMEM, "nft", "", "cannot talk to nftables");
-	nft_ctx_buffer_error(ctx);
-	nft_ctx_buffer_output(ctx);
-	int result = nft_run_cmd_from_buffer(ctx, script);
-	if (result != 0) {
-		const char *text = nft_ctx_get_error_buffer(ctx);
-		ts_fail(err, TS_E_KERNEL, 0, "nft", "", "nftables refused the rules: %.600s",
-			text ? text : "no reason given");
-	}
-	nft_ctx_free(ctx);
-	return result != 0 ? -1 : 0;
 }

@@ -7,10 +7,12 @@
 #define TS_NET_H
 
 #include <net/if.h>
+#include <poll.h>
 
 #include "buf.h"
 #include "err.h"
 #include "json.h"
+#include "netlink.h"
 
 /* What outlives a request. */
 struct net_host {
@@ -29,7 +31,7 @@ struct net_family {
 struct net_interface {
 	const char *host;     /* name of the host's end */
 	const char *name;     /* name in the container */
-	const char *mac;      /* container's end; NULL = the kernel's choice */
+	const char *mac;      /* container's end */
 	const char *host_mac; /* host's end: what the container's neighbour entry says */
 	uint32_t mtu;
 	struct net_family v4, v6;
@@ -38,31 +40,62 @@ struct net_interface {
 /* Reads one element of "interfaces". */
 int net_interface_parse(const struct ts_json *json, struct net_interface *out, struct ts_err *err);
 
-/* Host side: veth pair with the other end in `nsfd`, addresses, routes. Undoes itself on failure. */
-int net_host_side(const struct net_host *host, const struct net_interface *itf, int nsfd,
-		  const char *dns, struct ts_err *err);
-/* Container side; the caller is in the container's namespace and `rtnl` is a socket there. */
-int net_container_side(int rtnl, const struct net_interface *itf, const char *dns,
+/* Makes the veth pair, the other end in `nsfd`. */
+int net_veth_create(int rtnl, const struct net_interface *itf, int nsfd, struct ts_err *err);
+/* The host's end: settings, addresses (`dns`: of the resolver), up, route and neighbour of the
+   container. Can be done again at any time. */
+int net_host_side(int rtnl, const struct net_interface *itf, const char *dns, struct ts_err *err);
+/* The container's end; the caller is in its namespace and `rtnl` is a socket there. `fresh`: the
+   namespace is new, its loopback is set up too. */
+int net_container_side(int rtnl, const struct net_interface *itf, size_t count, bool fresh,
 		       struct ts_err *err);
-int net_link_up(int rtnl, const char *name, struct ts_err *err);
-int net_link_delete(int rtnl, const char *name);
-/* Adds or deletes (verb RTM_NEWROUTE / RTM_DELROUTE) `cidr` through a device. */
-int net_route(int rtnl, int verb, const char *cidr, const char *via, const char *device,
-	      const char *source, struct ts_err *err);
+/* Only what the interface with the default route has besides the others. */
+int net_default_routes(int rtnl, const struct net_interface *itf, struct ts_err *err);
+
+/* Deletes interfaces by name, in one step for all; absent ones are passed over. */
+int net_links_delete(int rtnl, const char *const *names, size_t count, struct ts_err *err);
 
 /* Makes a namespace and binds it to `path`. Returns a descriptor of it. */
 int net_namespace_create(const struct net_host *host, const char *path, struct ts_err *err);
 int net_namespace_open(const char *path, struct ts_err *err);
+/* The namespace and the interfaces in it end when no process is left in it. */
 void net_namespace_remove(const char *path);
 int net_enter(int nsfd, struct ts_err *err);
+/* Back to the host's namespace; ends the program when that fails, because nothing that follows
+   could be right. */
+void net_return(const struct net_host *host);
 
-/* Runs nft commands in the namespace that the caller is in. */
+/* Runs nft commands in the host's namespace as one transaction. */
 int net_nft(const char *script, struct ts_err *err);
-/* Writes a sysctl by its dotted name; only net.* is allowed. */
+/* Writes a sysctl by its dotted name in the namespace that the caller is in; only net.* is
+   allowed. */
 int net_sysctl(const char *name, const char *value, struct ts_err *err);
 
+/* conntrack.c: forgets flows; see PROTOCOL.md. Appends "flows". */
+int net_conntrack(const struct ts_json *request, struct ts_buf *answer, struct ts_err *err);
+
+/* inspect.c: what there is of ours; see PROTOCOL.md. */
+int net_inspect(const struct net_host *host, const struct ts_json *request, struct ts_buf *answer,
+		struct ts_err *err);
+
+/* Counters of interfaces by name, null for those that are not there. */
+int net_counters(const struct net_host *host, const struct ts_json *request, struct ts_buf *answer,
+		 struct ts_err *err);
+
+/* watch.c: changes that somebody else makes. */
+int net_watch(const struct net_host *host, const struct ts_json *request, struct ts_err *err);
+int net_watch_process(const struct ts_json *request, struct ts_err *err);
+/* Interfaces that go away by themselves, with their namespace: their end is no change. */
+void net_expect_gone(const char *name);
+
+enum { NET_WATCH_FDS = 3 };
+/* Fills the places with what is to be polled (fd -1 = nothing). */
+void net_watch_fds(struct pollfd fds[NET_WATCH_FDS]);
+/* Reads what has come; prints events. */
+void net_watch_ready(const struct pollfd fds[NET_WATCH_FDS]);
+
 /* Executes one request; appends the members of the answer. */
-int net_request(const struct net_host *host, struct ts_json_doc *doc, const struct ts_json *request,
-		struct ts_buf *answer, struct ts_err *err);
+int net_request(const struct net_host *host, const struct ts_json *request, struct ts_buf *answer,
+		struct ts_err *err);
 
 #endif

@@ -1,38 +1,24 @@
-// What is kept of a container's attachment while it lives, and how it is derived: interface names, MAC addresses, the request to the
-// network helper. The record is written below the run root (gone after a reboot, as the namespaces are).
-import { createHash } from 'node:crypto';
-import type { PortConfig } from '#protocol/generated/specs';
+// What is kept of a container's attachment while it lives, and how it is derived: interface names, MAC addresses, the interfaces as the network
+// helper wants them. Pure.
+import type { EndpointPlan } from './endpoint-plan.ts';
 import { ipv4Number } from './host.ts';
-import { resolverScript } from './ruleset.ts';
-import type { AttachedEndpoint, AttachRequest, AttachResult } from './types.ts';
+import type { AttachRequest, AttachResult } from './types.ts';
 
+/** One per container, also for `host` and `none`. `result.endpoints` and `interfaces` have the same order. */
 export interface AttachmentRecord {
   readonly containerId: string;
   readonly request: AttachRequest;
   readonly result: AttachResult;
-  /** Host ends, one per endpoint. */
-  readonly links: readonly string[];
-  readonly ports: readonly PortConfig[];
-  serving: boolean;
+  readonly interfaces: readonly HelperInterface[];
+  /** Able to answer; see NetworkManager.setServing. */
+  readonly serving: boolean;
 }
 
-/** Linux limits interface names to 15 characters. */
-const LINK_NAME_HASH_LENGTH = 6;
-
-/** Name of the host end of the container's interface on a network. */
-export function linkName(prefix: string, containerId: string, networkId: string): string {
-  const hash = createHash('sha256').update(`${containerId}/${networkId}`).digest('hex');
-  return prefix + hash.slice(0, LINK_NAME_HASH_LENGTH);
-}
-
-/** Locally administered address derived from the IPv4 address, as Docker does; `side` keeps the two ends apart. */
-export function macFor(ipv4: string, side: 'container' | 'host'): string {
-  const hexPart = ipv4Number(ipv4).toString(16).padStart(8, '0').match(/../g) ?? [];
-  return [side === 'container' ? '02:42' : '02:43', ...hexPart].join(':');
-}
-
+/** An interface as tswarm-net wants it (native/PROTOCOL.md). Kept, because a lost one is made again from it. */
 export interface HelperInterface {
+  /** Name of the host's end; new with every attachment, because the kernel removes old ones in its own time. */
   readonly host: string;
+  /** `ethN` in the container. */
   readonly name: string;
   readonly mac: string;
   readonly hostMac: string;
@@ -41,41 +27,57 @@ export interface HelperInterface {
   readonly v6?: HelperFamily;
 }
 
-interface HelperFamily {
+export interface HelperFamily {
   readonly address: string;
   readonly gateway: string;
   readonly subnet: string;
   readonly defaultRoute: boolean;
 }
 
-export interface EndpointPlan {
-  readonly endpoint: AttachedEndpoint;
-  readonly subnet4: string;
-  readonly subnet6: string;
-  readonly internal: boolean;
-  readonly gwPriority: number;
+/** Linux limits interface names to 15 characters. */
+const LINK_NAME_LENGTH = 15;
+
+/** A name for a host's end that `taken` does not have. `bytes` gives random bytes. */
+export function newLinkName(
+  prefix: string,
+  bytes: (length: number) => Uint8Array,
+  taken: (name: string) => boolean,
+): string {
+  for (;;) {
+    const digits = [...bytes(LINK_NAME_LENGTH)].map((byte) => (byte % 36).toString(36)).join('');
+    const name = (prefix + digits).slice(0, LINK_NAME_LENGTH);
+    if (!taken(name)) return name;
+  }
 }
 
-/** The helper's description of a container's interfaces; `firstIndex` numbers ethN. */
-export function helperInterfaces(
-  plans: readonly EndpointPlan[],
-  links: readonly string[],
+/** Locally administered address derived from the IPv4 address, as Docker does; `side` keeps the two ends apart. */
+export function macFor(ipv4: string, side: 'container' | 'host'): string {
+  const hexPart = ipv4Number(ipv4).toString(16).padStart(8, '0').match(/../g) ?? [];
+  return [side === 'container' ? '02:42' : '02:43', ...hexPart].join(':');
+}
+
+/** The first `ethN` that is free. */
+export function nextInterfaceNumber(interfaces: readonly HelperInterface[]): number {
+  const used = new Set(interfaces.map(({ name }) => name));
+  let number = 0;
+  while (used.has(`eth${number}`)) number += 1;
+  return number;
+}
+
+export function helperInterface(
+  plan: EndpointPlan,
+  names: { readonly host: string; readonly number: number },
   mtuBytes: number,
-  firstIndex: number,
-): HelperInterface[] {
-  const gateway = firstIndex === 0 ? defaultRouteIndex(plans) : -1;
-  return plans.map(({ endpoint, subnet4, subnet6 }, index) => ({
-    host: links[index] ?? '',
-    name: `eth${firstIndex + index}`,
+  defaultRoute: boolean,
+): HelperInterface {
+  const { endpoint, subnet4, subnet6 } = plan;
+  return {
+    host: names.host,
+    name: `eth${names.number}`,
     mac: endpoint.macAddress,
     hostMac: macFor(endpoint.ipv4, 'host'),
     mtu: mtuBytes,
-    v4: {
-      address: endpoint.ipv4,
-      gateway: endpoint.gateway,
-      subnet: subnet4,
-      defaultRoute: index === gateway,
-    },
+    v4: { address: endpoint.ipv4, gateway: endpoint.gateway, subnet: subnet4, defaultRoute },
     ...(endpoint.ipv6 === ''
       ? {}
       : {
@@ -83,14 +85,25 @@ export function helperInterfaces(
             address: endpoint.ipv6,
             gateway: endpoint.ipv6Gateway,
             subnet: subnet6,
-            defaultRoute: index === gateway,
+            defaultRoute,
           },
         }),
-  }));
+  };
 }
 
-/** Highest priority first, then networks that lead outside, then the order of the request. */
-function defaultRouteIndex(plans: readonly EndpointPlan[]): number {
+/** The same interface with or without the default routes. */
+export function withDefaultRoute(itf: HelperInterface, defaultRoute: boolean): HelperInterface {
+  return {
+    ...itf,
+    ...(itf.v4 ? { v4: { ...itf.v4, defaultRoute } } : {}),
+    ...(itf.v6 ? { v6: { ...itf.v6, defaultRoute } } : {}),
+  };
+}
+
+/** Which of the endpoints gets the default route: highest priority, then networks that lead outside, then the order of the request. -1 = none. */
+export function defaultRouteIndex(
+  plans: readonly { readonly internal: boolean; readonly gwPriority: number }[],
+): number {
   let best = -1;
   for (const [index, plan] of plans.entries()) {
     const current = plans[best];
@@ -102,23 +115,13 @@ function defaultRouteIndex(plans: readonly EndpointPlan[]): number {
   return best;
 }
 
-/** The request that attaches a container. */
-export function attachRequest(
-  netnsPath: string,
-  dns: string,
-  interfaces: readonly HelperInterface[],
-  sysctls: Readonly<Record<string, string>>,
-): Readonly<Record<string, unknown>> {
+/** Settings of a new network namespace. As Docker: any program may use low ports and ping inside its own. */
+export function namespaceSysctls(
+  asked: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
   return {
-    op: 'attach',
-    netns: netnsPath,
-    interfaces,
-    // As Docker: any program may use low ports and ping inside its own network namespace.
-    sysctls: {
-      'net.ipv4.ip_unprivileged_port_start': '0',
-      'net.ipv4.ping_group_range': '0 2147483647',
-      ...sysctls,
-    },
-    ...(interfaces.length === 0 ? {} : { dns, rules: resolverScript(dns) }),
+    'net.ipv4.ip_unprivileged_port_start': '0',
+    'net.ipv4.ping_group_range': '0 2147483647',
+    ...asked,
   };
 }

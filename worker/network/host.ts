@@ -49,6 +49,45 @@ export function ipv4Text(value: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
 }
 
+/** Whether two CIDR prefixes have an address in common. Prefixes of different families have none. */
+export function subnetsMeet(a: string, b: string): boolean {
+  const first = prefixOf(a);
+  const second = prefixOf(b);
+  if (first.bits !== second.bits) return false;
+  const shift = BigInt(first.bits - Math.min(first.length, second.length));
+  return first.value >> shift === second.value >> shift;
+}
+
+function prefixOf(subnet: string): { value: bigint; length: number; bits: number } {
+  const [address = '', length] = subnet.split('/');
+  const bits = address.includes(':') ? 128 : 32;
+  const value = bits === 32 ? BigInt(ipv4Number(address) || 0) : ipv6Number(address);
+  return { value, bits, length: length === undefined ? bits : Number(length) };
+}
+
+/** An IPv6 address in any spelling, as a number; 0 when it is none. */
+export function ipv6Number(text: string): bigint {
+  // The URL parser knows all spellings; "::" is left to be filled in.
+  if (!URL.canParse(`http://[${text}]/`)) return 0n;
+  const canonical = new URL(`http://[${text}]/`).hostname.slice(1, -1);
+  const [head = '', tail] = canonical.split('::');
+  const groups = (part: string): string[] => (part === '' ? [] : part.split(':'));
+  const left = groups(head);
+  const right = tail === undefined ? [] : groups(tail);
+  const missing = tail === undefined ? 0 : 8 - left.length - right.length;
+  return [...left, ...Array.from({ length: missing }, () => '0'), ...right].reduce(
+    (sum, group) => sum * 65_536n + BigInt(`0x${group}`),
+    0n,
+  );
+}
+
+/** Who holds a port on this host, or undefined when it is free. */
+export type HolderSearch = (
+  protocol: 'tcp' | 'udp',
+  port: number,
+  hostIp: string,
+) => Promise<string | undefined>;
+
 const LISTEN = '0A';
 const UDP_UNCONNECTED = '07';
 

@@ -2,21 +2,39 @@
 // change costs what changed; when the kernel refuses a change (somebody took the table away), everything is applied anew.
 import { messageOf } from '#protocol/errors';
 import type { Log } from '#protocol/world';
-import type { JsonLineProcess } from '../json-line-process.ts';
-import { baseScript, diffScript, emptyRules, type RuleNames, type RuleState } from './ruleset.ts';
+import type { NetHelper } from './net-helper.ts';
+import {
+  baseScript,
+  diffScript,
+  emptyRules,
+  type RuleNames,
+  type RuleState,
+  removeScript,
+} from './ruleset.ts';
+import { type StaleFlow, staleFlows } from './stale-flows.ts';
+
+/** What should be, as of one moment. */
+export interface Desired {
+  readonly rules: RuleState;
+  readonly publishNames: () => Promise<void>;
+}
 
 export class KernelState {
-  readonly #helper: JsonLineProcess;
+  readonly #helper: NetHelper;
   readonly #names: RuleNames;
   readonly #log: Log;
-  readonly #compute: () => { rules: RuleState; publish: () => Promise<void> };
+  readonly #compute: () => Desired;
   #applied: RuleState | undefined;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
+  /** Grows when what was applied stops being known to be in the kernel. */
+  #epoch = 0;
+  /** Addresses that nobody has any more and whose flows are still known to the kernel. */
+  #gone: string[] = [];
 
   constructor(
-    deps: { readonly helper: JsonLineProcess; readonly names: RuleNames; readonly log: Log },
-    compute: () => { rules: RuleState; publish: () => Promise<void> },
+    deps: { readonly helper: NetHelper; readonly names: RuleNames; readonly log: Log },
+    compute: () => Desired,
   ) {
     this.#helper = deps.helper;
     this.#names = deps.names;
@@ -28,6 +46,7 @@ export class KernelState {
   flush(): Promise<void> {
     if (this.#next) return this.#next;
     const run = async (): Promise<void> => {
+      // Also gives the others that change something in this turn the time to do so.
       await this.#running?.catch(() => {});
       this.#next = undefined;
       this.#running = this.#apply();
@@ -37,23 +56,49 @@ export class KernelState {
     return this.#next;
   }
 
-  /** Forgets what was applied: the next flush writes everything. */
-  invalidate(): void {
+  /** As `flush`, but writes everything, whatever is in the kernel. */
+  rewrite(): Promise<void> {
+    this.#epoch += 1;
     this.#applied = undefined;
+    return this.flush();
+  }
+
+  /** The next flush ends with the flows of these addresses forgotten. */
+  forgetFlows(addresses: readonly string[]): void {
+    this.#gone.push(...addresses);
+  }
+
+  /** Removes the table; the next flush writes everything. */
+  async remove(): Promise<void> {
+    await this.#running?.catch(() => {});
+    this.#epoch += 1;
+    this.#applied = undefined;
+    await this.#helper.nft(removeScript(this.#names));
   }
 
   async #apply(): Promise<void> {
-    const { rules, publish } = this.#compute();
-    await Promise.all([this.#applyRules(rules), publish()]);
+    const { rules, publishNames } = this.#compute();
+    const gone = this.#gone;
+    this.#gone = [];
+    const before = this.#applied;
+    const done = await Promise.allSettled([this.#applyRules(rules), publishNames()]);
+    for (const result of done) if (result.status === 'rejected') throw result.reason;
+    await this.#forget(gone, before ? staleFlows(before, rules) : []);
   }
 
   async #applyRules(rules: RuleState): Promise<void> {
-    if (this.#applied) {
-      const script = diffScript(this.#names, this.#applied, rules);
+    const before = this.#applied;
+    const epoch = this.#epoch;
+    const remember = (): void => {
+      // A rewrite that was asked for meanwhile is still to be done.
+      if (this.#epoch === epoch) this.#applied = rules;
+    };
+    if (before) {
+      const script = diffScript(this.#names, before, rules);
       if (script === '') return;
       try {
-        await this.#helper.demand({ op: 'nft', script });
-        this.#applied = rules;
+        await this.#helper.nft(script);
+        remember();
         return;
       } catch (error) {
         this.#log.warn('network rules were changed by somebody else, writing all of them', {
@@ -62,8 +107,19 @@ export class KernelState {
       }
     }
     this.#applied = undefined;
-    const script = baseScript(this.#names) + diffScript(this.#names, emptyRules(), rules);
-    await this.#helper.demand({ op: 'nft', script });
-    this.#applied = rules;
+    await this.#helper.nft(baseScript(this.#names) + diffScript(this.#names, emptyRules(), rules));
+    remember();
+  }
+
+  /** Failing here harms only UDP clients that keep their port, and the next flush goes on. */
+  async #forget(gone: readonly string[], udp: readonly StaleFlow[]): Promise<void> {
+    if (gone.length === 0 && udp.length === 0) return;
+    try {
+      await this.#helper.forgetFlows(gone, udp);
+    } catch (error) {
+      this.#log.warn('connection tracking still knows flows of removed containers', {
+        error: messageOf(error),
+      });
+    }
   }
 }

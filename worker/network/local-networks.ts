@@ -1,10 +1,11 @@
 // Networks of this node alone: `bridge`, `host`, `none`, and those made by `docker network create`. Owns their list on disk and the addresses that
 // containers have on them. Cluster networks are the manager's and never appear here.
+import { isIP } from 'node:net';
 import { TswarmError } from '#protocol/errors';
 import { newContainerId } from '#protocol/ids';
 import type { Clock, Random } from '#protocol/world';
 import { readJsonFile, writeFileAtomic } from '../files.ts';
-import { ipv4Number, ipv4Text, overlapsHostRoute } from './host.ts';
+import { ipv4Number, ipv4Text, overlapsHostRoute, subnetsMeet } from './host.ts';
 
 export interface LocalNetwork {
   readonly id: string;
@@ -48,6 +49,12 @@ export class LocalNetworks {
   /** network id → address → container id */
   readonly #addresses = new Map<string, Map<number, string>>();
   readonly #cursors = new Map<string, number>();
+  /** Grows with every change of the list. */
+  version = 0;
+  /** Subnets of others, that a new network must not get by chance. */
+  otherSubnets: () => readonly string[] = () => [];
+  /** Networks are made one after another: name and subnet are looked up and taken in one step. */
+  #creating: Promise<unknown> = Promise.resolve();
 
   constructor(file: string, clock: Clock, random: Random) {
     this.#file = file;
@@ -98,7 +105,13 @@ export class LocalNetworks {
   }
 
   /** @throws TswarmError already_exists, invalid_argument (subnet in use), not_supported (driver). */
-  async create(wanted: NewLocalNetwork): Promise<LocalNetwork> {
+  create(wanted: NewLocalNetwork): Promise<LocalNetwork> {
+    const created = this.#creating.catch(() => {}).then(() => this.#create(wanted));
+    this.#creating = created;
+    return created;
+  }
+
+  async #create(wanted: NewLocalNetwork): Promise<LocalNetwork> {
     if (this.list().some((network) => network.name === wanted.name)) {
       throw new TswarmError('already_exists', `network with name ${wanted.name} already exists`);
     }
@@ -113,6 +126,7 @@ export class LocalNetworks {
     }
     const subnet =
       wanted.subnet === '' ? await this.#freeSubnet() : this.#checkedSubnet(wanted.subnet);
+    this.#checkGateway(wanted.gateway, subnet);
     const network = this.#add({ ...wanted, driver: 'bridge', subnet });
     await this.#save();
     return network;
@@ -120,14 +134,22 @@ export class LocalNetworks {
 
   async remove(network: LocalNetwork): Promise<void> {
     this.#networks.delete(network.id);
+    this.version += 1;
     this.#addresses.delete(network.id);
     await this.#save();
   }
 
-  /** An address for a container: the one asked for, else the next free one. @throws TswarmError when taken or exhausted. */
-  takeAddress(network: LocalNetwork, containerId: string, asked: string): string {
+  /** An address for a container: the one asked for, else `former` if it is still free, else the next free one. @throws TswarmError when taken or exhausted. */
+  takeAddress(network: LocalNetwork, containerId: string, asked: string, former = ''): string {
     const used = this.#used(network);
     const { first, last } = hostRange(network.subnet);
+    if (asked === '' && former !== '' && !used.has(ipv4Number(former))) {
+      const value = ipv4Number(former);
+      if (value >= first && value <= last && former !== network.gateway) {
+        used.set(value, containerId);
+        return former;
+      }
+    }
     if (asked !== '') {
       const value = ipv4Number(asked);
       if (!(value >= first && value <= last)) {
@@ -136,11 +158,11 @@ export class LocalNetworks {
           `address ${asked} is not in subnet ${network.subnet} of network ${network.name}`,
         );
       }
-      const holder = used.get(value);
+      const holder = asked === network.gateway ? 'the gateway' : used.get(value);
       if (holder !== undefined && holder !== containerId) {
         throw new TswarmError(
           'conflict',
-          `Address already in use: ${asked} of network ${network.name} (container ${holder.slice(0, 12)})`,
+          `Address already in use: ${asked} of network ${network.name} (${holder.slice(0, 12)})`,
         );
       }
       used.set(value, containerId);
@@ -164,6 +186,11 @@ export class LocalNetworks {
   holdAddress(networkId: string, containerId: string, address: string): void {
     const network = this.#networks.get(networkId);
     if (network && address !== '') this.#used(network).set(ipv4Number(address), containerId);
+  }
+
+  releaseAddress(networkId: string, containerId: string): void {
+    const used = this.#addresses.get(networkId) ?? new Map<number, string>();
+    for (const [value, holder] of used) if (holder === containerId) used.delete(value);
   }
 
   releaseAddresses(containerId: string): void {
@@ -190,38 +217,53 @@ export class LocalNetworks {
       created: new Date(this.#clock.nowMs()).toISOString(),
     };
     this.#networks.set(network.id, network);
+    this.version += 1;
     return network;
   }
 
+  /** The subnet with its host bits cleared. */
   #checkedSubnet(subnet: string): string {
-    if (!/^\d+\.\d+\.\d+\.\d+\/([89]|[12]\d|30)$/.test(subnet)) {
+    const [address = '', length = ''] = subnet.split('/');
+    if (isIP(address) !== 4 || !/^([89]|[12]\d|30)$/.test(length)) {
       throw new TswarmError(
         'invalid_argument',
         `invalid subnet ${subnet}: an IPv4 prefix of /8 to /30 is wanted`,
-        {
-          field: 'IPAM.Config.Subnet',
-        },
+        { field: 'IPAM.Config.Subnet' },
       );
     }
+    const size = 2 ** (32 - Number(length));
+    const exact = `${ipv4Text(Math.floor(ipv4Number(address) / size) * size)}/${length}`;
     const clash = this.list().find(
-      (network) => network.subnet !== '' && meets(network.subnet, subnet),
+      (network) => network.subnet !== '' && subnetsMeet(network.subnet, exact),
     );
     if (clash) {
       throw new TswarmError(
         'invalid_argument',
-        `Pool overlaps with other one on this address space: ${subnet} and network ${clash.name} (${clash.subnet})`,
-        {
-          field: 'IPAM.Config.Subnet',
-        },
+        `Pool overlaps with other one on this address space: ${exact} and network ${clash.name} (${clash.subnet})`,
+        { field: 'IPAM.Config.Subnet' },
       );
     }
-    return subnet;
+    return exact;
+  }
+
+  #checkGateway(gateway: string, subnet: string): void {
+    const { first, last } = hostRange(subnet);
+    const value = isIP(gateway) === 4 ? ipv4Number(gateway) : -1;
+    if (gateway === '' || (value >= first && value <= last)) return;
+    throw new TswarmError(
+      'invalid_argument',
+      `invalid gateway ${gateway}: it is not an address of ${subnet}`,
+      { field: 'IPAM.Config.Gateway' },
+    );
   }
 
   async #freeSubnet(): Promise<string> {
+    const taken = this.list()
+      .map((network) => network.subnet)
+      .filter((subnet) => subnet !== '')
+      .concat(this.otherSubnets());
     for (const subnet of SUBNETS) {
-      if (this.list().some((network) => network.subnet !== '' && meets(network.subnet, subnet)))
-        continue;
+      if (taken.some((other) => subnetsMeet(other, subnet))) continue;
       if (!(await overlapsHostRoute(subnet))) return subnet;
     }
     throw new TswarmError('resource_exhausted', 'no free subnet for a local network', {
@@ -238,10 +280,4 @@ function hostRange(subnet: string): { first: number; last: number } {
   const [base = '', length = '24'] = subnet.split('/');
   const start = ipv4Number(base);
   return { first: start + 1, last: start + 2 ** (32 - Number(length)) - 2 };
-}
-
-function meets(a: string, b: string): boolean {
-  const ra = hostRange(a);
-  const rb = hostRange(b);
-  return ra.first <= rb.last && rb.first <= ra.last;
 }

@@ -1,42 +1,43 @@
-// The node's nftables rules as data, and the commands that turn what the kernel has into what it should have. Pure.
-// Fixed chains hold a handful of rules over sets and maps; what changes with containers and services are elements of those and one small
-// chain per virtual address or published port, so that a packet's cost does not grow with their number and a change costs what changed.
-// Invariants: a virtual address is only translated for a sender on its network; whatever passes the forward chain as translated was allowed.
+// The node's nftables rules: their data, and the commands that turn what the kernel has into what it should have. Pure.
+// Fixed chains (base-rules.ts) hold a handful of rules over sets and maps; what changes with containers and services are elements of those and one
+// small chain per virtual address or published port, so that a packet's cost does not grow with their number and a change costs what changed.
+import { baseChains } from './base-rules.ts';
+
+export type Family = '4' | '6';
 
 /** One verdict map or set: element key → text after the colon ('' for a set). */
 export type Elements = ReadonlyMap<string, string>;
 
-export interface RuleState {
-  readonly sets: Readonly<Record<SetName, Elements>>;
-  /** chain name → its rules */
-  readonly chains: ReadonlyMap<string, readonly string[]>;
+/** A chain that translates to one of several targets, chosen at random for each connection. */
+export interface BalanceChain {
+  readonly family: Family;
+  /** '' = all protocols and ports: a virtual address. */
+  readonly protocol: '' | 'tcp' | 'udp' | 'sctp';
+  /** What clients call: address '' = any of the host's; port 0 = all. */
+  readonly front: Target;
+  readonly targets: readonly Target[];
 }
 
-export const SET_NAMES = [
-  'pairs4',
-  'pairs6',
-  'bound4',
-  'bound6',
-  'self4',
-  'self6',
-  'subnets4',
-  'subnets6',
-  'internal4',
-  'internal6',
-  'vip4',
-  'vip6',
-  'port4',
-  'port6',
-  'addrport4',
-  'addrport6',
-] as const;
-export type SetName = (typeof SET_NAMES)[number];
+export interface Target {
+  readonly address: string;
+  readonly port: number;
+}
 
-const SET_TYPES: Readonly<Record<SetName, string>> = {
+export interface RuleState {
+  readonly sets: Readonly<Record<SetName, Elements>>;
+  /** chain name → what it does */
+  readonly chains: ReadonlyMap<string, BalanceChain>;
+}
+
+/** name → declaration */
+const SETS = {
+  /** Networks that may talk: (subnet, subnet). */
   pairs4: 'set { type ipv4_addr . ipv4_addr; flags interval; }',
   pairs6: 'set { type ipv6_addr . ipv6_addr; flags interval; }',
+  /** Which addresses come from which interface. */
   bound4: 'set { type ifname . ipv4_addr; }',
   bound6: 'set { type ifname . ipv6_addr; }',
+  /** A container's addresses among themselves. */
   self4: 'set { type ipv4_addr . ipv4_addr; }',
   self6: 'set { type ipv6_addr . ipv6_addr; }',
   subnets4: 'set { type ipv4_addr; flags interval; }',
@@ -49,7 +50,9 @@ const SET_TYPES: Readonly<Record<SetName, string>> = {
   port6: 'map { type inet_proto . inet_service : verdict; }',
   addrport4: 'map { type ipv4_addr . inet_proto . inet_service : verdict; }',
   addrport6: 'map { type ipv6_addr . inet_proto . inet_service : verdict; }',
-};
+} as const;
+export type SetName = keyof typeof SETS;
+export const SET_NAMES = Object.keys(SETS) as readonly SetName[];
 
 export interface RuleNames {
   /** Table in the inet family. */
@@ -62,95 +65,43 @@ export interface RuleNames {
 
 /** Nothing at all: what a new table holds. */
 export function emptyRules(): RuleState {
-  const sets = Object.fromEntries(
-    SET_NAMES.map((name) => [name, new Map()]),
-  ) as unknown as RuleState['sets'];
-  return { sets, chains: new Map() };
+  const sets = Object.fromEntries(SET_NAMES.map((name) => [name, new Map<string, string>()]));
+  return { sets: sets as unknown as RuleState['sets'], chains: new Map() };
 }
 
 /** The fixed part. Makes the table anew, so it also heals one that somebody changed. */
 export function baseScript(names: RuleNames): string {
-  const link = `"${names.links}*"`;
   const sets = SET_NAMES.map((name) => {
-    const [kind = 'set', ...rest] = SET_TYPES[name].split(' ');
+    const [kind = 'set', ...rest] = SETS[name].split(' ');
     return `  ${kind} ${name} ${rest.join(' ')}`;
   });
-  const translate = [
-    '    fib daddr type local ip daddr . meta l4proto . th dport vmap @addrport4',
-    '    fib daddr type local meta nfproto ipv4 meta l4proto . th dport vmap @port4',
-    '    fib daddr type local ip6 daddr . meta l4proto . th dport vmap @addrport6',
-    '    fib daddr type local meta nfproto ipv6 meta l4proto . th dport vmap @port6',
-  ];
   return [
     `table inet ${names.table} {}`,
     `delete table inet ${names.table}`,
     `table inet ${names.table} {`,
     ...sets,
-    '  chain guard {',
-    '    type filter hook prerouting priority raw; policy accept;',
-    // The host's own loopback is reachable through a container's interface (route_localnet); nobody may use that.
-    `    iifname ${link} ip daddr 127.0.0.0/8 drop`,
-    `    iifname ${link} iifname . ip saddr != @bound4 drop`,
-    `    iifname ${link} ip6 saddr != fe80::/10 iifname . ip6 saddr != @bound6 drop`,
-    '  }',
-    '  chain prerouting {',
-    '    type nat hook prerouting priority dstnat; policy accept;',
-    '    ip saddr . ip daddr @pairs4 ip daddr vmap @vip4',
-    '    ip6 saddr . ip6 daddr @pairs6 ip6 daddr vmap @vip6',
-    ...translate,
-    '  }',
-    '  chain output {',
-    '    type nat hook output priority -100; policy accept;',
-    '    ip daddr vmap @vip4',
-    '    ip6 daddr vmap @vip6',
-    ...translate,
-    '  }',
-    '  chain postrouting {',
-    '    type nat hook postrouting priority srcnat; policy accept;',
-    // A task that reaches itself through its service's address or port must see the host as the sender.
-    '    ip saddr . ip daddr @self4 masquerade',
-    '    ip6 saddr . ip6 daddr @self6 masquerade',
-    `    ip saddr 127.0.0.0/8 oifname ${link} masquerade`,
-    `    ip saddr @subnets4 ip daddr != @subnets4 oifname != ${link} masquerade`,
-    `    ip6 saddr @subnets6 ip6 daddr != @subnets6 oifname != ${link} masquerade`,
-    '  }',
-    '  chain input {',
-    '    type filter hook input priority filter; policy accept;',
-    `    iifname ${link} ct state established,related accept`,
-    `    iifname ${link} ip daddr ${names.dns} udp dport 53 accept`,
-    `    iifname ${link} ip daddr ${names.dns} tcp dport 53 accept`,
-    `    iifname ${link} ip daddr ${names.dns} reject with icmpx admin-prohibited`,
-    `    iifname ${link} ip saddr @internal4 reject with icmpx admin-prohibited`,
-    `    iifname ${link} ip6 saddr @internal6 meta l4proto != icmpv6 reject with icmpx admin-prohibited`,
-    '  }',
-    '  chain forward {',
-    '    type filter hook forward priority filter; policy accept;',
-    `    iifname != ${link} oifname != ${link} return`,
-    '    ct state established,related accept',
-    `    oifname != ${link} ip daddr @subnets4 reject with icmpx host-unreachable`,
-    `    oifname != ${link} ip6 daddr @subnets6 reject with icmpx host-unreachable`,
-    '    ip saddr . ip daddr @pairs4 accept',
-    '    ip6 saddr . ip6 daddr @pairs6 accept',
-    '    ct status dnat accept',
-    `    iifname ${link} ip saddr @internal4 reject with icmpx admin-prohibited`,
-    `    iifname ${link} ip6 saddr @internal6 reject with icmpx admin-prohibited`,
-    `    iifname ${link} oifname != ${link} accept`,
-    `    oifname ${link} drop`,
-    '  }',
+    ...baseChains(names),
     '}',
     '',
   ].join('\n');
+}
+
+/** Removes all of it, also when it is not there. */
+export function removeScript(names: RuleNames): string {
+  return `table inet ${names.table} {}\ndelete table inet ${names.table}\n`;
 }
 
 /** Commands from one state to another, applied as one transaction. '' when they are equal. */
 export function diffScript(names: RuleNames, from: RuleState, to: RuleState): string {
   const table = `inet ${names.table}`;
   const lines: string[] = [];
-  for (const [chain, rules] of to.chains) {
+  for (const [chain, content] of to.chains) {
+    const rule = balanceRule(content);
     const before = from.chains.get(chain);
-    if (before && before.join('\n') === rules.join('\n')) continue;
+    if (before && balanceRule(before) === rule) continue;
+    // Adding a chain that is there is no error.
     lines.push(`add chain ${table} ${chain}`, `flush chain ${table} ${chain}`);
-    for (const rule of rules) lines.push(`add rule ${table} ${chain} ${rule}`);
+    lines.push(`add rule ${table} ${chain} ${rule}`);
   }
   for (const set of SET_NAMES) {
     const before = from.sets[set];
@@ -172,54 +123,20 @@ export function diffScript(names: RuleNames, from: RuleState, to: RuleState): st
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
-/** Translation to one of several addresses, all ports. Empty when there is none. */
-export function balanceAddresses(addresses: readonly string[]): string[] {
-  if (addresses.length === 0) return [];
-  const family = familyWord(addresses[0] ?? '');
-  if (addresses.length === 1) return [`dnat ${family} to ${addresses[0]}`];
-  const choices = addresses.map((address, index) => `${index} : ${address}`).join(', ');
-  return [`dnat ${family} to numgen random mod ${addresses.length} map { ${choices} }`];
-}
-
-/** Translation of one published port to one of several address and port pairs. */
-export function balancePorts(
-  protocol: string,
-  targets: readonly { address: string; port: number }[],
-): string[] {
-  const [first] = targets;
-  if (!first) return [];
-  const family = familyWord(first.address);
-  const match = `meta l4proto ${protocol}`;
-  if (targets.length === 1) {
-    const address = first.address.includes(':') ? `[${first.address}]` : first.address;
-    return [`${match} dnat ${family} to ${address}:${first.port}`];
+/** The one rule of a balancing chain; it has at least one target. */
+export function balanceRule({ family, protocol, targets }: BalanceChain): string {
+  const word = family === '4' ? 'ip' : 'ip6';
+  const match = protocol === '' ? '' : `meta l4proto ${protocol} `;
+  const [only] = targets;
+  if (only && targets.length === 1) {
+    const address = family === '6' && only.port > 0 ? `[${only.address}]` : only.address;
+    return `${match}dnat ${word} to ${address}${only.port > 0 ? `:${only.port}` : ''}`;
   }
-  const choices = targets
-    .map(({ address, port }, index) => `${index} : ${address} . ${port}`)
-    .join(', ');
-  return [
-    `${match} dnat ${family} addr . port to numgen random mod ${targets.length} map { ${choices} }`,
-  ];
-}
-
-function familyWord(address: string): 'ip' | 'ip6' {
-  return address.includes(':') ? 'ip6' : 'ip';
-}
-
-/** Rules inside a container's namespace: 127.0.0.11 is the node's resolver. */
-export function resolverScript(dns: string): string {
-  return [
-    'table ip tswarm {',
-    '  chain output {',
-    '    type nat hook output priority -100; policy accept;',
-    `    ip daddr 127.0.0.11 udp dport 53 dnat to ${dns}`,
-    `    ip daddr 127.0.0.11 tcp dport 53 dnat to ${dns}`,
-    '  }',
-    '  chain postrouting {',
-    '    type nat hook postrouting priority 100; policy accept;',
-    `    ip daddr ${dns} masquerade`,
-    '  }',
-    '}',
-    '',
-  ].join('\n');
+  const withPort = targets.some(({ port }) => port > 0);
+  const choices = targets.map(
+    ({ address, port }, index) => `${index} : ${address}${withPort ? ` . ${port}` : ''}`,
+  );
+  const what = withPort ? 'addr . port to' : 'to';
+  const choice = `numgen random mod ${targets.length} map { ${choices.join(', ')} }`;
+  return `${match}dnat ${word} ${what} ${choice}`;
 }

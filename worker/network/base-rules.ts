@@ -1,0 +1,136 @@
+// The fixed chains of the node's table. Pure; the only place where the order of rules matters.
+// Invariants: a packet from a container has one of that container's addresses; nothing of a container reaches the host's 127.0.0.0/8; a virtual address
+// is translated only for a sender on its network; between networks nothing passes but what was translated by a published port; an internal network
+// reaches only itself and the resolver.
+import type { RuleNames } from './ruleset.ts';
+
+/** The resolver as every container knows it. */
+export const RESOLVER_ADDRESS = '127.0.0.11';
+
+export function baseChains(names: RuleNames): readonly string[] {
+  const ours = `"${names.links}*"`;
+  return [
+    ...guard(ours, names.dns),
+    ...translation(),
+    ...masquerading(ours),
+    ...toTheHost(ours, names.dns),
+    ...between(ours),
+  ];
+}
+
+/**
+ * Before anything else: senders, and the resolver's address. That one is rewritten without connection tracking, both ways: questions are many and short,
+ * and two that race through a tracked translation can lose one (the resolver's five seconds).
+ */
+function guard(ours: string, dns: string): string[] {
+  const lines = [
+    '  chain guard {',
+    '    type filter hook prerouting priority raw; policy accept;',
+    `    iifname != ${ours} return`,
+    '    iifname . ip saddr != @bound4 drop',
+    // Link-local senders are stopped further on; neighbour discovery needs them.
+    '    ip6 saddr != fe80::/10 iifname . ip6 saddr != @bound6 drop',
+    '    icmpv6 type { nd-router-advert, nd-redirect } drop',
+    '    icmp type redirect drop',
+    `    ip daddr ${dns} drop`,
+    '    ip daddr 127.0.0.0/8 goto loopback',
+    '  }',
+    '  chain loopback {',
+  ];
+  for (const protocol of ['udp', 'tcp']) {
+    lines.push(
+      `    ip daddr ${RESOLVER_ADDRESS} ${protocol} dport 53 notrack ip daddr set ${dns} accept`,
+    );
+  }
+  lines.push(
+    // The host's own loopback is reachable through a container's interface (route_localnet); nobody may use that.
+    '    drop',
+    '  }',
+    '  chain answers {',
+    '    type filter hook output priority raw; policy accept;',
+  );
+  for (const protocol of ['udp', 'tcp']) {
+    lines.push(
+      `    oifname ${ours} ip saddr ${dns} ${protocol} sport 53 notrack ip saddr set ${RESOLVER_ADDRESS}`,
+    );
+  }
+  return [...lines, '  }'];
+}
+
+/** Virtual addresses and published ports. */
+function translation(): string[] {
+  const published = [
+    '    fib daddr type local ip daddr . meta l4proto . th dport vmap @addrport4',
+    '    fib daddr type local meta nfproto ipv4 meta l4proto . th dport vmap @port4',
+    // From ::1 nothing can be sent through another interface; programs then try 127.0.0.1.
+    '    fib daddr type local ip6 daddr != ::1 ip6 daddr . meta l4proto . th dport vmap @addrport6',
+    '    fib daddr type local ip6 daddr != ::1 meta l4proto . th dport vmap @port6',
+  ];
+  return [
+    '  chain prerouting {',
+    '    type nat hook prerouting priority dstnat; policy accept;',
+    '    ip saddr . ip daddr @pairs4 ip daddr vmap @vip4',
+    '    ip6 saddr . ip6 daddr @pairs6 ip6 daddr vmap @vip6',
+    ...published,
+    '  }',
+    '  chain output {',
+    '    type nat hook output priority -100; policy accept;',
+    '    ip daddr vmap @vip4',
+    '    ip6 daddr vmap @vip6',
+    ...published,
+    '  }',
+  ];
+}
+
+function masquerading(ours: string): string[] {
+  return [
+    '  chain postrouting {',
+    '    type nat hook postrouting priority srcnat; policy accept;',
+    // A task that reaches itself through its service's address or port must see the host as the sender.
+    '    ip saddr . ip daddr @self4 masquerade',
+    '    ip6 saddr . ip6 daddr @self6 masquerade',
+    `    ip saddr 127.0.0.0/8 oifname ${ours} masquerade`,
+    `    ip saddr @subnets4 ip daddr != @subnets4 oifname != ${ours} masquerade`,
+    `    ip6 saddr @subnets6 ip6 daddr != @subnets6 oifname != ${ours} masquerade`,
+    '  }',
+  ];
+}
+
+function toTheHost(ours: string, dns: string): string[] {
+  return [
+    '  chain input {',
+    '    type filter hook input priority filter; policy accept;',
+    `    iifname != ${ours} return`,
+    // Only what came for the resolver's well-known address gets here.
+    `    ip daddr ${dns} accept`,
+    '    ct state established,related accept',
+    '    ip6 saddr fe80::/10 meta l4proto != icmpv6 drop',
+    '    ip saddr @internal4 reject with icmpx admin-prohibited',
+    '    ip6 saddr @internal6 meta l4proto != icmpv6 reject with icmpx admin-prohibited',
+    '  }',
+  ];
+}
+
+function between(ours: string): string[] {
+  return [
+    '  chain unreachable {',
+    '    meta l4proto tcp reject with tcp reset',
+    '    reject with icmpx host-unreachable',
+    '  }',
+    '  chain forward {',
+    '    type filter hook forward priority filter; policy accept;',
+    `    iifname != ${ours} oifname != ${ours} return`,
+    // An address that nobody has: not out to the host's network, also not for connections that are older than its end.
+    `    oifname != ${ours} ip daddr @subnets4 goto unreachable`,
+    `    oifname != ${ours} ip6 daddr @subnets6 goto unreachable`,
+    '    ct state established,related accept',
+    '    ip saddr . ip daddr @pairs4 accept',
+    '    ip6 saddr . ip6 daddr @pairs6 accept',
+    `    iifname ${ours} ip saddr @internal4 reject with icmpx admin-prohibited`,
+    `    iifname ${ours} ip6 saddr @internal6 reject with icmpx admin-prohibited`,
+    '    ct status dnat accept',
+    `    iifname ${ours} oifname != ${ours} accept`,
+    `    oifname ${ours} drop`,
+    '  }',
+  ];
+}

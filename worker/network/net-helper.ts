@@ -1,0 +1,134 @@
+// The requests to tswarm-net (native/PROTOCOL.md) and the events that it sends by itself. Owns the process: started with the first request; when it has
+// died it is started again with the next one, and `onLost` says that events may be missed.
+import type { Log } from '#protocol/world';
+import { type HelperEvent, JsonLineProcess } from '../json-line-process.ts';
+import type { HelperInterface } from './attachment.ts';
+import type { RuleNames } from './ruleset.ts';
+import type { StaleFlow } from './stale-flows.ts';
+import type { InterfaceStats } from './types.ts';
+
+/** Kernel work for one container takes a few ms; far more means that the helper hangs. */
+const HELPER_TIMEOUT_MS = 30_000;
+
+/** What somebody else changed. */
+export type ChangedPart = 'rules' | 'links' | 'routes' | 'forwarding';
+
+export interface NetHelperListener {
+  onChanged(part: ChangedPart): void;
+  /** A process of `watchProcess` has ended. */
+  onEnded(pid: number): void;
+  /** The helper died; what it was watching must be asked for again. */
+  onLost(): void;
+}
+
+/** What there is of ours in the kernel. */
+export interface Inspection {
+  readonly links: readonly { readonly name: string; readonly up: boolean }[];
+  readonly routes: readonly { readonly to: string; readonly link: string }[];
+  readonly forwarding: { readonly v4: boolean; readonly v6: boolean };
+}
+
+interface Interfaces {
+  readonly netns: string;
+  /** Address of the resolver, that the host's ends get. */
+  readonly dns: string;
+  readonly interfaces: readonly HelperInterface[];
+}
+
+export class NetHelper {
+  readonly #process: JsonLineProcess;
+
+  constructor(nativeDir: string, listener: NetHelperListener, log: Log) {
+    this.#process = new JsonLineProcess({
+      program: `${nativeDir}/tswarm-net`,
+      args: [],
+      timeoutMs: HELPER_TIMEOUT_MS,
+      onEvent: (event) => deliver(event, listener),
+      onLost: (error) => {
+        log.warn('network helper ended', { error: error.message });
+        listener.onLost();
+      },
+    });
+  }
+
+  /** Makes a namespace at `netns` with its interfaces. Nothing stays when it fails. */
+  async attach(
+    request: Interfaces & { readonly sysctls: Readonly<Record<string, string>> },
+  ): Promise<void> {
+    await this.#process.demand({ op: 'attach', ...request });
+  }
+
+  /** Adds interfaces to a namespace. */
+  async connect(request: Interfaces): Promise<void> {
+    await this.#process.demand({ op: 'connect', ...request });
+  }
+
+  /** Makes anew what is missing of these interfaces. */
+  async repair(request: Interfaces): Promise<void> {
+    await this.#process.demand({ op: 'repair', ...request });
+  }
+
+  async setDefaultRoutes(netns: string, itf: HelperInterface): Promise<void> {
+    await this.#process.demand({ op: 'default-routes', netns, interfaces: [itf] });
+  }
+
+  /** Lets a namespace go; its interfaces (`links`: their host ends) go with it, soon after. */
+  async detach(netns: string, links: readonly string[]): Promise<void> {
+    await this.#process.demand({ op: 'detach', netns, links });
+  }
+
+  /** Deletes interfaces at once; absent ones are no error. */
+  async deleteLinks(links: readonly string[]): Promise<void> {
+    for (let at = 0; at < links.length; at += LINKS_PER_REQUEST) {
+      await this.#process.demand({
+        op: 'delete',
+        links: links.slice(at, at + LINKS_PER_REQUEST),
+      });
+    }
+  }
+
+  async nft(script: string): Promise<void> {
+    await this.#process.demand({ op: 'nft', script });
+  }
+
+  async forgetFlows(gone: readonly string[], udp: readonly StaleFlow[]): Promise<void> {
+    await this.#process.demand({ op: 'conntrack', gone, udp });
+  }
+
+  async sysctl(values: Readonly<Record<string, string>>): Promise<void> {
+    await this.#process.demand({ op: 'sysctl', values });
+  }
+
+  async inspect(linkPrefix: string): Promise<Inspection> {
+    const answer = await this.#process.demand({ op: 'inspect', links: linkPrefix });
+    return answer as unknown as Inspection;
+  }
+
+  /** Counters of these interfaces, undefined for those that are not there. */
+  async counters(links: readonly string[]): Promise<readonly (InterfaceStats | undefined)[]> {
+    const answer = await this.#process.demand({ op: 'counters', links });
+    return (answer.counters as readonly (InterfaceStats | null)[]).map((item) => item ?? undefined);
+  }
+
+  /** From now on `onChanged` is told. */
+  async watch(names: RuleNames): Promise<void> {
+    await this.#process.demand({ op: 'watch', table: names.table, links: names.links });
+  }
+
+  /** `onEnded` is told about this process (one at a time). @throws TswarmError when there is no such process */
+  async watchProcess(pid: number, startTime: number): Promise<void> {
+    await this.#process.demand({ op: 'watch-process', pid, startTime });
+  }
+
+  async stop(): Promise<void> {
+    await this.#process.stop();
+  }
+}
+
+/** As many as tswarm-net takes. */
+const LINKS_PER_REQUEST = 1000;
+
+function deliver(event: HelperEvent, listener: NetHelperListener): void {
+  if (event.event === 'changed') listener.onChanged(event.what as ChangedPart);
+  if (event.event === 'ended') listener.onEnded(event.pid as number);
+}
