@@ -27,7 +27,7 @@ export const COMPRESSION_RATIO_FLOOR_BYTES: number = 256 * MIB;
 /** Overlayfs takes 500; the container's own layer and init layer need two. */
 export const LAYERS_MAX = 498;
 
-/** Attempts for one blob; each goes on where the one before stopped. */
+/** Attempts for one blob that bring no byte; each goes on where the one before stopped. */
 export const DOWNLOAD_ATTEMPTS = 5;
 export const RETRY_DELAY_MS = 500;
 export const RETRY_DELAY_MS_MAX = 15_000;

@@ -39,13 +39,17 @@ async function fetchInto(
 ): Promise<void> {
   const ingest = await store.resume(blob.digest);
   try {
+    // Only attempts that bring nothing count: a line that breaks every few megabytes still gets there.
     for (let attempt = 1; ; attempt += 1) {
+      const before = ingest.bytes;
       try {
         await fetchRest(client, path, blob, ingest, options);
         break;
       } catch (error) {
         if (options.signal.aborted) throw cancelled(`download of ${blob.digest}`);
-        if (attempt >= DOWNLOAD_ATTEMPTS || !isPassing(error)) throw error;
+        if (!isPassing(error)) throw error;
+        if (ingest.bytes > before) attempt = 1;
+        if (attempt >= DOWNLOAD_ATTEMPTS) throw asUnavailable(error, blob);
         const pauseMs = RETRY_DELAY_MS * 2 ** (attempt - 1) * (0.5 + options.random.next());
         await delay(Math.min(pauseMs, RETRY_DELAY_MS_MAX), options.signal);
       }
@@ -112,6 +116,12 @@ async function openBlob(
 function startsAt(response: HttpResponse, offset: number): boolean {
   if (response.status !== 206) return offset === 0;
   return /^bytes (\d+)-/.exec(response.headers['content-range'] ?? '')?.[1] === String(offset);
+}
+
+function asUnavailable(error: unknown, blob: Descriptor): unknown {
+  if (error instanceof TswarmError) return error;
+  const message = `${blob.digest}: connection broken: ${messageOf(error)}`;
+  return new TswarmError('unavailable', message, { cause: error, retryable: true });
 }
 
 /** Broken connections and busy servers; not a wrong digest, a full disk or a missing blob. */
