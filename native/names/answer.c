@@ -4,7 +4,8 @@
  * The client's address selects its networks; names are looked up in them in that order, and the
  * first that knows the name answers (authoritatively, addresses shuffled; a known name without
  * records of the asked type gets an empty answer). What no network knows goes to the upstreams,
- * unless all of the client's networks are internal: then it does not exist. Strangers are refused.
+ * unless all of the client's networks are internal and it has no upstreams of its own: then it does
+ * not exist. Strangers are refused.
  */
 #include "answer.h"
 
@@ -133,7 +134,7 @@ static bool answer_from_networks(const struct config *config, const struct clien
 /* A client on no network at all is one of the host's plain bridges: it may ask the world. */
 static bool only_internal(const struct client *client)
 {
-	if (!client->has_networks)
+	if (!client->has_networks || client->upstream_count > 0)
 		return false;
 	for (size_t i = 0; i < client->network_count; i++)
 		if (!client->networks[i]->internal)

@@ -273,21 +273,88 @@ static int parse_clients(struct config *config, const struct ts_json *clients, s
 	return 0;
 }
 
+/* A client that is not on the list of clients may not ask at all, whatever is said of it here. */
+static int parse_client_upstreams(struct config *config, const struct ts_json *own,
+				  struct ts_err *err)
+{
+	ts_json_each (item, own) {
+		struct upstreams *upstreams = arena_alloc(&config->arena, sizeof *upstreams);
+		struct key key;
+		if (parse_address_key(config, item->key, "clientUpstreams", &key, err) < 0 ||
+		    parse_endpoints(own, item->key, upstreams->list, UPSTREAMS_MAX,
+				    &upstreams->count, err) < 0)
+			return -1;
+		struct client *client = table_get(&config->clients, key.bytes, key.length);
+		if (client && upstreams->count > 0)
+			client->upstreams = upstreams;
+	}
+	return 0;
+}
+
+const struct upstreams *upstreams_for(const struct config *config, const uint8_t address[16])
+{
+	const struct client *client = table_get(&config->clients, address, 16);
+
+	return client && client->upstreams ? client->upstreams : &config->upstreams;
+}
+
+/* Servers of single clients; those of somebody who is no client are passed over. */
+static int parse_client_upstreams(struct config *config, const struct ts_json *lists,
+				  struct ts_err *err)
+{
+	ts_json_each (item, lists) {
+		union endpoint own[UPSTREAMS_MAX];
+		struct key key;
+		size_t count = 0;
+		if (item->type != TS_JSON_ARRAY)
+			return wrong(err, "clientUpstreams", "wants a list of addresses",
+				     item->key);
+		if (parse_address_key(config, item->key, "clientUpstreams", &key, err) < 0)
+			return -1;
+		ts_json_each (address, item) {
+			if (count == UPSTREAMS_MAX)
+				return wrong(err, "clientUpstreams", "too many addresses",
+					     item->key);
+			if (parse_endpoint(address, "clientUpstreams", &own[count], err) < 0)
+				return -1;
+			count++;
+		}
+		struct client *client = table_get(&config->clients, key.bytes, key.length);
+		if (!client || count == 0)
+			continue;
+		client->upstreams = arena_copy(&config->arena, own, count * sizeof *own);
+		client->upstream_count = count;
+	}
+	return 0;
+}
+
+const union endpoint *config_upstreams(const struct config *config, const uint8_t address[16],
+				       size_t *count)
+{
+	const struct client *client = table_get(&config->clients, address, 16);
+	bool own = client && client->upstream_count > 0;
+
+	*count = own ? client->upstream_count : config->upstream_count;
+	return own ? client->upstreams : config->upstreams;
+}
+
 static int parse_all(struct config *config, const struct ts_json *root, struct ts_err *err)
 {
-	const struct ts_json *networks = NULL, *clients = NULL;
+	const struct ts_json *networks = NULL, *clients = NULL, *own = NULL;
 
 	config->ttl_s = TTL_DEFAULT_S;
 	if (root->type != TS_JSON_OBJECT)
 		return wrong(err, "config", "wants an object", NULL);
 	if (parse_endpoints(root, "listen", config->listen, LISTEN_MAX, &config->listen_count,
 			    err) < 0 ||
-	    parse_endpoints(root, "upstreams", config->upstreams, UPSTREAMS_MAX,
-			    &config->upstream_count, err) < 0 ||
+	    parse_endpoints(root, "upstreams", config->upstreams.list, UPSTREAMS_MAX,
+			    &config->upstreams.count, err) < 0 ||
 	    ts_json_opt_u32(root, "ttl", "config", &config->ttl_s, err) < 0 ||
 	    ts_json_opt_node(root, "networks", "config", TS_JSON_OBJECT, &networks, err) < 0 ||
 	    ts_json_opt_node(root, "clients", "config", TS_JSON_OBJECT, &clients, err) < 0 ||
-	    parse_networks(config, networks, err) < 0 || parse_clients(config, clients, err) < 0)
+	    ts_json_opt_node(root, "clientUpstreams", "config", TS_JSON_OBJECT, &own, err) < 0 ||
+	    parse_networks(config, networks, err) < 0 || parse_clients(config, clients, err) < 0 ||
+	    parse_client_upstreams(config, own, err) < 0)
 		return -1;
 	return 0;
 }

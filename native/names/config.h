@@ -51,19 +51,27 @@ struct network {
 	struct network *next;
 };
 
+/* Whom to ask, in this order. */
+struct upstreams {
+	union endpoint list[UPSTREAMS_MAX];
+	size_t count;
+};
+
 struct client {
-	struct key key; /* 16 bytes, IPv4 mapped */
+	struct key key;			   /* 16 bytes, IPv4 mapped */
+	const struct upstreams *upstreams; /* its own; NULL = everybody's */
 	struct network *const *networks;
-	size_t network_count; /* of those that are known */
-	bool has_networks;    /* names at least one, known or not */
+	size_t network_count;		 /* of those that are known */
+	bool has_networks;		 /* names at least one, known or not */
+	const union endpoint *upstreams; /* its own, instead of the node's */
+	size_t upstream_count;		 /* 0: the node's */
 };
 
 struct config {
 	struct arena arena;
 	union endpoint listen[LISTEN_MAX];
 	size_t listen_count;
-	union endpoint upstreams[UPSTREAMS_MAX];
-	size_t upstream_count;
+	struct upstreams upstreams;
 	uint32_t ttl_s;
 	struct table clients, networks;
 	struct network *first_network;
@@ -72,6 +80,13 @@ struct config {
 /* Parses the text of the file; NULL with *err when it is wrong. */
 struct config *config_parse(const char *text, size_t length, struct ts_err *err);
 void config_free(struct config *config);
+
+/* Whom to ask for the client at this address (IPv6, IPv4 mapped). */
+const struct upstreams *upstreams_for(const struct config *config, const uint8_t address[16]);
+
+/* Whom to ask for a client; *count of them. */
+const union endpoint *config_upstreams(const struct config *config, const uint8_t address[16],
+				       size_t *count);
 
 /* The address of an endpoint as IPv6, IPv4 mapped. */
 void address_of(const union endpoint *endpoint, uint8_t address[16]);

@@ -21,7 +21,7 @@ struct forward {
 	struct asker asker;
 	struct question question;
 	uint16_t id;
-	size_t upstream; /* place in the configuration of the one that is asked */
+	size_t upstream; /* place in its client's list of the one that is asked */
 	/* TCP: what is to be sent, then what has come. */
 	uint8_t out[2 + 300];
 	size_t out_length, out_sent;
@@ -60,10 +60,32 @@ static void answer_with(const struct asker *asker, const struct question *questi
 	answer_send(asker, bytes, answer_empty(question, rcode, 0, bytes, sizeof bytes));
 }
 
+/* Looked up each time: the configuration may have been replaced meanwhile. */
+static const struct upstreams *upstreams_of(const struct forward *forward)
+{
+	return upstreams_for(server.config, forward->asker.address);
+}
+
+/* The servers for its client, as of now: a new configuration counts at once. */
+static const union endpoint *upstreams_of(const struct forward *forward)
+{
+	size_t count;
+
+	return config_upstreams(server.config, forward->asker.address, &count);
+}
+
+static size_t upstream_count(const struct forward *forward)
+{
+	size_t count;
+
+	config_upstreams(server.config, forward->asker.address, &count);
+	return count;
+}
+
 /* Sends the question to the upstream whose turn it is. False: it cannot be reached. */
 static bool ask(struct forward *forward)
 {
-	const union endpoint *upstream = &server.config->upstreams[forward->upstream];
+	const union endpoint *upstream = &upstreams_of(forward)->list[forward->upstream];
 	bool tcp = forward->asker.tcp;
 	int type = tcp ? SOCK_STREAM : SOCK_DGRAM;
 
@@ -97,7 +119,7 @@ static bool ask(struct forward *forward)
 /* Asks the upstream at `place` or one behind it; gives up when there is none left. */
 static void ask_from(struct forward *forward, size_t place)
 {
-	for (; place < server.config->upstream_count; place++) {
+	for (; place < upstreams_of(forward)->count; place++) {
 		forward->upstream = place;
 		if (ask(forward))
 			return;
@@ -108,7 +130,7 @@ static void ask_from(struct forward *forward, size_t place)
 
 static bool is_last(const struct forward *forward)
 {
-	return forward->upstream + 1 >= server.config->upstream_count;
+	return forward->upstream + 1 >= upstreams_of(forward)->count;
 }
 
 /* An answer that is too large for the client's UDP: only the question, marked as truncated. */

@@ -45,6 +45,7 @@ interface Config {
   upstreams: ({ address: string; port: number } | string)[];
   ttl: number;
   clients: Record<string, string[]>;
+  clientUpstreams: Record<string, { address: string; port: number }[]>;
   networks: Record<string, unknown>;
 }
 
@@ -65,6 +66,11 @@ const config: Config = {
     '127.0.0.5': [],
     '127.0.0.6': ['unknown'],
     '127.0.0.7': ['front'],
+    '127.0.0.8': ['front'],
+  },
+  clientUpstreams: {
+    '127.0.0.8': [{ address: '127.0.0.1', port: port + 2 }],
+    '127.0.0.4': [{ address: '127.0.0.1', port: port + 2 }],
   },
   networks: {
     front: {
@@ -375,6 +381,16 @@ describe('unknown names', () => {
     first.script = (query) => [encodeAnswer(query, { records: [address] })];
     expect(await ask({ name: 'example.com' }, '127.0.0.2')).toMatchObject({ rcode: 0 });
     expect(await ask({ name: 'example.com' }, '127.0.0.5')).toMatchObject({ rcode: 0 });
+  });
+
+  it('go to the upstreams of their client where it has its own', async () => {
+    second.script = (query) => [encodeAnswer(query, { records: [address] })];
+    expect(addresses(await ask({ name: 'own.com' }, '127.0.0.8'))).toEqual(['192.0.2.1']);
+    expect(first.seen).toEqual([]);
+    expect(await ask({ name: 'own.com' }, '127.0.0.4')).toMatchObject({ rcode: REFUSED });
+    second.script = (query) => [encodeAnswer(query, { rcode: SERVFAIL })];
+    expect(await ask({ name: 'own.com' }, '127.0.0.8')).toMatchObject({ rcode: SERVFAIL });
+    expect(first.seen).toEqual([]);
   });
 
   it('ignore answers with another id or question', async () => {
