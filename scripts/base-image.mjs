@@ -47,7 +47,7 @@ export async function ensureBaseImage(tswarm) {
 }
 
 function ended(child) {
-  return new Promise((resolve) => child.once('close', resolve));
+  return new Promise((resolve) => child.once('exit', resolve));
 }
 
 /** The host's apt sources, in the forms that mmdebstrap reads. */
