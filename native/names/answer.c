@@ -134,7 +134,7 @@ static bool answer_from_networks(const struct config *config, const struct clien
 /* A client on no network at all is one of the host's plain bridges: it may ask the world. */
 static bool only_internal(const struct client *client)
 {
-	if (!client->has_networks || client->upstream_count > 0)
+	if (!client->has_networks || client->upstreams)
 		return false;
 	for (size_t i = 0; i < client->network_count; i++)
 		if (!client->networks[i]->internal)

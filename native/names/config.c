@@ -298,46 +298,6 @@ const struct upstreams *upstreams_for(const struct config *config, const uint8_t
 	return client && client->upstreams ? client->upstreams : &config->upstreams;
 }
 
-/* Servers of single clients; those of somebody who is no client are passed over. */
-static int parse_client_upstreams(struct config *config, const struct ts_json *lists,
-				  struct ts_err *err)
-{
-	ts_json_each (item, lists) {
-		union endpoint own[UPSTREAMS_MAX];
-		struct key key;
-		size_t count = 0;
-		if (item->type != TS_JSON_ARRAY)
-			return wrong(err, "clientUpstreams", "wants a list of addresses",
-				     item->key);
-		if (parse_address_key(config, item->key, "clientUpstreams", &key, err) < 0)
-			return -1;
-		ts_json_each (address, item) {
-			if (count == UPSTREAMS_MAX)
-				return wrong(err, "clientUpstreams", "too many addresses",
-					     item->key);
-			if (parse_endpoint(address, "clientUpstreams", &own[count], err) < 0)
-				return -1;
-			count++;
-		}
-		struct client *client = table_get(&config->clients, key.bytes, key.length);
-		if (!client || count == 0)
-			continue;
-		client->upstreams = arena_copy(&config->arena, own, count * sizeof *own);
-		client->upstream_count = count;
-	}
-	return 0;
-}
-
-const union endpoint *config_upstreams(const struct config *config, const uint8_t address[16],
-				       size_t *count)
-{
-	const struct client *client = table_get(&config->clients, address, 16);
-	bool own = client && client->upstream_count > 0;
-
-	*count = own ? client->upstream_count : config->upstream_count;
-	return own ? client->upstreams : config->upstreams;
-}
-
 static int parse_all(struct config *config, const struct ts_json *root, struct ts_err *err)
 {
 	const struct ts_json *networks = NULL, *clients = NULL, *own = NULL;

@@ -61,10 +61,8 @@ struct client {
 	struct key key;			   /* 16 bytes, IPv4 mapped */
 	const struct upstreams *upstreams; /* its own; NULL = everybody's */
 	struct network *const *networks;
-	size_t network_count;		 /* of those that are known */
-	bool has_networks;		 /* names at least one, known or not */
-	const union endpoint *upstreams; /* its own, instead of the node's */
-	size_t upstream_count;		 /* 0: the node's */
+	size_t network_count; /* of those that are known */
+	bool has_networks;    /* names at least one, known or not */
 };
 
 struct config {
@@ -83,10 +81,6 @@ void config_free(struct config *config);
 
 /* Whom to ask for the client at this address (IPv6, IPv4 mapped). */
 const struct upstreams *upstreams_for(const struct config *config, const uint8_t address[16]);
-
-/* Whom to ask for a client; *count of them. */
-const union endpoint *config_upstreams(const struct config *config, const uint8_t address[16],
-				       size_t *count);
 
 /* The address of an endpoint as IPv6, IPv4 mapped. */
 void address_of(const union endpoint *endpoint, uint8_t address[16]);

@@ -66,22 +66,6 @@ static const struct upstreams *upstreams_of(const struct forward *forward)
 	return upstreams_for(server.config, forward->asker.address);
 }
 
-/* The servers for its client, as of now: a new configuration counts at once. */
-static const union endpoint *upstreams_of(const struct forward *forward)
-{
-	size_t count;
-
-	return config_upstreams(server.config, forward->asker.address, &count);
-}
-
-static size_t upstream_count(const struct forward *forward)
-{
-	size_t count;
-
-	config_upstreams(server.config, forward->asker.address, &count);
-	return count;
-}
-
 /* Sends the question to the upstream whose turn it is. False: it cannot be reached. */
 static bool ask(struct forward *forward)
 {
