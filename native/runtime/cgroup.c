@@ -265,23 +265,26 @@ static int create_one(struct cgroup *cg, struct cgroup_hierarchy *h, struct ts_e
 	return h->made ? 0 : check_unused(h, cg->path, err);
 }
 
+static int create_all(struct cgroup *cg, struct ts_err *err)
+{
+	for (size_t i = 0; i < cg->count; i++)
+		if (create_one(cg, &cg->items[i], err) < 0)
+			return -1;
+	/* A new group below a frozen one is frozen too; its first process would hang for ever. */
+	if (cgroup_is_frozen(cg))
+		return ts_fail(err, TS_E_STATE, 0, "cgroup", cg->path,
+			       "linux.cgroupsPath: control group %s is frozen", cg->path);
+	return 0;
+}
+
 int cgroup_create(struct cgroup *cg, struct ts_err *err)
 {
-	for (size_t i = 0; i < cg->count; i++) {
-		struct ts_err ignored = {0};
-
-		if (create_one(cg, &cg->items[i], err) == 0)
-			continue;
-		for (size_t j = 0; j <= i; j++)
-			if (cg->items[j].made)
-				unlinkat(cg->items[j].mount_fd, cg->path + 1, AT_REMOVEDIR);
-		(void)ignored;
-		return -1;
-	}
-	return cgroup_is_frozen(cg)
-		   ? ts_fail(err, TS_E_STATE, 0, "cgroup", cg->path,
-			     "linux.cgroupsPath: control group %s is frozen", cg->path)
-		   : 0;
+	if (create_all(cg, err) == 0)
+		return 0;
+	for (size_t i = 0; i < cg->count; i++)
+		if (cg->items[i].made)
+			unlinkat(cg->items[i].mount_fd, cg->path + 1, AT_REMOVEDIR);
+	return -1;
 }
 
 int cgroup_open(struct cgroup *cg, struct ts_err *err)

@@ -16,6 +16,8 @@
 #include "cleanup.h"
 #include "fs.h"
 
+#define ACK_TIMEOUT_MS 10000
+
 enum { BYTE_GO = 'G', BYTE_NO = 'N', BYTE_ACK = 'A' };
 
 static void address(int dir_fd, struct sockaddr_un *a)
@@ -40,8 +42,6 @@ int start_socket_wait(int listen_fd, struct ts_err *err)
 {
 	for (;;) {
 		cleanup_fd int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-		struct ucred peer;
-		socklen_t len = sizeof(peer);
 		char byte;
 		ssize_t n;
 
@@ -50,8 +50,6 @@ int start_socket_wait(int listen_fd, struct ts_err *err)
 				continue;
 			return ts_fail_errno(err, "accept", "start.sock", "cannot wait for start");
 		}
-		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-			continue;
 		do
 			n = read(fd, &byte, 1);
 		while (n < 0 && errno == EINTR);
@@ -85,29 +83,34 @@ bool start_socket_waits(int dir_fd)
 	return send(fd, &byte, 1, MSG_NOSIGNAL) == 1;
 }
 
+/* The first process answers at once unless it is frozen or gone. */
+static bool handshake(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char byte = BYTE_GO;
+
+	return send(fd, &byte, 1, MSG_NOSIGNAL) == 1 && poll(&p, 1, ACK_TIMEOUT_MS) == 1 &&
+	       recv(fd, &byte, 1, 0) == 1 && byte == BYTE_ACK;
+}
+
 int start_socket_go(int dir_fd, const char *id, struct ts_err *err)
 {
 	cleanup_fd int fd = connect_to(dir_fd, 0);
 	struct ts_err report;
-	char byte = BYTE_GO;
 	size_t have = 0;
 
-	if (fd < 0 || send(fd, &byte, 1, MSG_NOSIGNAL) != 1 || recv(fd, &byte, 1, 0) != 1 ||
-	    byte != BYTE_ACK)
+	if (fd < 0 || !handshake(fd))
 		return ts_fail(err, TS_E_STATE, 0, "start", id,
 			       "cannot start container %s: it does not wait to be started", id);
-	for (;;) {
+	while (have < sizeof(report)) {
 		ssize_t n = recv(fd, (char *)&report + have, sizeof(report) - have, 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			break;
+			return 0; /* closed by execve */
 		have += (size_t)n;
-		if (have == sizeof(report)) {
-			*err = report;
-			return -1;
-		}
 	}
-	return 0;
+	*err = report;
+	return -1;
 }

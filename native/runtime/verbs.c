@@ -114,7 +114,7 @@ static int set_frozen(const struct globals *g, int argc, char **argv, bool freez
 	if (parse_none(argc, argv, &id, err) < 0 || container_open(g, id, false, &c, err) < 0)
 		return -1;
 	status = state_status(c.dir_fd, &c.state);
-	if (freeze ? status != STATUS_RUNNING && status != STATUS_CREATED : status != STATUS_PAUSED)
+	if (freeze ? status != STATUS_RUNNING : status != STATUS_PAUSED)
 		return ts_fail(err, TS_E_STATE, 0, argv[0], id, "cannot %s container %s: it is %s",
 			       argv[0], id, state_status_name(status));
 	return container_cgroup(&c, &cg, err) < 0 ? -1 : cgroup_freeze(&cg, freeze, err);
