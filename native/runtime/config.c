@@ -139,6 +139,9 @@ static int parse_mount(struct config *config, const struct ts_json *item, struct
 		out->options.bind = true;
 	if (bind && !out->options.remount && (!out->source || !*out->source))
 		return config_invalid(err, where, "%s.source: a bind mount needs a source", where);
+	if (!out->destination[1] && !out->options.remount)
+		return config_invalid(err, where, "%s.destination: nothing can be mounted on /",
+				      where);
 	if (!bind && !out->type && !out->options.remount)
 		return config_invalid(err, where, "%s.type: missing", where);
 	if ((out->options.idmap || out->uid_maps.count || out->gid_maps.count) && !bind)

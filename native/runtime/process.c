@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/personality.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -164,21 +164,24 @@ static char *find_home(uid_t uid)
 	return home;
 }
 
+/* The environment with a HOME: an empty one is replaced, as runc does. */
 static char **make_env(const struct process_spec *p)
 {
 	char **env = calloc(p->env_count + 2, sizeof(*env));
 	const char *home = find_env(p, "HOME");
+	cleanup_free char *found = NULL;
+	size_t n = 0;
 
 	if (!env)
 		abort();
 	for (size_t i = 0; i < p->env_count; i++)
-		env[i] = (char *)p->env[i];
-	if (!home || !*home) {
-		cleanup_free char *found = find_home(p->uid);
-
-		if (asprintf(&env[p->env_count], "HOME=%s", found) < 0)
-			abort();
-	}
+		if (strcmp(p->env[i], "HOME=") != 0)
+			env[n++] = (char *)p->env[i];
+	if (home && *home)
+		return env;
+	found = find_home(p->uid);
+	if (asprintf(&env[n], "HOME=%s", found) < 0)
+		abort();
 	return env;
 }
 
@@ -195,6 +198,42 @@ static int enter_cwd(const struct process_spec *p, struct ts_err *err)
 	return ts_fail_errno(err, "chdir", p->cwd, "process.cwd: cannot change to %s", p->cwd);
 }
 
+/*
+ * Looks at files with the identity of the process to be, so that a folder of PATH that its user may
+ * not enter is passed over as execvp would. Only the file-system identity changes, and back.
+ */
+struct viewer {
+	gid_t groups[64];
+	int group_count;
+	bool changed;
+};
+
+static void view_as(const struct process_spec *p, struct viewer *v)
+{
+	const uint64_t sees_all = (uint64_t)1 << CAP_DAC_OVERRIDE | (uint64_t)1
+									<< CAP_DAC_READ_SEARCH;
+
+	v->changed = false;
+	if (p->uid == 0 || (p->caps[CAP_SET_AMBIENT] & sees_all))
+		return;
+	v->group_count = getgroups((int)TS_ARRAY_LEN(v->groups), v->groups);
+	if (v->group_count < 0 || setgroups(p->group_count, p->groups) < 0)
+		return;
+	v->changed = true;
+	setfsgid(p->gid);
+	setfsuid(p->uid);
+}
+
+static void view_as_root(const struct viewer *v)
+{
+	if (!v->changed)
+		return;
+	setfsuid(0);
+	setfsgid(0);
+	if (setgroups((size_t)v->group_count, v->groups) < 0)
+		log_warn("cannot restore the groups");
+}
+
 /* 0 = can be executed, else the errno that says why not. */
 static int executable_error(const char *path)
 {
@@ -206,7 +245,7 @@ static int executable_error(const char *path)
 		return EISDIR;
 	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
 		return EACCES;
-	return 0;
+	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ? errno : 0;
 }
 
 static int find_executable(const struct process_spec *p, char *out, size_t size, struct ts_err *err)
@@ -248,11 +287,19 @@ static int find_executable(const struct process_spec *p, char *out, size_t size,
 int process_resolve(const struct process_spec *p, const struct seccomp_program *filter,
 		    struct process_ready *ready, struct ts_err *err)
 {
+	struct viewer viewer;
+	int rc;
+
 	memset(ready, 0, sizeof(*ready));
 	ready->spec = p;
 	ready->filter = filter;
 	memcpy(ready->caps, p->caps, sizeof(ready->caps));
-	if (enter_cwd(p, err) < 0 || find_executable(p, ready->path, sizeof(ready->path), err) < 0)
+	if (enter_cwd(p, err) < 0)
+		return -1;
+	view_as(p, &viewer);
+	rc = find_executable(p, ready->path, sizeof(ready->path), err);
+	view_as_root(&viewer);
+	if (rc < 0)
 		return -1;
 	ready->env = make_env(p);
 	return 0;

@@ -306,6 +306,26 @@ describe('identity and privileges', () => {
     ]);
   });
 
+  it('a folder of PATH that the user may not enter is passed over; an empty HOME is filled', () => {
+    const ran = inside('unused', (c, rootfs) => {
+      mkdirSync(join(rootfs, 'closed'), { mode: 0o700 });
+      mkdirSync(join(rootfs, 'open'));
+      for (const folder of ['closed', 'open']) {
+        writeFileSync(join(rootfs, folder, 'prog'), `#!/bin/sh\necho ${folder} $HOME\n`);
+        spawnSync('chmod', ['755', join(rootfs, folder, 'prog')]);
+      }
+      c.process['user'] = { uid: 1000, gid: 1000 };
+      c.process.env = ['PATH=/closed:/open:/bin', 'HOME='];
+      c.process.args = ['prog'];
+    });
+    expect(ran.stdout).toBe('open /home/app\n');
+    const denied = inside('unused', (c, rootfs) => {
+      spawnSync('chmod', ['700', join(rootfs, 'bin/busybox')]);
+      c.process['user'] = { uid: 1000, gid: 1000 };
+    });
+    expect([denied.code, denied.stderr]).toEqual([1, expect.stringContaining('"not_executable"')]);
+  });
+
   it('exactly the five capability sets, in run and in exec; inheritable is empty', () => {
     const script = 'grep -E "Cap(Inh|Prm|Eff|Bnd|Amb)" /proc/self/status';
     const mask = capMask(CAPABILITIES);

@@ -193,6 +193,12 @@ describe('create that fails', () => {
     ['a file that is not executable', 'not_executable', '/etc/passwd', undefined, ['/etc/passwd']],
     ['a folder', 'not_executable', '/bin', undefined, ['/bin']],
     [
+      'a mount on /',
+      'invalid',
+      'mounts[7].destination',
+      (c) => c.mounts.push({ destination: '/x/..', type: 'tmpfs' }),
+    ],
+    [
       'a missing bind source',
       'invalid',
       '/nothere',
