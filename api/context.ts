@@ -22,6 +22,8 @@ export interface Context {
   readonly clusterEvents: ClusterEvents;
   readonly clock: Clock;
   readonly log: Log;
+  /** A name for a service that was given none. */
+  readonly randomName: (isTaken: (name: string) => boolean) => string;
   /** Version of tswarm. */
   readonly version: string;
 }

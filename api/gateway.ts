@@ -46,6 +46,8 @@ export interface GatewayDeps {
   readonly engine: NodeEngine;
   readonly node: NodeControl;
   readonly clusterEvents: ClusterEvents;
+  /** A name for a service that was given none. */
+  readonly randomName: (isTaken: (name: string) => boolean) => string;
   readonly clock: Clock;
   readonly log: Log;
 }

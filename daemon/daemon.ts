@@ -1,14 +1,16 @@
 // One running daemon: makes the parts in order, starts them, stops them in reverse. What main.ts does with processes (signals, exit codes) is not
 // here, so that a test can run a daemon in its own process.
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ClusterEvents } from '#api/cache/cluster-events';
 import { Gateway } from '#api/gateway';
 import type { Clock, Lifecycle, Log, Random } from '#protocol/world';
+import { randomName } from '#worker/engine/names';
 import { createWorker, type Worker } from '#worker/worker';
 import type { Config } from './config.ts';
 import { takeLock } from './lock.ts';
+import { blockedAt, findUser, type User } from './manager-user.ts';
 import { NodeController } from './node-controller.ts';
 
 export interface DaemonDeps {
@@ -76,7 +78,7 @@ export class Daemon implements Lifecycle {
       log: log.child('node'),
       hostname: hostname(),
       managerScript: this.#deps.managerScript,
-      managerUserFlags: userFlags(this.#config.managerUser),
+      managerUser: this.#managerUser(),
     });
     this.#node = node;
     await node.start();
@@ -86,11 +88,36 @@ export class Daemon implements Lifecycle {
         clusterSocket: join(runRoot, 'cluster.sock'),
         version,
       },
-      { engine: worker.engine, node, clusterEvents, clock, log: log.child('api') },
+      {
+        engine: worker.engine,
+        node,
+        clusterEvents,
+        randomName: (isTaken) => randomName(this.#deps.random, isTaken),
+        clock,
+        log: log.child('api'),
+      },
     );
     this.#gateway = gateway;
     await gateway.start();
     log.info('ready', { dataRoot, socket: join(runRoot, 'docker.sock') });
+  }
+
+  /** Who the manager runs as; undefined = root. */
+  #managerUser(): User | undefined {
+    const user = findUser(this.#config.managerUser);
+    if (!user) return undefined;
+    const needed = [
+      join(this.#config.dataRoot, 'manager'),
+      this.#deps.managerScript,
+      process.execPath,
+    ];
+    const folder = needed.map((path) => blockedAt(user, path)).find((found) => found);
+    if (folder === undefined) return user;
+    this.#deps.log.warn('the manager runs as root: its own user may not pass a folder', {
+      user: user.name,
+      folder,
+    });
+    return undefined;
   }
 
   /** Containers keep running. */
@@ -117,15 +144,4 @@ function labelMap(labels: readonly string[]): Readonly<Record<string, string>> {
       return at < 0 ? [label, ''] : [label.slice(0, at), label.slice(at + 1)];
     }),
   );
-}
-
-/** Flags that make the manager change to this user; none when there is no such user. */
-function userFlags(name: string): readonly string[] {
-  if (name === '') return [];
-  const row = new RegExp(`^${name.replace(/[^\w-]/g, '')}:[^:]*:(\\d+):(\\d+):`, 'm').exec(
-    readFileSync('/etc/passwd', 'utf8'),
-  );
-  if (!row) return [];
-  const [, uid = '', gid = ''] = row;
-  return ['--uid', uid, '--gid', gid];
 }

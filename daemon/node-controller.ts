@@ -30,6 +30,7 @@ import {
   CONTROL_PORT,
 } from './limits.ts';
 import { ManagerProcess } from './manager-process.ts';
+import { handOver, type User } from './manager-user.ts';
 import { type NodeRecord, readNodeRecord, removeNodeRecord, writeNodeRecord } from './node-file.ts';
 import { checkPortFree, freePort, isPortFree } from './ports.ts';
 
@@ -41,8 +42,8 @@ export interface NodeControllerDeps {
   readonly hostname: string;
   /** Path of manager/main.ts or its compiled form. */
   readonly managerScript: string;
-  /** Flags for the manager's user, e.g. `--uid 998 --gid 998`. */
-  readonly managerUserFlags: readonly string[];
+  /** Who the manager runs as; undefined = root. */
+  readonly managerUser: User | undefined;
 }
 
 type Phase = 'inactive' | 'pending' | 'active' | 'leaving';
@@ -210,16 +211,19 @@ export class NodeController implements NodeControl {
   }
 
   #newManager(places: Pick<NodeRecord, 'listenAddr' | 'advertiseAddr'>): ManagerProcess {
+    const user = this.#deps.managerUser;
+    const dataDir = join(this.#config.dataRoot, 'manager');
+    handOver(dataDir, user);
     return new ManagerProcess(
       {
         script: this.#deps.managerScript,
         args: [
-          ...['--data', join(this.#config.dataRoot, 'manager')],
+          ...['--data', dataDir],
           ...['--listen', places.listenAddr],
           ...['--advertise', places.advertiseAddr],
           ...['--log-level', this.#config.logLevel],
           ...['--log-format', this.#config.logFormat],
-          ...this.#deps.managerUserFlags,
+          ...(user ? ['--uid', String(user.uid), '--gid', String(user.gid)] : []),
         ],
       },
       {

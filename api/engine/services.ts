@@ -66,7 +66,7 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
 
 async function create(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
-  const spec = readSpec(session, await request.json());
+  const spec = named(context, session, readSpec(session, await request.json()));
   const answer = session.control.createObject(
     { spec: SpecUnion.create({ service: spec }) },
     callOptions(request.signal),
@@ -77,6 +77,14 @@ async function create(context: Context, request: ApiRequest, reply: Reply): Prom
     ID: service?.id ?? '',
     ...(warnings.length > 0 ? { Warnings: warnings } : {}),
   });
+}
+
+/** A service without a name gets one, as containers do. */
+function named(context: Context, session: ClusterSession, spec: ServiceSpec): ServiceSpec {
+  if (spec.name !== '') return spec;
+  const isTaken = (name: string): boolean =>
+    tryLookup(session.cache, 'service', name) !== undefined;
+  return { ...spec, name: context.randomName(isTaken) };
 }
 
 async function update(context: Context, request: ApiRequest, reply: Reply): Promise<void> {

@@ -41,7 +41,14 @@ async function startGateway(engine: NodeEngine, manager?: FakeManager): Promise<
   const socket = join(folder, 'docker.sock');
   const gateway = new Gateway(
     { nodeSocket: socket, clusterSocket: join(folder, 'cluster.sock'), version: '0.0.1' },
-    { engine, node, clusterEvents: events, clock: realClock, log: silentLog },
+    {
+      engine,
+      node,
+      clusterEvents: events,
+      randomName: () => 'calm_euler',
+      clock: realClock,
+      log: silentLog,
+    },
   );
   await gateway.start();
   cleanups.push(async () => {
@@ -301,6 +308,14 @@ describe('gateway: cluster', () => {
     }
     const missing = await call(socket, 'GET', '/services/nope');
     expect(JSON.parse(missing.text)).toEqual({ message: 'service nope not found' });
+  });
+
+  it('names a service that has no name', async () => {
+    const socket = await startGateway(fakeEngine({}), new FakeManager());
+    const body = { TaskTemplate: { ContainerSpec: { Image: 'nginx' } } };
+    expect((await call(socket, 'POST', '/services/create', { body })).status).toBe(201);
+    const shown = await call(socket, 'GET', '/services/calm_euler');
+    expect(JSON.parse(shown.text).Spec.Name).toBe('calm_euler');
   });
 
   it('accepts both forms of filters and refuses unknown ones', async () => {

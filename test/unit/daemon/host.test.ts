@@ -1,7 +1,15 @@
 // What the daemon finds out about its host: missing features, taken ports, locks of living and dead daemons, addresses.
 import { spawn } from 'node:child_process';
 import { createPublicKey, verify } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatAddress, parseAddress } from '#daemon/addresses';
 import { certificateRequest, newPrivateKey } from '#daemon/csr';
 import { startTimeOf, takeLock } from '#daemon/lock';
+import { blockedAt, findUser, handOver } from '#daemon/manager-user';
 import { checkPortFree, freePort, isPortFree } from '#daemon/ports';
 import { checkHost, type Host } from '#daemon/preflight';
 
@@ -123,6 +132,34 @@ describe('addresses', () => {
 
   it.each(['1.2.3.4:99999', 'nosuchif0', 'a:b:c:d', '1.2.3.4:x'])('refuses %j', (text) => {
     expect(() => parseAddress(text, fallback, 'listenAddr')).toThrow('listenAddr');
+  });
+});
+
+describe("the manager's user", () => {
+  const user = { name: 'someone', uid: 12_345, gid: 12_345 };
+  it('is found in the list of users', () => {
+    const passwd = 'root:x:0:0::/:/bin/sh\nsomeone:x:12345:12346::/:/bin/false\n';
+    expect(findUser('someone', passwd)).toEqual({ name: 'someone', uid: 12_345, gid: 12_346 });
+    expect(findUser('some', passwd)).toBeUndefined();
+    expect(findUser('', passwd)).toBeUndefined();
+  });
+
+  it('is stopped by a private folder on the way, and gets its own with all that is in it', () => {
+    const open = join(folder, 'open');
+    const data = join(open, 'data');
+    mkdirSync(join(data, 'raft'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(data, 'raft', 'log'), '');
+    chmodSync(folder, 0o700);
+    expect(blockedAt(user, data)).toBe(folder);
+    chmodSync(folder, 0o711);
+    chmodSync(open, 0o711);
+    expect(blockedAt(user, data)).toBeUndefined();
+    handOver(data, user);
+    for (const path of [data, join(data, 'raft'), join(data, 'raft/log')]) {
+      expect(statSync(path).uid).toBe(user.uid);
+    }
+    handOver(data, undefined);
+    expect(statSync(join(data, 'raft/log')).uid).toBe(0);
   });
 });
 
