@@ -67,10 +67,12 @@ const config: Config = {
     '127.0.0.6': ['unknown'],
     '127.0.0.7': ['front'],
     '127.0.0.8': ['front'],
+    '127.0.0.9': ['back'],
   },
   clientUpstreams: {
     '127.0.0.8': [{ address: '127.0.0.1', port: port + 2 }],
     '127.0.0.4': [{ address: '127.0.0.1', port: port + 2 }],
+    '127.0.0.9': [{ address: '127.0.0.1', port: port + 2 }],
   },
   networks: {
     front: {
@@ -386,6 +388,8 @@ describe('unknown names', () => {
   it('go to the upstreams of their client where it has its own', async () => {
     second.script = (query) => [encodeAnswer(query, { records: [address] })];
     expect(addresses(await ask({ name: 'own.com' }, '127.0.0.8'))).toEqual(['192.0.2.1']);
+    // Given to it by name, so also where all its networks are internal.
+    expect(addresses(await ask({ name: 'own.com' }, '127.0.0.9'))).toEqual(['192.0.2.1']);
     expect(first.seen).toEqual([]);
     expect(await ask({ name: 'own.com' }, '127.0.0.4')).toMatchObject({ rcode: REFUSED });
     second.script = (query) => [encodeAnswer(query, { rcode: SERVFAIL })];
