@@ -521,4 +521,31 @@ describe.skipIf(!isRoot)('a node’s containers', () => {
     for (const id of [long, short])
       await node.engine.containers.remove(id, { force: true, volumes: true });
   });
+
+  it('come back after a reboot by their policy, and say what ended the others', async () => {
+    const start = (name: string, policy: string): Promise<string> =>
+      node.run(
+        {
+          Cmd: ['sleep', '1000'],
+          StopSignal: 'KILL',
+          HostConfig: { NetworkMode: 'none', RestartPolicy: { Name: policy } },
+        },
+        name,
+      );
+    const always = await start('r-always', 'always');
+    const none = await start('r-none', 'no');
+    const stopped = await start('r-stopped', 'unless-stopped');
+    await node.engine.containers.stop(stopped, { signal: '' });
+    await node.simulateReboot();
+    await eventually(async () => (await node.state(always)).Status === 'running');
+    expect(await node.state(none)).toMatchObject({
+      Status: 'exited',
+      ExitCode: 255,
+      Error: 'the host was restarted',
+    });
+    expect((await node.state(stopped)).Status).toBe('exited');
+    for (const id of [always, none, stopped]) {
+      await node.engine.containers.remove(id, { force: true, volumes: true });
+    }
+  });
 });

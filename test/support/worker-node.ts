@@ -1,7 +1,7 @@
 // A real worker on folders of its own, for end-to-end tests: real images, network, shim, runtime; an image `bb:1` with a static busybox. Taken down in full
 // at the end, also after a failed test. Needs root and the native programs.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineJson, NodeEngine } from '#protocol/engine';
 import { createLog, nodeClock, nodeRandom } from '#protocol/transport/node-world';
@@ -53,6 +53,30 @@ export class WorkerNode {
   /** As an upgrade does: containers go on, another worker takes over. */
   async restart(): Promise<void> {
     await this.worker.stop();
+    this.worker = this.#make();
+    await this.worker.start();
+  }
+
+  /** What a reboot leaves of a node: no process, no mount, an empty run root, states that name another boot. */
+  async simulateReboot(): Promise<void> {
+    await this.worker.stop();
+    const containers = join(this.folder, 'data/containers');
+    for (const id of readdirSync(containers)) {
+      for (const file of ['shim.pid', 'container.pid']) {
+        const path = join(this.folder, 'run/c', id, 'shim', file);
+        if (existsSync(path)) killPid(Number(readFileSync(path, 'utf8').split(' ')[0]));
+      }
+      const path = join(containers, id, 'state.json');
+      if (!existsSync(path)) continue;
+      const state = JSON.parse(readFileSync(path, 'utf8')) as object;
+      writeFileSync(path, JSON.stringify({ ...state, bootId: 'another boot' }));
+    }
+    const mounts = readFileSync('/proc/mounts', 'utf8').split('\n').reverse();
+    for (const line of mounts) {
+      const target = line.split(' ')[1] ?? '';
+      if (target.startsWith(`${this.folder}/`)) execFileSync('umount', ['-l', target]);
+    }
+    rmSync(join(this.folder, 'run'), { recursive: true, force: true });
     this.worker = this.#make();
     await this.worker.start();
   }
@@ -158,6 +182,14 @@ export class WorkerNode {
     } finally {
       rmSync(this.folder, { recursive: true, force: true });
     }
+  }
+}
+
+function killPid(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended with the other one.
   }
 }
 
