@@ -48,6 +48,8 @@ export async function createNetworkService(
   await makeFolder(options.dataDir);
   await makeFolder(`${options.runDir}/netns`);
   await makeFolder(`${options.runDir}/containers`);
+  // The responder has given up its rights when it reads its data again.
+  await makeFolder(`${options.runDir}/names`, 0o755);
   const local = new LocalNetworks(`${options.dataDir}/networks.json`, deps.clock, deps.random);
   await local.load();
   const manager = new NodeNetworks(options, deps, local);
@@ -147,8 +149,8 @@ export class NodeNetworks implements NetworkManager {
     return new NamesProcess(
       {
         program: `${nativeDir}/tswarm-names`,
-        configFile: `${runDir}/names.json`,
-        pidFile: `${runDir}/names.pid`,
+        configFile: `${runDir}/names/names.json`,
+        pidFile: `${runDir}/names/names.pid`,
         logFile: `${runDir}/names.log`,
       },
       this.#log,
