@@ -3,11 +3,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildOptions, EngineJson } from '#protocol/engine';
 import { createBuilder } from '#worker/build/builder';
-import { createStepRunner } from '#worker/build/run-step';
 import type { Builder } from '#worker/images/types';
+import { createBuildStepRunner } from '#worker/runtime/build-step';
+import { ContainerTable } from '#worker/runtime/container';
+import { ContainerFiles } from '#worker/runtime/container-files';
 import { readHostFacts } from '#worker/runtime/host-facts';
+import { UserLookup } from '#worker/runtime/user-lookup';
+import { VolumeStore } from '#worker/volumes/volume-store';
 import { type Files, streamOf, tarOf } from './image-tar.ts';
 import { type ImageFixture, imageFixture, linesOf, NATIVE_DIR } from './images.ts';
+import { HostNetwork } from './worker-fakes.ts';
 
 export interface BuildFixture extends ImageFixture {
   readonly builder: Builder;
@@ -37,20 +42,38 @@ export async function buildFixture(): Promise<BuildFixture> {
   const tag = `t${process.pid.toString(36)}`;
   const runDir = await mkdtemp('/run/tsw-build-');
   const dataDir = join(images.dir, 'build');
-  const runner = createStepRunner(
-    {
+  const { clock, random, log, events } = images.deps;
+  const volumes = new VolumeStore(join(images.dir, 'volumes'), {
+    clock,
+    random,
+    events,
+    usersOf: () => [],
+  });
+  const runner = createBuildStepRunner({
+    options: {
       nativeDir: NATIVE_DIR,
-      stepsDir: join(dataDir, 'steps'),
+      runtimePath: join(NATIVE_DIR, 'tswarm-runtime'),
       runtimeRoot: join(runDir, 'runtime'),
       nodeTag: tag,
     },
-    {
-      images: images.service.store,
-      host: await readHostFacts(),
-      log: images.deps.log,
-      network: undefined,
-    },
-  );
+    host: await readHostFacts(),
+    clock,
+    random,
+    log,
+    events,
+    images: images.service.store,
+    network: new HostNetwork(),
+    volumes,
+    files: new ContainerFiles({
+      dataRoot: join(images.dir, 'containers'),
+      runRoot: join(runDir, 'c'),
+      secretsRoot: join(runDir, 's'),
+    }),
+    table: new ContainerTable(),
+    users: new UserLookup(NATIVE_DIR),
+    fileSource: { read: () => undefined },
+    changed: () => {},
+  });
   const builder = createBuilder(
     { dataDir, nativeDir: NATIVE_DIR, architecture: 'amd64' },
     { ...images.deps, images: images.service, runner },

@@ -20,5 +20,3 @@ export const CACHE_ENTRIES_MAX = 5000;
 export const CACHE_KEEP_MS: number = 7 * 24 * 3600 * 1000;
 /** Output of one step that is passed on; a client that does not read must not fill our memory. */
 export const STEP_OUTPUT_BYTES_MAX: number = 16 * MIB;
-/** Time for what a step left running to die after its command ended or was cancelled. */
-export const STEP_STOP_MS = 10_000;

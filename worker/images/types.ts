@@ -3,6 +3,7 @@
 // Implemented in image-store.ts (ImageStore, ImageService) and ../build (Builder). Refuses to know containers' configuration or networks.
 import type { EngineJson, ImageEngine, Progress, RegistryAuth } from '#protocol/engine';
 import type { Clock, Log, Random } from '#protocol/world';
+import type { FullImageService } from './image-store.ts';
 
 /** `HealthConfig` of an image, durations in nanoseconds. */
 export interface ImageHealthcheck {
@@ -226,11 +227,14 @@ export interface ImageDeps {
   readonly containers: ContainerDirectory;
 }
 
-/** `createImageService` of image-store.ts. */
-export type CreateImageService = (options: ImageOptions, deps: ImageDeps) => Promise<ImageService>;
+/** `createImageService` of image-store.ts; a FullImageService is an ImageService with the parts that the builder works on. */
+export type CreateImageService = (
+  options: ImageOptions,
+  deps: ImageDeps,
+) => Promise<FullImageService>;
 
 /** `createBuilder` of ../build/builder.ts. `dataDir` = `<dataRoot>/build`. */
 export type CreateBuilder = (
   options: { readonly dataDir: string; readonly nativeDir: string; readonly architecture: string },
-  deps: ImageDeps & { readonly images: ImageService; readonly runner: BuildStepRunner },
+  deps: ImageDeps & { readonly images: FullImageService; readonly runner: BuildStepRunner },
 ) => Builder;
