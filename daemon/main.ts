@@ -1,4 +1,5 @@
 // The program tswarmd: settings, host check, signals, exit codes. 0 stopped, 1 could not start (one sentence on stderr), 2 wrong usage, 70 a bug.
+import './small-heap.ts';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '#protocol/errors';

@@ -26,7 +26,7 @@ function childrenOf(pid: number): number[] {
 
 function managerOf(node: TestNode): number {
   const found = childrenOf(node.pid).find((pid) =>
-    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('manager/main'),
+    /tswarm-manager|manager\/main/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')),
   );
   if (found === undefined) throw new Error(`no manager process:\n${node.log()}`);
   return found;
