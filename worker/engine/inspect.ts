@@ -137,7 +137,7 @@ function portsJson(container: Container): EngineJson {
   const out: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
   if (!container.isRunning) return out;
   for (const key of Object.keys(container.record.config.ExposedPorts ?? {})) out[key] = null;
-  for (const port of container.run?.attach?.portStatus ?? []) {
+  for (const port of shownPorts(container)) {
     const key = `${port.targetPort}/${PROTOCOLS[port.protocol]}`;
     const list = out[key] ?? [];
     for (const ip of bindIps(port)) list.push({ HostIp: ip, HostPort: String(port.publishedPort) });
@@ -270,9 +270,15 @@ export function listEntry(
   };
 }
 
+/** Its own published ports, and those of its service: people look for both where the container is. */
+function shownPorts(container: Container): readonly PortConfig[] {
+  const attached = container.run?.attach;
+  return [...(attached?.portStatus ?? []), ...(attached?.ingressPorts ?? [])];
+}
+
 function listPorts(container: Container): readonly EngineJson[] {
   if (!container.isRunning) return [];
-  const published = container.run?.attach?.portStatus ?? [];
+  const published = shownPorts(container);
   const out: EngineJson[] = [];
   for (const port of published) {
     for (const IP of bindIps(port)) {

@@ -65,11 +65,12 @@ export class Attacher {
     const former = records.get(containerId)?.result.endpoints ?? [];
     await this.detach(containerId);
     if (request.mode === 'host') return this.#attachToHost(containerId, request);
-    await ports.checkIngress(request.taskId);
+    const ingressPorts = await ports.checkIngress(request.taskId);
     const owner = request.names[0] ?? containerId.slice(0, 12);
     const claimed = await ports.claim(containerId, owner, request.ports);
     try {
-      const record = this.#planned(containerId, request, claimed, former);
+      const planned = this.#planned(containerId, request, claimed, former);
+      const record = { ...planned, result: { ...planned.result, ingressPorts } };
       await this.#make(record);
       return record.result;
     } catch (error) {
@@ -174,6 +175,7 @@ export class Attacher {
       hostGateway: '',
       endpoints: [],
       portStatus: [],
+      ingressPorts: [],
     };
     const record: AttachmentRecord = {
       containerId,
@@ -207,6 +209,7 @@ export class Attacher {
       hostGateway: plans[primary]?.endpoint.gateway ?? '',
       endpoints: plans.map((plan) => plan.endpoint),
       portStatus: ports,
+      ingressPorts: [],
     };
     return { containerId, request, result, interfaces, serving: true };
   }

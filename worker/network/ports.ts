@@ -73,16 +73,18 @@ export class PortRegistry {
 
   /**
    * A task whose service publishes a port that another program of this host holds must not start: its traffic would go astray.
-   * @throws TswarmError failed_precondition
+   * @returns the ingress ports of the task's service. @throws TswarmError failed_precondition
    */
-  async checkIngress(taskId: string): Promise<void> {
-    if (taskId === '') return;
+  async checkIngress(taskId: string): Promise<readonly PortConfig[]> {
+    if (taskId === '') return [];
     const service = this.#services().find((candidate) =>
       candidate.backends.some((backend) => backend.taskId === taskId),
     );
-    for (const port of service?.ports ?? []) {
-      if (port.publishMode === PublishMode.INGRESS) await this.#refuseHeld(port);
-    }
+    const ingress = (service?.ports ?? []).filter(
+      (port) => port.publishMode === PublishMode.INGRESS,
+    );
+    for (const port of ingress) await this.#refuseHeld(port);
+    return ingress;
   }
 
   #mustBeFree(port: PortConfig, containerId: string, own: readonly PortConfig[]): void {

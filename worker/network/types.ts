@@ -74,6 +74,8 @@ export interface AttachResult {
   readonly endpoints: readonly AttachedEndpoint[];
   /** Ports as published, with the chosen numbers. */
   readonly portStatus: readonly PortConfig[];
+  /** Ports that the task's service publishes on every node; for display. */
+  readonly ingressPorts: readonly PortConfig[];
 }
 
 export interface NetworkManager {
