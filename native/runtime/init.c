@@ -129,7 +129,9 @@ static int build_tree(const struct init_plan *plan, struct rootfs *r, struct ts_
 	return 0;
 }
 
-/* From here on no descriptor leads to the host: only the two sockets and what the caller passes on.
+/*
+ * From here on no descriptor leads to the host: only the two sockets and what the caller passes on.
+ * Before the working folder is entered, which could be /proc/self/fd/N (CVE-2024-21626).
  */
 static void close_host_fds(const struct init_plan *plan)
 {

@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -28,13 +27,13 @@
 
 #include "caps.h"
 #include "cleanup.h"
+#include "executable.h"
 #include "fs.h"
 #include "log.h"
 #include "scheduler.h"
 #include "sys.h"
 
 #define PASSWD_BYTES_MAX (1024 * 1024)
-#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* Writes a file of our own process below a procfs that only we hold; never through a link. */
 static int write_proc(int proc_fd, const char *file, const char *text)
@@ -123,17 +122,6 @@ int process_own_stdio(const struct process_spec *p, struct ts_err *err)
 	return 0;
 }
 
-static const char *find_env(const struct process_spec *p, const char *name)
-{
-	size_t n = strlen(name);
-	const char *found = NULL;
-
-	for (size_t i = 0; i < p->env_count; i++)
-		if (strncmp(p->env[i], name, n) == 0 && p->env[i][n] == '=')
-			found = p->env[i] + n + 1;
-	return found;
-}
-
 /* The home folder of a uid in the container's /etc/passwd, or "/". The caller frees it. */
 static char *find_home(uid_t uid)
 {
@@ -168,7 +156,7 @@ static char *find_home(uid_t uid)
 static char **make_env(const struct process_spec *p)
 {
 	char **env = calloc(p->env_count + 2, sizeof(*env));
-	const char *home = find_env(p, "HOME");
+	const char *home = executable_env(p, "HOME");
 	cleanup_free char *found = NULL;
 	size_t n = 0;
 
@@ -198,108 +186,16 @@ static int enter_cwd(const struct process_spec *p, struct ts_err *err)
 	return ts_fail_errno(err, "chdir", p->cwd, "process.cwd: cannot change to %s", p->cwd);
 }
 
-/*
- * Looks at files with the identity of the process to be, so that a folder of PATH that its user may
- * not enter is passed over as execvp would. Only the file-system identity changes, and back.
- */
-struct viewer {
-	gid_t groups[64];
-	int group_count;
-	bool changed;
-};
-
-static void view_as(const struct process_spec *p, struct viewer *v)
-{
-	const uint64_t sees_all = (uint64_t)1 << CAP_DAC_OVERRIDE | (uint64_t)1
-									<< CAP_DAC_READ_SEARCH;
-
-	v->changed = false;
-	if (p->uid == 0 || (p->caps[CAP_SET_AMBIENT] & sees_all))
-		return;
-	v->group_count = getgroups((int)TS_ARRAY_LEN(v->groups), v->groups);
-	if (v->group_count < 0 || setgroups(p->group_count, p->groups) < 0)
-		return;
-	v->changed = true;
-	setfsgid(p->gid);
-	setfsuid(p->uid);
-}
-
-static void view_as_root(const struct viewer *v)
-{
-	if (!v->changed)
-		return;
-	setfsuid(0);
-	setfsgid(0);
-	if (setgroups((size_t)v->group_count, v->groups) < 0)
-		log_warn("cannot restore the groups");
-}
-
-/* 0 = can be executed, else the errno that says why not. */
-static int executable_error(const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return errno;
-	if (S_ISDIR(st.st_mode))
-		return EISDIR;
-	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
-		return EACCES;
-	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ? errno : 0;
-}
-
-static int find_executable(const struct process_spec *p, char *out, size_t size, struct ts_err *err)
-{
-	const char *name = p->args[0], *path = find_env(p, "PATH");
-	int worst = ENOENT;
-
-	if (strchr(name, '/')) {
-		worst = executable_error(name);
-		if (worst == 0) {
-			if (snprintf(out, size, "%s", name) < (int)size)
-				return 0;
-			worst = ENAMETOOLONG;
-		}
-	} else {
-		path = path && *path ? path : PATH_DEFAULT;
-		while (*path) {
-			const char *end = strchrnul(path, ':');
-			int e, n = snprintf(out, size, "%.*s/%s", (int)(end - path), path, name);
-
-			if (end == path)
-				n = snprintf(out, size, "./%s", name);
-			e = n < (int)size ? executable_error(out) : ENAMETOOLONG;
-			if (e == 0)
-				return 0;
-			if (e == EACCES || e == EISDIR)
-				worst = e;
-			path = *end ? end + 1 : end;
-		}
-	}
-	if (worst == ENOENT || worst == ENOTDIR)
-		return ts_fail(err, TS_E_NOT_FOUND, ENOENT, "exec", name,
-			       "process.args: \"%.256s\" was not found in the container%s", name,
-			       strchr(name, '/') ? "" : "'s PATH");
-	return ts_fail(err, TS_E_NOT_EXECUTABLE, worst, "exec", name,
-		       "process.args: \"%.256s\" cannot be executed", name);
-}
-
 int process_resolve(const struct process_spec *p, const struct seccomp_program *filter,
 		    struct process_ready *ready, struct ts_err *err)
 {
-	struct viewer viewer;
-	int rc;
-
 	memset(ready, 0, sizeof(*ready));
 	ready->spec = p;
 	ready->filter = filter;
 	memcpy(ready->caps, p->caps, sizeof(ready->caps));
 	if (enter_cwd(p, err) < 0)
 		return -1;
-	view_as(p, &viewer);
-	rc = find_executable(p, ready->path, sizeof(ready->path), err);
-	view_as_root(&viewer);
-	if (rc < 0)
+	if (executable_find(p, ready->path, sizeof(ready->path), err) < 0)
 		return -1;
 	ready->env = make_env(p);
 	return 0;

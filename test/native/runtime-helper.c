@@ -92,10 +92,12 @@ static void attack_fds(const char *mark)
 
 			if (pid <= 1 || pid == getpid())
 				continue;
-			for (int fd = -1; fd < 48; fd++) {
+			for (int fd = -2; fd < 48; fd++) {
 				struct stat st;
 
-				if (fd < 0)
+				if (fd == -2)
+					snprintf(path, sizeof(path), "/proc/%d/root", pid);
+				else if (fd == -1)
 					snprintf(path, sizeof(path), "/proc/%d/cwd", pid);
 				else
 					snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
