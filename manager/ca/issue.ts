@@ -64,13 +64,6 @@ export function decideRenewal(
       'a join token or a certificate of the cluster is needed',
     );
   }
-  if (applicant.role === CERTIFICATE_ROLE.admin) {
-    return {
-      nodeId: applicant.nodeId,
-      certificateRole: CERTIFICATE_ROLE.admin,
-      nodeRole: NodeRole.WORKER,
-    };
-  }
   const node = view.get('node', applicant.nodeId);
   if (!node?.spec) {
     throw new TswarmError(
@@ -81,10 +74,14 @@ export function decideRenewal(
       },
     );
   }
+  const isAdmin = applicant.role === CERTIFICATE_ROLE.admin;
   const asManager =
     request.role === NodeRole.MANAGER || applicant.role === CERTIFICATE_ROLE.manager;
-  if (asManager && node.spec.role !== NodeRole.MANAGER) {
+  if ((asManager || isAdmin) && node.spec.role !== NodeRole.MANAGER) {
     throw new TswarmError('permission_denied', `node ${node.id} is not a manager`);
+  }
+  if (isAdmin) {
+    return { nodeId: node.id, certificateRole: CERTIFICATE_ROLE.admin, nodeRole: node.spec.role };
   }
   const certificateRole = asManager ? CERTIFICATE_ROLE.manager : CERTIFICATE_ROLE.worker;
   return { nodeId: node.id, certificateRole, nodeRole: node.spec.role };

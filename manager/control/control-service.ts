@@ -39,7 +39,7 @@ export function controlHandlers(deps: ControlDeps): Handlers<ControlMethods> {
     handler: (request: Request, context: CallContext) => Response,
   ): ((request: Request, context: CallContext) => Response) => {
     return (request, context) => {
-      requireAdministrator(context.peer);
+      requireAdministrator(replicated.view, context.peer);
       return handler(request, context);
     };
   };

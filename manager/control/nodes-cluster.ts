@@ -1,7 +1,7 @@
 // Nodes and the cluster object: what administrators may change of them. Roles do not change yet (the membership of the Raft group would have
 // to follow), which is said, not ignored.
 import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
-import type { DecisionContext, WriteView } from '#manager/store/view';
+import type { DecisionContext, ReadView, WriteView } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';
 import type { UpdateObjectRequest } from '#protocol/generated/control';
 import {
@@ -144,18 +144,27 @@ function rotated(root: RootCa, request: UpdateObjectRequest, context: DecisionCo
   });
 }
 
-/** Only administrators command; a node's own certificate changes nothing. @throws TswarmError permission_denied, unauthenticated. */
-export function requireAdministrator(peer: {
-  readonly nodeId: string;
-  readonly role: string;
-}): void {
-  if (peer.role === CERTIFICATE_ROLE.admin) return;
+/**
+ * Only administrators command; a node's own certificate changes nothing. An administrator's certificate is a manager host's, and ends
+ * with its node. @throws TswarmError permission_denied, unauthenticated.
+ */
+export function requireAdministrator(
+  view: ReadView,
+  peer: { readonly nodeId: string; readonly role: string },
+): void {
   if (peer.nodeId === '') {
     throw new TswarmError('unauthenticated', 'a certificate of an administrator is needed');
   }
+  if (peer.role !== CERTIFICATE_ROLE.admin) {
+    throw new TswarmError(
+      'permission_denied',
+      `node ${peer.nodeId} (${peer.role}) is not allowed to manage the cluster`,
+      { hint: 'Use a manager, or log in with `tswarm login`.' },
+    );
+  }
+  if (view.get('node', peer.nodeId)?.spec?.role === NodeRole.MANAGER) return;
   throw new TswarmError(
     'permission_denied',
-    `node ${peer.nodeId} (${peer.role}) is not allowed to manage the cluster`,
-    { hint: 'Use a manager, or log in with `tswarm login`.' },
+    `the certificate is of host ${peer.nodeId}, which is no manager of this cluster`,
   );
 }

@@ -91,8 +91,8 @@ function eventsOf(entry: CommittedEntry, kinds: ReadonlySet<Kind>): WatchEvent[]
     const object = after ?? before;
     if (!object) continue;
     const action = !after ? WatchAction.REMOVE : before ? WatchAction.UPDATE : WatchAction.CREATE;
-    const oldObject = before && after ? publicUnion(kind, before) : undefined;
-    events.push({ action, object: publicUnion(kind, object), oldObject });
+    // Caches have the old object; sending it too would double the traffic.
+    events.push({ action, object: publicUnion(kind, object), oldObject: undefined });
   }
   return events;
 }

@@ -11,7 +11,7 @@ export const TRANSACTION_BYTES_MAX: number = 1.5 * 1024 * 1024;
 export const TRANSACTION_BYTES_SPLIT: number = 1024 * 1024;
 
 /** Committed changes kept in memory for watchers that reconnect; a burst of a few thousand task updates fits. */
-export const RECENT_CHANGES_MAX = 8192;
+export const RECENT_CHANGES_MAX = 4096;
 /** Committed transactions with a summary that are kept for `tswarm history`. */
 export const HISTORY_ENTRIES_MAX = 1000;
 /** Longest summary kept, in characters. */

@@ -114,6 +114,8 @@ describe('renewal', () => {
     expect(() => renew('', '')).toThrow('a join token or a certificate');
     expect(() => renew('w1', 'swarm-worker', NodeRole.MANAGER)).toThrow('is not a manager');
     expect(() => renew('w1', 'swarm-manager')).toThrow('is not a manager');
+    expect(() => renew('w1', 'swarm-admin')).toThrow('is not a manager');
+    expect(() => renew('gone', 'swarm-admin')).toThrow('no longer in the cluster');
     expect(() => renew('gone', 'swarm-worker')).toThrow('no longer in the cluster');
   });
 });

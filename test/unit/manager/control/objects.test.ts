@@ -383,16 +383,21 @@ describe('the cluster', () => {
 });
 
 describe('command', () => {
-  it('is for administrators', () => {
-    requireAdministrator({ nodeId: 'x', role: 'swarm-admin' });
+  it('is for administrators of hosts that are managers', () => {
+    const c = testCluster();
+    c.run((tx) => {
+      tx.create('node', node('m1', { spec: NodeSpec.create({ role: NodeRole.MANAGER }) }));
+      tx.create('node', node('w1'));
+    });
+    const check = (nodeId: string, role: string) => () =>
+      requireAdministrator(c.store.view, { nodeId, role });
+    expect(check('m1', 'swarm-admin')).not.toThrow();
     for (const role of ['swarm-worker', 'swarm-manager']) {
-      expect(() => requireAdministrator({ nodeId: 'n1', role })).toThrow(
-        'is not allowed to manage the cluster',
-      );
+      expect(check('m1', role)).toThrow('is not allowed to manage the cluster');
     }
-    expect(() => requireAdministrator({ nodeId: '', role: '' })).toThrow(
-      'certificate of an administrator',
-    );
+    expect(check('', '')).toThrow('certificate of an administrator');
+    expect(check('w1', 'swarm-admin')).toThrow('no manager of this cluster');
+    expect(check('gone', 'swarm-admin')).toThrow('no manager of this cluster');
   });
 
   it('does not create what is not made by hand', () => {
