@@ -1,7 +1,8 @@
 // `npm run bench:services`: beside dockerd 20.10 in Swarm mode on the same machine, same images, same settings, interleaved rounds:
 // the guestbook from `up` to the first answer, 100 replicas of a sleeping process until all run, memory of the daemons and of one container.
 // Needs a node set up by `npm run quickstart` (it takes the guestbook's images from there).
-// What differs: Swarm has no depends_on, so its services start at once; both publish the port on the host's addresses.
+// What differs: Swarm has no depends_on, so its services start at once; it gets DNS round robin, because its virtual addresses need IPVS, which not
+// every kernel has. Both publish the port in host mode.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +28,7 @@ function project(side: 'tswarm' | 'swarm'): string {
       .replace(/^name: .*$/m, 'version: "3.8"')
       .replace(/ {4}depends_on:\n(?: {6}.*\n)+/g, '')
       .replace(/ {6}start_interval: .*\n/g, '')
-      .replace(/ {4}restart: .*\n/g, '');
+      .replace(/ {4}restart: .*\n/g, '    deploy: {endpoint_mode: dnsrr}\n');
   }
   const path = join(folder, `${side}.yaml`);
   writeFileSync(path, text);

@@ -157,6 +157,8 @@ export class HostNetwork implements NetworkManager {
       hostGateway: '192.0.2.1',
       endpoints: [],
       portStatus: request.ports,
+      ingressPorts: [],
+      ingressPorts: [],
     };
   }
 }
