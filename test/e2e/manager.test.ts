@@ -31,6 +31,7 @@ import {
   SecretSpec,
   ServiceMode,
   ServiceSpec,
+  StackSpec,
 } from '#protocol/generated/specs';
 import type { FromManager, ManagerReady, ToManager } from '#protocol/manager-ipc';
 import { clientOf, connectChannel } from '#protocol/transport/grpc';
@@ -314,6 +315,44 @@ describe('a manager', () => {
       true,
     );
     expect(back.serving()).toBe(2);
+  });
+
+  it('deploys a stack and removes it completely, once its tasks have stopped', async () => {
+    const ready = readyOf(await startManager(newFolder(), bootstrap()));
+    const { control } = asAdmin(ready);
+    const worker = await joinAsWorker(ready);
+    const stack = StackSpec.create({
+      name: 'shop',
+      networks: [NetworkSpec.create({ name: 'shop_front' })],
+      secrets: [SecretSpec.create({ name: 'shop_pw', data: Buffer.from('hidden') })],
+      services: [
+        ServiceSpec.create({
+          name: 'shop_web',
+          labels: { 'com.docker.compose.service': 'web' },
+          taskTemplate: template(
+            { networks: [attach('shop_front')] },
+            { secrets: [{ secretId: '', secretName: 'shop_pw', file: undefined }] },
+          ),
+          mode: ServiceMode.create({ replicated: { replicas: 2 } }),
+        }),
+      ],
+    });
+    const deployed = await control.deployStack({ stack, prune: false, forceRecreate: false });
+    expect(deployed.changes.length).toBe(3);
+    const tasks = await worker.tasks(2);
+    expect([...worker.known.values()].flatMap((a) => a.endpoints?.names ?? [])).toEqual(['web']);
+    for (const task of tasks) await worker.report(task.id, TaskState.RUNNING);
+    await control.removeStack({ name: 'shop', volumes: false });
+    await expect
+      .poll(async () => (await worker.tasks(2)).map((task) => task.desiredState))
+      .toEqual([TaskState.REMOVE, TaskState.REMOVE]);
+    expect((await objectsOf(control, ObjectKind.NETWORK)).length).toBe(1);
+    for (const task of tasks) await worker.report(task.id, TaskState.SHUTDOWN);
+    await worker.tasks(0);
+    await expect.poll(() => worker.known.size).toBe(0);
+    for (const kind of [ObjectKind.NETWORK, ObjectKind.SECRET, ObjectKind.TASK, ObjectKind.STACK]) {
+      await expect.poll(async () => (await objectsOf(control, kind)).length).toBe(0);
+    }
   });
 
   it('calls a silent worker down after three heartbeats', async () => {
