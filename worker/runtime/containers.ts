@@ -25,7 +25,7 @@ import { mountPointsOf } from './mount-points.ts';
 import { callNative } from './native-call.ts';
 import type { ContainerRecord, EndpointRequest, HostConfig, TaskPart } from './record.ts';
 import { INITIAL_STATE } from './record.ts';
-import { removeAnonymousVolumes } from './restore.ts';
+import { releaseExitWaiters, removeContainer } from './removal.ts';
 import type { ExitInfo } from './shim-client.ts';
 import { startExitCode } from './shim-spawn.ts';
 import { signalNumber } from './signals.ts';
@@ -216,7 +216,7 @@ export class Containers {
       exitCode,
       error: error instanceof Error ? error.message : String(error),
     });
-    this.#releaseWaiters(container, {
+    releaseExitWaiters(container, {
       exitCode,
       signal: 0,
       oomKilled: false,
@@ -224,7 +224,7 @@ export class Containers {
       startedAt: '',
     });
     if (container.record.hostConfig.AutoRemove && !container.record.task) {
-      await this.#remove(container, true);
+      await removeContainer(container, true, this.#deps);
     }
   }
 
@@ -235,7 +235,7 @@ export class Containers {
     const { exit, reason } = await finishRun(container, run, info, deps);
     const byUser = wasStopping && container.state.stopRequested;
     deps.changed({ type: 'exited', container, exit, byUser, reason });
-    this.#releaseWaiters(container, exit);
+    releaseExitWaiters(container, exit);
     run.done.resolve(exit);
     if (container.record.task) return;
     const policy = container.record.hostConfig.RestartPolicy;
@@ -252,7 +252,7 @@ export class Containers {
       await container.setState({ status: 'restarting' });
       this.scheduleRestart(container, decision.delayMs);
     } else if (container.record.hostConfig.AutoRemove) {
-      await this.#remove(container, true);
+      await removeContainer(container, true, this.#deps);
     }
   }
 
@@ -270,11 +270,6 @@ export class Containers {
           });
         });
     }, delayMs);
-  }
-
-  #releaseWaiters(container: Container, exit: ExitInfo): void {
-    for (const waiter of container.exitWaiters) waiter.resolve(exit);
-    container.exitWaiters.clear();
   }
 
   /** Stop signal, grace, KILL. Resolves when the process has ended and its run is cleaned up. @throws not_modified when it does not run */
@@ -432,43 +427,32 @@ export class Containers {
           `You cannot remove a running container ${container.id}. ${hint}`,
         );
       }
-      const done = container.nextRemoval();
-      await this.kill(container, 'KILL', options.shownName);
-      if (container.record.hostConfig.AutoRemove && !container.record.task) {
-        await done;
-        return;
+    }
+    // A start may be under way: what it has started by the time of our turn is ended first.
+    for (;;) {
+      if (container.run) await this.#killForRemoval(container, options.shownName);
+      const gone = await container.lock.run(async () => {
+        if (container.run) return false;
+        await removeContainer(container, options.volumes, this.#deps);
+        return true;
+      });
+      if (gone) return;
+      if (!options.force) {
+        throw new TswarmError('conflict', `You cannot remove a running container ${container.id}.`);
       }
     }
-    await container.lock.run(() => this.#remove(container, options.volumes));
   }
 
-  /** With the lock held. */
-  async #remove(container: Container, volumes: boolean): Promise<void> {
-    if (container.removed) return;
-    const deps = this.#deps;
-    clearTimeout(container.restartTimer);
-    container.restartTimer = undefined;
-    await container.setState({ status: 'removing' });
-    await deps.network.detach(container.id);
-    await deps.images.removeRootfs(container.id);
-    container.removed = true;
-    await deps.files.removeAll(container.id);
-    deps.table.delete(container);
-    for (const pending of container.pendingAttaches) pending.stream.resolve(undefined);
-    container.pendingAttaches.clear();
-    emitContainer(deps, container, 'destroy');
-    deps.changed({ type: 'removed', container });
-    if (volumes) await removeAnonymousVolumes(container.record, deps);
-    this.#releaseWaiters(container, exitOfState(container));
-    for (const waiter of container.removeWaiters) waiter.resolve();
-    container.removeWaiters.clear();
+  async #killForRemoval(container: Container, shownName: string): Promise<void> {
+    const { run } = container;
+    if (!run) return;
+    await this.kill(container, 'KILL', shownName);
+    if (container.run !== run) return;
+    throw new TswarmError(
+      'internal',
+      `cannot remove container "${container.record.name}": could not kill: its process does not end`,
+    );
   }
-}
-
-/** The exit information of a container that does not run. */
-export function exitOfState(container: Container): ExitInfo {
-  const { exitCode, oomKilled, finishedAt, startedAt } = container.state;
-  return { exitCode, signal: 0, oomKilled, finishedAt, startedAt };
 }
 
 export function noSuchContainer(idOrName: string): TswarmError {

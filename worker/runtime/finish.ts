@@ -35,6 +35,9 @@ export async function finishRun(
     execDuration: String(Math.floor((deps.clock.monotonicMs() - run.startedAtMs) / 1000)),
   });
   await undoStart(container, deps);
+  for (const mount of container.record.mounts) {
+    if (mount.Name !== undefined) deps.volumes.emitMount(mount.Name, container.id, 'unmount');
+  }
   return { exit, reason };
 }
 

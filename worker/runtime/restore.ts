@@ -10,6 +10,7 @@ import { Container } from './container.ts';
 import type { RuntimeDeps } from './deps.ts';
 import { exitFromFile, killLost, lostExit, recordExit } from './finish.ts';
 import type { ContainerRecord } from './record.ts';
+import { removeAnonymousVolumes } from './removal.ts';
 import type { ExitInfo, ShimState } from './shim-client.ts';
 import { ShimClient } from './shim-client.ts';
 import { undoStart } from './start.ts';
@@ -80,20 +81,6 @@ export async function restoreContainers(deps: RuntimeDeps): Promise<RestoreResul
   await sweepUnknown(new Set([...ids.data, ...ids.run, ...deps.images.rootfsIds()]), known, deps);
   for (const record of removing) await removeAnonymousVolumes(record, deps);
   return result;
-}
-
-/** Volumes that nobody named and nobody uses any more. */
-export async function removeAnonymousVolumes(
-  record: ContainerRecord,
-  deps: RuntimeDeps,
-): Promise<void> {
-  for (const mount of record.mounts) {
-    if (!mount.extra.anonymous || mount.Name === undefined) continue;
-    if (deps.volumes.usersOf(mount.Name).length > 0) continue;
-    await deps.volumes.remove(mount.Name, true).catch((error: unknown) => {
-      deps.log.warn('anonymous volume not removed', { reason: String(error) });
-    });
-  }
 }
 
 async function restoreOne(

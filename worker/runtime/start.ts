@@ -87,7 +87,11 @@ async function start(
     host: deps.host,
   };
   await writeFileAtomic(join(paths.bundleDir, 'config.json'), JSON.stringify(bundleOf(input)));
-  return launch(container, deps, user, attach);
+  const started = await launch(container, deps, user, attach);
+  for (const mount of mounts) {
+    if (mount.Name !== undefined) deps.volumes.emitMount(mount.Name, container.id, 'mount');
+  }
+  return started;
 }
 
 /** Awaits all of them even when one fails, so that nothing is still under way when the clean-up begins. */

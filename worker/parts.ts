@@ -1,0 +1,169 @@
+// Everything of a worker that exists between start and stop, made in order: host facts, volumes, network, images, runtime, builder. Containers that still run are
+// found before the network and the images clean up after a crash, so that nothing of a living one is touched.
+import { join } from 'node:path';
+import { createBuilder } from './build/builder.ts';
+import { containerDirectory, networkContainers, volumeUsers } from './container-views.ts';
+import type { EventLog } from './events.ts';
+import { readTextFile, writeFileAtomic } from './files.ts';
+import { createImageService } from './images/image-store.ts';
+import type { Builder, ImageService } from './images/types.ts';
+import { createNetworkService } from './network/network-manager.ts';
+import type { NetworkService } from './network/types.ts';
+import { createBuildStepRunner } from './runtime/build-step.ts';
+import type { ContainerTable } from './runtime/container.ts';
+import { ContainerFiles } from './runtime/container-files.ts';
+import { Containers } from './runtime/containers.ts';
+import type { ContainerChange, FileSource, RuntimeDeps } from './runtime/deps.ts';
+import type { HostFacts } from './runtime/host-facts.ts';
+import { readHostFacts } from './runtime/host-facts.ts';
+import type { RestoreResult } from './runtime/restore.ts';
+import { liveContainerIds, restoreContainers } from './runtime/restore.ts';
+import { UserLookup } from './runtime/user-lookup.ts';
+import { VolumeStore } from './volumes/volume-store.ts';
+import type { WorkerDeps, WorkerOptions } from './worker.ts';
+
+export interface Parts {
+  readonly host: HostFacts;
+  readonly images: ImageService;
+  readonly network: NetworkService;
+  readonly volumes: VolumeStore;
+  readonly containers: Containers;
+  readonly runtime: RuntimeDeps;
+  readonly builder: Builder;
+  readonly localNetworks: LocalNetworkNames;
+  readonly restored: RestoreResult;
+}
+
+export interface PartsInput {
+  readonly options: WorkerOptions;
+  readonly deps: WorkerDeps;
+  readonly events: EventLog;
+  readonly table: ContainerTable;
+  readonly secretsRoot: string;
+  readonly fileSource: FileSource;
+  changed(change: ContainerChange): void;
+}
+
+export async function makeParts(input: PartsInput): Promise<Parts> {
+  const { options, deps, events, table } = input;
+  const { dataRoot, runRoot, nativeDir } = options;
+  const { clock, random, log } = deps;
+  const [host, nodeTag] = await Promise.all([readHostFacts(), openNodeTag(dataRoot, deps)]);
+  const volumes = new VolumeStore(join(dataRoot, 'volumes'), {
+    clock,
+    random,
+    events,
+    usersOf: (name) => volumeUsers(table, name),
+  });
+  await volumes.start();
+  const localNetworks = new LocalNetworkNames();
+  const network = await createNetworkService(
+    { dataDir: join(dataRoot, 'network'), runDir: join(runRoot, 'network'), nativeDir, nodeTag },
+    {
+      clock,
+      random,
+      log: log.child('network'),
+      events: {
+        emit: (event) => {
+          events.emit(event);
+          localNetworks.changed();
+        },
+      },
+      containers: networkContainers(table),
+    },
+  );
+  await localNetworks.watch(network);
+  // Set below; only builds and commits use it, and they come later.
+  let containers: Containers | undefined;
+  const directory = containerDirectory(table, () => {
+    if (!containers) throw new Error('bug: containers are used before they exist');
+    return containers;
+  });
+  const images = await createImageService(
+    {
+      dataDir: join(dataRoot, 'images'),
+      runDir: join(runRoot, 'images'),
+      nativeDir,
+      insecureRegistries: options.insecureRegistries,
+      registryMirrors: options.registryMirrors,
+      architecture: host.goArchitecture,
+    },
+    { clock, random, log: log.child('images'), events, containers: directory },
+  );
+  const runtime: RuntimeDeps = {
+    options: {
+      nativeDir,
+      runtimePath: options.runtimePath || join(nativeDir, 'tswarm-runtime'),
+      runtimeRoot: join(runRoot, 'runtime'),
+      nodeTag,
+    },
+    host,
+    clock,
+    random,
+    log: log.child('runtime'),
+    events,
+    images: images.store,
+    network: network.manager,
+    volumes,
+    files: new ContainerFiles({
+      dataRoot: join(dataRoot, 'containers'),
+      runRoot: join(runRoot, 'c'),
+      secretsRoot: join(input.secretsRoot, 'c'),
+    }),
+    table,
+    users: new UserLookup(nativeDir),
+    fileSource: input.fileSource,
+    changed: (change) => input.changed(change),
+  };
+  await network.manager.restore(await liveContainerIds(runtime));
+  containers = new Containers(runtime);
+  const restored = await restoreContainers(runtime);
+  const builder = createBuilder(
+    { dataDir: join(dataRoot, 'build'), nativeDir, architecture: host.goArchitecture },
+    {
+      clock,
+      random,
+      log: log.child('build'),
+      events,
+      containers: directory,
+      images,
+      runner: createBuildStepRunner(runtime),
+    },
+  );
+  return { host, images, network, volumes, containers, runtime, builder, localNetworks, restored };
+}
+
+/** First start: a random tag that names this node's cgroups and kernel objects from then on. */
+async function openNodeTag(dataRoot: string, deps: WorkerDeps): Promise<string> {
+  const path = join(dataRoot, 'node-tag');
+  const known = (await readTextFile(path))?.trim() ?? '';
+  if (/^[0-9a-z]{8}$/.test(known)) return known;
+  const bytes = deps.random.bytes(8);
+  const tag = [...bytes].map((byte) => (byte % 36).toString(36)).join('');
+  await writeFileAtomic(path, `${tag}\n`, { sync: true });
+  return tag;
+}
+
+/** Names and ids of the node's own networks, for showing containers that are not attached now. */
+export class LocalNetworkNames {
+  #service: NetworkService | undefined;
+  #known: readonly { readonly id: string; readonly name: string }[] = [];
+
+  async watch(service: NetworkService): Promise<void> {
+    this.#service = service;
+    await this.#read(service);
+  }
+
+  changed(): void {
+    if (this.#service) this.#read(this.#service).catch(() => undefined);
+  }
+
+  find(idOrName: string): { readonly id: string; readonly name: string } | undefined {
+    return this.#known.find((item) => item.id === idOrName || item.name === idOrName);
+  }
+
+  async #read(service: NetworkService): Promise<void> {
+    const list = await service.api.list({});
+    this.#known = list.map((item) => ({ id: String(item.Id), name: String(item.Name) }));
+  }
+}

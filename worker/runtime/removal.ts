@@ -1,0 +1,58 @@
+// Taking a container away for good. The intention is on disk before the first thing goes, so that a removal that is cut short is finished at the next start.
+// Called with the container's lock held, and never while a process of it runs.
+import type { Container } from './container.ts';
+import { emitContainer } from './container-events.ts';
+import type { RuntimeDeps } from './deps.ts';
+import type { ContainerRecord } from './record.ts';
+import type { ExitInfo } from './shim-client.ts';
+
+/** Removes it; `volumes`: its anonymous volumes too. Nothing when it is gone already. */
+export async function removeContainer(
+  container: Container,
+  volumes: boolean,
+  deps: RuntimeDeps,
+): Promise<void> {
+  if (container.removed) return;
+  clearTimeout(container.restartTimer);
+  container.restartTimer = undefined;
+  await container.setState({ status: 'removing' });
+  await deps.network.detach(container.id);
+  await deps.images.removeRootfs(container.id);
+  container.removed = true;
+  await deps.files.removeAll(container.id);
+  deps.table.delete(container);
+  for (const pending of container.pendingAttaches) pending.stream.resolve(undefined);
+  container.pendingAttaches.clear();
+  emitContainer(deps, container, 'destroy');
+  deps.changed({ type: 'removed', container });
+  if (volumes) await removeAnonymousVolumes(container.record, deps);
+  releaseExitWaiters(container, exitOfState(container));
+  for (const waiter of container.removeWaiters) waiter.resolve();
+  container.removeWaiters.clear();
+}
+
+/** Volumes that nobody named and nobody uses any more. */
+export async function removeAnonymousVolumes(
+  record: ContainerRecord,
+  deps: RuntimeDeps,
+): Promise<void> {
+  for (const mount of record.mounts) {
+    if (!mount.extra.anonymous || mount.Name === undefined) continue;
+    if (deps.volumes.usersOf(mount.Name).length > 0) continue;
+    await deps.volumes.remove(mount.Name, true).catch((error: unknown) => {
+      deps.log.warn('anonymous volume not removed', { reason: String(error) });
+    });
+  }
+}
+
+/** Tells everybody who waits for an end. */
+export function releaseExitWaiters(container: Container, exit: ExitInfo): void {
+  for (const waiter of container.exitWaiters) waiter.resolve(exit);
+  container.exitWaiters.clear();
+}
+
+/** The exit information of a container that does not run. */
+export function exitOfState(container: Container): ExitInfo {
+  const { exitCode, oomKilled, finishedAt, startedAt } = container.state;
+  return { exitCode, signal: 0, oomKilled, finishedAt, startedAt };
+}
