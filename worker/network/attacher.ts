@@ -151,8 +151,9 @@ export class Attacher {
     this.#changing.add(containerId);
     try {
       kernel.forgetFlows(addressesOf(endpoint));
-      await together([records.put(next), helper.deleteLinks([itf.host]), kernel.flush()]);
+      // First the new way out, so that the container is never without one.
       if (primary) await helper.setDefaultRoutes(record.result.netnsPath, primary);
+      await together([records.put(next), helper.deleteLinks([itf.host]), kernel.flush()]);
     } finally {
       this.#changing.delete(containerId);
     }

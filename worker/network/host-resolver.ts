@@ -1,5 +1,5 @@
 // The host's own resolver settings, kept up to date: a host that changes its network (DHCP, VPN) gets other name servers, and containers must follow
-// without being restarted. Watches the folders of /etc/resolv.conf and of the file that it is a link to.
+// without being restarted. Watches /etc/resolv.conf, its folder (programs replace the file) and the same for the file that it may be a link to.
 import { type FSWatcher, watch } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
@@ -19,6 +19,7 @@ export class HostResolverWatch {
   #current: HostResolver = NOTHING;
   #watchers: FSWatcher[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   /** `changed` is called when the settings are others than before. */
   constructor(log: Log, changed: () => void) {
@@ -31,34 +32,49 @@ export class HostResolverWatch {
   }
 
   async start(): Promise<void> {
+    await this.#arm();
     this.#current = await readHostResolver();
-    const target = await realpath(RESOLV_CONF).catch(() => RESOLV_CONF);
-    for (const file of new Set([RESOLV_CONF, target])) this.#watch(file);
   }
 
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
     for (const watcher of this.#watchers) watcher.close();
     this.#watchers = [];
   }
 
-  #watch(file: string): void {
+  async #arm(): Promise<void> {
+    const target = await realpath(RESOLV_CONF).catch(() => RESOLV_CONF);
+    if (this.#stopped) return;
+    for (const watcher of this.#watchers) watcher.close();
+    this.#watchers = [];
+    for (const file of new Set([RESOLV_CONF, target])) {
+      this.#watch(file, file);
+      this.#watch(dirname(file), file);
+    }
+  }
+
+  #watch(path: string, file: string): void {
     try {
-      const watcher = watch(dirname(file), { persistent: false }, (_event, name) => {
+      const watcher = watch(path, { persistent: false }, (_event, name) => {
         if (name === null || name === basename(file)) this.#look();
       });
       watcher.on('error', () => watcher.close());
       this.#watchers.push(watcher);
     } catch (error) {
-      // Without it, the settings are those of the worker's start.
-      this.#log.warn('changes of the host resolver are not noticed', { error: messageOf(error) });
+      // Without the folder, the settings are those of the worker's start; the file may be absent for now.
+      if (path !== file)
+        this.#log.warn('changes of the host resolver are not noticed', { error: messageOf(error) });
     }
   }
 
   #look(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(async () => {
+      // The file may be another one now.
+      await this.#arm();
       const now = await readHostResolver();
+      if (this.#stopped) return;
       if (JSON.stringify(now) === JSON.stringify(this.#current)) return;
       this.#current = now;
       this.#changed();

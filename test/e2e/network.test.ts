@@ -1,0 +1,311 @@
+// Goal: who reaches whom through a node's network, and who does not. Method: the real network of a node in a namespace of its own, real sockets in its
+// containers and in a second namespace as the world outside. Needs root.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AttachResult } from '#worker/network/types';
+import {
+  type Agent,
+  HOST,
+  HOST6,
+  NetworkLab,
+  OUTSIDE,
+  OUTSIDE6,
+} from '../support/network-lab/lab.ts';
+import { container, NODE_ID, network, port, service } from '../support/network-lab/objects.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+const FRONT = network('front', ['10.81.1.0/24', 'fd00:81:1::/64']);
+const BACK = network('back', ['10.81.2.0/24']);
+const CLOSED = network('closed', ['10.81.3.0/24'], { internal: true });
+const NETWORKS = [FRONT, BACK, CLOSED];
+
+describe.skipIf(!isRoot)('the network of a node', () => {
+  const lab = new NetworkLab('lab');
+  const at: Record<string, AttachResult> = {};
+  const as: Record<string, Agent> = {};
+
+  /** Containers: a and b on front (with IPv6), c on back, d on closed, e on front and back; tasks web1 and web2 on front. */
+  beforeAll(async () => {
+    await lab.start();
+    await lab.call('restore', []);
+    await lab.call('setState', { nodeId: NODE_ID, networks: NETWORKS, endpoints: [] });
+    const wanted = {
+      a: container({ front: ['10.81.1.10', 'fd00:81:1::10'] }),
+      b: container({ front: ['10.81.1.11', 'fd00:81:1::11'] }),
+      c: container({ back: ['10.81.2.10'] }),
+      d: container({ closed: ['10.81.3.10'] }),
+      d2: container({ closed: ['10.81.3.11'] }),
+      e: container({ front: ['10.81.1.12'], back: ['10.81.2.12'] }),
+      web1: container({ front: ['10.81.1.21'] }, { taskId: 'web1' }),
+      web2: container({ front: ['10.81.1.22'] }, { taskId: 'web2' }),
+      pub: container({ back: ['10.81.2.30'] }, { ports: PUBLISHED }),
+    };
+    for (const [name, request] of Object.entries(wanted)) {
+      const result = await lab.attach(name, request);
+      at[name] = result;
+      as[name] = lab.agent(result.netnsPath);
+    }
+    as.host = lab.agent('');
+    as.outside = lab.agent('outside');
+    await Promise.all(Object.entries(as).map(([name, agent]) => agent.serve(80, name)));
+    await as.a?.serve(81, 'a', '::');
+    await as.b?.serve(81, 'b', '::');
+    await as.outside?.serve(81, 'outside', '::');
+    await as.host?.serve(70, 'loopback', '127.0.0.5');
+  });
+  afterAll(() => lab.destroy());
+
+  const PUBLISHED = [
+    port('8080:80'),
+    port('8080:80/udp'),
+    port('127.0.0.1:8081:80'),
+    port(`${HOST}:8082:80`),
+  ];
+
+  function who(name: string): Agent {
+    const agent = as[name];
+    if (!agent) throw new Error(`no ${name}`);
+    return agent;
+  }
+
+  describe('within networks', () => {
+    it('lets containers of one network talk, and shows their addresses', async () => {
+      expect(await who('a').tcp('10.81.1.11', 80)).toBe('b');
+      expect(await who('a').udp('10.81.1.11', 80)).toBe('b');
+      expect((await who('a').ask('tcp', { host: '10.81.1.11', port: 80 })).from).toBe('10.81.1.10');
+    });
+
+    it('has IPv6 where the network has', async () => {
+      expect(await who('a').tcp('fd00:81:1::11', 81)).toBe('b');
+      expect((await who('a').ask('tcp', { host: 'fd00:81:1::11', port: 81 })).from).toBe(
+        'fd00:81:1::10',
+      );
+      expect(await who('c').tcp('fd00:81:1::11', 81)).toBe('ENETUNREACH');
+    });
+
+    it('keeps networks apart', async () => {
+      expect(await who('a').tcp('10.81.2.10', 80)).not.toBe('c');
+      expect(await who('c').tcp('10.81.1.10', 80)).not.toBe('a');
+      expect(await who('c').udp('10.81.1.10', 80)).not.toBe('a');
+      expect(await who('d').tcp('10.81.1.10', 80)).not.toBe('a');
+      expect(await who('e').tcp('10.81.1.11', 80)).toBe('b');
+      expect(await who('e').tcp('10.81.2.10', 80)).toBe('c');
+    });
+
+    it('lets the host reach containers, but not the world outside', async () => {
+      expect(await who('host').tcp('10.81.1.10', 80)).toBe('a');
+      lab.outside(`ip route add 10.81.1.0/24 via ${HOST}`);
+      expect(await who('outside').tcp('10.81.1.10', 80)).toBe('TIMEOUT');
+      lab.outside(`ip route del 10.81.1.0/24 via ${HOST}`);
+    });
+
+    it('answers at once for an address that nobody has', async () => {
+      expect(await who('a').tcp('10.81.1.99', 80)).toBe('ECONNREFUSED');
+    });
+  });
+
+  describe('senders', () => {
+    it('must use their own address', async () => {
+      const netns = at.a?.netnsPath ?? '';
+      lab.inside(netns, 'ip addr add 10.81.1.55/32 dev lo; ip addr add fd00:81:1::55/128 dev lo');
+      expect(await who('a').udp('10.81.1.11', 80, { from: '10.81.1.55' })).toBe('TIMEOUT');
+      expect(await who('a').udp(HOST, 80, { from: '10.81.1.55' })).toBe('TIMEOUT');
+      expect(await who('a').tcp('10.81.1.11', 80, { from: '10.81.1.10' })).toBe('b');
+      // The address of another container, so that only the interface tells.
+      lab.inside(netns, 'ip addr add 10.81.1.12/32 dev lo');
+      expect(await who('a').udp(HOST, 80, { from: '10.81.1.12' })).toBe('TIMEOUT');
+      lab.inside(netns, 'ip addr del 10.81.1.12/32 dev lo; ip addr del 10.81.1.55/32 dev lo');
+    });
+
+    it('do not reach what listens on the host’s loopback', async () => {
+      const netns = at.a?.netnsPath ?? '';
+      const address = '127.0.0.5';
+      expect(await who('host').tcp(address, 70)).toBe('loopback');
+      // What leads 127.0.0.11 to the resolver, for another address.
+      lab.inside(netns, `ip route add ${address} via 10.81.1.1 dev eth0 onlink table local`);
+      expect(await who('a').tcp(address, 70)).toBe('TIMEOUT');
+      expect(await who('a').udp(address, 70)).toBe('TIMEOUT');
+      lab.inside(netns, `ip route del ${address} via 10.81.1.1 dev eth0 table local`);
+      expect(await who('a').udp('127.0.0.11', 70)).toBe('TIMEOUT');
+    });
+  });
+
+  describe('the way out', () => {
+    it('is masqueraded', async () => {
+      expect(await who('a').tcp(OUTSIDE, 80)).toBe('outside');
+      expect((await who('a').ask('udp', { host: OUTSIDE, port: 80 })).from).toBe(HOST);
+      expect((await who('e').ask('tcp', { host: OUTSIDE, port: 80 })).from).toBe(HOST);
+      expect((await who('a').ask('tcp', { host: OUTSIDE6, port: 81 })).from).toBe(HOST6);
+    });
+
+    it('does not exist on an internal network', async () => {
+      expect(await who('d').tcp('10.81.3.11', 80)).toBe('d2');
+      for (const target of [OUTSIDE, HOST, '10.81.3.1', '10.81.1.1']) {
+        expect(['EHOSTUNREACH', 'ECONNREFUSED', 'EACCES', 'ENETUNREACH']).toContain(
+          await who('d').tcp(target, 80),
+        );
+        expect(await who('d').udp(target, 80)).not.toMatch(/host|outside/);
+      }
+      expect(await who('d').tcp(HOST, 8080)).not.toBe('pub');
+      // The host may still call in, as health checks do.
+      expect(await who('host').tcp('10.81.3.10', 80)).toBe('d');
+    });
+  });
+
+  describe('published ports', () => {
+    it('answer from outside, TCP and UDP, and show the caller', async () => {
+      expect(await who('outside').tcp(HOST, 8080)).toBe('pub');
+      expect(await who('outside').udp(HOST, 8080)).toBe('pub');
+      const answer = await who('outside').ask('tcp', { host: HOST, port: 8080 });
+      expect(answer.from).toBe(OUTSIDE);
+    });
+
+    it('answer on the host’s own addresses', async () => {
+      for (const address of ['127.0.0.1', HOST, '10.81.2.1']) {
+        expect(await who('host').tcp(address, 8080)).toBe('pub');
+        expect(await who('host').udp(address, 8080)).toBe('pub');
+      }
+      expect(await who('host').tcp('::1', 8080)).toBe('ECONNREFUSED');
+    });
+
+    it('answer other containers, of any network, and the container itself', async () => {
+      expect(await who('a').tcp(HOST, 8080)).toBe('pub');
+      expect(await who('c').tcp(HOST, 8080)).toBe('pub');
+      expect(await who('c').tcp('10.81.2.1', 8080)).toBe('pub');
+      expect(await who('pub').tcp(HOST, 8080)).toBe('pub');
+      expect(await who('pub').udp(HOST, 8080)).toBe('pub');
+    });
+
+    it('are open only on the address that they are bound to', async () => {
+      expect(await who('host').tcp('127.0.0.1', 8081)).toBe('pub');
+      expect(await who('outside').tcp(HOST, 8081)).toBe('ECONNREFUSED');
+      expect(await who('outside').tcp(HOST, 8082)).toBe('pub');
+      expect(await who('host').tcp('127.0.0.1', 8082)).toBe('ECONNREFUSED');
+    });
+
+    it('are refused when somebody has them', async () => {
+      const second = container({ back: ['10.81.2.31'] }, { ports: [port('8080:80')] });
+      await expect(lab.attach('second', second)).rejects.toThrow(
+        /port is already allocated \(by container/,
+      );
+      const held = container({ back: ['10.81.2.31'] }, { ports: [port('70:80')] });
+      await expect(lab.attach('held', held)).rejects.toThrow(
+        /already in use on this host by \S+ \(pid/,
+      );
+      const chosen = await lab.attach(
+        'chosen',
+        container({ back: ['10.81.2.31'] }, { ports: [port('0:80')] }),
+      );
+      expect(chosen.portStatus[0]?.publishedPort).toBeGreaterThan(32_000);
+      await lab.detach('chosen');
+    });
+
+    it('lead to the interface with the default route', async () => {
+      const request = container(
+        { closed: ['10.81.3.40'], front: ['10.81.1.40'] },
+        { ports: [port('8090:80')] },
+      );
+      const both = await lab.attach('both', request);
+      const agent = lab.agent(both.netnsPath);
+      await agent.serve(80, 'both');
+      expect(await who('outside').tcp(HOST, 8090)).toBe('both');
+      expect((await agent.ask('tcp', { host: OUTSIDE, port: 80 })).from).toBe(HOST);
+      expect(await who('a').tcp(HOST, 8090)).toBe('both');
+      await agent.end();
+      await lab.detach('both');
+    });
+  });
+
+  describe('services', () => {
+    const web = (tasks: readonly string[], more: object = {}): object => ({
+      nodeId: NODE_ID,
+      networks: NETWORKS,
+      endpoints: [
+        service({
+          name: 'web',
+          vips: { front: '10.81.1.200' },
+          ports: [port('8888:80', 'ingress'), port('8888:80/udp', 'ingress')],
+          tasks: Object.fromEntries(
+            tasks.map((task) => [task, { front: task === 'web1' ? '10.81.1.21' : '10.81.1.22' }]),
+          ),
+          ...more,
+        }),
+      ],
+    });
+
+    async function names(calls: number, call: () => Promise<unknown>): Promise<Set<unknown>> {
+      const seen = new Set<unknown>();
+      for (let i = 0; i < calls; i++) seen.add(await call());
+      return seen;
+    }
+
+    it('refuse connections while they have no task', async () => {
+      await lab.call('setState', web([]));
+      expect(await who('a').tcp('10.81.1.200', 80)).toBe('ECONNREFUSED');
+      expect(await who('outside').tcp(HOST, 8888)).toBe('ECONNREFUSED');
+    });
+
+    it('lead to their one task, all ports and protocols', async () => {
+      await lab.call('setState', web(['web1']));
+      expect(await who('a').tcp('10.81.1.200', 80)).toBe('web1');
+      expect(await who('a').udp('10.81.1.200', 80)).toBe('web1');
+      expect(await who('host').tcp('10.81.1.200', 80)).toBe('web1');
+      expect(await who('outside').tcp(HOST, 8888)).toBe('web1');
+    });
+
+    it('spread over their tasks', async () => {
+      await lab.call('setState', web(['web1', 'web2']));
+      const both = new Set(['web1', 'web2']);
+      expect(await names(40, () => who('a').tcp('10.81.1.200', 80))).toEqual(both);
+      expect(await names(40, () => who('outside').tcp(HOST, 8888))).toEqual(both);
+      expect(await names(40, () => who('outside').udp(HOST, 8888))).toEqual(both);
+      expect(await names(40, () => who('host').tcp('127.0.0.1', 8888))).toEqual(both);
+    });
+
+    it('are reached by their own tasks, also when one gets itself', async () => {
+      const both = new Set(['web1', 'web2']);
+      expect(await names(40, () => who('web1').tcp('10.81.1.200', 80))).toEqual(both);
+      await lab.call('setState', web(['web1']));
+      expect(await who('web1').tcp('10.81.1.200', 80)).toBe('web1');
+      expect(await who('web1').tcp(HOST, 8888)).toBe('web1');
+    });
+
+    it('cannot be called from another network by their virtual address', async () => {
+      expect(await who('c').tcp('10.81.1.200', 80)).not.toBe('web1');
+    });
+
+    it('leave out a task here that does not serve, whatever the managers still say', async () => {
+      await lab.call('setState', web(['web1', 'web2']));
+      await lab.call('setServing', idOf('web1'), false);
+      await lab.call('networksChanged');
+      expect(await names(20, () => who('a').tcp('10.81.1.200', 80))).toEqual(new Set(['web2']));
+      await lab.call('setServing', idOf('web1'), true);
+    });
+
+    it('move UDP callers that keep their port', async () => {
+      await lab.call('setState', web(['web1']));
+      const vip = { keep: 'vip' };
+      const published = { keep: 'published' };
+      expect(await who('a').udp('10.81.1.200', 80, vip)).toBe('web1');
+      expect(await who('outside').udp(HOST, 8888, published)).toBe('web1');
+      await lab.call('setState', web(['web2']));
+      expect(await who('a').udp('10.81.1.200', 80, vip)).toBe('web2');
+      expect(await who('outside').udp(HOST, 8888, published)).toBe('web2');
+    });
+
+    it('are found by UDP callers that called before there was a task', async () => {
+      await lab.call('setState', web([]));
+      const early = { keep: 'early' };
+      const vip = { keep: 'early-vip' };
+      await who('outside').udp(HOST, 8888, early);
+      await who('a').udp('10.81.1.200', 80, vip);
+      await lab.call('setState', web(['web1']));
+      expect(await who('outside').udp(HOST, 8888, early)).toBe('web1');
+      expect(await who('a').udp('10.81.1.200', 80, vip)).toBe('web1');
+    });
+  });
+});
+
+function idOf(name: string): string {
+  return Buffer.from(name).toString('hex').padEnd(64, '0');
+}

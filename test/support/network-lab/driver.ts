@@ -1,0 +1,62 @@
+// The network of one node as a program, to be run in a network namespace of a test's own. One JSON request a line on stdin: a method of NetworkManager
+// (or of its service) and its arguments; one answer a line on stdout: {"id","value"} or {"id","error":{code,message}}.
+import { createInterface } from 'node:readline';
+import { createLog, nodeClock, nodeRandom } from '#protocol/transport/node-world';
+import { createNetworkService, type NodeNetworks } from '#worker/network/network-manager';
+import type { NetworkContainers, NetworkService } from '#worker/network/types';
+
+const NO_CONTAINERS: NetworkContainers = {
+  resolve: (id) => ({ id, name: id.slice(0, 12), running: true }),
+  setAttachment: async () => {},
+  removeAttachment: async () => {},
+  usersOf: () => [],
+};
+
+async function call(service: NetworkService, method: string, args: unknown[]): Promise<unknown> {
+  const targets: Record<string, unknown>[] = [
+    service.manager as unknown as Record<string, unknown>,
+    service.api as unknown as Record<string, unknown>,
+  ];
+  if (method === 'removeAll') return service.removeAll();
+  if (method === 'attachMany') {
+    const manager = service.manager as NodeNetworks;
+    const started = performance.now();
+    const results = await Promise.allSettled(
+      (args as Parameters<NodeNetworks['attach']>[]).map((one) => manager.attach(...one)),
+    );
+    return {
+      ms: performance.now() - started,
+      results: results.map((r) => (r.status === 'fulfilled' ? r.value : String(r.reason))),
+    };
+  }
+  const [kind, name = ''] = method.split('.');
+  const target = kind === 'api' ? targets[1] : targets[0];
+  const found = target?.[name === '' ? method : name];
+  if (typeof found !== 'function') throw new Error(`no method ${method}`);
+  return (found as (...list: unknown[]) => unknown).apply(target, args);
+}
+
+const [dataDir = '', runDir = '', nativeDir = '', nodeTag = ''] = process.argv.slice(2);
+const service = await createNetworkService(
+  { dataDir, runDir, nativeDir, nodeTag },
+  {
+    clock: nodeClock,
+    random: nodeRandom,
+    log: createLog({ level: 'info', format: 'text' }),
+    events: { emit: () => {} },
+    containers: NO_CONTAINERS,
+  },
+);
+process.stdout.write(`${JSON.stringify({ id: 0 })}\n`);
+for await (const line of createInterface(process.stdin)) {
+  const { id, method, args } = JSON.parse(line) as { id: number; method: string; args: unknown[] };
+  call(service, method, args).then(
+    (value) => process.stdout.write(`${JSON.stringify({ id, value })}\n`),
+    (error: Error & { code?: string }) =>
+      process.stdout.write(
+        `${JSON.stringify({ id, error: { code: error.code, message: error.message } })}\n`,
+      ),
+  );
+}
+await service.stop();
+process.exit(0);
