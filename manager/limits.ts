@@ -1,4 +1,5 @@
-// Numbers of the manager's host and control parts, each with its reason. Times are milliseconds unless the name says otherwise.
+// Numbers of the manager's host and control parts, each with its reason. Times are milliseconds
+// unless the name says otherwise.
 
 /** Times that a change is computed again when another change came in between. */
 export const UPDATE_ATTEMPTS_MAX = 5;

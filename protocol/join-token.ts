@@ -1,6 +1,7 @@
-// Join tokens: `SWMTKN-1-<digest>-<secret>`. The digest is the SHA-256 of the cluster's root certificate (the PEM text as the manager
-// sends it) in base 36, 50 characters, so that a node that joins knows it talks to the right cluster; the secret, 25 characters, decides
-// the role. Refuses FIPS tokens (SWMTKN-2). swarmkit ca/config.go.
+// Join tokens: `SWMTKN-1-<digest>-<secret>`. The digest is the SHA-256 of the cluster's root
+// certificate (the PEM text as the manager sends it) in base 36, 50 characters, so that a node that
+// joins knows it talks to the right cluster; the secret, 25 characters, decides the role. Refuses
+// FIPS tokens (SWMTKN-2). swarmkit ca/config.go.
 import { TswarmError } from './errors.ts';
 
 const PREFIX = 'SWMTKN';

@@ -1,6 +1,9 @@
-// What tswarmd and its manager process say to each other over the channel of `child_process.fork` (JSON messages). The daemon starts
-// manager/main.ts with `--data DIR --listen ADDR:PORT --advertise ADDR [--raft-port N] [--uid N --gid N] [--log-level L]`, sends exactly
-// one `bootstrap` or `start`, and gets exactly one `ready` or `failed`. The manager ends when the channel closes or at SIGTERM (it then stops cleanly); exit codes below. No private key crosses the channel: both sides make their own.
+// What tswarmd and its manager process say to each other over the channel of `child_process.fork`
+// (JSON messages). The daemon starts manager/main.ts with `--data DIR --listen ADDR:PORT
+// --advertise ADDR [--raft-port N] [--uid N --gid N] [--log-level L]`, sends exactly one
+// `bootstrap` or `start`, and gets exactly one `ready` or `failed`. The manager ends when the
+// channel closes or at SIGTERM (it then stops cleanly); exit codes below. No private key crosses
+// the channel: both sides make their own.
 
 /** Defaults of the flags. */
 export const MANAGER_PORT = 2377;
@@ -13,11 +16,16 @@ export const MANAGER_EXIT = {
   failed: 1,
   /** Wrong flags. */
   usage: 2,
-  /** A write to disk failed, or a bug was found: what was acknowledged is on disk; start it again. */
+  /**
+   * A write to disk failed, or a bug was found: what was acknowledged is on disk; start it again.
+   */
   fatal: 70,
 } as const;
 
-/** Creates a one-manager cluster in an empty data folder. On a folder that already holds this cluster it acts as `start`. */
+/**
+ * Creates a one-manager cluster in an empty data folder. On a folder that already holds this
+ * cluster it acts as `start`.
+ */
 export interface ManagerBootstrap {
   readonly type: 'bootstrap';
   /** PEM. Only the public key counts. */
@@ -36,7 +44,10 @@ export interface ManagerStart {
   readonly type: 'start';
   /** PEM; '' = none wanted. A new administrator's certificate is signed for this key. */
   readonly adminCsr: string;
-  /** PEM; '' = none wanted. The certificate of this host's worker is signed anew (also when the old one has expired). */
+  /**
+   * PEM; '' = none wanted. The certificate of this host's worker is signed anew (also when the old
+   * one has expired).
+   */
   readonly workerCsr: string;
 }
 

@@ -1,6 +1,7 @@
-// X.509: the root, the leaf certificates of nodes and administrators, and reading a certificate request. Of a request only the public
-// key counts, and that its maker holds the private key; all names are ours. RFC 5280, profile of swarmkit ca/certificates.go.
-// Refuses keys other than ECDSA P-256.
+// X.509: the root, the leaf certificates of nodes and administrators, and reading a certificate
+// request. Of a request only the public key counts, and that its maker holds the private key; all
+// names are ours. RFC 5280, profile of swarmkit ca/certificates.go. Refuses keys other than ECDSA
+// P-256.
 import { assert, TswarmError } from '#protocol/errors';
 import type { CaCrypto, Signer } from './crypto.ts';
 import {
@@ -133,7 +134,10 @@ export function issueLeaf(crypto: CaCrypto, issuer: Issuer, request: LeafRequest
   });
 }
 
-/** The public key of a certificate request (PEM), after checking that the request is signed with it. @throws TswarmError invalid_argument. */
+/**
+ * The public key of a certificate request (PEM), after checking that the request is signed with it.
+ * @throws TswarmError invalid_argument.
+ */
 export function publicKeyOfRequest(crypto: CaCrypto, csr: string): Uint8Array {
   const request = itemsOf(fromDer(fromPem('CERTIFICATE REQUEST', csr), 'certificate request'));
   const [info, algorithm, signature] = request;

@@ -1,5 +1,5 @@
-// A new cluster: its root CA, join tokens and first node. The root's private key is in the Cluster object and nowhere else; the log that
-// carries it is encrypted on disk.
+// A new cluster: its root CA, join tokens and first node. The root's private key is in the Cluster
+// object and nowhere else; the log that carries it is encrypted on disk.
 
 import {
   Cluster,

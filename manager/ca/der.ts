@@ -1,5 +1,5 @@
-// The few ASN.1 shapes that certificates are built from, over node-forge's ASN.1 layer, with bytes instead of its binary strings; PEM
-// armour; and X.509 times without a clock.
+// The few ASN.1 shapes that certificates are built from, over node-forge's ASN.1 layer, with bytes
+// instead of its binary strings; PEM armour; and X.509 times without a clock.
 import asn1, { type Asn1 } from 'node-forge/lib/asn1.js';
 import util from 'node-forge/lib/util.js';
 import { TswarmError } from '#protocol/errors';
@@ -64,7 +64,10 @@ export function time(micros: number): Asn1 {
     : asn1.create(Class.UNIVERSAL, Type.GENERALIZEDTIME, false, String(year) + text);
 }
 
-/** Year, and MMDDHHMMSS, of a time in UTC. Days to date: the era arithmetic of the proleptic Gregorian calendar. */
+/**
+ * Year, and MMDDHHMMSS, of a time in UTC. Days to date: the era arithmetic of the proleptic
+ * Gregorian calendar.
+ */
 function calendar(micros: number): { year: number; rest: string } {
   const seconds = Math.floor(micros / 1e6);
   const days = Math.floor(seconds / 86_400);

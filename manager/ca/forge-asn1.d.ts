@@ -1,4 +1,5 @@
-// Types of the two parts of node-forge that we use; the package's own types bring all of Node's types into pure code.
+// Types of the two parts of node-forge that we use; the package's own types bring all of Node's
+// types into pure code.
 declare module 'node-forge/lib/asn1.js' {
   interface Asn1 {
     readonly tagClass: number;

@@ -1,6 +1,7 @@
-// Who gets which certificate. Joining: the token says the role, a node object is made. Renewal and a manager's second certificate: the
-// certificate that the caller has says who it is. Pure: reads and writes the store's transaction; the certificate itself is built by the
-// caller once the node is committed, so that no valid certificate exists for a node that does not.
+// Who gets which certificate. Joining: the token says the role, a node object is made. Renewal and
+// a manager's second certificate: the certificate that the caller has says who it is. Pure: reads
+// and writes the store's transaction; the certificate itself is built by the caller once the node
+// is committed, so that no valid certificate exists for a node that does not.
 
 import type { ReadView, WriteView } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';
@@ -32,7 +33,10 @@ export interface Grant {
   readonly nodeRole: NodeRole;
 }
 
-/** Admits a node that joins: checks its token and creates the node object. @throws TswarmError unauthenticated, invalid_argument. */
+/**
+ * Admits a node that joins: checks its token and creates the node object. @throws TswarmError
+ * unauthenticated, invalid_argument.
+ */
 export function admitNode(
   tx: WriteView,
   request: IssueNodeCertificateRequest,
@@ -52,7 +56,10 @@ export function admitNode(
   return { nodeId, certificateRole: CERTIFICATE_ROLE.worker, nodeRole: role };
 }
 
-/** What a caller with a certificate of this cluster may have. @throws TswarmError unauthenticated, permission_denied. */
+/**
+ * What a caller with a certificate of this cluster may have. @throws TswarmError unauthenticated,
+ * permission_denied.
+ */
 export function decideRenewal(
   view: ReadView,
   request: IssueNodeCertificateRequest,

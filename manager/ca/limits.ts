@@ -3,7 +3,10 @@
 const HOUR_MICROS: number = 3600 * 1e6;
 const DAY_MICROS: number = 24 * HOUR_MICROS;
 
-/** A certificate is valid from an hour ago: hosts whose clock is behind must be able to use it at once. */
+/**
+ * A certificate is valid from an hour ago: hosts whose clock is behind must be able to use it at
+ * once.
+ */
 export const LEAF_BACKDATE_MICROS: number = HOUR_MICROS;
 /** Swarm's default, 90 days; nodes renew at 50 to 80 % of it. */
 export const LEAF_VALIDITY_MICROS: number = 90 * DAY_MICROS;

@@ -1,5 +1,6 @@
-// The Control service: authorises, runs the pure functions of this folder in a transaction, answers once the change is committed.
-// Only administrators' certificates are let in. Refuses to decide anything itself.
+// The Control service: authorises, runs the pure functions of this folder in a transaction, answers
+// once the change is committed. Only administrators' certificates are let in. Refuses to decide
+// anything itself.
 import type { ReplicatedStore, Updated } from '#manager/host/replicated-store';
 import { kindOf } from '#manager/store/kinds';
 import { TswarmError } from '#protocol/errors';

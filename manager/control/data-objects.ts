@@ -1,5 +1,5 @@
-// Secrets, configs and volumes: creation, label updates, and who uses one. The bytes of secrets and configs never change: what a task was
-// started with stays what its service says.
+// Secrets, configs and volumes: creation, label updates, and who uses one. The bytes of secrets and
+// configs never change: what a task was started with stays what its service says.
 
 import { sameBytes } from '#manager/store/kinds';
 import type { StoreView, StoreWriteView } from '#manager/store/state';
@@ -139,7 +139,10 @@ function refuseOtherThanLabels(
   );
 }
 
-/** Names of the services that refer to a secret or config, also as what they would be rolled back to. */
+/**
+ * Names of the services that refer to a secret or config, also as what they would be rolled back
+ * to.
+ */
 export function servicesUsing(view: StoreView, kind: 'secret' | 'config', id: string): string[] {
   return [...view.servicesUsing(kind, id)]
     .map((service) => service.spec?.name ?? service.id)

@@ -1,6 +1,7 @@
-// A stock Docker client that updates an object sends back only the fields that it knows, and so drops ours. An update that comes through the
-// Engine API therefore keeps the extension fields (number 100 and up) of the old object wherever the new one has nothing there; only
-// /tswarm/v1 takes one away. Works on the field tables, so a new extension needs no line here.
+// A stock Docker client that updates an object sends back only the fields that it knows, and so
+// drops ours. An update that comes through the Engine API therefore keeps the extension fields
+// (number 100 and up) of the old object wherever the new one has nothing there; only /tswarm/v1
+// takes one away. Works on the field tables, so a new extension needs no line here.
 import type { FieldInfo, MessageType } from '#protocol/codec';
 
 type Message = Record<string, unknown>;

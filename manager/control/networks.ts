@@ -1,5 +1,5 @@
-// Networks: checks on creation, and who uses one. A network never changes after it was made (only its labels, by its stack), since
-// containers hold addresses of it.
+// Networks: checks on creation, and who uses one. A network never changes after it was made (only
+// its labels, by its stack), since containers hold addresses of it.
 import { NODE_LOCAL_NETWORKS } from '#manager/allocator/allocator';
 import { type Cidr, contains, overlaps, parseAddress, parseCidr } from '#manager/allocator/cidr';
 import type { StoreView } from '#manager/store/state';
@@ -11,7 +11,10 @@ import { checkDnsName, checkLabels, invalid, quote } from './validate-names.ts';
 
 const DRIVERS = new Set(['', 'overlay', 'bridge']);
 
-/** @throws TswarmError invalid_argument, not_supported, permission_denied for what the specification itself gets wrong. */
+/**
+ * @throws TswarmError invalid_argument, not_supported, permission_denied for what the specification
+ * itself gets wrong.
+ */
 export function checkNetworkSpec(spec: NetworkSpec): void {
   if (NODE_LOCAL_NETWORKS.has(spec.name)) {
     throw new TswarmError(
@@ -106,7 +109,10 @@ function refuseOverlap(view: ReadView, spec: NetworkSpec): void {
   }
 }
 
-/** Why a network cannot go: a service or a task of a removed service. Undefined when nothing uses it. */
+/**
+ * Why a network cannot go: a service or a task of a removed service. Undefined when nothing uses
+ * it.
+ */
 export function networkUser(view: StoreView, id: string): string | undefined {
   for (const service of view.servicesUsing('network', id)) return `service ${service.id}`;
   for (const task of view.list('task')) {

@@ -1,5 +1,5 @@
-// Nodes and the cluster object: what administrators may change of them. Roles do not change yet (the membership of the Raft group would have
-// to follow), which is said, not ignored.
+// Nodes and the cluster object: what administrators may change of them. Roles do not change yet
+// (the membership of the Raft group would have to follow), which is said, not ignored.
 import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
 import type { DecisionContext, ReadView, WriteView } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';
@@ -54,7 +54,9 @@ function refuseRoleChange(tx: WriteView, node: Node): never {
   });
 }
 
-/** Removes a node; its unfinished tasks are orphaned in the same change, so that replacements start. */
+/**
+ * Removes a node; its unfinished tasks are orphaned in the same change, so that replacements start.
+ */
 export function removeNode(tx: WriteView, id: string, force: boolean): void {
   const node = tx.get('node', id);
   if (!node) throw new TswarmError('not_found', `node ${id} not found`);
@@ -145,8 +147,9 @@ function rotated(root: RootCa, request: UpdateObjectRequest, context: DecisionCo
 }
 
 /**
- * Only administrators command; a node's own certificate changes nothing. An administrator's certificate is a manager host's, and ends
- * with its node. @throws TswarmError permission_denied, unauthenticated.
+ * Only administrators command; a node's own certificate changes nothing. An administrator's
+ * certificate is a manager host's, and ends with its node. @throws TswarmError permission_denied,
+ * unauthenticated.
  */
 export function requireAdministrator(
   view: ReadView,

@@ -1,4 +1,5 @@
-// Create, update and remove for objects of every kind: one switch that leads to the kind's own module. Pure.
+// Create, update and remove for objects of every kind: one switch that leads to the kind's own
+// module. Pure.
 import { kindOf } from '#manager/store/kinds';
 import type { StoreWriteView } from '#manager/store/state';
 import type { DecisionContext, Kind } from '#manager/store/view';
@@ -65,7 +66,10 @@ export function createObject(
   return { kind, id };
 }
 
-/** @throws TswarmError out_of_sequence, not_found, not_implemented_change and what the kind's validation says. */
+/**
+ * @throws TswarmError out_of_sequence, not_found, not_implemented_change and what the kind's
+ * validation says.
+ */
 export function updateObject(
   tx: StoreWriteView,
   context: DecisionContext,
@@ -99,7 +103,10 @@ export function updateObject(
   return { kind, id };
 }
 
-/** @throws TswarmError not_found; failed_precondition, invalid_argument or conflict while something uses the object. */
+/**
+ * @throws TswarmError not_found; failed_precondition, invalid_argument or conflict while something
+ * uses the object.
+ */
 export function removeObject(tx: StoreWriteView, request: RemoveObjectRequest): Written {
   const kind = kindOf(request.kind);
   const { id } = request;

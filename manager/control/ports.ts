@@ -1,5 +1,6 @@
-// Published ports against those of other services: a port published in ingress mode exists on every node, so no other service may have it,
-// in either mode. Two services may share a port in host mode; the scheduler keeps them apart. swarmkit controlapi checkPortConflicts.
+// Published ports against those of other services: a port published in ingress mode exists on every
+// node, so no other service may have it, in either mode. Two services may share a port in host
+// mode; the scheduler keeps them apart. swarmkit controlapi checkPortConflicts.
 import type { ReadView } from '#manager/store/view';
 import type { Service } from '#protocol/generated/objects';
 import { type PortConfig, PublishMode } from '#protocol/generated/specs';
@@ -29,7 +30,10 @@ export function refusePortConflicts(view: ReadView, asking: Service): void {
   }
 }
 
-/** What the service asks for, and what the allocator chose where it left the choice. What it asked for before is free again. */
+/**
+ * What the service asks for, and what the allocator chose where it left the choice. What it asked
+ * for before is free again.
+ */
 function takenPorts(service: Service): PortConfig[] {
   const asked = service.spec?.endpointSpec?.ports ?? [];
   const open = asked.filter((port) => port.publishedPort === 0);

@@ -1,5 +1,6 @@
-// A service's references to other objects: names become ids when the service is written, so that what was meant stays meant when a name
-// is used again later. Secrets and configs may be given by id, by name, or both, which then must agree.
+// A service's references to other objects: names become ids when the service is written, so that
+// what was meant stays meant when a name is used again later. Secrets and configs may be given by
+// id, by name, or both, which then must agree.
 import { NODE_LOCAL_NETWORKS } from '#manager/allocator/allocator';
 import type { ReadView } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';

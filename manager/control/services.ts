@@ -1,5 +1,6 @@
-// Services: create, update, roll back, act on, remove. Pure functions over a transaction; the orchestrator does the rest when it sees the
-// change. The spec version grows only when what tasks are made from changes, so labels, replicas and run state restart nothing.
+// Services: create, update, roll back, act on, remove. Pure functions over a transaction; the
+// orchestrator does the rest when it sees the change. The spec version grows only when what tasks
+// are made from changes, so labels, replicas and run state restart nothing.
 import { sameBytes } from '#manager/store/kinds';
 import type { DecisionContext, WriteView } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';
@@ -26,7 +27,10 @@ import { invalid } from './validate-names.ts';
 import { checkCount, checkServiceSpec } from './validate-service.ts';
 import { refuseOldVersion } from './versions.ts';
 
-/** A spec that is checked, with references resolved and defaults filled: the form in which services are kept and compared. */
+/**
+ * A spec that is checked, with references resolved and defaults filled: the form in which services
+ * are kept and compared.
+ */
 export function prepareServiceSpec(tx: WriteView, spec: ServiceSpec): ServiceSpec {
   checkServiceSpec(spec);
   const resolved = resolveReferences(tx, spec);
@@ -46,7 +50,10 @@ function modeOf(mode: ServiceMode | undefined): ServiceMode {
   return ServiceMode.create({ replicated: ReplicatedMode.create({ replicas }) });
 }
 
-/** Creates a service; its ports are not compared with those of others yet. @throws TswarmError already_exists and what validation says. */
+/**
+ * Creates a service; its ports are not compared with those of others yet. @throws TswarmError
+ * already_exists and what validation says.
+ */
 export function createService(
   tx: WriteView,
   context: DecisionContext,
@@ -184,7 +191,10 @@ export function sameMessage<T>(
   return a === b || sameBytes(type.encode(a ?? type.create()), type.encode(b ?? type.create()));
 }
 
-/** Stop, start, pause, restart and scale: what Compose does to services without a new version of them. */
+/**
+ * Stop, start, pause, restart and scale: what Compose does to services without a new version of
+ * them.
+ */
 export function actOnServices(tx: WriteView, request: ServiceActionRequest): void {
   if (request.services.length === 0) throw invalid('Services', 'no service is named');
   checkCount(request.replicas, 'Replicas');

@@ -1,7 +1,8 @@
-// `tcompose up`: from the whole project to one transaction. Objects are found by name; what belongs to another stack, or to none, is
-// never taken over. Services change only where their spec differs. What containers hold and cannot be changed under them (a network's
-// settings, the bytes of a secret) is superseded: the old object gives up its name, services go over to the new one by a rolling
-// update, and the old one goes when nothing uses it any more.
+// `tcompose up`: from the whole project to one transaction. Objects are found by name; what belongs
+// to another stack, or to none, is never taken over. Services change only where their spec differs.
+// What containers hold and cannot be changed under them (a network's settings, the bytes of a
+// secret) is superseded: the old object gives up its name, services go over to the new one by a
+// rolling update, and the old one goes when nothing uses it any more.
 
 import { sameBytes } from '#manager/store/kinds';
 import type { StoreWriteView } from '#manager/store/state';
@@ -65,7 +66,9 @@ interface Plan {
   readonly warnings: string[];
 }
 
-/** Makes the cluster's objects what the stack says. @throws TswarmError; then nothing has changed. */
+/**
+ * Makes the cluster's objects what the stack says. @throws TswarmError; then nothing has changed.
+ */
 export function deployStack(
   tx: StoreWriteView,
   context: DecisionContext,
@@ -109,7 +112,10 @@ function note(
   plan.changes.push({ kind: OBJECT_KIND[kind], id, name, action });
 }
 
-/** The object that has this name, if it is the stack's own. @throws TswarmError already_exists when it is somebody else's. */
+/**
+ * The object that has this name, if it is the stack's own. @throws TswarmError already_exists when
+ * it is somebody else's.
+ */
 function own<T extends { readonly stack: string }>(
   plan: Plan,
   kind: StackKind,
@@ -127,7 +133,9 @@ function own<T extends { readonly stack: string }>(
   });
 }
 
-/** Takes the name from an object that others still use, and marks it to go when they no longer do. */
+/**
+ * Takes the name from an object that others still use, and marks it to go when they no longer do.
+ */
 function supersede(
   plan: Plan,
   kind: 'network' | 'secret' | 'config',

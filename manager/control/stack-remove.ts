@@ -1,6 +1,7 @@
-// `tcompose down`: the services go at once, and with them, as their tasks stop, what only they used. Objects that something still uses are
-// marked; `collectUnused`, which the leader runs when the state changes, removes them when nothing does. The mark is in the store, so a
-// new leader goes on where the last one stopped.
+// `tcompose down`: the services go at once, and with them, as their tasks stop, what only they
+// used. Objects that something still uses are marked; `collectUnused`, which the leader runs when
+// the state changes, removes them when nothing does. The mark is in the store, so a new leader goes
+// on where the last one stopped.
 import type { StoreWriteView } from '#manager/store/state';
 import { TswarmError } from '#protocol/errors';
 import {
@@ -46,7 +47,10 @@ export function removeStack(tx: StoreWriteView, request: RemoveStackRequest): St
   return changes;
 }
 
-/** Removes every marked object that no service and no live task uses. Writes nothing when there is none. */
+/**
+ * Removes every marked object that no service and no live task uses. Writes nothing when there is
+ * none.
+ */
 export function collectUnused(tx: StoreWriteView): void {
   const marked: [MarkedKind, string, string][] = [];
   for (const kind of MARKED_KINDS) {
@@ -61,7 +65,10 @@ export function collectUnused(tx: StoreWriteView): void {
   }
 }
 
-/** `<kind>/<id>`, for volumes `<kind>/<name>`, of all that is referred to, also by what a service would be rolled back to. */
+/**
+ * `<kind>/<id>`, for volumes `<kind>/<name>`, of all that is referred to, also by what a service
+ * would be rolled back to.
+ */
 function usedObjects(tx: StoreWriteView): Set<string> {
   const used = new Set<string>();
   for (const service of tx.list('service')) {

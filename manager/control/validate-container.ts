@@ -1,5 +1,6 @@
-// What a container specification may say. Checked once, here, so that a node is never sent what it could only reject; what depends on the
-// node (sysctls, capabilities, whether a bind source exists) is its business. Texts as in swarmkit manager/controlapi/service.go.
+// What a container specification may say. Checked once, here, so that a node is never sent what it
+// could only reject; what depends on the node (sysctls, capabilities, whether a bind source exists)
+// is its business. Texts as in swarmkit manager/controlapi/service.go.
 import {
   type ContainerSpec,
   type HealthConfig,

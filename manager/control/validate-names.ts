@@ -1,4 +1,5 @@
-// Names and labels of all objects: Swarm's rules with Swarm's texts, so that clients that match on them keep working.
+// Names and labels of all objects: Swarm's rules with Swarm's texts, so that clients that match on
+// them keep working.
 import { TswarmError } from '#protocol/errors';
 
 const DNS_LABEL = /^[a-zA-Z0-9](?:[a-zA-Z0-9_-]*[a-zA-Z0-9])?$/;

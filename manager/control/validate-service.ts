@@ -1,5 +1,6 @@
-// What a service specification may say, beyond its container: mode, ports, update and restart settings, placement, dependencies.
-// Texts as in swarmkit manager/controlapi/service.go. Refuses nothing that depends on other objects; see references.ts and ports.ts.
+// What a service specification may say, beyond its container: mode, ports, update and restart
+// settings, placement, dependencies. Texts as in swarmkit manager/controlapi/service.go. Refuses
+// nothing that depends on other objects; see references.ts and ports.ts.
 import { parseConstraint } from '#manager/scheduler/constraint';
 import {
   EndpointMode,

@@ -1,5 +1,5 @@
-// The optimistic lock of external updates: who updates must have read the newest version. Swarm answers with exactly this text, and
-// clients retry on it.
+// The optimistic lock of external updates: who updates must have read the newest version. Swarm
+// answers with exactly this text, and clients retry on it.
 import { TswarmError } from '#protocol/errors';
 import type { Meta } from '#protocol/generated/objects';
 

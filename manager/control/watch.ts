@@ -1,7 +1,8 @@
-// The stream that caches live on: first the state, then every committed change in order, one message per log entry (several when the
-// watcher lags). Also entries without a change of interest are told, by their index alone, because callers wait for "the cache has
-// reached index N". A watcher that lags too far gets a new snapshot instead of an ever growing queue.
-// Secret bytes, the root key and the unlock key never leave the manager.
+// The stream that caches live on: first the state, then every committed change in order, one
+// message per log entry (several when the watcher lags). Also entries without a change of interest
+// are told, by their index alone, because callers wait for "the cache has reached index N". A
+// watcher that lags too far gets a new snapshot instead of an ever growing queue. Secret bytes, the
+// root key and the unlock key never leave the manager.
 import { kindOf, OBJECT_KINDS, toUnion } from '#manager/store/kinds';
 import type { CommittedEntry } from '#manager/store/recent-changes';
 import type { Store } from '#manager/store/store';
@@ -134,7 +135,10 @@ class Feed {
     signal.addEventListener('abort', () => this.#wake?.(), { once: true });
   }
 
-  /** What has been committed since the last call; waits until there is something or the watcher is gone. */
+  /**
+   * What has been committed since the last call; waits until there is something or the watcher is
+   * gone.
+   */
   async next(): Promise<readonly CommittedEntry[] | 'reset'> {
     while (this.#queue.length === 0 && !this.#isReset && !this.#signal.aborted) {
       await new Promise<void>((resolve) => {

@@ -1,5 +1,6 @@
-// From a committed change to the nodes that must hear of it. Keeps one NodeAssignments per connected node and marks in it what has changed;
-// when and over what the messages go out is the host's business.
+// From a committed change to the nodes that must hear of it. Keeps one NodeAssignments per
+// connected node and marks in it what has changed; when and over what the messages go out is the
+// host's business.
 import type { Kind, StoreChange } from '#manager/store/view';
 import type { Service, Task } from '#protocol/generated/objects';
 import { EndpointsCache, networksOf, publishesIngress } from './endpoints.ts';
@@ -24,8 +25,8 @@ export class AssignmentHub {
   }
 
   /**
-   * Marks what changed. Call it for every committed entry, in order, from the first connected node on. Returns whether any node may
-   * have to be told something.
+   * Marks what changed. Call it for every committed entry, in order, from the first connected node
+   * on. Returns whether any node may have to be told something.
    */
   note(changes: readonly StoreChange[]): boolean {
     const services = this.endpoints.note(changes);

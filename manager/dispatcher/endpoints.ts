@@ -1,5 +1,6 @@
-// A service as the network sees it (ServiceEndpoints): made from the service and its tasks, once for all nodes that need it, and again only
-// after one of them changed. The same contents keep the same object, so that "has it changed for this node" is a comparison of references.
+// A service as the network sees it (ServiceEndpoints): made from the service and its tasks, once
+// for all nodes that need it, and again only after one of them changed. The same contents keep the
+// same object, so that "has it changed for this node" is a comparison of references.
 import { sameBytes } from '#manager/store/kinds';
 import type { ReadView, StoreChange } from '#manager/store/view';
 import { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatcher';
@@ -34,7 +35,10 @@ export class EndpointsCache {
     return touched;
   }
 
-  /** The endpoints of a service; undefined when there is no such service, or nothing of it to see on a network. */
+  /**
+   * The endpoints of a service; undefined when there is no such service, or nothing of it to see on
+   * a network.
+   */
   get(view: ReadView, serviceId: string): ServiceEndpoints | undefined {
     const known = this.#known.get(serviceId);
     if (known && !this.#stale.has(serviceId)) return known.endpoints;
@@ -82,7 +86,10 @@ function mattersToNetwork(before: Task | undefined, after: Task | undefined): bo
   );
 }
 
-/** What is known of a service and its tasks, for the nodes' DNS, virtual addresses and published ports. */
+/**
+ * What is known of a service and its tasks, for the nodes' DNS, virtual addresses and published
+ * ports.
+ */
 export function endpointsOf(service: Service, tasks: Iterable<Task>): ServiceEndpoints {
   const spec = service.spec;
   const backends: EndpointBackend[] = [];
@@ -121,13 +128,18 @@ function backendOf(task: Task): EndpointBackend {
   });
 }
 
-/** Has, or may still get, a container on a node: also while it drains, since open connections go on. */
+/**
+ * Has, or may still get, a container on a node: also while it drains, since open connections go on.
+ */
 function isListed(task: Task): boolean {
   const state = task.status?.state ?? TaskState.NEW;
   return task.nodeId !== '' && state >= TaskState.ASSIGNED && state <= TaskState.RUNNING;
 }
 
-/** Takes new connections: runs, is healthy or has no healthcheck, is meant to run, is neither stopped nor paused. */
+/**
+ * Takes new connections: runs, is healthy or has no healthcheck, is meant to run, is neither
+ * stopped nor paused.
+ */
 export function isServing(task: Task): boolean {
   const container = task.status?.containerStatus;
   const health = container?.health ?? HealthState.NONE;

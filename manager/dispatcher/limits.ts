@@ -4,13 +4,19 @@
 export const HEARTBEAT_PERIOD_MS = 2000;
 /** A node is down after this many periods without a heartbeat: 6 s. */
 export const HEARTBEAT_GRACE_PERIODS = 3;
-/** Right after a change of leader nodes get this many times longer, since all of them have to find the new leader. */
+/**
+ * Right after a change of leader nodes get this many times longer, since all of them have to find
+ * the new leader.
+ */
 export const LEADER_CHANGE_GRACE_FACTOR = 2;
 
 /** Assignments go out at once when it is quiet, else together within this time; Swarm: 100 ms. */
 export const ASSIGNMENTS_COALESCE_MS = 20;
 
-/** How often in a row "at once" may be: creating, assigning and starting a task are a few changes within milliseconds. */
+/**
+ * How often in a row "at once" may be: creating, assigning and starting a task are a few changes
+ * within milliseconds.
+ */
 export const PACE_BURST = 4;
 
 /** Status updates are committed at once when it is quiet, else together within this time, */

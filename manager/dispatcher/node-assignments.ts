@@ -1,7 +1,9 @@
-// What one node must know, as a stream of messages: first everything, then differences with sequence numbers. Tasks assigned to the node, and
-// for the tasks that are alive their secrets, configs, networks and volumes, and the endpoints of all services on those networks and of all
-// that publish an ingress port. Only what is marked dirty is looked at again.
-// Invariant: after a message, what the node holds is exactly what `#sent` holds. swarmkit manager/dispatcher/assignments.go.
+// What one node must know, as a stream of messages: first everything, then differences with
+// sequence numbers. Tasks assigned to the node, and for the tasks that are alive their secrets,
+// configs, networks and volumes, and the endpoints of all services on those networks and of all
+// that publish an ingress port. Only what is marked dirty is looked at again. Invariant: after a
+// message, what the node holds is exactly what `#sent` holds. swarmkit
+// manager/dispatcher/assignments.go.
 import type { StoreView } from '#manager/store/state';
 import {
   Assignment,
@@ -174,7 +176,10 @@ export class NodeAssignments {
     return wanted;
   }
 
-  /** After the node joined or left a network: everything on its networks, and everything that it was told of. */
+  /**
+   * After the node joined or left a network: everything on its networks, and everything that it was
+   * told of.
+   */
   #markRelevantServices(view: StoreView): void {
     for (const networkId of this.#networks) {
       for (const service of view.servicesUsing('network', networkId)) this.markService(service.id);
@@ -214,13 +219,19 @@ function stateOf(task: Task): TaskState {
   return task.status?.state ?? TaskState.NEW;
 }
 
-/** Runs, or may run (again): a task whose agent restarts its container needs its networks and secrets also while it is stopped. */
+/**
+ * Runs, or may run (again): a task whose agent restarts its container needs its networks and
+ * secrets also while it is stopped.
+ */
 function mayRun(task: Task): boolean {
   if (stateOf(task) <= TaskState.RUNNING) return true;
   return task.desiredState <= TaskState.COMPLETE && task.spec?.engineRestart !== undefined;
 }
 
-/** Whether two versions of a task ask the same of its node. Parts are compared by reference: equal parts of other origin only cost a message. */
+/**
+ * Whether two versions of a task ask the same of its node. Parts are compared by reference: equal
+ * parts of other origin only cost a message.
+ */
 function isSameForNode(a: Task, b: Task): boolean {
   return (
     a.desiredState === b.desiredState &&

@@ -1,4 +1,5 @@
-// What the dispatcher writes into node objects: who has registered, who is down; and who may talk to it at all. Pure functions over the store.
+// What the dispatcher writes into node objects: who has registered, who is down; and who may talk
+// to it at all. Pure functions over the store.
 import type { ReadView, WriteView } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';
 import type { ManagerAddress } from '#protocol/generated/dispatcher';

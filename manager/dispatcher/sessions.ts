@@ -1,7 +1,7 @@
-// Which nodes are in touch: one session per node, kept alive by heartbeats. Holds deadlines only; that a node is ready or down is written into
-// the store by the host. Times are monotonic milliseconds, given by the caller.
-// A host that was suspended finds all deadlines passed at once although the nodes were there all the time: then every deadline moves
-// by the time that was lost.
+// Which nodes are in touch: one session per node, kept alive by heartbeats. Holds deadlines only;
+// that a node is ready or down is written into the store by the host. Times are monotonic
+// milliseconds, given by the caller. A host that was suspended finds all deadlines passed at once
+// although the nodes were there all the time: then every deadline moves by the time that was lost.
 import { TswarmError } from '#protocol/errors';
 import { HEARTBEAT_GRACE_PERIODS, LEADER_CHANGE_GRACE_FACTOR } from './limits.ts';
 

@@ -1,6 +1,7 @@
-// Reports of nodes about their tasks: collected, and written into the store many at a time. The state of a task only grows within one run of
-// its container, and a report of a later run beats one of an earlier run; older reports are dropped, so they may come twice or late.
-// A node speaks for its own tasks only.
+// Reports of nodes about their tasks: collected, and written into the store many at a time. The
+// state of a task only grows within one run of its container, and a report of a later run beats one
+// of an earlier run; older reports are dropped, so they may come twice or late. A node speaks for
+// its own tasks only.
 import type { ReadView, WriteView } from '#manager/store/view';
 import type { TaskStatusUpdate } from '#protocol/generated/dispatcher';
 import { Task, TaskStatus } from '#protocol/generated/objects';
@@ -17,7 +18,10 @@ export class StatusQueue {
     return this.#reports.size;
   }
 
-  /** Takes a node's reports. Those about tasks that are not its own, or not there any more, are dropped. */
+  /**
+   * Takes a node's reports. Those about tasks that are not its own, or not there any more, are
+   * dropped.
+   */
   add(view: ReadView, nodeId: string, updates: readonly TaskStatusUpdate[]): void {
     for (const { taskId, status } of updates) {
       if (!status || view.get('task', taskId)?.nodeId !== nodeId) continue;
@@ -49,7 +53,10 @@ export function writeStatuses(tx: WriteView, batch: StatusBatch): void {
   }
 }
 
-/** Whether `a` is from before `b`: an earlier run, or a lower state in the same run. A node's clock may jump, so it does not count. */
+/**
+ * Whether `a` is from before `b`: an earlier run, or a lower state in the same run. A node's clock
+ * may jump, so it does not count.
+ */
 export function isOlder(a: TaskStatus, b: TaskStatus): boolean {
   return a.run !== b.run ? a.run < b.run : a.state < b.state;
 }

@@ -1,5 +1,6 @@
-// The NodeCa service: hands out the root certificate to anyone and node certificates to who may have one (manager/ca decides). Certificates
-// are built from the cluster's root key, which is in the store; its parsed form is kept as long as it does not change.
+// The NodeCa service: hands out the root certificate to anyone and node certificates to who may
+// have one (manager/ca decides). Certificates are built from the cluster's root key, which is in
+// the store; its parsed form is kept as long as it does not change.
 import { type Issuer, issueLeaf, publicKeyOfRequest } from '#manager/ca/certificates';
 import {
   admitNode,

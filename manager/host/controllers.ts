@@ -1,6 +1,7 @@
-// Runs the controllers on the leader: whenever the state changed, and at the time they asked for, one pass of the pure functions in one
-// transaction. Level-triggered: what is lost (a failed proposal, a change of leader) is made up for by a pass over everything.
-// Passes are pipelined: the next one may run before the last one is committed, on top of it.
+// Runs the controllers on the leader: whenever the state changed, and at the time they asked for,
+// one pass of the pure functions in one transaction. Level-triggered: what is lost (a failed
+// proposal, a change of leader) is made up for by a pass over everything. Passes are pipelined: the
+// next one may run before the last one is committed, on top of it.
 import { collectUnused } from '#manager/control/stack-remove';
 import type { DecisionContext, StoreChange, WriteView } from '#manager/store/view';
 import { hasCode, messageOf } from '#protocol/errors';

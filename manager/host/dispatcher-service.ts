@@ -1,5 +1,6 @@
-// The Dispatcher service: gives the pure dispatcher (manager/dispatcher) its streams, timers and transactions. Active on the leader only;
-// when leadership goes all streams end and the nodes look for the new leader.
+// The Dispatcher service: gives the pure dispatcher (manager/dispatcher) its streams, timers and
+// transactions. Active on the leader only; when leadership goes all streams end and the nodes look
+// for the new leader.
 import { AssignmentHub } from '#manager/dispatcher/assignment-hub';
 import {
   ASSIGNMENTS_COALESCE_MS,

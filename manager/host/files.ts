@@ -1,5 +1,5 @@
-// Files of the manager's data folder: written to a temporary name, synced, renamed, and the folder synced, so that after a crash there is
-// the old file or the new one, never a part.
+// Files of the manager's data folder: written to a temporary name, synced, renamed, and the folder
+// synced, so that after a crash there is the old file or the new one, never a part.
 import {
   closeSync,
   fsyncSync,

@@ -1,5 +1,6 @@
-// What a manager must know before its state can be read: which cluster and node it is, its Raft id, and what the cluster is to be created
-// with if that has not happened yet. Written once, before the log exists, so that a start after a crash at any moment goes on from there.
+// What a manager must know before its state can be read: which cluster and node it is, its Raft id,
+// and what the cluster is to be created with if that has not happened yet. Written once, before the
+// log exists, so that a start after a crash at any moment goes on from there.
 import { TswarmError } from '#protocol/errors';
 import { newId } from '#protocol/ids';
 import type { ManagerBootstrap } from '#protocol/manager-ipc';
@@ -18,7 +19,10 @@ export interface ManagerIdentity {
   readonly subnetSize: number;
 }
 
-/** The identity in a data folder; undefined in an empty one. @throws TswarmError data_loss, not_supported. */
+/**
+ * The identity in a data folder; undefined in an empty one. @throws TswarmError data_loss,
+ * not_supported.
+ */
 export function readIdentity(dataDir: string): ManagerIdentity | undefined {
   const path = `${dataDir}/${FILE}`;
   const text = readIfThere(path);

@@ -1,5 +1,6 @@
-// One manager put together: Raft, store, CA, control and dispatcher services, controllers. Started once, stopped once, in reverse order. The parts
-// that only a leader has are started and stopped as leadership comes and goes.
+// One manager put together: Raft, store, CA, control and dispatcher services, controllers. Started
+// once, stopped once, in reverse order. The parts that only a leader has are started and stopped as
+// leadership comes and goes.
 import type * as grpc from '@grpc/grpc-js';
 import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
 import { firstNode, newCluster } from '#manager/ca/cluster';

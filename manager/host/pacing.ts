@@ -1,5 +1,6 @@
-// Two small tools for streams and batches. A Pacer runs an action at once as long as that happens rarely, a short burst included, and under load
-// once per interval, whatever the number of requests. Wakeups let any number of streams sleep until something may have changed.
+// Two small tools for streams and batches. A Pacer runs an action at once as long as that happens
+// rarely, a short burst included, and under load once per interval, whatever the number of
+// requests. Wakeups let any number of streams sleep until something may have changed.
 import type { CancelSignal } from '#protocol/world';
 
 export interface PacerOptions {
@@ -12,7 +13,10 @@ export interface PacerOptions {
 export class Pacer {
   readonly #options: PacerOptions;
   readonly #action: () => Promise<void>;
-  /** When the last of the runs so far would have been due at the pace of load; in the past when there is room for a burst. */
+  /**
+   * When the last of the runs so far would have been due at the pace of load; in the past when
+   * there is room for a burst.
+   */
   #paceMs: number = Number.NEGATIVE_INFINITY;
   #next: { readonly promise: Promise<void>; readonly run: () => void } | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -22,7 +26,10 @@ export class Pacer {
     this.#action = action;
   }
 
-  /** Has the action run soon; resolves or rejects with that run. `urgent`: without waiting for the interval. */
+  /**
+   * Has the action run soon; resolves or rejects with that run. `urgent`: without waiting for the
+   * interval.
+   */
   soon(urgent = false): Promise<void> {
     if (this.#next) {
       const { promise, run } = this.#next;
@@ -64,7 +71,10 @@ export class Wakeups {
     for (const wake of sleepers) wake();
   }
 
-  /** Sleeps until there were more than `seen` wake-ups or `signal` aborts; so none is missed between looking and sleeping. */
+  /**
+   * Sleeps until there were more than `seen` wake-ups or `signal` aborts; so none is missed between
+   * looking and sleeping.
+   */
   wait(signal: CancelSignal, seen: number): Promise<void> {
     if (signal.aborted || this.#count > seen) return Promise.resolve();
     return new Promise((resolve) => {

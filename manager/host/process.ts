@@ -1,5 +1,6 @@
-// The manager process: started by the daemon with an IPC channel, gets one request, sends one answer, then serves until the channel closes or
-// SIGTERM comes. Flags and messages: protocol/manager-ipc.ts. Runs under its own user when told so, from before it opens anything.
+// The manager process: started by the daemon with an IPC channel, gets one request, sends one
+// answer, then serves until the channel closes or SIGTERM comes. Flags and messages:
+// protocol/manager-ipc.ts. Runs under its own user when told so, from before it opens anything.
 // Refuses to run without the channel: there is nobody who would get the answer.
 import { parseArgs } from 'node:util';
 import { messageOf, TswarmError } from '#protocol/errors';

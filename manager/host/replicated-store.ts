@@ -1,6 +1,6 @@
-// The store joined to the Raft log: makes transactions, proposes them, waits until they are applied here. Only the leader writes. A change
-// whose ground moved while it was in flight is computed again; what a caller's function decides must therefore depend on the
-// transaction's view alone.
+// The store joined to the Raft log: makes transactions, proposes them, waits until they are applied
+// here. Only the leader writes. A change whose ground moved while it was in flight is computed
+// again; what a caller's function decides must therefore depend on the transaction's view alone.
 // Refuses to guess: an answer that did not come in time is reported as an unknown outcome.
 
 import type { AppliedChange } from '#manager/store/apply';
@@ -75,8 +75,9 @@ export class ReplicatedStore {
   }
 
   /**
-   * Runs `fn` in a transaction and resolves when its changes are committed. What `fn` throws is thrown on.
-   * @throws TswarmError no_leader, too_large, resource_exhausted; deadline_exceeded and unavailable when the outcome is unknown.
+   * Runs `fn` in a transaction and resolves when its changes are committed. What `fn` throws is
+   * thrown on. @throws TswarmError no_leader, too_large, resource_exhausted; deadline_exceeded and
+   * unavailable when the outcome is unknown.
    */
   async update<T>(
     options: UpdateOptions,
@@ -160,7 +161,9 @@ export class ReplicatedStore {
   }
 }
 
-/** Joins the pieces, letting other work run between them: the state they come from does not change. */
+/**
+ * Joins the pieces, letting other work run between them: the state they come from does not change.
+ */
 async function inPieces(pieces: Iterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for (const piece of pieces) {

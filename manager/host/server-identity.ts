@@ -1,5 +1,6 @@
-// The manager's own key and certificate (OU swarm-manager), in DIR/certificates. A manager that holds the root key issues its own, at first
-// start, when half of the life of the old one is over, and when it is not of the cluster's root any more.
+// The manager's own key and certificate (OU swarm-manager), in DIR/certificates. A manager that
+// holds the root key issues its own, at first start, when half of the life of the old one is over,
+// and when it is not of the cluster's root any more.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
 import type { Cluster } from '#protocol/generated/objects';
@@ -9,7 +10,10 @@ import type { CertificateAuthority } from './ca-service.ts';
 import { makePrivateFolder, readIfThere, writeFileAtomic } from './files.ts';
 import { generateKey } from './node-crypto.ts';
 
-/** The identity to serve with; a new one when the one on disk is missing, foreign or past half of its life. */
+/**
+ * The identity to serve with; a new one when the one on disk is missing, foreign or past half of
+ * its life.
+ */
 export function serverIdentity(
   dataDir: string,
   nodeId: string,
@@ -41,7 +45,8 @@ function issueIdentity(
   };
   const certificate = authority.issue(cluster, grant, signer.publicKey);
   makePrivateFolder(folder);
-  // The key first: a crash in between leaves a pair that does not match, which the next start replaces.
+  // The key first: a crash in between leaves a pair that does not match, which the next start
+  // replaces.
   writeFileAtomic(`${folder}/manager.key`, pem, 0o600);
   writeFileAtomic(`${folder}/manager.crt`, certificate, 0o600);
   return { caCert: cluster.rootCa?.caCert ?? '', certificate, key: pem };

@@ -1,6 +1,7 @@
-// What a committed transaction does to a state: the same on every replica, from the entry alone. Stamps each object with the entry's
-// index and time. On the leader the objects that made the entry are used again instead of decoding it, so that a task goes on sharing its
-// spec with its service in memory; elsewhere the spec is taken from there, with the same effect.
+// What a committed transaction does to a state: the same on every replica, from the entry alone.
+// Stamps each object with the entry's index and time. On the leader the objects that made the entry
+// are used again instead of decoding it, so that a task goes on sharing its spec with its service
+// in memory; elsewhere the spec is taken from there, with the same effect.
 import { assert } from '#protocol/errors';
 import {
   type StoreAction,
@@ -25,7 +26,10 @@ interface Step {
   readonly object: AnyObject | undefined;
 }
 
-/** Applies the entry's actions; `own` are the changes that this replica made the entry from, if it did. */
+/**
+ * Applies the entry's actions; `own` are the changes that this replica made the entry from, if it
+ * did.
+ */
 export function applyActions(
   base: StoreState,
   entry: StoreTransaction,
@@ -99,8 +103,8 @@ function stamped(
 }
 
 /**
- * The pending chain after its first transaction was committed: objects that only that one had changed get their stamps, so that
- * readers' versions hold for the transactions that follow.
+ * The pending chain after its first transaction was committed: objects that only that one had
+ * changed get their stamps, so that readers' versions hold for the transactions that follow.
  */
 export function patchPending(
   head: StoreState,

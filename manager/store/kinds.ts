@@ -1,12 +1,16 @@
-// The kinds of objects: their number on the wire, their name, which other objects they point at, and what of them a user's version
-// covers. One table, so that a new kind is one row. Refuses to know what the objects mean.
+// The kinds of objects: their number on the wire, their name, which other objects they point at,
+// and what of them a user's version covers. One table, so that a new kind is one row. Refuses to
+// know what the objects mean.
 import { ObjectKind, type ObjectUnion } from '#protocol/generated/control';
 import { MountType, NodeSpec, ServiceSpec } from '#protocol/generated/specs';
 import type { Kind, ObjectTypes } from './view.ts';
 
 export type AnyObject = ObjectTypes[Kind];
 
-/** All kinds in the order in which a snapshot holds them: services before tasks, whose spec may be the service's. */
+/**
+ * All kinds in the order in which a snapshot holds them: services before tasks, whose spec may be
+ * the service's.
+ */
 export const KINDS: readonly Kind[] = [
   'cluster',
   'node',
@@ -130,8 +134,9 @@ export function linksUnchanged(kind: Kind, before: AnyObject, after: AnyObject):
 }
 
 /**
- * Whether a change moves the version that users give with an update. Of nodes and services only the spec does: heartbeats,
- * addresses and progress of an update come at any time, and a user who has read the object a moment before must not be refused.
+ * Whether a change moves the version that users give with an update. Of nodes and services only the
+ * spec does: heartbeats, addresses and progress of an update come at any time, and a user who has
+ * read the object a moment before must not be refused.
  */
 export function movesVersion(kind: Kind, before: AnyObject, after: AnyObject): boolean {
   if (kind === 'node') {

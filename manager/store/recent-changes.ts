@@ -1,5 +1,6 @@
-// The last committed changes, so that a watcher that comes back gets what it missed without a gap. Bounded by the number of object
-// changes; when a watcher asks for older ones it is told so and starts from the state.
+// The last committed changes, so that a watcher that comes back gets what it missed without a gap.
+// Bounded by the number of object changes; when a watcher asks for older ones it is told so and
+// starts from the state.
 import type { AppliedChange } from './apply.ts';
 import { RECENT_CHANGES_MAX } from './limits.ts';
 

@@ -1,5 +1,6 @@
-// A state as bytes and back. The same state always gives the same bytes: kinds in a fixed order, objects by id. Encoding comes in pieces, so
-// that the host can let other work run in between; the state is immutable, so it stays the state of the moment it was taken.
+// A state as bytes and back. The same state always gives the same bytes: kinds in a fixed order,
+// objects by id. Encoding comes in pieces, so that the host can let other work run in between; the
+// state is immutable, so it stays the state of the moment it was taken.
 
 import { Reader, Writer } from '#protocol/codec';
 import { TswarmError } from '#protocol/errors';
@@ -49,7 +50,10 @@ function withoutTemplate(state: StoreState, task: Task): Task {
   return sameTaskSpec(task.spec, template) ? { ...task, spec: undefined } : task;
 }
 
-/** The state that a snapshot holds. @throws TswarmError data_loss when it is damaged or of a newer format. */
+/**
+ * The state that a snapshot holds. @throws TswarmError data_loss when it is damaged or of a newer
+ * format.
+ */
 export function decodeSnapshot(bytes: Uint8Array): StoreState {
   let snapshot: StoreSnapshot;
   try {

@@ -1,6 +1,7 @@
-// A persistent ordered map from text to values: a B+ tree whose nodes are never changed. `set` and `delete` copy only the path to one
-// leaf, so an old map stays valid and costs nothing: that is what lets a reader, a snapshot and several open transactions look at
-// different states of the store without locks or copies. Keys are ordered by UTF-16 code units, the same on every host.
+// A persistent ordered map from text to values: a B+ tree whose nodes are never changed. `set` and
+// `delete` copy only the path to one leaf, so an old map stays valid and costs nothing: that is
+// what lets a reader, a snapshot and several open transactions look at different states of the
+// store without locks or copies. Keys are ordered by UTF-16 code units, the same on every host.
 import { assert } from '#protocol/errors';
 import { MAP_NODE_ENTRIES_MAX, MAP_NODE_ENTRIES_MIN } from './limits.ts';
 
@@ -10,7 +11,10 @@ interface Leaf<V> {
   readonly children: undefined;
 }
 
-/** `keys[i]` is a lower bound of all keys below `children[i]` and above all keys below `children[i-1]`. */
+/**
+ * `keys[i]` is a lower bound of all keys below `children[i]` and above all keys below
+ * `children[i-1]`.
+ */
 interface Inner<V> {
   readonly keys: readonly string[];
   readonly values: undefined;
@@ -142,7 +146,8 @@ function insert<V>(node: TreeNode<V>, key: string, value: V): TreeNode<V>[] {
   const children = node.children.toSpliced(at, 1, ...parts);
   const first = parts[0] as TreeNode<V>;
   const keys = node.keys.toSpliced(at, 1, ...parts.map((part) => part.keys[0] ?? ''));
-  // The lower bound of the first part only ever falls: a removed smallest key may leave it too low, which is still a bound.
+  // The lower bound of the first part only ever falls: a removed smallest key may leave it too low,
+  // which is still a bound.
   if ((node.keys[at] as string) < (first.keys[0] ?? '')) keys[at] = node.keys[at] as string;
   return splitInner({ keys, values: undefined, children });
 }
@@ -193,7 +198,10 @@ function remove<V>(node: TreeNode<V>, key: string): TreeNode<V> {
   return mergeChild(node, at, child);
 }
 
-/** Joins the child at `at`, which has become too small, with a neighbour; splits the two again when they are too large for one node. */
+/**
+ * Joins the child at `at`, which has become too small, with a neighbour; splits the two again when
+ * they are too large for one node.
+ */
 function mergeChild<V>(node: Inner<V>, at: number, child: TreeNode<V>): Inner<V> {
   const left = at === 0 ? 0 : at - 1;
   const pair: readonly [TreeNode<V>, TreeNode<V>] =

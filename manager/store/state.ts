@@ -1,5 +1,6 @@
-// One state of the store: all objects with their indexes, immutable. A Draft starts from a state, changes cheaply (persistent maps) and
-// gives a new state; dropping the draft undoes everything. Refuses to decide anything: no versions, no checks beyond its own indexes.
+// One state of the store: all objects with their indexes, immutable. A Draft starts from a state,
+// changes cheaply (persistent maps) and gives a new state; dropping the draft undoes everything.
+// Refuses to decide anything: no versions, no checks beyond its own indexes.
 import { assert } from '#protocol/errors';
 import type { HistoryEntry } from '#protocol/generated/control';
 import type { Cluster, Task } from '#protocol/generated/objects';
@@ -171,7 +172,10 @@ export class Draft {
     (this.#objects as unknown as Record<Kind, SortedMap<AnyObject>>)[kind] = map;
   }
 
-  /** Within one transaction names may pass from one object to another in any order, so a name is only deleted by its owner. */
+  /**
+   * Within one transaction names may pass from one object to another in any order, so a name is
+   * only deleted by its owner.
+   */
   #moveName(kind: Kind, id: string, before: string | undefined, after: string): void {
     if (before === after) return;
     if (before && this.#names.get(`${kind}/${before}`) === id) {

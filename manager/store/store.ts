@@ -1,8 +1,10 @@
-// The replicated state of the cluster. Committed entries come in through `apply`, in log order, and are the only thing that changes it;
-// `transact` only makes the bytes to propose. A leader pipelines: transactions that are proposed but not yet committed form a chain on
-// top of the committed state, and each new one builds on the last. Every transaction names its parent, and `apply` ignores one whose
-// parent is not the last applied, on all replicas alike: so a lost or late proposal takes those built upon it along, and never mixes.
-// Refuses: clocks, randomness, promises. Stamps (version, times) are made here from the entry alone.
+// The replicated state of the cluster. Committed entries come in through `apply`, in log order, and
+// are the only thing that changes it; `transact` only makes the bytes to propose. A leader
+// pipelines: transactions that are proposed but not yet committed form a chain on top of the
+// committed state, and each new one builds on the last. Every transaction names its parent, and
+// `apply` ignores one whose parent is not the last applied, on all replicas alike: so a lost or
+// late proposal takes those built upon it along, and never mixes. Refuses: clocks, randomness,
+// promises. Stamps (version, times) are made here from the entry alone.
 
 import { Writer } from '#protocol/codec';
 import { assert, TswarmError } from '#protocol/errors';
@@ -36,7 +38,10 @@ export interface Stamp {
   readonly author: string;
   /** For the history; '' = not worth an entry there. Never secret. */
   readonly summary: string;
-  /** May be cut into several log entries when it is large; what is in order and harmless in part only. */
+  /**
+   * May be cut into several log entries when it is large; what is in order and harmless in part
+   * only.
+   */
   readonly splittable?: boolean;
 }
 
@@ -80,7 +85,9 @@ export class Store {
     return this.#committed.index;
   }
 
-  /** Index of the last entry that changed something or was told to listeners; never above `index`. */
+  /**
+   * Index of the last entry that changed something or was told to listeners; never above `index`.
+   */
   get changeIndex(): number {
     return this.#changeIndex;
   }
@@ -94,8 +101,9 @@ export class Store {
   }
 
   /**
-   * Runs `fn` on the newest state, pending transactions included, and gives the bytes to propose; none when nothing changed.
-   * When `fn` throws, nothing has happened. @throws TswarmError too_large.
+   * Runs `fn` on the newest state, pending transactions included, and gives the bytes to propose;
+   * none when nothing changed. When `fn` throws, nothing has happened. @throws TswarmError
+   * too_large.
    */
   transact<T>(stamp: Stamp, fn: (tx: StoreWriteView) => T): { value: T; proposals: Proposal[] } {
     const transaction = new Transaction(this.#head, stamp.nowMicros);
@@ -116,13 +124,19 @@ export class Store {
     return { value, proposals: made.map(({ id, bytes }) => ({ id, bytes })) };
   }
 
-  /** Forgets all pending transactions: leadership is lost or a proposal failed. Those that commit all the same are still applied. */
+  /**
+   * Forgets all pending transactions: leadership is lost or a proposal failed. Those that commit
+   * all the same are still applied.
+   */
   dropPending(): void {
     this.#pending = [];
     this.#head = this.#committed;
   }
 
-  /** Applies one committed entry. @throws when it cannot be read: the replica must stop rather than diverge. */
+  /**
+   * Applies one committed entry. @throws when it cannot be read: the replica must stop rather than
+   * diverge.
+   */
   apply(data: Uint8Array, index: number): Applied {
     assert(index > this.#committed.index, 'entries are applied in order', {
       index,
@@ -165,7 +179,10 @@ export class Store {
     for (const listener of this.#listeners) listener('reset');
   }
 
-  /** All committed changes after `index`, oldest first; undefined when they are no longer known: take the state instead. */
+  /**
+   * All committed changes after `index`, oldest first; undefined when they are no longer known:
+   * take the state instead.
+   */
   changesSince(index: number): readonly CommittedEntry[] | undefined {
     return this.#recent.since(index, this.#committed.index);
   }
@@ -176,7 +193,10 @@ export class Store {
     return () => this.#listeners.delete(listener);
   }
 
-  /** An entry that was built upon another state. If it was one of ours, so were all that we have pending. */
+  /**
+   * An entry that was built upon another state. If it was one of ours, so were all that we have
+   * pending.
+   */
   #ignore(id: number, index: number): void {
     this.#committed = { ...this.#committed, index };
     if (this.#pending.some((pending) => pending.id === id)) this.dropPending();
@@ -195,7 +215,10 @@ export class Store {
   }
 }
 
-/** Cuts a list of changes so that each part encodes to about TRANSACTION_BYTES_SPLIT; one part when it must stay whole. */
+/**
+ * Cuts a list of changes so that each part encodes to about TRANSACTION_BYTES_SPLIT; one part when
+ * it must stay whole.
+ */
 function cut(changes: readonly EncodedChange[], splittable: boolean): EncodedChange[][] {
   if (!splittable) return [[...changes]];
   const parts: EncodedChange[][] = [];

@@ -1,7 +1,9 @@
-// One transaction: a view that sees its own writes, and the list of actions that it comes to. Actions on one object are folded into one;
-// an update that changes nothing disappears. Encoding leaves out what every replica can fill in: the stamps, and a task's spec when it is
-// the one that the task has (updates) or that its service has (creations).
-// Invariant: applying the encoded actions to the state that the transaction began from gives the transaction's own state, but for stamps.
+// One transaction: a view that sees its own writes, and the list of actions that it comes to.
+// Actions on one object are folded into one; an update that changes nothing disappears. Encoding
+// leaves out what every replica can fill in: the stamps, and a task's spec when it is the one that
+// the task has (updates) or that its service has (creations). Invariant: applying the encoded
+// actions to the state that the transaction began from gives the transaction's own state, but for
+// stamps.
 import { TswarmError } from '#protocol/errors';
 import { ObjectUnion, StoreAction, StoreActionKind } from '#protocol/generated/control';
 import { Meta, type Task } from '#protocol/generated/objects';
@@ -10,7 +12,10 @@ import { type AnyObject, movesVersion, nameOf, OBJECT_KINDS, sameBytes, toUnion 
 import { Draft, StateView, type StoreState, type StoreWriteView } from './state.ts';
 import type { Kind, ObjectTypes } from './view.ts';
 
-/** Version.Index of an object whose last change has not been committed yet: no reader can have seen it. */
+/**
+ * Version.Index of an object whose last change has not been committed yet: no reader can have seen
+ * it.
+ */
 export const PENDING_VERSION = -1;
 
 interface Change {
@@ -70,7 +75,9 @@ export class Transaction extends StateView implements StoreWriteView {
     this.#fold(kind, id, before, undefined);
   }
 
-  /** Ends the transaction: its changes, tasks last, each encoded. Nothing may be written afterwards. */
+  /**
+   * Ends the transaction: its changes, tasks last, each encoded. Nothing may be written afterwards.
+   */
   finish(): EncodedChange[] {
     this.#open = false;
     const encoded: EncodedChange[] = [];
@@ -124,7 +131,10 @@ export class Transaction extends StateView implements StoreWriteView {
     return encodeAction(StoreActionKind.UPDATE, kind, id, slim);
   }
 
-  /** A new task without its spec when that is its service's template, which the replicas then fill in. */
+  /**
+   * A new task without its spec when that is its service's template, which the replicas then fill
+   * in.
+   */
   #withoutKnownSpec(kind: Kind, object: AnyObject): AnyObject {
     if (kind !== 'task') return object;
     const task = object as Task;

@@ -1,5 +1,6 @@
-// How the manager's controllers see the store: typed reads with indexes, and a transaction that sees its own writes.
-// Objects are immutable; `update` takes a whole new object. Everything here is synchronous and deterministic.
+// How the manager's controllers see the store: typed reads with indexes, and a transaction that
+// sees its own writes. Objects are immutable; `update` takes a whole new object. Everything here is
+// synchronous and deterministic.
 import type {
   Cluster,
   Config,
@@ -42,12 +43,18 @@ export interface ReadView {
 export interface WriteView extends ReadView {
   /** @throws TswarmError already_exists for an id or a name in use. */
   create<K extends Kind>(kind: K, object: ObjectTypes[K]): void;
-  /** @throws TswarmError not_found. The version of the object passed is not compared: the caller has just read it in this transaction. */
+  /**
+   * @throws TswarmError not_found. The version of the object passed is not compared: the caller has
+   * just read it in this transaction.
+   */
   update<K extends Kind>(kind: K, object: ObjectTypes[K]): void;
   remove(kind: Kind, id: string): void;
 }
 
-/** What a decision may know of the world; stamped by the leader, so that replaying needs neither clock nor randomness. */
+/**
+ * What a decision may know of the world; stamped by the leader, so that replaying needs neither
+ * clock nor randomness.
+ */
 export interface DecisionContext {
   /** Microseconds since 1970. */
   readonly nowMicros: number;

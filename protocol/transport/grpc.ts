@@ -1,5 +1,6 @@
-// gRPC servers and clients from generated service descriptors, over mutual TLS. Handlers and callers see plain messages and TswarmError;
-// the code, field and hint of an error travel as metadata. Refuses plain-text listeners: there is no option for one.
+// gRPC servers and clients from generated service descriptors, over mutual TLS. Handlers and
+// callers see plain messages and TswarmError; the code, field and hint of an error travel as
+// metadata. Refuses plain-text listeners: there is no option for one.
 import { Buffer } from 'node:buffer';
 import * as grpc from '@grpc/grpc-js';
 import type { MethodDescriptor, ServiceDescriptor } from '#protocol/codec';
@@ -9,7 +10,9 @@ import { type Peer, peerOf, type TrustRoots } from './peer.ts';
 
 export type { Peer, TrustRoots } from './peer.ts';
 
-/** Largest message either way: a snapshot chunk or a full assignment set fits, a runaway does not. */
+/**
+ * Largest message either way: a snapshot chunk or a full assignment set fits, a runaway does not.
+ */
 export const MESSAGE_BYTES_MAX: number = 16 * 1024 * 1024;
 
 export interface CallContext {
@@ -27,7 +30,10 @@ type Shape = {
   readonly responseStream: boolean;
 };
 
-/** What a server implements for one method: async function, or async generator for a response stream. */
+/**
+ * What a server implements for one method: async function, or async generator for a response
+ * stream.
+ */
 export type Handler<M> = M extends Shape
   ? M['requestStream'] extends true
     ? M['responseStream'] extends true
@@ -348,8 +354,9 @@ export interface TlsIdentity {
 }
 
 /**
- * TLS server credentials. A client certificate is always asked for; when it is not required a caller may come without one
- * (joining), and `addService` refuses a certificate that our root did not sign.
+ * TLS server credentials. A client certificate is always asked for; when it is not required a
+ * caller may come without one (joining), and `addService` refuses a certificate that our root did
+ * not sign.
  */
 export function serverCredentials(
   identity: TlsIdentity,
@@ -388,7 +395,10 @@ export function replaceServerIdentity(
   });
 }
 
-/** A channel to `host:port` whose server must present a certificate of our root with the name `serverName`. */
+/**
+ * A channel to `host:port` whose server must present a certificate of our root with the name
+ * `serverName`.
+ */
 export function connectChannel(
   address: string,
   identity: Partial<TlsIdentity> & { readonly caCert: string },
@@ -420,7 +430,10 @@ export function createServer(): grpc.Server {
   });
 }
 
-/** Starts to listen on `host:port` (port 0 = any). Returns the port. @throws TswarmError failed_precondition when the address cannot be had. */
+/**
+ * Starts to listen on `host:port` (port 0 = any). Returns the port. @throws TswarmError
+ * failed_precondition when the address cannot be had.
+ */
 export function listen(
   server: grpc.Server,
   address: string,

@@ -1,6 +1,7 @@
-// The real world for programs on Node: clock, randomness, log. Made once in each program's main.ts and passed down; pure code only sees
-// the interfaces of world.ts. The log writes one line per event to stderr: JSON for machines, or short text for a terminal.
-// Refuses to throw: a log that cannot be written (closed pipe) is dropped, because a program must not die of its log.
+// The real world for programs on Node: clock, randomness, log. Made once in each program's main.ts
+// and passed down; pure code only sees the interfaces of world.ts. The log writes one line per
+// event to stderr: JSON for machines, or short text for a terminal. Refuses to throw: a log that
+// cannot be written (closed pipe) is dropped, because a program must not die of its log.
 import { randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import type { Clock, Log, LogFields, Random } from '../world.ts';

@@ -1,8 +1,10 @@
-// Who is at the other end of a gRPC call, from the client certificate. The listener lets callers in without a certificate (to join), so TLS
-// itself checks only that the caller holds the key; that our root signed the certificate and that it is valid now is checked here.
-// Checking a signature costs about 100 µs, so a verified certificate is remembered by its SHA-256 and by its connection; that its root is
-// still trusted and that it has not expired is checked at every call. grpc-js hides a certificate that the listener's own root did not
-// sign, so the connection is asked directly.
+// Who is at the other end of a gRPC call, from the client certificate. The listener lets callers in
+// without a certificate (to join), so TLS itself checks only that the caller holds the key; that
+// our root signed the certificate and that it is valid now is checked here. Checking a signature
+// costs about 100 µs, so a verified certificate is remembered by its SHA-256 and by its connection;
+// that its root is still trusted and that it has not expired is checked at every call. grpc-js
+// hides a certificate that the listener's own root did not sign, so the connection is asked
+// directly.
 import { createHash, X509Certificate } from 'node:crypto';
 import { TswarmError } from '../errors.ts';
 
@@ -14,7 +16,10 @@ export interface Peer {
   readonly address: string;
 }
 
-/** The root certificates (PEM) that a caller's certificate must be signed by; asked at every call, so a rotation counts at once. */
+/**
+ * The root certificates (PEM) that a caller's certificate must be signed by; asked at every call,
+ * so a rotation counts at once.
+ */
 export type TrustRoots = () => readonly string[];
 
 /** Certificates remembered over all connections; a thousand nodes have two each. */
@@ -46,7 +51,10 @@ const bySession = new WeakMap<object, { readonly verified: Verified | undefined 
 /** Signatures checked since start: for tests and figures. */
 export const peerStatistics = { signatureChecks: 0 };
 
-/** The caller's identity. @throws TswarmError unauthenticated for a certificate that is not ours or not valid now. */
+/**
+ * The caller's identity. @throws TswarmError unauthenticated for a certificate that is not ours or
+ * not valid now.
+ */
 export function peerOf(call: object, trustRoots: TrustRoots, nowMs: number = Date.now()): Peer {
   const internals = call as CallInternals;
   const address = internals.getPeer();

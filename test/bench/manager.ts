@@ -1,5 +1,6 @@
-// Figures of the manager process alone, with a worker that only answers: `npm run build && node --conditions=source test/bench/manager.ts`.
-// Time from `service create` to the tasks being in the worker's hands, reports, writes one after another and at once, memory and CPU at rest.
+// Figures of the manager process alone, with a worker that only answers: `npm run build && node
+// --conditions=source test/bench/manager.ts`. Time from `service create` to the tasks being in the
+// worker's hands, reports, writes one after another and at once, memory and CPU at rest.
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -98,7 +99,10 @@ async function timed(action: () => Promise<unknown>): Promise<number> {
   return performance.now() - before;
 }
 
-/** Time on a processor of all threads; the scheduler's count, since ticks are too coarse for a process at rest. */
+/**
+ * Time on a processor of all threads; the scheduler's count, since ticks are too coarse for a
+ * process at rest.
+ */
 function cpuMs(pid: number | undefined): number {
   const threads = readdirSync(`/proc/${pid}/task`);
   const nanos = threads.map((thread) =>

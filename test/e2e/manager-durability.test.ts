@@ -1,5 +1,6 @@
-// Goal: no acknowledged change is ever lost, and a restarted manager has byte for byte the state it had: through kill -9 at random moments under
-// load, and through snapshots that replace the log. Method: the real process, and the store on the real Raft member with a small snapshot interval.
+// Goal: no acknowledged change is ever lost, and a restarted manager has byte for byte the state it
+// had: through kill -9 at random moments under load, and through snapshots that replace the log.
+// Method: the real process, and the store on the real Raft member with a small snapshot interval.
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

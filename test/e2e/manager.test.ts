@@ -1,5 +1,6 @@
-// Goal: the real manager process, from bootstrap to a killed and restarted one, as the daemon, the gateway and a worker see it: IPC, mutual
-// TLS, control calls, assignments, durability. Method: fork manager/main.ts, real Raft log in a temporary folder, loopback only.
+// Goal: the real manager process, from bootstrap to a killed and restarted one, as the daemon, the
+// gateway and a worker see it: IPC, mutual TLS, control calls, assignments, durability. Method:
+// fork manager/main.ts, real Raft log in a temporary folder, loopback only.
 import { type ChildProcess, fork } from 'node:child_process';
 import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';

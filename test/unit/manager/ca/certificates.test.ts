@@ -1,5 +1,5 @@
-// Goal: certificates are what OpenSSL (through node:crypto) understands and what the design says; requests are checked.
-// Method: real keys, certificates read back by node:crypto.
+// Goal: certificates are what OpenSSL (through node:crypto) understands and what the design says;
+// requests are checked. Method: real keys, certificates read back by node:crypto.
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import {

@@ -1,4 +1,5 @@
-// Goal: who gets which certificate: by token, by certificate, after removal. Method: the pure decisions over a store.
+// Goal: who gets which certificate: by token, by certificate, after removal. Method: the pure
+// decisions over a store.
 import { describe, expect, it } from 'vitest';
 import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
 import { newCluster, rootDigest } from '#manager/ca/cluster';

@@ -1,5 +1,5 @@
-// Goal: networks, secrets, configs, volumes, nodes and the cluster object: limits, what may change, what is refused while in use, who may command.
-// Method: the pure functions over a store.
+// Goal: networks, secrets, configs, volumes, nodes and the cluster object: limits, what may change,
+// what is refused while in use, who may command. Method: the pure functions over a store.
 import { describe, expect, it } from 'vitest';
 import { requireAdministrator } from '#manager/control/nodes-cluster';
 import { createObject, removeObject, updateObject } from '#manager/control/objects';

@@ -1,5 +1,5 @@
-// Goal: services are checked with Swarm's words, references become ids, versions guard updates, and only what tasks are made from makes new
-// tasks. Method: the pure functions over a store.
+// Goal: services are checked with Swarm's words, references become ids, versions guard updates, and
+// only what tasks are made from makes new tasks. Method: the pure functions over a store.
 import { describe, expect, it } from 'vitest';
 import { createObject, removeObject, updateObject } from '#manager/control/objects';
 import { actOnServices } from '#manager/control/services';

@@ -1,5 +1,6 @@
-// Goal: a stack becomes what the file says in one step, changes only what differs, takes over nothing of others, and goes away
-// completely once its tasks have stopped. Method: the pure functions over a store.
+// Goal: a stack becomes what the file says in one step, changes only what differs, takes over
+// nothing of others, and goes away completely once its tasks have stopped. Method: the pure
+// functions over a store.
 import { describe, expect, it } from 'vitest';
 import { createObject } from '#manager/control/objects';
 import { deployStack } from '#manager/control/stack-deploy';

@@ -1,5 +1,6 @@
-// Goal: a cache that follows the watch always equals the store: snapshot first, no gap when it comes back, a new snapshot when it is too late;
-// secrets and keys never leave. Method: a twin that applies the messages.
+// Goal: a cache that follows the watch always equals the store: snapshot first, no gap when it
+// comes back, a new snapshot when it is too late; secrets and keys never leave. Method: a twin that
+// applies the messages.
 import { describe, expect, it } from 'vitest';
 import { watch } from '#manager/control/watch';
 import { fromUnion } from '#manager/store/kinds';

@@ -1,5 +1,6 @@
-// Goal: each node is told exactly what it needs: its tasks, what they refer to, and the services on its networks; first everything, then
-// differences that lead to the same; nothing twice, nothing of its own reports. Method: a twin that applies the messages as a worker does.
+// Goal: each node is told exactly what it needs: its tasks, what they refer to, and the services on
+// its networks; first everything, then differences that lead to the same; nothing twice, nothing of
+// its own reports. Method: a twin that applies the messages as a worker does.
 import { describe, expect, it } from 'vitest';
 import { AssignmentHub } from '#manager/dispatcher/assignment-hub';
 import type { StoreWriteView } from '#manager/store/state';

@@ -1,5 +1,6 @@
-// Goal: heartbeats keep a node up, their absence takes it down, a suspended manager blames nobody; task reports only ever move forward and
-// only by the task's own node. Method: the pure parts with given times.
+// Goal: heartbeats keep a node up, their absence takes it down, a suspended manager blames nobody;
+// task reports only ever move forward and only by the task's own node. Method: the pure parts with
+// given times.
 import { describe, expect, it } from 'vitest';
 import { markDown, nodesToExpect, registerNode, requireNode } from '#manager/dispatcher/nodes';
 import { Sessions } from '#manager/dispatcher/sessions';

@@ -1,4 +1,5 @@
-// Goal: a Pacer answers at once when it is quiet, limits its rate under load, and never forgets a request; nobody sleeps through a wake-up.
+// Goal: a Pacer answers at once when it is quiet, limits its rate under load, and never forgets a
+// request; nobody sleeps through a wake-up.
 import { describe, expect, it } from 'vitest';
 import { Pacer, Wakeups } from '#manager/host/pacing';
 

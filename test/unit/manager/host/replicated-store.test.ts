@@ -1,5 +1,6 @@
-// Goal: changes are pipelined, committed in order, computed again when their ground moved, and reported as failed or unknown when they are; the
-// controllers recover from all of it. Method: a Raft member under the test's control.
+// Goal: changes are pipelined, committed in order, computed again when their ground moved, and
+// reported as failed or unknown when they are; the controllers recover from all of it. Method: a
+// Raft member under the test's control.
 import { describe, expect, it } from 'vitest';
 import { ControllersLoop } from '#manager/host/controllers';
 import { ReplicatedStore } from '#manager/host/replicated-store';

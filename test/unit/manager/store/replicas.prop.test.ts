@@ -1,5 +1,6 @@
-// Goal: whatever transactions are proposed, pipelined, lost or late, a leader (which reuses its own objects), a follower (which decodes)
-// and a replica restored from a snapshot hold byte-identical states. Method: random schedules.
+// Goal: whatever transactions are proposed, pipelined, lost or late, a leader (which reuses its own
+// objects), a follower (which decodes) and a replica restored from a snapshot hold byte-identical
+// states. Method: random schedules.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Proposal, Store } from '#manager/store/store';

@@ -1,5 +1,5 @@
-// Goal: SortedMap behaves as a Map whose keys are sorted, and every older version of it stays as it was. Method: random operations
-// against a naive twin.
+// Goal: SortedMap behaves as a Map whose keys are sorted, and every older version of it stays as it
+// was. Method: random operations against a naive twin.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SortedMap } from '#manager/store/sorted-map';

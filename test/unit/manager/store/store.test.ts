@@ -1,5 +1,6 @@
-// Goal: transactions see their own writes and the pending ones before them; committed state, stamps, indexes, watch and history are
-// right; a lost proposal takes along those built upon it. Method: a store whose log is an array that the test controls.
+// Goal: transactions see their own writes and the pending ones before them; committed state,
+// stamps, indexes, watch and history are right; a lost proposal takes along those built upon it.
+// Method: a store whose log is an array that the test controls.
 import { describe, expect, it } from 'vitest';
 import type { Proposal } from '#manager/store/store';
 import { Store } from '#manager/store/store';

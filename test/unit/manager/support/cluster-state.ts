@@ -1,4 +1,5 @@
-// A store with a cluster object and a way to run transactions in it as the leader does, for tests of what writes into the store.
+// A store with a cluster object and a way to run transactions in it as the leader does, for tests
+// of what writes into the store.
 import type { StoreWriteView } from '#manager/store/state';
 import { Store } from '#manager/store/store';
 import type { DecisionContext } from '#manager/store/view';

@@ -1,5 +1,6 @@
-// A Raft member whose log is an array in memory, for tests of what stands on it. Commits in the next turn unless held; can lose or delay
-// proposals. The real one has its own tests; test/e2e/manager.test.ts runs this code on it.
+// A Raft member whose log is an array in memory, for tests of what stands on it. Commits in the
+// next turn unless held; can lose or delay proposals. The real one has its own tests;
+// test/e2e/manager.test.ts runs this code on it.
 import type {
   AppliedEntry,
   Proposed,
@@ -38,7 +39,10 @@ export class TestRaft implements RaftNode {
     for (const { data, resolve } of this.#waiting.splice(0, count)) resolve(this.#append(data));
   }
 
-  /** The oldest proposal is lost; its caller gets `error`. With `late` it is committed all the same, after that. */
+  /**
+   * The oldest proposal is lost; its caller gets `error`. With `late` it is committed all the same,
+   * after that.
+   */
   async lose(error: unknown, late = false): Promise<void> {
     const lost = this.#waiting.shift();
     lost?.reject(error);

@@ -1,5 +1,6 @@
-// Goal: callers with our certificate are known, those without one are let in nameless, all others are refused; errors keep code, field
-// and hint; streams flow and end. Method: real servers and clients over loopback with real certificates.
+// Goal: callers with our certificate are known, those without one are let in nameless, all others
+// are refused; errors keep code, field and hint; streams flow and end. Method: real servers and
+// clients over loopback with real certificates.
 
 import type * as grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
