@@ -60,6 +60,8 @@ export class WorkerNode {
   /** What a reboot leaves of a node: no process, no mount, an empty run root, states that name another boot. */
   async simulateReboot(): Promise<void> {
     await this.worker.stop();
+    const names = join(this.folder, 'run/network/names/names.pid');
+    if (existsSync(names)) killPid(Number(readFileSync(names, 'utf8')));
     const containers = join(this.folder, 'data/containers');
     for (const id of readdirSync(containers)) {
       for (const file of ['shim.pid', 'container.pid']) {
