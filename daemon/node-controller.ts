@@ -246,7 +246,7 @@ export class NodeController implements NodeControl {
     };
   }
 
-  /** New certificates are kept; the link is made once and then reconnects by itself, unless it stands on an old certificate. */
+  /** New certificates are kept. The link stays, so that clients that watch the cluster go on watching. */
   async #onManagerReady(ready: ManagerReady): Promise<void> {
     this.#error = '';
     for (const [name, certificate] of [
@@ -260,12 +260,12 @@ export class NodeController implements NodeControl {
       this.#error = 'the manager gave no administrator certificate';
       return;
     }
-    const old = this.#link;
-    this.#unfollow?.();
-    this.#link = new ClusterLink(ready.controlAddress, admin, this.#deps.log.child('cluster'));
-    this.#unfollow = this.#deps.clusterEvents.follow(this.#link.cache);
+    if (this.#link) this.#link.reconnect(ready.controlAddress, admin);
+    else {
+      this.#link = new ClusterLink(ready.controlAddress, admin, this.#deps.log.child('cluster'));
+      this.#unfollow = this.#deps.clusterEvents.follow(this.#link.cache);
+    }
     this.#phase = 'active';
-    void old?.close();
     const worker = await this.#identity.load('worker');
     if (this.#record && worker) {
       this.#deps.worker.setIdentity(worker).catch((error: unknown) => {

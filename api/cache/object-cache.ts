@@ -33,7 +33,7 @@ export interface CacheNotice {
 type Tables = { [K in KindName]: Map<string, ObjectOf<K>> };
 
 export class ObjectCache {
-  readonly #control: ControlClient;
+  readonly #control: () => ControlClient;
   readonly #log: Log;
   readonly #listeners = new Set<(notice: CacheNotice) => void>();
   readonly #waiters = new Set<{ readonly index: number; readonly wake: () => void }>();
@@ -45,7 +45,8 @@ export class ObjectCache {
   #ready = false;
   #running: Promise<void> | undefined;
 
-  constructor(control: ControlClient, log: Log) {
+  /** `control` is asked at every new connection, so that a renewed certificate or a moved manager counts. */
+  constructor(control: () => ControlClient, log: Log) {
     this.#control = control;
     this.#log = log;
   }
@@ -58,6 +59,11 @@ export class ObjectCache {
   /** True once a first snapshot was complete. */
   get isReady(): boolean {
     return this.#ready;
+  }
+
+  /** Aborted by `stop`: nothing will change any more, whoever waits for changes should end. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
   }
 
   start(): void {
@@ -116,7 +122,7 @@ export class ObjectCache {
     let pauseMs = WATCH_RETRY_MIN_MS;
     while (!signal.aborted) {
       try {
-        const stream = this.#control.watch(
+        const stream = this.#control().watch(
           { kinds: [], from: this.#ready ? this.#index : 0 },
           { signal },
         );

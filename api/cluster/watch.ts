@@ -10,7 +10,7 @@ import { WATCH_BACKLOG_MAX } from '../limits.ts';
 import type { StackObjectKind, WatchLine } from './types.ts';
 import { isOfStack, objectView, STACK_KINDS, stackObjects } from './views.ts';
 
-/** Streams until the client goes. */
+/** Streams until the client goes or this node leaves the cluster. */
 export async function watchStack(
   context: Context,
   request: ApiRequest,
@@ -18,13 +18,15 @@ export async function watchStack(
 ): Promise<void> {
   const { cache } = requireSession(context);
   const watcher = new StackWatcher(cache, request.params.name ?? '');
+  const ended = AbortSignal.any([request.signal, cache.signal]);
   const stream = reply.stream(200, 'application/x-ndjson');
   try {
     for (;;) {
       for (const line of watcher.take()) await stream.write(`${JSON.stringify(line)}\n`);
-      await watcher.changed(request.signal);
-      if (request.signal.aborted) return;
+      await watcher.changed(ended);
+      if (ended.aborted) break;
     }
+    stream.end();
   } finally {
     watcher.close();
   }

@@ -5,6 +5,7 @@ import { parseTime } from '#protocol/engine-json';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { ByteStream } from '#protocol/world';
 import { type Context, pathId, type Route } from '../context.ts';
+import { DetachScanner, parseDetachKeys } from '../http/detach-keys.ts';
 import { EngineError } from '../http/errors.ts';
 import { outputContentType, pumpOutput } from '../http/frames.ts';
 import type { Reply } from '../http/reply.ts';
@@ -98,6 +99,7 @@ async function logs(context: Context, request: ApiRequest, reply: Reply): Promis
 
 async function attach(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const { query } = request;
+  const detachKeys = parseDetachKeys(query.text('detachKeys'));
   const attached = await context.engine.containers.attach(pathId(request), {
     stdin: query.bool('stdin'),
     stdout: query.bool('stdout'),
@@ -109,7 +111,14 @@ async function attach(context: Context, request: ApiRequest, reply: Reply): Prom
   await request.optionalJson().catch(() => undefined);
   const client = reply.hijack(outputContentType(request.version, attached.tty));
   const stdin = query.bool('stdin') && query.bool('stream');
-  await connectStreams(client, attached, { stdin, signal: request.signal });
+  await connectStreams(client, attached, { stdin, detachKeys, signal: request.signal });
+}
+
+export interface ConnectOptions {
+  readonly stdin: boolean;
+  /** With a terminal: the bytes that detach. */
+  readonly detachKeys: readonly number[];
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -119,9 +128,9 @@ async function attach(context: Context, request: ApiRequest, reply: Reply): Prom
 export async function connectStreams(
   client: ByteStream,
   attached: AttachedStream,
-  options: { readonly stdin: boolean; readonly signal: AbortSignal },
+  options: ConnectOptions,
 ): Promise<void> {
-  const input = copyInput(client, attached, options.stdin);
+  const input = copyInput(client, attached, options);
   // Both halves are closed: nobody will read what a silent process might write one day.
   options.signal.addEventListener('abort', () => attached.detach(), { once: true });
   try {
@@ -138,14 +147,23 @@ export async function connectStreams(
 async function copyInput(
   client: ByteStream,
   attached: AttachedStream,
-  wanted: boolean,
+  options: ConnectOptions,
 ): Promise<void> {
+  const scanner = attached.tty ? new DetachScanner(options.detachKeys) : undefined;
   try {
-    for await (const chunk of client.read) if (wanted) await attached.writeStdin(chunk);
+    for await (const chunk of client.read) {
+      if (!options.stdin) continue;
+      const { data, detached } = scanner?.feed(chunk) ?? { data: chunk, detached: false };
+      if (data.length > 0) await attached.writeStdin(data);
+      if (!detached) continue;
+      attached.detach();
+      client.close();
+      return;
+    }
   } catch {
     // The process has ended: what comes after that is dropped.
   }
-  if (wanted) attached.closeStdin();
+  if (options.stdin) attached.closeStdin();
 }
 
 const CONDITIONS = ['not-running', 'next-exit', 'removed'] as const;

@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import type { AttachedStream } from '#protocol/engine';
 import { messageOf } from '#protocol/errors';
 import { type Context, pathId, type Route } from '../context.ts';
+import { parseDetachKeys } from '../http/detach-keys.ts';
 import { codeOf } from '../http/errors.ts';
 import { encodeFrame, outputContentType } from '../http/frames.ts';
 import type { Reply } from '../http/reply.ts';
@@ -43,6 +44,7 @@ async function start(context: Context, request: ApiRequest, reply: Reply): Promi
   const detach = boolKey(body, 'Detach');
   const tty = boolKey(body, 'Tty');
   const size = consoleSize(keyOf(body, 'ConsoleSize'));
+  const detachKeys = tty ? parseDetachKeys(await detachKeysOf(context, pathId(request))) : [];
   let attached: AttachedStream | undefined;
   try {
     const options = { detach, tty, ...(size ? { size } : {}) };
@@ -61,7 +63,13 @@ async function start(context: Context, request: ApiRequest, reply: Reply): Promi
     return;
   }
   const client = reply.hijack(outputContentType(request.version, attached.tty));
-  await connectStreams(client, attached, { stdin: true, signal: request.signal });
+  await connectStreams(client, attached, { stdin: true, detachKeys, signal: request.signal });
+}
+
+/** The sequence that the exec was created with. */
+async function detachKeysOf(context: Context, id: string): Promise<string> {
+  const { DetachKeys: keys } = await context.engine.exec.inspect(id);
+  return typeof keys === 'string' ? keys : '';
 }
 
 /** `[height, width]`, as Docker orders it. */

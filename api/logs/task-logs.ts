@@ -49,7 +49,8 @@ export async function* taskLogs(
     () => deps.clock.monotonicMs(),
     (task, reason) => deps.log.debug('log of a task ended', { task: task.id, reason }),
   );
-  const follower = new Follower(deps, options, merge, signal);
+  const ended = AbortSignal.any([signal, deps.cache.signal]);
+  const follower = new Follower(deps, options, merge, ended);
   const chosen = [...deps.cache.all('task')].filter((task) => select.selects(task));
   if (chosen.length > LOG_SOURCES_MAX) {
     throw new TswarmError('resource_exhausted', `logs: ${chosen.length} tasks at once`, {
@@ -58,8 +59,8 @@ export async function* taskLogs(
   }
   for (const task of chosen) follower.look(task);
   const stop = (): void => merge.stop();
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
+  ended.addEventListener('abort', stop, { once: true });
+  if (ended.aborted) stop();
   const unsubscribe = options.follow
     ? deps.cache.subscribe(() => {
         for (const task of deps.cache.all('task')) if (select.selects(task)) follower.look(task);
@@ -71,7 +72,7 @@ export async function* taskLogs(
     yield* merge.read();
   } finally {
     unsubscribe();
-    signal.removeEventListener('abort', stop);
+    ended.removeEventListener('abort', stop);
     follower.stop();
     merge.stop();
   }

@@ -10,7 +10,7 @@ import { ConfigSpec, ServiceSpec, StackSpec } from '#protocol/generated/specs';
 import { FakeManager, silentLog } from './fakes.ts';
 
 function emptyCache(): ObjectCache {
-  return new ObjectCache({} as ControlClient, silentLog);
+  return new ObjectCache(() => ({}) as ControlClient, silentLog);
 }
 
 function message(partial: Partial<WatchMessage>): WatchMessage {
@@ -97,7 +97,7 @@ describe('object cache', () => {
 
   it('goes on after its stream broke, and wakes those who wait for an index', async () => {
     const manager = new FakeManager();
-    const cache = new ObjectCache(manager.client(), silentLog);
+    const cache = new ObjectCache(() => manager.client(), silentLog);
     cache.start();
     while (!cache.isReady) await new Promise((resolve) => setTimeout(resolve, 1));
     manager.breakStreams();

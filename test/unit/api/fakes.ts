@@ -188,7 +188,7 @@ export async function fakeNode(manager?: FakeManager): Promise<NodeControl> {
   let session: ClusterSession | undefined;
   if (manager) {
     const control = manager.client();
-    const cache = new ObjectCache(control, silentLog);
+    const cache = new ObjectCache(() => control, silentLog);
     cache.start();
     while (!cache.isReady) await new Promise((resolve) => setTimeout(resolve, 1));
     session = { control, cache };

@@ -256,6 +256,27 @@ describe('gateway: connections taken over', () => {
     expect(got).toContain('{"message":"No such container: x"}');
   });
 
+  it('leaves a terminal on the detach keys and passes everything else on', async () => {
+    const stdin: string[] = [];
+    let end = (): void => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    async function* output(): AsyncIterable<OutputFrame> {
+      yield { stream: 'stdout', data: Buffer.from('raw') };
+      await ended;
+    }
+    const attached = { ...attachedTo(output(), stdin), tty: true, detach: () => end() };
+    const socket = await startGateway(fakeEngine({ containers: { attach: async () => attached } }));
+    const got = await raw(socket, [
+      'POST /containers/x/attach?stream=1&stdin=1&detachKeys=ctrl-a,b HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n',
+      '1\x01',
+      '\x01c\x01b',
+    ]);
+    expect(got.endsWith('\r\n\r\nraw')).toBe(true);
+    expect(stdin.join('')).toBe('1\x01\x01c');
+  });
+
   it('sends the headers of wait before the container ends', async () => {
     let finish: (value: { StatusCode: number; Error: null }) => void = () => {};
     const exit = new Promise<{ StatusCode: number; Error: null }>((resolve) => {
