@@ -215,6 +215,11 @@ export class NetworkLab {
     return this.call('detach', containerId(id));
   }
 
+  /** The node's network program. */
+  get nodePid(): number {
+    return this.#driver?.child.pid ?? 0;
+  }
+
   /** What the node said, for failures. */
   get log(): string {
     return this.#driver?.log.join('') ?? '';
