@@ -22,7 +22,14 @@ const ZSTD_WINDOW_LOG_MAX = 27;
 
 export function compressionOf(head: Uint8Array): Compression {
   const found = MAGIC.find(([, magic]) => magic.every((byte, i) => head[i] === byte));
-  return found?.[0] ?? 'none';
+  if (found !== undefined) return found[0];
+  return isSkippableFrame(head) ? 'zstd' : 'none';
+}
+
+/** zstd data may begin with a frame for others (0x184D2A50 … 5F, little-endian). */
+function isSkippableFrame(head: Uint8Array): boolean {
+  const [first = 0, second, third, fourth] = head;
+  return first >> 4 === 5 && second === 0x2a && third === 0x4d && fourth === 0x18;
 }
 
 /**
@@ -61,32 +68,114 @@ async function* expand(
 ): AsyncIterable<Uint8Array> {
   if (compression === 'bzip2' || compression === 'xz')
     return yield* viaProgram(source, compression);
-  let sourceError: { readonly error: unknown } | undefined;
-  const guarded = async function* (): AsyncIterable<Uint8Array> {
-    try {
-      yield* source;
-    } catch (error) {
-      sourceError = { error };
-      throw error;
-    }
-  };
-  const input = Readable.from(guarded(), { objectMode: false, highWaterMark: OUTPUT_CHUNK_BYTES });
-  const engine = expander(compression);
-  input.on('error', (error) => engine.destroy(error));
+  const feed = new Feed(source);
   try {
-    for await (const chunk of input.pipe(engine)) yield chunk as Uint8Array;
+    while (!feed.isAtEnd) {
+      const engine = expander(compression);
+      const before = feed.consumed;
+      yield* feed.through(engine);
+      // Node goes on with further gzip members by itself, but stops after one zstd frame.
+      const isStuck = feed.consumed === before && !feed.isAtEnd;
+      if (isStuck) throw new Error('what follows is no such data');
+    }
   } catch (error) {
-    if (sourceError !== undefined) throw sourceError.error;
+    if (feed.failure !== undefined) throw feed.failure.error;
     throw new TswarmError('invalid_argument', `damaged ${compression} data: ${messageOf(error)}`, {
       cause: error,
     });
   } finally {
-    input.destroy();
-    engine.destroy();
+    await feed.close();
   }
 }
 
-function expander(compression: 'gzip' | 'zstd'): Transform {
+/** Gives a source to one engine after the other; each may leave bytes for the next. */
+class Feed {
+  readonly #source: AsyncIterator<Uint8Array>;
+  /** Taken from the source, not yet known to be consumed. */
+  #chunks: Uint8Array[] = [];
+  #isSourceDone = false;
+  /** Of all engines so far. */
+  consumed = 0;
+  failure: { readonly error: unknown } | undefined;
+
+  constructor(source: AsyncIterable<Uint8Array>) {
+    this.#source = source[Symbol.asyncIterator]();
+  }
+
+  get isAtEnd(): boolean {
+    return this.#isSourceDone && this.#chunks.length === 0;
+  }
+
+  async *through(engine: Expander): AsyncGenerator<Uint8Array> {
+    const input = Readable.from(this.#pieces(engine), { objectMode: false });
+    input.on('error', (error) => engine.destroy(error));
+    try {
+      for await (const chunk of input.pipe(engine)) yield chunk as Uint8Array;
+    } finally {
+      input.destroy();
+      engine.destroy();
+    }
+    this.#drop(engine.bytesWritten);
+    this.consumed += engine.bytesWritten;
+    // Knows whether there is more only by asking.
+    if (this.#chunks.length === 0 && !this.#isSourceDone) await this.#pull();
+  }
+
+  async close(): Promise<void> {
+    await this.#source.return?.();
+  }
+
+  async *#pieces(engine: Expander): AsyncGenerator<Uint8Array> {
+    let dropped = 0;
+    let given = 0;
+    for (;;) {
+      const chunk = this.#chunks[given] ?? (await this.#pull());
+      if (chunk === undefined) return;
+      given += 1;
+      yield chunk;
+      // What the engine has behind it need not be kept.
+      for (let first = this.#chunks[0]; first !== undefined; first = this.#chunks[0]) {
+        if (given <= 1 || engine.bytesWritten < dropped + first.length) break;
+        this.#chunks.shift();
+        dropped += first.length;
+        given -= 1;
+      }
+      this.#droppedByPieces = dropped;
+    }
+  }
+
+  #droppedByPieces = 0;
+
+  async #pull(): Promise<Uint8Array | undefined> {
+    try {
+      const next = await this.#source.next();
+      if (next.done === true) {
+        this.#isSourceDone = true;
+        return undefined;
+      }
+      this.#chunks.push(next.value);
+      return next.value;
+    } catch (error) {
+      this.failure = { error };
+      throw error;
+    }
+  }
+
+  #drop(bytesWritten: number): void {
+    let left = bytesWritten - this.#droppedByPieces;
+    this.#droppedByPieces = 0;
+    const rest: Uint8Array[] = [];
+    for (const chunk of this.#chunks) {
+      if (left < chunk.length) rest.push(chunk.subarray(left));
+      left = Math.max(0, left - chunk.length);
+    }
+    this.#chunks = rest;
+  }
+}
+
+type Expander = Transform & { readonly bytesWritten: number };
+
+function expander(compression: 'gzip' | 'zstd'): Expander {
   if (compression === 'gzip') return zlib.createGunzip({ chunkSize: OUTPUT_CHUNK_BYTES });
   return zlib.createZstdDecompress({
     chunkSize: OUTPUT_CHUNK_BYTES,

@@ -59,8 +59,7 @@ export function decodeHeader(block: Uint8Array): {
   const prefix = isUstar && !isGnu ? text(block, 345, 155) : '';
   const plain = text(block, 0, 100);
   const name = prefix === '' ? plain : `${prefix}/${plain}`;
-  const isOldFolder = (flag === '0' || flag === '\0') && name.endsWith('/');
-  const kind = isOldFolder ? 'dir' : (KIND_OF[flag] ?? 'file');
+  const kind = KIND_OF[flag] ?? 'file';
   const header: TarHeader = {
     name,
     kind,
@@ -166,7 +165,9 @@ interface BlockFields extends Omit<TarHeader, 'name' | 'linkName' | 'records' | 
 
 function block(fields: BlockFields): Buffer {
   const bytes = Buffer.alloc(BLOCK_BYTES);
-  fields.name.copy(bytes, 0, 0, 100);
+  // Cut after a slash, a long name would say that it is a folder to those that do not know PAX.
+  const isCutAtSlash = fields.name.length > 100 && fields.name[99] === 0x2f;
+  fields.name.copy(bytes, 0, 0, isCutAtSlash ? 99 : 100);
   octal(bytes, 100, 8, fields.mode);
   octal(bytes, 108, 8, Math.min(fields.uid, OCTAL_7_MAX));
   octal(bytes, 116, 8, Math.min(fields.gid, OCTAL_7_MAX));

@@ -35,7 +35,7 @@ export async function* readTar(input: AsyncIterable<Uint8Array>): AsyncGenerator
       else if (flag === 'K') extension.set('linkpath', await longName(source, header));
       else {
         if (!isKnownFlag(flag)) throw damaged(`entry type "${flag}" is not supported`);
-        const entry = withRecords(header, new Map([...global, ...extension]));
+        const entry = withRecords(header, new Map([...global, ...extension]), flag);
         extension = new Map();
         const hasData = entry.kind === 'file';
         const data = source.data(hasData ? entry.size : 0);
@@ -66,7 +66,11 @@ async function extensionBytes(source: ByteSource, header: TarHeader): Promise<Ui
   return new Uint8Array(Buffer.concat(parts));
 }
 
-function withRecords(header: TarHeader, records: ReadonlyMap<string, Uint8Array>): TarHeader {
+function withRecords(
+  header: TarHeader,
+  records: ReadonlyMap<string, Uint8Array>,
+  flag: string,
+): TarHeader {
   const rest = new Map<string, Uint8Array>();
   const changed: { -readonly [K in keyof TarHeader]: TarHeader[K] } = { ...header };
   for (const [key, value] of records) {
@@ -79,6 +83,8 @@ function withRecords(header: TarHeader, records: ReadonlyMap<string, Uint8Array>
     else if (key.startsWith('GNU.sparse.')) throw damaged('sparse files are not supported here');
     else if (!IGNORED.has(key)) rest.set(key, value);
   }
+  // Before POSIX a folder was a file whose name ends with a slash.
+  if ((flag === '0' || flag === '\0') && changed.name.endsWith('/')) changed.kind = 'dir';
   changed.name = changed.name.replace(/\/+$/, '');
   changed.records = rest;
   return changed;
