@@ -222,7 +222,8 @@ describe.skipIf(!isRoot)('a node in a cluster', () => {
     });
     await eventually(async () => {
       const status = (await taskOf(service))?.status;
-      return (status?.run ?? 0) >= 4 && status?.containerStatus?.restartCount === status.run - 1;
+      const run = status?.run ?? 0;
+      return run >= 4 && status?.containerStatus?.restartCount === run - 1;
     });
     expect(await tasksOf(service)).toHaveLength(1);
     await removed(service);

@@ -7,7 +7,7 @@ import type { EngineJson, NodeEngine } from '#protocol/engine';
 import { createLog, nodeClock, nodeRandom } from '#protocol/transport/node-world';
 import type { Worker } from '#worker/worker';
 import { createWorker } from '#worker/worker';
-import { writeBusyboxRoot } from './worker-fakes.ts';
+import { writeBusyboxRoot } from './busybox-root.ts';
 
 const NATIVE = new URL('../../native/build', import.meta.url).pathname;
 
