@@ -10,6 +10,8 @@ export interface ControllerMemory {
   readonly dependents: Map<string, Set<string>>;
   /** ids of tasks without a node, looked at again when nodes or resources change */
   readonly unplaced: Set<string>;
+  /** ids of tasks that the last pass had no room for; the next one begins with them */
+  readonly backlog: Set<string>;
   /** service id → time (µs since 1970) to look again */
   readonly wakeups: Map<string, number>;
   /** ids of networks that could not get a subnet yet, with the reason shown in the log */
@@ -24,6 +26,7 @@ export function newControllerMemory(): ControllerMemory {
     nodes: new NodeSet(),
     dependents: new Map(),
     unplaced: new Set(),
+    backlog: new Set(),
     wakeups: new Map(),
     networkFaults: new Map(),
     serviceFaults: new Map(),

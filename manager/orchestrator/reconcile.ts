@@ -37,6 +37,8 @@ export function reconcile(
   memory: ControllerMemory,
 ): ReconcileResult {
   const pass = newPass(tx, context, memory);
+  for (const taskId of memory.backlog) pass.unassigned.add(taskId);
+  memory.backlog.clear();
   const dirty = changes === 'all' ? rememberAll(pass) : remember(pass, changes);
   for (const [serviceId, at] of memory.wakeups) if (at <= context.nowMicros) dirty.add(serviceId);
   for (const network of tx.list('network'))
@@ -251,7 +253,7 @@ function assignTasks(pass: Pass): void {
       continue;
     }
     if (done >= TASKS_PER_PASS) {
-      pass.memory.unplaced.add(id);
+      pass.memory.backlog.add(id);
       pass.wakeAt(task.serviceId, pass.context.nowMicros);
       continue;
     }

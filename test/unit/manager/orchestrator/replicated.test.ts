@@ -37,6 +37,18 @@ describe('replicated service', () => {
     expect(tasks.every((t) => t.desiredState === TaskState.RUNNING)).toBe(true);
   });
 
+  it('places more tasks than one pass takes, pass after pass', () => {
+    const c = new TestCluster();
+    c.addNode('n1');
+    const id = c.createService({
+      name: 'many',
+      mode: replicated(1200),
+      taskTemplate: template({}),
+    });
+    for (let pass = 0; pass < 4; pass++) c.pass();
+    expect(c.tasks(id).filter((t) => t.status?.state === TaskState.ASSIGNED)).toHaveLength(1200);
+  });
+
   it('writes nothing when nothing has to change', () => {
     const c = new TestCluster();
     c.addNode('n1');
