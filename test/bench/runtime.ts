@@ -82,7 +82,7 @@ try {
     ofCrun: Number((median(cycleMs) / base).toFixed(2)),
   }));
   console.table(rows);
-  const out = process.env['TSWARM_BENCH_OUT'];
+  const out = process.env.TSWARM_BENCH_OUT;
   if (out) writeFileSync(out, `${JSON.stringify({ batches, cycles, rows }, null, 2)}\n`);
 } finally {
   box.dispose();

@@ -158,7 +158,7 @@ export class Sandbox {
   #serial = 0;
 
   /** TSWARM_TEST_RUNTIME names another build (the sanitized one) for a whole test run. */
-  constructor(binary = process.env['TSWARM_TEST_RUNTIME'] ?? 'native/build/tswarm-runtime') {
+  constructor(binary = process.env.TSWARM_TEST_RUNTIME ?? 'native/build/tswarm-runtime') {
     this.binary = resolve(binary);
   }
 

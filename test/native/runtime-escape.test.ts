@@ -49,9 +49,9 @@ function attacker(mode: string[], caps: string[]): { id: string; output: string 
   const bundle = box.bundle(id, ['/bin/helper', ...mode], (c, rootfs) => {
     copyFileSync(helper, join(rootfs, 'bin/helper'));
     const all = [...CAPABILITIES, ...caps];
-    c.process['capabilities'] = { bounding: all, effective: all, permitted: all };
-    delete c.linux['seccomp'];
-    c.linux['resources'] = {};
+    c.process.capabilities = { bounding: all, effective: all, permitted: all };
+    delete c.linux.seccomp;
+    c.linux.resources = {};
   });
   const output = join(box.dir, `${id}.out`);
   const fd = openSync(output, 'w');
@@ -255,7 +255,7 @@ describe('links in images and volumes', () => {
     mkdirSync(outside);
     const bundle = box.bundle(id, ['/bin/ls', '/a/new/deep'], (c, rootfs) => {
       symlinkSync(outside, join(rootfs, 'abs'));
-      symlinkSync('../../../../../../..' + outside, join(rootfs, 'rel'));
+      symlinkSync(`../../../../../../..${outside}`, join(rootfs, 'rel'));
       mkdirSync(join(rootfs, outside), { recursive: true });
       symlinkSync(outside, join(rootfs, 'a'));
       for (const link of ['abs', 'rel', 'a'])
@@ -324,9 +324,9 @@ describe('terminals', () => {
     const script =
       'tty; readlink /proc/self/fd/0; stat -c %t:%T /dev/console; stty size; read x; echo "got $x"; id -u; stat -c %u $(tty)';
     const bundle = box.bundle(id, ['/bin/sh', '-c', script], (c) => {
-      c.process['terminal'] = true;
-      c.process['consoleSize'] = { height: 33, width: 77 };
-      c.process['user'] = { uid: 1000, gid: 1000 };
+      c.process.terminal = true;
+      c.process.consoleSize = { height: 33, width: 77 };
+      c.process.user = { uid: 1000, gid: 1000 };
     });
     const socket = join(box.dir, `${id}.sock`);
     const server = spawn(helper, ['console', socket], { stdio: ['ignore', 'pipe', 'inherit'] });

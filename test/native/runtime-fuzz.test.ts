@@ -170,7 +170,7 @@ it('survives values of the wrong kind', () => {
     for (let n = 1 + random(2); n > 0; n--) changed = mutateValue(changed, random);
     // a changed control group path must not reach the host's other groups
     const linux = (changed as { linux?: Record<string, unknown> } | null)?.linux;
-    if (linux && typeof linux === 'object') linux['cgroupsPath'] = box.cgroupPath(id);
+    if (linux && typeof linux === 'object') linux.cgroupsPath = box.cgroupPath(id);
     writeFileSync(file, JSON.stringify(changed));
     check(id, `value ${seed}`);
   }

@@ -314,14 +314,14 @@ describe('identity and privileges', () => {
         writeFileSync(join(rootfs, folder, 'prog'), `#!/bin/sh\necho ${folder} $HOME\n`);
         spawnSync('chmod', ['755', join(rootfs, folder, 'prog')]);
       }
-      c.process['user'] = { uid: 1000, gid: 1000 };
+      c.process.user = { uid: 1000, gid: 1000 };
       c.process.env = ['PATH=/closed:/open:/bin', 'HOME='];
       c.process.args = ['prog'];
     });
     expect(ran.stdout).toBe('open /home/app\n');
     const denied = inside('unused', (c, rootfs) => {
       spawnSync('chmod', ['700', join(rootfs, 'bin/busybox')]);
-      c.process['user'] = { uid: 1000, gid: 1000 };
+      c.process.user = { uid: 1000, gid: 1000 };
     });
     expect([denied.code, denied.stderr]).toEqual([1, expect.stringContaining('"not_executable"')]);
   });

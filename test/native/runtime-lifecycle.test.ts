@@ -353,20 +353,20 @@ describe('create that fails', () => {
 
   it('names the field of any wrong type', () => {
     const wrong: [string, (c: Record<string, object>) => void][] = [
-      ['process.cwd', (c) => Object.assign(c['process'] ?? {}, { cwd: 'relative' })],
-      ['process.args', (c) => Object.assign(c['process'] ?? {}, { args: [] })],
-      ['process.args', (c) => Object.assign(c['process'] ?? {}, { args: [1] })],
-      ['process.user.uid', (c) => Object.assign(c['process'] ?? {}, { user: { uid: -1 } })],
-      ['process.user.uid', (c) => Object.assign(c['process'] ?? {}, { user: { uid: 4294967296 } })],
-      ['process.oomScoreAdj', (c) => Object.assign(c['process'] ?? {}, { oomScoreAdj: 1001 })],
-      ['root.readonly', (c) => Object.assign(c['root'] ?? {}, { readonly: 'yes' })],
+      ['process.cwd', (c) => Object.assign(c.process ?? {}, { cwd: 'relative' })],
+      ['process.args', (c) => Object.assign(c.process ?? {}, { args: [] })],
+      ['process.args', (c) => Object.assign(c.process ?? {}, { args: [1] })],
+      ['process.user.uid', (c) => Object.assign(c.process ?? {}, { user: { uid: -1 } })],
+      ['process.user.uid', (c) => Object.assign(c.process ?? {}, { user: { uid: 4294967296 } })],
+      ['process.oomScoreAdj', (c) => Object.assign(c.process ?? {}, { oomScoreAdj: 1001 })],
+      ['root.readonly', (c) => Object.assign(c.root ?? {}, { readonly: 'yes' })],
       ['mounts', (c) => Object.assign(c, { mounts: {} })],
-      ['linux.maskedPaths', (c) => Object.assign(c['linux'] ?? {}, { maskedPaths: 'x' })],
+      ['linux.maskedPaths', (c) => Object.assign(c.linux ?? {}, { maskedPaths: 'x' })],
       [
         'linux.resources.memory.limit',
-        (c) => Object.assign(c['linux'] ?? {}, { resources: { memory: { limit: 1.5 } } }),
+        (c) => Object.assign(c.linux ?? {}, { resources: { memory: { limit: 1.5 } } }),
       ],
-      ['linux.cgroupsPath', (c) => Object.assign(c['linux'] ?? {}, { cgroupsPath: '/a/../b' })],
+      ['linux.cgroupsPath', (c) => Object.assign(c.linux ?? {}, { cgroupsPath: '/a/../b' })],
     ];
     for (const [field, edit] of wrong) {
       const id = box.id();
