@@ -148,10 +148,11 @@ function readSpec(session: ClusterSession, body: unknown): ServiceSpec {
   const spec = fromEngineJson(ServiceSpec, legacyNetworks(body as Record<string, unknown>));
   const template = spec.taskTemplate;
   if (!template) return spec;
-  return {
-    ...spec,
-    taskTemplate: { ...template, networks: template.networks.map((n) => resolve(session, n)) },
-  };
+  // "container" is shown for a spec that names no runtime; a client that sends back what it read must not thereby change the template,
+  // or every task would be replaced.
+  const runtime = template.runtime === 'container' ? '' : template.runtime;
+  const networks = template.networks.map((n) => resolve(session, n));
+  return { ...spec, taskTemplate: { ...template, runtime, networks } };
 }
 
 /** Before 1.25 networks stood beside the task template; old clients still send them there. */

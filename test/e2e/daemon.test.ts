@@ -180,6 +180,7 @@ describe('tswarmd on one node', () => {
 
   it('starts the manager again when it dies, with its state, and takes changes', async () => {
     const first = managerOf(node);
+    const [container] = await containerPids(node);
     process.kill(first, 'SIGKILL');
     await until(() => childrenOf(node.pid).some((pid) => pid !== first), 20_000);
     const scale = async (): Promise<number> =>
@@ -195,6 +196,84 @@ describe('tswarmd on one node', () => {
       () => node.log(),
     );
     expect(managerOf(node)).not.toBe(first);
+    // Neither the manager's death nor the scaling has touched the first replica.
+    expect(await containerPids(node)).toContain(container);
+  });
+
+  it('goes on following logs and watching a stack while the manager is away', async () => {
+    const follower = spawn('docker', [
+      '-H',
+      `unix://${node.socket}`,
+      'service',
+      'logs',
+      '-f',
+      'kept',
+    ]);
+    const watcher = spawn('curl', [
+      '-sN',
+      '--unix-socket',
+      node.socket,
+      'http://n/tswarm/v1/stacks/w/watch',
+    ]);
+    let log = '';
+    let lines = '';
+    follower.stdout.on('data', (chunk) => {
+      log += chunk;
+    });
+    watcher.stdout.on('data', (chunk) => {
+      lines += chunk;
+    });
+    await until(() => log.includes('begun') && lines.includes('snapshot'), 10_000);
+    process.kill(managerOf(node), 'SIGKILL');
+    const body = JSON.stringify({
+      Name: 'w',
+      Labels: {},
+      Networks: [{ Name: 'w_net', Labels: {} }],
+    });
+    const deploy = async (): Promise<string> =>
+      (
+        await node.curl('/tswarm/v1/stacks/w/deploy', [
+          ...['-X', 'POST', '-H', 'Content-Type: application/json', '-d', body],
+        ])
+      ).stdout;
+    await until(
+      async () => (await deploy()).includes('"changes"'),
+      30_000,
+      () => node.log(),
+    );
+    await until(
+      () => lines.includes('"kind":"network"'),
+      10_000,
+      () => lines,
+    );
+    const count = log.split('begun').length;
+    expect((await node.docker(['service', 'scale', '--detach', 'kept=3'])).code).toBe(0);
+    await until(
+      () => log.split('begun').length > count,
+      20_000,
+      () => log,
+    );
+    follower.kill();
+    watcher.kill();
+    await node.curl('/tswarm/v1/stacks/w', ['-X', 'DELETE']);
+  });
+
+  it('waits in little memory and next to no time', async () => {
+    // Not straight after work: what a busy moment needed is given back after a while.
+    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    const ticks = (): number => {
+      const stat = readFileSync(`/proc/${node.pid}/stat`, 'utf8');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return Number(fields[11]) + Number(fields[12]);
+    };
+    const before = ticks();
+    await new Promise((resolve) => setTimeout(resolve, 20_000));
+    const cpuPercent = ((ticks() - before) / 100 / 20) * 100;
+    const status = readFileSync(`/proc/${node.pid}/status`, 'utf8');
+    const residentMb = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+    process.stdout.write(`tswarmd idle: ${residentMb.toFixed(0)} MB, ${cpuPercent.toFixed(2)} %\n`);
+    expect(residentMb).toBeLessThan(110);
+    expect(cpuPercent).toBeLessThan(1);
   });
 
   it('is in one state or the other after kill -9 in the middle of leave and init', async () => {
@@ -225,6 +304,31 @@ describe('tswarmd on one node', () => {
       }
     }
     if ((await swarmState(node)) === 'inactive') expect((await node.docker(INIT)).code).toBe(0);
+  });
+
+  it('makes the embedded cluster on another port when the usual one is taken', async () => {
+    await node.docker(['swarm', 'leave', '--force']);
+    const holder = await listenInside(node, 2377);
+    try {
+      const made = await node.curl('/tswarm/v1/cluster/init', [
+        ...[
+          '-X',
+          'POST',
+          '-H',
+          'Content-Type: application/json',
+          '-d',
+          '{"embedded":true}',
+          '-m',
+          '30',
+        ],
+      ]);
+      const info = JSON.parse(made.stdout) as { state: string; controlAddr: string };
+      expect(info.state).toBe('active');
+      expect(info.controlAddr).toMatch(/^127\.0\.0\.1:\d+$/);
+      expect(info.controlAddr).not.toBe('127.0.0.1:2377');
+    } finally {
+      holder.kill('SIGKILL');
+    }
   });
 
   it('removes all of the cluster when it leaves', async () => {

@@ -9,8 +9,9 @@ import { ClusterEvents } from '#api/cache/cluster-events';
 import { Gateway } from '#api/gateway';
 import type { AttachedStream, NodeEngine, OutputFrame } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
-import { Service, Task, TaskState, TaskStatus } from '#protocol/generated/objects';
-import { ServiceSpec } from '#protocol/generated/specs';
+import type { CreateObjectRequest } from '#protocol/generated/control';
+import { Network, Service, Task, TaskState, TaskStatus } from '#protocol/generated/objects';
+import { NetworkSpec, ServiceSpec } from '#protocol/generated/specs';
 import { FakeManager, fakeEngine, fakeNode, realClock, silentLog } from './fakes.ts';
 
 interface Answer {
@@ -337,6 +338,33 @@ describe('gateway: cluster', () => {
     expect((await call(socket, 'POST', '/services/create', { body })).status).toBe(201);
     const shown = await call(socket, 'GET', '/services/calm_euler');
     expect(JSON.parse(shown.text).Spec.Name).toBe('calm_euler');
+  });
+
+  it('changes nothing in a template when a client sends back what it has read', async () => {
+    const manager = new FakeManager();
+    manager.put({
+      network: Network.create({ id: 'net1', spec: NetworkSpec.create({ name: 'front' }) }),
+    });
+    const socket = await startGateway(fakeEngine({}), manager);
+    const body = {
+      Name: 'web',
+      TaskTemplate: {
+        ContainerSpec: { Image: 'nginx', Init: false, DNSConfig: {}, Args: ['-v'] },
+        Resources: { Limits: {}, Reservations: {} },
+        Networks: [{ Target: 'front' }],
+        ForceUpdate: 0,
+      },
+      Mode: { Replicated: {} },
+    };
+    await call(socket, 'POST', '/services/create', { body });
+    const read = JSON.parse((await call(socket, 'GET', '/services/web?insertDefaults=false')).text);
+    await call(socket, 'POST', `/services/web/update?version=1`, { body: read.Spec });
+    const specs = manager.calls
+      .filter(({ name }) => name === 'createObject' || name === 'updateObject')
+      .map(({ request }) => (request as CreateObjectRequest).spec?.service?.taskTemplate);
+    expect(specs).toHaveLength(2);
+    expect(specs[1]).toEqual(specs[0]);
+    expect(specs[0]?.networks[0]?.target).toBe('net1');
   });
 
   it('accepts both forms of filters and refuses unknown ones', async () => {
