@@ -1,5 +1,6 @@
-// How long images take: pulling and unpacking about 500 MB in 8 layers from a registry on loopback, importing a root file system, a build from the cache,
-// mounting and unmounting a root file system. Beside it skopeo, which only fetches. Run as root: node --conditions=source test/bench/images.ts
+// How long images take: pulling and unpacking about 500 MB in 8 layers from a registry on loopback,
+// importing a root file system, a build from the cache, mounting and unmounting a root file system.
+// Beside it skopeo, which only fetches. Run as root: node --conditions=source test/bench/images.ts
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

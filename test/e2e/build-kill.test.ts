@@ -1,5 +1,5 @@
-// A worker that is killed in the middle of a build. Goal: the next one takes everything of it away (process, mounts, folders), keeps the cached steps and
-// builds on. Needs root.
+// A worker that is killed in the middle of a build. Goal: the next one takes everything of it away
+// (process, mounts, folders), keeps the cached steps and builds on. Needs root.
 import { spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';

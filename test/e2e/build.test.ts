@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of Dockerfiles and shells
-// Builds with the real runtime on a busybox image: every instruction's effect is looked at in the image or in what a step prints. Goal: Docker's results,
-// Docker's lines, and nothing left behind. Steps are in the node's own network namespace here. Needs root and busybox.
+// Builds with the real runtime on a busybox image: every instruction's effect is looked at in the
+// image or in what a step prints. Goal: Docker's results, Docker's lines, and nothing left behind.
+// Steps are in the node's own network namespace here. Needs root and busybox.
 import { readdir, readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,6 @@
-// Pulls from a registry that misbehaves (support/fixture-registry.ts). Goal: whatever it does, either the image is exactly right or there is none, no
-// credential goes where it does not belong, and passing faults are ridden out. Needs root (layers are unpacked).
+// Pulls from a registry that misbehaves (support/fixture-registry.ts). Goal: whatever it does,
+// either the image is exactly right or there is none, no credential goes where it does not belong,
+// and passing faults are ridden out. Needs root (layers are unpacked).
 import { randomBytes } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';

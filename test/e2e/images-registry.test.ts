@@ -1,5 +1,6 @@
-// Pull and push against Debian's docker-registry, with images that skopeo has put there from a layout of our own making. Goal: what comes out is what
-// went in, byte for byte; names, lines and errors are Docker's. Needs root (layers are unpacked with owners).
+// Pull and push against Debian's docker-registry, with images that skopeo has put there from a
+// layout of our own making. Goal: what comes out is what went in, byte for byte; names, lines and
+// errors are Docker's. Needs root (layers are unpacked with owners).
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

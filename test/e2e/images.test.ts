@@ -1,5 +1,6 @@
-// The image store on real native programs: load, save, import, commit, remove, prune, crashes, damage, a full disk. Goal: Docker's rules and words, and
-// nothing half there afterwards. Needs root.
+// The image store on real native programs: load, save, import, commit, remove, prune, crashes,
+// damage, a full disk. Goal: Docker's rules and words, and nothing half there afterwards. Needs
+// root.
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -191,7 +192,8 @@ describe('import and commit', () => {
     expect(await api.inspect('made:1')).toMatchObject({ Author: 'me', Comment: 'why', Parent: id });
     expect(store.resolve('made:1')?.config.config).toMatchObject({ Cmd: ['new'], Env: ['B=2'] });
     expect((await api.history('made:1')).map((step) => step.Comment)).toEqual(['why', '', '']);
-    // Saved and loaded elsewhere it is the same image: the layer's archive is made again, byte for byte.
+    // Saved and loaded elsewhere it is the same image: the layer's archive is made again, byte for
+    // byte.
     const archive = await join(await api.save(['made:1']));
     expect(await load(archive)).toEqual(['Loaded image: made:1\n']);
     expect(store.resolve('made:1')?.id).toBe(Id);

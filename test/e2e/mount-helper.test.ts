@@ -1,4 +1,5 @@
-// The mount helper against the kernel's own mount table: overlays with few and many layers, by the newer calls and by mount(2). Needs root.
+// The mount helper against the kernel's own mount table: overlays with few and many layers, by the
+// newer calls and by mount(2). Needs root.
 import { mkdtempSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// A worker that builds and may be killed at any moment: the argument is its folder. Prints what the build prints.
+// A worker that builds and may be killed at any moment: the argument is its folder. Prints what the
+// build prints.
 import { streamOf, tarOf } from './image-tar.ts';
 import { WorkerNode } from './worker-node.ts';
 

@@ -1,4 +1,5 @@
-// A builder on an image fixture, with steps under the real runtime in the node's own network namespace.
+// A builder on an image fixture, with steps under the real runtime in the node's own network
+// namespace.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildOptions, EngineJson } from '#protocol/engine';

@@ -1,5 +1,6 @@
-// A registry in this process that can misbehave on purpose: cuts connections, redirects, asks for tokens, answers 429 and 500, lies. It records what it
-// was asked, so that tests can see which headers went where. Speaks just enough of the distribution API for pulls.
+// A registry in this process that can misbehave on purpose: cuts connections, redirects, asks for
+// tokens, answers 429 and 500, lies. It records what it was asked, so that tests can see which
+// headers went where. Speaks just enough of the distribution API for pulls.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { TestImage } from './image-tar.ts';
 

@@ -129,7 +129,10 @@ export async function ociLayoutOf(image: TestImage, name: string): Promise<Buffe
   return tarOf(files);
 }
 
-/** A docker-archive with uncompressed layers in folders, as old `docker save` wrote it (manifest.json last). */
+/**
+ * A docker-archive with uncompressed layers in folders, as old `docker save` wrote it
+ * (manifest.json last).
+ */
 export async function dockerArchiveOf(
   config: Buffer,
   tars: readonly Buffer[],

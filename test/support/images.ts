@@ -1,4 +1,5 @@
-// An image service on a folder of its own with a hand-made container directory and an event list: for tests of images and builds on real native programs.
+// An image service on a folder of its own with a hand-made container directory and an event list:
+// for tests of images and builds on real native programs.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

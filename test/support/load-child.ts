@@ -1,4 +1,5 @@
-// A program that loads an archive and may be killed at any moment: arguments are the image options as JSON and the archive's path.
+// A program that loads an archive and may be killed at any moment: arguments are the image options
+// as JSON and the archive's path.
 import { createReadStream } from 'node:fs';
 import { createLog, nodeClock, nodeRandom } from '#protocol/transport/node-world';
 import { createImageService } from '#worker/images/image-store';

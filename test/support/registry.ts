@@ -1,4 +1,5 @@
-// Debian's docker-registry as a real peer: one process on a free loopback port, with its storage in a temporary folder.
+// Debian's docker-registry as a real peer: one process on a free loopback port, with its storage in
+// a temporary folder.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';

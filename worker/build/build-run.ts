@@ -1,5 +1,6 @@
-// What one build carries along: its plan, its options, what it has made so far, and how it speaks. Output goes out in Docker's words; a step whose output
-// nobody reads is clipped rather than kept in memory.
+// What one build carries along: its plan, its options, what it has made so far, and how it speaks.
+// Output goes out in Docker's words; a step whose output nobody reads is clipped rather than kept
+// in memory.
 import type { BuildOptions, EngineJson } from '#protocol/engine';
 import type { Lease } from '../images/collector.ts';
 import { hexOf } from '../images/digest.ts';

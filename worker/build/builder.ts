@@ -1,5 +1,6 @@
-// `POST /build`: context in, image out. Reads and plans before the first line is written, so that a bad Dockerfile is a plain error; then runs the stages
-// that the target needs, and gives the result its names. A build that fails or is cancelled leaves nothing but cached steps.
+// `POST /build`: context in, image out. Reads and plans before the first line is written, so that a
+// bad Dockerfile is a plain error; then runs the stages that the target needs, and gives the result
+// its names. A build that fails or is cancelled leaves nothing but cached steps.
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildOptions, EngineJson, Progress } from '#protocol/engine';

@@ -1,5 +1,6 @@
-// Which step leads from which image to which: `cache.json`, key → image. A key is the parent image, the instruction with its variables, and what its files
-// hold. Entries keep their layers from garbage collection; they go when nobody has used them for a week, beyond a number, and on prune.
+// Which step leads from which image to which: `cache.json`, key → image. A key is the parent image,
+// the instruction with its variables, and what its files hold. Entries keep their layers from
+// garbage collection; they go when nobody has used them for a week, beyond a number, and on prune.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isMissing, writeFileAtomic } from '../images/files.ts';
@@ -70,7 +71,9 @@ export class BuildCache {
     await writeFileAtomic(this.#path, JSON.stringify(Object.fromEntries(kept)));
   }
 
-  /** Forgets every step whose layers no image stands on. @returns the number of entries that went */
+  /**
+   * Forgets every step whose layers no image stands on. @returns the number of entries that went
+   */
   async prune(): Promise<number> {
     const used = new Set<string>();
     for (const image of this.#parts.db.all()) {

@@ -1,5 +1,6 @@
-// What an instruction that runs nothing does to an image's configuration. Shared by the builder and by the `changes` of commit and import.
-// A function from configuration to configuration; never touches files.
+// What an instruction that runs nothing does to an image's configuration. Shared by the builder and
+// by the `changes` of commit and import. A function from configuration to configuration; never
+// touches files.
 import { TswarmError } from '#protocol/errors';
 import type { ImageHealthcheck, ImageProcessConfig } from '../images/types.ts';
 import { parseInstruction } from './parse/dockerfile.ts';
@@ -110,7 +111,10 @@ export function commandLine(form: CommandForm, config: StageConfig): readonly st
   return form.form === 'exec' ? form.args : [...(config.shell ?? DEFAULT_SHELL), form.text];
 }
 
-/** The configuration after the instruction; undefined for one that does more than change the configuration (FROM, ARG, RUN, COPY, ADD). */
+/**
+ * The configuration after the instruction; undefined for one that does more than change the
+ * configuration (FROM, ARG, RUN, COPY, ADD).
+ */
 export function changeConfig(
   config: StageConfig,
   instruction: Instruction,
@@ -180,7 +184,10 @@ const CHANGE_KEYWORDS: ReadonlySet<string> = new Set([
   'stopsignal',
 ]);
 
-/** `changes` of commit and import: Dockerfile instructions that change the configuration. @throws TswarmError `invalid_argument` */
+/**
+ * `changes` of commit and import: Dockerfile instructions that change the configuration. @throws
+ * TswarmError `invalid_argument`
+ */
 export function applyChanges(
   config: ImageProcessConfig,
   changes: readonly string[],

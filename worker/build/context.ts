@@ -1,4 +1,5 @@
-// The build context: unpacked into a folder of its own, what .dockerignore names taken out, the Dockerfile read before that. Removed with the build.
+// The build context: unpacked into a folder of its own, what .dockerignore names taken out, the
+// Dockerfile read before that. Removed with the build.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Dockerignore } from '#protocol/dockerignore';

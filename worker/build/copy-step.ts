@@ -32,7 +32,10 @@ export interface PreparedCopy {
   apply(): Promise<LayerRecord>;
 }
 
-/** Finds and hashes the sources, then lets `use` decide. `fromChain`: where the files are; undefined = the context. */
+/**
+ * Finds and hashes the sources, then lets `use` decide. `fromChain`: where the files are; undefined
+ * = the context.
+ */
 export async function prepareCopy<T>(
   run: BuildRun,
   state: StageState,

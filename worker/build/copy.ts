@@ -1,6 +1,8 @@
-// COPY and ADD as a stream of archive entries: which sources, under which names, with which owner and mode. The entries come from tswarm-layer (which
-// reads a tree with all its attributes), are renamed here, and go into the root file system through tswarm-layer again, so that links there lead inside.
-// The same stream, hashed without times, is the cache key. Follows Docker's rules for destinations.
+// COPY and ADD as a stream of archive entries: which sources, under which names, with which owner
+// and mode. The entries come from tswarm-layer (which reads a tree with all its attributes), are
+// renamed here, and go into the root file system through tswarm-layer again, so that links there
+// lead inside. The same stream, hashed without times, is the cache key. Follows Docker's rules for
+// destinations.
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { Dockerignore } from '#protocol/dockerignore';
@@ -70,7 +72,10 @@ export async function findSources(view: RootView, spec: CopySpec): Promise<reado
   return found;
 }
 
-/** Content of the sources for the cache key: names, kinds, modes, links, attributes, data; not times. */
+/**
+ * Content of the sources for the cache key: names, kinds, modes, links, attributes, data; not
+ * times.
+ */
 export async function hashSources(
   view: RootView,
   sources: readonly CopySource[],
@@ -169,7 +174,10 @@ async function missing(target: RootView, folder: string): Promise<readonly strin
   return names;
 }
 
-/** A folder that is brought where the root file system has a link to a folder (/bin → usr/bin) goes through the link. */
+/**
+ * A folder that is brought where the root file system has a link to a folder (/bin → usr/bin) goes
+ * through the link.
+ */
 async function isLinkToFolder(target: RootView, name: string): Promise<boolean> {
   const own = await target.resolve(name, true);
   if (own.info?.isSymbolicLink() !== true) return false;

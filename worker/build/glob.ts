@@ -1,5 +1,6 @@
-// Go's filepath.Match, which COPY's wildcards follow: `*` and `?` stop at slashes, `[a-z]` and `[^a-z]` are sets, `\` takes the meaning from what follows.
-// `**` as a whole path component matches any number of folders (BuildKit).
+// Go's filepath.Match, which COPY's wildcards follow: `*` and `?` stop at slashes, `[a-z]` and
+// `[^a-z]` are sets, `\` takes the meaning from what follows. `**` as a whole path component
+// matches any number of folders (BuildKit).
 import { TswarmError } from '#protocol/errors';
 import type { RootView } from './root-view.ts';
 
@@ -7,7 +8,10 @@ export function hasWildcards(pattern: string): boolean {
   return /[*?[\\]/.test(pattern);
 }
 
-/** A whole name (no slashes) against one component of a pattern. @throws TswarmError `invalid_argument` for a bad pattern */
+/**
+ * A whole name (no slashes) against one component of a pattern. @throws TswarmError
+ * `invalid_argument` for a bad pattern
+ */
 export function matchesName(pattern: string, name: string): boolean {
   return new RegExp(`^${componentSource(pattern)}$`, 'su').test(name);
 }

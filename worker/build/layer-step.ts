@@ -1,5 +1,6 @@
-// Steps that change files: a root file system on top of the state, something that fills it, and its upper folder becomes the next layer. Whatever happens,
-// nothing but that layer stays: no mount, no folder.
+// Steps that change files: a root file system on top of the state, something that fills it, and its
+// upper folder becomes the next layer. Whatever happens, nothing but that layer stays: no mount, no
+// folder.
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// From instructions to stages, and which of them have to run: the target and what it stands on or copies from. Stage names are known from their FROM on.
+// From instructions to stages, and which of them have to run: the target and what it stands on or
+// copies from. Stage names are known from their FROM on.
 import { TswarmError } from '#protocol/errors';
 import { STEPS_MAX } from './limits.ts';
 import { parseDockerfile } from './parse/dockerfile.ts';
@@ -73,7 +74,10 @@ export function planBuild(dockerfile: string, options: PlanOptions): BuildPlan {
   return { escapeChar, globals, stages: stages.filter((_, i) => needed.has(i)), target };
 }
 
-/** The stage that a name or a number means; undefined when it is an image. Only stages before `before` count. */
+/**
+ * The stage that a name or a number means; undefined when it is an image. Only stages before
+ * `before` count.
+ */
 export function findStage(
   stages: readonly Stage[],
   text: string,

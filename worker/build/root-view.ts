@@ -1,5 +1,6 @@
-// Looking at a folder as at a root file system: links inside it lead inside it, as a process with that root would see it. For trees that nobody changes
-// meanwhile (a build context, a stage between two steps); what acts on files as root goes through tswarm-layer.
+// Looking at a folder as at a root file system: links inside it lead inside it, as a process with
+// that root would see it. For trees that nobody changes meanwhile (a build context, a stage between
+// two steps); what acts on files as root goes through tswarm-layer.
 import type { Stats } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// RUN: which command the step runs, with which variables, and what its end means. The layer is what the command left in the root file system.
+// RUN: which command the step runs, with which variables, and what its end means. The layer is what
+// the command left in the root file system.
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode, messageOf, TswarmError } from '#protocol/errors';
@@ -13,7 +14,10 @@ import { type MountInput, type StepMount, withMounts } from './run-mounts.ts';
 
 type RunInstruction = Extract<Instruction, { kind: 'run' }>;
 
-/** Where a script of its own (`RUN <<EOF` with `#!`) appears: on the step's /dev, so that it leaves no trace. */
+/**
+ * Where a script of its own (`RUN <<EOF` with `#!`) appears: on the step's /dev, so that it leaves
+ * no trace.
+ */
 const SCRIPT_TARGET = '/dev/build-script';
 
 export interface RunCommand {
@@ -165,7 +169,9 @@ function isOnlyHereDoc(text: string, doc: HereDoc): boolean {
   return bare === `<<${doc.name}` || bare === `<<-${doc.name}`;
 }
 
-/** Output of a step as text, whole characters only; clipped when it becomes too much to be useful. */
+/**
+ * Output of a step as text, whole characters only; clipped when it becomes too much to be useful.
+ */
 class StepOutput {
   readonly #say: (text: string) => void;
   readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };

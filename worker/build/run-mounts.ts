@@ -1,6 +1,7 @@
-// `RUN --mount`: what of other stages, of the context, of a lasting cache or of memory a step gets beside its root file system. Everything from the
-// Dockerfile is untrusted: ids become hashes, sources are resolved inside their tree, and a mount point that the step made is taken away by name, empty
-// folders only, and only where no link leads (CVE-2024-23651, -23652).
+// `RUN --mount`: what of other stages, of the context, of a lasting cache or of memory a step gets
+// beside its root file system. Everything from the Dockerfile is untrusted: ids become hashes,
+// sources are resolved inside their tree, and a mount point that the step made is taken away by
+// name, empty folders only, and only where no link leads (CVE-2024-23651, -23652).
 import { createHash } from 'node:crypto';
 import { chmod, chown, mkdir, rmdir, unlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
@@ -30,7 +31,10 @@ export interface MountInput {
   readonly chainOf: (from: string) => Promise<string>;
 }
 
-/** What decides about the result of a step: bind mounts by where they come from; caches and memory do not. */
+/**
+ * What decides about the result of a step: bind mounts by where they come from; caches and memory
+ * do not.
+ */
 export async function mountKey(input: MountInput): Promise<readonly unknown[]> {
   const key: unknown[] = [];
   for (const options of input.mounts) {

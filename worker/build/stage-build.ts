@@ -1,4 +1,5 @@
-// One stage: its instructions in order, each from state to state, by the cache where it can. Lines as the classic builder writes them.
+// One stage: its instructions in order, each from state to state, by the cache where it can. Lines
+// as the classic builder writes them.
 import { TswarmError } from '#protocol/errors';
 import type { LayerRecord } from '../images/layer-store.ts';
 import { type HistoryEntry, storeConfig } from '../images/make-image.ts';

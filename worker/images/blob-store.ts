@@ -1,5 +1,6 @@
-// Content-addressed blobs: `blobs/<algorithm>/<hex>`. A blob is written to `ingest/`, hashed on the way, synced, compared, and only then renamed to its
-// name: what stands under a name has that digest. On a mismatch nothing is kept. A partial download stays in `ingest/` for a later attempt.
+// Content-addressed blobs: `blobs/<algorithm>/<hex>`. A blob is written to `ingest/`, hashed on the
+// way, synced, compared, and only then renamed to its name: what stands under a name has that
+// digest. On a mismatch nothing is kept. A partial download stays in `ingest/` for a later attempt.
 // Refuses to delete by itself: garbage collection decides (gc.ts).
 import { randomBytes } from 'node:crypto';
 import { createReadStream, type ReadStream } from 'node:fs';
@@ -36,7 +37,10 @@ export class BlobStore {
     this.#ingestDir = join(dataDir, 'ingest');
   }
 
-  /** Makes the folders; removes what interrupted writes left, except partial downloads of the last day. */
+  /**
+   * Makes the folders; removes what interrupted writes left, except partial downloads of the last
+   * day.
+   */
   async open(nowMs: number): Promise<void> {
     for (const algorithm of ['sha256', 'sha512']) {
       await mkdir(join(this.#blobsDir, algorithm), { recursive: true, mode: 0o700 });
@@ -115,7 +119,10 @@ export class BlobStore {
     return Ingest.create(path, this, new Digester(), false);
   }
 
-  /** A writer that goes on where an earlier download of this digest stopped. Hold `locks` for the digest. */
+  /**
+   * A writer that goes on where an earlier download of this digest stopped. Hold `locks` for the
+   * digest.
+   */
   async resume(digest: string): Promise<Ingest> {
     checkedDigest(digest, 'blob');
     const path = join(this.#ingestDir, `${digest.replace(':', '-')}.part`);
@@ -208,7 +215,8 @@ export class Ingest {
   }
 
   /**
-   * Verifies and gives the blob its name. `expected.digest` undefined: whatever it is; `onDigest` learns it before the blob can be seen.
+   * Verifies and gives the blob its name. `expected.digest` undefined: whatever it is; `onDigest`
+   * learns it before the blob can be seen.
    * @throws TswarmError `digest_mismatch` (nothing is kept), `no_space`
    */
   async commit(
@@ -242,7 +250,10 @@ export class Ingest {
     return { digest, sizeBytes };
   }
 
-  /** Leaves a partial download for later, removes anything else that was not committed. Safe to call again. */
+  /**
+   * Leaves a partial download for later, removes anything else that was not committed. Safe to call
+   * again.
+   */
   async close(): Promise<void> {
     const isKept = this.#isKept && !this.#isCommitted;
     if (isKept && this.#isOpen) await this.#writer.flush().catch(() => {});

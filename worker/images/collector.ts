@@ -1,5 +1,6 @@
-// Garbage collection: marks what images, containers, leases and further roots (the build cache) stand on, and removes every other layer and blob.
-// Each thing is looked at again, under its lock, right before it goes: work that has begun meanwhile holds a lease and keeps what it found.
+// Garbage collection: marks what images, containers, leases and further roots (the build cache)
+// stand on, and removes every other layer and blob. Each thing is looked at again, under its lock,
+// right before it goes: work that has begun meanwhile holds a lease and keeps what it found.
 import type { BlobStore } from './blob-store.ts';
 import type { ImageDb } from './image-db.ts';
 import type { LayerRecord, LayerStore } from './layer-store.ts';
@@ -151,7 +152,10 @@ export class Collector {
     return { blobs, chains };
   }
 
-  /** An image's manifest keeps its configuration and layers' archives even when a layer came from another image. */
+  /**
+   * An image's manifest keeps its configuration and layers' archives even when a layer came from
+   * another image.
+   */
   async #namedBy(digest: string): Promise<readonly string[]> {
     const known = this.#named.get(digest);
     if (known !== undefined) return known;

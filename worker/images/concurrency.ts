@@ -1,4 +1,5 @@
-// Waiting in line: a lock per key, and a limit on how much runs at one time. Both are fair (first come, first served) and give way when aborted.
+// Waiting in line: a lock per key, and a limit on how much runs at one time. Both are fair (first
+// come, first served) and give way when aborted.
 import { TswarmError } from '#protocol/errors';
 
 /** The error for work that its caller gave up. */

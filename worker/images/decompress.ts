@@ -1,5 +1,6 @@
-// Compressed or not: found by the first bytes, never by a media type or a file name. gzip and zstd by Node; bzip2 and xz by the host's own programs
-// when they are installed (never by anything from an image). Output is bounded by size and by ratio, so that a small blob cannot fill the disk.
+// Compressed or not: found by the first bytes, never by a media type or a file name. gzip and zstd
+// by Node; bzip2 and xz by the host's own programs when they are installed (never by anything from
+// an image). Output is bounded by size and by ratio, so that a small blob cannot fill the disk.
 import { spawn } from 'node:child_process';
 import { Readable, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
@@ -34,7 +35,8 @@ function isSkippableFrame(head: Uint8Array): boolean {
 
 /**
  * The uncompressed bytes, whatever the input is. `onCompression` is told once what it was.
- * @throws TswarmError `invalid_argument` (damaged), `too_large` (bomb), `not_supported`; and what the input throws
+ * @throws TswarmError `invalid_argument` (damaged), `too_large` (bomb), `not_supported`; and what
+ * the input throws
  */
 export async function* decompress(
   input: AsyncIterable<Uint8Array>,

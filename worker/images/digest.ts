@@ -1,4 +1,5 @@
-// Content digests: checked before they come near a path, computed while bytes stream by. Only sha256 is written by us; sha512 is verified when met.
+// Content digests: checked before they come near a path, computed while bytes stream by. Only
+// sha256 is written by us; sha512 is verified when met.
 import { createHash, type Hash } from 'node:crypto';
 import { TswarmError } from '#protocol/errors';
 
@@ -10,7 +11,10 @@ export function isDigest(text: string): boolean {
   return DIGEST.test(text);
 }
 
-/** The text, or TswarmError `invalid_argument` naming `where`: no other text may become part of a path. */
+/**
+ * The text, or TswarmError `invalid_argument` naming `where`: no other text may become part of a
+ * path.
+ */
 export function checkedDigest(text: unknown, where: string): string {
   if (typeof text === 'string' && isDigest(text)) return text;
   throw new TswarmError('invalid_argument', `${where}: "${String(text)}" is not a digest`);
@@ -62,7 +66,10 @@ export class Digester {
   }
 }
 
-/** Chain id of each layer, lowest first: ChainID(n) = sha256(ChainID(n-1) + " " + DiffID(n)), image-spec config.md. */
+/**
+ * Chain id of each layer, lowest first: ChainID(n) = sha256(ChainID(n-1) + " " + DiffID(n)),
+ * image-spec config.md.
+ */
 export function chainIds(diffIds: readonly string[]): readonly string[] {
   const chain: string[] = [];
   for (const diffId of diffIds) {

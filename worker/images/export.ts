@@ -1,5 +1,6 @@
-// An image as other tools take it: its manifest with every blob at hand. What was pulled goes out as it came; a layer made here is archived (and for a
-// registry compressed) on demand, checked against its diff id, and for a registry kept, so that the next push finds it.
+// An image as other tools take it: its manifest with every blob at hand. What was pulled goes out
+// as it came; a layer made here is archived (and for a registry compressed) on demand, checked
+// against its diff id, and for a registry kept, so that the next push finds it.
 
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

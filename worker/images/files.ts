@@ -1,4 +1,5 @@
-// Files that must be whole after a crash: temporary name, fsync, rename, fsync of the folder. And the words for a full disk.
+// Files that must be whole after a crash: temporary name, fsync, rename, fsync of the folder. And
+// the words for a full disk.
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf, TswarmError } from '#protocol/errors';

@@ -1,5 +1,7 @@
-// Which images there are and what they are called: `images.json`, replaced as a whole by rename. A change is applied in memory only after it is on disk.
-// Owns names and their targets; knows layers by id only. An image whose configuration or layers are gone is dropped when the node starts, with a log line.
+// Which images there are and what they are called: `images.json`, replaced as a whole by rename. A
+// change is applied in memory only after it is on disk. Owns names and their targets; knows layers
+// by id only. An image whose configuration or layers are gone is dropped when the node starts, with
+// a log line.
 import { readFile } from 'node:fs/promises';
 import { assert, messageOf, TswarmError } from '#protocol/errors';
 import type { Log } from '#protocol/world';
@@ -106,7 +108,10 @@ export class ImageDb {
     return [...this.#entries.values()].filter((entry) => entry.id.startsWith(`sha256:${hex}`));
   }
 
-  /** Changes names and images in one step. The configuration of a new image must be in the blob store. */
+  /**
+   * Changes names and images in one step. The configuration of a new image must be in the blob
+   * store.
+   */
   async change(mutate: (draft: Draft) => void): Promise<void> {
     await this.#lock.with('state', async () => {
       const draft = { images: new Map(this.#state.images), names: new Map(this.#state.names) };

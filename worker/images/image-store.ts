@@ -1,5 +1,6 @@
-// The images of one node, put together: store for the worker, Engine API for the gateway, and the parts that the builder needs.
-// Owns the data folder and the order in which its parts are opened. Every way in goes through here; the parts do not know each other's callers.
+// The images of one node, put together: store for the worker, Engine API for the gateway, and the
+// parts that the builder needs. Owns the data folder and the order in which its parts are opened.
+// Every way in goes through here; the parts do not know each other's callers.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';

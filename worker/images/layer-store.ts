@@ -1,7 +1,9 @@
-// Unpacked layers, one folder per chain id: `layers/<hex>/{diff,layer.json}`. `diff` is what overlayfs gets as a lower folder.
-// A layer is made in `tmp/`, its diff id checked against what it shall be, everything synced, and the folder renamed: a folder in `layers/` is whole.
-// Where its archive is, as it came, is in layer.json; a layer made on this node (build, commit, import) has none, and the archive is made again from
-// the files when somebody asks, which gives the same bytes (checked).
+// Unpacked layers, one folder per chain id: `layers/<hex>/{diff,layer.json}`. `diff` is what
+// overlayfs gets as a lower folder. A layer is made in `tmp/`, its diff id checked against what it
+// shall be, everything synced, and the folder renamed: a folder in `layers/` is whole. Where its
+// archive is, as it came, is in layer.json; a layer made on this node (build, commit, import) has
+// none, and the archive is made again from the files when somebody asks, which gives the same bytes
+// (checked).
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -114,7 +116,8 @@ export class LayerStore {
   }
 
   /**
-   * Unpacks an archive (compressed or not) as the planned layer, unless it is there. The archive must be in the blob store as `blob`.
+   * Unpacks an archive (compressed or not) as the planned layer, unless it is there. The archive
+   * must be in the blob store as `blob`.
    * @throws TswarmError `digest_mismatch` when it is not the planned layer; nothing is kept then
    */
   async unpack(
@@ -143,7 +146,8 @@ export class LayerStore {
   }
 
   /**
-   * Unpacks an archive that comes only once, as a layer on top of `parent`. Its files count, not its bytes: the diff id is that of the archive
+   * Unpacks an archive that comes only once, as a layer on top of `parent`. Its files count, not
+   * its bytes: the diff id is that of the archive
    * that `tswarm-layer diff` makes of them.
    */
   async importTar(
@@ -197,7 +201,10 @@ export class LayerStore {
     });
   }
 
-  /** The layer's uncompressed archive. @throws TswarmError `data_loss` when the bytes are not what they were */
+  /**
+   * The layer's uncompressed archive. @throws TswarmError `data_loss` when the bytes are not what
+   * they were
+   */
   async *tar(layer: LayerRecord, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const digester = new Digester();
     const source =

@@ -1,5 +1,6 @@
-// Runs `tswarm-layer` (native/PROTOCOL.md): everything that touches an image's or a container's files as root happens there, by descriptors.
-// Owns the processes while they run: a cancelled call kills its own and waits for its end. Refuses to interpret archives.
+// Runs `tswarm-layer` (native/PROTOCOL.md): everything that touches an image's or a container's
+// files as root happens there, by descriptors. Owns the processes while they run: a cancelled call
+// kills its own and waits for its end. Refuses to interpret archives.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
@@ -11,7 +12,9 @@ import { TOOL_STDERR_BYTES_MAX } from './limits.ts';
 export interface ApplyOptions {
   /** Folder to unpack into. */
   readonly root: string;
-  /** Folder in `root` that the names are relative to; '' or absent = the root itself. Must exist. */
+  /**
+   * Folder in `root` that the names are relative to; '' or absent = the root itself. Must exist.
+   */
   readonly path?: string;
   readonly bytesMax: number;
   readonly entriesMax: number;
@@ -50,7 +53,10 @@ export class LayerTool {
     this.#mountProgram = `${nativeDir}/tswarm-mount`;
   }
 
-  /** Unpacks an uncompressed tar. @throws TswarmError `no_space`, `too_large`, `invalid_argument`, `cancelled`, what the source throws */
+  /**
+   * Unpacks an uncompressed tar. @throws TswarmError `no_space`, `too_large`, `invalid_argument`,
+   * `cancelled`, what the source throws
+   */
   async apply(tar: AsyncIterable<Uint8Array>, options: ApplyOptions): Promise<ApplyResult> {
     const args = ['apply', '--root', options.root];
     args.push('--max-bytes', String(options.bytesMax), '--max-entries', String(options.entriesMax));
@@ -209,7 +215,10 @@ interface NativeWords {
   readonly message: string;
 }
 
-/** Words of the native programs that mean one of our codes; others keep their name or are `invalid_argument` (a bad archive). */
+/**
+ * Words of the native programs that mean one of our codes; others keep their name or are
+ * `invalid_argument` (a bad archive).
+ */
 const CODES: Readonly<Record<string, ErrorCode>> = {
   no_space: 'no_space',
   too_large: 'too_large',

@@ -21,7 +21,10 @@ export const BLOB_BYTES_MAX: number = 100 * GIB;
 /** One layer unpacked; a 10 MiB blob must not become a full disk. */
 export const LAYER_BYTES_MAX: number = 200 * GIB;
 export const LAYER_ENTRIES_MAX = 4_000_000;
-/** Unpacked over compressed: real layers stay below 100, deflate cannot pass 1032; zstd can. Checked beyond the floor only. */
+/**
+ * Unpacked over compressed: real layers stay below 100, deflate cannot pass 1032; zstd can. Checked
+ * beyond the floor only.
+ */
 export const COMPRESSION_RATIO_MAX = 1100;
 export const COMPRESSION_RATIO_FLOOR_BYTES: number = 256 * MIB;
 /** Overlayfs takes 500; the container's own layer and init layer need two. */
@@ -37,7 +40,10 @@ export const REDIRECTS_MAX = 5;
 /** Time to connect, and longest silence on a connection. */
 export const CONNECT_TIMEOUT_MS = 15_000;
 export const IDLE_TIMEOUT_MS = 60_000;
-/** Tokens without `expires_in` are valid for 60 s (token specification); renewed this long before their end. */
+/**
+ * Tokens without `expires_in` are valid for 60 s (token specification); renewed this long before
+ * their end.
+ */
 export const TOKEN_SECONDS_DEFAULT = 60;
 export const TOKEN_MARGIN_MS = 10_000;
 
@@ -45,7 +51,10 @@ export const TOKEN_MARGIN_MS = 10_000;
 export const CHUNK_BYTES: number = MIB;
 /** How often one layer's progress is reported. */
 export const PROGRESS_PERIOD_MS = 100;
-/** Progress lines that a slow reader may lag behind before lines of the same layer replace each other. */
+/**
+ * Progress lines that a slow reader may lag behind before lines of the same layer replace each
+ * other.
+ */
 export const PROGRESS_BACKLOG_MAX = 256;
 
 /** A partial download is kept this long for a later pull. */

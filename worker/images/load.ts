@@ -1,6 +1,7 @@
-// Loading images from an archive: docker-archive (manifest.json), OCI layout (index.json), or both in one, plain or compressed. Every member is spooled
-// into the blob store under its own digest while the archive streams by, so that order does not matter; nothing is believed before its digest matches.
-// Names inside are only keys of a map: no member name ever becomes a path.
+// Loading images from an archive: docker-archive (manifest.json), OCI layout (index.json), or both
+// in one, plain or compressed. Every member is spooled into the blob store under its own digest
+// while the archive streams by, so that order does not matter; nothing is believed before its
+// digest matches. Names inside are only keys of a map: no member name ever becomes a path.
 import { posix } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 import type { Clock } from '#protocol/world';
@@ -290,7 +291,9 @@ async function loadOne(
   return id;
 }
 
-/** Full names from the annotations that tools write. A bare tag names no repository and is left out. */
+/**
+ * Full names from the annotations that tools write. A bare tag names no repository and is left out.
+ */
 function namesOf(descriptor: Descriptor): readonly string[] {
   const { annotations = {} } = descriptor;
   const full = annotations['io.containerd.image.name'];

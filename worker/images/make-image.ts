@@ -1,5 +1,5 @@
-// Images that are made here: from a root file system (import), from a container (commit), from build steps. A configuration is written, becomes a blob,
-// and its digest is the image's id.
+// Images that are made here: from a root file system (import), from a container (commit), from
+// build steps. A configuration is written, becomes a blob, and its digest is the image's id.
 import { TswarmError } from '#protocol/errors';
 import type { Clock } from '#protocol/world';
 import { applyChanges } from '../build/config-change.ts';

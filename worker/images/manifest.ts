@@ -1,5 +1,6 @@
-// Manifests, indexes and configurations as they come from registries and archives: parsed once, checked, with every digest and size verified to be one.
-// Refuses schema 1, documents that could be read as both index and manifest (GHSA-77vh-xpmg-72qh), and more layers than overlayfs takes.
+// Manifests, indexes and configurations as they come from registries and archives: parsed once,
+// checked, with every digest and size verified to be one. Refuses schema 1, documents that could be
+// read as both index and manifest (GHSA-77vh-xpmg-72qh), and more layers than overlayfs takes.
 import { TswarmError } from '#protocol/errors';
 import { checkedDigest } from './digest.ts';
 import { BLOB_BYTES_MAX, LAYERS_MAX } from './limits.ts';
@@ -59,7 +60,10 @@ export interface ImageIndex {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Reads a manifest or index. `contentType` '' = unknown (archives). @throws TswarmError `invalid_argument`, `not_supported` */
+/**
+ * Reads a manifest or index. `contentType` '' = unknown (archives). @throws TswarmError
+ * `invalid_argument`, `not_supported`
+ */
 export function parseManifest(
   bytes: Uint8Array,
   contentType: string,

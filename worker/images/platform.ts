@@ -1,5 +1,6 @@
-// Which image of an index fits: os, architecture, variant (image-spec image-index.md). Variants fall back downwards (arm v7 → v6 → v5);
-// entries for `unknown/unknown` are attestations, never images.
+// Which image of an index fits: os, architecture, variant (image-spec image-index.md). Variants
+// fall back downwards (arm v7 → v6 → v5); entries for `unknown/unknown` are attestations, never
+// images.
 import { TswarmError } from '#protocol/errors';
 
 export interface Platform {
@@ -56,7 +57,9 @@ export function choosePlatform(
   return best;
 }
 
-/** 0 = does not fit; more is better. An entry without a platform fits only when nothing else does. */
+/**
+ * 0 = does not fit; more is better. An entry without a platform fits only when nothing else does.
+ */
 function scoreOf(wanted: Platform, platform: Partial<Platform> | undefined): number {
   if (platform?.architecture === undefined || platform.os === undefined) return 1;
   const offered = normal(platform.os, platform.architecture, platform.variant ?? '');

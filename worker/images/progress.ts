@@ -1,5 +1,6 @@
-// Progress lines of the Engine API: {status, id, progressDetail, progress} / {stream} / {aux} / {errorDetail, error}.
-// A reader may be slow or gone: beyond a backlog, bar lines of one layer replace each other; nothing else is ever dropped.
+// Progress lines of the Engine API: {status, id, progressDetail, progress} / {stream} / {aux} /
+// {errorDetail, error}. A reader may be slow or gone: beyond a backlog, bar lines of one layer
+// replace each other; nothing else is ever dropped.
 import type { EngineJson, Progress } from '#protocol/engine';
 import { messageOf } from '#protocol/errors';
 import { PROGRESS_BACKLOG_MAX } from './limits.ts';
@@ -48,7 +49,8 @@ export class ProgressQueue {
 }
 
 /**
- * Runs work that reports lines, and gives them to the reader as they come. A failure becomes the last line ({errorDetail, error}), as
+ * Runs work that reports lines, and gives them to the reader as they come. A failure becomes the
+ * last line ({errorDetail, error}), as
  * the status code is long sent. When the reader leaves early, the work is aborted.
  */
 export function progressOf(

@@ -1,5 +1,6 @@
-// Pulling one image: manifest (by platform), configuration, layers; three downloads and two unpackings at one time, each layer on its own. The image is
-// registered last, in one step: before that there is nothing that anybody could see, and what is left over is garbage.
+// Pulling one image: manifest (by platform), configuration, layers; three downloads and two
+// unpackings at one time, each layer on its own. The image is registered last, in one step: before
+// that there is nothing that anybody could see, and what is left over is garbage.
 import type { RegistryAuth } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import type { Clock, Random } from '#protocol/world';

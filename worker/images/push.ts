@@ -1,4 +1,5 @@
-// Pushing one name or all tags of a repository: configuration and layers first, the manifest last. Lines and the closing `aux` as Docker writes them.
+// Pushing one name or all tags of a repository: configuration and layers first, the manifest last.
+// Lines and the closing `aux` as Docker writes them.
 import type { RegistryAuth } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import type { Clock, Random } from '#protocol/world';
@@ -30,7 +31,10 @@ export interface PushItem {
   readonly tag: string;
 }
 
-/** What a reference means here; without a tag all tags of the repository. @throws TswarmError `not_found` */
+/**
+ * What a reference means here; without a tag all tags of the repository. @throws TswarmError
+ * `not_found`
+ */
 export function pushItems(db: ImageDb, ref: Reference): readonly PushItem[] {
   if (ref.digest !== undefined) {
     throw new TswarmError('invalid_argument', 'cannot push a digest reference');

@@ -1,5 +1,6 @@
-// Image names: `[host[:port]/]path[:tag][@digest]`, with Docker's defaults (docker.io, library/). The grammar is distribution/reference's.
-// A name is kept in full form (`docker.io/library/redis`) and shown in the familiar one (`redis`). Refuses what Docker refuses, with its words.
+// Image names: `[host[:port]/]path[:tag][@digest]`, with Docker's defaults (docker.io, library/).
+// The grammar is distribution/reference's. A name is kept in full form (`docker.io/library/redis`)
+// and shown in the familiar one (`redis`). Refuses what Docker refuses, with its words.
 import { TswarmError } from '#protocol/errors';
 import { isDigest, isHex64 } from './digest.ts';
 import { NAME_LENGTH_MAX } from './limits.ts';
@@ -51,7 +52,10 @@ export function parseTagged(text: string): Reference {
   return ref.tag === undefined && ref.digest === undefined ? { ...ref, tag: DEFAULT_TAG } : ref;
 }
 
-/** `repo` and `tag` (or a digest in its place) as the Engine API's separate parameters. An empty tag: none. */
+/**
+ * `repo` and `tag` (or a digest in its place) as the Engine API's separate parameters. An empty
+ * tag: none.
+ */
 export function joinReference(repo: string, tag: string): Reference {
   const ref = parseReference(repo);
   if (tag === '') return ref;

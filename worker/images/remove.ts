@@ -1,5 +1,6 @@
-// Removing names and images with Docker's rules and words (its daemon/images/image_delete.go): a name goes first; the image goes when nothing leads to it
-// any more and no container stands on it; layers and archives go by garbage collection.
+// Removing names and images with Docker's rules and words (its daemon/images/image_delete.go): a
+// name goes first; the image goes when nothing leads to it any more and no container stands on it;
+// layers and archives go by garbage collection.
 import type { EngineFilters, EngineJson } from '#protocol/engine';
 import { hasCode, TswarmError } from '#protocol/errors';
 import type { Clock } from '#protocol/world';

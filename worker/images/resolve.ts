@@ -1,4 +1,5 @@
-// From what people write to the image that is here: id, name, digest, unique beginning of an id, in Docker's order.
+// From what people write to the image that is here: id, name, digest, unique beginning of an id, in
+// Docker's order.
 import { TswarmError } from '#protocol/errors';
 import { isDigest, isHex64 } from './digest.ts';
 import type { ImageDb, ImageEntry } from './image-db.ts';

@@ -1,7 +1,9 @@
-// Containers' root file systems: `rootfs/<id>/{upper,work,merged}` over the image's layers, with a layer of empty mount points between (Docker's "-init"
-// layer: an image whose /proc or /etc/hosts is a link cannot lead the runtime astray). The layer is the same for all and never written, so one serves all.
-// What a container stands on is written as two symbolic links, `image` and `chain`: made last, atomic, needing no fsync; a folder without them is unfinished.
-// The kernel's mount table is the truth about what is mounted; nothing is remembered about that.
+// Containers' root file systems: `rootfs/<id>/{upper,work,merged}` over the image's layers, with a
+// layer of empty mount points between (Docker's "-init" layer: an image whose /proc or /etc/hosts
+// is a link cannot lead the runtime astray). The layer is the same for all and never written, so
+// one serves all. What a container stands on is written as two symbolic links, `image` and `chain`:
+// made last, atomic, needing no fsync; a folder without them is unfinished. The kernel's mount
+// table is the truth about what is mounted; nothing is remembered about that.
 import {
   chmod,
   chown,
@@ -124,7 +126,10 @@ export class RootfsStore {
     });
   }
 
-  /** Gives the upper folder away (to become a layer) and removes the rest. Must not be mounted by anyone else. */
+  /**
+   * Gives the upper folder away (to become a layer) and removes the rest. Must not be mounted by
+   * anyone else.
+   */
   async takeUpper(containerId: string, to: string): Promise<void> {
     await this.#lock.with(containerId, async () => {
       const { paths } = this.#need(containerId);
@@ -146,7 +151,10 @@ export class RootfsStore {
     await this.#mounts.overlay({ lower: lower.length > 0 ? lower : [this.#initDir], target });
   }
 
-  /** Ends a view; nothing when there is none. A view of one layer is a bind mount, which no comparison of devices shows. */
+  /**
+   * Ends a view; nothing when there is none. A view of one layer is a bind mount, which no
+   * comparison of devices shows.
+   */
   async unmountView(target: string): Promise<void> {
     while (await this.#mounts.unmount(target, { lazy: true })) {
       // Until none is left.

@@ -1,5 +1,7 @@
-// `docker save`: one tar that is both an OCI layout (oci-layout, index.json, blobs/) and a docker-archive (manifest.json), as Docker writes it since 25.
-// Layers go out uncompressed, so that a blob's digest is its diff id and every tool can read them. Streams; the same images give the same bytes.
+// `docker save`: one tar that is both an OCI layout (oci-layout, index.json, blobs/) and a
+// docker-archive (manifest.json), as Docker writes it since 25. Layers go out uncompressed, so that
+// a blob's digest is its diff id and every tool can read them. Streams; the same images give the
+// same bytes.
 import type { Lease } from './collector.ts';
 import { hexOf, sha256 } from './digest.ts';
 import type { ExportDeps } from './export.ts';

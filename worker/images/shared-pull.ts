@@ -1,5 +1,5 @@
-// One pull for all who ask for the same thing at the same time. Who comes later gets the lines that were written so far; the pull is given up when
-// the last one has left.
+// One pull for all who ask for the same thing at the same time. Who comes later gets the lines that
+// were written so far; the pull is given up when the last one has left.
 import type { EngineJson } from '#protocol/engine';
 import { cancelled } from './concurrency.ts';
 import type { ImageEntry } from './image-db.ts';

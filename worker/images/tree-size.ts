@@ -1,5 +1,6 @@
-// Bytes in a folder tree, for people ("how much has this container written"): what `du --apparent-size` says of its files, hard links counted once.
-// Never follows links or enters another file system. A tree that changes meanwhile gives a number of some moment.
+// Bytes in a folder tree, for people ("how much has this container written"): what `du
+// --apparent-size` says of its files, hard links counted once. Never follows links or enters
+// another file system. A tree that changes meanwhile gives a number of some moment.
 import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,10 +1,14 @@
-// The worker's hand for mount(2): one long-lived `tswarm-mount` process, spoken to in JSON lines (native/PROTOCOL.md).
-// Owns that process: started with the first request, started again when it has died (its mounts stay), ended by `stop`.
-// Refuses to decide anything or to keep a list of mounts: the kernel's is the truth. Requests run one after another, in call order.
+// The worker's hand for mount(2): one long-lived `tswarm-mount` process, spoken to in JSON lines
+// (native/PROTOCOL.md). Owns that process: started with the first request, started again when it
+// has died (its mounts stay), ended by `stop`. Refuses to decide anything or to keep a list of
+// mounts: the kernel's is the truth. Requests run one after another, in call order.
 import { TswarmError } from '#protocol/errors';
 import { type HelperError, JsonLineProcess } from '../json-line-process.ts';
 
-/** A mount takes well under a millisecond; only an unmount that must write back to a slow disk comes near this. */
+/**
+ * A mount takes well under a millisecond; only an unmount that must write back to a slow disk comes
+ * near this.
+ */
 const REQUEST_TIMEOUT_MS = 120_000;
 
 export interface OverlayMount {
@@ -42,7 +46,10 @@ const ENOSPC = 28;
 export class MountHelper {
   readonly #process: JsonLineProcess;
 
-  /** `nativeDir`: folder of the native programs. `oldCalls`: mount(2) even where newer calls exist (tests). */
+  /**
+   * `nativeDir`: folder of the native programs. `oldCalls`: mount(2) even where newer calls exist
+   * (tests).
+   */
   constructor(options: { readonly nativeDir: string; readonly oldCalls?: boolean }) {
     this.#process = new JsonLineProcess({
       program: `${options.nativeDir}/tswarm-mount`,

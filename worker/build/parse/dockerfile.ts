@@ -1,5 +1,6 @@
-// A Dockerfile's text cut into instructions: parser directives, comments, continuation lines, here-documents. Grammar: Docker's Dockerfile reference and
-// BuildKit's parser (behaviour, not code). Knows no instruction's meaning beyond which ones take here-documents.
+// A Dockerfile's text cut into instructions: parser directives, comments, continuation lines,
+// here-documents. Grammar: Docker's Dockerfile reference and BuildKit's parser (behaviour, not
+// code). Knows no instruction's meaning beyond which ones take here-documents.
 import { TswarmError } from '#protocol/errors';
 import { splitWords } from './words.ts';
 

@@ -1,5 +1,6 @@
-// Variables and quotes in Dockerfile words: $v ${v} ${v:-w} ${v-w} ${v:+w} ${v+w} ${v:?m} ${v?m} ${v#p} ${v##p} ${v%p} ${v%%p} ${v/p/r} ${v//p/r}.
-// Single quotes keep everything, double quotes keep blanks, The escape character keeps what follows. Patterns know *, ? and [sets].
+// Variables and quotes in Dockerfile words: $v ${v} ${v:-w} ${v-w} ${v:+w} ${v+w} ${v:?m} ${v?m}
+// ${v#p} ${v##p} ${v%p} ${v%%p} ${v/p/r} ${v//p/r}. Single quotes keep everything, double quotes
+// keep blanks, The escape character keeps what follows. Patterns know *, ? and [sets].
 import { TswarmError } from '#protocol/errors';
 import { EXPANSION_DEPTH_MAX, WORD_BYTES_MAX } from '../limits.ts';
 
@@ -18,7 +19,10 @@ export function expandWords(word: string, scope: Scope, escapeChar: string): rea
   return new Expander(word, scope, escapeChar, 0).words();
 }
 
-/** Variables only: quotes and escape characters stay (here-documents). An escaped `$` is no variable. */
+/**
+ * Variables only: quotes and escape characters stay (here-documents). An escaped `$` is no
+ * variable.
+ */
 export function expandText(text: string, scope: Scope, escapeChar: string): string {
   return new Expander(text, scope, escapeChar, 0).raw();
 }

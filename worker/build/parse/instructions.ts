@@ -1,5 +1,6 @@
-// Instructions with their arguments understood, variables not yet put in: what each keyword takes, which flags it knows, exec or shell form.
-// An unknown keyword or flag is refused by name, as is what exists in Docker and not here yet.
+// Instructions with their arguments understood, variables not yet put in: what each keyword takes,
+// which flags it knows, exec or shell form. An unknown keyword or flag is refused by name, as is
+// what exists in Docker and not here yet.
 import { TswarmError } from '#protocol/errors';
 import { type HereDoc, parseError, parseInstruction, type RawInstruction } from './dockerfile.ts';
 import { type Flag, jsonForm, splitFlags, splitWords } from './words.ts';

@@ -1,5 +1,5 @@
-// Splitting into words as the Dockerfile grammar does: blanks separate, quotes and The escape character keep together. Quotes stay in the words;
-// expand.ts takes them away.
+// Splitting into words as the Dockerfile grammar does: blanks separate, quotes and The escape
+// character keep together. Quotes stay in the words; expand.ts takes them away.
 
 /** Words with their quotes. An open quote runs to the end. */
 export function splitWords(text: string, escapeChar: string): readonly string[] {

@@ -1,6 +1,8 @@
-// Credentials for one registry: answers `WWW-Authenticate` with Basic or with a bearer token from the realm (distribution token specification and its
-// OAuth2 form). Tokens are kept per scope until shortly before they end. Refuses to send a password over plain HTTP unless the registry itself is
-// spoken to that way, and never sends what belongs to one registry to another: an object of this class lives for one registry and one user.
+// Credentials for one registry: answers `WWW-Authenticate` with Basic or with a bearer token from
+// the realm (distribution token specification and its OAuth2 form). Tokens are kept per scope until
+// shortly before they end. Refuses to send a password over plain HTTP unless the registry itself is
+// spoken to that way, and never sends what belongs to one registry to another: an object of this
+// class lives for one registry and one user.
 import type { RegistryAuth } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import type { Clock } from '#protocol/world';
@@ -22,7 +24,10 @@ export class RegistryAuthenticator {
   /** scope → token */
   readonly #tokens = new Map<string, Token>();
 
-  /** `isPlainAllowed`: the registry is loopback or named insecure, so its token server may be plain HTTP as well. */
+  /**
+   * `isPlainAllowed`: the registry is loopback or named insecure, so its token server may be plain
+   * HTTP as well.
+   */
   constructor(
     auth: RegistryAuth | undefined,
     deps: { readonly http: HttpClient; readonly clock: Clock; readonly isPlainAllowed: boolean },
@@ -41,7 +46,10 @@ export class RegistryAuthenticator {
     return `Bearer ${token.value}`;
   }
 
-  /** Does what a 401 asks for. False: nothing that we could do. @throws TswarmError `unauthenticated` with the server's words */
+  /**
+   * Does what a 401 asks for. False: nothing that we could do. @throws TswarmError
+   * `unauthenticated` with the server's words
+   */
   async answer(header: string, scope: string, signal: AbortSignal | undefined): Promise<boolean> {
     const challenges = parseChallenges(header);
     const bearer = challenges.find((challenge) => challenge.scheme === 'bearer');

@@ -1,4 +1,5 @@
-// `WWW-Authenticate` as RFC 9110 §11.6.1 writes it: schemes with parameters, values as tokens or quoted strings with escapes, several in one header.
+// `WWW-Authenticate` as RFC 9110 §11.6.1 writes it: schemes with parameters, values as tokens or
+// quoted strings with escapes, several in one header.
 
 export interface Challenge {
   /** Lower case: `bearer`, `basic`. */

@@ -1,6 +1,7 @@
-// One registry, one user: the distribution API's calls (distribution-spec 1.1) with authorization, redirects and retries.
-// A redirect to another host is followed without the Authorization header and only to HTTPS (plain HTTP stays where it was allowed).
-// 429 and 5xx are tried again with growing pauses; everything else fails at once, with the registry's own words.
+// One registry, one user: the distribution API's calls (distribution-spec 1.1) with authorization,
+// redirects and retries. A redirect to another host is followed without the Authorization header
+// and only to HTTPS (plain HTTP stays where it was allowed). 429 and 5xx are tried again with
+// growing pauses; everything else fails at once, with the registry's own words.
 import type { RegistryAuth } from '#protocol/engine';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Clock, Random } from '#protocol/world';
@@ -202,7 +203,9 @@ export function pushScope(path: string): string {
   return `repository:${path}:pull,push`;
 }
 
-/** An error with the registry's status and words; `registryCodes` are the codes of its error body. */
+/**
+ * An error with the registry's status and words; `registryCodes` are the codes of its error body.
+ */
 export class RegistryError extends TswarmError {
   readonly status: number;
   readonly registryCodes: readonly string[];

@@ -1,5 +1,6 @@
-// One blob from a registry into the blob store: verified while it streams, resumed by Range after a broken connection (also of an earlier process).
-// Refuses more bytes than the descriptor says, so that a lying registry cannot fill the disk.
+// One blob from a registry into the blob store: verified while it streams, resumed by Range after a
+// broken connection (also of an earlier process). Refuses more bytes than the descriptor says, so
+// that a lying registry cannot fill the disk.
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Random } from '#protocol/world';
 import type { BlobStore, Ingest } from '../blob-store.ts';
@@ -39,7 +40,8 @@ async function fetchInto(
 ): Promise<void> {
   const ingest = await store.resume(blob.digest);
   try {
-    // Only attempts that bring nothing count: a line that breaks every few megabytes still gets there.
+    // Only attempts that bring nothing count: a line that breaks every few megabytes still gets
+    // there.
     for (let attempt = 1; ; attempt += 1) {
       const before = ingest.bytes;
       try {

@@ -1,5 +1,6 @@
-// Where a registry is and how it may be spoken to. HTTPS always; plain HTTP and unverified certificates only for loopback hosts and those that the
-// administrator named. Such a host is asked once whether it speaks TLS; the answer is kept until a connection fails.
+// Where a registry is and how it may be spoken to. HTTPS always; plain HTTP and unverified
+// certificates only for loopback hosts and those that the administrator named. Such a host is asked
+// once whether it speaks TLS; the answer is kept until a connection fails.
 import { isIP } from 'node:net';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { DEFAULT_DOMAIN } from '../reference.ts';

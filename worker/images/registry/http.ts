@@ -1,5 +1,6 @@
-// HTTP for registries over node:http(s): streams both ways, time limits on connecting and on silence, connections kept for the next request.
-// Refuses to follow redirects or to know credentials: client.ts does that. Failures read as Docker's do (`Get "https://…": dial tcp …`).
+// HTTP for registries over node:http(s): streams both ways, time limits on connecting and on
+// silence, connections kept for the next request. Refuses to follow redirects or to know
+// credentials: client.ts does that. Failures read as Docker's do (`Get "https://…": dial tcp …`).
 import http from 'node:http';
 import https from 'node:https';
 import { Readable } from 'node:stream';
@@ -14,7 +15,10 @@ export interface HttpRequest {
   /** Sent with its Content-Length when bytes; as a stream it needs the header set. */
   readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
   readonly signal?: AbortSignal | undefined;
-  /** Accept any certificate: only for registries that the administrator named insecure, and loopback. */
+  /**
+   * Accept any certificate: only for registries that the administrator named insecure, and
+   * loopback.
+   */
   readonly isInsecure?: boolean;
 }
 
@@ -38,7 +42,10 @@ export class HttpClient {
     for (const agent of [this.#http, this.#https, this.#insecure]) agent.destroy();
   }
 
-  /** Resolves with the head of the response. @throws TswarmError `unavailable`, `cancelled`, `deadline_exceeded` */
+  /**
+   * Resolves with the head of the response. @throws TswarmError `unavailable`, `cancelled`,
+   * `deadline_exceeded`
+   */
   send(request: HttpRequest): Promise<HttpResponse> {
     const { method, url, signal, body } = request;
     if (signal?.aborted === true) return Promise.reject(cancelled(`${method} ${url.href}`));

@@ -1,5 +1,5 @@
-// Finds the registry of a name and talks to it: mirrors first where there are any, then the registry itself. Translates its refusals into Docker's words.
-// Keeps no credentials beyond a call.
+// Finds the registry of a name and talks to it: mirrors first where there are any, then the
+// registry itself. Translates its refusals into Docker's words. Keeps no credentials beyond a call.
 import type { EngineJson, RegistryAuth } from '#protocol/engine';
 import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import { familiarName, familiarText, type Reference } from '../reference.ts';
@@ -15,7 +15,10 @@ export class RegistrySessions {
     this.#deps = deps;
   }
 
-  /** Runs `use` with the first endpoint that can do it. @throws the last endpoint's error, translated for `ref` */
+  /**
+   * Runs `use` with the first endpoint that can do it. @throws the last endpoint's error,
+   * translated for `ref`
+   */
   async reading<T>(
     ref: Reference,
     auth: RegistryAuth | undefined,

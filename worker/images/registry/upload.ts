@@ -1,5 +1,6 @@
-// Blobs and manifests to a registry (distribution-spec "Pushing"): asked first whether it has them, then POST + PUT in one piece; a broken upload starts
-// again from the beginning of that blob. The upload's URL may be on another host: then it gets no Authorization.
+// Blobs and manifests to a registry (distribution-spec "Pushing"): asked first whether it has them,
+// then POST + PUT in one piece; a broken upload starts again from the beginning of that blob. The
+// upload's URL may be on another host: then it gets no Authorization.
 import { TswarmError } from '#protocol/errors';
 import type { Random } from '#protocol/world';
 import type { BlobStore } from '../blob-store.ts';

@@ -1,4 +1,5 @@
-// One tar header block (POSIX.1-2001 ustar, with GNU's base-256 numbers) and PAX records, read and written.
+// One tar header block (POSIX.1-2001 ustar, with GNU's base-256 numbers) and PAX records, read and
+// written.
 import { TswarmError } from '#protocol/errors';
 import { bytesOfName, textOfName } from './names.ts';
 
@@ -21,7 +22,10 @@ export interface TarHeader {
   readonly linkName: string;
   readonly deviceMajor: number;
   readonly deviceMinor: number;
-  /** PAX records that have no field here (extended attributes: `SCHILY.xattr.<name>`); values are bytes. */
+  /**
+   * PAX records that have no field here (extended attributes: `SCHILY.xattr.<name>`); values are
+   * bytes.
+   */
   readonly records: ReadonlyMap<string, Uint8Array>;
 }
 

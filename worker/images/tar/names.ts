@@ -1,5 +1,6 @@
-// File names are bytes. As text they are UTF-8 where they can be; a byte that is not becomes U+DC80 + (byte − 0x80), a lone surrogate that no
-// UTF-8 text contains, so that every name survives the way through a string (the scheme is Python's "surrogateescape").
+// File names are bytes. As text they are UTF-8 where they can be; a byte that is not becomes U+DC80
+// + (byte − 0x80), a lone surrogate that no UTF-8 text contains, so that every name survives the
+// way through a string (the scheme is Python's "surrogateescape").
 
 const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const ESCAPE_BASE = 0xdc00;

@@ -1,5 +1,7 @@
-// Reads a tar archive (ustar, PAX, GNU long names) as it streams by: entry after entry, data on demand. For archives whose structure we need (save/load,
-// COPY); what is unpacked as root goes to tswarm-layer untouched. Refuses sparse files and unknown entry types, and bounds every header extension.
+// Reads a tar archive (ustar, PAX, GNU long names) as it streams by: entry after entry, data on
+// demand. For archives whose structure we need (save/load, COPY); what is unpacked as root goes to
+// tswarm-layer untouched. Refuses sparse files and unknown entry types, and bounds every header
+// extension.
 import { TAR_EXTENSION_BYTES_MAX } from '../limits.ts';
 import {
   BLOCK_BYTES,

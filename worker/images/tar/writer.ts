@@ -1,4 +1,5 @@
-// Writes a tar archive as a stream of chunks. The data of each entry must be exactly as long as its header says, else it fails.
+// Writes a tar archive as a stream of chunks. The data of each entry must be exactly as long as its
+// header says, else it fails.
 import { assert } from '#protocol/errors';
 import { BLOCK_BYTES, encodeHeader, padding, type TarHeader } from './format.ts';
 

@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of Dockerfiles and shells
-// The Dockerfile's grammar, its variables and patterns, and which stages run. Cases follow Docker's reference.
+// The Dockerfile's grammar, its variables and patterns, and which stages run. Cases follow Docker's
+// reference.
 import { describe, expect, it } from 'vitest';
 import { applyChanges, joinDir } from '#worker/build/config-change';
 import { matchesName } from '#worker/build/glob';

@@ -1,4 +1,5 @@
-// Archives, compression and progress as streams: what was written is read, in pieces of any size; what is damaged is refused.
+// Archives, compression and progress as streams: what was written is read, in pieces of any size;
+// what is damaged is refused.
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
