@@ -15,13 +15,12 @@
 
 static struct {
 	int fd;
-	bool json, debug;
-} log_to = {-1, false, false};
+	bool json;
+} log_to = {-1, false};
 
-int log_open(const char *path, bool json, bool debug, struct ts_err *err)
+int log_open(const char *path, bool json, struct ts_err *err)
 {
 	log_to.json = json;
-	log_to.debug = debug;
 	if (!path || !*path)
 		return 0;
 	log_to.fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);

@@ -11,7 +11,7 @@
 #include "err.h"
 
 /* Opens the log file for appending; path NULL = none. */
-int log_open(const char *path, bool json, bool debug, struct ts_err *err);
+int log_open(const char *path, bool json, struct ts_err *err);
 /* The descriptor of the log file, or -1: kept open across the closing of other descriptors. */
 int log_fd(void);
 /* Forgets and closes the log, in a process that is about to become the container's. */

@@ -51,6 +51,8 @@ static int run(int argc, char **argv, struct ts_err *err)
 	struct globals g = {.root = RUNTIME_ROOT_DEFAULT, .argv = argv};
 	const char *log = NULL, *format = "text", *manager = NULL;
 	bool debug = false, version = false, help = false;
+	/* --debug and --cgroup-manager change nothing: callers of runc and crun pass them always.
+	 */
 	const struct option_spec specs[] = {
 	    {"--root", 0, &g.root, NULL, NULL},
 	    {"--log", 0, &log, NULL, NULL},
@@ -75,7 +77,7 @@ static int run(int argc, char **argv, struct ts_err *err)
 			       "--log-format: must be text or json");
 	if (g.root[0] != '/')
 		g.root = absolute_path(g.root);
-	if (log_open(log, strcmp(format, "json") == 0, debug, err) < 0)
+	if (log_open(log, strcmp(format, "json") == 0, err) < 0)
 		return -1;
 	for (size_t v = 0; verbs[v].name; v++)
 		if (strcmp(argv[i], verbs[v].name) == 0)
