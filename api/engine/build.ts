@@ -1,7 +1,5 @@
-// POST /build in its classic form: parameters in the query, the context as a tar in the body (plain, gzip or zstd). BuildKit's form (version=2) needs
+// POST /build in its classic form: parameters in the query, the context as a tar in the body. BuildKit's form (version=2) needs
 // a BuildKit behind it and is refused with what to do instead.
-import { Readable } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { BuildOptions } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import type { Context, Route } from '../context.ts';
@@ -43,7 +41,7 @@ async function build(context: Context, request: ApiRequest, reply: Reply): Promi
     }
   }
   const progress = await context.engine.images.build(
-    decompressed(request.stream()),
+    request.stream(),
     optionsOf(query),
     request.signal,
   );
@@ -85,24 +83,4 @@ function textMap(query: Query, name: string, nullable: boolean): Record<string, 
     if (typeof value !== 'string' && !(nullable && value === null)) throw bad;
   }
   return json as Record<string, string | null>;
-}
-
-/** A context as plain tar. Bytes that are neither tar nor gzip nor zstd are left for the tar reader to refuse. */
-export async function* decompressed(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  const iterator = body[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  if (first.done) return;
-  const whole = (async function* again(): AsyncIterable<Uint8Array> {
-    yield first.value;
-    for (;;) {
-      const next = await iterator.next();
-      if (next.done) return;
-      yield next.value;
-    }
-  })();
-  const [a, b, c, d] = first.value;
-  if (a === 0x1f && b === 0x8b) yield* Readable.from(whole).compose(createGunzip());
-  else if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) {
-    yield* Readable.from(whole).compose(createZstdDecompress());
-  } else yield* whole;
 }
