@@ -225,12 +225,8 @@ export class AgentHost {
   }
 
   #updateServing(taskId: string): void {
-    const container = this.#containerOf(taskId);
+    const container = this.#deps.table.ofTask(taskId);
     if (container) this.#deps.network.setServing(container.id, this.#agent.isServing(taskId));
-  }
-
-  #containerOf(taskId: string): Container | undefined {
-    return this.#deps.table.list().find((item) => item.record.task?.taskId === taskId);
   }
 
   #execute(effects: readonly Effect[]): void {

@@ -95,7 +95,9 @@ function convergeDown(entry: Entry, pass: Pass): void {
   if (over && !restartAsked && !resumes(entry)) return;
   if (entry.task.runState === RunState.STOPPED) {
     // Not started at all, or waiting for a restart that is not wanted any more.
-    if (entry.containerId !== '' && entry.status.state !== TaskState.SHUTDOWN && !over) {
+    if (entry.containerId !== '' && !over) {
+      // The next start is a new run, also when a back-off had begun one.
+      entry.startAtMs = 0;
       pass.report(entry, { state: TaskState.SHUTDOWN, message: 'stopped', stopped: true });
     } else if (entry.containerId === '' && !over) {
       prepare(entry, pass);
@@ -104,8 +106,12 @@ function convergeDown(entry: Entry, pass: Pass): void {
   }
   const missing = missingFile(entry, pass);
   if (missing !== '') {
-    const state = Math.max(entry.status.state, TaskState.ACCEPTED) as TaskStateValue;
-    pass.report(entry, { state: over ? TaskState.ACCEPTED : state, message: missing });
+    newRunAfter(entry, TaskState.READY);
+    const fresh = entry.status.run !== entry.run;
+    const state = fresh
+      ? TaskState.ACCEPTED
+      : (Math.max(entry.status.state, TaskState.ACCEPTED) as TaskStateValue);
+    pass.report(entry, { state, message: missing });
     return;
   }
   if (entry.containerId === '') {
@@ -127,7 +133,13 @@ function resumes(entry: Entry): boolean {
   );
 }
 
+/** Going back behind what was reported is only heard as a new run. */
+function newRunAfter(entry: Entry, state: TaskStateValue): void {
+  if (entry.status.run === entry.run && entry.status.state > state) entry.run += 1;
+}
+
 function prepare(entry: Entry, pass: Pass): void {
+  newRunAfter(entry, TaskState.PREPARING);
   pass.report(entry, { state: TaskState.PREPARING, message: 'preparing' });
   entry.busy = 'preparing';
   pass.effects.push({ type: 'prepare', task: entry.task });

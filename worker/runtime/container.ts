@@ -116,6 +116,7 @@ export class Container {
 export class ContainerTable {
   readonly #byId = new Map<string, Container>();
   readonly #idByName = new Map<string, string>();
+  readonly #byTask = new Map<string, Container>();
 
   /** Newest first. */
   list(): readonly Container[] {
@@ -126,6 +127,11 @@ export class ContainerTable {
 
   get(id: string): Container | undefined {
     return this.#byId.get(id);
+  }
+
+  /** The container of a task. */
+  ofTask(taskId: string): Container | undefined {
+    return this.#byTask.get(taskId);
   }
 
   /** Who has this name. */
@@ -147,10 +153,14 @@ export class ContainerTable {
   add(container: Container): void {
     this.#byId.set(container.id, container);
     this.#idByName.set(container.record.name, container.id);
+    const { task } = container.record;
+    if (task) this.#byTask.set(task.taskId, container);
   }
 
   delete(container: Container): void {
     this.#byId.delete(container.id);
+    const taskId = container.record.task?.taskId ?? '';
+    if (this.#byTask.get(taskId) === container) this.#byTask.delete(taskId);
     if (this.#idByName.get(container.record.name) === container.id) {
       this.#idByName.delete(container.record.name);
     }
