@@ -1,6 +1,6 @@
 // An HTTP/1.1 server whose requests, upgraded or not, all go to one dispatch function. Owns limits and time-outs of connections, the unix socket
 // file (mode, group, leftovers of a killed run) and an orderly stop. Refuses a second server on a socket that answers.
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import {
   chmodSync,
   chownSync,
@@ -30,6 +30,8 @@ const http: typeof import('node:http') = process.getBuiltinModule('node:http');
 
 const SOCKET_MODE = 0o660;
 const SOCKET_GROUP = 'tswarm';
+/** sun_path has 108 bytes; the temporary folder's name and the final zero take ten. */
+const SOCKET_PATH_BYTES_MAX = 98;
 
 /** A request before it is routed. */
 export interface RawRequest {
@@ -88,6 +90,11 @@ export class HttpServer {
    * is open to others. @throws already_exists when another process answers there.
    */
   async listenUnix(path: string): Promise<void> {
+    if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
+      throw new TswarmError('invalid_argument', `socket ${path}: the path is too long`, {
+        hint: `A socket's path may have ${SOCKET_PATH_BYTES_MAX} bytes: choose a shorter --run-root.`,
+      });
+    }
     await removeDeadSocket(path);
     const folder = mkdtempSync(`${path}.`);
     const made = join(folder, 's');
