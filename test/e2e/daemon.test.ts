@@ -200,6 +200,19 @@ describe('tswarmd on one node', () => {
     expect(await containerPids(node)).toContain(container);
   });
 
+  it('comes back by itself after a reboot', async () => {
+    await node.stop('SIGKILL');
+    loseEverythingInMemory(node);
+    await node.start();
+    await until(
+      async () => (await replicas(node, 'kept')) === '2/2',
+      60_000,
+      () => node.log(),
+    );
+    expect((await node.docker(['node', 'ls', '--format', '{{.Status}}'])).stdout).toBe('Ready\n');
+    for (const pid of await containerPids(node)) expect(existsSync(`/proc/${pid}`)).toBe(true);
+  });
+
   it('goes on following logs and watching a stack while the manager is away', async () => {
     const follower = spawn('docker', [
       '-H',
@@ -342,6 +355,27 @@ describe('tswarmd on one node', () => {
     expect((await node.docker(['service', 'ls'])).stderr).toContain('not a swarm manager');
   });
 });
+
+/** What a power cut takes away: all processes of the node, its mounts, its run root. */
+function loseEverythingInMemory(node: TestNode): void {
+  for (const pid of node.processes()) {
+    const state = /--state (\S+)/.exec(
+      readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '),
+    );
+    const container = state && join(state[1] ?? '', 'container.pid');
+    if (container && existsSync(container)) {
+      spawnSync('kill', ['-9', readFileSync(container, 'utf8').split(' ')[0] ?? '']);
+    }
+    spawnSync('kill', ['-9', String(pid)]);
+  }
+  for (const line of node
+    .leftovers()
+    .filter((text) => text.startsWith('mount '))
+    .reverse()) {
+    spawnSync('umount', ['-l', line.slice('mount '.length)]);
+  }
+  rmSync(node.runRoot, { recursive: true, force: true });
+}
 
 async function replicas(node: TestNode, service: string): Promise<string> {
   const list = await node.docker(['service', 'ls', '--format', '{{.Name}} {{.Replicas}}']);
