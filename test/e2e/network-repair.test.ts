@@ -138,14 +138,16 @@ describe.skipIf(!isRoot)('a node’s network', () => {
   });
 
   describe('repairs', () => {
+    /** Does the damage and waits until the node has seen it and has put it right. */
     async function repaired(what: string, damage: string, isBroken: () => boolean): Promise<void> {
       expect(await works(), what).toBe(true);
-      lab.host(damage);
-      expect(isBroken(), `${damage} has an effect`).toBe(true);
+      const said = lab.log.length;
       const started = performance.now();
-      await eventually(() => !isBroken(), REPAIR_MS);
-      await eventually(works, Math.max(0, REPAIR_MS - (performance.now() - started)) + 1_000);
-      expect(performance.now() - started).toBeLessThan(REPAIR_MS + 1_000);
+      lab.host(damage);
+      const saw = (): boolean => /somebody else|again/.test(lab.log.slice(said));
+      await eventually(() => saw() && !isBroken(), REPAIR_MS);
+      await eventually(works, REPAIR_MS);
+      expect(performance.now() - started).toBeLessThan(REPAIR_MS);
     }
     const hasTable = (): boolean => lab.host('nft list tables').includes('tswarm_fix');
 

@@ -1,16 +1,16 @@
 // From what should be (networks, services, containers on this node) to the rules' data. Pure.
-// A task of this node counts as a backend only while the node itself says that it is there and serves, so that a crash here is followed at once; for
-// tasks elsewhere the managers' word counts.
 // Nothing but addresses gets from objects into rules: what is not an address is left out, so that one bad object cannot break the others' rules.
 import { isIP } from 'node:net';
 import type { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import type { PortConfig } from '#protocol/generated/specs';
 import { EndpointMode, PortProtocol, PublishMode } from '#protocol/generated/specs';
+import { ContainerParts, localTasks, ServiceParts } from './parts.ts';
 import {
   type BalanceChain,
-  emptyRules,
+  balanceChain,
   type Family,
   type RuleState,
+  SET_NAMES,
   type SetName,
 } from './ruleset.ts';
 import type { AttachedEndpoint } from './types.ts';
@@ -48,22 +48,47 @@ export const PROTOCOL_WORDS: Readonly<Record<number, 'tcp' | 'udp' | 'sctp'>> = 
   [PortProtocol.SCTP]: 'sctp',
 };
 
-interface Draft {
-  readonly sets: Record<SetName, Map<string, string>>;
-  readonly chains: Map<string, BalanceChain>;
+/** What one service or container adds. */
+class RulePart {
+  readonly elements: (readonly [set: SetName, key: string, value: string])[] = [];
+  readonly chains: (readonly [name: string, chain: BalanceChain])[] = [];
+
+  element(set: SetName, key: string, value = ''): void {
+    this.elements.push([set, key, value]);
+  }
 }
 
-export function desiredRules(input: DesiredRulesInput): RuleState {
-  const draft = emptyRules() as Draft;
-  for (const network of input.networks) addNetwork(draft, network);
-  const byTask = localTasks(input.containers);
-  for (const service of input.services) {
-    const backends = servingBackends(service, input.nodeId, byTask);
-    addVirtualIps(draft, service, backends);
-    addIngressPorts(draft, service, backends, byTask);
+/** Computes rules; what has not changed since the last time is not computed again. */
+export class RuleComputer {
+  readonly #services = new ServiceParts<LocalContainer, RulePart>(servicePart);
+  readonly #containers = new ContainerParts<LocalContainer, RulePart>(containerPart);
+
+  compute(input: DesiredRulesInput): RuleState {
+    const sets = Object.fromEntries(
+      SET_NAMES.map((name) => [name, new Map<string, string>()]),
+    ) as Record<SetName, Map<string, string>>;
+    const chains = new Map<string, BalanceChain>();
+    const add = (part: RulePart): void => {
+      for (const [set, key, value] of part.elements) sets[set].set(key, value);
+      for (const [name, chain] of part.chains) chains.set(name, chain);
+    };
+    const context = { nodeId: input.nodeId, byTask: localTasks(input.containers) };
+    for (const network of input.networks) add(networkPart(network));
+    for (const service of input.services) add(this.#services.of(service, context));
+    for (const container of input.containers) add(this.#containers.of(container));
+    return { sets, chains };
   }
-  for (const container of input.containers) addContainer(draft, container);
-  return draft;
+}
+
+function servicePart(
+  service: ServiceEndpoints,
+  serving: readonly EndpointBackend[],
+  byTask: ReadonlyMap<string, LocalContainer>,
+): RulePart {
+  const part = new RulePart();
+  addVirtualIps(part, service, serving);
+  addIngressPorts(part, service, serving, byTask);
+  return part;
 }
 
 export function familyOf(address: string): Family {
@@ -90,33 +115,15 @@ export function isSubnet(text: string): boolean {
   );
 }
 
-/** task id → its container here */
-export function localTasks<T extends LocalContainer>(
-  containers: readonly T[],
-): ReadonlyMap<string, T> {
-  return new Map(containers.filter((c) => c.taskId !== '').map((c) => [c.taskId, c]));
-}
-
-/** The backends that may be given work. */
-export function servingBackends(
-  service: ServiceEndpoints,
-  nodeId: string,
-  byTask: ReadonlyMap<string, LocalContainer>,
-): readonly EndpointBackend[] {
-  return service.backends.filter(
-    (backend) =>
-      backend.serving &&
-      (nodeId === '' || backend.nodeId !== nodeId || byTask.get(backend.taskId)?.serving === true),
-  );
-}
-
-function addNetwork(draft: Draft, network: NetworkFact): void {
+function networkPart(network: NetworkFact): RulePart {
+  const part = new RulePart();
   for (const subnet of network.subnets.filter(isSubnet)) {
     const family = familyOf(subnet);
-    draft.sets[`subnets${family}`].set(subnet, '');
-    draft.sets[`pairs${family}`].set(`${subnet} . ${subnet}`, '');
-    if (network.internal) draft.sets[`internal${family}`].set(subnet, '');
+    part.element(`subnets${family}`, subnet);
+    part.element(`pairs${family}`, `${subnet} . ${subnet}`);
+    if (network.internal) part.element(`internal${family}`, subnet);
   }
+  return part;
 }
 
 /** A chain's name: letters, digits and underscores, unique for its parts. */
@@ -127,7 +134,7 @@ function chainName(...parts: readonly string[]): string {
 }
 
 function addVirtualIps(
-  draft: Draft,
+  part: RulePart,
   service: ServiceEndpoints,
   backends: readonly EndpointBackend[],
 ): void {
@@ -142,8 +149,11 @@ function addVirtualIps(
       .map((target) => ({ address: target, port: 0 }));
     if (address === '' || targets.length === 0) continue;
     const chain = chainName('v', family, service.serviceId, vip.networkId);
-    draft.chains.set(chain, { family, protocol: '', front: { address, port: 0 }, targets });
-    draft.sets[`vip${family}`].set(address, `jump ${chain}`);
+    part.chains.push([
+      chain,
+      balanceChain({ family, protocol: '', front: { address, port: 0 }, targets }),
+    ]);
+    part.element(`vip${family}`, address, `jump ${chain}`);
   }
 }
 
@@ -155,7 +165,7 @@ function addressesOn(backend: EndpointBackend, networkId: string): string[] {
 }
 
 function addIngressPorts(
-  draft: Draft,
+  part: RulePart,
   service: ServiceEndpoints,
   backends: readonly EndpointBackend[],
   byTask: ReadonlyMap<string, LocalContainer>,
@@ -163,7 +173,7 @@ function addIngressPorts(
   for (const port of service.ports) {
     if (port.publishMode !== PublishMode.INGRESS || port.publishedPort === 0) continue;
     const targets = backends.flatMap((backend) => targetsOf(backend, byTask.get(backend.taskId)));
-    publish(draft, port, targets.sort());
+    publish(part, port, targets.sort());
   }
 }
 
@@ -188,7 +198,7 @@ function firstPerFamily(addresses: readonly string[]): string[] {
   return [v4, v6].filter((address) => address !== undefined);
 }
 
-function publish(draft: Draft, port: PortConfig, addresses: readonly string[]): void {
+function publish(part: RulePart, port: PortConfig, addresses: readonly string[]): void {
   const protocol = PROTOCOL_WORDS[port.protocol] ?? 'tcp';
   const host = port.hostIp === '0.0.0.0' || port.hostIp === '::' ? '' : port.hostIp;
   for (const family of ['4', '6'] as const) {
@@ -199,26 +209,28 @@ function publish(draft: Draft, port: PortConfig, addresses: readonly string[]): 
     if (host !== '' && (!isAddress(host) || familyOf(host) !== family)) continue;
     const front = { address: host, port: port.publishedPort };
     const chain = chainName('p', family, protocol, String(port.publishedPort), host);
-    draft.chains.set(chain, { family, protocol, front, targets });
+    part.chains.push([chain, balanceChain({ family, protocol, front, targets })]);
     const key = `${protocol} . ${port.publishedPort}`;
-    if (host === '') draft.sets[`port${family}`].set(key, `jump ${chain}`);
-    else draft.sets[`addrport${family}`].set(`${host} . ${key}`, `jump ${chain}`);
+    if (host === '') part.element(`port${family}`, key, `jump ${chain}`);
+    else part.element(`addrport${family}`, `${host} . ${key}`, `jump ${chain}`);
   }
 }
 
-function addContainer(draft: Draft, container: LocalContainer): void {
+function containerPart(container: LocalContainer): RulePart {
+  const part = new RulePart();
   const all = container.endpoints.flatMap((endpoint) => [endpoint.ipv4, endpoint.ipv6]);
   for (const address of all.filter((candidate) => candidate !== '')) {
     const family = familyOf(address);
     // Any of its addresses through any of its interfaces: answers follow the container's routes, not the way that the question came.
     for (const link of container.links) {
-      draft.sets[`bound${family}`].set(`"${link}" . ${address}`, '');
+      part.element(`bound${family}`, `"${link}" . ${address}`);
     }
     for (const other of all) {
       if (other === '' || familyOf(other) !== family) continue;
-      draft.sets[`self${family}`].set(`${address} . ${other}`, '');
+      part.element(`self${family}`, `${address} . ${other}`);
     }
   }
   const addresses = publishedAddresses(container);
-  for (const port of container.ports) if (port.publishedPort > 0) publish(draft, port, addresses);
+  for (const port of container.ports) if (port.publishedPort > 0) publish(part, port, addresses);
+  return part;
 }

@@ -3,30 +3,12 @@
 // A service answers with its virtual address, or with its serving tasks where it has none; a container's own name answers as soon as it is attached.
 import type { ServiceEndpoints } from '#protocol/generated/dispatcher';
 import { EndpointMode } from '#protocol/generated/specs';
-import { bare, type LocalContainer, localTasks, servingBackends } from './desired-rules.ts';
+import { bare, type LocalContainer } from './desired-rules.ts';
+import { ContainerParts, localTasks, ServiceParts } from './parts.ts';
 
 interface NameEntry {
-  a: string[];
-  aaaa: string[];
-}
-
-interface NetworkNames {
-  internal: boolean;
-  names: Record<string, NameEntry>;
-  ptr: Record<string, string>;
-  srv: Record<string, never>;
-}
-
-export interface NamesConfig {
-  readonly listen: readonly { readonly address: string; readonly port: number }[];
-  readonly upstreams: readonly string[];
-  /** Seconds. */
-  readonly ttl: number;
-  /** address → ids of its networks */
-  readonly clients: Readonly<Record<string, readonly string[]>>;
-  /** address → its own upstreams instead of `upstreams` */
-  readonly clientUpstreams: Readonly<Record<string, readonly string[]>>;
-  readonly networks: Readonly<Record<string, NetworkNames>>;
+  readonly a: readonly string[];
+  readonly aaaa: readonly string[];
 }
 
 export interface NamedContainer extends LocalContainer {
@@ -50,82 +32,149 @@ export interface NamesInput {
   readonly containers: readonly NamedContainer[];
 }
 
-export function namesConfig(input: NamesInput): NamesConfig {
-  const networks: Record<string, NetworkNames> = {};
-  for (const { id, internal } of input.networks)
-    networks[id] = { internal, names: {}, ptr: {}, srv: {} };
-  const byTask = localTasks(input.containers);
-  for (const service of input.services) {
-    addService(networks, service, servingBackends(service, input.nodeId, byTask));
+/** Computes the text of the configuration; what has not changed since the last time is not computed again. */
+export class NamesComputer {
+  readonly #services = new ServiceParts<NamedContainer, NameParts>(serviceParts);
+  readonly #containers = new ContainerParts<NamedContainer, NameParts>(containerParts);
+  /** network id → its text, and what it was made from */
+  #networks: ReadonlyMap<string, NetworkText> = new Map();
+
+  compute(input: NamesInput): string {
+    const clients = dictionary<readonly string[]>();
+    const clientUpstreams = dictionary<readonly string[]>();
+    for (const container of input.containers) addClient(clients, clientUpstreams, container);
+    const head = JSON.stringify({
+      listen: [{ address: input.dns, port: 53 }],
+      upstreams: input.upstreams.slice(0, UPSTREAMS_MAX),
+      ttl: TTL_SECONDS,
+      clients,
+      clientUpstreams,
+    });
+    const networks = [...this.#texts(input)].map(
+      ([id, { text }]) => `${JSON.stringify(id)}:${text}`,
+    );
+    return `${head.slice(0, -1)},"networks":{${networks.join(',')}}}`;
   }
-  const clients: Record<string, string[]> = {};
-  const clientUpstreams: Record<string, readonly string[]> = {};
-  for (const container of input.containers) {
-    addContainer(networks, clients, clientUpstreams, container);
+
+  #texts(input: NamesInput): ReadonlyMap<string, NetworkText> {
+    const parts = new Map<string, NamePart[]>(input.networks.map(({ id }) => [id, []]));
+    const add = (all: NameParts): void => {
+      for (const [networkId, part] of all) parts.get(networkId)?.push(part);
+    };
+    const context = { nodeId: input.nodeId, byTask: localTasks(input.containers) };
+    for (const service of input.services) add(this.#services.of(service, context));
+    for (const container of input.containers) add(this.#containers.of(container));
+    const texts = new Map<string, NetworkText>();
+    for (const { id, internal } of input.networks) {
+      const own = parts.get(id) ?? [];
+      const known = this.#networks.get(id);
+      const isCurrent =
+        known?.internal === internal &&
+        known.parts.length === own.length &&
+        own.every((part, index) => part === known.parts[index]);
+      texts.set(id, isCurrent ? known : { internal, parts: own, text: networkText(internal, own) });
+    }
+    this.#networks = texts;
+    return texts;
   }
-  return {
-    listen: [{ address: input.dns, port: 53 }],
-    upstreams: input.upstreams.slice(0, UPSTREAMS_MAX),
-    ttl: TTL_SECONDS,
-    clients,
-    clientUpstreams,
-    networks,
-  };
+}
+
+interface NetworkText {
+  readonly internal: boolean;
+  readonly parts: readonly NamePart[];
+  readonly text: string;
+}
+
+/** What one service or container adds to one network. Never changed once it is made. */
+interface NamePart {
+  readonly names: (readonly [name: string, entry: NameEntry])[];
+  readonly pointers: (readonly [address: string, name: string])[];
+}
+
+/** network id → part */
+class NameParts extends Map<string, NamePart> {
+  add(networkId: string, name: string, addresses: readonly string[]): void {
+    if (!isDnsName(name)) return;
+    const entry = {
+      a: addresses.filter((address) => !address.includes(':')),
+      aaaa: addresses.filter((address) => address.includes(':')),
+    };
+    this.#part(networkId).names.push([name.toLowerCase(), entry]);
+  }
+
+  point(networkId: string, address: string, name: string | undefined): void {
+    if (name !== undefined) this.#part(networkId).pointers.push([address, name]);
+  }
+
+  #part(networkId: string): NamePart {
+    const part = this.get(networkId) ?? { names: [], pointers: [] };
+    this.set(networkId, part);
+    return part;
+  }
+}
+
+/** A name that several have answers with the addresses of all; of several pointers the first counts. */
+function networkText(internal: boolean, parts: readonly NamePart[]): string {
+  const names = dictionary<NameEntry>();
+  const ptr = dictionary<string>();
+  for (const part of parts) {
+    for (const [name, entry] of part.names) {
+      const known = names[name];
+      names[name] = known
+        ? {
+            a: [...new Set([...known.a, ...entry.a])],
+            aaaa: [...new Set([...known.aaaa, ...entry.aaaa])],
+          }
+        : entry;
+    }
+    for (const [address, name] of part.pointers) ptr[address] ??= name;
+  }
+  return JSON.stringify({ internal, names, ptr, srv: {} });
+}
+
+/** Without a prototype: users choose the names in it. */
+function dictionary<T>(): Record<string, T> {
+  return Object.create(null) as Record<string, T>;
 }
 
 /** A name that DNS can carry: labels of 1 to 63 bytes, 253 in all. Others (task names of long service names) only have no DNS name. */
 export function isDnsName(name: string): boolean {
-  return (
-    name.length > 0 &&
-    name.length <= 253 &&
-    name.split('.').every((label) => {
-      const bytes = new TextEncoder().encode(label).length;
-      return bytes > 0 && bytes <= 63;
-    })
-  );
+  if (name === '') return false;
+  const bytes = Buffer.byteLength(name);
+  if (bytes > 253) return false;
+  return name.split('.').every((label) => {
+    const length = bytes === name.length ? label.length : Buffer.byteLength(label);
+    return length > 0 && length <= 63;
+  });
 }
 
-function add(network: NetworkNames | undefined, name: string, addresses: readonly string[]): void {
-  if (!network || !isDnsName(name)) return;
-  const key = name.toLowerCase();
-  network.names[key] ??= { a: [], aaaa: [] };
-  const entry = network.names[key];
-  for (const address of addresses) {
-    const list = address.includes(':') ? entry.aaaa : entry.a;
-    if (!list.includes(address)) list.push(address);
-  }
-}
-
-function addService(
-  networks: Record<string, NetworkNames>,
+function serviceParts(
   service: ServiceEndpoints,
   serving: readonly ServiceEndpoints['backends'][number][],
-): void {
-  for (const attachment of service.networks) {
-    const network = networks[attachment.target];
-    if (!network) continue;
-    const addresses = serving.flatMap((backend) =>
-      addressesOn(backend.attachments, attachment.target),
-    );
+): NameParts {
+  const parts = new NameParts();
+  for (const { target, aliases } of service.networks) {
+    const addresses = serving.flatMap((backend) => addressesOn(backend.attachments, target));
     const vips = service.virtualIps
-      .filter((vip) => vip.networkId === attachment.target)
+      .filter((vip) => vip.networkId === target)
       .map((vip) => bare(vip.addr))
       .filter((address) => address !== '');
     const answer = service.mode === EndpointMode.VIP && vips.length > 0 ? vips : addresses;
-    for (const name of [service.serviceName, ...service.names, ...attachment.aliases]) {
-      add(network, name, answer);
-      add(network, `tasks.${name}`, addresses);
+    for (const name of [service.serviceName, ...service.names, ...aliases]) {
+      parts.add(target, name, answer);
+      parts.add(target, `tasks.${name}`, addresses);
     }
-    if (isDnsName(service.serviceName))
-      for (const vip of vips) network.ptr[vip] = service.serviceName;
+    const serviceName = [service.serviceName].find(isDnsName);
+    for (const vip of vips) parts.point(target, vip, serviceName);
     for (const backend of serving) {
-      const own = addressesOn(backend.attachments, attachment.target);
+      const own = addressesOn(backend.attachments, target);
       for (const name of [backend.taskName, backend.containerName, backend.hostname])
-        add(network, name, own);
+        parts.add(target, name, own);
       const pointer = [backend.containerName, backend.taskName].find(isDnsName);
-      if (pointer !== undefined) for (const address of own) network.ptr[address] = pointer;
+      for (const address of own) parts.point(target, address, pointer);
     }
   }
+  return parts;
 }
 
 function addressesOn(
@@ -138,25 +187,39 @@ function addressesOn(
     .filter((address) => address !== '');
 }
 
-function addContainer(
-  networks: Record<string, NetworkNames>,
-  clients: Record<string, string[]>,
+function containerParts(container: NamedContainer): NameParts {
+  const parts = new NameParts();
+  const pointer = container.names.find(isDnsName);
+  for (const endpoint of container.endpoints) {
+    const addresses = addressesOf(endpoint);
+    for (const address of addresses) parts.point(endpoint.networkId, address, pointer);
+    const aliases = container.taskId === '' ? endpoint.aliases : [];
+    for (const name of new Set([...container.names, ...aliases]))
+      parts.add(endpoint.networkId, name, addresses);
+  }
+  return parts;
+}
+
+function addClient(
+  clients: Record<string, readonly string[]>,
   clientUpstreams: Record<string, readonly string[]>,
   container: NamedContainer,
 ): void {
   const ids = container.endpoints.map((endpoint) => endpoint.networkId);
-  const pointer = container.names.find(isDnsName);
-  for (const endpoint of container.endpoints) {
-    const addresses = [endpoint.ipv4, endpoint.ipv6].filter((address) => address !== '');
-    const network = networks[endpoint.networkId];
-    for (const address of addresses) {
-      // Any of a container's addresses may be the one that a question comes from.
-      clients[address] = ids;
-      if (container.nameservers.length > 0)
-        clientUpstreams[address] = container.nameservers.slice(0, UPSTREAMS_MAX);
-      if (network && pointer !== undefined) network.ptr[address] ??= pointer;
-    }
-    const aliases = container.taskId === '' ? endpoint.aliases : [];
-    for (const name of [...container.names, ...aliases]) add(network, name, addresses);
+  const own = container.nameservers.slice(0, UPSTREAMS_MAX);
+  // Any of a container's addresses may be the one that a question comes from.
+  for (const address of container.endpoints.flatMap(addressesOf)) {
+    clients[address] = ids;
+    if (own.length > 0) clientUpstreams[address] = own;
   }
+}
+
+function addressesOf({
+  ipv4,
+  ipv6,
+}: {
+  readonly ipv4: string;
+  readonly ipv6: string;
+}): readonly string[] {
+  return [ipv4, ipv6].filter((address) => address !== '');
 }

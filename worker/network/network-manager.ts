@@ -9,7 +9,7 @@ import { listFolder, makeFolder, removeTree } from '../files.ts';
 import { Attacher } from './attacher.ts';
 import type { AttachmentRecord } from './attachment.ts';
 import { AttachmentStore } from './attachment-store.ts';
-import { desiredRules } from './desired-rules.ts';
+import { RuleComputer } from './desired-rules.ts';
 import { KnownNetworks } from './endpoint-plan.ts';
 import { portHolder } from './host.ts';
 import { HostResolverWatch } from './host-resolver.ts';
@@ -18,7 +18,7 @@ import { FORWARDING, FORWARDING6, KernelCheck } from './kernel-check.ts';
 import { type Desired, KernelState } from './kernel-state.ts';
 import { LocalNetworkApi } from './local-network-api.ts';
 import { LocalNetworks } from './local-networks.ts';
-import { type NamedContainer, namesConfig } from './names.ts';
+import { type NamedContainer, NamesComputer } from './names.ts';
 import { NamesProcess } from './names-process.ts';
 import { NetHelper } from './net-helper.ts';
 import { PortRegistry } from './ports.ts';
@@ -85,6 +85,10 @@ export class NodeNetworks implements NetworkManager {
   readonly #ports: PortRegistry;
   readonly #records: AttachmentStore;
   readonly #attacher: Attacher;
+  readonly #ruleComputer = new RuleComputer();
+  readonly #namesComputer = new NamesComputer();
+  /** The same object for the same record, so that what was computed from it can be used again. */
+  readonly #named = new WeakMap<AttachmentRecord, NamedContainer>();
   #nodeId = '';
   #services: readonly ServiceEndpoints[] = [];
   #sweepTimer: NodeJS.Timeout | undefined;
@@ -268,7 +272,7 @@ export class NodeNetworks implements NetworkManager {
   }
 
   #desired(): Desired {
-    const containers = this.#records.list().map(namedContainer);
+    const containers = this.#records.list().map((record) => this.#namedContainer(record));
     const common = {
       nodeId: this.#nodeId,
       networks: this.#known.facts(),
@@ -276,14 +280,24 @@ export class NodeNetworks implements NetworkManager {
       containers,
     };
     return {
-      rules: desiredRules(common),
+      rules: this.#ruleComputer.compute(common),
       publishNames: async () => {
         if (containers.every((container) => container.endpoints.length === 0)) return;
         const { nameservers } = this.#resolver.current;
-        const config = namesConfig({ ...common, dns: this.#rules.dns, upstreams: nameservers });
-        await this.#names.update(JSON.stringify(config));
+        const config = this.#namesComputer.compute({
+          ...common,
+          dns: this.#rules.dns,
+          upstreams: nameservers,
+        });
+        await this.#names.update(config);
       },
     };
+  }
+
+  #namedContainer(record: AttachmentRecord): NamedContainer {
+    const known = this.#named.get(record) ?? namedContainer(record);
+    this.#named.set(record, known);
+    return known;
   }
 
   /** Removes interfaces and namespaces of ours that no container has. */

@@ -16,6 +16,8 @@ export interface BalanceChain {
   /** What clients call: address '' = any of the host's; port 0 = all. */
   readonly front: Target;
   readonly targets: readonly Target[];
+  /** The one rule that does it. */
+  readonly rule: string;
 }
 
 export interface Target {
@@ -96,18 +98,16 @@ export function diffScript(names: RuleNames, from: RuleState, to: RuleState): st
   const table = `inet ${names.table}`;
   const lines: string[] = [];
   for (const [chain, content] of to.chains) {
-    const rule = balanceRule(content);
-    const before = from.chains.get(chain);
-    if (before && balanceRule(before) === rule) continue;
+    if (from.chains.get(chain)?.rule === content.rule) continue;
     // Adding a chain that is there is no error.
     lines.push(`add chain ${table} ${chain}`, `flush chain ${table} ${chain}`);
-    lines.push(`add rule ${table} ${chain} ${rule}`);
+    lines.push(`add rule ${table} ${chain} ${content.rule}`);
   }
   for (const set of SET_NAMES) {
     const before = from.sets[set];
     const after = to.sets[set];
-    const gone = [...before].filter(([key, value]) => after.get(key) !== value);
-    const fresh = [...after].filter(([key, value]) => before.get(key) !== value);
+    const gone = missing(before, after);
+    const fresh = missing(after, before);
     if (gone.length > 0) {
       lines.push(`delete element ${table} ${set} { ${gone.map(([key]) => key).join(', ')} }`);
     }
@@ -123,8 +123,19 @@ export function diffScript(names: RuleNames, from: RuleState, to: RuleState): st
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
-/** The one rule of a balancing chain; it has at least one target. */
-export function balanceRule({ family, protocol, targets }: BalanceChain): string {
+/** The elements of one that the other does not have in the same way. */
+function missing(from: Elements, to: Elements): (readonly [string, string])[] {
+  const found: (readonly [string, string])[] = [];
+  for (const [key, value] of from) if (to.get(key) !== value) found.push([key, value]);
+  return found;
+}
+
+/** A chain with its rule; it must have at least one target. */
+export function balanceChain(chain: Omit<BalanceChain, 'rule'>): BalanceChain {
+  return { ...chain, rule: balanceRule(chain) };
+}
+
+function balanceRule({ family, protocol, targets }: Omit<BalanceChain, 'rule'>): string {
   const word = family === '4' ? 'ip' : 'ip6';
   const match = protocol === '' ? '' : `meta l4proto ${protocol} `;
   const [only] = targets;

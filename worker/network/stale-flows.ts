@@ -12,8 +12,9 @@ export interface StaleFlow {
 export function staleFlows(from: RuleState, to: RuleState): StaleFlow[] {
   const stale: StaleFlow[] = [];
   for (const [name, before] of from.chains) {
-    if (!carriesUdp(before)) continue;
-    const after = new Set(to.chains.get(name)?.targets.map(({ address }) => address));
+    const now = to.chains.get(name);
+    if (!carriesUdp(before) || now?.rule === before.rule) continue;
+    const after = new Set(now?.targets.map(({ address }) => address));
     for (const { address } of before.targets) {
       if (!after.has(address)) stale.push({ ...frontOf(before), backend: address });
     }

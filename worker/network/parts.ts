@@ -1,0 +1,89 @@
+// Remembers what each service and each container contributes to rules and names, so that a change costs what changed and not what there is: with some
+// hundred services, computing everything anew takes longer than all of the kernel's work for a container. Pure: the same answers as without it.
+import type { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatcher';
+import type { LocalContainer } from './desired-rules.ts';
+
+/** What a service's part depends on besides the service. */
+export interface ServiceContext<C extends LocalContainer> {
+  readonly nodeId: string;
+  /** task id → its container here */
+  readonly byTask: ReadonlyMap<string, C>;
+}
+
+interface Remembered<C, P> {
+  readonly nodeId: string;
+  /** The containers here of its backends, in their order. */
+  readonly locals: readonly (C | undefined)[];
+  readonly part: P;
+}
+
+/** Objects are compared by identity: neither services nor containers are ever changed, only replaced. */
+export class ServiceParts<C extends LocalContainer, P> {
+  readonly #make: (
+    service: ServiceEndpoints,
+    serving: readonly EndpointBackend[],
+    byTask: ReadonlyMap<string, C>,
+  ) => P;
+  readonly #parts = new WeakMap<ServiceEndpoints, Remembered<C, P>>();
+
+  constructor(
+    make: (
+      service: ServiceEndpoints,
+      serving: readonly EndpointBackend[],
+      byTask: ReadonlyMap<string, C>,
+    ) => P,
+  ) {
+    this.#make = make;
+  }
+
+  of(service: ServiceEndpoints, { nodeId, byTask }: ServiceContext<C>): P {
+    const known = this.#parts.get(service);
+    const isCurrent =
+      known?.nodeId === nodeId &&
+      service.backends.every((backend, i) => byTask.get(backend.taskId) === known.locals[i]);
+    if (known && isCurrent) return known.part;
+    const locals = service.backends.map((backend) => byTask.get(backend.taskId));
+    const part = this.#make(service, servingBackends(service, { nodeId, byTask }), byTask);
+    this.#parts.set(service, { nodeId, locals, part });
+    return part;
+  }
+}
+
+export class ContainerParts<C extends LocalContainer, P> {
+  readonly #make: (container: C) => P;
+  readonly #parts = new WeakMap<C, P>();
+
+  constructor(make: (container: C) => P) {
+    this.#make = make;
+  }
+
+  of(container: C): P {
+    const known = this.#parts.get(container);
+    if (known !== undefined) return known;
+    const part = this.#make(container);
+    this.#parts.set(container, part);
+    return part;
+  }
+}
+
+/** task id → its container here */
+export function localTasks<C extends LocalContainer>(
+  containers: readonly C[],
+): ReadonlyMap<string, C> {
+  return new Map(containers.filter((c) => c.taskId !== '').map((c) => [c.taskId, c]));
+}
+
+/**
+ * The backends that may be given work. A task of this node counts only while the node itself says that it is there and serves, so that a crash here is
+ * followed at once; for tasks elsewhere the managers' word counts.
+ */
+export function servingBackends<C extends LocalContainer>(
+  service: ServiceEndpoints,
+  { nodeId, byTask }: ServiceContext<C>,
+): readonly EndpointBackend[] {
+  return service.backends.filter(
+    (backend) =>
+      backend.serving &&
+      (nodeId === '' || backend.nodeId !== nodeId || byTask.get(backend.taskId)?.serving === true),
+  );
+}
