@@ -1,14 +1,15 @@
 // How long images take: pulling and unpacking about 500 MB in 8 layers from a registry on loopback,
 // importing a root file system, a build from the cache, mounting and unmounting a root file system.
-// Beside it skopeo, which only fetches. Run as root: node --conditions=source test/bench/images.ts
-import { execFile } from 'node:child_process';
+// Beside it dockerd, and skopeo, which only fetches. Run as root: node --conditions=source test/bench/images.ts
+import { execFile, spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildFixture } from '../support/builds.ts';
 import { imageOfTars, ociLayoutOf, streamOf, tarOf } from '../support/image-tar.ts';
 import { imageFixture, linesOf } from '../support/images.ts';
-import { startRegistry } from '../support/registry.ts';
+import { PeerDockerd } from '../support/peer-dockerd.ts';
+import { type RegistryProcess, startRegistry } from '../support/registry.ts';
 
 const run = promisify(execFile);
 const LAYERS = 8;
@@ -78,19 +79,25 @@ async function benchPull(): Promise<void> {
       `oci-archive:${layout}:bench:1`,
       `docker://${name}`,
     ]);
+    const peer = await peerPuller(registry);
     const pulls: number[] = [];
-    for (let i = 0; i < RUNS; i += 1) {
-      const images = await imageFixture();
-      const started = performance.now();
-      await images.service.store.ensure(name, { policy: 'always' });
-      pulls.push(performance.now() - started);
-      await images.dispose();
+    const peerPulls: number[] = [];
+    try {
+      // In turn, so that both see the same machine.
+      for (let i = 0; i < RUNS; i += 1) {
+        const images = await imageFixture();
+        const started = performance.now();
+        await images.service.store.ensure(name, { policy: 'always' });
+        pulls.push(performance.now() - started);
+        await images.dispose();
+        peerPulls.push(await peer.pull(name));
+      }
+    } finally {
+      await peer.stop();
     }
-    show(
-      'pull + verify + unpack + sync',
-      pulls,
-      ` = ${(unpacked / 1e3 / median(pulls)).toFixed(0)} MB/s unpacked`,
-    );
+    const rate = (unpacked / 1e3 / median(pulls)).toFixed(0);
+    show('pull + verify + unpack + sync to disk', pulls, ` = ${rate} MB/s unpacked`);
+    if (peerPulls.length > 0) show('dockerd 20.10: docker pull (does not sync)', peerPulls);
     const target = join(registry.dir, 'skopeo');
     const skopeo = await timed(RUNS, async () => {
       await mkdir(target);
@@ -107,6 +114,33 @@ async function benchPull(): Promise<void> {
   } finally {
     await registry.stop();
   }
+}
+
+/** dockerd in a network namespace of its own, with a second registry process over the same storage in it. */
+async function peerPuller(
+  registry: RegistryProcess,
+): Promise<{ pull(name: string): Promise<number>; stop(): Promise<void> }> {
+  const peer = new PeerDockerd();
+  await peer.start();
+  const child = spawn(
+    'nsenter',
+    ['-t', String(peer.pid), '--net', 'docker-registry', 'serve', join(registry.dir, 'config.yml')],
+    { stdio: 'ignore' },
+  );
+  return {
+    async pull(name) {
+      const started = performance.now();
+      const { code, stderr } = await peer.docker(['pull', '-q', name]);
+      const ms = performance.now() - started;
+      if (code !== 0) throw new Error(stderr);
+      await peer.docker(['rmi', name]);
+      return ms;
+    },
+    async stop() {
+      child.kill('SIGKILL');
+      await peer[Symbol.asyncDispose]();
+    },
+  };
 }
 
 async function benchSmall(): Promise<void> {
