@@ -445,6 +445,7 @@ describe.skipIf(!isRoot)('a node’s containers', () => {
     await node.exec(id, ['rm', '/ok']);
     await eventually(async () => (await health()) === 'unhealthy');
     expect((await node.state(id)).Running).toBe(true);
+    await eventually(async () => seen.length === 2);
     stop.abort();
     await watching;
     expect(seen).toEqual(['health_status: healthy', 'health_status: unhealthy']);

@@ -130,9 +130,16 @@ async function processOf(inodes: ReadonlySet<string>): Promise<string | undefine
       const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '');
       const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
       if (inode === undefined || !inodes.has(inode)) continue;
-      const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
-      return `${name.trim()} (pid ${pid})`;
+      return `${await programOf(pid)} (pid ${pid})`;
     }
   }
   return undefined;
+}
+
+/** The program's name as it was called; a thread's name (`comm`) would often tell nobody anything. */
+async function programOf(pid: string): Promise<string> {
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  const [called = ''] = command.split('\0');
+  const name = called.split('/').at(-1)?.split(' ')[0];
+  return name || (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim();
 }

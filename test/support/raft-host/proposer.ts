@@ -10,8 +10,15 @@ const IN_FLIGHT = 8;
 const [dataDir = '', first = '1'] = process.argv.slice(2);
 const held = new Set<number>();
 
+/** Synchronous, so that what is printed was acknowledged before and nothing after is; a full pipe is waited for. */
 function print(line: string): void {
-  writeSync(1, `${line}\n`);
+  for (let rest = Buffer.from(`${line}\n`); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+  }
 }
 
 function ranges(): string {
