@@ -2,6 +2,7 @@
 // say whom to stop.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { basename } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 
 const LISTEN = '0A';
@@ -102,9 +103,12 @@ function holdsSocket(pid: string, inodes: ReadonlySet<string>): boolean {
   });
 }
 
+/** The program as people know it: argv[0] without its folder (Node's own name for its main thread would say nothing). */
 function nameOf(pid: string): string {
   try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+    const [first = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split(/[\0 ]/);
+    const name = basename(first).replace(/:$/, '');
+    return name === '' ? readFileSync(`/proc/${pid}/comm`, 'utf8').trim() : name;
   } catch {
     return 'a process';
   }

@@ -117,7 +117,7 @@ describe('tswarmd on one node', () => {
       const result = await node.docker(INIT);
       expect(result.code).toBe(1);
       expect(result.stderr).toMatch(
-        new RegExp(`port 23772 is taken by \\S+ \\(pid ${holder.pid}\\)`),
+        new RegExp(`port 23772 is taken by node \\(pid ${holder.pid}\\)`),
       );
     } finally {
       holder.kill('SIGKILL');
