@@ -40,6 +40,8 @@ async function runStep(
     const { run, exit } = await startProcess(container, deps);
     const kill = (): void => void run.shim.kill(9, true).catch(() => undefined);
     signal.addEventListener('abort', kill, { once: true });
+    // An abort during the start has called nobody.
+    if (signal.aborted) kill();
     const info = await exit;
     signal.removeEventListener('abort', kill);
     run.closeWait();

@@ -53,7 +53,7 @@ async function copyTree(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {},
   });
-  const to = spawn(program, ['apply', '--root', target], {
+  const to = spawn(program, ['apply', '--plain', '--root', target], {
     stdio: ['pipe', 'ignore', 'pipe'],
     env: {},
   });
