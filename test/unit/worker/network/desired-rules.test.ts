@@ -1,0 +1,253 @@
+// Goal: which rules follow from networks, services and containers. Method: small states, whole answers.
+import { describe, expect, it } from 'vitest';
+import { EndpointMode } from '#protocol/generated/specs';
+import { type LocalContainer, RuleComputer } from '#worker/network/desired-rules';
+import type { RuleState, SetName } from '#worker/network/ruleset';
+import { staleFlows } from '#worker/network/stale-flows';
+import type { AttachedEndpoint } from '#worker/network/types';
+import { NODE_ID, port, service } from '../../../support/network-lab/objects.ts';
+
+type Input = Parameters<RuleComputer['compute']>[0];
+
+function rules(input: Partial<Input>): RuleState {
+  return new RuleComputer().compute({
+    nodeId: NODE_ID,
+    networks: [],
+    services: [],
+    containers: [],
+    ...input,
+  });
+}
+
+function keys(state: RuleState, set: SetName): string[] {
+  return [...state.sets[set].keys()].sort();
+}
+
+/** What each chain does, by name. */
+function chains(state: RuleState): Record<string, string> {
+  return Object.fromEntries([...state.chains].map(([name, { rule }]) => [name, rule]));
+}
+
+function endpoint(networkId: string, ipv4: string, ipv6 = ''): AttachedEndpoint {
+  return {
+    networkId,
+    networkName: networkId,
+    endpointId: '',
+    macAddress: '',
+    ipv4,
+    ipv4PrefixLength: 24,
+    gateway: '',
+    ipv6,
+    ipv6PrefixLength: 64,
+    ipv6Gateway: '',
+    aliases: [],
+  };
+}
+
+function local(taskId: string, more: Partial<LocalContainer> = {}): LocalContainer {
+  return {
+    containerId: `c-${taskId}`,
+    taskId,
+    links: ['tx1'],
+    endpoints: [endpoint('front', '10.1.0.5')],
+    primary: 0,
+    ports: [],
+    serving: true,
+    ...more,
+  };
+}
+
+describe('networks', () => {
+  it('may talk within themselves; internal ones are marked', () => {
+    const state = rules({
+      networks: [
+        { id: 'a', subnets: ['10.1.0.0/24', 'fd00:1::/64'], internal: false },
+        { id: 'b', subnets: ['10.2.0.0/24'], internal: true },
+      ],
+    });
+    expect(keys(state, 'pairs4')).toEqual([
+      '10.1.0.0/24 . 10.1.0.0/24',
+      '10.2.0.0/24 . 10.2.0.0/24',
+    ]);
+    expect(keys(state, 'pairs6')).toEqual(['fd00:1::/64 . fd00:1::/64']);
+    expect(keys(state, 'subnets4')).toEqual(['10.1.0.0/24', '10.2.0.0/24']);
+    expect(keys(state, 'internal4')).toEqual(['10.2.0.0/24']);
+    expect(keys(state, 'internal6')).toEqual([]);
+  });
+
+  it('cannot bring anything but subnets into the rules', () => {
+    const subnets = [
+      '10.1.0.0/24; flush ruleset',
+      '10.1.0.0',
+      '10.1.0.0/33',
+      '',
+      'x/24',
+      'fe80::1%e/64',
+    ];
+    const state = rules({ networks: [{ id: 'a', subnets, internal: false }] });
+    expect(keys(state, 'subnets4')).toEqual([]);
+    expect(keys(state, 'subnets6')).toEqual([]);
+  });
+});
+
+describe('containers', () => {
+  it('may use their addresses on any of their interfaces, and reach themselves', () => {
+    const state = rules({
+      containers: [
+        local('', {
+          links: ['tx1', 'tx2'],
+          endpoints: [endpoint('a', '10.1.0.5', 'fd00:1::5'), endpoint('b', '10.2.0.5')],
+        }),
+      ],
+    });
+    expect(keys(state, 'bound4')).toEqual([
+      '"tx1" . 10.1.0.5',
+      '"tx1" . 10.2.0.5',
+      '"tx2" . 10.1.0.5',
+      '"tx2" . 10.2.0.5',
+    ]);
+    expect(keys(state, 'bound6')).toEqual(['"tx1" . fd00:1::5', '"tx2" . fd00:1::5']);
+    expect(keys(state, 'self4')).toEqual([
+      '10.1.0.5 . 10.1.0.5',
+      '10.1.0.5 . 10.2.0.5',
+      '10.2.0.5 . 10.1.0.5',
+      '10.2.0.5 . 10.2.0.5',
+    ]);
+  });
+
+  it('publish at their interface with the default route', () => {
+    const container = local('', {
+      links: ['tx1', 'tx2'],
+      endpoints: [endpoint('a', '10.1.0.5', 'fd00:1::5'), endpoint('b', '10.2.0.5')],
+      primary: 1,
+      ports: [port('8080:80'), port('53:5353/udp'), port('127.0.0.1:9090:90')],
+    });
+    const state = rules({ containers: [container] });
+    expect(Object.fromEntries(state.sets.port4)).toEqual({
+      'tcp . 8080': 'jump p_4_tcp_8080_',
+      'udp . 53': 'jump p_4_udp_53_',
+    });
+    expect(Object.fromEntries(state.sets.port6)).toEqual({
+      'tcp . 8080': 'jump p_6_tcp_8080_',
+      'udp . 53': 'jump p_6_udp_53_',
+    });
+    expect(keys(state, 'addrport4')).toEqual(['127.0.0.1 . tcp . 9090']);
+    expect(chains(state)).toMatchObject({
+      p_4_tcp_8080_: 'meta l4proto tcp dnat ip to 10.2.0.5:80',
+      p_6_tcp_8080_: 'meta l4proto tcp dnat ip6 to [fd00:1::5]:80',
+      p_4_udp_53_: 'meta l4proto udp dnat ip to 10.2.0.5:5353',
+    });
+  });
+
+  it('cannot bring anything but an address into the rules by a host address', () => {
+    const state = rules({
+      containers: [local('', { ports: [port('1.2.3.4; flush ruleset:1:1')] })],
+    });
+    expect(state.chains.size).toBe(0);
+  });
+});
+
+describe('services', () => {
+  const web = (more: object = {}): Input['services'][number] =>
+    service({
+      name: 'web',
+      vips: { front: '10.1.0.200' },
+      ports: [port('8080:80', 'ingress'), port('81:81', 'host')],
+      tasks: { t1: { front: '10.1.0.21' }, t2: { front: '10.1.0.22' } },
+      elsewhere: ['t1', 't2'],
+      ...more,
+    });
+
+  it('lead to the tasks that serve, in a stable order', () => {
+    const state = rules({ services: [web()] });
+    expect(Object.fromEntries(state.sets.vip4)).toEqual({ '10.1.0.200': 'jump v_4_idweb_front' });
+    expect(chains(state)).toEqual({
+      v_4_idweb_front: 'dnat ip to numgen random mod 2 map { 0 : 10.1.0.21, 1 : 10.1.0.22 }',
+      p_4_tcp_8080_:
+        'meta l4proto tcp dnat ip addr . port to numgen random mod 2 map { 0 : 10.1.0.21 . 80, 1 : 10.1.0.22 . 80 }',
+    });
+    expect(chains(rules({ services: [web({ waiting: ['t1'] })] })).v_4_idweb_front).toBe(
+      'dnat ip to 10.1.0.22',
+    );
+  });
+
+  it('have no rule without a task, and none for a virtual address with DNS round robin', () => {
+    expect(rules({ services: [web({ waiting: ['t1', 't2'] })] }).chains.size).toBe(0);
+    const dnsrr = rules({ services: [{ ...web(), mode: EndpointMode.DNSRR }] });
+    expect(dnsrr.sets.vip4.size).toBe(0);
+    expect(dnsrr.sets.port4.size).toBe(1);
+  });
+
+  it('count a task of this node only while it is here and serves', () => {
+    const input = { services: [web({ elsewhere: ['t2'] })] };
+    const vip = (containers: readonly LocalContainer[]): string | undefined =>
+      chains(rules({ ...input, containers })).v_4_idweb_front;
+    const both = 'dnat ip to numgen random mod 2 map { 0 : 10.1.0.21, 1 : 10.1.0.22 }';
+    expect(vip([])).toBe('dnat ip to 10.1.0.22');
+    expect(vip([local('t1')])).toBe(both);
+    expect(vip([local('t1', { serving: false })])).toBe('dnat ip to 10.1.0.22');
+  });
+
+  it('publish a local task at the address that answers, a remote one at its first', () => {
+    const state = rules({
+      services: [web({ elsewhere: ['t2'] })],
+      containers: [local('t1', { endpoints: [endpoint('bridge', '172.17.0.9')] })],
+    });
+    expect(chains(state).p_4_tcp_8080_).toContain('{ 0 : 10.1.0.22 . 80, 1 : 172.17.0.9 . 80 }');
+  });
+
+  it('remember parts without remembering wrongly', () => {
+    const computer = new RuleComputer();
+    const base = { nodeId: NODE_ID, networks: [], services: [web({ elsewhere: [] })] };
+    for (const containers of [
+      [],
+      [local('t1')],
+      [local('t1'), local('t2')],
+      [local('t1', { serving: false }), local('t2')],
+      [local('t2')],
+      [],
+    ]) {
+      const input = { ...base, containers };
+      expect(computer.compute(input)).toEqual(new RuleComputer().compute(input));
+      const other = { ...input, nodeId: 'another' };
+      expect(computer.compute(other)).toEqual(new RuleComputer().compute(other));
+    }
+  });
+});
+
+describe('flows to forget', () => {
+  const udp = (tasks: Readonly<Record<string, Record<string, string>>>): RuleState =>
+    rules({
+      services: [
+        service({
+          name: 'dns',
+          vips: { front: '10.1.0.200' },
+          ports: [port('53:5353/udp', 'ingress'), port('80:80', 'ingress')],
+          tasks,
+          elsewhere: Object.keys(tasks),
+        }),
+      ],
+    });
+  const one = { t1: { front: '10.1.0.21' } };
+  const two = { ...one, t2: { front: '10.1.0.22' } };
+
+  it('are those to a task that is no longer behind an address or port', () => {
+    expect(staleFlows(udp(two), udp(one))).toEqual([
+      { front: '10.1.0.200', backend: '10.1.0.22' },
+      { port: 53, backend: '10.1.0.22' },
+    ]);
+    expect(staleFlows(udp(one), udp({}))).toEqual([
+      { front: '10.1.0.200', backend: '10.1.0.21' },
+      { port: 53, backend: '10.1.0.21' },
+    ]);
+  });
+
+  it('are those that began before there was a task', () => {
+    expect(staleFlows(udp({}), udp(one))).toEqual([{ front: '10.1.0.200' }, { port: 53 }]);
+  });
+
+  it('are none when tasks are added or nothing changes', () => {
+    expect(staleFlows(udp(one), udp(two))).toEqual([]);
+    expect(staleFlows(udp(two), udp(two))).toEqual([]);
+  });
+});
