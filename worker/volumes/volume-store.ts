@@ -1,14 +1,15 @@
 // Named and anonymous volumes of this node with the local driver: a folder each, `<dataRoot>/volumes/<name>/_data`, and a small file about it.
 // With options `type`, `device`, `o` the volume is a mount: a bind of a host folder is used as it is, anything else is mounted at first use.
-// Refuses other drivers by name. A volume in use cannot be removed.
+// Refuses other drivers by name. A volume in use cannot be removed. A kill never leaves half a volume: one that is being removed has lost its name first, and
+// a folder without its file is taken away when it is empty and kept as a plain volume when it is not.
 import { execFile } from 'node:child_process';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TswarmError } from '#protocol/errors';
 import { hex } from '#protocol/ids';
 import type { Clock, Random } from '#protocol/world';
-import { listFolder, makeFolder, readJsonFile, removeTree, writeFileAtomic } from '../files.ts';
+import { makeFolder, readJsonFile, removeTree, syncFolder, writeFileAtomic } from '../files.ts';
 import type { EventSink } from '../images/types.ts';
 import { Lock } from '../queue.ts';
 
@@ -30,6 +31,8 @@ export interface NewVolume {
   readonly driver: string;
   readonly labels: Readonly<Record<string, string>> | null;
   readonly options: Readonly<Record<string, string>> | null;
+  /** Told the name of an anonymous volume before it is made. */
+  readonly announce?: (name: string) => Promise<void>;
 }
 
 export interface VolumeDeps {
@@ -41,6 +44,8 @@ export interface VolumeDeps {
 }
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+/** Before the folder of a volume that is being removed; no volume's name begins so. */
+const GONE = '.gone-';
 const OPTION_KEYS: ReadonlySet<string> = new Set(['type', 'device', 'o', 'size']);
 
 export class VolumeStore {
@@ -59,12 +64,41 @@ export class VolumeStore {
   /** Reads what is on disk. */
   async start(): Promise<void> {
     await makeFolder(this.#root, 0o711);
-    for (const name of await listFolder(this.#root)) {
-      const record = (await readJsonFile(join(this.#root, name, 'volume.json'))) as
-        | VolumeRecord
-        | undefined;
+    for (const name of await readdir(this.#root)) {
+      if (name.startsWith(GONE)) {
+        await removeTree(join(this.#root, name));
+        continue;
+      }
+      const path = join(this.#root, name, 'volume.json');
+      const record = (await readJsonFile(path)) as VolumeRecord | undefined;
       if (record?.version === 1 && record.name === name) this.#volumes.set(name, record);
+      else if (NAME.test(name)) await this.#recover(name);
     }
+  }
+
+  /** A folder whose file was never written, or was lost with the power. */
+  async #recover(name: string): Promise<void> {
+    if (await this.isEmpty(name, [])) {
+      await removeTree(join(this.#root, name));
+      return;
+    }
+    const record: VolumeRecord = {
+      version: 1,
+      name,
+      createdAt: Math.floor(this.#deps.clock.nowMs() * 1000),
+      labels: null,
+      options: null,
+      anonymous: /^[0-9a-f]{64}$/.test(name),
+    };
+    await this.#write(record);
+    this.#volumes.set(name, record);
+  }
+
+  /** What is in a volume may be dear: its file is on the disk before it is used. */
+  async #write(record: VolumeRecord): Promise<void> {
+    const path = join(this.#root, record.name, 'volume.json');
+    await writeFileAtomic(path, JSON.stringify(record), { sync: true });
+    await syncFolder(this.#root);
   }
 
   get(name: string): VolumeRecord | undefined {
@@ -121,8 +155,9 @@ export class VolumeStore {
       options,
       anonymous,
     };
+    if (anonymous) await wanted.announce?.(name);
     await makeFolder(this.mountpoint(name), 0o755);
-    await writeFileAtomic(join(this.#root, name, 'volume.json'), JSON.stringify(record));
+    await this.#write(record);
     this.#volumes.set(name, record);
     this.#emit('create', name);
     return record;
@@ -175,14 +210,14 @@ export class VolumeStore {
     this.#mounted.add(name);
   }
 
-  /** @throws not_found, conflict "volume is in use - [ids]" */
-  remove(name: string, force: boolean): Promise<void> {
+  /** `exceptUser`: a container that is just being removed. @throws not_found, conflict "volume is in use - [ids]" */
+  remove(name: string, force: boolean, exceptUser = ''): Promise<void> {
     return this.#lock.run(async () => {
       if (!this.#volumes.has(name)) {
         if (force) return;
         throw new TswarmError('not_found', `get ${name}: no such volume`);
       }
-      const users = this.#deps.usersOf(name);
+      const users = this.#deps.usersOf(name).filter((id) => id !== exceptUser);
       if (users.length > 0) {
         throw new TswarmError(
           'conflict',
@@ -193,15 +228,17 @@ export class VolumeStore {
         await run('umount', [this.mountpoint(name)], { env: MOUNT_ENV });
       }
       this.#mounted.delete(name);
-      await removeTree(join(this.#root, name));
+      const gone = join(this.#root, `${GONE}${hex(this.#deps.random.bytes(8))}`);
+      await rename(join(this.#root, name), gone);
       this.#volumes.delete(name);
+      await removeTree(gone);
       this.#emit('destroy', name);
     });
   }
 
   /** True when nothing is in it yet: the first container fills it from its image. */
-  async isEmpty(name: string): Promise<boolean> {
-    const entries = await readdir(this.mountpoint(name)).catch(() => ['']);
+  async isEmpty(name: string, unreadable: readonly string[] = ['']): Promise<boolean> {
+    const entries = await readdir(this.mountpoint(name)).catch(() => unreadable);
     return entries.length === 0;
   }
 
