@@ -17,7 +17,7 @@ import type { ContainerChange, FileSource, RuntimeDeps } from './runtime/deps.ts
 import type { HostFacts } from './runtime/host-facts.ts';
 import { readHostFacts } from './runtime/host-facts.ts';
 import type { RestoreResult } from './runtime/restore.ts';
-import { liveContainerIds, restoreContainers } from './runtime/restore.ts';
+import { findShims, restoreContainers } from './runtime/restore.ts';
 import { UserLookup } from './runtime/user-lookup.ts';
 import { VolumeStore } from './volumes/volume-store.ts';
 import type { WorkerDeps, WorkerOptions } from './worker.ts';
@@ -115,9 +115,11 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
     fileSource: input.fileSource,
     changed: (change) => input.changed(change),
   };
-  await network.manager.restore(await liveContainerIds(runtime));
+  const shims = await findShims(runtime);
+  const live = [...shims].filter(([, shim]) => shim.status === 'running').map(([id]) => id);
+  await network.manager.restore(live);
   containers = new Containers(runtime);
-  const restored = await restoreContainers(runtime);
+  const restored = await restoreContainers(runtime, shims);
   const builder = createBuilder(
     { dataDir: join(dataRoot, 'build'), nativeDir, architecture: host.goArchitecture },
     {

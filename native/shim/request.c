@@ -298,6 +298,17 @@ void handle_request(struct conn *conn, const char *text, size_t length)
 	reply_error(conn, &err);
 }
 
+static void reply_started(struct conn *conn)
+{
+	struct ts_buf text cleanup_buf = TS_BUF_INIT;
+
+	ts_buf_printf(&text, "{\"ok\":true,\"pid\":%d,\"startedAt\":", shim.container.pid);
+	put_time(&text, shim.start_asked);
+	ts_buf_puts(&text, "}");
+	conn_send(conn, FRAME_REPLY, text.data, text.len);
+	conn_close_when_sent(conn);
+}
+
 static void verb_ended(struct command *command, int status)
 {
 	static const char *const verbs[] = {"start", "kill", "delete", "exec"};
@@ -309,6 +320,8 @@ static void verb_ended(struct command *command, int status)
 		if (command->kind == COMMAND_START)
 			shim.has_started = false;
 		reply_error(conn, &err);
+	} else if (command->kind == COMMAND_START) {
+		reply_started(conn);
 	} else if (command->kind != COMMAND_DELETE) {
 		reply_done(conn);
 	} else if (shim.container.finished) {

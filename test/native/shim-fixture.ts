@@ -27,7 +27,7 @@ export async function started(
 ): Promise<Container> {
   const made = container(command, options);
   expect(made.create()).toEqual({ status: 0, stderr: '' });
-  expect(await made.request({ op: 'start' })).toEqual({ ok: true });
+  expect(await made.request({ op: 'start' })).toMatchObject({ ok: true });
   return made;
 }
 

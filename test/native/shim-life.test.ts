@@ -41,7 +41,10 @@ describe('life of a container', () => {
     );
     expect(statSync(made.state).mode & 0o777).toBe(0o700);
     expect(statSync(join(made.state, 'shim.sock')).mode & 0o777).toBe(0o600);
-    expect(await made.request({ op: 'start' })).toEqual({ ok: true });
+    expect(await made.request({ op: 'start' })).toMatchObject({
+      ok: true,
+      startedAt: expect.stringMatching(/^\d{4}-.*\.\d{9}Z$/),
+    });
     const running = await made.request({ op: 'state' });
     expect(running).toMatchObject({ status: 'running' });
     expect(Math.abs(Date.parse(running.startedAt ?? '') - Date.now())).toBeLessThan(10_000);
@@ -237,7 +240,7 @@ describe('failing to create', () => {
     expect(deep.create()).toEqual({ status: 0, stderr: '' });
     execFileSync('ln', ['-s', join(long, 'state'), join(made.folder, 's')]);
     const client = new Client(join(made.folder, 's/shim.sock'));
-    expect(await client.request({ op: 'start' })).toEqual({ ok: true });
+    expect(await client.request({ op: 'start' })).toMatchObject({ ok: true });
     await until(() => existsSync(join(long, 'state/exit.json')));
     expect(deep.exitFile()).toMatchObject({ exitCode: 6 });
     const last = new Client(join(made.folder, 's/shim.sock'));

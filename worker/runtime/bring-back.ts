@@ -1,9 +1,9 @@
 // Containers of `docker run` after a start of the worker: which come back, by their own restart policy, and which go (AutoRemove). Tasks are the agent's.
-import { comesBackAfterReboot, decideRestart } from '#worker/agent/restart-policy';
+import { comesBackAfterReboot } from '#worker/agent/restart-policy';
 import type { Container } from './container.ts';
 import type { Containers } from './containers.ts';
-import { restartName } from './containers.ts';
 import type { RuntimeDeps } from './deps.ts';
+import { remainingDelayMs, restartName } from './next-restart.ts';
 import type { RestoreResult } from './restore.ts';
 
 export function bringBack(
@@ -11,30 +11,24 @@ export function bringBack(
   containers: Containers,
   deps: RuntimeDeps,
 ): void {
-  for (const { container, exit } of restored.ended) {
-    if (container.record.task) continue;
-    const policy = container.record.hostConfig.RestartPolicy;
-    const decision = decideRestart({
-      name: restartName(policy.Name),
-      retriesMax: policy.MaximumRetryCount,
-      exitCode: exit.exitCode,
-      stopRequested: container.state.stopRequested,
-      ranMs: deps.clock.nowMs() - Date.parse(container.state.startedAt),
-      restartsInRow: 0,
-    });
-    if (decision.restart) containers.scheduleRestart(container, decision.delayMs);
-    else if (container.record.hostConfig.AutoRemove) removeQuietly(container, containers, deps);
-  }
-  for (const container of restored.stopped) {
+  const ended = restored.ended.map(({ container }) => container);
+  for (const container of [...ended, ...restored.stopped]) {
     const { state, record } = container;
-    if (record.task || state.startedAt === '' || state.bootId === deps.host.bootId) continue;
-    const back = comesBackAfterReboot({
-      name: restartName(record.hostConfig.RestartPolicy.Name),
-      stopRequested: state.stopRequested,
-      wasRunning: false,
-      exitCode: state.exitCode,
-    });
-    if (back) containers.scheduleRestart(container, 0);
+    if (record.task) continue;
+    if (state.status === 'restarting') {
+      containers.scheduleRestart(container, remainingDelayMs(state, deps.clock.nowMs()));
+    } else if (record.hostConfig.AutoRemove && (state.startedAt !== '' || state.error !== '')) {
+      // Its end is written down, its removal was not done any more.
+      removeQuietly(container, containers, deps);
+    } else if (state.startedAt !== '' && state.bootId !== deps.host.bootId) {
+      const back = comesBackAfterReboot({
+        name: restartName(record.hostConfig.RestartPolicy.Name),
+        stopRequested: state.stopRequested,
+        wasRunning: false,
+        exitCode: state.exitCode,
+      });
+      if (back) containers.scheduleRestart(container, 0);
+    }
   }
 }
 

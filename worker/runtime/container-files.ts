@@ -1,8 +1,18 @@
 // Where a container's own files lie, and reading and writing its record and state. Data folder: what survives a reboot (record, state, log, /etc files).
 // Run folder: bundle and the shim's state, gone after a reboot. Both are named with the full id.
 // A record that cannot be read does not stop the worker: its container is reported and swept like one that was never finished.
+// What a container of `docker run` is and how it stands is on the disk before the call that changed it is answered; a task comes again from a manager.
+import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listFolder, makeFolder, readJsonFile, removeTree, writeFileAtomic } from '../files.ts';
+import {
+  listFolder,
+  makeFolder,
+  readJsonFile,
+  readTextFile,
+  removeTree,
+  syncFolder,
+  writeFileAtomic,
+} from '../files.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
 import { INITIAL_STATE } from './record.ts';
 
@@ -77,12 +87,27 @@ export class ContainerFiles {
   /** Makes the data folder when it is not there. */
   async writeRecord(record: ContainerRecord): Promise<void> {
     const { dataDir } = this.pathsOf(record.id);
+    const sync = record.task === undefined;
     await makeFolder(dataDir, 0o710);
-    await writeFileAtomic(join(dataDir, 'record.json'), JSON.stringify(record));
+    await writeFileAtomic(join(dataDir, 'record.json'), JSON.stringify(record), { sync });
+    if (sync) await syncFolder(this.#dataRoot);
   }
 
-  async writeState(id: string, state: ContainerState): Promise<void> {
-    await writeFileAtomic(join(this.pathsOf(id).dataDir, 'state.json'), JSON.stringify(state));
+  async writeState(id: string, state: ContainerState, sync: boolean): Promise<void> {
+    const path = join(this.pathsOf(id).dataDir, 'state.json');
+    await writeFileAtomic(path, JSON.stringify(state), { sync });
+  }
+
+  /** Before the anonymous volume of a container that has no record yet is made. */
+  async noteVolume(id: string, name: string): Promise<void> {
+    const { dataDir } = this.pathsOf(id);
+    await makeFolder(dataDir, 0o710);
+    await appendFile(join(dataDir, 'volumes'), `${name}\n`);
+  }
+
+  async notedVolumes(id: string): Promise<readonly string[]> {
+    const text = await readTextFile(join(this.pathsOf(id).dataDir, 'volumes'));
+    return text?.split('\n').filter((name) => name !== '') ?? [];
   }
 
   async removeRun(id: string): Promise<void> {

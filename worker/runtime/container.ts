@@ -19,6 +19,8 @@ export interface PendingAttach {
 export interface Run {
   readonly shim: ShimClient;
   readonly pid: number;
+  /** As the shim told it: RFC 3339 with nanoseconds. */
+  readonly startedAt: string;
   /** Monotonic ms of the start (or of the adoption); for durations. */
   readonly startedAtMs: number;
   /** Resolves when the container has ended and everything of the run is cleaned up. */
@@ -43,8 +45,6 @@ export class Container {
   removed = false;
   healthTimer: { stop(): void } | undefined;
   restartTimer: NodeJS.Timeout | undefined;
-  /** Restarts in a row for the back-off; reset after a long enough run. */
-  restartsInRow = 0;
   readonly pendingAttaches: Set<PendingAttach> = new Set();
   readonly execIds: Set<string> = new Set();
   readonly exitWaiters: Set<Deferred<ExitInfo>> = new Set();
@@ -53,6 +53,7 @@ export class Container {
   readonly #files: ContainerFiles;
   readonly #writes = new Lock();
   #written: ContainerState | undefined;
+  #mustSync = false;
 
   constructor(record: ContainerRecord, state: ContainerState, files: ContainerFiles) {
     this.record = record;
@@ -80,17 +81,25 @@ export class Container {
 
   /** In memory at once; resolves when it is on disk. Several changes that wait are written as one. */
   setState(change: Partial<ContainerState>): Promise<void> {
+    this.#mustSync ||= this.record.task === undefined;
+    return this.#change(change);
+  }
+
+  /** Found out anew after a power cut: it need not be on the disk. */
+  setHealth(health: HealthRecord): Promise<void> {
+    return this.#change({ health });
+  }
+
+  #change(change: Partial<ContainerState>): Promise<void> {
     this.#state = { ...this.#state, ...change };
     return this.#writes.run(async () => {
       if (this.removed || this.#written === this.#state) return;
       const state = this.#state;
-      await this.#files.writeState(this.id, state);
+      const sync = this.#mustSync;
+      this.#mustSync = false;
+      await this.#files.writeState(this.id, state, sync);
       this.#written = state;
     });
-  }
-
-  setHealth(health: HealthRecord): Promise<void> {
-    return this.setState({ health });
   }
 
   async setRecord(record: ContainerRecord): Promise<void> {

@@ -5,8 +5,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 import { newContainerId } from '#protocol/ids';
-import type { RestartName } from '#worker/agent/restart-policy';
-import { decideRestart } from '#worker/agent/restart-policy';
 import type { ImageRecord } from '../images/types.ts';
 import { KILL_WAIT_MS, STARTS_PARALLEL_MAX, STOP_GRACE_MS_DEFAULT } from '../limits.ts';
 import { Gate, within } from '../queue.ts';
@@ -21,11 +19,12 @@ import { healthCheckOf } from './health-config.ts';
 import { monitorHealth } from './health-monitor.ts';
 import type { RequestedConfig } from './merge-image.ts';
 import { mergeImageConfig } from './merge-image.ts';
+import type { VolumeMaker } from './mount-points.ts';
 import { mountPointsOf } from './mount-points.ts';
 import { callNative } from './native-call.ts';
 import type { ContainerRecord, EndpointRequest, HostConfig, TaskPart } from './record.ts';
 import { INITIAL_STATE } from './record.ts';
-import { releaseExitWaiters, removeContainer } from './removal.ts';
+import { releaseExitWaiters, removeContainer, removeUnfinished } from './removal.ts';
 import type { ExitInfo } from './shim-client.ts';
 import { startExitCode } from './shim-spawn.ts';
 import { signalNumber } from './signals.ts';
@@ -68,12 +67,12 @@ export class Containers {
     const hostname = config.Hostname === '' ? defaultHostname(id, wanted, deps) : config.Hostname;
     const full = { ...config, Hostname: hostname };
     const [mounts] = await Promise.all([
-      mountPointsOf(full, wanted.hostConfig, deps),
+      mountPointsOf(full, wanted.hostConfig, { table: deps.table, volumes: this.#volumesFor(id) }),
       deps.images.prepareRootfs(id, wanted.image.id, {
         readonly: wanted.hostConfig.ReadonlyRootfs,
       }),
     ]).catch(async (error: unknown) => {
-      await deps.images.removeRootfs(id).catch(() => undefined);
+      await removeUnfinished(id, deps);
       throw error;
     });
     const command = [...(full.Entrypoint ?? []), ...(full.Cmd ?? [])];
@@ -100,11 +99,21 @@ export class Containers {
       await deps.files.writeRecord(record);
     } catch (error) {
       deps.table.delete(container);
-      await deps.images.removeRootfs(id).catch(() => undefined);
+      await removeUnfinished(id, deps);
       throw error;
     }
     emitContainer(deps, container, 'create');
     return container;
+  }
+
+  /** Anonymous volumes are noted before they are made, so that a create that is cut short leaves none. */
+  #volumesFor(id: string): VolumeMaker {
+    const { volumes, files } = this.#deps;
+    return {
+      create: (volume) =>
+        volumes.create({ ...volume, announce: (name) => files.noteVolume(id, name) }),
+      mountpoint: (name) => volumes.mountpoint(name),
+    };
   }
 
   #checkName(name: string): void {
@@ -131,21 +140,23 @@ export class Containers {
       throw new TswarmError('conflict', 'cannot start a paused container, try unpause instead');
     }
     if (container.isRunning) throw new TswarmError('not_modified', 'container already started');
+    clearTimeout(container.restartTimer);
+    container.restartTimer = undefined;
     container.stopping = false;
     try {
       const { run, exit } = await startProcess(container, deps);
       container.run = run;
-      if (!isRestart) container.restartsInRow = 0;
       await container.setState({
         status: 'running',
         pid: run.pid,
         exitCode: 0,
         error: '',
         oomKilled: false,
-        startedAt: new Date(deps.clock.nowMs()).toISOString(),
+        startedAt: run.startedAt,
         stopRequested: false,
         bootId: deps.host.bootId,
         restartCount: isRestart ? container.state.restartCount + 1 : 0,
+        restartsInRow: isRestart ? container.state.restartsInRow : 0,
         health: null,
       });
       this.watch(container, run, exit, false);
@@ -232,25 +243,15 @@ export class Containers {
     if (container.run !== run) return;
     const deps = this.#deps;
     const wasStopping = container.stopping;
-    const { exit, reason } = await finishRun(container, run, info, deps);
+    const { exit, reason, next } = await finishRun(container, run, info, deps);
     const byUser = wasStopping && container.state.stopRequested;
     deps.changed({ type: 'exited', container, exit, byUser, reason });
     releaseExitWaiters(container, exit);
     run.done.resolve(exit);
     if (container.record.task) return;
-    const policy = container.record.hostConfig.RestartPolicy;
-    const decision = decideRestart({
-      name: restartName(policy.Name),
-      retriesMax: policy.MaximumRetryCount,
-      exitCode: exit.exitCode,
-      stopRequested: wasStopping,
-      ranMs: deps.clock.monotonicMs() - run.startedAtMs,
-      restartsInRow: container.restartsInRow,
-    });
-    if (decision.restart) {
-      container.restartsInRow = decision.restartsInRow;
-      await container.setState({ status: 'restarting' });
-      this.scheduleRestart(container, decision.delayMs);
+    if (next.restart) {
+      // Unless somebody has stopped or started it since its end was written down.
+      if (container.state.status === 'restarting') this.scheduleRestart(container, next.delayMs);
     } else if (container.record.hostConfig.AutoRemove) {
       await removeContainer(container, true, this.#deps);
     }
@@ -276,11 +277,11 @@ export class Containers {
   async stop(container: Container, options: StopOptions): Promise<void> {
     const run = container.run;
     if (!run || !container.isRunning) {
-      const waiting = container.restartTimer !== undefined;
-      clearTimeout(container.restartTimer);
-      container.restartTimer = undefined;
-      if (waiting) await container.setState({ status: 'exited', stopRequested: options.byUser });
-      else throw new TswarmError('not_modified', 'container already stopped');
+      if (container.state.status !== 'restarting') {
+        throw new TswarmError('not_modified', 'container already stopped');
+      }
+      await container.lock.run(() => this.#giveUpRestart(container, options.byUser));
+      if (container.isRunning) await this.stop(container, options);
       return;
     }
     container.stopping = true;
@@ -304,6 +305,14 @@ export class Containers {
     emitContainer(this.#deps, container, 'stop');
   }
 
+  /** Ends a back-off; nothing when the restart has come first. */
+  async #giveUpRestart(container: Container, byUser: boolean): Promise<void> {
+    clearTimeout(container.restartTimer);
+    container.restartTimer = undefined;
+    if (container.state.status !== 'restarting') return;
+    await container.setState({ status: 'exited', stopRequested: byUser });
+  }
+
   async #signal(container: Container, run: Run, signal: number): Promise<void> {
     try {
       await run.shim.kill(signal);
@@ -315,7 +324,9 @@ export class Containers {
   }
 
   async restart(container: Container, options: StopOptions): Promise<void> {
-    if (container.isRunning || container.restartTimer) await this.stop(container, options);
+    if (container.isRunning || container.state.status === 'restarting') {
+      await this.stop(container, options);
+    }
     await this.start(container);
     emitContainer(this.#deps, container, 'restart');
   }
@@ -471,9 +482,4 @@ function defaultHostname(id: string, wanted: NewContainer, deps: RuntimeDeps): s
 function graceOf(container: Container): number {
   const seconds = container.record.config.StopTimeout;
   return seconds === undefined ? STOP_GRACE_MS_DEFAULT : seconds * 1000;
-}
-
-export function restartName(text: string): RestartName {
-  if (text === 'always' || text === 'unless-stopped' || text === 'on-failure') return text;
-  return 'no';
 }

@@ -2,11 +2,13 @@
 // The status comes from the shim, or from exit.json when the shim is gone; when there is neither, the process was lost with its shim: code 255 and a reason.
 // Order: the status is on disk before anything that tells of it is removed.
 import { join } from 'node:path';
+import type { RestartDecision } from '#worker/agent/restart-policy';
 import { readJsonFile } from '../files.ts';
 import type { Container, Run } from './container.ts';
 import { emitContainer } from './container-events.ts';
 import type { RuntimeDeps } from './deps.ts';
 import { callNative } from './native-call.ts';
+import { nextRestart } from './next-restart.ts';
 import type { ExitInfo } from './shim-client.ts';
 import { exitInfoOf } from './shim-client.ts';
 import { undoStart } from './start.ts';
@@ -19,7 +21,7 @@ export async function finishRun(
   run: Run,
   info: ExitInfo | undefined,
   deps: RuntimeDeps,
-): Promise<{ readonly exit: ExitInfo; readonly reason: string }> {
+): Promise<{ readonly exit: ExitInfo; readonly reason: string; readonly next: RestartDecision }> {
   container.healthTimer?.stop();
   container.healthTimer = undefined;
   const found = info ?? (await exitFromFile(container.paths.shimDir));
@@ -29,27 +31,30 @@ export async function finishRun(
   if (exit.oomKilled) emitContainer(deps, container, 'oom');
   run.closeWait();
   container.run = undefined;
-  await recordExit(container, exit, reason, deps);
+  const ranMs = deps.clock.monotonicMs() - run.startedAtMs;
+  const next = await recordExit(container, { exit, reason, ranMs }, deps);
   emitContainer(deps, container, 'die', {
     exitCode: String(exit.exitCode),
-    execDuration: String(Math.floor((deps.clock.monotonicMs() - run.startedAtMs) / 1000)),
+    execDuration: String(Math.floor(ranMs / 1000)),
   });
   await undoStart(container, deps);
   for (const mount of container.record.mounts) {
     if (mount.Name !== undefined) deps.volumes.emitMount(mount.Name, container.id, 'unmount');
   }
-  return { exit, reason };
+  return { exit, reason, next };
 }
 
-/** Writes the exit status into the container's state. */
+/** Writes the exit status into the container's state, and with it whether the container is started again. */
 export async function recordExit(
   container: Container,
-  exit: ExitInfo,
-  reason: string,
+  ended: { readonly exit: ExitInfo; readonly reason: string; readonly ranMs: number },
   deps: RuntimeDeps,
-): Promise<void> {
+): Promise<RestartDecision> {
+  const { exit, reason, ranMs } = ended;
+  const next = nextRestart(container, { exitCode: exit.exitCode, ranMs });
   await container.setState({
-    status: 'exited',
+    status: next.restart ? 'restarting' : 'exited',
+    restartsInRow: next.restartsInRow,
     pid: 0,
     exitCode: exit.exitCode,
     oomKilled: exit.oomKilled,
@@ -58,6 +63,7 @@ export async function recordExit(
       exit.finishedAt === '' ? new Date(deps.clock.nowMs()).toISOString() : exit.finishedAt,
     ...(exit.startedAt === '' ? {} : { startedAt: exit.startedAt }),
   });
+  return next;
 }
 
 /** exit.json of a shim; undefined when there is none. */

@@ -5,12 +5,18 @@ import { stat } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 import { makeFolder } from '../files.ts';
-import type { VolumeStore } from '../volumes/volume-store.ts';
+import type { NewVolume, VolumeRecord, VolumeStore } from '../volumes/volume-store.ts';
 import type { ContainerTable } from './container.ts';
 import type { ContainerConfig, HostConfig, MountPoint, MountSpec } from './record.ts';
 
+/** The part of the VolumeStore that a new container needs. */
+export interface VolumeMaker {
+  create(wanted: NewVolume): Promise<VolumeRecord>;
+  mountpoint(name: string): string;
+}
+
 export interface MountDeps {
-  readonly volumes: VolumeStore;
+  readonly volumes: VolumeMaker;
   readonly table: ContainerTable;
 }
 
@@ -96,7 +102,7 @@ function cleanTarget(target: string, field: string): string {
   return clean;
 }
 
-async function bindMount(bind: string, driver: string, volumes: VolumeStore): Promise<MountPoint> {
+async function bindMount(bind: string, driver: string, volumes: VolumeMaker): Promise<MountPoint> {
   const parts = bind.split(':');
   const [first = '', second, modeText = '', ...rest] = parts;
   if (rest.length > 0 || first === '' || second === '') {
@@ -160,7 +166,7 @@ function parseMode(
 async function anonymousVolume(
   destination: string,
   driver: string,
-  volumes: VolumeStore,
+  volumes: VolumeMaker,
 ): Promise<MountPoint> {
   const volume = await volumes.create({ name: '', driver, labels: null, options: null });
   return {
@@ -192,7 +198,7 @@ function tmpfsMount(
   };
 }
 
-async function specMount(spec: MountSpec, volumes: VolumeStore): Promise<MountPoint> {
+async function specMount(spec: MountSpec, volumes: VolumeMaker): Promise<MountPoint> {
   const destination = cleanTarget(spec.Target, 'HostConfig.Mounts');
   const writable = spec.ReadOnly !== true;
   switch (spec.Type) {
@@ -264,7 +270,7 @@ async function volumeSpec(
   spec: MountSpec,
   destination: string,
   writable: boolean,
-  volumes: VolumeStore,
+  volumes: VolumeMaker,
 ): Promise<MountPoint> {
   const options = spec.VolumeOptions ?? {};
   const volume = await volumes.create({

@@ -265,8 +265,12 @@ export interface ContainerState {
   readonly startedAt: string;
   readonly finishedAt: string;
   readonly restartCount: number;
+  /** Restarts in a row by the policy, for its back-off and its limit; begins anew after a long enough run. */
+  readonly restartsInRow: number;
   /** Stopped by a person or the agent: `unless-stopped` does not bring it back. */
   readonly stopRequested: boolean;
+  /** While it is being removed: its anonymous volumes go with it. */
+  readonly removeVolumes: boolean;
   /** /proc/sys/kernel/random/boot_id at the last start. */
   readonly bootId: string;
   /** Ports as published at the last start. */
@@ -295,7 +299,9 @@ export const INITIAL_STATE: ContainerState = {
   startedAt: '',
   finishedAt: '',
   restartCount: 0,
+  restartsInRow: 0,
   stopRequested: false,
+  removeVolumes: false,
   bootId: '',
   health: null,
 };

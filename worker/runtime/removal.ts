@@ -15,9 +15,10 @@ export async function removeContainer(
   if (container.removed) return;
   clearTimeout(container.restartTimer);
   container.restartTimer = undefined;
-  await container.setState({ status: 'removing' });
+  await container.setState({ status: 'removing', removeVolumes: volumes });
   await deps.network.detach(container.id);
   await deps.images.removeRootfs(container.id);
+  if (volumes) await removeAnonymousVolumes(container.record, deps);
   container.removed = true;
   await deps.files.removeAll(container.id);
   deps.table.delete(container);
@@ -25,10 +26,23 @@ export async function removeContainer(
   container.pendingAttaches.clear();
   emitContainer(deps, container, 'destroy');
   deps.changed({ type: 'removed', container });
-  if (volumes) await removeAnonymousVolumes(container.record, deps);
   releaseExitWaiters(container, exitOfState(container));
   for (const waiter of container.removeWaiters) waiter.resolve();
   container.removeWaiters.clear();
+}
+
+/** Takes away what a create that did not get as far as its record has made. */
+export async function removeUnfinished(id: string, deps: RuntimeDeps): Promise<void> {
+  const quietly = async (what: string, work: Promise<unknown>): Promise<void> => {
+    await work.catch((error: unknown) =>
+      deps.log.warn('left-over of a container', { container: id, what, reason: String(error) }),
+    );
+  };
+  await quietly('root', deps.images.removeRootfs(id));
+  for (const name of await deps.files.notedVolumes(id)) {
+    await quietly('volume', deps.volumes.remove(name, true));
+  }
+  await quietly('folders', deps.files.removeAll(id));
 }
 
 /** Volumes that nobody named and nobody uses any more. */
@@ -38,8 +52,8 @@ export async function removeAnonymousVolumes(
 ): Promise<void> {
   for (const mount of record.mounts) {
     if (!mount.extra.anonymous || mount.Name === undefined) continue;
-    if (deps.volumes.usersOf(mount.Name).length > 0) continue;
-    await deps.volumes.remove(mount.Name, true).catch((error: unknown) => {
+    if (deps.volumes.usersOf(mount.Name).some((id) => id !== record.id)) continue;
+    await deps.volumes.remove(mount.Name, true, record.id).catch((error: unknown) => {
       deps.log.warn('anonymous volume not removed', { reason: String(error) });
     });
   }

@@ -10,7 +10,7 @@ import { Container } from './container.ts';
 import type { RuntimeDeps } from './deps.ts';
 import { exitFromFile, killLost, lostExit, recordExit } from './finish.ts';
 import type { ContainerRecord } from './record.ts';
-import { removeAnonymousVolumes } from './removal.ts';
+import { removeAnonymousVolumes, removeUnfinished } from './removal.ts';
 import type { ExitInfo, ShimState } from './shim-client.ts';
 import { ShimClient } from './shim-client.ts';
 import { undoStart } from './start.ts';
@@ -34,23 +34,25 @@ export interface RestoreResult {
 const SHIM_APPEAR_MS = 5_000;
 const SHIM_POLL_MS = 20;
 
-/** Ids of the containers whose process runs now, found without changing anything. */
-export async function liveContainerIds(deps: RuntimeDeps): Promise<readonly string[]> {
+/** What the shims say about their containers, by container id, found without changing anything. Asked once, so that nobody sees another answer later. */
+export async function findShims(deps: RuntimeDeps): Promise<ReadonlyMap<string, ShimState>> {
   await deps.files.prepare();
   const { run } = await deps.files.ids();
-  const live = await Promise.all(
+  const states = new Map<string, ShimState>();
+  await Promise.all(
     run.map(async (id) => {
-      const shim = new ShimClient(deps.files.pathsOf(id).shimDir);
-      const state = await shim.state().catch(() => undefined);
-      return state?.status === 'running' ? id : undefined;
+      const state = await shimState(deps.files.pathsOf(id).shimDir);
+      if (state) states.set(id, state);
     }),
   );
-  return live.filter((id) => id !== undefined);
+  return states;
 }
 
 /** Loads all containers into the table. */
-export async function restoreContainers(deps: RuntimeDeps): Promise<RestoreResult> {
-  await deps.files.prepare();
+export async function restoreContainers(
+  deps: RuntimeDeps,
+  shims: ReadonlyMap<string, ShimState>,
+): Promise<RestoreResult> {
   const ids = await deps.files.ids();
   const result = {
     adopted: [] as Adopted[],
@@ -59,6 +61,7 @@ export async function restoreContainers(deps: RuntimeDeps): Promise<RestoreResul
   };
   const known = new Set<string>();
   const removing: ContainerRecord[] = [];
+  const finishing = new Set<string>();
   await Promise.all(
     ids.data.map(async (id) => {
       const record = await deps.files.readRecord(id);
@@ -69,22 +72,26 @@ export async function restoreContainers(deps: RuntimeDeps): Promise<RestoreResul
       const state = await deps.files.readState(id);
       // A removal that was cut short is finished.
       if (state.status === 'removing') {
-        removing.push(record);
+        if (state.removeVolumes) removing.push(record);
+        finishing.add(id);
         return;
       }
       known.add(id);
       const container = new Container(record, state, deps.files);
       deps.table.add(container);
-      await restoreOne(container, deps, result);
+      await restoreOne(container, shims.get(id), deps, result);
     }),
   );
-  await sweepUnknown(new Set([...ids.data, ...ids.run, ...deps.images.rootfsIds()]), known, deps);
+  // Before their records go: they say which volumes those are.
   for (const record of removing) await removeAnonymousVolumes(record, deps);
+  const all = new Set([...ids.data, ...ids.run, ...deps.images.rootfsIds()]);
+  await sweepUnknown(all, { known, finishing }, deps);
   return result;
 }
 
 async function restoreOne(
   container: Container,
+  state: ShimState | undefined,
   deps: RuntimeDeps,
   result: {
     adopted: Adopted[];
@@ -93,15 +100,15 @@ async function restoreOne(
   },
 ): Promise<void> {
   const was = container.state.status;
-  const shim = new ShimClient(container.paths.shimDir);
-  const state = await shimState(container, shim);
   if (state?.status === 'running') {
-    result.adopted.push(await adopt(container, shim, state, deps));
+    result.adopted.push(await adopt(container, state, deps));
     return;
   }
   const wasRunning = was === 'running' || was === 'paused';
   const exit = state?.exit ?? (await exitFromFile(container.paths.shimDir));
-  if (exit && (wasRunning || exit.startedAt !== '')) {
+  // Written down by the worker before, which did not come to the clean-up.
+  const isKnown = !wasRunning && exit?.finishedAt === container.state.finishedAt;
+  if (exit && !isKnown && (wasRunning || exit.startedAt !== '')) {
     await settle(container, exit, '', deps);
     result.ended.push({ container, exit });
   } else if (wasRunning) {
@@ -119,7 +126,6 @@ async function restoreOne(
       if (!state) await killLost(container, deps);
       await undoStart(container, deps);
     }
-    if (was === 'restarting') await container.setState({ status: 'exited' });
     result.stopped.push(container);
   }
 }
@@ -130,13 +136,15 @@ async function settle(
   reason: string,
   deps: RuntimeDeps,
 ): Promise<void> {
-  await recordExit(container, exit, reason, deps);
+  const startedAt = container.isRunning ? container.state.startedAt : exit.startedAt;
+  const ranMs = Date.parse(exit.finishedAt) - Date.parse(startedAt);
+  await recordExit(container, { exit, reason, ranMs: Math.max(0, ranMs || 0) }, deps);
   await undoStart(container, deps);
 }
 
 /** The shim's word about its container; undefined when there is no shim. */
-async function shimState(container: Container, shim: ShimClient): Promise<ShimState | undefined> {
-  const { shimDir } = container.paths;
+async function shimState(shimDir: string): Promise<ShimState | undefined> {
+  const shim = new ShimClient(shimDir);
   const deadline = Date.now() + SHIM_APPEAR_MS;
   for (;;) {
     if (!(await exists(shimDir))) return undefined;
@@ -149,12 +157,8 @@ async function shimState(container: Container, shim: ShimClient): Promise<ShimSt
   }
 }
 
-async function adopt(
-  container: Container,
-  shim: ShimClient,
-  state: ShimState,
-  deps: RuntimeDeps,
-): Promise<Adopted> {
+async function adopt(container: Container, state: ShimState, deps: RuntimeDeps): Promise<Adopted> {
+  const shim = new ShimClient(container.paths.shimDir);
   const waiting = await shim.wait();
   const rootfs = deps.images.rootfsOf(container.id);
   const user = await deps.users
@@ -168,6 +172,7 @@ async function adopt(
   const run: Run = {
     shim,
     pid: state.pid,
+    startedAt: state.startedAt,
     startedAtMs: deps.clock.monotonicMs() - ageMs(state.startedAt, deps.clock.nowMs()),
     done: deferred<ExitInfo>(),
     user,
@@ -179,7 +184,7 @@ async function adopt(
   await container.setState({
     status: paused ? 'paused' : 'running',
     pid: state.pid,
-    startedAt: state.startedAt === '' ? container.state.startedAt : state.startedAt,
+    startedAt: state.startedAt,
     bootId: deps.host.bootId,
   });
   return { container, run, exit: waiting.exit };
@@ -209,14 +214,18 @@ export async function isAlive(pidFile: string): Promise<boolean> {
 /** Folders, shims and root file systems that belong to no record. */
 async function sweepUnknown(
   ids: ReadonlySet<string>,
-  known: ReadonlySet<string>,
+  sets: { readonly known: ReadonlySet<string>; readonly finishing: ReadonlySet<string> },
   deps: RuntimeDeps,
 ): Promise<void> {
   for (const id of ids) {
-    if (known.has(id) || !/^[0-9a-f]{64}$/.test(id)) continue;
+    if (sets.known.has(id) || !/^[0-9a-f]{64}$/.test(id)) continue;
     const shim = new ShimClient(deps.files.pathsOf(id).shimDir);
     await shim.delete().catch(() => undefined);
     await deps.network.detach(id).catch(() => undefined);
+    if (!sets.finishing.has(id)) {
+      await removeUnfinished(id, deps);
+      continue;
+    }
     await deps.images.removeRootfs(id).catch((error: unknown) => {
       deps.log.warn('left-over root file system', { container: id, reason: String(error) });
     });

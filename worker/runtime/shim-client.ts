@@ -55,8 +55,10 @@ export class ShimClient {
     this.#stateDir = stateDir;
   }
 
-  async start(): Promise<void> {
-    await this.#call({ op: 'start' });
+  /** `startedAt`: RFC 3339 with nanoseconds. */
+  async start(): Promise<{ readonly pid: number; readonly startedAt: string }> {
+    const answer = await this.#call({ op: 'start' });
+    return { pid: Number(answer.pid ?? 0), startedAt: String(answer.startedAt ?? '') };
   }
 
   async kill(signal: number, all = false): Promise<void> {

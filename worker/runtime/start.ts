@@ -131,10 +131,11 @@ async function launch(
   const waiting = await shim.wait();
   try {
     await connectPendingAttaches(container, shim);
-    const [state] = await Promise.all([shim.state(), shim.start()]);
+    const { pid, startedAt } = await shim.start();
     const run: Run = {
       shim,
-      pid: state.pid,
+      pid,
+      startedAt,
       startedAtMs: deps.clock.monotonicMs(),
       done: deferred<ExitInfo>(),
       user,
