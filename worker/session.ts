@@ -62,6 +62,7 @@ export class Session {
   #identity: TlsIdentity;
   #managers: readonly ManagerAddress[];
   readonly #stopped = new AbortController();
+  #pause = new AbortController();
   #running: Promise<void> | undefined;
   #live: Live | undefined;
   #endLive: ((reason: unknown) => void) | undefined;
@@ -92,6 +93,11 @@ export class Session {
   }
 
   /** Used from the next connection on. */
+  /** A manager may have come back just now: ends the wait for the next try. */
+  retryNow(): void {
+    this.#pause.abort();
+  }
+
   setIdentity(identity: TlsIdentity): void {
     this.#identity = identity;
   }
@@ -136,7 +142,10 @@ export class Session {
         hadSession && lastedMs > SESSION_BACKOFF_MS_MAX
           ? 0
           : Math.min(SESSION_BACKOFF_MS_MAX, SESSION_BACKOFF_MS_MIN + 2 * backoffMs);
-      await delay(this.#deps.random.next() * backoffMs, this.#stopped.signal);
+      this.#pause = new AbortController();
+      const wake = AbortSignal.any([this.#stopped.signal, this.#pause.signal]);
+      await delay(this.#deps.random.next() * backoffMs, wake);
+      if (this.#pause.signal.aborted) backoffMs = 0;
     }
   }
 

@@ -249,6 +249,8 @@ class NodeWorker implements Worker {
 
   async setIdentity(identity: TlsIdentity): Promise<void> {
     this.#session?.setIdentity(identity);
+    // Whoever has a new certificate has just heard from a manager.
+    this.#session?.retryNow();
   }
 
   /** Also with no manager in reach. */
