@@ -279,7 +279,7 @@ static int parse_client_upstreams(struct config *config, const struct ts_json *o
 {
 	ts_json_each (item, own) {
 		struct upstreams *upstreams = arena_alloc(&config->arena, sizeof *upstreams);
-		struct key key;
+		struct key key = {0};
 		if (parse_address_key(config, item->key, "clientUpstreams", &key, err) < 0 ||
 		    parse_endpoints(own, item->key, upstreams->list, UPSTREAMS_MAX,
 				    &upstreams->count, err) < 0)
