@@ -1,5 +1,6 @@
 // tcompose down: removes the stack and waits until its containers and networks are gone.
 import type { RemoveResult } from '#api/cluster/types';
+import { LABEL } from '#compose-spec/deploy/names';
 import { hasCode } from '#protocol/errors';
 import type { Json } from '../client/http.ts';
 import { EXIT } from '../output/fail.ts';
@@ -19,38 +20,66 @@ export async function down(context: ComposeContext, options: DownOptions): Promi
   try {
     const images =
       options.rmi === undefined ? [] : await projectImages(context, project.name, options.rmi);
-    const result = await client.delete<RemoveResult>(
-      `/tswarm/v1/stacks/${encodeURIComponent(project.name)}`,
-      {
-        query: { volumes: options.volumes === true },
-      },
-    );
+    const result = await removeStack(context, project.name, options.volumes === true);
     for (const change of result.changes) {
       if (change.kind === 'service')
         display.update(`Service ${change.name}`, 'working', 'Removing');
     }
+    // Also when the stack is gone already: a `down` that was cut short may have left containers on their way out.
     await follow({ client, stack: project.name, display, goal: 'removed', minIndex: result.index });
     for (const change of result.changes) {
       const kind = change.kind.charAt(0).toUpperCase() + change.kind.slice(1);
       if (change.kind !== 'stack' && change.action === 'removed')
         display.update(`${kind} ${change.name}`, 'done', 'Removed');
     }
-    for (const change of result.changes) {
-      if (change.kind === 'volume' && change.action === 'removed')
-        await removeData(context, change.name);
-    }
+    const volumes = options.volumes === true ? await projectVolumes(context, project.name) : [];
+    for (const name of volumes) await removeData(context, name);
+    if (result.changes.length + volumes.length === 0) warnNothing(project.name);
     for (const image of images) {
       await client.delete(`/images/${image}`);
       display.update(`Image ${image}`, 'done', 'Removed');
     }
     return EXIT.ok;
   } catch (error) {
-    if (!hasCode(error, 'not_found') && !hasCode(error, 'no_cluster')) throw error;
-    process.stderr.write(`Warning: No resource found to remove for project "${project.name}".\n`);
+    if (!hasCode(error, 'no_cluster')) throw error;
+    warnNothing(project.name);
     return EXIT.ok;
   } finally {
     display.stop();
   }
+}
+
+function warnNothing(project: string): void {
+  process.stderr.write(`Warning: No resource found to remove for project "${project}".\n`);
+}
+
+/** What was removed; nothing when there is no such stack (any more). */
+async function removeStack(
+  context: ComposeContext,
+  stack: string,
+  volumes: boolean,
+): Promise<RemoveResult> {
+  try {
+    return await context.client.delete<RemoveResult>(
+      `/tswarm/v1/stacks/${encodeURIComponent(stack)}`,
+      { query: { volumes } },
+    );
+  } catch (error) {
+    if (!hasCode(error, 'not_found')) throw error;
+    return { changes: [], index: 0 };
+  }
+}
+
+/** Names of the project's volumes whose data is on this node. */
+async function projectVolumes(
+  context: ComposeContext,
+  project: string,
+): Promise<readonly string[]> {
+  const filters = JSON.stringify({ label: [`${LABEL.project}=${project}`] });
+  const { Volumes } = await context.client.get<{ Volumes: readonly Json[] | null }>('/volumes', {
+    query: { filters },
+  });
+  return (Volumes ?? []).map((volume) => String(volume.Name));
 }
 
 /** The cluster has forgotten the volume; its data goes with this call. A volume that no container ever used has none. */
@@ -68,9 +97,12 @@ async function projectImages(
   stack: string,
   which: string,
 ): Promise<string[]> {
-  const detail = await context.client.get<{ services: readonly Json[] }>(
-    `/tswarm/v1/stacks/${encodeURIComponent(stack)}`,
-  );
+  const detail = await context.client
+    .get<{ services: readonly Json[] }>(`/tswarm/v1/stacks/${encodeURIComponent(stack)}`)
+    .catch((error: unknown) => {
+      if (hasCode(error, 'not_found')) return { services: [] };
+      throw error;
+    });
   const names = detail.services.map((service) => {
     const template = (service.Spec as Json).TaskTemplate as Json;
     return String((template.ContainerSpec as Json).Image);
