@@ -8,6 +8,8 @@ import { LOG_LINE_BYTES_MAX, LOG_READ_BYTES } from '../limits.ts';
 export interface LogFile {
   readonly handle: FileHandle;
   readonly inode: bigint;
+  /** When it was opened. */
+  readonly sizeBytes: number;
 }
 
 /** Opened files, oldest first, back to (not including) `until`, or all of them. The caller closes them. */
@@ -34,7 +36,7 @@ async function openOne(path: string): Promise<LogFile | undefined> {
   try {
     const handle = await open(path, 'r');
     const info = await handle.stat({ bigint: true });
-    return { handle, inode: info.ino };
+    return { handle, inode: info.ino, sizeBytes: Number(info.size) };
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
@@ -56,7 +58,7 @@ export async function tailStart(
   const out: { file: LogFile; offset: number }[] = [];
   for (const file of [...files].reverse()) {
     if (wanted <= 0) break;
-    const found = await lastLines(file.handle, wanted);
+    const found = await lastLines(file, wanted);
     wanted -= found.lines;
     out.push({ file, offset: found.offset });
   }
@@ -65,12 +67,11 @@ export async function tailStart(
 
 /** Offset of the last `wanted` complete lines, and how many there are (at most). */
 async function lastLines(
-  handle: FileHandle,
+  { handle, sizeBytes }: LogFile,
   wanted: number,
 ): Promise<{ readonly offset: number; readonly lines: number }> {
-  const { size } = await handle.stat();
   const buffer = new Uint8Array(LOG_READ_BYTES);
-  let end = size;
+  let end = sizeBytes;
   let newlines = 0;
   while (end > 0) {
     const start = Math.max(0, end - buffer.length);
@@ -98,15 +99,15 @@ export class LineReader {
     this.#offset = offset;
   }
 
-  /** Complete lines up to the present end of the file, without their newline. A torn last line stays for later. */
-  async *lines(): AsyncGenerator<Uint8Array> {
+  /**
+   * Complete lines up to the present end of the file, without their newline. A torn last line stays for later.
+   * `endBytes`: no further than this, for a look at a file that grows faster than it is read.
+   */
+  async *lines(endBytes: number = Number.POSITIVE_INFINITY): AsyncGenerator<Uint8Array> {
     for (;;) {
-      const { bytesRead } = await this.#handle.read(
-        this.#buffer,
-        0,
-        this.#buffer.length,
-        this.#offset,
-      );
+      const length = Math.min(this.#buffer.length, endBytes - this.#offset);
+      if (length <= 0) return;
+      const { bytesRead } = await this.#handle.read(this.#buffer, 0, length, this.#offset);
       if (bytesRead === 0) {
         // With a single log file a full one is emptied in place: begin again.
         const { size } = await this.#handle.stat();

@@ -78,7 +78,7 @@ async function* readEntries(
       tail >= 0 ? await tailStart(files, tail) : files.map((file) => ({ file, offset: 0 }));
     for (const { file, offset } of starts) {
       const reader = new LineReader(file.handle, offset);
-      yield* entriesOf(reader, signal);
+      yield* entriesOf(reader, signal, waker ? undefined : file.sizeBytes);
       if (file === files.at(-1) && waker) {
         current = file;
         yield* follow(options, file, reader, waker, signal);
@@ -97,8 +97,12 @@ async function* readEntries(
   }
 }
 
-async function* entriesOf(reader: LineReader, signal: CancelSignal): AsyncGenerator<LogEntry> {
-  for await (const line of reader.lines()) {
+async function* entriesOf(
+  reader: LineReader,
+  signal: CancelSignal,
+  endBytes?: number,
+): AsyncGenerator<LogEntry> {
+  for await (const line of reader.lines(endBytes)) {
     if (signal.aborted) return;
     const entry = parseLogLine(line);
     if (entry) yield entry;
