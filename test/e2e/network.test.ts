@@ -216,6 +216,103 @@ describe.skipIf(!isRoot)('the network of a node', () => {
     });
   });
 
+  describe('networks of one node', () => {
+    const MTU = 'com.docker.network.driver.mtu';
+
+    async function inspect(name: string): Promise<Record<string, unknown>> {
+      return lab.call('api.inspect', name);
+    }
+
+    it('are made with what was asked for, and used so', async () => {
+      const body = {
+        Name: 'mine',
+        EnableIPv6: true,
+        IPAM: {
+          Config: [{ Subnet: '10.91.0.0/16', IPRange: '10.91.7.0/24', Gateway: '10.91.0.9' }],
+        },
+        Options: { [MTU]: '1400' },
+      };
+      await lab.call('api.create', body);
+      const shown = await inspect('mine');
+      expect(shown).toMatchObject({ Driver: 'bridge', Scope: 'local', EnableIPv6: true });
+      expect(shown.IPAM).toMatchObject({
+        Config: [
+          { Subnet: '10.91.0.0/16', Gateway: '10.91.0.9', IPRange: '10.91.7.0/24' },
+          { Subnet: expect.stringMatching(/^fd.*::\/64$/) },
+        ],
+      });
+      const [x, y] = [
+        await lab.attach('x', container({ mine: [] }, { names: ['x'] })),
+        await lab.attach('y', container({ mine: ['10.91.0.50'] }, { names: ['y'] })),
+      ];
+      expect(x.endpoints[0]).toMatchObject({
+        networkName: 'mine',
+        ipv4: '10.91.7.0',
+        ipv4PrefixLength: 16,
+        gateway: '10.91.0.9',
+        ipv6PrefixLength: 64,
+      });
+      expect(lab.inside(x.netnsPath, 'cat /sys/class/net/eth0/mtu || ip link show eth0')).toContain(
+        '1400',
+      );
+      const agent = lab.agent(y.netnsPath);
+      await agent.serve(80, 'y', '::');
+      const caller = lab.agent(x.netnsPath);
+      expect(await caller.tcp(y.endpoints[0]?.ipv6 ?? '', 80)).toBe('y');
+      expect(await caller.tcp('10.91.0.50', 80)).toBe('y');
+      expect(await caller.resolve('y', 'AAAA')).toEqual([y.endpoints[0]?.ipv6]);
+      expect(Object.keys((await inspect('mine')).Containers as object).length).toBe(2);
+      await expect(lab.call('api.remove', 'mine')).rejects.toThrow(/has active endpoints/);
+      await lab.detach('x');
+      await lab.detach('y');
+      await lab.call('api.remove', 'mine');
+      expect(lab.host('nft list ruleset')).not.toContain('10.91.');
+    });
+
+    it('keep a container’s addresses when it is attached again', async () => {
+      const first = await lab.attach('again', container({ bridge: [] }));
+      const second = await lab.attach('again', container({ bridge: [] }));
+      expect(second.endpoints[0]?.ipv4).toBe(first.endpoints[0]?.ipv4);
+      expect(await who('host').tcp(second.endpoints[0]?.ipv4 ?? '', 9)).toBe('ECONNREFUSED');
+      await lab.detach('again');
+    });
+
+    it.each([
+      [
+        { Options: { 'com.docker.network.bridge.name': 'br9' } },
+        /"com.docker.network.bridge.name"/,
+      ],
+      [{ Options: { [MTU]: '70000' } }, /from 1280 to 65535/],
+      [{ EnableIPv4: false }, /EnableIPv4=false/],
+      [{ IPAM: { Driver: 'dhcp' } }, /IPAM.Driver=dhcp/],
+      [{ ConfigOnly: true }, /ConfigOnly/],
+      [{ Driver: 'macvlan' }, /"macvlan" is not known/],
+    ])('refuse %j', async (body, message) => {
+      await expect(lab.call('api.create', { Name: 'bad', ...body })).rejects.toThrow(message);
+      expect(await lab.call('api.list', {})).toHaveLength(3);
+    });
+
+    it('that meet one of the cluster make that one unusable, with a reason', async () => {
+      await lab.call('api.create', {
+        Name: 'first',
+        IPAM: { Config: [{ Subnet: '10.92.0.0/16' }] },
+      });
+      const clash = network('clash', ['10.92.5.0/24']);
+      const state = { nodeId: NODE_ID, networks: [...NETWORKS, clash], endpoints: [] };
+      await lab.call('setState', state);
+      await expect(lab.attach('z', container({ clash: ['10.92.5.9'] }))).rejects.toThrow(
+        'network clash cannot be used: its subnet is in use on this node by network first',
+      );
+      // The others do not suffer.
+      await lab.attach('z', container({ front: ['10.81.1.90'] }));
+      await lab.detach('z');
+      await lab.call('api.prune', {});
+      await lab.attach('z', container({ clash: ['10.92.5.9'] }));
+      await lab.detach('z');
+      await lab.call('setState', { ...state, networks: NETWORKS });
+    });
+  });
+
   describe('services', () => {
     const web = (tasks: readonly string[], more: object = {}): object => ({
       nodeId: NODE_ID,

@@ -26,8 +26,6 @@ import { checkNameservers, resolvConf } from './resolv-conf.ts';
 import type { RuleNames } from './ruleset.ts';
 import type { AttachedEndpoint, AttachmentRequest, AttachRequest, AttachResult } from './types.ts';
 
-const DEFAULT_MTU_BYTES = 1500;
-
 export interface AttacherDeps {
   readonly helper: NetHelper;
   readonly records: AttachmentStore;
@@ -100,13 +98,13 @@ export class Attacher {
         `container ${containerId.slice(0, 12)} is already on network ${attachment.networkId}`,
       );
     }
-    const plan = known.plan({ containerId, attachment, macAddress: '', formerAddress: '' });
+    const plan = known.plan({ containerId, attachment, macAddress: '', formerAddresses: [] });
     const names = { host: this.#newLink([]), number: nextInterfaceNumber(record.interfaces) };
     const next = this.#withDefault({
       ...record,
       request: { ...record.request, attachments: [...record.request.attachments, attachment] },
       result: { ...record.result, endpoints: [...record.result.endpoints, plan.endpoint] },
-      interfaces: [...record.interfaces, helperInterface(plan, names, DEFAULT_MTU_BYTES, false)],
+      interfaces: [...record.interfaces, helperInterface(plan, names, false)],
     });
     const interfaces = next.interfaces.slice(-1);
     const netns = record.result.netnsPath;
@@ -200,9 +198,7 @@ export class Attacher {
     const interfaces: HelperInterface[] = [];
     for (const [number, plan] of plans.entries()) {
       const host = this.#newLink(interfaces);
-      interfaces.push(
-        helperInterface(plan, { host, number }, DEFAULT_MTU_BYTES, number === primary),
-      );
+      interfaces.push(helperInterface(plan, { host, number }, number === primary));
     }
     const result: AttachResult = {
       netnsPath: `${this.#deps.netnsDir}/${containerId}`,
@@ -234,7 +230,9 @@ export class Attacher {
           attachment,
           // A MAC address is asked for one interface, the first.
           macAddress: index === 0 ? request.macAddress : '',
-          formerAddress: former.find((endpoint) => endpoint.networkId === id)?.ipv4 ?? '',
+          formerAddresses: former
+            .filter((endpoint) => endpoint.networkId === id)
+            .flatMap(addressesOf),
         }),
       );
     }

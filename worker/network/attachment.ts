@@ -67,7 +67,6 @@ export function nextInterfaceNumber(interfaces: readonly HelperInterface[]): num
 export function helperInterface(
   plan: EndpointPlan,
   names: { readonly host: string; readonly number: number },
-  mtuBytes: number,
   defaultRoute: boolean,
 ): HelperInterface {
   const { endpoint, subnet4, subnet6 } = plan;
@@ -76,7 +75,7 @@ export function helperInterface(
     name: `eth${names.number}`,
     mac: endpoint.macAddress,
     hostMac: macFor(endpoint.ipv4, 'host'),
-    mtu: mtuBytes,
+    mtu: plan.mtuBytes,
     v4: { address: endpoint.ipv4, gateway: endpoint.gateway, subnet: subnet4, defaultRoute },
     ...(endpoint.ipv6 === ''
       ? {}

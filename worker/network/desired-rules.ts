@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import type { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import type { PortConfig } from '#protocol/generated/specs';
 import { EndpointMode, PortProtocol, PublishMode } from '#protocol/generated/specs';
+import { isSubnetText } from './host.ts';
 import { ContainerParts, localTasks, ServiceParts } from './parts.ts';
 import {
   type BalanceChain,
@@ -106,18 +107,9 @@ export function isAddress(text: string): boolean {
   return isIP(text) !== 0 && !text.includes('%');
 }
 
-/** `address/length` with a length that the family has. */
-export function isSubnet(text: string): boolean {
-  const [address = '', length = '', rest] = text.split('/');
-  const max = familyOf(address) === '4' ? 32 : 128;
-  return (
-    rest === undefined && isAddress(address) && /^\d{1,3}$/.test(length) && Number(length) <= max
-  );
-}
-
 function networkPart(network: NetworkFact): RulePart {
   const part = new RulePart();
-  for (const subnet of network.subnets.filter(isSubnet)) {
+  for (const subnet of network.subnets.filter(isSubnetText)) {
     const family = familyOf(subnet);
     part.element(`subnets${family}`, subnet);
     part.element(`pairs${family}`, `${subnet} . ${subnet}`);

@@ -17,6 +17,28 @@ export interface EndpointPlan {
   readonly subnet6: string;
   readonly internal: boolean;
   readonly gwPriority: number;
+  readonly mtuBytes: number;
+}
+
+/** Docker's name of the one driver option that a network takes. */
+export const MTU_OPTION = 'com.docker.network.driver.mtu';
+const DEFAULT_MTU_BYTES = 1500;
+/** Least that IPv6 allows; most that Linux allows. */
+const MTU_BYTES_MIN = 1280;
+const MTU_BYTES_MAX = 65_535;
+
+/** @throws TswarmError invalid_argument */
+export function mtuOf(options: Readonly<Record<string, string>>): number {
+  const text = options[MTU_OPTION];
+  if (text === undefined || text === '') return DEFAULT_MTU_BYTES;
+  const mtuBytes = Number(text);
+  if (Number.isInteger(mtuBytes) && mtuBytes >= MTU_BYTES_MIN && mtuBytes <= MTU_BYTES_MAX)
+    return mtuBytes;
+  throw new TswarmError(
+    'invalid_argument',
+    `${MTU_OPTION}=${text}: a number from ${MTU_BYTES_MIN} to ${MTU_BYTES_MAX} is wanted`,
+    { field: 'Options' },
+  );
 }
 
 export interface PlanRequest {
@@ -24,8 +46,8 @@ export interface PlanRequest {
   readonly attachment: AttachmentRequest;
   /** Asked-for MAC address; '' = derived from the address. */
   readonly macAddress: string;
-  /** Address to keep where nothing else is asked for; '' = none. */
-  readonly formerAddress: string;
+  /** Addresses to keep where nothing else is asked for. */
+  readonly formerAddresses: readonly string[];
 }
 
 interface Addressing {
@@ -107,8 +129,13 @@ export class KnownNetworks {
     if (this.#accepted?.localVersion === localVersion) return this.#accepted;
     const local = this.#local
       .list()
-      .filter((network) => network.subnet !== '')
-      .map(({ id, name, subnet, internal }) => ({ id, name, subnets: [subnet], internal }));
+      .filter((network) => network.ipam.length > 0)
+      .map(({ id, name, ipam, internal }) => ({
+        id,
+        name,
+        subnets: ipam.map(({ subnet }) => subnet),
+        internal,
+      }));
     const cluster = [...this.#cluster.values()].map((network) => ({
       id: network.id,
       name: network.spec?.name ?? network.id,
@@ -148,36 +175,40 @@ export class KnownNetworks {
       id: network.id,
       name,
       internal: network.spec?.internal ?? false,
+      options: network.spec?.driverConfig?.options ?? {},
     });
   }
 
   #localPlan(request: PlanRequest): EndpointPlan {
-    const { containerId, attachment, formerAddress } = request;
+    const { containerId, attachment, formerAddresses } = request;
     const network = this.#local.find(attachment.networkId);
     if (network?.driver !== 'bridge') {
       throw new TswarmError('not_found', `network ${attachment.networkId} not found`);
     }
-    const v6 = attachment.addresses.find((address) => address.includes(':'));
-    if (v6 !== undefined) {
-      throw new TswarmError(
-        'invalid_argument',
-        `address ${v6}: network ${network.name} has no IPv6 subnet`,
-        { hint: 'Networks of one node have IPv4 only; use an overlay network with IPv6.' },
-      );
+    const wrong = attachment.addresses.find((address) => bare(address) === '');
+    if (wrong !== undefined) {
+      throw new TswarmError('invalid_argument', `"${wrong}" is not an IP address`);
     }
-    const wanted = attachment.addresses[0] ?? '';
-    const asked = bare(wanted);
-    if (wanted !== '' && asked === '') {
-      throw new TswarmError('invalid_argument', `"${wanted}" is not an IP address`);
+    const asked = attachment.addresses.map(bare);
+    const [v4, v6] = network.ipam;
+    if (!v6 && asked.some((address) => address.includes(':'))) {
+      throw new TswarmError('invalid_argument', `network ${network.name} has no IPv6 subnet`, {
+        hint: 'Create it with --ipv6.',
+      });
     }
-    const ipv4 = this.#local.takeAddress(network, containerId, asked, formerAddress);
+    const [ipv4 = '', ipv6 = ''] = this.#local.takeAddresses(
+      network,
+      containerId,
+      asked,
+      formerAddresses,
+    );
     const addressing: Addressing = {
       ipv4,
-      subnet4: network.subnet,
-      gateway: network.gateway,
-      ipv6: '',
-      subnet6: '',
-      ipv6Gateway: '',
+      subnet4: v4?.subnet ?? '',
+      gateway: v4?.gateway ?? '',
+      ipv6,
+      subnet6: v6?.subnet ?? '',
+      ipv6Gateway: v6?.gateway ?? '',
     };
     return this.#endpoint(request, addressing, network);
   }
@@ -185,7 +216,12 @@ export class KnownNetworks {
   #endpoint(
     { attachment, macAddress }: PlanRequest,
     addressing: Addressing,
-    network: { readonly id: string; readonly name: string; readonly internal: boolean },
+    network: {
+      readonly id: string;
+      readonly name: string;
+      readonly internal: boolean;
+      readonly options: Readonly<Record<string, string>>;
+    },
   ): EndpointPlan {
     const { ipv4, ipv6, subnet4, subnet6 } = addressing;
     const length = (subnet: string): number => Number(subnet.split('/')[1] ?? '0');
@@ -207,6 +243,7 @@ export class KnownNetworks {
       subnet6,
       internal: network.internal,
       gwPriority: attachment.gwPriority,
+      mtuBytes: mtuOf(network.options),
     };
   }
 }

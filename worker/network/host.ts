@@ -1,5 +1,6 @@
 // Facts about the host's network, read from /proc and /etc when they are needed: resolvers, routes, who listens on a port.
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { isIP } from 'node:net';
 
 export interface HostResolver {
   readonly nameservers: readonly string[];
@@ -58,17 +59,48 @@ export function subnetsMeet(a: string, b: string): boolean {
   return first.value >> shift === second.value >> shift;
 }
 
-function prefixOf(subnet: string): { value: bigint; length: number; bits: number } {
-  const [address = '', length] = subnet.split('/');
-  const bits = address.includes(':') ? 128 : 32;
-  const value = bits === 32 ? BigInt(ipv4Number(address) || 0) : ipv6Number(address);
-  return { value, bits, length: length === undefined ? bits : Number(length) };
+export interface Prefix {
+  readonly value: bigint;
+  readonly length: number;
+  /** 32 or 128. */
+  readonly bits: number;
 }
 
-/** An IPv6 address in any spelling, as a number; 0 when it is none. */
-export function ipv6Number(text: string): bigint {
-  // The URL parser knows all spellings; "::" is left to be filled in.
-  if (!URL.canParse(`http://[${text}]/`)) return 0n;
+/** The parts of a CIDR prefix; a bare address has all bits. */
+export function prefixOf(subnet: string): Prefix {
+  const [address = '', length] = subnet.split('/');
+  const bits = address.includes(':') ? 128 : 32;
+  return {
+    value: addressNumber(address),
+    bits,
+    length: length === undefined ? bits : Number(length),
+  };
+}
+
+/** `address/length`, the length one that the family has. */
+export function isSubnetText(text: string): boolean {
+  const [address = '', length = '', rest] = text.split('/');
+  if (rest !== undefined || isIP(address) === 0 || address.includes('%')) return false;
+  return /^(0|[1-9]\d{0,2})$/.test(length) && Number(length) <= (isIP(address) === 4 ? 32 : 128);
+}
+
+/** An address of either family as a number; -1 when it is none. */
+export function addressNumber(text: string): bigint {
+  const family = text.includes('%') ? 0 : isIP(text);
+  if (family === 0) return -1n;
+  return family === 4 ? BigInt(ipv4Number(text)) : ipv6Number(text);
+}
+
+export function addressText(value: bigint, isIpv6: boolean): string {
+  if (!isIpv6) return ipv4Text(Number(value));
+  const groups = Array.from({ length: 8 }, (_, i) =>
+    ((value >> BigInt(112 - 16 * i)) & 0xffffn).toString(16),
+  );
+  return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1);
+}
+
+/** The URL parser knows all spellings and writes one; "::" is left to be filled in. */
+function ipv6Number(text: string): bigint {
   const canonical = new URL(`http://[${text}]/`).hostname.slice(1, -1);
   const [head = '', tail] = canonical.split('::');
   const groups = (part: string): string[] => (part === '' ? [] : part.split(':'));

@@ -2,7 +2,13 @@
 // from the manager's objects; connecting a running container works for both kinds, because the interface is made here.
 import type { EngineFilters, EngineJson, LocalNetworkEngine } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
-import { type LocalNetwork, type LocalNetworks, PREDEFINED } from './local-networks.ts';
+import { MTU_OPTION, mtuOf } from './endpoint-plan.ts';
+import {
+  type LocalIpam,
+  type LocalNetwork,
+  type LocalNetworks,
+  PREDEFINED,
+} from './local-networks.ts';
 import type { NodeNetworks } from './network-manager.ts';
 import type { AttachmentRequest, NetworkDeps } from './types.ts';
 
@@ -43,16 +49,16 @@ export class LocalNetworkApi implements LocalNetworkEngine {
         },
       );
     }
-    const ipam = ((body.IPAM as Json | undefined)?.Config as readonly Json[] | undefined)?.[0];
+    refuseUnsupported(body);
     const network = await this.#networks.create({
       name,
       driver: text(body.Driver) || 'bridge',
-      subnet: text(ipam?.Subnet),
-      gateway: text(ipam?.Gateway),
+      ipam: ipamOf(body),
+      ipv6: body.EnableIPv6 === true,
       internal: body.Internal === true,
       attachable: body.Attachable === true,
       labels: (body.Labels as Record<string, string> | undefined) ?? {},
-      options: (body.Options as Record<string, string> | undefined) ?? {},
+      options: optionsOf(body),
     });
     await this.#manager.networksChanged();
     this.#emit('create', network);
@@ -89,7 +95,7 @@ export class LocalNetworkApi implements LocalNetworkEngine {
     const ipam = (config.IPAMConfig as Json | undefined) ?? {};
     const attachment: AttachmentRequest = {
       networkId: network?.id ?? idOrName,
-      addresses: [text(ipam.IPv4Address)].filter((address) => address !== ''),
+      addresses: [text(ipam.IPv4Address), text(ipam.IPv6Address)].filter((item) => item !== ''),
       aliases: (config.Aliases as readonly string[] | undefined) ?? [],
       gwPriority: typeof config.GwPriority === 'number' ? config.GwPriority : 0,
     };
@@ -163,8 +169,12 @@ export class LocalNetworkApi implements LocalNetworkEngine {
   }
 
   #json(network: LocalNetwork, withContainers: boolean): EngineJson {
-    const config =
-      network.subnet === '' ? [] : [{ Subnet: network.subnet, Gateway: network.gateway }];
+    const config = network.ipam.map(({ subnet, gateway, range, reserved }) => ({
+      Subnet: subnet,
+      Gateway: gateway,
+      ...(range === '' ? {} : { IPRange: range }),
+      ...(Object.keys(reserved).length === 0 ? {} : { AuxiliaryAddresses: reserved }),
+    }));
     const containers = Object.fromEntries(
       this.#manager.endpointsOn(network.id).map(({ record, endpoint }) => [
         record.containerId,
@@ -184,7 +194,7 @@ export class LocalNetworkApi implements LocalNetworkEngine {
       Scope: 'local',
       Driver: network.driver,
       EnableIPv4: true,
-      EnableIPv6: false,
+      EnableIPv6: network.ipam.some(({ subnet }) => subnet.includes(':')),
       IPAM: { Driver: 'default', Options: null, Config: config },
       Internal: network.internal,
       Attachable: network.attachable,
@@ -209,6 +219,52 @@ export class LocalNetworkApi implements LocalNetworkEngine {
       },
     });
   }
+}
+
+/** Members that mean something that this node does not do; passing over them would be a promise. */
+function refuseUnsupported(body: EngineJson): void {
+  const ipamDriver = text((body.IPAM as Json | undefined)?.Driver);
+  const from = text((body.ConfigFrom as Json | undefined)?.Network);
+  const refused = [
+    [ipamDriver !== '' && ipamDriver !== 'default', 'IPAM.Driver', ipamDriver],
+    [body.EnableIPv4 === false, 'EnableIPv4', 'false'],
+    [body.ConfigOnly === true, 'ConfigOnly', 'true'],
+    [from !== '', 'ConfigFrom', from],
+    [body.Ingress === true, 'Ingress', 'true'],
+  ] as const;
+  for (const [isWanted, field, value] of refused) {
+    if (!isWanted) continue;
+    throw new TswarmError(
+      'not_supported',
+      `${field}=${value} is not supported for networks of one node`,
+      { field },
+    );
+  }
+}
+
+function ipamOf(body: EngineJson): LocalIpam[] {
+  const list = (body.IPAM as Json | undefined)?.Config;
+  return ((list ?? []) as readonly Json[]).map((config) => ({
+    subnet: text(config.Subnet),
+    gateway: text(config.Gateway),
+    range: text(config.IPRange),
+    reserved: (config.AuxiliaryAddresses as Record<string, string> | null | undefined) ?? {},
+  }));
+}
+
+/** The options of the driver; one that has no effect here is refused. */
+function optionsOf(body: EngineJson): Readonly<Record<string, string>> {
+  const options = (body.Options as Record<string, string> | null | undefined) ?? {};
+  for (const [key, value] of Object.entries(options)) {
+    if (key !== MTU_OPTION) {
+      throw new TswarmError('not_supported', `network option "${key}" is not supported`, {
+        field: 'Options',
+        hint: `Only ${MTU_OPTION} is.`,
+      });
+    }
+    mtuOf({ [key]: value });
+  }
+  return options;
 }
 
 function text(value: unknown): string {

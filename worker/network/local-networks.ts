@@ -1,19 +1,18 @@
 // Networks of this node alone: `bridge`, `host`, `none`, and those made by `docker network create`. Owns their list on disk and the addresses that
 // containers have on them. Cluster networks are the manager's and never appear here.
-import { isIP } from 'node:net';
 import { TswarmError } from '#protocol/errors';
 import { newContainerId } from '#protocol/ids';
 import type { Clock, Random } from '#protocol/world';
 import { readJsonFile, writeFileAtomic } from '../files.ts';
-import { ipv4Number, ipv4Text, overlapsHostRoute, subnetsMeet } from './host.ts';
+import { AddressPool, exactSubnet, firstAddress, hasHost } from './address-pool.ts';
+import { addressText, overlapsHostRoute, subnetsMeet } from './host.ts';
 
 export interface LocalNetwork {
   readonly id: string;
   readonly name: string;
   readonly driver: 'bridge' | 'host' | 'null';
-  /** IPv4 CIDR; '' for host and none. */
-  readonly subnet: string;
-  readonly gateway: string;
+  /** At most one of each family, IPv4 first; none for host and none. */
+  readonly ipam: readonly LocalIpam[];
   readonly internal: boolean;
   readonly attachable: boolean;
   readonly labels: Readonly<Record<string, string>>;
@@ -22,11 +21,23 @@ export interface LocalNetwork {
   readonly created: string;
 }
 
+export interface LocalIpam {
+  /** CIDR. */
+  readonly subnet: string;
+  readonly gateway: string;
+  /** CIDR; '' = all of the subnet. */
+  readonly range: string;
+  /** name → address that is never given out */
+  readonly reserved: Readonly<Record<string, string>>;
+}
+
 export interface NewLocalNetwork {
   readonly name: string;
   readonly driver: string;
-  readonly subnet: string;
-  readonly gateway: string;
+  /** '' where something is left to the node. Without an IPv4 subnet, one is chosen. */
+  readonly ipam: readonly LocalIpam[];
+  /** An IPv6 subnet is chosen where none is given. */
+  readonly ipv6: boolean;
   readonly internal: boolean;
   readonly attachable: boolean;
   readonly labels: Readonly<Record<string, string>>;
@@ -35,20 +46,20 @@ export interface NewLocalNetwork {
 
 export const PREDEFINED: ReadonlySet<string> = new Set(['bridge', 'host', 'none']);
 
-/** /16 networks tried for local networks, as Docker's default pools. */
+/** Tried for local networks, as Docker's default pools. */
 const SUBNETS: readonly string[] = [
   ...Array.from({ length: 15 }, (_, i) => `172.${17 + i}.0.0/16`),
   ...Array.from({ length: 16 }, (_, i) => `192.168.${i * 16}.0/20`),
 ];
+const NO_IPAM: LocalIpam = { subnet: '', gateway: '', range: '', reserved: {} };
 
 export class LocalNetworks {
   readonly #file: string;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #networks = new Map<string, LocalNetwork>();
-  /** network id → address → container id */
-  readonly #addresses = new Map<string, Map<number, string>>();
-  readonly #cursors = new Map<string, number>();
+  /** network id → a pool for each of its `ipam` */
+  readonly #pools = new Map<string, readonly AddressPool[]>();
   /** Grows with every change of the list. */
   version = 0;
   /** Subnets of others, that a new network must not get by chance. */
@@ -66,24 +77,16 @@ export class LocalNetworks {
     const saved = (await readJsonFile(this.#file)) as
       | { networks?: readonly LocalNetwork[] }
       | undefined;
-    for (const network of saved?.networks ?? []) this.#networks.set(network.id, network);
+    for (const network of saved?.networks ?? []) if (network.ipam) this.#add(network);
     for (const [name, driver] of [
       ['bridge', 'bridge'],
       ['host', 'host'],
       ['none', 'null'],
     ] as const) {
       if (this.find(name)) continue;
-      const subnet = driver === 'bridge' ? await this.#freeSubnet() : '';
-      this.#add({
-        name,
-        driver,
-        subnet,
-        gateway: '',
-        internal: false,
-        attachable: false,
-        labels: {},
-        options: {},
-      });
+      const ipam = driver === 'bridge' ? [withGateway(NO_IPAM, await this.#freeSubnet())] : [];
+      const common = { internal: false, attachable: false, labels: {}, options: {} };
+      this.#add({ ...common, name, driver, ipam, ...this.#birth() });
     }
     await this.#save();
   }
@@ -104,7 +107,7 @@ export class LocalNetworks {
     return prefixed.length === 1 ? prefixed[0] : undefined;
   }
 
-  /** @throws TswarmError already_exists, invalid_argument (subnet in use), not_supported (driver). */
+  /** @throws TswarmError already_exists, invalid_argument (subnet in use), not_supported (driver), resource_exhausted. */
   create(wanted: NewLocalNetwork): Promise<LocalNetwork> {
     const created = this.#creating.catch(() => {}).then(() => this.#create(wanted));
     this.#creating = created;
@@ -119,148 +122,121 @@ export class LocalNetworks {
       throw new TswarmError(
         'not_supported',
         `network driver "${wanted.driver}" is not known on this node`,
-        {
-          hint: 'Use bridge for one node, overlay for the cluster.',
-        },
+        { hint: 'Use bridge for one node, overlay for the cluster.' },
       );
     }
-    const subnet =
-      wanted.subnet === '' ? await this.#freeSubnet() : this.#checkedSubnet(wanted.subnet);
-    this.#checkGateway(wanted.gateway, subnet);
-    const network = this.#add({ ...wanted, driver: 'bridge', subnet });
+    const { ipv6, ...rest } = wanted;
+    const ipam = await this.#completed(wanted.ipam, ipv6);
+    const network: LocalNetwork = { ...rest, driver: 'bridge', ipam, ...this.#birth() };
+    this.#add(network);
     await this.#save();
     return network;
   }
 
   async remove(network: LocalNetwork): Promise<void> {
     this.#networks.delete(network.id);
+    this.#pools.delete(network.id);
     this.version += 1;
-    this.#addresses.delete(network.id);
     await this.#save();
   }
 
-  /** An address for a container: the one asked for, else `former` if it is still free, else the next free one. @throws TswarmError when taken or exhausted. */
-  takeAddress(network: LocalNetwork, containerId: string, asked: string, former = ''): string {
-    const used = this.#used(network);
-    const { first, last } = hostRange(network.subnet);
-    if (asked === '' && former !== '' && !used.has(ipv4Number(former))) {
-      const value = ipv4Number(former);
-      if (value >= first && value <= last && former !== network.gateway) {
-        used.set(value, containerId);
-        return former;
-      }
+  /**
+   * Addresses for a container, one for each `ipam` of the network: those asked for, else those of `former` that are still free, else the next free ones.
+   * @throws TswarmError when one is taken or none is left; then nothing is taken.
+   */
+  takeAddresses(
+    network: LocalNetwork,
+    containerId: string,
+    asked: readonly string[],
+    former: readonly string[],
+  ): readonly string[] {
+    const of = (list: readonly string[], subnet: string): string =>
+      list.find((address) => address.includes(':') === subnet.includes(':')) ?? '';
+    const pools = this.#pools.get(network.id) ?? [];
+    try {
+      return network.ipam.map(
+        ({ subnet }, index) =>
+          pools[index]?.take(containerId, of(asked, subnet), of(former, subnet)) ?? '',
+      );
+    } catch (error) {
+      this.releaseAddress(network.id, containerId);
+      throw error;
     }
-    if (asked !== '') {
-      const value = ipv4Number(asked);
-      if (!(value >= first && value <= last)) {
-        throw new TswarmError(
-          'invalid_argument',
-          `address ${asked} is not in subnet ${network.subnet} of network ${network.name}`,
-        );
-      }
-      const holder = asked === network.gateway ? 'the gateway' : used.get(value);
-      if (holder !== undefined && holder !== containerId) {
-        throw new TswarmError(
-          'conflict',
-          `Address already in use: ${asked} of network ${network.name} (${holder.slice(0, 12)})`,
-        );
-      }
-      used.set(value, containerId);
-      return asked;
-    }
-    let cursor = this.#cursors.get(network.id) ?? first;
-    for (let tried = first; tried <= last; tried++) {
-      const value = cursor > last ? first : cursor;
-      cursor = value + 1;
-      if (used.has(value) || ipv4Text(value) === network.gateway) continue;
-      used.set(value, containerId);
-      this.#cursors.set(network.id, cursor);
-      return ipv4Text(value);
-    }
-    throw new TswarmError(
-      'resource_exhausted',
-      `network ${network.name}: no free address left in ${network.subnet}`,
-    );
   }
 
-  holdAddress(networkId: string, containerId: string, address: string): void {
-    const network = this.#networks.get(networkId);
-    if (network && address !== '') this.#used(network).set(ipv4Number(address), containerId);
+  /** Takes over what a container had before a restart. Nothing for networks that are not local. */
+  holdAddresses(networkId: string, containerId: string, addresses: readonly string[]): void {
+    for (const pool of this.#pools.get(networkId) ?? [])
+      for (const address of addresses) pool.hold(containerId, address);
   }
 
   releaseAddress(networkId: string, containerId: string): void {
-    const used = this.#addresses.get(networkId) ?? new Map<number, string>();
-    for (const [value, holder] of used) if (holder === containerId) used.delete(value);
+    for (const pool of this.#pools.get(networkId) ?? []) pool.release(containerId);
   }
 
   releaseAddresses(containerId: string): void {
-    for (const used of this.#addresses.values()) {
-      for (const [value, holder] of used) if (holder === containerId) used.delete(value);
-    }
+    for (const networkId of this.#pools.keys()) this.releaseAddress(networkId, containerId);
   }
 
-  #used(network: LocalNetwork): Map<number, string> {
-    const used = this.#addresses.get(network.id) ?? new Map<number, string>();
-    this.#addresses.set(network.id, used);
-    return used;
-  }
-
-  #add(wanted: Omit<LocalNetwork, 'id' | 'created'>): LocalNetwork {
-    const gateway =
-      wanted.gateway !== '' || wanted.subnet === ''
-        ? wanted.gateway
-        : ipv4Text(hostRange(wanted.subnet).first);
-    const network: LocalNetwork = {
-      ...wanted,
-      gateway,
+  #birth(): { readonly id: string; readonly created: string } {
+    return {
       id: newContainerId(this.#random),
       created: new Date(this.#clock.nowMs()).toISOString(),
     };
-    this.#networks.set(network.id, network);
-    this.version += 1;
-    return network;
   }
 
-  /** The subnet with its host bits cleared. */
-  #checkedSubnet(subnet: string): string {
-    const [address = '', length = ''] = subnet.split('/');
-    if (isIP(address) !== 4 || !/^([89]|[12]\d|30)$/.test(length)) {
+  #add(network: LocalNetwork): void {
+    this.#networks.set(network.id, network);
+    const pools = network.ipam.map(
+      (ipam) => new AddressPool({ ...ipam, networkName: network.name }),
+    );
+    this.#pools.set(network.id, pools);
+    this.version += 1;
+  }
+
+  async #completed(asked: readonly LocalIpam[], ipv6: boolean): Promise<readonly LocalIpam[]> {
+    const given = asked.map((ipam) => (ipam.subnet === '' ? ipam : this.#checked(ipam)));
+    const v4 = given.filter(({ subnet }) => !subnet.includes(':'));
+    const v6 = given.filter(({ subnet }) => subnet.includes(':'));
+    if (v4.length > 1 || v6.length > 1) {
+      throw new TswarmError('invalid_argument', 'a network has one subnet of each family', {
+        field: 'IPAM.Config',
+      });
+    }
+    const first = v4[0] ?? NO_IPAM;
+    const complete = [
+      first.subnet === '' ? withGateway(first, await this.#freeSubnet()) : first,
+      ...(ipv6 && v6.length === 0 ? [withGateway(NO_IPAM, this.#newIpv6Subnet())] : v6),
+    ];
+    for (const ipam of complete) checkInside(ipam);
+    return complete;
+  }
+
+  #checked(ipam: LocalIpam): LocalIpam {
+    const subnet = exactSubnet(ipam.subnet);
+    if (subnet === undefined) {
       throw new TswarmError(
         'invalid_argument',
-        `invalid subnet ${subnet}: an IPv4 prefix of /8 to /30 is wanted`,
+        `invalid subnet ${ipam.subnet}: a prefix from /8 to /30 (IPv6: /126) is wanted`,
         { field: 'IPAM.Config.Subnet' },
       );
     }
-    const size = 2 ** (32 - Number(length));
-    const exact = `${ipv4Text(Math.floor(ipv4Number(address) / size) * size)}/${length}`;
-    const clash = this.list().find(
-      (network) => network.subnet !== '' && subnetsMeet(network.subnet, exact),
+    const clash = this.list().find((network) =>
+      network.ipam.some((other) => subnetsMeet(other.subnet, subnet)),
     );
     if (clash) {
       throw new TswarmError(
         'invalid_argument',
-        `Pool overlaps with other one on this address space: ${exact} and network ${clash.name} (${clash.subnet})`,
+        `Pool overlaps with other one on this address space: ${subnet} and network ${clash.name}`,
         { field: 'IPAM.Config.Subnet' },
       );
     }
-    return exact;
-  }
-
-  #checkGateway(gateway: string, subnet: string): void {
-    const { first, last } = hostRange(subnet);
-    const value = isIP(gateway) === 4 ? ipv4Number(gateway) : -1;
-    if (gateway === '' || (value >= first && value <= last)) return;
-    throw new TswarmError(
-      'invalid_argument',
-      `invalid gateway ${gateway}: it is not an address of ${subnet}`,
-      { field: 'IPAM.Config.Gateway' },
-    );
+    return withGateway(ipam, subnet);
   }
 
   async #freeSubnet(): Promise<string> {
     const taken = this.list()
-      .map((network) => network.subnet)
-      .filter((subnet) => subnet !== '')
+      .flatMap((network) => network.ipam.map(({ subnet }) => subnet))
       .concat(this.otherSubnets());
     for (const subnet of SUBNETS) {
       if (taken.some((other) => subnetsMeet(other, subnet))) continue;
@@ -271,13 +247,36 @@ export class LocalNetworks {
     });
   }
 
+  /** A /64 of the unique local addresses (RFC 4193): 40 random bits, so that it meets no other. */
+  #newIpv6Subnet(): string {
+    let id = 0xfdn;
+    for (const byte of this.#random.bytes(5)) id = id * 256n + BigInt(byte);
+    return `${addressText(id << 80n, true)}/64`;
+  }
+
   async #save(): Promise<void> {
     await writeFileAtomic(this.#file, JSON.stringify({ networks: this.list() }), { sync: true });
   }
 }
 
-function hostRange(subnet: string): { first: number; last: number } {
-  const [base = '', length = '24'] = subnet.split('/');
-  const start = ipv4Number(base);
-  return { first: start + 1, last: start + 2 ** (32 - Number(length)) - 2 };
+function withGateway(ipam: LocalIpam, subnet: string): LocalIpam {
+  return { ...ipam, subnet, gateway: ipam.gateway === '' ? firstAddress(subnet) : ipam.gateway };
+}
+
+/** Gateway, range and reserved addresses must be of the subnet. */
+function checkInside({ subnet, gateway, range, reserved }: LocalIpam): void {
+  const refuse = (what: string, field: string): never => {
+    throw new TswarmError('invalid_argument', `${what} is not in subnet ${subnet}`, {
+      field: `IPAM.Config.${field}`,
+    });
+  };
+  if (!hasHost(subnet, gateway)) refuse(`gateway ${gateway}`, 'Gateway');
+  if (range !== '') {
+    const exact = exactSubnet(range);
+    const isInside = exact !== undefined && subnetsMeet(exact, subnet);
+    if (!isInside || Number(range.split('/')[1]) < Number(subnet.split('/')[1]))
+      refuse(`range ${range}`, 'IPRange');
+  }
+  for (const [name, address] of Object.entries(reserved))
+    if (!hasHost(subnet, address)) refuse(`${name}=${address}`, 'AuxiliaryAddresses');
 }

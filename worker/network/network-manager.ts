@@ -6,7 +6,7 @@ import { messageOf } from '#protocol/errors';
 import type { ServiceEndpoints } from '#protocol/generated/dispatcher';
 import type { Log } from '#protocol/world';
 import { listFolder, makeFolder, removeTree } from '../files.ts';
-import { Attacher } from './attacher.ts';
+import { Attacher, addressesOf } from './attacher.ts';
 import type { AttachmentRecord } from './attachment.ts';
 import { AttachmentStore } from './attachment-store.ts';
 import { RuleComputer } from './desired-rules.ts';
@@ -215,7 +215,7 @@ export class NodeNetworks implements NetworkManager {
       const owner = request.names[0] ?? containerId.slice(0, 12);
       this.#ports.hold(containerId, owner, result.portStatus);
       for (const endpoint of result.endpoints) {
-        this.#local.holdAddress(endpoint.networkId, containerId, endpoint.ipv4);
+        this.#local.holdAddresses(endpoint.networkId, containerId, addressesOf(endpoint));
       }
     }
     const dead = this.#records.list().filter((record) => !live.has(record.containerId));
