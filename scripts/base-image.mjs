@@ -1,7 +1,7 @@
 // Makes the image `tswarm-base:latest`: a minimal Debian or Ubuntu like this host's, made from its own package sources, so that Dockerfiles have
 // something to build on without a registry. Does nothing when the image is there.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { fail, say } from './setup.mjs';
 
@@ -50,19 +50,35 @@ function ended(child) {
   return new Promise((resolve) => child.once('exit', resolve));
 }
 
-/** The host's apt sources, in the forms that mmdebstrap reads. */
-function aptSources() {
-  const files = [];
-  if (existsSync('/etc/apt/sources.list')) files.push('/etc/apt/sources.list');
-  const folder = '/etc/apt/sources.list.d';
-  if (existsSync(folder)) {
-    for (const name of readdirSync(folder).sort()) {
-      // Only the distribution's own: other vendors' packages do not belong in a base image.
-      if (/^(debian|ubuntu)\.sources$/.test(name)) files.push(`${folder}/${name}`);
-    }
+/** The host's apt sources, in the forms that mmdebstrap reads: the distribution's own, because other vendors' packages do not belong in a base image. */
+export function aptSources(apt = '/etc/apt', release = '/etc/os-release') {
+  const folder = `${apt}/sources.list.d`;
+  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+  const files = [
+    `${apt}/sources.list`,
+    ...names.filter((name) => /\.(list|sources)$/.test(name)).map((name) => `${folder}/${name}`),
+  ].filter((path) => existsSync(path));
+  const codename = /^VERSION_CODENAME=(\w+)$/m.exec(readText(release))?.[1] ?? '';
+  const usual = files.filter((path) => /\/(sources\.list|(debian|ubuntu)\.sources)$/.test(path));
+  // Installers and cloud images use other names, too; then the suite tells.
+  for (const candidates of [usual, files]) {
+    const own = candidates.filter((path) => namesSuite(readText(path), codename));
+    if (own.length > 0) return own;
   }
-  if (files.length === 0) fail('no apt sources found in /etc/apt.');
-  return files;
+  fail(`no apt source in ${apt} names ${codename || 'a suite of Debian or Ubuntu'}.`);
+}
+
+/** A line that is no comment and has the suite (bookworm, bookworm-updates, ...) as a word of its own. */
+function namesSuite(text, codename) {
+  const suite = codename === '' ? '(stable|testing|unstable|sid)' : codename;
+  return new RegExp(
+    `^(deb|Suites:)\\s([^#\\n]*\\s)?${suite}(-[a-z]+)?(/updates)?(\\s|$)`,
+    'm',
+  ).test(text);
+}
+
+function readText(path) {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await ensureBaseImage(['tswarm']);
