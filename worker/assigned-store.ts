@@ -17,6 +17,7 @@ import {
   removeTree,
   writeFileAtomic,
 } from './files.ts';
+import type { DesiredNetworkState } from './network/types.ts';
 import { Lock } from './queue.ts';
 import type { FileSource } from './runtime/deps.ts';
 import type { FileReference } from './runtime/record.ts';
@@ -93,6 +94,19 @@ export class AssignedKind<T> {
   idle(): Promise<void> {
     return this.#writes.idle();
   }
+}
+
+/** The networks and endpoints that a manager told this node last; none when it is in no cluster. The node's id is not among it. */
+export async function savedNetworkState(dataDir: string): Promise<DesiredNetworkState> {
+  const networks = new AssignedKind(NETWORKS, dataDir);
+  const endpoints = new AssignedKind(ENDPOINTS, dataDir);
+  const isMember = (await listFolder(dataDir)).length > 0;
+  if (isMember) await Promise.all([networks.load(), endpoints.load()]);
+  return {
+    nodeId: '',
+    networks: [...networks.objects.values()],
+    endpoints: [...endpoints.objects.values()],
+  };
 }
 
 export class AssignedStore implements FileSource {

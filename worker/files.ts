@@ -1,7 +1,7 @@
 // Small files of the worker's own: replaced as a whole (temporary name, then rename), read back tolerantly. A file that was torn by a power cut reads as
 // absent, and what it described is found out anew; what must survive a power cut is written with `sync`.
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
 export interface WriteOptions {
   /** Permission bits; 0600 when absent. */
@@ -30,6 +30,22 @@ export async function writeFileAtomic(
   }
   await rename(temporary, path);
   if (options.sync) await syncFolder(dirname(path));
+}
+
+const TEMPORARY = /\.\d+\.\d+\.tmp$/;
+
+/**
+ * Removes the temporary files that a killed process left in the folder, and in its folders down to `depth`. Only while nobody else writes there.
+ */
+export async function sweepTemporaries(path: string, depth = 0): Promise<void> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+  await Promise.all(
+    entries.map(async (entry) => {
+      const inner = join(path, entry.name);
+      if (entry.isDirectory() && depth > 0) await sweepTemporaries(inner, depth - 1);
+      else if (entry.isFile() && TEMPORARY.test(entry.name)) await rm(inner, { force: true });
+    }),
+  );
 }
 
 /** Waits until the folder's entries are on the disk. */

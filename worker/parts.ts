@@ -1,6 +1,7 @@
 // Everything of a worker that exists between start and stop, made in order: host facts, volumes, network, images, runtime, builder. Containers that still run are
 // found before the network and the images clean up after a crash, so that nothing of a living one is touched.
 import { join } from 'node:path';
+import { savedNetworkState } from './assigned-store.ts';
 import { createBuilder } from './build/builder.ts';
 import { containerDirectory, networkContainers, volumeUsers } from './container-views.ts';
 import type { EventLog } from './events.ts';
@@ -117,7 +118,7 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
   };
   const shims = await findShims(runtime);
   const live = [...shims].filter(([, shim]) => shim.status === 'running').map(([id]) => id);
-  await network.manager.restore(live);
+  await network.manager.restore(live, await savedNetworkState(join(dataRoot, 'agent')));
   containers = new Containers(runtime);
   const restored = await restoreContainers(runtime, shims);
   const builder = createBuilder(

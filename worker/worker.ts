@@ -10,7 +10,7 @@ import { AgentHost } from './agent-host.ts';
 import { AssignedStore } from './assigned-store.ts';
 import { describeNode } from './describe-node.ts';
 import { EventLog } from './events.ts';
-import { makeFolder, removeTree } from './files.ts';
+import { makeFolder, removeTree, sweepTemporaries } from './files.ts';
 import type { LogSource } from './logs/read-logs.ts';
 import { makeNodeEngine } from './node-engine.ts';
 import type { Parts } from './parts.ts';
@@ -104,6 +104,7 @@ class NodeWorker implements Worker {
     const { dataRoot, runRoot } = this.#options;
     await Promise.all([makeFolder(dataRoot, 0o711), makeFolder(runRoot, 0o711)]);
     await openSecretsRoot(this.#secretsRoot());
+    await this.#sweep();
     const parts = await makeParts({
       options: this.#options,
       deps: this.#deps,
@@ -147,6 +148,19 @@ class NodeWorker implements Worker {
     const assigned = this.#store?.networks.objects.get(idOrName);
     if (assigned) return { id: assigned.id, name: assigned.spec?.name ?? assigned.id };
     return parts.localNetworks.find(idOrName);
+  }
+
+  /** Temporary files of a worker that was killed while it wrote. */
+  async #sweep(): Promise<void> {
+    const { dataRoot, runRoot } = this.#options;
+    await Promise.all([
+      sweepTemporaries(dataRoot),
+      ...['agent', 'containers', 'identity', 'network', 'volumes'].map((name) =>
+        sweepTemporaries(join(dataRoot, name), 1),
+      ),
+      sweepTemporaries(join(runRoot, 'network'), 1),
+      sweepTemporaries(this.#secretsRoot(), 2),
+    ]);
   }
 
   #secretsRoot(): string {

@@ -207,7 +207,10 @@ export class NodeNetworks implements NetworkManager {
     return this.#attacher.disconnect(containerId, networkId);
   }
 
-  async restore(liveContainerIds: readonly string[]): Promise<void> {
+  async restore(liveContainerIds: readonly string[], known: DesiredNetworkState): Promise<void> {
+    this.#nodeId = known.nodeId;
+    this.#known.setCluster(known.networks);
+    this.#services = known.endpoints;
     const live = new Set(liveContainerIds);
     await this.#records.load();
     for (const { containerId, request, result } of this.#records.list()) {

@@ -93,8 +93,11 @@ export interface NetworkManager {
   stateOf(containerId: string): AttachResult | undefined;
   /** Called when a container becomes able to answer or stops being so (running and healthy / draining): names of local containers follow. */
   setServing(containerId: string, serving: boolean): void;
-  /** After a restart of the worker: these live; everything else of ours is removed. Must be called once, before the first attach. */
-  restore(liveContainerIds: readonly string[]): Promise<void>;
+  /**
+   * After a restart of the worker: these live; everything else of ours is removed. `known`: the cluster's networks as they were last known, so that
+   * published ports and names go on while the worker starts. Must be called once, before the first attach.
+   */
+  restore(liveContainerIds: readonly string[], known: DesiredNetworkState): Promise<void>;
   /** Docker's bytes and packets per interface for stats; empty for host mode. */
   interfaceStats(containerId: string): Promise<Readonly<Record<string, InterfaceStats>>>;
 }
