@@ -118,7 +118,13 @@ ONBUILD RUN echo triggered
     await output({ Dockerfile: dockerfile }, { tags: ['cfg:1'], labels: { "it's": 'a "label"' } });
     const keep = await config('cfg:1');
     expect(keep).toMatchObject({
-      Env: ['A=1', 'B=two words', 'C=1', 'OLD=form with blanks'],
+      Env: [
+        'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        'A=1',
+        'B=two words',
+        'C=1',
+        'OLD=form with blanks',
+      ],
       Labels: { l1: 'v1', 'l 2': 'v 2', "it's": 'a "label"' },
       ExposedPorts: { '80/tcp': {}, '53/udp': {}, '8000/tcp': {}, '8001/tcp': {}, '8002/tcp': {} },
       Volumes: { '/data': {}, '/more': {}, '/evenmore': {} },

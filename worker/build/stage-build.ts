@@ -13,7 +13,13 @@ import {
   stateFromCache,
 } from './build-run.ts';
 import { cacheKey } from './cache.ts';
-import { changeConfig, envScope, type StageConfig, stageConfig } from './config-change.ts';
+import {
+  changeConfig,
+  DEFAULT_PATH,
+  envScope,
+  type StageConfig,
+  stageConfig,
+} from './config-change.ts';
 import { makeWorkdir, prepareCopy } from './copy-step.ts';
 import { parseInstruction } from './parse/dockerfile.ts';
 import { expandWord, type Scope } from './parse/expand.ts';
@@ -59,6 +65,12 @@ async function oneStep(
   return state;
 }
 
+/** `$PATH` in a Dockerfile means the default one where the base image sets none (as BuildKit does it). */
+function withPath(config: StageConfig): StageConfig {
+  if (config.env.some((entry) => entry.startsWith('PATH='))) return config;
+  return { ...config, env: [...config.env, `PATH=${DEFAULT_PATH}`] };
+}
+
 /** The image or stage that FROM names. */
 async function baseOf(run: BuildRun, stage: Stage): Promise<StageState> {
   if (stage.parent !== undefined) {
@@ -74,7 +86,7 @@ async function baseOf(run: BuildRun, stage: Stage): Promise<StageState> {
       diffIds: [],
       history: [],
       platform: { architecture: run.parts.architecture, os: 'linux' },
-      config: stageConfig({}, ''),
+      config: withPath(stageConfig({}, '')),
       args: new Map(),
     };
   }
@@ -91,7 +103,7 @@ function stateOf(image: ImageRecord): StageState {
     diffIds: config.rootfs.diff_ids,
     history: (config.history ?? []) as unknown as readonly HistoryEntry[],
     platform: { architecture, os, ...(variant === undefined ? {} : { variant }) },
-    config: stageConfig(config.config ?? {}, config.author ?? ''),
+    config: withPath(stageConfig(config.config ?? {}, config.author ?? '')),
     args: new Map(),
   };
 }
