@@ -1,0 +1,97 @@
+// npm run vm: the native programs on Debian's kernel with nothing but cgroup v2, in a virtual machine (no KVM needed, about 5 s to boot).
+// `npm run vm -- limits net` runs only those of test/vm/*.test.sh. Exit code 0 only if at least one test ran and none failed.
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildNative, fail, node24, ROOT, requireNode, requireRoot, run, say } from '../setup.mjs';
+import { ensureImages } from './images.mjs';
+
+/** Emulation is tens of times slower than the machine; all tests take about two minutes. */
+const TIMEOUT_MS = 15 * 60_000;
+const MEMORY_MIB = 1024;
+const TESTS = join(ROOT, 'test/vm');
+
+requireNode();
+requireRoot('npm run vm');
+const wanted = process.argv.slice(2);
+const scripts = readdirSync(TESTS).filter(
+  (name) =>
+    name.endsWith('.test.sh') &&
+    (wanted.length === 0 || wanted.includes(name.slice(0, -'.test.sh'.length))),
+);
+if (scripts.length === 0) fail(`no test of test/vm is called ${wanted.join(' or ')}.`);
+buildNative();
+const images = ensureImages();
+const work = mkdtempSync(join(tmpdir(), 'tswarm-vm-'));
+try {
+  process.exitCode = await boot(pack(work));
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+
+/** The second disk: a tar with the programs, the tests and what they are fed with. */
+function pack(folder) {
+  const content = join(folder, 'content');
+  mkdirSync(join(content, 'tests'), { recursive: true });
+  const built = join(ROOT, 'native/build');
+  for (const name of readdirSync(built)) {
+    if (name.startsWith('tswarm-')) cpSync(join(built, name), join(content, name));
+  }
+  for (const name of readdirSync(TESTS)) {
+    if (!name.endsWith('.test.sh') || scripts.includes(name)) {
+      cpSync(join(TESTS, name), join(content, 'tests', name));
+    }
+  }
+  run(node24(), ['--conditions=source', join(ROOT, 'scripts/vm/fixtures.ts'), content]);
+  const archive = join(folder, 'content.tar');
+  run('tar', ['--owner=0', '--group=0', '--numeric-owner', '-C', content, '-cf', archive, '.']);
+  return archive;
+}
+
+/** Runs the machine; its console is our output. @returns the exit code */
+async function boot(archive) {
+  const library = join(images.qemu, 'usr/lib/x86_64-linux-gnu');
+  // By the unpacked tree's own loader: nothing is installed, the host's libraries stay out of it.
+  const loader = join(images.qemu, 'lib/x86_64-linux-gnu/ld-linux-x86-64.so.2');
+  const shares = ['qemu', 'seabios'].flatMap((name) => [
+    '-L',
+    join(images.qemu, 'usr/share', name),
+  ]);
+  const args = [
+    ...['--library-path', `${library}:${join(images.qemu, 'lib/x86_64-linux-gnu')}`],
+    join(images.qemu, 'usr/bin/qemu-system-x86_64'),
+    ...shares,
+    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(MEMORY_MIB)],
+    ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-serial', 'stdio'],
+    ...['-kernel', images.kernel, '-initrd', images.initramfs],
+    ...['-append', 'console=ttyS0 quiet panic=-1 mitigations=off nokaslr'],
+    ...['-drive', `file=${images.disk},if=virtio,format=raw,snapshot=on`],
+    ...['-drive', `file=${archive},if=virtio,format=raw,readonly=on`],
+  ];
+  const machine = spawn(loader, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { QEMU_MODULE_DIR: join(library, 'qemu'), TMPDIR: work, PATH: process.env.PATH },
+  });
+  const stop = () => machine.kill('SIGKILL');
+  const timer = setTimeout(() => {
+    say(`the machine did not end within ${TIMEOUT_MS / 60_000} minutes`);
+    stop();
+  }, TIMEOUT_MS);
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  let text = '';
+  machine.stdout.on('data', (data) => {
+    text += data;
+    process.stdout.write(data);
+  });
+  await new Promise((resolve) => machine.once('close', resolve));
+  clearTimeout(timer);
+  const result = /^vm: (\d+) passed, (\d+) failed\r?$/m.exec(text);
+  if (!result) {
+    say('the machine ended without a result\n0 passed, 1 failed');
+    return 1;
+  }
+  say(`${result[1]} passed, ${result[2]} failed`);
+  return result[2] === '0' && result[1] !== '0' ? 0 : 1;
+}
