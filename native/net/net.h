@@ -67,6 +67,8 @@ void net_return(const struct net_host *host);
 
 /* Runs nft commands in the host's namespace as one transaction. */
 int net_nft(const char *script, struct ts_err *err);
+/* Runs one nft command that prints something, with handles; appends "output". */
+int net_nft_list(const char *command, struct ts_buf *answer, struct ts_err *err);
 /* Writes a sysctl by its dotted name in the namespace that the caller is in; only net.* is
    allowed. */
 int net_sysctl(const char *name, const char *value, struct ts_err *err);

@@ -189,14 +189,14 @@ static int default_routes(const struct net_host *host, const struct ts_json *req
 	return result;
 }
 
-static int nft(const struct ts_json *request, struct ts_err *err)
+static int nft(const struct ts_json *request, bool list, struct ts_buf *answer, struct ts_err *err)
 {
 	const char *script = NULL;
 	if (ts_json_opt_str(request, "script", "nft", &script, err) < 0)
 		return -1;
 	if (!script)
 		return ts_fail(err, TS_E_INVALID, 0, "nft", "script", "nft: script is missing");
-	return net_nft(script, err);
+	return list ? net_nft_list(script, answer, err) : net_nft(script, err);
 }
 
 static int sysctl(const struct ts_json *request, struct ts_err *err)
@@ -232,7 +232,9 @@ int net_request(const struct net_host *host, const struct ts_json *request, stru
 	if (strcmp(op, "default-routes") == 0)
 		return default_routes(host, request, err);
 	if (strcmp(op, "nft") == 0)
-		return nft(request, err);
+		return nft(request, false, answer, err);
+	if (strcmp(op, "nft-list") == 0)
+		return nft(request, true, answer, err);
 	if (strcmp(op, "conntrack") == 0)
 		return net_conntrack(request, answer, err);
 	if (strcmp(op, "sysctl") == 0)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/netconf.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
@@ -26,7 +27,13 @@
 
 #define GROUP(number) (1u << ((number)-1))
 
-enum { CHANGED_RULES = 1, CHANGED_LINKS = 2, CHANGED_ROUTES = 4, CHANGED_FORWARDING = 8 };
+enum {
+	CHANGED_RULES = 1,
+	CHANGED_LINKS = 2,
+	CHANGED_ROUTES = 4,
+	CHANGED_FORWARDING = 8,
+	CHANGED_FIREWALL = 16, /* the table of iptables */
+};
 enum { EXPECTED_MAX = 8192, MESSAGES_AT_ONCE = 256 };
 
 static struct {
@@ -35,7 +42,7 @@ static struct {
 	pid_t process_pid;
 	char own_name[16]; /* of this process, as the kernel reports it */
 	char table[64], prefix[IFNAMSIZ];
-	bool table_touched;	/* in the nftables transaction that is being read */
+	unsigned touched;	/* CHANGED_* in the nftables transaction that is being read */
 	unsigned changed;	/* CHANGED_* that is to be told */
 	unsigned expected_next; /* ring of names whose end is no change */
 	char expected[EXPECTED_MAX][IFNAMSIZ];
@@ -71,14 +78,19 @@ static void rules_message(const struct nlmsghdr *head)
 	size_t len = head->nlmsg_len - fixed;
 	if ((head->nlmsg_type & 0xff) != NFT_MSG_NEWGEN) {
 		const char *table = nl_find(attrs, len, NFTA_TABLE_NAME, 1);
-		watch.table_touched |= table && strcmp(table, watch.table) == 0;
+		const struct nfgenmsg *body = NLMSG_DATA(head);
+		bool inet = body->nfgen_family == NFPROTO_INET;
+		if (table && inet && strcmp(table, watch.table) == 0)
+			watch.touched |= CHANGED_RULES;
+		if (table && !inet && strcmp(table, "filter") == 0)
+			watch.touched |= CHANGED_FIREWALL;
 		return;
 	}
 	/* By name: the pid in the message is the one that the first pid namespace knows. */
 	const char *name = nl_find(attrs, len, NFTA_GEN_PROC_NAME, 1);
-	if (watch.table_touched && !(name && strcmp(name, watch.own_name) == 0))
-		watch.changed |= CHANGED_RULES;
-	watch.table_touched = false;
+	if (!(name && strcmp(name, watch.own_name) == 0))
+		watch.changed |= watch.touched;
+	watch.touched = 0;
 }
 
 static void link_message(const struct nlmsghdr *head)
@@ -172,7 +184,7 @@ static void print(const char *line)
 
 static void print_changes(void)
 {
-	static const char *const names[] = {"rules", "links", "routes", "forwarding"};
+	static const char *const names[] = {"rules", "links", "routes", "forwarding", "firewall"};
 	for (size_t i = 0; i < TS_ARRAY_LEN(names); i++) {
 		char line[64];
 		if (!(watch.changed & 1u << i))
@@ -202,7 +214,7 @@ void net_watch_fds(struct pollfd fds[NET_WATCH_FDS])
 void net_watch_ready(const struct pollfd fds[NET_WATCH_FDS])
 {
 	if (fds[0].revents)
-		read_socket(watch.rules, rules_message, CHANGED_RULES);
+		read_socket(watch.rules, rules_message, CHANGED_RULES | CHANGED_FIREWALL);
 	if (fds[1].revents)
 		read_socket(watch.routes, message,
 			    CHANGED_LINKS | CHANGED_ROUTES | CHANGED_FORWARDING);

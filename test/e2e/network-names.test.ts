@@ -53,7 +53,7 @@ describe.skipIf(!isRoot)('names on a node', () => {
     as.outside = lab.agent('outside');
     await as.outside.ask('serveNames', { address: OUTSIDE, answer: UPSTREAM_ANSWER });
     await as.outside.ask('serveNames', { address: SECOND_SERVER, answer: OTHER_ANSWER });
-    await lab.call('restore', []);
+    await lab.restore();
     await lab.call('setState', { nodeId: NODE_ID, networks: NETWORKS, endpoints: [WEB, DB] });
     const wanted = {
       a: container(

@@ -36,7 +36,7 @@ describe.skipIf(!isRoot)('a node’s network', () => {
 
   beforeAll(async () => {
     await lab.start();
-    await lab.call('restore', []);
+    await lab.restore();
     await lab.call('setState', STATE);
     const wanted = {
       a: container({ front: ['10.83.1.10', 'fd00:83:1::10'] }, { names: ['a'] }),
@@ -83,7 +83,7 @@ describe.skipIf(!isRoot)('a node’s network', () => {
     return route?.dev ?? '';
   }
 
-  const LIVE = ['a', 'web1', 'local'].map(containerId);
+  const LIVE = ['a', 'web1', 'local'];
 
   describe('when its program ends', () => {
     it('goes on, keeps connections, and is taken over by the next', async () => {
@@ -94,8 +94,7 @@ describe.skipIf(!isRoot)('a node’s network', () => {
       await lab.stopNode('SIGKILL');
       expect(await works()).toBe(true);
       await lab.startNode();
-      await lab.call('restore', LIVE);
-      await lab.call('setState', STATE);
+      await lab.restore(LIVE, STATE);
       expect(await who('a').ask('talk', { key: 'vip', text: 'still there' })).toMatchObject({
         text: 'still there',
       });
@@ -124,14 +123,15 @@ describe.skipIf(!isRoot)('a node’s network', () => {
       lab.host('ip link add tfixstray type veth peer name straypeer');
       await lab.stopNode('SIGKILL');
       await lab.startNode();
-      await lab.call('restore', LIVE);
-      await lab.call('setState', STATE);
+      await lab.restore(LIVE, STATE);
       await eventually(() => !links().includes(dead ?? '') && !links().includes('tfixstray'));
       expect(links().length).toBe(3);
       expect(existsSync(join(lab.folder, 'run/containers', `${containerId('gone')}.json`))).toBe(
         false,
       );
-      expect(readdirSync(join(lab.folder, 'run/netns')).sort()).toEqual([...LIVE].sort());
+      expect(readdirSync(join(lab.folder, 'run/netns')).sort()).toEqual(
+        LIVE.map(containerId).sort(),
+      );
       expect(lab.host('nft list ruleset')).not.toContain('10.83.1.40');
       expect(await works()).toBe(true);
     });
@@ -286,7 +286,9 @@ describe.skipIf(!isRoot)('a node’s network', () => {
       );
       expect(lab.host('nft list ruleset')).toBe(before);
       expect(links().length).toBe(3);
-      expect(readdirSync(join(lab.folder, 'run/netns')).sort()).toEqual([...LIVE].sort());
+      expect(readdirSync(join(lab.folder, 'run/netns')).sort()).toEqual(
+        LIVE.map(containerId).sort(),
+      );
       expect(readdirSync(join(lab.folder, 'run/containers')).length).toBe(3);
     });
 

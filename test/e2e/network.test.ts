@@ -27,7 +27,7 @@ describe.skipIf(!isRoot)('the network of a node', () => {
   /** Containers: a and b on front (with IPv6), c on back, d on closed, e on front and back; tasks web1 and web2 on front. */
   beforeAll(async () => {
     await lab.start();
-    await lab.call('restore', []);
+    await lab.restore();
     await lab.call('setState', { nodeId: NODE_ID, networks: NETWORKS, endpoints: [] });
     const wanted = {
       a: container({ front: ['10.81.1.10', 'fd00:81:1::10'] }),

@@ -24,6 +24,8 @@ export interface KernelCheckDeps {
   readonly monotonicMs: () => number;
   /** Writes all rules anew. */
   readonly rewriteRules: () => Promise<void>;
+  /** Sees to it that the host's own firewall does not cut off containers. */
+  readonly openFirewall: () => Promise<void>;
   /** Attachments that are complete and not being changed. Their interfaces are the same object as long as they are the same. */
   readonly settled: () => readonly AttachmentRecord[];
 }
@@ -74,6 +76,7 @@ export class KernelCheck {
       log.warn('network rules were changed by somebody else, writing all of them');
       await this.#deps.rewriteRules();
     }
+    if (parts.includes('firewall')) await this.#deps.openFirewall();
     const before = new Set(this.#deps.settled().map((record) => record.interfaces));
     const found = await helper.inspect(names.links);
     const isWhole = wholeness(found);

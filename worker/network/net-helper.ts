@@ -11,7 +11,7 @@ import type { InterfaceStats } from './types.ts';
 const HELPER_TIMEOUT_MS = 30_000;
 
 /** What somebody else changed. */
-export type ChangedPart = 'rules' | 'links' | 'routes' | 'forwarding';
+export type ChangedPart = 'rules' | 'links' | 'routes' | 'forwarding' | 'firewall';
 
 export interface NetHelperListener {
   onChanged(part: ChangedPart): void;
@@ -89,6 +89,12 @@ export class NetHelper {
 
   async nft(script: string): Promise<void> {
     await this.#process.demand({ op: 'nft', script });
+  }
+
+  /** What nft prints for a command, with handles. @throws TswarmError when it has nothing to print */
+  async nftList(command: string): Promise<string> {
+    const answer = await this.#process.demand({ op: 'nft-list', script: command });
+    return String(answer.output);
   }
 
   async forgetFlows(gone: readonly string[], udp: readonly StaleFlow[]): Promise<void> {

@@ -21,6 +21,7 @@ import { LocalNetworks } from './local-networks.ts';
 import { type NamedContainer, NamesComputer } from './names.ts';
 import { NamesProcess } from './names-process.ts';
 import { NetHelper } from './net-helper.ts';
+import { OtherFirewall } from './other-firewall.ts';
 import { PortRegistry } from './ports.ts';
 import type { RuleNames } from './ruleset.ts';
 import type {
@@ -80,6 +81,7 @@ export class NodeNetworks implements NetworkManager {
   readonly #rules: RuleNames;
   readonly #kernel: KernelState;
   readonly #check: KernelCheck;
+  readonly #firewall: OtherFirewall;
   readonly #names: NamesProcess;
   readonly #resolver: HostResolverWatch;
   readonly #ports: PortRegistry;
@@ -127,11 +129,13 @@ export class NodeNetworks implements NetworkManager {
       netnsDir: `${runDir}/netns`,
       linksLeft: () => this.#sweepLater(),
     });
+    this.#firewall = new OtherFirewall(this.#helper, this.#rules, log);
     this.#check = new KernelCheck({
       ...common,
       names: this.#rules,
       monotonicMs: () => deps.clock.monotonicMs(),
       rewriteRules: () => this.#kernel.rewrite(),
+      openFirewall: () => this.#firewall.open(),
       settled: () =>
         this.#records.list().filter((record) => !this.#attacher.isChanging(record.containerId)),
     });
@@ -225,6 +229,7 @@ export class NodeNetworks implements NetworkManager {
     await Promise.all(dead.map((record) => this.#attacher.detach(record.containerId)));
     await this.#sweep();
     await this.#kernel.rewrite();
+    this.#check.changed('firewall');
     await this.#check.check();
   }
 
@@ -270,6 +275,7 @@ export class NodeNetworks implements NetworkManager {
     );
     await this.#sweep();
     await this.#kernel.remove();
+    await this.#firewall.close();
     await this.#names.stop();
     await removeTree(`${this.#options.dataDir}/networks.json`);
   }
@@ -333,7 +339,7 @@ export class NodeNetworks implements NetworkManager {
     const timer = setTimeout(() => {
       if (this.#stopped) return;
       const again = this.#helper.watch(this.#rules).then(async () => {
-        this.#check.changed('rules');
+        for (const part of ['rules', 'firewall'] as const) this.#check.changed(part);
         await this.#names.ended();
       });
       this.#background('network is not watched', again);

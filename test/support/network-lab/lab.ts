@@ -9,7 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { AttachRequest, AttachResult } from '#worker/network/types';
+import type { AttachRequest, AttachResult, DesiredNetworkState } from '#worker/network/types';
 import { program } from '../../native/programs.ts';
 
 export const HOST = '192.0.2.1';
@@ -19,6 +19,8 @@ export const OUTSIDE6 = '2001:db8::2';
 
 const NODE = process.execPath;
 const SOURCE_FLAG = '--conditions=source';
+
+const NOTHING: DesiredNetworkState = { nodeId: '', networks: [], endpoints: [] };
 
 /** A process that answers JSON lines. */
 class Peer {
@@ -205,6 +207,11 @@ export class NetworkLab {
     if (answer.error === undefined) return answer.value as T;
     const { code, message } = answer.error as { code: string; message: string };
     throw Object.assign(new Error(message ?? String(answer.error)), { code });
+  }
+
+  /** As a worker does at its start. `known`: what the managers had said. */
+  restore(live: readonly string[] = [], known: DesiredNetworkState = NOTHING): Promise<undefined> {
+    return this.call('restore', live.map(containerId), known);
   }
 
   attach(id: string, request: AttachRequest): Promise<AttachResult> {
