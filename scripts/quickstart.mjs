@@ -8,6 +8,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   unlinkSync,
@@ -16,6 +17,8 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { ensureBaseImage } from './base-image.mjs';
+import { portHolder } from './port-holder.mjs';
+import { environmentToStay, takeLock } from './quickstart-lock.mjs';
 import {
   buildNative,
   buildTypeScript,
@@ -50,12 +53,15 @@ const unknown = args.find((arg) => arg !== '--down');
 if (unknown !== undefined) fail(`unknown option ${unknown}; the only one is --down.`);
 requireNode();
 requireRoot('npm run quickstart');
+await takeLock();
 if (args.includes('--down')) await down();
 else await up();
 
 async function up() {
-  const port = Number(process.env.GUESTBOOK_PORT ?? '8080');
+  const port = guestbookPort();
   requireKernel();
+  // Before anything is installed, when there is surely no guestbook yet that could have the port.
+  if (!existsSync(LIBRARY)) await requireFreePort(port);
   installPackages(['build', 'run']);
   installNodeModules();
   say('Building');
@@ -168,17 +174,21 @@ async function startNode(changed) {
   if (hasSystemd()) {
     cpSync(join(ROOT, 'daemon/tswarmd.service'), UNIT);
     run('systemctl', ['daemon-reload']);
-    run('systemctl', [changed ? 'restart' : 'start', 'tswarmd']);
+    const pid = daemonPid();
+    const old = changed || (pid !== undefined && isOutdated(pid));
+    run('systemctl', [old ? 'restart' : 'start', 'tswarmd']);
     spawnSync('systemctl', ['enable', '-q', 'tswarmd']);
   } else {
     const pid = daemonPid();
-    if (pid && changed) await stopDaemon(pid);
-    if (!pid || changed) {
+    const old = changed || (pid !== undefined && isOutdated(pid));
+    if (pid && old) await stopDaemon(pid);
+    if (!pid || old) {
       const log = openSync(LOG, 'a', 0o600);
       spawn(`${PREFIX}/bin/tswarmd`, [], {
         detached: true,
         stdio: ['ignore', log, log],
         cwd: '/',
+        env: environmentToStay(),
       }).unref();
     }
   }
@@ -187,8 +197,9 @@ async function startNode(changed) {
     if (spawnSync(`${PREFIX}/bin/tswarm`, ['info', '--format', '{{.Name}}']).status === 0) return;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  const tail = hasSystemd() ? 'journalctl -u tswarmd' : LOG;
-  fail(`tswarmd does not answer; see ${tail}.`);
+  if (hasSystemd()) fail('tswarmd does not answer; see "journalctl -u tswarmd".');
+  const last = readFileSync(LOG, 'utf8').trim().split('\n').at(-1);
+  fail(`tswarmd does not answer; the last line of ${LOG}: ${last}`);
 }
 
 /** The daemon that runs from our library, found by its command line. */
@@ -203,6 +214,11 @@ function daemonPid() {
     }
   }
   return undefined;
+}
+
+/** Does it run a library that has been replaced since? So it is after a run that was killed between the two. */
+function isOutdated(pid) {
+  return readlinkSync(`/proc/${pid}/exe`).endsWith(' (deleted)');
 }
 
 async function stopDaemon(pid) {
@@ -225,12 +241,19 @@ function guestbookRuns() {
   return result.status === 0 && result.stdout.trim() !== '';
 }
 
+function guestbookPort() {
+  const text = process.env.GUESTBOOK_PORT ?? '8080';
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port >= 1 && port <= 65535) return port;
+  return fail(`GUESTBOOK_PORT is "${text}"; it must be a number from 1 to 65535.`);
+}
+
 async function requireFreePort(port) {
   await new Promise((resolve) => {
     const server = createServer();
     server.once('error', () =>
       fail(
-        `port ${port} is in use by another program; choose another one with GUESTBOOK_PORT=9090 npm run quickstart.`,
+        `port ${port} is in use by ${portHolder(port)}; stop it, or choose another port: GUESTBOOK_PORT=${port + 1000} npm run quickstart.`,
       ),
     );
     server.listen(port, '0.0.0.0', () => server.close(resolve));
@@ -264,6 +287,7 @@ async function down() {
   const pid = daemonPid();
   if (pid) await stopDaemon(pid);
   say('Removing programs and state');
+  takeDown();
   for (const name of existsSync(`${PREFIX}/bin`) ? readdirSync(`${PREFIX}/bin`) : []) {
     const path = `${PREFIX}/bin/${name}`;
     if (!/^(tswarm|tcompose)/.test(name) || !existsSync(path)) continue;
@@ -275,7 +299,15 @@ async function down() {
   }
   if (spawnSync('getent', ['passwd', 'tswarm']).status === 0) spawnSync('userdel', ['tswarm']);
   if (spawnSync('getent', ['group', 'tswarm']).status === 0) spawnSync('groupdel', ['tswarm']);
-  say('Nothing of tswarm is left on this host.');
+  say('Nothing of tswarm is left on this host, but this folder and the system packages.');
+}
+
+/** Containers, networks, control groups and helpers, also those of a daemon that was killed. */
+function takeDown() {
+  const library = existsSync(`${LIBRARY}/node`) ? LIBRARY : `${LIBRARY}.old`;
+  const program = existsSync(`${library}/node`) ? `${library}/node` : process.execPath;
+  const script = join(ROOT, 'scripts/take-down.mjs');
+  spawnSync(program, [script, library, DATA_ROOT, RUN_ROOT], { stdio: 'inherit' });
 }
 
 /** A daemon that was killed may have left mounts; deepest first. */

@@ -3,7 +3,7 @@
 // again, also after it was killed in the middle.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -89,8 +89,12 @@ export function requireKernel() {
     if (!existsSync(`/proc/self/ns/${kind}`))
       fail(`the kernel has no ${kind} namespaces; containers need them.`);
   }
-  if (!existsSync('/sys/fs/cgroup'))
-    fail('/sys/fs/cgroup is not mounted; limits need control groups.');
+  const hasCgroups =
+    existsSync('/sys/fs/cgroup/cgroup.controllers') || existsSync('/sys/fs/cgroup/memory');
+  if (!hasCgroups)
+    fail(
+      'no control groups are mounted below /sys/fs/cgroup; limits need them: mount cgroup2 there.',
+    );
 }
 
 /** Installs the Debian packages that are missing, and says which. */
@@ -116,8 +120,24 @@ export function installPackages(groups) {
   }
   say(`Installing system packages: ${missing.join(' ')}`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  // After a run that was killed while dpkg worked, apt-get refuses everything until dpkg has ended its work.
+  if (readdirSync('/var/lib/dpkg/updates').length > 0 || run('dpkg', ['--audit']) !== '') {
+    run('dpkg', ['--configure', '-a'], { env });
+  }
   run('apt-get', ['update', '-qq'], { env });
-  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], { env });
+  run(
+    'apt-get',
+    [
+      'install',
+      '-y',
+      '-qq',
+      '-o',
+      'DPkg::Lock::Timeout=300',
+      '--no-install-recommends',
+      ...missing,
+    ],
+    { env },
+  );
 }
 
 /** npm packages as in the lock file, once per change of it. */
