@@ -29,6 +29,7 @@ export class KernelState {
   #next: Promise<void> | undefined;
   /** Grows when what was applied stops being known to be in the kernel. */
   #epoch = 0;
+  #forgetting: Promise<void> = Promise.resolve();
   /** Addresses that nobody has any more and whose flows are still known to the kernel. */
   #gone: string[] = [];
 
@@ -63,9 +64,17 @@ export class KernelState {
     return this.flush();
   }
 
-  /** The next flush ends with the flows of these addresses forgotten. */
+  /**
+   * With the next flush the flows of these addresses are forgotten: soon after it, but before whatever the helper is asked for later. So the next owner
+   * of an address never meets them, and nobody waits while the kernel looks through all its flows.
+   */
   forgetFlows(addresses: readonly string[]): void {
     this.#gone.push(...addresses);
+  }
+
+  /** Resolves when all flows are forgotten that were to be forgotten with flushes that are done. */
+  forgotten(): Promise<void> {
+    return this.#forgetting;
   }
 
   /** Removes the table; the next flush writes everything. */
@@ -83,7 +92,7 @@ export class KernelState {
     const before = this.#applied;
     const done = await Promise.allSettled([this.#applyRules(rules), publishNames()]);
     for (const result of done) if (result.status === 'rejected') throw result.reason;
-    await this.#forget(gone, before ? staleFlows(before, rules) : []);
+    this.#forgetting = this.#forget(gone, before ? staleFlows(before, rules) : []);
   }
 
   async #applyRules(rules: RuleState): Promise<void> {

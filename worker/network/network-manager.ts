@@ -182,6 +182,7 @@ export class NodeNetworks implements NetworkManager {
     this.#known.setCluster(desired.networks);
     this.#services = desired.endpoints;
     await this.#kernel.flush();
+    await this.#kernel.forgotten();
   }
 
   stateOf(containerId: string): AttachResult | undefined {

@@ -19,6 +19,7 @@ import { acceptNetworks } from '#worker/network/endpoint-plan';
 import { addressNumber, addressText, subnetsMeet } from '#worker/network/host';
 import { containerStats } from '#worker/network/interface-stats';
 import { wholeness } from '#worker/network/kernel-check';
+import { missingRules, ownHandles } from '#worker/network/other-firewall';
 import { checkNameservers, resolvConf } from '#worker/network/resolv-conf';
 import { container } from '../../../support/network-lab/objects.ts';
 
@@ -289,5 +290,53 @@ describe('what is kept of attachments', () => {
     expect(again.list()).toEqual([record('kept', 'l19')]);
     expect(readdirSync(folder).sort()).toEqual(['kept.json', 'other.json', 'torn.json']);
     rmSync(folder, { recursive: true });
+  });
+});
+
+describe('beside iptables', () => {
+  const names = { table: 'tswarm_t', links: 'tt', dns: '169.254.7.7' };
+  const forward = ['oifname "tt*" counter accept', 'iifname "tt*" counter accept'];
+  const chain = (...rules: readonly string[]): string =>
+    [
+      'table ip filter { # handle 1',
+      '\tchain FORWARD { # handle 2',
+      ...rules.map((rule, i) => `\t\t${rule} # handle ${i + 10}`),
+      '\t}',
+      '}',
+    ].join('\n');
+  const dropping = (...rules: readonly string[]): string =>
+    chain('type filter hook forward priority filter; policy drop;', ...rules).replace(
+      'drop; # handle 10',
+      'drop;',
+    );
+
+  it('nothing is needed where there is no chain, or one that accepts', () => {
+    expect(missingRules('', 'ip', 'FORWARD', names)).toEqual([]);
+    const accepting = chain('counter packets 3 bytes 180 accept');
+    expect(missingRules(accepting, 'ip', 'FORWARD', names)).toEqual([]);
+  });
+
+  it('what is missing is put where something may drop', () => {
+    expect(missingRules(dropping(), 'ip', 'FORWARD', names)).toEqual(forward);
+    expect(
+      missingRules(chain('counter packets 0 bytes 0 jump DOCKER-USER'), 'ip6', 'FORWARD', names),
+    ).toEqual(forward);
+    expect(missingRules(dropping(), 'ip', 'INPUT', names)).toEqual([
+      'iifname "tt*" ip daddr 169.254.7.7 counter accept',
+    ]);
+    expect(missingRules(dropping(), 'ip6', 'INPUT', names)).toEqual([]);
+    const half = dropping('iifname "tt*" counter packets 5 bytes 300 accept');
+    expect(missingRules(half, 'ip', 'FORWARD', names)).toEqual([forward[0]]);
+  });
+
+  it('only our own rules are taken away', () => {
+    const text = dropping(
+      'oifname "tt*" counter packets 5 bytes 300 accept',
+      'oifname "ttx*" counter packets 5 bytes 300 accept',
+      'counter packets 0 bytes 0 jump DOCKER-USER',
+      'iifname "tt*" counter packets 0 bytes 0 accept',
+    );
+    expect(ownHandles(text, 'ip', 'FORWARD', names)).toEqual([11, 14]);
+    expect(missingRules(text, 'ip', 'FORWARD', names)).toEqual([]);
   });
 });
