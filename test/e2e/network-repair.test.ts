@@ -38,6 +38,9 @@ describe.skipIf(!isRoot)('a node’s network', () => {
     await lab.start();
     await lab.restore();
     await lab.call('setState', STATE);
+    // No container has IPv6 yet.
+    lab.host('sysctl -qw net.ipv6.conf.out0.accept_ra=1');
+    expect(lab.host('cat /proc/sys/net/ipv6/conf/all/forwarding').trim()).toBe('0');
     const wanted = {
       a: container({ front: ['10.83.1.10', 'fd00:83:1::10'] }, { names: ['a'] }),
       web1: container(
@@ -84,6 +87,11 @@ describe.skipIf(!isRoot)('a node’s network', () => {
   }
 
   const LIVE = ['a', 'web1', 'local'];
+
+  it('lets the host listen to its IPv6 router when it begins to forward', () => {
+    expect(lab.host('cat /proc/sys/net/ipv6/conf/all/forwarding').trim()).toBe('1');
+    expect(lab.host('cat /proc/sys/net/ipv6/conf/out0/accept_ra').trim()).toBe('2');
+  });
 
   describe('when its program ends', () => {
     it('goes on, keeps connections, and is taken over by the next', async () => {
@@ -217,6 +225,14 @@ describe.skipIf(!isRoot)('a node’s network', () => {
         'forwarding',
         'sysctl -qw net.ipv4.ip_forward=0',
         () => lab.host('cat /proc/sys/net/ipv4/ip_forward').trim() !== '1',
+      );
+    });
+
+    it('IPv6 forwarding that was switched off', async () => {
+      await repaired(
+        'forwarding6',
+        'sysctl -qw net.ipv6.conf.all.forwarding=0',
+        () => lab.host('cat /proc/sys/net/ipv6/conf/all/forwarding').trim() !== '1',
       );
     });
 

@@ -108,13 +108,22 @@ describe.skipIf(!isRoot)('the network of a node', () => {
     it('must use their own address', async () => {
       const netns = at.a?.netnsPath ?? '';
       lab.inside(netns, 'ip addr add 10.81.1.55/32 dev lo; ip addr add fd00:81:1::55/128 dev lo');
-      expect(await who('a').udp('10.81.1.11', 80, { from: '10.81.1.55' })).toBe('TIMEOUT');
-      expect(await who('a').udp(HOST, 80, { from: '10.81.1.55' })).toBe('TIMEOUT');
-      expect(await who('a').tcp('10.81.1.11', 80, { from: '10.81.1.10' })).toBe('b');
       // The address of another container, so that only the interface tells.
       lab.inside(netns, 'ip addr add 10.81.1.12/32 dev lo');
-      expect(await who('a').udp(HOST, 80, { from: '10.81.1.12' })).toBe('TIMEOUT');
+      for (const name of ['b', 'host']) await who(name).ask('heard');
+      for (const from of ['10.81.1.55', '10.81.1.12']) {
+        expect(await who('a').udp('10.81.1.11', 80, { from })).toBe('TIMEOUT');
+        expect(await who('a').udp('10.81.1.1', 80, { from })).toBe('TIMEOUT');
+      }
+      expect(await who('a').udp('fd00:81:1::11', 81, { from: 'fd00:81:1::55' })).toBe('TIMEOUT');
+      // Nothing of it arrived anywhere; what is right does.
+      expect((await who('host').ask('heard')).senders).toEqual([]);
+      expect((await who('b').ask('heard')).senders).toEqual([]);
+      expect(await who('a').udp('10.81.1.11', 80, { from: '10.81.1.10' })).toBe('b');
+      expect(await who('a').udp('fd00:81:1::11', 81, { from: 'fd00:81:1::10' })).toBe('b');
+      expect((await who('b').ask('heard')).senders).toEqual(['10.81.1.10', 'fd00:81:1::10']);
       lab.inside(netns, 'ip addr del 10.81.1.12/32 dev lo; ip addr del 10.81.1.55/32 dev lo');
+      lab.inside(netns, 'ip addr del fd00:81:1::55/128 dev lo');
     });
 
     it('do not reach what listens on the host’s loopback', async () => {

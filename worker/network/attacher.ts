@@ -17,6 +17,7 @@ import {
 } from './attachment.ts';
 import type { AttachmentStore } from './attachment-store.ts';
 import type { EndpointPlan, KnownNetworks } from './endpoint-plan.ts';
+import type { Forwarding } from './forwarding.ts';
 import type { HostResolver } from './host.ts';
 import type { KernelState } from './kernel-state.ts';
 import type { LocalNetworks } from './local-networks.ts';
@@ -28,6 +29,7 @@ import type { AttachedEndpoint, AttachmentRequest, AttachRequest, AttachResult }
 
 export interface AttacherDeps {
   readonly helper: NetHelper;
+  readonly forwarding: Forwarding;
   readonly records: AttachmentStore;
   readonly kernel: KernelState;
   readonly known: KnownNetworks;
@@ -110,6 +112,7 @@ export class Attacher {
     const netns = record.result.netnsPath;
     this.#changing.add(containerId);
     try {
+      if (interfaces.some((itf) => itf.v6)) await this.#deps.forwarding.needIpv6();
       await together([
         helper.connect({ netns, dns: rules.dns, interfaces }),
         records.put(next),
@@ -273,6 +276,7 @@ export class Attacher {
     const { containerId, interfaces } = record;
     this.#changing.add(containerId);
     try {
+      if (interfaces.some((itf) => itf.v6)) await this.#deps.forwarding.needIpv6();
       await together([
         helper.attach({
           netns: record.result.netnsPath,

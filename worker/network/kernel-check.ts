@@ -4,6 +4,7 @@
 import { messageOf } from '#protocol/errors';
 import type { Log } from '#protocol/world';
 import type { AttachmentRecord, HelperInterface } from './attachment.ts';
+import type { Forwarding } from './forwarding.ts';
 import type { ChangedPart, Inspection, NetHelper } from './net-helper.ts';
 import type { RuleNames } from './ruleset.ts';
 
@@ -12,14 +13,10 @@ const SETTLE_MS = 20;
 /** Least time between two looks. */
 const LOOK_PERIOD_MS = 1_000;
 
-export const FORWARDING: Readonly<Record<string, string>> = { 'net.ipv4.ip_forward': '1' };
-export const FORWARDING6: Readonly<Record<string, string>> = {
-  'net.ipv6.conf.all.forwarding': '1',
-};
-
 export interface KernelCheckDeps {
   readonly helper: NetHelper;
   readonly names: RuleNames;
+  readonly forwarding: Forwarding;
   readonly log: Log;
   readonly monotonicMs: () => number;
   /** Writes all rules anew. */
@@ -80,10 +77,7 @@ export class KernelCheck {
     const before = new Set(this.#deps.settled().map((record) => record.interfaces));
     const found = await helper.inspect(names.links);
     const isWhole = wholeness(found);
-    if (!found.forwarding.v4) {
-      log.warn('forwarding was switched off, switching it on again');
-      await helper.sysctl(FORWARDING);
-    }
+    await this.#deps.forwarding.repair(found.forwarding);
     for (const record of this.#deps.settled()) {
       // One that began to change meanwhile looks after itself.
       if (!before.has(record.interfaces)) continue;

@@ -11,10 +11,11 @@ import type { AttachmentRecord } from './attachment.ts';
 import { AttachmentStore } from './attachment-store.ts';
 import { RuleComputer } from './desired-rules.ts';
 import { KnownNetworks } from './endpoint-plan.ts';
+import { Forwarding } from './forwarding.ts';
 import { portHolder } from './host.ts';
 import { HostResolverWatch } from './host-resolver.ts';
 import { containerStats } from './interface-stats.ts';
-import { FORWARDING, FORWARDING6, KernelCheck } from './kernel-check.ts';
+import { KernelCheck } from './kernel-check.ts';
 import { type Desired, KernelState } from './kernel-state.ts';
 import { LocalNetworkApi } from './local-network-api.ts';
 import { LocalNetworks } from './local-networks.ts';
@@ -82,6 +83,7 @@ export class NodeNetworks implements NetworkManager {
   readonly #kernel: KernelState;
   readonly #check: KernelCheck;
   readonly #firewall: OtherFirewall;
+  readonly #forwarding: Forwarding;
   readonly #names: NamesProcess;
   readonly #resolver: HostResolverWatch;
   readonly #ports: PortRegistry;
@@ -116,8 +118,10 @@ export class NodeNetworks implements NetworkManager {
     this.#names = this.#newNamesProcess(runDir, nativeDir);
     const common = { helper: this.#helper, log };
     this.#kernel = new KernelState({ ...common, names: this.#rules }, () => this.#desired());
+    this.#forwarding = new Forwarding(this.#helper, log);
     this.#attacher = new Attacher({
       ...common,
+      forwarding: this.#forwarding,
       random,
       local,
       rules: this.#rules,
@@ -132,6 +136,7 @@ export class NodeNetworks implements NetworkManager {
     this.#firewall = new OtherFirewall(this.#helper, this.#rules, log);
     this.#check = new KernelCheck({
       ...common,
+      forwarding: this.#forwarding,
       names: this.#rules,
       monotonicMs: () => deps.clock.monotonicMs(),
       rewriteRules: () => this.#kernel.rewrite(),
@@ -169,9 +174,7 @@ export class NodeNetworks implements NetworkManager {
   /** Forwarding must be on before the first container. */
   async prepare(): Promise<void> {
     await Promise.all([
-      this.#helper.sysctl(FORWARDING),
-      // A host without IPv6 has no such setting.
-      this.#helper.sysctl(FORWARDING6).catch(() => {}),
+      this.#forwarding.start(),
       this.#helper.watch(this.#rules),
       this.#resolver.start(),
     ]);
@@ -230,6 +233,10 @@ export class NodeNetworks implements NetworkManager {
     await Promise.all(dead.map((record) => this.#attacher.detach(record.containerId)));
     await this.#sweep();
     await this.#kernel.rewrite();
+    const hasIpv6 = this.#records
+      .list()
+      .some((record) => record.interfaces.some((itf) => itf.v6 !== undefined));
+    if (hasIpv6) await this.#forwarding.needIpv6();
     this.#check.changed('firewall');
     await this.#check.check();
   }

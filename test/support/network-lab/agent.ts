@@ -17,6 +17,7 @@ const TIMEOUT_MS = 700;
 const tcpKept = new Map<string, Socket>();
 const udpKept = new Map<string, UdpSocket>();
 const asked: string[] = [];
+const heard: string[] = [];
 
 /** Greets with its name and the caller's address, then says everything back. */
 function listenTcp(port: number, name: string, address: string): Promise<object> {
@@ -36,6 +37,7 @@ function listenTcp(port: number, name: string, address: string): Promise<object>
 function listenUdp(port: number, name: string, address: string): Promise<object> {
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   socket.on('message', (_text, from) => {
+    heard.push(from.address);
     socket.send(JSON.stringify({ name, from: from.address }), from.port, from.address);
   });
   return new Promise((resolve) => {
@@ -160,6 +162,8 @@ async function handle(request: AgentRequest): Promise<object> {
       return resolveName(request);
     case 'serveNames':
       return serveNames(String(address), String(request.answer));
+    case 'heard':
+      return { senders: heard.splice(0) };
     case 'asked':
       return { names: asked.splice(0) };
     default:

@@ -1,0 +1,60 @@
+// The host's permission to forward packets, which everything here needs. IPv4 from the start; IPv6 only when a container has IPv6, because it changes what
+// the host is: a router does not listen to routers, and a host that got its own default route from one would lose it. So interfaces that listen are told to
+// go on listening (accept_ra 2) first.
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { messageOf } from '#protocol/errors';
+import type { Log } from '#protocol/world';
+import type { Inspection, NetHelper } from './net-helper.ts';
+
+const IPV6_SETTINGS = '/proc/sys/net/ipv6/conf';
+/** Accept router advertisements: when not forwarding; always. */
+const ACCEPT_AS_HOST = '1';
+const ACCEPT_ALWAYS = '2';
+
+export class Forwarding {
+  readonly #helper: NetHelper;
+  readonly #log: Log;
+  #ipv6: Promise<void> | undefined;
+
+  constructor(helper: NetHelper, log: Log) {
+    this.#helper = helper;
+    this.#log = log;
+  }
+
+  async start(): Promise<void> {
+    await this.#helper.sysctl({ 'net.ipv4.ip_forward': '1' });
+  }
+
+  /** Called for a container with IPv6. @throws TswarmError when the host has none */
+  needIpv6(): Promise<void> {
+    this.#ipv6 ??= this.#startIpv6().catch((error: unknown) => {
+      this.#ipv6 = undefined;
+      throw error;
+    });
+    return this.#ipv6;
+  }
+
+  /** Switches on again what somebody switched off. */
+  async repair(found: Inspection['forwarding']): Promise<void> {
+    if (!found.v4) {
+      this.#log.warn('forwarding was switched off, switching it on again');
+      await this.start();
+    }
+    if (this.#ipv6 && !found.v6) {
+      this.#log.warn('IPv6 forwarding was switched off, switching it on again');
+      await this.#startIpv6();
+    }
+  }
+
+  async #startIpv6(): Promise<void> {
+    for (const name of await readdir(IPV6_SETTINGS).catch(() => [])) {
+      const file = `${IPV6_SETTINGS}/${name}/accept_ra`;
+      const accepts = (await readFile(file, 'utf8').catch(() => '')).trim();
+      if (accepts !== ACCEPT_AS_HOST) continue;
+      await writeFile(file, ACCEPT_ALWAYS).catch((error: unknown) => {
+        this.#log.warn('interface may lose its IPv6 router', { name, error: messageOf(error) });
+      });
+    }
+    await this.#helper.sysctl({ 'net.ipv6.conf.all.forwarding': '1' });
+  }
+}
