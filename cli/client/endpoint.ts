@@ -38,6 +38,13 @@ function parseEndpoint(text: string, checkServer: boolean): Endpoint {
   });
 }
 
+/** Words for a daemon that went away in the middle of an answer. */
+export function connectionLost(endpoint: Endpoint): TswarmError {
+  return new TswarmError('unavailable', `tswarmd at ${endpoint.text} went away in the middle`, {
+    hint: 'What was under way may have been done or not: look with "tcompose ps" when it is back.',
+  });
+}
+
 /** Words for "nobody answers there". */
 export function unreachable(endpoint: Endpoint, code: string): TswarmError {
   if (code === 'EACCES') {

@@ -4,7 +4,7 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { type ErrorCode, errorCodeFromText } from '#protocol/error-codes';
 import { TswarmError } from '#protocol/errors';
-import { type Endpoint, unreachable } from './endpoint.ts';
+import { connectionLost, type Endpoint, unreachable } from './endpoint.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -53,7 +53,9 @@ export class ApiClient {
   /** One JSON answer; undefined for an empty one. */
   async json(method: string, path: string, options: CallOptions = {}): Promise<unknown> {
     const response = await this.open(method, path, options);
-    const text = await readText(response);
+    const text = await readText(response).catch((error: NodeJS.ErrnoException) => {
+      throw this.#failure(error);
+    });
     return text === '' ? undefined : (JSON.parse(text) as unknown);
   }
 
@@ -70,7 +72,7 @@ export class ApiClient {
       }
       if (rest.trim() !== '') yield JSON.parse(rest) as Json;
     } catch (error) {
-      if (!options.signal?.aborted) throw error;
+      if (!options.signal?.aborted) throw this.#failure(error as NodeJS.ErrnoException);
     } finally {
       response.destroy();
     }
@@ -148,8 +150,11 @@ export class ApiClient {
     });
   }
 
+  /** What went wrong with the connection, in words; errors with words of their own stay. */
   #failure(error: NodeJS.ErrnoException): Error {
+    if (error instanceof TswarmError || error instanceof SyntaxError) return error;
     const code = error.code ?? '';
+    if (code === 'ECONNRESET' || code === 'EPIPE') return connectionLost(this.endpoint);
     if (['ENOENT', 'ECONNREFUSED', 'EACCES', 'ENOTSOCK'].includes(code))
       return unreachable(this.endpoint, code);
     if (code === 'ABORT_ERR') return new TswarmError('cancelled', 'cancelled');

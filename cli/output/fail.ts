@@ -16,6 +16,16 @@ export class ExitError extends Error {
   }
 }
 
+/** `tswarm … | head -1`: nobody reads on, and that is no error. Ends at once, with the code that was reached. */
+export function endQuietlyWithReader(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit();
+      throw error;
+    });
+  }
+}
+
 /** Prints what went wrong. @returns the exit code */
 export function reportFailure(error: unknown): number {
   if (error instanceof ExitError) return error.exitCode;

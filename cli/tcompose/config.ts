@@ -1,10 +1,9 @@
 // tcompose config: the project as loaded, in compose-go's canonical form; lists of names; hashes.
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { stringify } from 'yaml';
 import { toCanonicalJson } from '#compose-spec/load/canonical-json';
-import type { ComposeContext } from './context.ts';
-import { keyOf, planProject } from './deploy.ts';
+import { TswarmError } from '#protocol/errors';
+import { type ComposeContext, type LoadedProject, requireServices } from './context.ts';
 
 export interface ConfigOptions {
   readonly format?: string;
@@ -29,6 +28,9 @@ export async function config(
   services: readonly string[],
   options: ConfigOptions,
 ): Promise<number> {
+  const { format = 'yaml' } = options;
+  if (format !== 'yaml' && format !== 'json')
+    throw new TswarmError('invalid_argument', `--format ${format}: must be yaml or json`);
   const loaded = context.load(services, {
     skipInterpolation: options.interpolate === false,
     skipNormalization: options.normalize === false,
@@ -36,25 +38,47 @@ export async function config(
     skipConsistency: options.consistency === false,
     skipEnvResolution: options.envResolution === false,
   });
-  if (options.quiet) return 0;
   const { project } = loaded;
-  const names = listOf(context, options);
+  requireServices(project, services);
+  if (options.quiet) return 0;
+  const names = await listOf(context, loaded, options);
   if (names) {
     process.stdout.write(names.map((name) => `${name}\n`).join(''));
     return 0;
   }
-  const json = toCanonicalJson(project) as Readonly<Record<string, unknown>>;
+  const json = toCanonicalJson(
+    services.length === 0 ? project : onlyServices(project, services),
+  ) as Readonly<Record<string, unknown>>;
   const text =
     options.format === 'json'
       ? `${JSON.stringify(json, null, 2)}\n`
-      : stringify(withoutNulls(json), { lineWidth: 0 });
+      : (await import('yaml')).stringify(withoutNulls(json), { lineWidth: 0 });
   if (options.output !== undefined) writeFileSync(options.output, text);
   else process.stdout.write(text);
   return 0;
 }
 
-function listOf(context: ComposeContext, options: ConfigOptions): readonly string[] | undefined {
-  const { project } = context.load();
+/** The named services and what they depend on. */
+function onlyServices(
+  project: LoadedProject['project'],
+  names: readonly string[],
+): LoadedProject['project'] {
+  const wanted = new Set<string>();
+  const add = (name: string): void => {
+    if (wanted.has(name)) return;
+    wanted.add(name);
+    for (const other of Object.keys(project.services[name]?.depends_on ?? {})) add(other);
+  };
+  names.forEach(add);
+  const services = Object.entries(project.services).filter(([name]) => wanted.has(name));
+  return { ...project, services: Object.fromEntries(services) };
+}
+
+async function listOf(
+  context: ComposeContext,
+  { project }: LoadedProject,
+  options: ConfigOptions,
+): Promise<readonly string[] | undefined> {
   if (options.services) return Object.keys(project.services).sort();
   if (options.volumes) return Object.keys(project.volumes ?? {}).sort();
   if (options.networks) return Object.keys(project.networks ?? {}).sort();
@@ -74,9 +98,11 @@ function listOf(context: ComposeContext, options: ConfigOptions): readonly strin
 }
 
 /** `service sha256`, for all (`*`) or the named services. */
-function hashes(context: ComposeContext, which: string): string[] {
-  const { stack } = planProject(context, [], {});
+async function hashes(context: ComposeContext, which: string): Promise<string[]> {
+  const { keyOf, planProject } = await import('./deploy.ts');
+  const { loaded, stack } = planProject(context, [], {});
   const wanted = which === '*' ? undefined : new Set(which.split(','));
+  requireServices(loaded.project, [...(wanted ?? [])]);
   return stack.services
     .filter((service) => wanted === undefined || wanted.has(keyOf(service)))
     .map((service) => {

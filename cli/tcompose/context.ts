@@ -4,8 +4,8 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import type { ComposeError, ComposeWarning } from '#compose-spec/load/errors';
 import type { ComposeFiles } from '#compose-spec/load/files';
 import { type LoadInput, type LoadResult, loadProject } from '#compose-spec/load/load-project';
-import { resolveEndpoint } from '../client/endpoint.ts';
-import { ApiClient } from '../client/http.ts';
+import { assert, TswarmError } from '#protocol/errors';
+import type { ApiClient } from '../client/http.ts';
 import { EXIT, ExitError } from '../output/fail.ts';
 import type { ProgressMode } from '../output/progress.ts';
 import { styleFor } from '../output/style.ts';
@@ -25,11 +25,17 @@ export type LoadedProject = Extract<LoadResult, { ok: true }>;
 
 export class ComposeContext {
   readonly options: GlobalOptions;
-  readonly client: ApiClient;
+  readonly #client: ApiClient | undefined;
 
-  constructor(options: GlobalOptions) {
+  /** Without a client for verbs that only read files: HTTP need not be loaded for them. */
+  constructor(options: GlobalOptions, client?: ApiClient) {
     this.options = options;
-    this.client = new ApiClient(resolveEndpoint(options.host, process.env));
+    this.#client = client;
+  }
+
+  get client(): ApiClient {
+    assert(this.#client !== undefined, 'this verb was started without a client');
+    return this.#client;
   }
 
   get progress(): ProgressMode {
@@ -60,6 +66,13 @@ export class ComposeContext {
     if (result.ok) return result;
     printErrors(result.errors);
     throw new ExitError(EXIT.failed);
+  }
+}
+
+/** @throws TswarmError not_found for a name that the file does not have. */
+export function requireServices(project: LoadedProject['project'], keys: readonly string[]): void {
+  for (const key of keys) {
+    if (!(key in project.services)) throw new TswarmError('not_found', `no such service: ${key}`);
   }
 }
 

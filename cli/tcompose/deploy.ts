@@ -5,12 +5,17 @@ import type { ClusterInfo, DeployResult } from '#api/cluster/types';
 import { type PlannedImage, planDeploy } from '#compose-spec/deploy/plan-deploy';
 import { toEngineJson } from '#protocol/engine-json';
 import { TswarmError } from '#protocol/errors';
-import { type ServiceSpec, StackSpec } from '#protocol/generated/specs';
-import type { ApiClient } from '../client/http.ts';
+import { ServiceSpec, StackSpec, TaskSpec } from '#protocol/generated/specs';
+import type { ApiClient, Json } from '../client/http.ts';
 import { EXIT, ExitError } from '../output/fail.ts';
 import { styleFor } from '../output/style.ts';
 import { VERSION } from '../version.ts';
-import { type ComposeContext, type LoadedProject, printErrors } from './context.ts';
+import {
+  type ComposeContext,
+  type LoadedProject,
+  printErrors,
+  requireServices,
+} from './context.ts';
 
 export interface Plan {
   readonly loaded: LoadedProject;
@@ -25,10 +30,7 @@ export function planProject(
   scale: Readonly<Record<string, number>>,
 ): Plan {
   const loaded = context.load(services);
-  for (const name of services) {
-    if (!(name in loaded.project.services))
-      throw new TswarmError('not_found', `no such service: ${name}`);
-  }
+  requireServices(loaded.project, services);
   return { loaded, ...planLoaded(loaded, scale, {}) };
 }
 
@@ -67,11 +69,13 @@ function readBytes(path: string): Uint8Array | undefined {
   }
 }
 
-/** The services named on the command line and, unless `noDeps`, all that they depend on; every service when none is named. */
+/** The services named on the command line and, unless `noDeps`, all that they depend on; every service when none is named. `running`: names of
+ * services that are in the cluster already. */
 export function selectServices(
   stack: StackSpec,
   names: readonly string[],
   noDeps: boolean,
+  running: ReadonlySet<string>,
 ): StackSpec {
   if (names.length === 0) return stack;
   const byName = new Map(stack.services.map((service) => [service.name, service]));
@@ -87,7 +91,22 @@ export function selectServices(
   for (const name of names) add(byKey.get(name));
   return StackSpec.create({
     ...stack,
-    services: stack.services.filter((service) => wanted.has(service.name)),
+    services: stack.services
+      .filter((service) => wanted.has(service.name))
+      .map((service) =>
+        noDeps ? withoutDependencies(service, new Set([...wanted, ...running])) : service,
+      ),
+  });
+}
+
+/** `--no-deps`: what neither runs nor is started with it is not waited for. */
+function withoutDependencies(service: ServiceSpec, present: ReadonlySet<string>): ServiceSpec {
+  const { taskTemplate } = service;
+  if (!taskTemplate) return service;
+  const dependsOn = taskTemplate.dependsOn.filter((other) => present.has(other.service));
+  return ServiceSpec.create({
+    ...service,
+    taskTemplate: TaskSpec.create({ ...taskTemplate, dependsOn }),
   });
 }
 
@@ -116,17 +135,53 @@ export async function ensureCluster(client: ApiClient): Promise<ClusterInfo> {
 export async function deployStack(
   client: ApiClient,
   stack: StackSpec,
-  options: { readonly prune: boolean; readonly forceRecreate: boolean },
+  options: {
+    readonly prune: boolean;
+    readonly forceRecreate: boolean;
+    /** Names of all services of the file, of which `stack` may be a part. */
+    readonly all: ReadonlySet<string>;
+  },
 ): Promise<DeployResult> {
+  // A part of the file says nothing about the other services: then only those outside the file are orphans.
+  const partial = stack.services.length < options.all.size;
   const result = await client.post<DeployResult>(
     `/tswarm/v1/stacks/${encodeURIComponent(stack.name)}/deploy`,
     {
-      query: { prune: options.prune, forceRecreate: options.forceRecreate },
+      query: { prune: options.prune && !partial, forceRecreate: options.forceRecreate },
       body: toEngineJson(StackSpec, stack),
     },
   );
   const style = styleFor(process.stderr, process.env);
-  for (const warning of result.warnings)
+  for (const warning of result.warnings) {
+    if (partial && warning.startsWith(ORPHANS)) continue;
     process.stderr.write(`${style.yellow('Warning:')} ${warning}\n`);
+  }
+  if (partial) await orphansOfPart(client, stack.name, options);
   return result;
+}
+
+/** How the manager's warning about orphans begins. */
+const ORPHANS = 'services that are no longer in the file';
+
+async function orphansOfPart(
+  client: ApiClient,
+  stack: string,
+  options: { readonly prune: boolean; readonly all: ReadonlySet<string> },
+): Promise<void> {
+  const detail = await client.get<{ services: readonly Json[] }>(
+    `/tswarm/v1/stacks/${encodeURIComponent(stack)}`,
+  );
+  const orphans = detail.services.filter(
+    (service) => !options.all.has(String((service.Spec as Json).Name)),
+  );
+  if (orphans.length === 0) return;
+  if (options.prune) {
+    for (const orphan of orphans) await client.delete(`/services/${orphan.ID}`);
+    return;
+  }
+  const names = orphans.map((orphan) => (orphan.Spec as Json).Name).join(', ');
+  const style = styleFor(process.stderr, process.env);
+  process.stderr.write(
+    `${style.yellow('Warning:')} ${ORPHANS} go on running: ${names}; remove them with --remove-orphans\n`,
+  );
 }

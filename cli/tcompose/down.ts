@@ -1,25 +1,30 @@
 // tcompose down: removes the stack and waits until its containers and networks are gone.
 import type { RemoveResult } from '#api/cluster/types';
 import { LABEL } from '#compose-spec/deploy/names';
-import { hasCode } from '#protocol/errors';
+import { hasCode, TswarmError } from '#protocol/errors';
 import type { Json } from '../client/http.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext } from './context.ts';
 import { follow } from './follow.ts';
+import { stopWithin } from './run-state.ts';
 
 export interface DownOptions {
   readonly volumes?: boolean;
   readonly rmi?: string;
+  readonly timeout?: string;
 }
 
 export async function down(context: ComposeContext, options: DownOptions): Promise<number> {
   const { project } = context.load();
   const { client } = context;
+  if (options.rmi !== undefined && options.rmi !== 'all' && options.rmi !== 'local')
+    throw new TswarmError('invalid_argument', `--rmi ${options.rmi}: must be local or all`);
   const display = new ProgressDisplay('Removing', context.progress);
   try {
     const images =
       options.rmi === undefined ? [] : await projectImages(context, project.name, options.rmi);
+    await stopWithin(context, project.name, [], options.timeout);
     const result = await removeStack(context, project.name, options.volumes === true);
     for (const change of result.changes) {
       if (change.kind === 'service')

@@ -1,6 +1,7 @@
 // Follows a stack until it is as asked, and shows each container's way there. `assess` is pure: from a task to a line of progress and whether that
 // is the end of it; the loop around it reads the watch stream and gives up on a reason that cannot mend itself.
 import type { WatchLine } from '#api/cluster/types';
+import { connectionLost } from '../client/endpoint.ts';
 import type { ApiClient } from '../client/http.ts';
 import {
   hasEnded,
@@ -11,7 +12,7 @@ import {
 } from '../client/stack-model.ts';
 import type { ProgressDisplay, ProgressState } from '../output/progress.ts';
 
-export type Goal = 'started' | 'healthy' | 'stopped' | 'removed';
+export type Goal = 'started' | 'paused' | 'healthy' | 'stopped' | 'removed';
 
 export interface Assessment {
   readonly state: ProgressState;
@@ -37,6 +38,7 @@ const DEPENDENCY_FAILED = 'dependency failed to start';
 /** Where a task stands on its way to the goal. */
 export function assess(task: TaskView, goal: Goal): Assessment {
   if (goal === 'stopped') return assessStop(task);
+  if (goal === 'paused' && task.paused) return verdict('done', 'Paused', '', 'ok');
   const { state } = task;
   // Stopped on request before, and asked to run again by now.
   if (task.stopped && hasEnded(task)) return verdict('working', 'Starting', '', 'pending');
@@ -71,6 +73,13 @@ export function assess(task: TaskView, goal: Goal): Assessment {
     reason,
     'pending',
   );
+}
+
+/** True for a task whose container has failed, or was stopped by hand, and that nothing will start again by itself. */
+export function needsStart(task: TaskView): boolean {
+  if (task.containerId === '') return false;
+  if (task.stopped) return true;
+  return task.state === 'failed' && !(task.restarts && task.desired === 'running');
 }
 
 function assessEnd(task: TaskView): Assessment {
@@ -123,7 +132,7 @@ export async function follow(options: FollowOptions): Promise<FollowResult> {
   const path = `/tswarm/v1/stacks/${encodeURIComponent(options.stack)}/watch`;
   const stop = new AbortController();
   options.signal?.addEventListener('abort', () => stop.abort(), { once: true });
-  let result: FollowResult = { ok: false, model, failures: [] };
+  let result: FollowResult | undefined;
   for await (const line of options.client.lines('GET', path, { signal: stop.signal })) {
     model.apply(line as unknown as WatchLine);
     if (model.index < options.minIndex) continue;
@@ -134,7 +143,9 @@ export async function follow(options: FollowOptions): Promise<FollowResult> {
     break;
   }
   stop.abort();
-  return result;
+  if (result) return result;
+  if (!options.signal?.aborted) throw connectionLost(options.client.endpoint);
+  return { ok: false, model, failures: [] };
 }
 
 interface Step {
@@ -169,7 +180,7 @@ function showServices(model: StackModel, options: FollowOptions): Step | undefin
       if (assessment.verdict === 'pending' || unsettled) pending = true;
     }
   }
-  // A failure ends the wait only when nothing else moves, so that the picture is complete.
+  // As docker compose: the first failure ends the wait; what else moves goes on in the background.
   if (failures.length > 0) return { ok: false, failures };
   return pending ? undefined : { ok: true, failures: [] };
 }

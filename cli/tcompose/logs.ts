@@ -1,6 +1,7 @@
 // Logs of a project's containers, merged by the server, each line with its container's name in front.
 import type { LogLine } from '#api/cluster/types';
 import { colourPrefix, styleFor } from '../output/style.ts';
+import { tailCount, timeOf } from '../output/times.ts';
 import type { ComposeContext } from './context.ts';
 
 export interface ShowLogs {
@@ -25,9 +26,9 @@ export async function showLogs(context: ComposeContext, options: ShowLogs): Prom
   const query = new URLSearchParams();
   for (const service of options.services) query.append('service', service);
   query.set('follow', String(options.follow));
-  query.set('tail', options.tail);
-  if (options.since) query.set('since', options.since);
-  if (options.until) query.set('until', options.until);
+  query.set('tail', tailCount(options.tail));
+  if (options.since) query.set('since', timeOf('--since', options.since, Date.now()));
+  if (options.until) query.set('until', timeOf('--until', options.until, Date.now()));
   const path = `/tswarm/v1/stacks/${encodeURIComponent(options.stack)}/logs?${query}`;
   const call = options.signal ? { signal: options.signal } : {};
   for await (const raw of context.client.lines('GET', path, call)) {

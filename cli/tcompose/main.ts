@@ -1,12 +1,14 @@
 // tcompose: compose files on a tswarm cluster. This file is the command line: flags, help, which verb; each verb is loaded when it is called, so
 // that `tcompose version` starts as little as possible.
-import { Command, CommanderError } from 'commander';
-import { EXIT, reportFailure } from '../output/fail.ts';
+import { Command, CommanderError, Option } from 'commander';
+import { EXIT, endQuietlyWithReader, reportFailure } from '../output/fail.ts';
 import type { GlobalOptions } from './context.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
 const collect = (value: string, list: readonly string[] = []): string[] => [...list, value];
+
+const TIMEOUT_HELP = 'time to stop, instead of each service’s stop_grace_period';
 
 const program = new Command('tcompose')
   .description('Define and run applications with compose files, on one host or on a cluster.')
@@ -19,8 +21,16 @@ const program = new Command('tcompose')
     '-H, --host <socket>',
     'daemon to talk to: unix:///path (default: TSWARM_HOST or /run/tswarm/cluster.sock)',
   )
-  .option('--progress <mode>', 'auto, tty, plain, json or quiet', 'auto')
-  .option('--ansi <when>', 'never, always or auto', 'auto')
+  .addOption(
+    new Option('--progress <mode>', 'how progress is shown')
+      .choices(['auto', 'tty', 'plain', 'json', 'quiet'])
+      .default('auto'),
+  )
+  .addOption(
+    new Option('--ansi <when>', 'colours and redrawing')
+      .choices(['never', 'always', 'auto'])
+      .default('auto'),
+  )
   .helpCommand(false)
   .enablePositionalOptions()
   .showSuggestionAfterError(true)
@@ -36,6 +46,17 @@ Examples:
   );
 
 async function context(): Promise<import('./context.ts').ComposeContext> {
+  const [{ ComposeContext }, { ApiClient }, { resolveEndpoint }] = await Promise.all([
+    import('./context.ts'),
+    import('../client/http.ts'),
+    import('../client/endpoint.ts'),
+  ]);
+  const options = program.opts<GlobalOptions>();
+  return new ComposeContext(options, new ApiClient(resolveEndpoint(options.host, process.env)));
+}
+
+/** For verbs that only read files. */
+async function localContext(): Promise<import('./context.ts').ComposeContext> {
   const { ComposeContext } = await import('./context.ts');
   return new ComposeContext(program.opts<GlobalOptions>());
 }
@@ -79,8 +100,8 @@ program
   .description('Stop and remove containers and networks')
   .option('-v, --volumes', 'remove named volumes too')
   .option('--rmi <which>', 'remove images: local or all')
-  .option('--remove-orphans', 'remove services that are no longer in the file (always done)')
-  .option('-t, --timeout <seconds>', 'not needed: each service has its stop_grace_period')
+  .option('--remove-orphans', 'also services that are no longer in the file (they always go)')
+  .option('-t, --timeout <seconds>', TIMEOUT_HELP)
   .action(
     run(async (options: Options) => (await import('./down.ts')).down(await context(), options)),
   );
@@ -91,7 +112,7 @@ program
   .option('-a, --all', 'also stopped ones')
   .option('-q, --quiet', 'only ids')
   .option('--services', 'only service names')
-  .option('--format <format>', 'table or json', 'table')
+  .option('--format <format>', 'table, json or a template', 'table')
   .option('--no-trunc', 'do not cut')
   .action(
     run(async (services: string[], options: Options) =>
@@ -111,8 +132,11 @@ program
   .action(
     run(async (services: string[], options: Options) => {
       const composeContext = await context();
-      const stack = composeContext.load().project.name;
-      const { showLogs } = await import('./logs.ts');
+      const [{ projectName }, { showLogs }] = await Promise.all([
+        import('./run-state.ts'),
+        import('./logs.ts'),
+      ]);
+      const stack = projectName(composeContext, services);
       await showLogs(composeContext, {
         stack,
         services,
@@ -165,7 +189,7 @@ program
   .option('--no-env-resolution', 'do not read env files')
   .action(
     run(async (services: string[], options: Options) =>
-      (await import('./config.ts')).config(await context(), services, options),
+      (await import('./config.ts')).config(await localContext(), services, options),
     ),
   );
 
@@ -175,22 +199,22 @@ for (const [verb, state, text] of [
   ['pause', 'paused', 'Freeze containers'],
   ['unpause', 'running', 'Let frozen containers go on'],
 ] as const) {
-  program
-    .command(`${verb} [services...]`)
-    .description(text)
-    .action(
-      run(async (services: string[]) =>
-        (await import('./run-state.ts')).changeRunState(await context(), services, state),
-      ),
-    );
+  const command = program.command(`${verb} [services...]`).description(text);
+  if (verb === 'stop') command.option('-t, --timeout <seconds>', TIMEOUT_HELP);
+  command.action(
+    run(async (services: string[], options: Options) =>
+      (await import('./run-state.ts')).changeRunState(await context(), services, state, options),
+    ),
+  );
 }
 
 program
   .command('restart [services...]')
   .description('Restart containers')
+  .option('-t, --timeout <seconds>', TIMEOUT_HELP)
   .action(
-    run(async (services: string[]) =>
-      (await import('./run-state.ts')).restart(await context(), services),
+    run(async (services: string[], options: Options) =>
+      (await import('./run-state.ts')).restart(await context(), services, options),
     ),
   );
 
@@ -287,6 +311,7 @@ program
     }),
   );
 
+endQuietlyWithReader();
 try {
   program.exitOverride();
   await program.parseAsync();

@@ -59,8 +59,8 @@ export async function rm(
   keys: readonly string[],
   options: { readonly force?: boolean; readonly stop?: boolean },
 ): Promise<number> {
+  const stack = projectName(context, keys);
   if (options.stop) await changeRunState(context, keys, 'stopped');
-  const stack = projectName(context);
   const services = await stackServices(context, stack, keys);
   const stopped = services.filter((service) => (service.Spec as Json).RunState === 'stopped');
   if (stopped.length === 0) {
@@ -75,7 +75,10 @@ export async function rm(
   ) {
     return EXIT.ok;
   }
-  for (const service of stopped) await context.client.delete(`/services/${service.ID}`);
+  for (const service of stopped) {
+    await context.client.delete(`/services/${service.ID}`);
+    process.stderr.write(` Service ${(service.Spec as Json).Name}  Removed\n`);
+  }
   return EXIT.ok;
 }
 
@@ -99,7 +102,7 @@ export async function kill(
   keys: readonly string[],
   options: { readonly signal?: string },
 ): Promise<number> {
-  const containers = await projectContainers(context, projectName(context), false);
+  const containers = await projectContainers(context, projectName(context, keys), false);
   for (const container of containers) {
     const key = (container.Labels as Record<string, string>)['com.docker.compose.service'] ?? '';
     if (keys.length > 0 && !keys.includes(key)) continue;
@@ -134,7 +137,7 @@ export async function port(
 }
 
 export async function top(context: ComposeContext, keys: readonly string[]): Promise<number> {
-  for (const container of await projectContainers(context, projectName(context), false)) {
+  for (const container of await projectContainers(context, projectName(context, keys), false)) {
     const key = (container.Labels as Record<string, string>)['com.docker.compose.service'] ?? '';
     if (keys.length > 0 && !keys.includes(key)) continue;
     const result = await context.client.get<{ Titles: string[]; Processes: string[][] }>(

@@ -1,9 +1,10 @@
 // tcompose ps and images: the project's containers on all nodes, and tasks that have no container yet with the reason.
 import type { Json } from '../client/http.ts';
 import { hasEnded, isWanted, StackModel } from '../client/stack-model.ts';
+import { formatList } from '../output/format.ts';
 import { ageMs, ellipsis, humanDuration, humanSize, shortId } from '../output/human.ts';
 import { formatTable } from '../output/table.ts';
-import type { ComposeContext } from './context.ts';
+import { type ComposeContext, requireServices } from './context.ts';
 
 export interface PsOptions {
   readonly all?: boolean;
@@ -40,7 +41,8 @@ export async function ps(
   keys: readonly string[],
   options: PsOptions,
 ): Promise<number> {
-  const { project } = context.load();
+  const { project } = context.load(keys);
+  requireServices(project, keys);
   const wanted = (service: string): boolean => keys.length === 0 || keys.includes(service);
   const containers = await projectContainers(context, project.name, options.all === true);
   const rows = containers
@@ -50,9 +52,11 @@ export async function ps(
   rows.sort((a, b) => a.name.localeCompare(b.name));
   if (options.services) print([...new Set(rows.map((row) => row.service))]);
   else if (options.quiet) print(rows.filter((row) => row.id !== '').map((row) => row.id));
-  else if (options.format === 'json')
-    print(rows.map((row) => JSON.stringify(jsonRow(row, project.name))));
-  else {
+  else if (options.format !== undefined && options.format !== 'table') {
+    const columns = COLUMNS;
+    const list = rows.map((row) => jsonRow(row, project.name));
+    process.stdout.write(formatList({ columns, rows: list }, { format: options.format }));
+  } else {
     const header = ['NAME', 'IMAGE', 'COMMAND', 'SERVICE', 'CREATED', 'STATUS', 'PORTS'];
     const cells = rows.map((r) => [
       r.name,
@@ -66,6 +70,21 @@ export async function ps(
     process.stdout.write(formatTable(header, cells));
   }
   return 0;
+}
+
+const COLUMNS = [
+  ['NAME', 'Name'],
+  ['IMAGE', 'Image'],
+  ['COMMAND', 'Command'],
+  ['SERVICE', 'Service'],
+  ['CREATED', 'RunningFor'],
+  ['STATUS', 'Status'],
+  ['PORTS', 'Ports'],
+] as const;
+
+/** Key of the service that a container belongs to. */
+export function serviceOf(container: Json): string {
+  return (container.Labels as Record<string, string> | null)?.['com.docker.compose.service'] ?? '';
 }
 
 function print(lines: readonly string[]): void {

@@ -1,11 +1,12 @@
 // stop, start, restart, pause, unpause: the services' run state in the cluster, followed until the containers are there.
-import { TswarmError } from '#protocol/errors';
+import { hasCode, TswarmError } from '#protocol/errors';
 import type { Json } from '../client/http.ts';
-import { composeKey, StackModel } from '../client/stack-model.ts';
+import { composeKey, hasEnded, StackModel, type TaskView } from '../client/stack-model.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
-import type { ComposeContext } from './context.ts';
-import { follow, type Goal } from './follow.ts';
+import { type ComposeContext, requireServices } from './context.ts';
+import { follow, type Goal, needsStart } from './follow.ts';
+import { projectContainers, serviceOf } from './ps.ts';
 
 export type RunStateWord = 'running' | 'stopped' | 'paused';
 
@@ -26,8 +27,8 @@ export async function stackServices(
   return keys.map((key) => {
     const found = detail.services.find((service) => composeKey(service) === key);
     if (!found)
-      throw new TswarmError('not_found', `service "${key}" is not running in project ${stack}`, {
-        hint: 'Start it with "tcompose up".',
+      throw new TswarmError('not_found', `no such service: ${key}`, {
+        hint: `It is not in the running project ${stack}; "tcompose up" starts it.`,
       });
     return found;
   });
@@ -54,29 +55,137 @@ export async function setRunState(
     .index;
 }
 
+const GOALS: Readonly<Record<RunStateWord, Goal>> = {
+  running: 'started',
+  stopped: 'stopped',
+  paused: 'paused',
+};
+
+export interface StopOptions {
+  /** `-t`: seconds between the stop signal and SIGKILL. */
+  readonly timeout?: string;
+}
+
 export async function changeRunState(
   context: ComposeContext,
   keys: readonly string[],
   state: RunStateWord,
+  options: StopOptions = {},
 ): Promise<number> {
-  const stack = projectName(context);
+  const stack = projectName(context, keys);
   const services = await stackServices(context, stack, keys);
   const ids = services.map((service) => String(service.ID));
+  if (state === 'stopped') await stopWithin(context, stack, keys, options.timeout);
+  if (state === 'running') {
+    const started = await startServices(context, stack, new Set(ids));
+    return followTo(context, stack, ids, started.index, 'started', state, started.settled);
+  }
   const index = await setRunState(context, stack, ids, state);
-  return followTo(context, stack, ids, index, state === 'stopped' ? 'stopped' : 'started', state);
+  return followTo(context, stack, ids, index, GOALS[state], state);
 }
 
-export async function restart(context: ComposeContext, keys: readonly string[]): Promise<number> {
-  const stack = projectName(context);
+/** Stops the containers with another grace period than their own; nothing without one. */
+export async function stopWithin(
+  context: ComposeContext,
+  stack: string,
+  keys: readonly string[],
+  timeout: string | undefined,
+): Promise<void> {
+  if (timeout === undefined) return;
+  if (!/^\d{1,6}$/.test(timeout))
+    throw new TswarmError('invalid_argument', `-t ${timeout}: must be a number of seconds`);
+  const containers = await projectContainers(context, stack, false);
+  const wanted = containers.filter(
+    (container) => keys.length === 0 || keys.includes(serviceOf(container)),
+  );
+  await Promise.all(
+    wanted.map((container) =>
+      context.client.post(`/containers/${container.Id}/stop`, { query: { t: Number(timeout) } }),
+    ),
+  );
+}
+
+export async function restart(
+  context: ComposeContext,
+  keys: readonly string[],
+  options: StopOptions = {},
+): Promise<number> {
+  const stack = projectName(context, keys);
   const services = await stackServices(context, stack, keys);
   const ids = services.map((service) => String(service.ID));
   await setRunState(context, stack, ids, 'running');
   const before = await runsOf(context, stack);
+  await stopWithin(context, stack, keys, options.timeout);
   const body = { services: ids, restart: true };
   const { index } = await context.client.post<{ index: number }>('/tswarm/v1/services/action', {
     body,
   });
-  return followTo(context, stack, ids, index, 'started', 'restarted', before);
+  return followTo(
+    context,
+    stack,
+    ids,
+    index,
+    'started',
+    'restarted',
+    (task) => task.run > (before.get(task.id) ?? 0),
+  );
+}
+
+/**
+ * Sets services to run, and starts those again of which a container has failed or was stopped by hand: one action each, so that nothing starts twice.
+ */
+export async function startServices(
+  context: ComposeContext,
+  stack: string,
+  ids: ReadonlySet<string>,
+): Promise<Started> {
+  if (ids.size === 0) return { index: 0, settled: () => true };
+  const model = StackModel.of(
+    await context.client.get<Json>(`/tswarm/v1/stacks/${encodeURIComponent(stack)}`),
+  );
+  const chosen = model.services().filter((service) => ids.has(service.id));
+  const ended = chosen.filter((service) => model.currentTasks(service.id).some(needsStart));
+  const asleep = chosen.filter((s) => s.runState !== 'running' && !ended.includes(s));
+  let reached = 0;
+  for (const [services, restart] of [
+    [ended, true],
+    [asleep, false],
+  ] as const) {
+    if (services.length === 0) continue;
+    const body = { services: services.map(({ id }) => id), runState: 'running', restart };
+    const { index } = await context.client.post<{ index: number }>('/tswarm/v1/services/action', {
+      body,
+    });
+    reached = Math.max(reached, index);
+  }
+  const runs = new Map(
+    ended
+      .flatMap((service) => model.currentTasks(service.id).filter(needsStart))
+      .map((task) => [task.id, task.run]),
+  );
+  return { index: reached, settled: (task) => task.run > (runs.get(task.id) ?? -1) };
+}
+
+/** What to wait for after `startServices`: the index, and that ended tasks have begun another run. */
+export interface Started {
+  readonly index: number;
+  readonly settled: (task: TaskView) => boolean;
+}
+
+/** Names of the stack's services that are to run; none when there is no such stack. */
+export async function runningServices(
+  context: ComposeContext,
+  stack: string,
+): Promise<ReadonlySet<string>> {
+  try {
+    const services = await stackServices(context, stack, []);
+    const specs = services.map((service) => service.Spec as Json);
+    const running = specs.filter((spec) => ((spec.RunState as string) || 'running') === 'running');
+    return new Set(running.map((spec) => String(spec.Name)));
+  } catch (error) {
+    if (hasCode(error, 'not_found')) return new Set();
+    throw error;
+  }
 }
 
 /** How often each task's container has been started so far. */
@@ -103,7 +212,7 @@ async function followTo(
   index: number,
   goal: Goal,
   what: RunStateWord | 'restarted',
-  runsBefore: ReadonlyMap<string, number> = new Map(),
+  hasBegun: (task: TaskView) => boolean = () => true,
 ): Promise<number> {
   const display = new ProgressDisplay(TITLES[what] ?? '', context.progress);
   try {
@@ -115,8 +224,9 @@ async function followTo(
       services: new Set(ids),
       minIndex: index,
       settled: (task) => {
-        if (what === 'restarted') return task.run > (runsBefore.get(task.id) ?? 0);
-        if (what === 'paused') return task.paused;
+        if (!hasBegun(task)) return false;
+        if (what === 'restarted') return true;
+        if (what === 'paused') return task.paused || hasEnded(task);
         return goal === 'stopped' || (!task.paused && !task.stopped);
       },
     });
@@ -128,7 +238,9 @@ async function followTo(
   }
 }
 
-/** Name of the project of the current files. */
-export function projectName(context: ComposeContext): string {
-  return context.load().project.name;
+/** Name of the project of the current files. @throws TswarmError when it has no service of one of these names. */
+export function projectName(context: ComposeContext, keys: readonly string[] = []): string {
+  const { project } = context.load(keys);
+  requireServices(project, keys);
+  return project.name;
 }

@@ -15,7 +15,7 @@ import {
 import { follow } from './follow.ts';
 import { ensureImages } from './images.ts';
 import { showLogs } from './logs.ts';
-import { setRunState } from './run-state.ts';
+import { runningServices, type Started, setRunState, startServices } from './run-state.ts';
 
 export interface UpOptions {
   readonly detach?: boolean;
@@ -39,10 +39,14 @@ export async function up(
   options: UpOptions,
 ): Promise<number> {
   const scale = parseScale(options.scale ?? []);
+  waitSeconds(options.waitTimeout);
+  pullPolicy(options.pull);
   const plan = planProject(context, services, scale);
   const { client } = context;
   await ensureCluster(client);
-  const selected = selectServices(plan.stack, services, options.deps === false);
+  const alone = options.deps === false;
+  const runs = alone ? await runningServices(context, plan.stack.name) : new Set<string>();
+  const selected = selectServices(plan.stack, services, alone, runs);
   const keys = new Set(selected.services.map(keyOf));
   const display = new ProgressDisplay('Running', context.progress);
   const interrupt = new Interrupt();
@@ -59,18 +63,20 @@ export async function up(
     );
     if (interrupt.count > 0) throw interrupted(display, 'nothing was started');
     const { stack } = planLoaded(plan.loaded, scale, Object.fromEntries(ids));
-    const final = selectServices(stack, services, options.deps === false);
+    const final = selectServices(stack, services, alone, runs);
     const deployed = await deployStack(client, final, {
       prune: options.removeOrphans === true,
       forceRecreate: options.forceRecreate === true,
+      all: new Set(stack.services.map((service) => service.name)),
     });
     showChanges(deployed, display);
-    await resumeStopped(context, selected.name, deployed);
+    const started = await startEnded(context, selected.name, deployed);
     const attached = options.detach !== true && options.wait !== true;
     const code = await waitUntilStarted(context, {
       stack: selected.name,
       keys,
       deployed,
+      started,
       display,
       options,
       interrupt,
@@ -130,26 +136,32 @@ function showChanges(deployed: DeployResult, display: ProgressDisplay): void {
   }
 }
 
-/** `up` starts what `stop` has stopped, as docker compose does. */
-async function resumeStopped(
+/** `up` starts again what has ended, as docker compose does. */
+async function startEnded(
   context: ComposeContext,
   stack: string,
   deployed: DeployResult,
-): Promise<void> {
-  const ids = deployed.changes
-    .filter((c) => c.kind === 'service' && c.action !== 'removed')
-    .map((c) => c.id);
-  await setRunState(context, stack, ids, 'running');
+): Promise<Started> {
+  const services = deployed.changes.filter((c) => c.kind === 'service' && c.action !== 'removed');
+  return startServices(context, stack, new Set(services.map((c) => c.id)));
 }
 
 interface Waiting {
   readonly stack: string;
   readonly keys: ReadonlySet<string>;
   readonly deployed: DeployResult;
+  readonly started: Started;
   readonly display: ProgressDisplay;
   readonly options: UpOptions;
   readonly interrupt: Interrupt;
   readonly attached: boolean;
+}
+
+/** 0 = no limit. @throws TswarmError invalid_argument */
+function waitSeconds(text: string | undefined): number {
+  if (text === undefined) return 0;
+  if (/^\d{1,7}$/.test(text)) return Number(text);
+  throw new TswarmError('invalid_argument', `--wait-timeout ${text}: must be a number of seconds`);
 }
 
 async function waitUntilStarted(context: ComposeContext, waiting: Waiting): Promise<number> {
@@ -157,7 +169,7 @@ async function waitUntilStarted(context: ComposeContext, waiting: Waiting): Prom
   const services = new Set(deployed.changes.filter((c) => c.kind === 'service').map((c) => c.id));
   const signal = new AbortController();
   interrupt.onInterrupt(() => signal.abort());
-  const seconds = Number(options.waitTimeout ?? '0');
+  const seconds = waitSeconds(options.waitTimeout);
   const timer =
     seconds > 0 ? setTimeout(() => signal.abort(new Error('timeout')), seconds * 1000) : undefined;
   const result = await follow({
@@ -166,7 +178,8 @@ async function waitUntilStarted(context: ComposeContext, waiting: Waiting): Prom
     display,
     goal: options.wait === true ? 'healthy' : 'started',
     services,
-    minIndex: deployed.index,
+    minIndex: Math.max(deployed.index, waiting.started.index),
+    settled: waiting.started.settled,
     signal: signal.signal,
   });
   clearTimeout(timer);

@@ -1,6 +1,6 @@
 // tswarm: the cluster's command line. This file is flags and help; each command's code is loaded when it is called.
 import { Command, CommanderError } from 'commander';
-import { EXIT, reportFailure } from '../output/fail.ts';
+import { EXIT, endQuietlyWithReader, reportFailure } from '../output/fail.ts';
 import { clientFor, type GlobalOptions } from './context.ts';
 
 type Options = Readonly<Record<string, never>>;
@@ -217,6 +217,7 @@ program
   .description('Show what takes disk space')
   .action(run(async () => (await image()).diskUsage(client())));
 
+endQuietlyWithReader();
 try {
   for (const command of [
     program,

@@ -2,6 +2,7 @@
 import type { ApiClient, Json } from '../../client/http.ts';
 import { Demultiplexer } from '../../client/streams.ts';
 import { EXIT } from '../../output/fail.ts';
+import { tailCount, timeOf } from '../../output/times.ts';
 
 export interface ServiceLogsOptions {
   readonly follow?: boolean;
@@ -26,8 +27,8 @@ export async function logs(
       stderr: 1,
       details: 1,
       follow: options.follow ? 1 : undefined,
-      tail: options.tail ?? 'all',
-      since: options.since,
+      tail: tailCount(options.tail ?? 'all'),
+      since: options.since === undefined ? undefined : timeOf('--since', options.since, Date.now()),
       timestamps: options.timestamps ? 1 : undefined,
     },
   });
