@@ -3,6 +3,10 @@
  * Linux 6.8) each path is given as it is. Older kernels take one option text of at most a page:
  * there the layers are opened and named by descriptor number from inside /proc/self/fd, so that
  * each costs some four bytes and no character in a path needs escaping.
+ *
+ * Before Linux 6.5 fsconfig(2) on overlay only collects text, whatever it says: "lowerdir+" is then
+ * taken until the page is full, and refused at the end. Such a kernel also takes a word that no
+ * kernel knows; that is how it is told.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -67,6 +71,8 @@ static int mount_by_parts(const struct overlay *o, int target, struct ts_err *er
 		return errno == ENOSYS ? 1
 				       : ts_fail_errno(err, "fsopen", "overlay",
 						       "this kernel has no overlay file system");
+	if (ts_fsconfig(fs, FSCONFIG_SET_FLAG, "tswarm-unknown", NULL, 0) == 0)
+		return 1;
 	for (size_t i = 0; i < o->lower_len; i++) {
 		if (ts_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", o->lower[i], 0) == 0)
 			continue;

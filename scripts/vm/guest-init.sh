@@ -1,9 +1,9 @@
 #!/bin/sh
 # Process 1 of the virtual machine: mounts, modules, loopback; unpacks the archive on the second disk into /opt/tswarm, runs the tests that are in
 # it and powers off. The line "vm: N passed, N failed" is the result; a machine that ends without it has failed.
-export PATH=/usr/local/bin:/opt/tswarm:/usr/sbin:/usr/bin:/sbin:/bin
-mount -o remount,rw /
+export PATH=/opt/tswarm:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin
 mount -t proc proc /proc
+mount -o remount,rw /
 mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
 mount -t cgroup2 -o nsdelegate,memory_recursiveprot cgroup2 /sys/fs/cgroup
 mount -t devtmpfs dev /dev 2>/dev/null

@@ -61,9 +61,9 @@ is 'a namespace' "$(call tswarm-net "$(attach 1 0)")" '{"id":1,"ok":true}'
 is 'a second one' "$(call tswarm-net "$(attach 2 1)")" '{"id":1,"ok":true}'
 in1="nsenter --net=/run/ns1"
 in2="nsenter --net=/run/ns2"
-$in2 nc -lk -p 80 -e echo two >/dev/null 2>&1 &
+$in2 socat TCP-LISTEN:80,fork,reuseaddr 'SYSTEM:echo two' &
 server=$!
-$in1 nc -lk -p 80 -e echo one >/dev/null 2>&1 &
+$in1 socat TCP-LISTEN:80,fork,reuseaddr 'SYSTEM:echo one' &
 server1=$!
 sleep 1
 tcp() {
@@ -83,7 +83,11 @@ is 'a published port from outside' "$(ip netns exec outside socat -T 5 - TCP:192
 is 'a published port from the host' "$(tcp 127.0.0.1:8080)" one
 is "a service's port" "$(ip netns exec outside socat -T 5 - TCP:192.0.2.1:8090 </dev/null)" two
 check 'a container reaches the outside, masqueraded' $in1 ping -c 1 -W 5 192.0.2.2
-check 'a wrong sender is dropped' sh -c "$in2 ip addr add 10.81.1.77/32 dev eth0; ! $in2 ping -I 10.81.1.77 -c 1 -W 1 10.81.1.10"
+$in2 ip addr add 10.81.1.77/32 dev eth0
+ip route add 10.81.1.77/32 dev vmt2
+check 'a wrong sender is dropped' sh -c "! $in2 ping -I 10.81.1.77 -c 1 -W 1 10.81.1.10"
+nft add element inet vmtest bound4 '{ "vmt2" . 10.81.1.77 }'
+check 'and only because it is wrong' $in2 ping -I 10.81.1.77 -c 1 -W 5 10.81.1.10
 bundle net '.linux.namespaces|=map(if .type=="network" then .path="/run/ns1" else . end)' 'ip -4 -o addr show dev eth0'
 is 'a container runs in the namespace' "$(output net | awk '{print $4}')" 10.81.1.10/32
 down net

@@ -65,7 +65,7 @@ rootfs() {
 	[ -d $BUNDLES/rootfs/bin ] && return
 	for folder in bin dev etc proc sys tmp root; do mkdir -p $BUNDLES/rootfs/$folder; done
 	cp /bin/busybox $BUNDLES/rootfs/bin/
-	chroot $BUNDLES/rootfs /bin/busybox --install -s /bin
+	for applet in $(busybox --list); do [ "$applet" = busybox ] || ln -s busybox "$BUNDLES/rootfs/bin/$applet"; done
 	echo 'root:x:0:0:root:/root:/bin/sh' >$BUNDLES/rootfs/etc/passwd
 }
 

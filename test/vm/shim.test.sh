@@ -86,7 +86,7 @@ is 'and ends with its child' "$(exit_of init)" '[9,0,false]'
 ask init '{"op":"delete"}' >/dev/null
 
 sleep 1
-is 'no shim is left' "$(pgrep tswarm-shim)" ''
+is 'no shim is left' "$(pidof tswarm-shim)" ''
 is 'no group is left' "$(find $CG/vm -mindepth 1 -type d)" ''
 rmdir $CG/vm
 finish
