@@ -2,6 +2,7 @@
 // have it. What a killed run had started (apt-get, npm, make, tcompose) goes on alone: it is found by a variable in its environment and waited
 // for, because two of them in one folder would spoil each other's work.
 import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fail, say } from './setup.mjs';
 
 const VARIABLE = 'TSWARM_SETUP';
@@ -10,6 +11,7 @@ const ORPHANS_TIMEOUT_MS = 10 * 60_000;
 /** Takes the lock until this process ends. Ends the program with one sentence when another run has it. */
 export async function takeLock(path = '/run/tswarm-quickstart.lock') {
   const draft = `${path}.${process.pid}`;
+  removeDrafts(path);
   writeFileSync(draft, `${process.pid} ${startTime(process.pid)}\n`);
   try {
     while (!tryLink(draft, path)) {
@@ -26,6 +28,14 @@ export async function takeLock(path = '/run/tswarm-quickstart.lock') {
   }
   process.env[VARIABLE] = String(process.pid);
   process.on('exit', () => rmSync(path, { force: true }));
+}
+
+/** Of runs that were killed before they had the lock. */
+function removeDrafts(path) {
+  for (const name of readdirSync(dirname(path))) {
+    const pid = name.startsWith(`${basename(path)}.`) ? name.slice(basename(path).length + 1) : '';
+    if (pid !== '' && startTime(pid) === '') rmSync(join(dirname(path), name), { force: true });
+  }
 }
 
 /** The environment for programs that shall stay after this one. */

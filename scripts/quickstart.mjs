@@ -253,7 +253,7 @@ async function requireFreePort(port) {
     const server = createServer();
     server.once('error', () =>
       fail(
-        `port ${port} is in use by ${portHolder(port)}; stop it, or choose another port: GUESTBOOK_PORT=${port + 1000} npm run quickstart.`,
+        `port ${port} is in use by ${portHolder(port)}; stop it, or choose another port: GUESTBOOK_PORT=${port < 64000 ? port + 1000 : 8080} npm run quickstart.`,
       ),
     );
     server.listen(port, '0.0.0.0', () => server.close(resolve));
