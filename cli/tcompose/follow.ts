@@ -175,7 +175,7 @@ function showServices(model: StackModel, options: FollowOptions): Step | undefin
       const id = `Container ${task.containerName}`;
       if (unsettled) options.display.update(id, 'working', 'Waiting');
       else options.display.update(id, assessment.state, assessment.text, assessment.details);
-      if (assessment.verdict === 'failed')
+      if (assessment.verdict === 'failed' && !unsettled)
         failures.push(`${id}: ${assessment.details || assessment.text}`);
       if (assessment.verdict === 'pending' || unsettled) pending = true;
     }

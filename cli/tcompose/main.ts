@@ -306,7 +306,7 @@ program
   .option('-f, --format <format>', 'pretty or json', 'pretty')
   .action(
     run(async (options: Options) => {
-      const { version } = await import('./other.ts');
+      const { version } = await import('./version.ts');
       return version(options);
     }),
   );

@@ -1,11 +1,10 @@
-// The smaller verbs: build, pull, rm, kill, port, top, ls, scale, version.
+// The smaller verbs: build, pull, rm, kill, port, top, ls, scale.
 import type { StackSummary } from '#api/cluster/types';
 import { TswarmError } from '#protocol/errors';
 import type { Json } from '../client/http.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import { formatTable } from '../output/table.ts';
-import { VERSION } from '../version.ts';
 import type { ComposeContext } from './context.ts';
 import { planProject } from './deploy.ts';
 import { findContainer } from './exec.ts';
@@ -195,10 +194,4 @@ export async function ls(
 export async function scale(context: ComposeContext, pairs: readonly string[]): Promise<number> {
   const names = pairs.map((pair) => pair.split('=')[0] ?? '');
   return up(context, names, { detach: true, scale: pairs, deps: false });
-}
-
-export function version(options: { readonly short?: boolean; readonly format?: string }): number {
-  if (options.format === 'json') process.stdout.write(`${JSON.stringify({ version: VERSION })}\n`);
-  else process.stdout.write(options.short ? `${VERSION}\n` : `tcompose version ${VERSION}\n`);
-  return EXIT.ok;
 }

@@ -1,0 +1,348 @@
+// Flags and verbs of tcompose and tswarm, each by what it does to containers, files or the answer; wrong words are refused by name; a daemon that
+// goes away and a reader that stops reading are no stack traces.
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NODE, type Result, ROOT, TestNode, until } from '../support/test-node.ts';
+
+let node: TestNode;
+let cwd: string;
+
+const FILE = `
+services:
+  web:
+    image: busybox:test
+    stop_grace_period: 100ms
+    environment: {A: "\${FOO:-bar}"}
+    command: ["sh", "-c", "echo up; mkdir -p /www; exec httpd -f -p 80 -h /www"]
+    ports: ["18180:80", "18181:81/udp"]
+    depends_on: [store]
+  store:
+    image: busybox:test
+    stop_grace_period: 30s
+    command: ["sh", "-c", "trap '' TERM; for i in 1 2 3; do echo line $$i; done; while :; do sleep 1; done"]
+    volumes: ["data:/data"]
+  dbg:
+    image: busybox:test
+    profiles: [debug]
+    command: sleep 1000
+volumes: {data: {}}
+`;
+
+beforeAll(async () => {
+  node = new TestNode();
+  await node.start();
+  await node.tswarm(['init', '--listen-addr', '127.0.0.1:23792', '--advertise-addr', '127.0.0.1']);
+  await node.importBusybox();
+  cwd = node.project('flags', { 'compose.yaml': FILE });
+  expect((await node.tcompose(['up', '-d'], { cwd })).code).toBe(0);
+});
+
+afterAll(async () => {
+  await node.tcompose(['down', '-v', '-t', '0'], { cwd });
+  await node[Symbol.asyncDispose]();
+});
+
+const tcompose = (...args: string[]): Promise<Result> => node.tcompose(args, { cwd });
+const out = async (...args: string[]): Promise<string> => (await tcompose(...args)).stdout;
+const idOf = async (service: string): Promise<string> => (await out('ps', '-aq', service)).trim();
+
+async function inspect(service: string): Promise<{ State: { StartedAt: string; Status: string } }> {
+  return JSON.parse((await node.docker(['inspect', await idOf(service)])).stdout)[0];
+}
+
+describe('names that are not there', () => {
+  it.each([
+    ['ps'],
+    ['logs'],
+    ['top'],
+    ['kill'],
+    ['stop'],
+    ['start'],
+    ['restart'],
+    ['pause'],
+    ['unpause'],
+    ['rm', '-f'],
+    ['build'],
+    ['pull'],
+    ['config'],
+    ['up', '-d'],
+  ])('%s %s', async (...words) => {
+    const result = await tcompose(...words, 'nope');
+    expect(result.stderr).toContain('no such service: nope');
+    expect(result.code).toBe(1);
+  });
+});
+
+describe('words that mean nothing', () => {
+  it.each([
+    [['--ansi', 'bla', 'ps'], 'bla'],
+    [['--progress', 'bla', 'ps'], 'bla'],
+    [['logs', '--since', 'bla'], '--since bla'],
+    [['logs', '--until', 'bla'], '--until bla'],
+    [['logs', '-n', 'x'], '--tail x'],
+    [['config', '--format', 'xml'], 'xml'],
+    [['version', '-f', 'xml'], 'xml'],
+    [['down', '--rmi', 'bla'], '--rmi bla'],
+    [['stop', '-t', 'x'], '-t x'],
+    [['up', '--pull', 'bla'], '--pull bla'],
+    [['up', '--wait-timeout', 'x'], '--wait-timeout x'],
+    [['up', '--scale', 'web'], '--scale web'],
+    [['ps', '--format', '{{.Nope}}'], 'Nope'],
+    [['nosuch'], 'nosuch'],
+    [['up', '--nosuch'], '--nosuch'],
+  ])('%j', async (args, words) => {
+    const result = await tcompose(...args);
+    expect(result.stderr).toContain(words);
+    expect(result.stderr).not.toContain('Internal error');
+    expect(result.code).toBe(1);
+    expect((await out('ps', '--services')).trim()).toBe('store\nweb');
+  });
+
+  it('are wrong usage (2) for tswarm', async () => {
+    expect((await node.tswarm(['nosuch'])).code).toBe(2);
+    expect((await node.tswarm(['service', 'ls', '--nosuch'])).code).toBe(2);
+  });
+});
+
+describe('ps, logs, port, top, images, ls', () => {
+  it('ps shows what is asked', async () => {
+    expect(await out('ps', '--services')).toBe('store\nweb\n');
+    expect(await out('ps', '--format', '{{.Name}} {{.Service}}', 'web')).toBe('flags-web-1 web\n');
+    expect(await out('ps', '--format', 'table {{.Service}}\\t{{.State}}', 'web')).toBe(
+      'SERVICE   STATE\nweb       running\n',
+    );
+    expect(await out('ps', 'web')).not.toContain('httpd -f');
+    expect(await out('ps', '--no-trunc', 'web')).toContain('httpd -f');
+  });
+
+  it('logs takes ages, counts and no prefix', async () => {
+    expect(await out('logs', '--no-log-prefix', 'store')).toBe('line 1\nline 2\nline 3\n');
+    expect(await out('logs', '-n', '1', 'store')).toBe('store-1 | line 3\n');
+    expect(await out('logs', '--since', '1h', 'store')).toContain('line 1');
+    expect(await out('logs', '--until', '1h', 'store')).toBe('');
+    expect(await out('logs', '-t', 'store')).toMatch(/^store-1 \| \d{4}-\d\d-\d\dT[\d:.]+Z line 1/);
+  });
+
+  it('port, top, images and ls', async () => {
+    expect(await out('port', 'web', '80')).toBe('0.0.0.0:18180\n');
+    expect(await out('port', '--protocol', 'udp', 'web', '81')).toBe('0.0.0.0:18181\n');
+    expect((await tcompose('port', 'web', '99')).code).toBe(1);
+    expect(await out('top', 'web')).toMatch(/^flags-web-1\n.*PID.*\n.*httpd -f -p 80/);
+    expect(await out('images', '-q')).toMatch(/^[0-9a-f]{12}\n$/);
+    expect(JSON.parse(await out('ls', '--format', 'json'))).toEqual([
+      { Name: 'flags', Status: 'running(2)', ConfigFiles: join(cwd, 'compose.yaml') },
+    ]);
+    expect(await out('ls', '-q')).toBe('flags\n');
+  });
+});
+
+describe('exec', () => {
+  it('sets environment, user, folder and capabilities', async () => {
+    const result = await tcompose(
+      ...['exec', '-T', '-e', 'X=1', '-u', 'nobody', '-w', '/tmp', 'web'],
+      ...['sh', '-c', 'echo $X; id -u; pwd'],
+    );
+    expect(result.stdout).toBe('1\n65534\n/tmp\n');
+    const caps = (...flags: string[]) =>
+      out('exec', '-T', ...flags, 'web', 'grep', 'CapEff', '/proc/self/status');
+    const bits = async (...flags: string[]): Promise<bigint> =>
+      BigInt(`0x${(await caps(...flags)).split(/\s+/)[1]}`);
+    expect(await bits('--privileged')).toBeGreaterThan(await bits());
+  });
+
+  it('goes on in the background with -d', async () => {
+    expect((await tcompose('exec', '-d', 'web', 'touch', '/www/made')).code).toBe(0);
+    await until(async () => (await out('exec', '-T', 'web', 'ls', '/www')).includes('made'), 5000);
+  });
+
+  it('says when the numbered container is not there', async () => {
+    const result = await tcompose('exec', '-T', '--index', '2', 'web', 'true');
+    expect(result.stderr).toContain('service "web" #2 is not running');
+    expect(result.code).toBe(1);
+  });
+});
+
+describe('config', () => {
+  it('lists names', async () => {
+    expect(await out('config', '--services')).toBe('store\nweb\n');
+    expect(await out('--profile', 'debug', 'config', '--services')).toBe('dbg\nstore\nweb\n');
+    expect(await out('config', '--volumes')).toBe('data\n');
+    expect(await out('config', '--networks')).toBe('default\n');
+    expect(await out('config', '--hash', 'web')).toMatch(/^web [0-9a-f]{64}\n$/);
+    expect((await tcompose('config', '--hash', 'nope')).code).toBe(1);
+    expect(await out('config', '-q')).toBe('');
+  });
+
+  it('leaves out what --no-… says, and writes to a file', async () => {
+    expect(await out('config')).toContain('A: bar');
+    expect(await out('config', '--no-interpolate')).toContain('{FOO:-bar}');
+    expect(await out('config', '--no-normalize')).not.toContain('flags_default');
+    expect(await out('config', 'store')).not.toContain('httpd');
+    expect(JSON.parse(await out('config', '--format', 'json')).name).toBe('flags');
+    const file = join(node.folder, 'config.yaml');
+    expect(await out('config', '-o', file)).toBe('');
+    expect(readFileSync(file, 'utf8')).toContain('name: flags');
+  });
+});
+
+describe('containers that are stopped, killed and started', () => {
+  it('stop -t 0 does not wait for the grace period of 30 s', async () => {
+    const stopped = await tcompose('stop', '-t', '0', 'store');
+    expect(stopped.code).toBe(0);
+    expect(stopped.ms).toBeLessThan(20_000);
+    expect((await inspect('store')).State.Status).toBe('exited');
+    expect((await tcompose('start', 'store')).code).toBe(0);
+    expect((await inspect('store')).State.Status).toBe('running');
+    const before = (await inspect('store')).State.StartedAt;
+    const restarted = await tcompose('restart', '-t', '0', 'store');
+    expect(restarted.ms).toBeLessThan(20_000);
+    expect((await inspect('store')).State.StartedAt).not.toBe(before);
+  });
+
+  it('pause and unpause say so and do so', async () => {
+    expect((await tcompose('pause', 'web')).stderr).toContain('Container flags-web-1  Paused');
+    expect((await inspect('web')).State.Status).toBe('paused');
+    expect((await tcompose('unpause', 'web')).code).toBe(0);
+    expect((await inspect('web')).State.Status).toBe('running');
+  });
+
+  it('up starts again what docker stop has stopped, in the same container', async () => {
+    const id = await idOf('web');
+    await node.docker(['stop', id]);
+    expect((await inspect('web')).State.Status).toBe('exited');
+    expect((await tcompose('up', '-d')).code).toBe(0);
+    expect((await inspect('web')).State.Status).toBe('running');
+    expect(await idOf('web')).toBe(id);
+  });
+
+  it('kill sends the signal that is named', async () => {
+    await tcompose('kill', '-s', 'TERM', 'web');
+    await until(async () => (await inspect('web')).State.Status === 'exited', 5000);
+    expect((await tcompose('up', '-d')).code).toBe(0);
+    expect((await inspect('web')).State.Status).toBe('running');
+    expect((await tcompose('kill', '-s', 'BLA', 'web')).stderr).toContain('BLA');
+  });
+
+  it('up starts again what has failed', async () => {
+    const failing = node.project('failing', {
+      'compose.yaml':
+        'services: {bad: {image: "busybox:test", stop_grace_period: 100ms, command: ["sh", "-c", "test -e /x && exec sleep 1000; touch /x; exit 3"]}}',
+    });
+    await node.tcompose(['up', '-d'], { cwd: failing });
+    const state = () => node.tcompose(['ps', '-a'], { cwd: failing });
+    await until(async () => (await state()).stdout.includes('Exited (3)'), 10_000);
+    const again = await node.tcompose(['up', '-d'], { cwd: failing });
+    expect(again.stderr).not.toContain('Error');
+    expect(again.code).toBe(0);
+    expect((await state()).stdout).toContain('Up ');
+    await node.tcompose(['down'], { cwd: failing });
+  });
+
+  it('rm removes stopped services only, with -s stops them first, and asks without -f', async () => {
+    expect((await tcompose('rm', '-f', 'web')).stderr).toContain('No stopped containers');
+    expect((await tcompose('stop', 'web')).code).toBe(0);
+    expect((await tcompose('rm', 'web')).stderr).toContain('Use -f.');
+    expect((await tcompose('rm', '-f', 'web')).stderr).toContain('Service flags_web  Removed');
+    await until(async () => (await idOf('web')) === '', 10_000);
+    expect((await tcompose('up', '-d')).code).toBe(0);
+    expect(await idOf('web')).not.toBe('');
+  });
+});
+
+describe('parts of a project', () => {
+  it('a part leaves the rest alone; only true orphans are warned of and removed', async () => {
+    const store = await idOf('store');
+    const part = await tcompose('up', '-d', '--remove-orphans', 'store');
+    expect(part.stderr).not.toContain('no longer in the file');
+    expect(await idOf('store')).toBe(store);
+    expect(await idOf('web')).not.toBe('');
+    node.project('flags', {
+      'compose.yaml': `${FILE}`.replace(
+        '  dbg:',
+        '  old:\n    image: busybox:test\n    stop_grace_period: 100ms\n    command: sleep 1000\n  dbg:',
+      ),
+    });
+    expect((await tcompose('up', '-d', 'old')).code).toBe(0);
+    node.project('flags', { 'compose.yaml': FILE });
+    expect((await tcompose('up', '-d', 'store')).stderr).toMatch(/go on running: flags_old;/);
+    expect((await tcompose('up', '-d', '--remove-orphans', 'store')).code).toBe(0);
+    const left = await node.tswarm(['service', 'ls', '--format', '{{.Name}}']);
+    expect(left.stdout).toBe('flags_store\nflags_web\n');
+  });
+
+  it('scale changes the number and replaces nothing', async () => {
+    const web = await idOf('store');
+    expect((await tcompose('scale', 'store=2')).code).toBe(0);
+    expect((await out('ps', '-q', 'store')).trim().split('\n')).toContain(web);
+    expect((await out('ps', '-q', 'store')).trim().split('\n')).toHaveLength(2);
+    expect((await tcompose('up', '-d', '--force-recreate', 'web')).code).toBe(0);
+  });
+
+  it('--no-deps starts a service without what it depends on', async () => {
+    expect((await tcompose('down', '-t', '0')).code).toBe(0);
+    expect((await tcompose('up', '-d', '--no-deps', 'web')).code).toBe(0);
+    expect(await out('ps', '--services')).toBe('web\n');
+    expect((await tcompose('up', '-d')).code).toBe(0);
+    expect(await out('ps', '--services')).toBe('store\nweb\n');
+  });
+
+  it('--wait-timeout gives up', async () => {
+    const slow = node.project('slow', {
+      'compose.yaml':
+        'services: {s: {image: "busybox:test", stop_grace_period: 100ms, command: sleep 1000, healthcheck: {test: "false", interval: 60s}}}',
+    });
+    const result = await node.tcompose(['up', '--wait', '--wait-timeout', '1'], { cwd: slow });
+    expect(result.stderr).toContain('application not healthy after 1s');
+    expect(result.code).toBe(1);
+    await node.tcompose(['down'], { cwd: slow });
+  });
+});
+
+describe('the other side goes away', () => {
+  it('a reader that has read enough is no error', async () => {
+    const line = `${NODE} ${join(ROOT, 'dist/cli/tswarm/main.js')} service ls | head -0`;
+    const env = { TSWARM_HOST: `unix://${node.clusterSocket}` };
+    const result = await node.inside('bash', ['-c', `set -o pipefail; ${line}`], { env });
+    expect(result.stderr).toBe('');
+  });
+
+  it('a daemon that is killed in the middle of a command: a clear error, exit code 1', async () => {
+    const child = spawn(NODE, [join(ROOT, 'dist/cli/tcompose/main.js'), 'logs', '-f'], {
+      cwd,
+      env: { ...process.env, TSWARM_HOST: `unix://${node.clusterSocket}` },
+    });
+    let errors = '';
+    child.stderr.on('data', (data) => {
+      errors += String(data);
+    });
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    await node.stop('SIGKILL');
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    expect(errors).toContain('went away');
+    expect(errors).not.toMatch(/Internal error|\bat .*\.(js|ts):\d+/);
+    expect(code).toBe(1);
+    const down = await tcompose('ps');
+    expect(down.stderr).toContain('cannot reach tswarmd');
+    expect(down.code).toBe(1);
+    await node.start();
+    await until(async () => (await tcompose('ps')).code === 0, 15_000);
+  });
+
+  it('a socket that is no tswarm is said to be none', async () => {
+    const server = join(node.folder, 'other.sock');
+    const script = `require('http').createServer((q,r)=>r.end('{"Components":[{"Name":"Engine"}]}')).listen(${JSON.stringify(server)},()=>console.log('ready'))`;
+    const other = spawn(NODE, ['-e', script]);
+    await new Promise((resolve) => other.stdout.once('data', resolve));
+    try {
+      const main = join(ROOT, 'dist/cli/tswarm/main.js');
+      const env = { DOCKER_HOST: `unix://${server}` };
+      const result = await node.inside(NODE, [main, 'service', 'ls'], { env });
+      expect(result.stderr).toContain('is not a tswarm daemon');
+      expect(result.code).toBe(1);
+    } finally {
+      other.kill('SIGKILL');
+    }
+  });
+});
