@@ -4,7 +4,7 @@
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Assignment, AssignmentsMessage } from '#protocol/generated/dispatcher';
 import { AssignmentAction, AssignmentsType } from '#protocol/generated/dispatcher';
-import type { Task, TaskStatus } from '#protocol/generated/objects';
+import type { Task, TaskStatus, Volume } from '#protocol/generated/objects';
 import { type PortConfig, PublishMode } from '#protocol/generated/specs';
 import type { Clock, Log } from '#protocol/world';
 import { Agent } from '#worker/agent/agent';
@@ -62,6 +62,8 @@ export class AgentHost {
   /** Goes on from disk and from the containers that are there. `endedUnseen`: ended while the worker was away. */
   async start(endedUnseen: ReadonlySet<string>): Promise<void> {
     const saved = await this.#deps.store.load();
+    // The worker before may have been killed before it had made them.
+    for (const volume of this.#deps.store.volumes.objects.values()) this.#makeVolume(volume);
     if (this.#deps.store.networks.objects.size > 0) this.#applyNetworks('');
     const observed = this.#deps.table
       .list()
@@ -135,22 +137,23 @@ export class AgentHost {
   }
 
   #keep(thing: Assignment): void {
-    const { store, volumes } = this.#deps;
+    const { store } = this.#deps;
     if (thing.secret) this.#background('secret', store.setSecret(thing.secret));
     else if (thing.config) this.#background('config', store.configs.set(thing.config));
     else if (thing.network) this.#background('network', store.networks.set(thing.network));
     else if (thing.endpoints) this.#background('endpoints', store.endpoints.set(thing.endpoints));
-    else if (thing.volume?.spec) {
-      const { name, driver, labels } = thing.volume.spec;
+    else if (thing.volume) {
       this.#background('volume', store.volumes.set(thing.volume));
-      const wanted = {
-        name,
-        driver: driver?.name ?? '',
-        labels,
-        options: driver?.options ?? null,
-      };
-      this.#background('volume', volumes.create(wanted));
+      this.#makeVolume(thing.volume);
     }
+  }
+
+  /** Asked for before any container that uses it, which would make a plain one. */
+  #makeVolume({ spec }: Volume): void {
+    if (!spec) return;
+    const { name, driver, labels } = spec;
+    const wanted = { name, driver: driver?.name ?? '', labels, options: driver?.options ?? null };
+    this.#background('volume', this.#deps.volumes.create(wanted));
   }
 
   #keepOnly(things: readonly Assignment[]): void {
