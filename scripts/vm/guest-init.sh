@@ -14,6 +14,8 @@ mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
 ip link set lo up
 hostname vm
+[ -e /etc/passwd ] || echo 'root:x:0:0:root:/root:/bin/sh' >/etc/passwd
+[ -e /etc/group ] || echo 'root:x:0:' >/etc/group
 for module in overlay nf_tables veth wireguard; do
 	modprobe "$module" || echo "vm: no module $module"
 done
