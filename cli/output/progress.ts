@@ -1,5 +1,7 @@
 // Progress of long work, one resource a line, on stderr: redrawn in place on a terminal, one line per change otherwise. Resources keep the order in
 // which they appeared. `stop` leaves the final picture and restores the cursor; it must be called in any case.
+import { EXIT } from './fail.ts';
+import { ellipsis } from './human.ts';
 import { type Style, styleFor } from './style.ts';
 
 export type ProgressState = 'working' | 'done' | 'warning' | 'error';
@@ -25,6 +27,10 @@ export class ProgressDisplay {
   #timer: NodeJS.Timeout | undefined;
   #drawnRows = 0;
   #frame = 0;
+  readonly #interrupted = (): void => {
+    this.stop();
+    process.exit(EXIT.interrupted);
+  };
 
   constructor(title: string, mode: ProgressMode) {
     this.#title = title;
@@ -56,9 +62,11 @@ export class ProgressDisplay {
   }
 
   stop(): void {
+    // The final picture is drawn once, however often this is called.
+    if (this.#timer === undefined) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    if (this.#mode !== 'tty' || this.#lines.size === 0) return;
+    process.off('SIGINT', this.#interrupted);
     this.#erase();
     this.#draw(true);
     this.#drawnRows = 0;
@@ -79,6 +87,8 @@ export class ProgressDisplay {
       );
     } else if (this.#mode === 'tty' && !this.#timer) {
       process.stderr.write('\u001b[?25l');
+      // Where nobody else looks after Ctrl-C, the cursor would stay hidden.
+      if (process.listenerCount('SIGINT') === 0) process.on('SIGINT', this.#interrupted);
       this.#timer = setInterval(() => {
         this.#frame += 1;
         this.#erase();
@@ -99,7 +109,10 @@ export class ProgressDisplay {
     const done = all.filter((line) => line.state !== 'working').length;
     const room = final ? all.length : Math.max(1, (process.stderr.rows ?? 24) - 3);
     const shown = all.slice(-room);
-    const width = Math.max(...shown.map((line) => line.id.length));
+    // Rows must not wrap: the next picture could not go back over them.
+    const words = Math.max(...shown.map((line) => line.text.length));
+    const roomForId = Math.max(8, (process.stderr.columns ?? 100) - words - 14);
+    const width = Math.min(roomForId, Math.max(...shown.map((line) => line.id.length)));
     const rows = [
       `[+] ${this.#title} ${done}/${all.length}`,
       ...shown.map((line) => this.#row(line, width)),
@@ -122,13 +135,13 @@ export class ProgressDisplay {
     ];
     const seconds = (((line.endedMs ?? performance.now()) - line.startedMs) / 1000).toFixed(1);
     const columns = process.stderr.columns ?? 100;
-    const plain = ` x ${line.id.padEnd(width)}  ${line.text} ${line.details}`;
+    const plain = ` x ${'-'.repeat(width)}  ${line.text} ${line.details}`;
     const room = Math.max(0, columns - seconds.length - 2);
     const details =
       plain.length > room
         ? line.details.slice(0, Math.max(0, line.details.length - (plain.length - room)))
         : line.details;
-    const left = ` ${mark} ${line.id.padEnd(width)}  ${paint(line.text)} ${details}`;
+    const left = ` ${mark} ${ellipsis(line.id, width).padEnd(width)}  ${paint(line.text)} ${details}`;
     const gap = Math.max(1, columns - 1 - seconds.length - 1 - Math.min(plain.length, room));
     return `${left}${' '.repeat(gap)}${dim(`${seconds}s`)}`;
   }

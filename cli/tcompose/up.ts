@@ -15,6 +15,7 @@ import {
 import { follow } from './follow.ts';
 import { ensureImages } from './images.ts';
 import { showLogs } from './logs.ts';
+import { projectContainers } from './ps.ts';
 import { runningServices, type Started, setRunState, startServices } from './run-state.ts';
 
 export interface UpOptions {
@@ -230,7 +231,9 @@ async function attach(
   const display = new ProgressDisplay('Stopping', context.progress);
   try {
     const force = new AbortController();
-    interrupt.onInterrupt(() => force.abort());
+    interrupt.onInterrupt(() => {
+      killAll(context, stack).finally(() => force.abort());
+    });
     const index = await setRunState(context, stack, [], 'stopped');
     await follow({
       client: context.client,
@@ -244,6 +247,15 @@ async function attach(
     display.stop();
   }
   return EXIT.interrupted;
+}
+
+/** The second Ctrl-C: no more grace. Containers that ended meanwhile are no failure. */
+async function killAll(context: ComposeContext, stack: string): Promise<void> {
+  const containers = await projectContainers(context, stack, false);
+  const query = { signal: 'SIGKILL' };
+  await Promise.allSettled(
+    containers.map(({ Id }) => context.client.post(`/containers/${Id}/kill`, { query })),
+  );
 }
 
 /** Ctrl-C and SIGTERM as something to ask and to wait for; a third one ends the process at once. */

@@ -141,6 +141,7 @@ describe('progress', () => {
     vi.advanceTimersByTime(100);
     display.update('a', 'done', 'Started');
     display.stop();
+    display.stop();
     const text = written.join('');
     expect(text.startsWith('\u001b[?25l')).toBe(true);
     expect(text.endsWith('\u001b[?25h')).toBe(true);
