@@ -20,7 +20,7 @@ export async function takeLock(path = '/run/tswarm-quickstart.lock') {
         rmSync(draft, { force: true });
         fail(`another quickstart (pid ${pid}) is at work on this host; wait until it has ended.`);
       }
-      await waitForOrphans();
+      await waitForOrphans(pid);
       rmSync(path, { force: true });
     }
   } finally {
@@ -44,11 +44,11 @@ export function environmentToStay() {
   return env;
 }
 
-async function waitForOrphans() {
+async function waitForOrphans(holder) {
   const ends = Date.now() + ORPHANS_TIMEOUT_MS;
   let told = false;
   for (;;) {
-    const [first] = orphans();
+    const [first] = orphans(holder);
     if (first === undefined) return;
     if (!told) say(`Waiting for what a killed quickstart has left running: ${first}`);
     told = true;
@@ -57,15 +57,11 @@ async function waitForOrphans() {
   }
 }
 
-function orphans() {
+function orphans(holder) {
   return readdirSync('/proc')
     .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
-    .filter((pid) => readText(`/proc/${pid}/environ`).split('\0').some(isOurs))
+    .filter((pid) => readText(`/proc/${pid}/environ`).split('\0').includes(`${VARIABLE}=${holder}`))
     .map((pid) => `${readText(`/proc/${pid}/comm`).trim()} (pid ${pid})`);
-}
-
-function isOurs(variable) {
-  return variable.startsWith(`${VARIABLE}=`);
 }
 
 function tryLink(from, to) {
