@@ -1,7 +1,6 @@
 // Progress of long work, one resource a line, on stderr: redrawn in place on a terminal, one line per change otherwise. Resources keep the order in
 // which they appeared. `stop` leaves the final picture and restores the cursor; it must be called in any case.
 import { EXIT } from './fail.ts';
-import { ellipsis } from './human.ts';
 import { type Style, styleFor } from './style.ts';
 
 export type ProgressState = 'working' | 'done' | 'warning' | 'error';
@@ -18,6 +17,13 @@ interface Line {
 
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const REFRESH_MS = 100;
+
+/** Cuts in the middle: kind and number of a container both tell something. */
+function shorten(id: string, width: number): string {
+  if (id.length <= width) return id;
+  const tail = Math.floor((width - 1) / 2);
+  return `${id.slice(0, width - 1 - tail)}…${id.slice(id.length - tail)}`;
+}
 
 export class ProgressDisplay {
   readonly #mode: 'tty' | 'plain' | 'quiet' | 'json';
@@ -67,7 +73,6 @@ export class ProgressDisplay {
     clearInterval(this.#timer);
     this.#timer = undefined;
     process.off('SIGINT', this.#interrupted);
-    this.#erase();
     this.#draw(true);
     this.#drawnRows = 0;
     process.stderr.write('\u001b[?25h');
@@ -91,7 +96,6 @@ export class ProgressDisplay {
       if (process.listenerCount('SIGINT') === 0) process.on('SIGINT', this.#interrupted);
       this.#timer = setInterval(() => {
         this.#frame += 1;
-        this.#erase();
         this.#draw();
       }, REFRESH_MS);
       this.#timer.unref();
@@ -118,7 +122,9 @@ export class ProgressDisplay {
       ...shown.map((line) => this.#row(line, width)),
     ];
     if (shown.length < all.length) rows.push(`    ... ${all.length - shown.length} more`);
-    process.stderr.write(`${rows.join('\n')}\n`);
+    // Row over row, in one piece: clearing first would flicker, and fill the scroll-back of some terminals.
+    const back = this.#drawnRows > 0 ? `\u001b[${this.#drawnRows}A` : '';
+    process.stderr.write(`${back}${rows.map((row) => `${row}\u001b[K\n`).join('')}\u001b[0J`);
     this.#drawnRows = rows.length;
   }
 
@@ -141,7 +147,7 @@ export class ProgressDisplay {
       plain.length > room
         ? line.details.slice(0, Math.max(0, line.details.length - (plain.length - room)))
         : line.details;
-    const left = ` ${mark} ${ellipsis(line.id, width).padEnd(width)}  ${paint(line.text)} ${details}`;
+    const left = ` ${mark} ${shorten(line.id, width).padEnd(width)}  ${paint(line.text)} ${details}`;
     const gap = Math.max(1, columns - 1 - seconds.length - 1 - Math.min(plain.length, room));
     return `${left}${' '.repeat(gap)}${dim(`${seconds}s`)}`;
   }

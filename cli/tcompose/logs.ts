@@ -22,7 +22,8 @@ export interface ShowLogs {
 export async function showLogs(context: ComposeContext, options: ShowLogs): Promise<void> {
   const style = styleFor(process.stdout, process.env);
   const colours = new Map<string, number>();
-  let width = 0;
+  // `web-1` of the services that were named; others widen it when they come.
+  let width = Math.max(0, ...options.services.map((key) => key.length + 2));
   const query = new URLSearchParams();
   for (const service of options.services) query.append('service', service);
   query.set('follow', String(options.follow));

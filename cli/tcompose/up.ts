@@ -230,10 +230,7 @@ async function attach(
   process.stderr.write('Gracefully Stopping... press Ctrl+C again to force\n');
   const display = new ProgressDisplay('Stopping', context.progress);
   try {
-    const force = new AbortController();
-    interrupt.onInterrupt(() => {
-      killAll(context, stack).finally(() => force.abort());
-    });
+    interrupt.onInterrupt(() => void killAll(context, stack));
     const index = await setRunState(context, stack, [], 'stopped');
     await follow({
       client: context.client,
@@ -241,7 +238,6 @@ async function attach(
       display,
       goal: 'stopped',
       minIndex: index,
-      signal: force.signal,
     });
   } finally {
     display.stop();

@@ -148,6 +148,6 @@ describe('progress', () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the sequences are what is tested
     const ups = [...text.matchAll(/\u001b\[(\d+)A/g)].map((match) => Number(match[1]));
     expect(ups).toEqual([2, 3]);
-    expect(text.split('\u001b[0J').at(-1)).toContain('[+] Running 1/2');
+    expect(text.split('\u001b[3A').at(-1)).toContain('[+] Running 1/2');
   });
 });
