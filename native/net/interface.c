@@ -8,19 +8,16 @@
  * host's rules do the rest. So a container's namespace needs no netfilter of its own.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <linux/if_addr.h>
-#include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <linux/veth.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cleanup.h"
+#include "link.h"
 #include "net.h"
 
 #define RESOLVER_ADDRESS "127.0.0.11"
@@ -47,18 +44,6 @@ static int prefix_parse(const char *text, struct prefix *out, struct ts_err *err
 	out->length = (uint8_t)bits;
 	if (inet_pton(out->family, address, out->address) != 1)
 		return ts_fail(err, TS_E_INVALID, 0, "address", text, "not an address: %s", text);
-	return 0;
-}
-
-static int mac_parse(const char *text, unsigned char mac[6], struct ts_err *err)
-{
-	unsigned part[6];
-	char rest;
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &part[0], &part[1], &part[2], &part[3],
-		   &part[4], &part[5], &rest) != 6)
-		return ts_fail(err, TS_E_INVALID, 0, "mac", text, "not a MAC address: %s", text);
-	for (int i = 0; i < 6; i++)
-		mac[i] = (unsigned char)part[i];
 	return 0;
 }
 
@@ -111,74 +96,6 @@ int net_interface_parse(const struct ts_json *json, struct net_interface *out, s
 	return 0;
 }
 
-static bool host_has_ipv6(void)
-{
-	struct stat st;
-	return stat("/proc/sys/net/ipv6", &st) == 0;
-}
-
-/* No link-local addresses: nothing needs them, and they would be a way round the rules. */
-static void no_link_local(struct nl_batch *batch)
-{
-	if (!host_has_ipv6())
-		return;
-	uint8_t mode = IN6_ADDR_GEN_MODE_NONE;
-	size_t inet6 = nl_nest(batch, AF_INET6);
-	nl_attr(batch, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof(mode));
-	nl_nest_end(batch, inet6);
-}
-
-struct setting {
-	uint16_t id; /* IPV4_DEVCONF_* */
-	uint32_t value;
-};
-
-/* Sets an interface up, with its IPv4 settings (what /proc/sys/net/ipv4/conf/NAME has). */
-static void link_up(struct nl_batch *batch, int index, const struct setting *settings, size_t count,
-		    const char *what)
-{
-	struct ifinfomsg body = {
-	    .ifi_family = AF_UNSPEC, .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-	nl_begin(batch, RTM_NEWLINK, 0, &body, sizeof(body), what);
-	if (count == 0)
-		return;
-	size_t spec = nl_nest(batch, IFLA_AF_SPEC);
-	size_t inet = nl_nest(batch, AF_INET);
-	size_t conf = nl_nest(batch, IFLA_INET_CONF);
-	for (size_t i = 0; i < count; i++)
-		nl_attr_u32(batch, settings[i].id, settings[i].value);
-	nl_nest_end(batch, conf);
-	nl_nest_end(batch, inet);
-	no_link_local(batch);
-	nl_nest_end(batch, spec);
-}
-
-int net_veth_create(int rtnl, const struct net_interface *itf, int nsfd, struct ts_err *err)
-{
-	unsigned char mac[6], host_mac[6];
-	if (mac_parse(itf->mac, mac, err) < 0 || mac_parse(itf->host_mac, host_mac, err) < 0)
-		return -1;
-	cleanup_batch struct nl_batch batch = {0};
-	struct ifinfomsg info = {.ifi_family = AF_UNSPEC};
-	nl_begin(&batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &info, sizeof(info), itf->host);
-	nl_attr_str(&batch, IFLA_IFNAME, itf->host);
-	nl_attr(&batch, IFLA_ADDRESS, host_mac, sizeof(host_mac));
-	nl_attr_u32(&batch, IFLA_MTU, itf->mtu);
-	size_t linkinfo = nl_nest(&batch, IFLA_LINKINFO);
-	nl_attr_str(&batch, IFLA_INFO_KIND, "veth");
-	size_t data = nl_nest(&batch, IFLA_INFO_DATA);
-	size_t peer = nl_nest(&batch, VETH_INFO_PEER);
-	nl_raw(&batch, &info, sizeof(info));
-	nl_attr_str(&batch, IFLA_IFNAME, itf->name);
-	nl_attr(&batch, IFLA_ADDRESS, mac, sizeof(mac));
-	nl_attr_u32(&batch, IFLA_MTU, itf->mtu);
-	nl_attr_u32(&batch, IFLA_NET_NS_FD, (uint32_t)nsfd);
-	nl_nest_end(&batch, peer);
-	nl_nest_end(&batch, data);
-	nl_nest_end(&batch, linkinfo);
-	return nl_commit(rtnl, &batch, "create interface", err);
-}
-
 static int address_add(struct nl_batch *batch, int index, const char *address, struct ts_err *err)
 {
 	struct prefix p;
@@ -199,7 +116,7 @@ static int neighbour_add(struct nl_batch *batch, int index, const char *address,
 {
 	struct prefix p;
 	unsigned char mac[6];
-	if (prefix_parse(address, &p, err) < 0 || mac_parse(mac_text, mac, err) < 0)
+	if (prefix_parse(address, &p, err) < 0 || net_mac_parse(mac_text, mac, err) < 0)
 		return -1;
 	struct ndmsg body = {
 	    .ndm_family = (uint8_t)p.family, .ndm_ifindex = index, .ndm_state = NUD_PERMANENT};
@@ -249,15 +166,15 @@ int net_host_side(int rtnl, const struct net_interface *itf, const char *dns, st
 {
 	/* route_localnet: published ports answer on the host's own 127.0.0.1 (the answer comes back
 	   through this end). The worker's rules drop what a container itself sends to 127/8. */
-	static const struct setting settings[] = {{IPV4_DEVCONF_ROUTE_LOCALNET, 1},
-						  {IPV4_DEVCONF_RP_FILTER, 0},
-						  {IPV4_DEVCONF_SEND_REDIRECTS, 0},
-						  {IPV4_DEVCONF_FORWARDING, 1}};
+	static const struct net_setting settings[] = {{IPV4_DEVCONF_ROUTE_LOCALNET, 1},
+						      {IPV4_DEVCONF_RP_FILTER, 0},
+						      {IPV4_DEVCONF_SEND_REDIRECTS, 0},
+						      {IPV4_DEVCONF_FORWARDING, 1}};
 	cleanup_batch struct nl_batch batch = {0};
 	int index = 0;
 	if (index_of(itf->host, &index, err) < 0)
 		return -1;
-	link_up(&batch, index, settings, TS_ARRAY_LEN(settings), itf->host);
+	net_link_up(&batch, index, settings, TS_ARRAY_LEN(settings), itf->host);
 	if (itf->v4.address && address_add(&batch, index, itf->v4.gateway, err) < 0)
 		return -1;
 	if (dns && address_add(&batch, index, dns, err) < 0)
@@ -317,16 +234,16 @@ int net_container_side(int rtnl, const struct net_interface *itf, size_t count, 
 		       struct ts_err *err)
 {
 	/* Answers of the resolver come from 127.0.0.11. */
-	static const struct setting settings[] = {{IPV4_DEVCONF_ROUTE_LOCALNET, 1},
-						  {IPV4_DEVCONF_RP_FILTER, 0}};
+	static const struct net_setting settings[] = {{IPV4_DEVCONF_ROUTE_LOCALNET, 1},
+						      {IPV4_DEVCONF_RP_FILTER, 0}};
 	cleanup_batch struct nl_batch batch = {0};
 	if (fresh)
-		link_up(&batch, 1, NULL, 0, "lo");
+		net_link_up(&batch, 1, NULL, 0, "lo");
 	for (size_t i = 0; i < count; i++) {
 		int index = 0;
 		if (index_of(itf[i].name, &index, err) < 0)
 			return -1;
-		link_up(&batch, index, settings, TS_ARRAY_LEN(settings), itf[i].name);
+		net_link_up(&batch, index, settings, TS_ARRAY_LEN(settings), itf[i].name);
 		if (container_family(&batch, index, itf[i].host_mac, &itf[i].v4, err) < 0 ||
 		    container_family(&batch, index, itf[i].host_mac, &itf[i].v6, err) < 0)
 			return -1;
@@ -343,37 +260,4 @@ int net_default_routes(int rtnl, const struct net_interface *itf, struct ts_err 
 	    default_family(&batch, index, &itf->v6, err) < 0)
 		return -1;
 	return nl_commit(rtnl, &batch, "set default routes", err);
-}
-
-int net_links_delete(int rtnl, const char *const *names, size_t count, struct ts_err *err)
-{
-	/* Any number that is not 0, the group of all other interfaces: the group exists only within
-	   this call. */
-	const uint32_t group = 0x74737772;
-	cleanup_batch struct nl_batch batch = {0};
-	for (size_t i = 0; i < count; i++) {
-		struct ifinfomsg body = {.ifi_family = AF_UNSPEC,
-					 .ifi_index = (int)if_nametoindex(names[i])};
-		if (body.ifi_index == 0)
-			continue;
-		nl_begin(&batch, RTM_NEWLINK, 0, &body, sizeof(body), names[i]);
-		nl_attr_u32(&batch, IFLA_GROUP, group);
-		if (batch.count + 1 == NL_BATCH_MAX)
-			break;
-	}
-	if (batch.count == 0)
-		return 0;
-	/* One deletion for all: each waits for all processors, some ten milliseconds. */
-	struct ifinfomsg body = {.ifi_family = AF_UNSPEC};
-	nl_begin(&batch, RTM_DELLINK, 0, &body, sizeof(body), "interfaces");
-	nl_attr_u32(&batch, IFLA_GROUP, group);
-	struct ts_err why = {0};
-	if (nl_commit(rtnl, &batch, "delete interfaces", &why) == 0)
-		return 0;
-	/* One may have gone meanwhile. */
-	for (size_t i = 0; i < count; i++)
-		if (if_nametoindex(names[i]) != 0)
-			return ts_fail(err, TS_E_KERNEL, why.errnum, "delete interface", names[i],
-				       "cannot delete interface %s", names[i]);
-	return 0;
 }

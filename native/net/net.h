@@ -52,6 +52,10 @@ int net_container_side(int rtnl, const struct net_interface *itf, size_t count, 
 /* Only what the interface with the default route has besides the others. */
 int net_default_routes(int rtnl, const struct net_interface *itf, struct ts_err *err);
 
+/* Waits until the kernel sends packets to the container through a host's end. It begins to do so in
+   the background after the other end is up; newer kernels at once when they are asked. */
+void net_wait_ready(int rtnl, const char *name);
+
 /* Deletes interfaces by name, in one step for all; absent ones are passed over. */
 int net_links_delete(int rtnl, const char *const *names, size_t count, struct ts_err *err);
 

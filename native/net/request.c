@@ -79,8 +79,11 @@ static int attach_to(const struct net_host *host, const struct attach *req, int 
 		result = attach_inside(req, fresh, err);
 		net_return(host);
 	}
-	if (result == 0)
+	if (result == 0) {
+		for (size_t i = 0; i < count; i++)
+			net_wait_ready(host->rtnl, made[i]);
 		return 0;
+	}
 	struct ts_err ignored = {0};
 	for (size_t i = 0; i < count; i++)
 		net_expect_gone(made[i]);

@@ -1,5 +1,7 @@
 // Goal: who reaches whom through a node's network, and who does not. Method: the real network of a node in a namespace of its own, real sockets in its
 // containers and in a second namespace as the world outside. Needs root.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AttachResult } from '#worker/network/types';
 import {
@@ -16,8 +18,17 @@ const isRoot = process.getuid?.() === 0;
 
 const FRONT = network('front', ['10.81.1.0/24', 'fd00:81:1::/64']);
 const BACK = network('back', ['10.81.2.0/24']);
-const CLOSED = network('closed', ['10.81.3.0/24'], { internal: true });
+const CLOSED = network('closed', ['10.81.3.0/24', 'fd00:81:3::/64'], { internal: true });
 const NETWORKS = [FRONT, BACK, CLOSED];
+
+/** Perl, because it is everywhere and Node has no raw sockets. Type 134, hop limit 255, valid for 30 minutes. */
+const ROUTER_ADVERTISEMENT = [
+  'use Socket qw(:DEFAULT getaddrinfo AI_NUMERICHOST)',
+  'socket(S, AF_INET6, SOCK_RAW, 58) or die',
+  'setsockopt(S, 41, 18, pack("i", 255)) or die',
+  'my ($e, $a) = getaddrinfo("ff02::1%eth0", "", {flags => AI_NUMERICHOST})',
+  'send(S, pack("C2 n C2 n N2", 134, 0, 0, 64, 0, 1800, 0, 0), 0, $a->{addr}) or die',
+].join('; ');
 
 describe.skipIf(!isRoot)('the network of a node', () => {
   const lab = new NetworkLab('lab');
@@ -33,12 +44,13 @@ describe.skipIf(!isRoot)('the network of a node', () => {
       a: container({ front: ['10.81.1.10', 'fd00:81:1::10'] }),
       b: container({ front: ['10.81.1.11', 'fd00:81:1::11'] }),
       c: container({ back: ['10.81.2.10'] }),
-      d: container({ closed: ['10.81.3.10'] }),
-      d2: container({ closed: ['10.81.3.11'] }),
+      d: container({ closed: ['10.81.3.10', 'fd00:81:3::10'] }),
+      d2: container({ closed: ['10.81.3.11', 'fd00:81:3::11'] }),
       e: container({ front: ['10.81.1.12'], back: ['10.81.2.12'] }),
-      web1: container({ front: ['10.81.1.21'] }, { taskId: 'web1' }),
-      web2: container({ front: ['10.81.1.22'] }, { taskId: 'web2' }),
+      web1: container({ front: ['10.81.1.21', 'fd00:81:1::21'] }, { taskId: 'web1' }),
+      web2: container({ front: ['10.81.1.22', 'fd00:81:1::22'] }, { taskId: 'web2' }),
       pub: container({ back: ['10.81.2.30'] }, { ports: PUBLISHED }),
+      pub6: container({ front: ['10.81.1.31', 'fd00:81:1::31'] }, { ports: PUBLISHED6 }),
     };
     for (const [name, request] of Object.entries(wanted)) {
       const result = await lab.attach(name, request);
@@ -50,6 +62,11 @@ describe.skipIf(!isRoot)('the network of a node', () => {
     await Promise.all(Object.entries(as).map(([name, agent]) => agent.serve(80, name)));
     await as.a?.serve(81, 'a', '::');
     await as.b?.serve(81, 'b', '::');
+    await as.d2?.serve(81, 'd2', '::');
+    await as.pub6?.serve(81, 'pub6', '::');
+    await as.web1?.serve(81, 'web1', '::');
+    await as.web2?.serve(81, 'web2', '::');
+    await as.host?.serve(81, 'host', '::');
     await as.outside?.serve(81, 'outside', '::');
     await as.host?.serve(70, 'loopback', '127.0.0.5');
   });
@@ -61,6 +78,12 @@ describe.skipIf(!isRoot)('the network of a node', () => {
     port('127.0.0.1:8081:80'),
     port(`${HOST}:8082:80`),
   ];
+  const PUBLISHED6 = [port('8083:81'), port('8083:81/udp'), port(`${HOST6}:8084:81`)];
+
+  function linkTo(address: string): string {
+    const [route] = JSON.parse(lab.host(`ip -j route get ${address}`)) as { dev: string }[];
+    return route?.dev ?? '';
+  }
 
   function who(name: string): Agent {
     const agent = as[name];
@@ -99,6 +122,17 @@ describe.skipIf(!isRoot)('the network of a node', () => {
       lab.outside(`ip route del 10.81.1.0/24 via ${HOST}`);
     });
 
+    it('carries the first packet of a new container, in both directions', async () => {
+      for (let i = 0; i < 15; i++) {
+        const { netnsPath, endpoints } = await lab.attach('new', container({ bridge: [] }));
+        expect(await who('host').tcp(endpoints[0]?.ipv4 ?? '', 9)).toBe('ECONNREFUSED');
+        const link = lab.inside(netnsPath, 'ip -br addr show eth0');
+        // IPv4 alone: no link-local address, which would be a way round the rules.
+        expect(link.trim().split(/\s+/).slice(1)).toEqual(['UP', `${endpoints[0]?.ipv4}/32`]);
+        await lab.detach('new');
+      }
+    });
+
     it('answers at once for an address that nobody has', async () => {
       expect(await who('a').tcp('10.81.1.99', 80)).toBe('ECONNREFUSED');
     });
@@ -124,6 +158,20 @@ describe.skipIf(!isRoot)('the network of a node', () => {
       expect((await who('b').ask('heard')).senders).toEqual(['10.81.1.10', 'fd00:81:1::10']);
       lab.inside(netns, 'ip addr del 10.81.1.12/32 dev lo; ip addr del 10.81.1.55/32 dev lo');
       lab.inside(netns, 'ip addr del fd00:81:1::55/128 dev lo');
+    });
+
+    it('cannot make themselves the host’s router', () => {
+      const link = linkTo('10.81.1.10');
+      const netns = at.a?.netnsPath ?? '';
+      // As it would be with a careless setting of the host.
+      lab.host(`sysctl -qw net.ipv6.conf.${link}.accept_ra=2`);
+      lab.host(`ip -6 addr add fe80::99/64 dev ${link} nodad`);
+      lab.inside(netns, 'ip -6 addr add fe80::a/64 dev eth0 nodad');
+      lab.inside(netns, `perl -e '${ROUTER_ADVERTISEMENT}'`);
+      lab.host('sleep 0.1');
+      expect(lab.host('ip -6 route show default')).not.toContain(link);
+      lab.inside(netns, 'ip -6 addr del fe80::a/64 dev eth0');
+      lab.host(`ip -6 addr del fe80::99/64 dev ${link}`);
     });
 
     it('do not reach what listens on the host’s loopback', async () => {
@@ -156,6 +204,22 @@ describe.skipIf(!isRoot)('the network of a node', () => {
         expect(await who('d').udp(target, 80)).not.toMatch(/host|outside/);
       }
       expect(await who('d').tcp(HOST, 8080)).not.toBe('pub');
+      const { listen } = JSON.parse(
+        readFileSync(join(lab.folder, 'run/names/names.json'), 'utf8'),
+      ) as { listen: { address: string }[] };
+      // The resolver’s real address is one of the host’s.
+      expect(await who('host').tcp(listen[0]?.address ?? '', 81)).toBe('host');
+      expect(await who('d').tcp(listen[0]?.address ?? '', 81)).not.toBe('host');
+      expect(await who('d').tcp('fd00:81:3::11', 81)).toBe('d2');
+      for (const target of [OUTSIDE6, HOST6, 'fd00:81:3::1']) {
+        expect(await who('d').tcp(target, 81)).not.toMatch(/host|outside/);
+        expect(await who('d').udp(target, 81)).not.toMatch(/host|outside/);
+      }
+      // Nor with a link-local address that it gives itself.
+      lab.inside(at.d?.netnsPath ?? '', 'ip -6 addr add fe80::d/64 dev eth0 nodad');
+      lab.host(`ip -6 addr add fe80::99/64 dev ${linkTo('10.81.3.10')} nodad`);
+      expect(await who('d').udp('fe80::99%eth0', 81)).toBe('TIMEOUT');
+      expect(await who('d').tcp('fe80::99%eth0', 81)).toBe('TIMEOUT');
       // The host may still call in, as health checks do.
       expect(await who('host').tcp('10.81.3.10', 80)).toBe('d');
     });
@@ -190,6 +254,20 @@ describe.skipIf(!isRoot)('the network of a node', () => {
       expect(await who('outside').tcp(HOST, 8081)).toBe('ECONNREFUSED');
       expect(await who('outside').tcp(HOST, 8082)).toBe('pub');
       expect(await who('host').tcp('127.0.0.1', 8082)).toBe('ECONNREFUSED');
+    });
+
+    it('answer over IPv6 where the container has it', async () => {
+      expect(await who('outside').tcp(HOST6, 8083)).toBe('pub6');
+      expect(await who('outside').udp(HOST6, 8083)).toBe('pub6');
+      expect((await who('outside').ask('tcp', { host: HOST6, port: 8083 })).from).toBe(OUTSIDE6);
+      expect(await who('host').tcp(HOST6, 8083)).toBe('pub6');
+      expect(await who('outside').tcp(HOST, 8083)).toBe('pub6');
+      expect(await who('a').tcp(HOST6, 8083)).toBe('pub6');
+      expect(await who('pub6').tcp(HOST6, 8083)).toBe('pub6');
+      expect(await who('host').tcp('::1', 8083)).toBe('ECONNREFUSED');
+      expect(await who('outside').tcp(HOST6, 8084)).toBe('pub6');
+      expect(await who('host').tcp('fd00:81:1::1', 8084)).toBe('ECONNREFUSED');
+      expect(await who('outside').tcp(HOST6, 8080)).toBe('ECONNREFUSED');
     });
 
     it('are refused when somebody has them', async () => {
@@ -357,6 +435,27 @@ describe.skipIf(!isRoot)('the network of a node', () => {
       expect(await who('a').udp('10.81.1.200', 80)).toBe('web1');
       expect(await who('host').tcp('10.81.1.200', 80)).toBe('web1');
       expect(await who('outside').tcp(HOST, 8888)).toBe('web1');
+    });
+
+    it('have a virtual IPv6 address where the network has IPv6', async () => {
+      const state = {
+        nodeId: NODE_ID,
+        networks: NETWORKS,
+        endpoints: [
+          service({
+            name: 'six',
+            vips: { front: 'fd00:81:1::200' },
+            tasks: { web1: { front: 'fd00:81:1::21' }, web2: { front: 'fd00:81:1::22' } },
+          }),
+        ],
+      };
+      await lab.call('setState', state);
+      const both = new Set(['web1', 'web2']);
+      expect(await names(40, () => who('a').tcp('fd00:81:1::200', 81))).toEqual(both);
+      expect(await names(40, () => who('host').tcp('fd00:81:1::200', 81))).toEqual(both);
+      expect(await names(40, () => who('web1').tcp('fd00:81:1::200', 81))).toEqual(both);
+      expect(await who('d').tcp('fd00:81:1::200', 81)).not.toMatch(/web/);
+      expect(await who('a').tcp('fd00:81:1::99', 81)).toBe('ECONNREFUSED');
     });
 
     it('spread over their tasks', async () => {
