@@ -1,12 +1,15 @@
 // The CLIs' connection: which socket is chosen, how multiplexed streams are taken apart, what a build context holds.
+
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import tar from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { buildContext } from '../../../cli/client/build-context.ts';
-import { DEFAULT_SOCKET, resolveEndpoint, unreachable } from '../../../cli/client/endpoint.ts';
-import { Demultiplexer } from '../../../cli/client/streams.ts';
+import { buildContext } from '#cli/client/build-context';
+import { DEFAULT_SOCKET, resolveEndpoint, unreachable } from '#cli/client/endpoint';
+import { Demultiplexer } from '#cli/client/streams';
 
 describe('endpoint', () => {
   const all = { TSWARM_HOST: 'unix:///b.sock', DOCKER_HOST: 'unix:///c.sock' };
@@ -86,9 +89,7 @@ describe('build context', () => {
         next();
       });
     });
-    for await (const chunk of context.stream) extract.write(chunk);
-    extract.end();
-    await new Promise((resolve) => extract.on('finish', resolve));
+    await pipeline(Readable.from(context.stream), extract as unknown as Writable);
     return { found, dockerfile: context.dockerfile };
   }
 

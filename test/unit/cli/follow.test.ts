@@ -1,7 +1,7 @@
 // From a task to a line of progress, and whether that is the end of waiting.
 import { describe, expect, it } from 'vitest';
-import type { TaskView } from '../../../cli/client/stack-model.ts';
-import { assess, type Goal, needsStart } from '../../../cli/tcompose/follow.ts';
+import type { TaskView } from '#cli/client/stack-model';
+import { assess, type Goal, needsStart } from '#cli/tcompose/follow';
 
 const TASK: TaskView = {
   id: 't',

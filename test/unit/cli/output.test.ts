@@ -1,10 +1,10 @@
 // What people see: tables, sizes and ages, templates, times, and progress in each of its modes.
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { formatList, renderTemplate } from '../../../cli/output/format.ts';
-import { ellipsis, humanDuration, humanSize, shortId } from '../../../cli/output/human.ts';
-import { ProgressDisplay } from '../../../cli/output/progress.ts';
-import { formatTable } from '../../../cli/output/table.ts';
-import { tailCount, timeOf } from '../../../cli/output/times.ts';
+import { formatList, renderTemplate } from '#cli/output/format';
+import { ellipsis, humanDuration, humanSize, shortId } from '#cli/output/human';
+import { ProgressDisplay } from '#cli/output/progress';
+import { formatTable } from '#cli/output/table';
+import { tailCount, timeOf } from '#cli/output/times';
 
 describe('tables', () => {
   it('align, end without blanks, and do not count colours', () => {
