@@ -2,6 +2,7 @@
 // helper wants them. Pure.
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { ipv4Number } from './host.ts';
+import { LINK_NAME_LENGTH } from './limits.ts';
 import type { AttachRequest, AttachResult } from './types.ts';
 
 /** One per container, also for `host` and `none`. `result.endpoints` and `interfaces` have the same order. */
@@ -33,9 +34,6 @@ export interface HelperFamily {
   readonly subnet: string;
   readonly defaultRoute: boolean;
 }
-
-/** Linux limits interface names to 15 characters. */
-const LINK_NAME_LENGTH = 15;
 
 /** A name for a host's end that `taken` does not have. `bytes` gives random bytes. */
 export function newLinkName(

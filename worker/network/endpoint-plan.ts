@@ -7,6 +7,7 @@ import type { Log, Random } from '#protocol/world';
 import { macFor } from './attachment.ts';
 import { bare, type NetworkFact } from './desired-rules.ts';
 import { subnetsMeet } from './host.ts';
+import { MTU_BYTES_DEFAULT, MTU_BYTES_MAX, MTU_BYTES_MIN } from './limits.ts';
 import type { LocalNetworks } from './local-networks.ts';
 import type { AttachedEndpoint, AttachmentRequest } from './types.ts';
 
@@ -22,15 +23,11 @@ export interface EndpointPlan {
 
 /** Docker's name of the one driver option that a network takes. */
 export const MTU_OPTION = 'com.docker.network.driver.mtu';
-const DEFAULT_MTU_BYTES = 1500;
-/** Least that IPv6 allows; most that Linux allows. */
-const MTU_BYTES_MIN = 1280;
-const MTU_BYTES_MAX = 65_535;
 
 /** @throws TswarmError invalid_argument */
 export function mtuOf(options: Readonly<Record<string, string>>): number {
   const text = options[MTU_OPTION];
-  if (text === undefined || text === '') return DEFAULT_MTU_BYTES;
+  if (text === undefined || text === '') return MTU_BYTES_DEFAULT;
   const mtuBytes = Number(text);
   if (Number.isInteger(mtuBytes) && mtuBytes >= MTU_BYTES_MIN && mtuBytes <= MTU_BYTES_MAX)
     return mtuBytes;

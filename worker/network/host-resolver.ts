@@ -6,10 +6,9 @@ import { basename, dirname } from 'node:path';
 import { messageOf } from '#protocol/errors';
 import type { Log } from '#protocol/world';
 import { type HostResolver, readHostResolver } from './host.ts';
+import { RESOLV_CONF_SETTLE_MS } from './limits.ts';
 
 const RESOLV_CONF = '/etc/resolv.conf';
-/** Programs write the file in several steps. */
-const SETTLE_MS = 100;
 
 const NOTHING: HostResolver = { nameservers: [], search: [], options: [] };
 
@@ -78,7 +77,7 @@ export class HostResolverWatch {
       if (JSON.stringify(now) === JSON.stringify(this.#current)) return;
       this.#current = now;
       this.#changed();
-    }, SETTLE_MS);
+    }, RESOLV_CONF_SETTLE_MS);
     this.#timer.unref();
   }
 }

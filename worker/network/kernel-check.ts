@@ -5,13 +5,9 @@ import { messageOf } from '#protocol/errors';
 import type { Log } from '#protocol/world';
 import type { AttachmentRecord, HelperInterface } from './attachment.ts';
 import type { Forwarding } from './forwarding.ts';
+import { CHANGE_SETTLE_MS, LOOK_PERIOD_MS } from './limits.ts';
 import type { ChangedPart, Inspection, NetHelper } from './net-helper.ts';
 import type { RuleNames } from './ruleset.ts';
-
-/** Changes come in bursts (a table has many parts). */
-const SETTLE_MS = 20;
-/** Least time between two looks. */
-const LOOK_PERIOD_MS = 1_000;
 
 export interface KernelCheckDeps {
   readonly helper: NetHelper;
@@ -43,7 +39,10 @@ export class KernelCheck {
   changed(part: ChangedPart): void {
     this.#pending.add(part);
     if (this.#timer !== undefined || this.#stopped) return;
-    const waitMs = Math.max(SETTLE_MS, this.#lastMs + LOOK_PERIOD_MS - this.#deps.monotonicMs());
+    const waitMs = Math.max(
+      CHANGE_SETTLE_MS,
+      this.#lastMs + LOOK_PERIOD_MS - this.#deps.monotonicMs(),
+    );
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.check().catch((error: unknown) => {

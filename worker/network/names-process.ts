@@ -6,14 +6,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Log } from '#protocol/world';
 import { writeFileAtomic } from '../files.ts';
+import {
+  RESPONDER_RESTART_PAUSE_MS,
+  RESPONDER_RESTART_PAUSE_MS_MAX,
+  RESPONDER_START_POLL_MS,
+  RESPONDER_START_TIMEOUT_MS,
+} from './limits.ts';
 
 /** `nobody` on every Linux: the responder needs no rights after it has bound its port. */
 const RESPONDER_UID = 65534;
-/** It answers some ms after its start; on a host that is out of breath, later. */
-const START_TIMEOUT_MS = 5_000;
-const START_POLL_MS = 2;
-/** Between a crash and the next start, so that one that cannot run does not keep a processor busy. */
-const RESTART_PAUSE_MS = 100;
 
 export interface NamesProcessOptions {
   readonly program: string;
@@ -36,6 +37,7 @@ export class NamesProcess {
   #written = '';
   #watched = 0;
   #stopped = false;
+  #isReviving = false;
   /** Starts happen one after another. */
   #ready: Promise<void> = Promise.resolve();
 
@@ -56,12 +58,19 @@ export class NamesProcess {
     if (this.#watched === 0) await this.#ensure();
   }
 
-  /** The process has ended (or its end may have been missed): it is started again. */
+  /** The process has ended (or its end may have been missed): it is started again, tried until it runs. */
   async ended(): Promise<void> {
     this.#watched = 0;
-    if (this.#written === '' || this.#stopped) return;
-    await sleep(RESTART_PAUSE_MS, undefined, { ref: false });
-    if (this.#watched === 0 && !this.#stopped) await this.#ensure();
+    if (this.#isReviving) return;
+    this.#isReviving = true;
+    let pauseMs = RESPONDER_RESTART_PAUSE_MS;
+    while (this.#watched === 0 && this.#written !== '' && !this.#stopped) {
+      await sleep(pauseMs, undefined, { ref: false });
+      pauseMs = Math.min(pauseMs * 2, RESPONDER_RESTART_PAUSE_MS_MAX);
+      // Why it does not start is logged.
+      if (!this.#stopped) await this.#ensure().catch(() => {});
+    }
+    this.#isReviving = false;
   }
 
   /** Ends the responder for good. */
@@ -137,11 +146,15 @@ export class NamesProcess {
     } finally {
       await output.close();
     }
-    for (let waitedMs = 0; waitedMs < START_TIMEOUT_MS; waitedMs += START_POLL_MS) {
+    for (
+      let waitedMs = 0;
+      waitedMs < RESPONDER_START_TIMEOUT_MS;
+      waitedMs += RESPONDER_START_POLL_MS
+    ) {
       const running = await this.#running();
       if (running) return running;
       if (failure !== '') break;
-      await sleep(START_POLL_MS);
+      await sleep(RESPONDER_START_POLL_MS);
     }
     const said = await readFile(logFile, 'utf8').catch(() => '');
     const reason = failure === '' ? 'it does not get ready' : failure;

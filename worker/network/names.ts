@@ -4,6 +4,7 @@
 import type { ServiceEndpoints } from '#protocol/generated/dispatcher';
 import { EndpointMode } from '#protocol/generated/specs';
 import { bare, type LocalContainer } from './desired-rules.ts';
+import { DNS_TTL_SECONDS, UPSTREAMS_MAX } from './limits.ts';
 import { ContainerParts, localTasks, ServiceParts } from './parts.ts';
 
 interface NameEntry {
@@ -17,11 +18,6 @@ export interface NamedContainer extends LocalContainer {
   /** Name servers that the user gave it; empty = the host's. */
   readonly nameservers: readonly string[];
 }
-
-/** Answers may be this old: short, because a container's address changes with every replacement. */
-const TTL_SECONDS = 5;
-/** As many as tswarm-names takes. */
-const UPSTREAMS_MAX = 8;
 
 export interface NamesInput {
   readonly nodeId: string;
@@ -46,7 +42,7 @@ export class NamesComputer {
     const head = JSON.stringify({
       listen: [{ address: input.dns, port: 53 }],
       upstreams: input.upstreams.slice(0, UPSTREAMS_MAX),
-      ttl: TTL_SECONDS,
+      ttl: DNS_TTL_SECONDS,
       clients,
       clientUpstreams,
     });

@@ -3,12 +3,10 @@
 import type { Log } from '#protocol/world';
 import { type HelperEvent, JsonLineProcess } from '../json-line-process.ts';
 import type { HelperInterface } from './attachment.ts';
+import { HELPER_TIMEOUT_MS, LINKS_PER_REQUEST } from './limits.ts';
 import type { RuleNames } from './ruleset.ts';
 import type { StaleFlow } from './stale-flows.ts';
 import type { InterfaceStats } from './types.ts';
-
-/** Kernel work for one container takes a few ms; far more means that the helper hangs. */
-const HELPER_TIMEOUT_MS = 30_000;
 
 /** What somebody else changed. */
 export type ChangedPart = 'rules' | 'links' | 'routes' | 'forwarding' | 'firewall';
@@ -130,9 +128,6 @@ export class NetHelper {
     await this.#process.stop();
   }
 }
-
-/** As many as tswarm-net takes. */
-const LINKS_PER_REQUEST = 1000;
 
 function deliver(event: HelperEvent, listener: NetHelperListener): void {
   if (event.event === 'changed') listener.onChanged(event.what as ChangedPart);

@@ -17,6 +17,7 @@ import { HostResolverWatch } from './host-resolver.ts';
 import { containerStats } from './interface-stats.ts';
 import { KernelCheck } from './kernel-check.ts';
 import { type Desired, KernelState } from './kernel-state.ts';
+import { HELPER_RESTART_MS, SWEEP_DELAY_MS } from './limits.ts';
 import { LocalNetworkApi } from './local-network-api.ts';
 import { LocalNetworks } from './local-networks.ts';
 import { type NamedContainer, NamesComputer } from './names.ts';
@@ -37,11 +38,6 @@ import type {
   NetworkOptions,
   NetworkService,
 } from './types.ts';
-
-/** The kernel removes the interfaces of a namespace within a second; those that something still holds are then deleted. */
-const SWEEP_DELAY_MS = 5_000;
-/** Before a helper that died is started again to watch. */
-const HELPER_RESTART_MS = 500;
 
 export async function createNetworkService(
   options: NetworkOptions,

@@ -6,10 +6,7 @@ import type { ServiceEndpoints } from '#protocol/generated/dispatcher';
 import { PortConfig, PublishMode } from '#protocol/generated/specs';
 import { isAddress, PROTOCOL_WORDS } from './desired-rules.ts';
 import type { HolderSearch } from './host.ts';
-
-/** Ports given to `-p 80` without a host port: Linux's ephemeral range. */
-const EPHEMERAL_FIRST = 32_768;
-const EPHEMERAL_LAST = 60_999;
+import { EPHEMERAL_FIRST, EPHEMERAL_LAST } from './limits.ts';
 
 interface Claim {
   /** The container as a person knows it. */
