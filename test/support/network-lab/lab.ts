@@ -135,6 +135,8 @@ export class NetworkLab {
     this.host(
       `mount --bind ${this.folder}/resolv.conf /etc/resolv.conf; mount -t sysfs sysfs /sys`,
     );
+    // Namespaces may begin with the machine's own settings.
+    this.host('sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0');
     this.host(`ip link set lo up; ip link add out0 type veth peer name in0 netns ${outside}`);
     this.host(`ip addr add ${HOST}/24 dev out0; ip -6 addr add ${HOST6}/64 dev out0 nodad`);
     this.outside(`ip link set lo up; ip addr add ${OUTSIDE}/24 dev in0`);
