@@ -10,6 +10,8 @@ export interface TswarmErrorOptions {
   readonly retryable?: boolean;
   /** What to do next, one sentence. */
   readonly hint?: string;
+  /** `host:port` of the manager that can answer the same call: the leader, with `no_leader`. */
+  readonly redirect?: string;
 }
 
 export class TswarmError extends Error {
@@ -17,6 +19,7 @@ export class TswarmError extends Error {
   readonly field: string | undefined;
   readonly retryable: boolean;
   readonly hint: string | undefined;
+  readonly redirect: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: TswarmErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -25,6 +28,7 @@ export class TswarmError extends Error {
     this.field = options.field;
     this.retryable = options.retryable ?? false;
     this.hint = options.hint;
+    this.redirect = options.redirect;
   }
 }
 

@@ -320,6 +320,7 @@ function toServiceError(error: unknown): Partial<grpc.ServiceError> {
   if (known?.field) metadata.set('tswarm-field', encodeURIComponent(known.field));
   if (known?.hint) metadata.set('tswarm-hint', encodeURIComponent(known.hint));
   if (known?.retryable) metadata.set('tswarm-retryable', '1');
+  if (known?.redirect) metadata.set('tswarm-redirect', encodeURIComponent(known.redirect));
   return { code: ERROR_CODES[known?.code ?? 'internal'].grpc, details: messageOf(error), metadata };
 }
 
@@ -331,6 +332,7 @@ function fromServiceError(error: grpc.ServiceError): TswarmError {
     return new TswarmError(errorCodeFromText(ours), error.details, {
       ...(get('tswarm-field') === '' ? {} : { field: get('tswarm-field') }),
       ...(get('tswarm-hint') === '' ? {} : { hint: get('tswarm-hint') }),
+      ...(get('tswarm-redirect') === '' ? {} : { redirect: get('tswarm-redirect') }),
       retryable: get('tswarm-retryable') === '1',
     });
   }

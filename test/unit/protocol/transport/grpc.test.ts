@@ -34,7 +34,11 @@ async function* numbers(context: CallContext) {
   try {
     for (let i = 0; ; i++) {
       if (i === 3)
-        throw new TswarmError('not_found', 'no more', { field: 'A.B', hint: 'Überlege.' });
+        throw new TswarmError('not_found', 'no more', {
+          field: 'A.B',
+          hint: 'Überlege.',
+          redirect: '[::1]:2377',
+        });
       yield AssignmentsMessage.create({ resultsIn: `${i}:${context.peer.nodeId}` });
     }
   } finally {
@@ -208,6 +212,7 @@ describe('errors', () => {
       code: 'not_found',
       field: 'A.B',
       hint: 'Überlege.',
+      redirect: '[::1]:2377',
     });
     expect(seen).toEqual(['0:w1', '1:w1', '2:w1']);
   });
