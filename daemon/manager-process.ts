@@ -131,6 +131,7 @@ export class ManagerProcess {
           );
           return;
         }
+        if (message.type !== 'ready') return;
         answered = true;
         clearTimeout(timer);
         resolve(message);

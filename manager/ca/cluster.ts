@@ -9,6 +9,7 @@ import {
   NodeState,
   NodeStatus,
   Reachability,
+  RootCa,
 } from '#protocol/generated/objects';
 import {
   CaConfig,
@@ -69,13 +70,13 @@ export function newCluster(args: NewCluster): Cluster {
       taskDefaults: TaskDefaults.create({}),
       encryptionConfig: EncryptionConfig.create({}),
     }),
-    rootCa: {
+    rootCa: RootCa.create({
       caCert,
       caKey: args.rootKey,
       caCertDigest: caDigest,
       joinTokenWorker: token(),
       joinTokenManager: token(),
-    },
+    }),
     defaultAddrPool: args.addressPools.length > 0 ? args.addressPools : ['10.0.0.0/8'],
     subnetSize: args.subnetSize || 24,
     dataPathPort: 4789,

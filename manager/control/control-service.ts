@@ -115,6 +115,10 @@ export function controlHandlers(deps: ControlDeps): Handlers<ControlMethods> {
       const count = limit > 0 ? limit : HISTORY_ENTRIES_DEFAULT;
       return { entries: replicated.store.history.slice(-count) };
     }),
+    getUnlockKey: admin(async () => ({ unlockKey: '' })),
+    backup: admin(() => {
+      throw new TswarmError('not_supported', 'backups are not supported yet');
+    }),
   };
 }
 
@@ -173,5 +177,9 @@ function clusterStatus({
     joinTokenManager: cluster.rootCa?.joinTokenManager ?? '',
     caCert: cluster.rootCa?.caCert ?? '',
     controlAddr: controlAddress(),
+    leaderNodeId: replicated.isLeading ? nodeId : '',
+    leaderAddr: replicated.isLeading ? controlAddress() : '',
+    autolock: cluster.unlockKey.length > 0,
+    rootRotation: cluster.rootCa?.rootRotation !== undefined,
   };
 }

@@ -157,6 +157,7 @@ export class DispatcherHost {
       managers: managerAddresses(view),
       caCert: view.cluster().rootCa?.caCert ?? '',
       heartbeatPeriod: this.#sessions.periodMs * NANOS_PER_MS,
+      renewCertificate: false,
     };
   }
 

@@ -125,6 +125,7 @@ export class Manager {
       adminCertificate,
       caCert: cluster.rootCa?.caCert ?? '',
       controlAddress: this.#controlAddress,
+      raftAddress: '',
     };
   }
 

@@ -110,6 +110,9 @@ async function run(flags: Flags): Promise<void> {
   const request = await nextRequest();
   try {
     makePrivateFolder(flags.dataDir);
+    if (request.type !== 'bootstrap' && request.type !== 'start') {
+      throw new TswarmError('not_supported', `${request.type} is not supported yet`);
+    }
     const identity = identityFor(flags, request);
     manager = new Manager({ ...flags, identity }, log);
     const ready = await manager.start(request);

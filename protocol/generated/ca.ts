@@ -124,8 +124,9 @@ export const IssueNodeCertificateRequest: MessageType<IssueNodeCertificateReques
 
 export interface IssueNodeCertificateResponse {
   readonly nodeId: string;
-  /** PEM, leaf first */
+  /** PEM, leaf first; while the root is rotated followed by the cross-signed root */
   readonly certificate: string;
+  /** PEM; while the root is rotated several blocks: all of them are trusted */
   readonly caCert: string;
   readonly clusterId: string;
   /** of the node */
@@ -180,6 +181,7 @@ export const IssueNodeCertificateResponse: MessageType<IssueNodeCertificateRespo
   decode: (bytes: Uint8Array): IssueNodeCertificateResponse => IssueNodeCertificateResponse.read(Reader.create(bytes), bytes.length),
 };
 
+/** Any manager answers; it passes on to the leader what must be written. */
 export interface NodeCaMethods {
   readonly getRootCertificate: { readonly request: GetRootCertificateRequest; readonly response: GetRootCertificateResponse; readonly requestStream: false; readonly responseStream: false };
   readonly issueNodeCertificate: { readonly request: IssueNodeCertificateRequest; readonly response: IssueNodeCertificateResponse; readonly requestStream: false; readonly responseStream: false };

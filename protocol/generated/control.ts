@@ -1157,6 +1157,13 @@ export interface ClusterStatusResponse {
   readonly joinTokenManager: string;
   readonly caCert: string;
   readonly controlAddr: string;
+  /** "" = no leader is known to this manager */
+  readonly leaderNodeId: string;
+  /** control address of it */
+  readonly leaderAddr: string;
+  readonly autolock: boolean;
+  /** a new root is on its way in */
+  readonly rootRotation: boolean;
 }
 export const ClusterStatusResponse: MessageType<ClusterStatusResponse> = {
   name: 'ClusterStatusResponse',
@@ -1172,8 +1179,12 @@ export const ClusterStatusResponse: MessageType<ClusterStatusResponse> = {
     { name: 'joinTokenManager', json: 'JoinTokenManager', id: 9, kind: 'string', shape: 'one' },
     { name: 'caCert', json: 'CaCert', id: 10, kind: 'string', shape: 'one' },
     { name: 'controlAddr', json: 'ControlAddr', id: 11, kind: 'string', shape: 'one' },
+    { name: 'leaderNodeId', json: 'LeaderNodeID', id: 12, kind: 'string', shape: 'one' },
+    { name: 'leaderAddr', json: 'LeaderAddr', id: 13, kind: 'string', shape: 'one' },
+    { name: 'autolock', json: 'Autolock', id: 14, kind: 'bool', shape: 'one' },
+    { name: 'rootRotation', json: 'RootRotation', id: 15, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<ClusterStatusResponse>): ClusterStatusResponse => ({ ...{ clusterId: '', nodeId: '', leader: false, managers: 0, nodes: 0, index: 0, version: '', joinTokenWorker: '', joinTokenManager: '', caCert: '', controlAddr: '' }, ...partial }),
+  create: (partial?: Partial<ClusterStatusResponse>): ClusterStatusResponse => ({ ...{ clusterId: '', nodeId: '', leader: false, managers: 0, nodes: 0, index: 0, version: '', joinTokenWorker: '', joinTokenManager: '', caCert: '', controlAddr: '', leaderNodeId: '', leaderAddr: '', autolock: false, rootRotation: false }, ...partial }),
   write(m: ClusterStatusResponse, w: Writer): Writer {
     if (m.clusterId !== '') w.uint32(10).string(m.clusterId);
     if (m.nodeId !== '') w.uint32(18).string(m.nodeId);
@@ -1186,11 +1197,15 @@ export const ClusterStatusResponse: MessageType<ClusterStatusResponse> = {
     if (m.joinTokenManager !== '') w.uint32(74).string(m.joinTokenManager);
     if (m.caCert !== '') w.uint32(82).string(m.caCert);
     if (m.controlAddr !== '') w.uint32(90).string(m.controlAddr);
+    if (m.leaderNodeId !== '') w.uint32(98).string(m.leaderNodeId);
+    if (m.leaderAddr !== '') w.uint32(106).string(m.leaderAddr);
+    if (m.autolock) w.uint32(112).bool(m.autolock);
+    if (m.rootRotation) w.uint32(120).bool(m.rootRotation);
     return w;
   },
   read(r: Reader, length: number): ClusterStatusResponse {
     const end = r.pos + length;
-    const m: { clusterId: string; nodeId: string; leader: boolean; managers: number; nodes: number; index: number; version: string; joinTokenWorker: string; joinTokenManager: string; caCert: string; controlAddr: string } = { clusterId: '', nodeId: '', leader: false, managers: 0, nodes: 0, index: 0, version: '', joinTokenWorker: '', joinTokenManager: '', caCert: '', controlAddr: '' };
+    const m: { clusterId: string; nodeId: string; leader: boolean; managers: number; nodes: number; index: number; version: string; joinTokenWorker: string; joinTokenManager: string; caCert: string; controlAddr: string; leaderNodeId: string; leaderAddr: string; autolock: boolean; rootRotation: boolean } = { clusterId: '', nodeId: '', leader: false, managers: 0, nodes: 0, index: 0, version: '', joinTokenWorker: '', joinTokenManager: '', caCert: '', controlAddr: '', leaderNodeId: '', leaderAddr: '', autolock: false, rootRotation: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1227,6 +1242,18 @@ export const ClusterStatusResponse: MessageType<ClusterStatusResponse> = {
         case 11:
           m.controlAddr = r.string();
           break;
+        case 12:
+          m.leaderNodeId = r.string();
+          break;
+        case 13:
+          m.leaderAddr = r.string();
+          break;
+        case 14:
+          m.autolock = r.bool();
+          break;
+        case 15:
+          m.rootRotation = r.bool();
+          break;
         default:
           r.skipType(t & 7);
       }
@@ -1235,6 +1262,125 @@ export const ClusterStatusResponse: MessageType<ClusterStatusResponse> = {
   },
   encode: (m: ClusterStatusResponse): Uint8Array => ClusterStatusResponse.write(m, Writer.create()).finish(),
   decode: (bytes: Uint8Array): ClusterStatusResponse => ClusterStatusResponse.read(Reader.create(bytes), bytes.length),
+};
+
+export interface GetUnlockKeyRequest {
+}
+export const GetUnlockKeyRequest: MessageType<GetUnlockKeyRequest> = {
+  name: 'GetUnlockKeyRequest',
+  fields: [
+  ],
+  create: (partial?: Partial<GetUnlockKeyRequest>): GetUnlockKeyRequest => ({ ...{  }, ...partial }),
+  write(m: GetUnlockKeyRequest, w: Writer): Writer {
+    void m;
+    return w;
+  },
+  read(r: Reader, length: number): GetUnlockKeyRequest {
+    const end = r.pos + length;
+    const m: {  } = {  };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: GetUnlockKeyRequest): Uint8Array => GetUnlockKeyRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): GetUnlockKeyRequest => GetUnlockKeyRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface GetUnlockKeyResponse {
+  readonly unlockKey: string;
+}
+export const GetUnlockKeyResponse: MessageType<GetUnlockKeyResponse> = {
+  name: 'GetUnlockKeyResponse',
+  fields: [
+    { name: 'unlockKey', json: 'UnlockKey', id: 1, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<GetUnlockKeyResponse>): GetUnlockKeyResponse => ({ ...{ unlockKey: '' }, ...partial }),
+  write(m: GetUnlockKeyResponse, w: Writer): Writer {
+    if (m.unlockKey !== '') w.uint32(10).string(m.unlockKey);
+    return w;
+  },
+  read(r: Reader, length: number): GetUnlockKeyResponse {
+    const end = r.pos + length;
+    const m: { unlockKey: string } = { unlockKey: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.unlockKey = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: GetUnlockKeyResponse): Uint8Array => GetUnlockKeyResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): GetUnlockKeyResponse => GetUnlockKeyResponse.read(Reader.create(bytes), bytes.length),
+};
+
+/** A backup file is the concatenation of all chunks. */
+export interface BackupRequest {
+}
+export const BackupRequest: MessageType<BackupRequest> = {
+  name: 'BackupRequest',
+  fields: [
+  ],
+  create: (partial?: Partial<BackupRequest>): BackupRequest => ({ ...{  }, ...partial }),
+  write(m: BackupRequest, w: Writer): Writer {
+    void m;
+    return w;
+  },
+  read(r: Reader, length: number): BackupRequest {
+    const end = r.pos + length;
+    const m: {  } = {  };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: BackupRequest): Uint8Array => BackupRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): BackupRequest => BackupRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface BackupChunk {
+  readonly data: Uint8Array;
+}
+export const BackupChunk: MessageType<BackupChunk> = {
+  name: 'BackupChunk',
+  fields: [
+    { name: 'data', json: 'Data', id: 1, kind: 'bytes', shape: 'one' },
+  ],
+  create: (partial?: Partial<BackupChunk>): BackupChunk => ({ ...{ data: new Uint8Array(0) }, ...partial }),
+  write(m: BackupChunk, w: Writer): Writer {
+    if (m.data.length > 0) w.uint32(10).bytes(m.data);
+    return w;
+  },
+  read(r: Reader, length: number): BackupChunk {
+    const end = r.pos + length;
+    const m: { data: Uint8Array } = { data: new Uint8Array(0) };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.data = sizeLimitedBytes(r.bytes());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: BackupChunk): Uint8Array => BackupChunk.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): BackupChunk => BackupChunk.read(Reader.create(bytes), bytes.length),
 };
 
 export interface HistoryRequest {
@@ -1312,6 +1458,8 @@ export interface ControlMethods {
   readonly watch: { readonly request: WatchRequest; readonly response: WatchMessage; readonly requestStream: false; readonly responseStream: true };
   readonly clusterStatus: { readonly request: ClusterStatusRequest; readonly response: ClusterStatusResponse; readonly requestStream: false; readonly responseStream: false };
   readonly history: { readonly request: HistoryRequest; readonly response: HistoryResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly getUnlockKey: { readonly request: GetUnlockKeyRequest; readonly response: GetUnlockKeyResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly backup: { readonly request: BackupRequest; readonly response: BackupChunk; readonly requestStream: false; readonly responseStream: true };
 }
 export const ControlService: ServiceDescriptor<ControlMethods> = {
   name: 'tswarm.v1.Control',
@@ -1326,5 +1474,7 @@ export const ControlService: ServiceDescriptor<ControlMethods> = {
     watch: { path: '/tswarm.v1.Control/Watch', request: WatchRequest, response: WatchMessage, requestStream: false, responseStream: true },
     clusterStatus: { path: '/tswarm.v1.Control/ClusterStatus', request: ClusterStatusRequest, response: ClusterStatusResponse, requestStream: false, responseStream: false },
     history: { path: '/tswarm.v1.Control/History', request: HistoryRequest, response: HistoryResponse, requestStream: false, responseStream: false },
+    getUnlockKey: { path: '/tswarm.v1.Control/GetUnlockKey', request: GetUnlockKeyRequest, response: GetUnlockKeyResponse, requestStream: false, responseStream: false },
+    backup: { path: '/tswarm.v1.Control/Backup', request: BackupRequest, response: BackupChunk, requestStream: false, responseStream: true },
   },
 };

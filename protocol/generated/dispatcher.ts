@@ -91,9 +91,12 @@ export interface SessionMessage {
   readonly sessionId: string;
   readonly node: Node | undefined;
   readonly managers: readonly ManagerAddress[];
+  /** PEM; while the root is rotated several blocks: all of them are trusted */
   readonly caCert: string;
   /** nanoseconds */
   readonly heartbeatPeriod: number;
+  /** the node's certificate is of a root that goes out: get a new one (with a new key) now */
+  readonly renewCertificate: boolean;
 }
 export const SessionMessage: MessageType<SessionMessage> = {
   name: 'SessionMessage',
@@ -103,19 +106,21 @@ export const SessionMessage: MessageType<SessionMessage> = {
     { name: 'managers', json: 'Managers', id: 3, kind: 'message', shape: 'repeated', message: () => ManagerAddress },
     { name: 'caCert', json: 'CaCert', id: 4, kind: 'string', shape: 'one' },
     { name: 'heartbeatPeriod', json: 'HeartbeatPeriod', id: 5, kind: 'int64', shape: 'one' },
+    { name: 'renewCertificate', json: 'RenewCertificate', id: 6, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<SessionMessage>): SessionMessage => ({ ...{ sessionId: '', node: undefined, managers: [], caCert: '', heartbeatPeriod: 0 }, ...partial }),
+  create: (partial?: Partial<SessionMessage>): SessionMessage => ({ ...{ sessionId: '', node: undefined, managers: [], caCert: '', heartbeatPeriod: 0, renewCertificate: false }, ...partial }),
   write(m: SessionMessage, w: Writer): Writer {
     if (m.sessionId !== '') w.uint32(10).string(m.sessionId);
     if (m.node !== undefined) Node.write(m.node, w.uint32(18).fork()).ldelim();
     for (const v of m.managers) ManagerAddress.write(v, w.uint32(26).fork()).ldelim();
     if (m.caCert !== '') w.uint32(34).string(m.caCert);
     if (m.heartbeatPeriod !== 0) w.uint32(40).int64(m.heartbeatPeriod);
+    if (m.renewCertificate) w.uint32(48).bool(m.renewCertificate);
     return w;
   },
   read(r: Reader, length: number): SessionMessage {
     const end = r.pos + length;
-    const m: { sessionId: string; node: Node | undefined; managers: ManagerAddress[]; caCert: string; heartbeatPeriod: number } = { sessionId: '', node: undefined, managers: [], caCert: '', heartbeatPeriod: 0 };
+    const m: { sessionId: string; node: Node | undefined; managers: ManagerAddress[]; caCert: string; heartbeatPeriod: number; renewCertificate: boolean } = { sessionId: '', node: undefined, managers: [], caCert: '', heartbeatPeriod: 0, renewCertificate: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -133,6 +138,9 @@ export const SessionMessage: MessageType<SessionMessage> = {
           break;
         case 5:
           m.heartbeatPeriod = readInt64(r.int64());
+          break;
+        case 6:
+          m.renewCertificate = r.bool();
           break;
         default:
           r.skipType(t & 7);
@@ -740,6 +748,7 @@ export const AckEndpointsResponse: MessageType<AckEndpointsResponse> = {
   decode: (bytes: Uint8Array): AckEndpointsResponse => AckEndpointsResponse.read(Reader.create(bytes), bytes.length),
 };
 
+/** Only the leader answers; others fail with no_leader and the leader's address (TswarmError.redirect) when they know it. */
 export interface DispatcherMethods {
   readonly session: { readonly request: SessionRequest; readonly response: SessionMessage; readonly requestStream: false; readonly responseStream: true };
   readonly heartbeat: { readonly request: HeartbeatRequest; readonly response: HeartbeatResponse; readonly requestStream: false; readonly responseStream: false };

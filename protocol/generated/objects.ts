@@ -2,7 +2,7 @@
 
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
 import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
-import { ClusterSpec, ConfigSpec, EndpointSpec, GenericResource, IpamConfig, NetworkSpec, NodeSpec, Platform, PortConfig, Resources, RunState, RunStateText, SecretSpec, ServiceSpec, StackSpec, TaskSpec, VolumeSpec } from './specs.ts';
+import { ClusterSpec, ConfigSpec, EndpointSpec, GenericResource, IpamConfig, NetworkSpec, NodeRole, NodeRoleText, NodeSpec, Platform, PortConfig, Resources, RunState, RunStateText, SecretSpec, ServiceSpec, StackSpec, TaskSpec, VolumeSpec } from './specs.ts';
 
 export interface Version {
   readonly index: number;
@@ -1051,11 +1051,18 @@ export const Reachability = {
 export type Reachability = (typeof Reachability)[keyof typeof Reachability];
 export const ReachabilityText: ReadonlyMap<number, string> = new Map([[0, 'unknown'], [1, 'unreachable'], [2, 'reachable']]);
 
+/** Written by the leader only. Present while the node is a member of the Raft group. */
 export interface ManagerStatus {
   readonly leader: boolean;
   readonly reachability: Reachability;
+  /** control, dispatcher and CA: host:port as nodes reach it */
   readonly addr: string;
+  /** never used again for another disk */
   readonly raftId: number;
+  /** Raft peers: host:port */
+  readonly raftAddr: string;
+  /** of the root that signed this manager's present certificate */
+  readonly rootDigest: string;
 }
 export const ManagerStatus: MessageType<ManagerStatus> = {
   name: 'ManagerStatus',
@@ -1064,18 +1071,22 @@ export const ManagerStatus: MessageType<ManagerStatus> = {
     { name: 'reachability', json: 'Reachability', id: 2, kind: 'enum', shape: 'one', text: ReachabilityText },
     { name: 'addr', json: 'Addr', id: 3, kind: 'string', shape: 'one' },
     { name: 'raftId', json: 'RaftID', id: 4, kind: 'int64', shape: 'one', internal: true },
+    { name: 'raftAddr', json: 'RaftAddr', id: 5, kind: 'string', shape: 'one', internal: true },
+    { name: 'rootDigest', json: 'RootDigest', id: 6, kind: 'string', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<ManagerStatus>): ManagerStatus => ({ ...{ leader: false, reachability: 0, addr: '', raftId: 0 }, ...partial }),
+  create: (partial?: Partial<ManagerStatus>): ManagerStatus => ({ ...{ leader: false, reachability: 0, addr: '', raftId: 0, raftAddr: '', rootDigest: '' }, ...partial }),
   write(m: ManagerStatus, w: Writer): Writer {
     if (m.leader) w.uint32(8).bool(m.leader);
     if (m.reachability !== 0) w.uint32(16).int32(m.reachability);
     if (m.addr !== '') w.uint32(26).string(m.addr);
     if (m.raftId !== 0) w.uint32(32).int64(m.raftId);
+    if (m.raftAddr !== '') w.uint32(42).string(m.raftAddr);
+    if (m.rootDigest !== '') w.uint32(50).string(m.rootDigest);
     return w;
   },
   read(r: Reader, length: number): ManagerStatus {
     const end = r.pos + length;
-    const m: { leader: boolean; reachability: Reachability; addr: string; raftId: number } = { leader: false, reachability: 0, addr: '', raftId: 0 };
+    const m: { leader: boolean; reachability: Reachability; addr: string; raftId: number; raftAddr: string; rootDigest: string } = { leader: false, reachability: 0, addr: '', raftId: 0, raftAddr: '', rootDigest: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1090,6 +1101,12 @@ export const ManagerStatus: MessageType<ManagerStatus> = {
           break;
         case 4:
           m.raftId = readInt64(r.int64());
+          break;
+        case 5:
+          m.raftAddr = r.string();
+          break;
+        case 6:
+          m.rootDigest = r.string();
           break;
         default:
           r.skipType(t & 7);
@@ -1114,6 +1131,8 @@ export interface Node {
   readonly certificate: Uint8Array;
   /** Raft index of the last change of anything; Version.Index moves only with the spec, so that heartbeats do not fight with updates. */
   readonly statusIndex: number;
+  /** What the node is; spec.role is what it shall be. MANAGER from the promotion on, WORKER once it has left the Raft group (role manager). */
+  readonly role: NodeRole;
 }
 export const Node: MessageType<Node> = {
   name: 'Node',
@@ -1126,8 +1145,9 @@ export const Node: MessageType<Node> = {
     { name: 'managerStatus', json: 'ManagerStatus', id: 6, kind: 'message', shape: 'optional', message: () => ManagerStatus },
     { name: 'certificate', json: 'Certificate', id: 7, kind: 'bytes', shape: 'one', internal: true },
     { name: 'statusIndex', json: 'StatusIndex', id: 100, kind: 'int64', shape: 'one', internal: true },
+    { name: 'role', json: 'Role', id: 101, kind: 'enum', shape: 'one', text: NodeRoleText, internal: true },
   ],
-  create: (partial?: Partial<Node>): Node => ({ ...{ id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0), statusIndex: 0 }, ...partial }),
+  create: (partial?: Partial<Node>): Node => ({ ...{ id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0), statusIndex: 0, role: 0 }, ...partial }),
   write(m: Node, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -1137,11 +1157,12 @@ export const Node: MessageType<Node> = {
     if (m.managerStatus !== undefined) ManagerStatus.write(m.managerStatus, w.uint32(50).fork()).ldelim();
     if (m.certificate.length > 0) w.uint32(58).bytes(m.certificate);
     if (m.statusIndex !== 0) w.uint32(800).int64(m.statusIndex);
+    if (m.role !== 0) w.uint32(808).int32(m.role);
     return w;
   },
   read(r: Reader, length: number): Node {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: NodeSpec | undefined; description: NodeDescription | undefined; status: NodeStatus | undefined; managerStatus: ManagerStatus | undefined; certificate: Uint8Array; statusIndex: number } = { id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0), statusIndex: 0 };
+    const m: { id: string; meta: Meta | undefined; spec: NodeSpec | undefined; description: NodeDescription | undefined; status: NodeStatus | undefined; managerStatus: ManagerStatus | undefined; certificate: Uint8Array; statusIndex: number; role: NodeRole } = { id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0), statusIndex: 0, role: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1168,6 +1189,9 @@ export const Node: MessageType<Node> = {
           break;
         case 100:
           m.statusIndex = readInt64(r.int64());
+          break;
+        case 101:
+          m.role = r.int32() as NodeRole;
           break;
         default:
           r.skipType(t & 7);
@@ -1470,6 +1494,53 @@ export const Stack: MessageType<Stack> = {
   decode: (bytes: Uint8Array): Stack => Stack.read(Reader.create(bytes), bytes.length),
 };
 
+/** A new root on its way in: new certificates are signed with its key and carry cross_signed_ca_cert, so that who trusts only the old root accepts them. */
+export interface RootRotation {
+  /** PEM, self-signed */
+  readonly caCert: string;
+  readonly caKey: string;
+  /** PEM, the same key signed by the old root */
+  readonly crossSignedCaCert: string;
+}
+export const RootRotation: MessageType<RootRotation> = {
+  name: 'RootRotation',
+  fields: [
+    { name: 'caCert', json: 'CaCert', id: 1, kind: 'string', shape: 'one' },
+    { name: 'caKey', json: 'CaKey', id: 2, kind: 'string', shape: 'one', internal: true },
+    { name: 'crossSignedCaCert', json: 'CrossSignedCaCert', id: 3, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<RootRotation>): RootRotation => ({ ...{ caCert: '', caKey: '', crossSignedCaCert: '' }, ...partial }),
+  write(m: RootRotation, w: Writer): Writer {
+    if (m.caCert !== '') w.uint32(10).string(m.caCert);
+    if (m.caKey !== '') w.uint32(18).string(m.caKey);
+    if (m.crossSignedCaCert !== '') w.uint32(26).string(m.crossSignedCaCert);
+    return w;
+  },
+  read(r: Reader, length: number): RootRotation {
+    const end = r.pos + length;
+    const m: { caCert: string; caKey: string; crossSignedCaCert: string } = { caCert: '', caKey: '', crossSignedCaCert: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.caCert = r.string();
+          break;
+        case 2:
+          m.caKey = r.string();
+          break;
+        case 3:
+          m.crossSignedCaCert = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: RootRotation): Uint8Array => RootRotation.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): RootRotation => RootRotation.read(Reader.create(bytes), bytes.length),
+};
+
 export interface RootCa {
   /** PEM */
   readonly caCert: string;
@@ -1479,6 +1550,10 @@ export interface RootCa {
   readonly caCertDigest: string;
   readonly joinTokenWorker: string;
   readonly joinTokenManager: string;
+  /** absent when none is going on */
+  readonly rootRotation: RootRotation | undefined;
+  /** spec.ca_config.force_rotate that was answered last */
+  readonly lastForcedRotation: number;
 }
 export const RootCa: MessageType<RootCa> = {
   name: 'RootCa',
@@ -1488,19 +1563,23 @@ export const RootCa: MessageType<RootCa> = {
     { name: 'caCertDigest', json: 'CaCertDigest', id: 3, kind: 'string', shape: 'one' },
     { name: 'joinTokenWorker', json: 'JoinTokenWorker', id: 4, kind: 'string', shape: 'one' },
     { name: 'joinTokenManager', json: 'JoinTokenManager', id: 5, kind: 'string', shape: 'one' },
+    { name: 'rootRotation', json: 'RootRotation', id: 6, kind: 'message', shape: 'optional', message: () => RootRotation },
+    { name: 'lastForcedRotation', json: 'LastForcedRotation', id: 7, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<RootCa>): RootCa => ({ ...{ caCert: '', caKey: '', caCertDigest: '', joinTokenWorker: '', joinTokenManager: '' }, ...partial }),
+  create: (partial?: Partial<RootCa>): RootCa => ({ ...{ caCert: '', caKey: '', caCertDigest: '', joinTokenWorker: '', joinTokenManager: '', rootRotation: undefined, lastForcedRotation: 0 }, ...partial }),
   write(m: RootCa, w: Writer): Writer {
     if (m.caCert !== '') w.uint32(10).string(m.caCert);
     if (m.caKey !== '') w.uint32(18).string(m.caKey);
     if (m.caCertDigest !== '') w.uint32(26).string(m.caCertDigest);
     if (m.joinTokenWorker !== '') w.uint32(34).string(m.joinTokenWorker);
     if (m.joinTokenManager !== '') w.uint32(42).string(m.joinTokenManager);
+    if (m.rootRotation !== undefined) RootRotation.write(m.rootRotation, w.uint32(50).fork()).ldelim();
+    if (m.lastForcedRotation !== 0) w.uint32(56).int64(m.lastForcedRotation);
     return w;
   },
   read(r: Reader, length: number): RootCa {
     const end = r.pos + length;
-    const m: { caCert: string; caKey: string; caCertDigest: string; joinTokenWorker: string; joinTokenManager: string } = { caCert: '', caKey: '', caCertDigest: '', joinTokenWorker: '', joinTokenManager: '' };
+    const m: { caCert: string; caKey: string; caCertDigest: string; joinTokenWorker: string; joinTokenManager: string; rootRotation: RootRotation | undefined; lastForcedRotation: number } = { caCert: '', caKey: '', caCertDigest: '', joinTokenWorker: '', joinTokenManager: '', rootRotation: undefined, lastForcedRotation: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1518,6 +1597,12 @@ export const RootCa: MessageType<RootCa> = {
           break;
         case 5:
           m.joinTokenManager = r.string();
+          break;
+        case 6:
+          m.rootRotation = RootRotation.read(r, r.uint32());
+          break;
+        case 7:
+          m.lastForcedRotation = readInt64(r.int64());
           break;
         default:
           r.skipType(t & 7);
@@ -1538,6 +1623,7 @@ export interface Cluster {
   readonly defaultAddrPool: readonly string[];
   readonly subnetSize: number;
   readonly dataPathPort: number;
+  /** 32 bytes while autolock is on */
   readonly unlockKey: Uint8Array;
 }
 export const Cluster: MessageType<Cluster> = {

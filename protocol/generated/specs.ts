@@ -2992,24 +2992,34 @@ export const DispatcherConfig: MessageType<DispatcherConfig> = {
 };
 
 export interface CaConfig {
+  /** nanoseconds; 0 = 2160 h */
   readonly nodeCertExpiry: number;
+  /** one more = a new root */
   readonly forceRotate: number;
+  /** PEM: the root to rotate to; "" = a generated one */
+  readonly signingCaCert: string;
+  /** PEM; never in an answer */
+  readonly signingCaKey: string;
 }
 export const CaConfig: MessageType<CaConfig> = {
   name: 'CaConfig',
   fields: [
     { name: 'nodeCertExpiry', json: 'NodeCertExpiry', id: 1, kind: 'int64', shape: 'one' },
     { name: 'forceRotate', json: 'ForceRotate', id: 2, kind: 'int64', shape: 'one' },
+    { name: 'signingCaCert', json: 'SigningCACert', id: 3, kind: 'string', shape: 'one' },
+    { name: 'signingCaKey', json: 'SigningCAKey', id: 4, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<CaConfig>): CaConfig => ({ ...{ nodeCertExpiry: 0, forceRotate: 0 }, ...partial }),
+  create: (partial?: Partial<CaConfig>): CaConfig => ({ ...{ nodeCertExpiry: 0, forceRotate: 0, signingCaCert: '', signingCaKey: '' }, ...partial }),
   write(m: CaConfig, w: Writer): Writer {
     if (m.nodeCertExpiry !== 0) w.uint32(8).int64(m.nodeCertExpiry);
     if (m.forceRotate !== 0) w.uint32(16).int64(m.forceRotate);
+    if (m.signingCaCert !== '') w.uint32(26).string(m.signingCaCert);
+    if (m.signingCaKey !== '') w.uint32(34).string(m.signingCaKey);
     return w;
   },
   read(r: Reader, length: number): CaConfig {
     const end = r.pos + length;
-    const m: { nodeCertExpiry: number; forceRotate: number } = { nodeCertExpiry: 0, forceRotate: 0 };
+    const m: { nodeCertExpiry: number; forceRotate: number; signingCaCert: string; signingCaKey: string } = { nodeCertExpiry: 0, forceRotate: 0, signingCaCert: '', signingCaKey: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -3018,6 +3028,12 @@ export const CaConfig: MessageType<CaConfig> = {
           break;
         case 2:
           m.forceRotate = readInt64(r.int64());
+          break;
+        case 3:
+          m.signingCaCert = r.string();
+          break;
+        case 4:
+          m.signingCaKey = r.string();
           break;
         default:
           r.skipType(t & 7);

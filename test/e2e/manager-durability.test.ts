@@ -55,7 +55,7 @@ async function start(
   });
   child.send(request);
   const ready = await answer;
-  if (ready.type === 'failed') throw new Error(ready.message);
+  if (ready.type !== 'ready') throw new Error(JSON.stringify(ready));
   return { child, ready };
 }
 

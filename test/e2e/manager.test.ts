@@ -95,7 +95,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
 }
 
 function readyOf(running: Running): ManagerReady {
-  if (running.answer.type !== 'ready') throw new Error(running.answer.message);
+  if (running.answer.type !== 'ready') throw new Error(JSON.stringify(running.answer));
   return running.answer;
 }
 

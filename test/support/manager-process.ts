@@ -55,7 +55,7 @@ export class ManagerProcess {
       child.once('exit', (code) => reject(new Error(`manager ended: ${code}`)));
       child.send(request);
     });
-    if (answer.type !== 'ready') throw new Error(answer.message);
+    if (answer.type !== 'ready') throw new Error(JSON.stringify(answer));
     this.#ready = answer;
     this.#port = Number(answer.controlAddress.split(':').at(-1));
     this.#channel?.close();

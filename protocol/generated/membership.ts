@@ -1,0 +1,271 @@
+// Generated from protocol/proto/membership.proto by `npm run gen`. Do not edit.
+
+import type { MessageType, ServiceDescriptor } from '../codec.ts';
+import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
+import { ManagerAddress } from './dispatcher.ts';
+
+export interface RaftPeer {
+  readonly raftId: number;
+  readonly nodeId: string;
+  readonly addr: string;
+}
+export const RaftPeer: MessageType<RaftPeer> = {
+  name: 'RaftPeer',
+  fields: [
+    { name: 'raftId', json: 'RaftID', id: 1, kind: 'int64', shape: 'one' },
+    { name: 'nodeId', json: 'NodeID', id: 2, kind: 'string', shape: 'one' },
+    { name: 'addr', json: 'Addr', id: 3, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<RaftPeer>): RaftPeer => ({ ...{ raftId: 0, nodeId: '', addr: '' }, ...partial }),
+  write(m: RaftPeer, w: Writer): Writer {
+    if (m.raftId !== 0) w.uint32(8).int64(m.raftId);
+    if (m.nodeId !== '') w.uint32(18).string(m.nodeId);
+    if (m.addr !== '') w.uint32(26).string(m.addr);
+    return w;
+  },
+  read(r: Reader, length: number): RaftPeer {
+    const end = r.pos + length;
+    const m: { raftId: number; nodeId: string; addr: string } = { raftId: 0, nodeId: '', addr: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.raftId = readInt64(r.int64());
+          break;
+        case 2:
+          m.nodeId = r.string();
+          break;
+        case 3:
+          m.addr = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: RaftPeer): Uint8Array => RaftPeer.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): RaftPeer => RaftPeer.read(Reader.create(bytes), bytes.length),
+};
+
+export interface JoinRequest {
+  /** must be the certificate's */
+  readonly nodeId: string;
+  /** host:port as nodes and managers reach it; an unspecified host is replaced by the observed one */
+  readonly controlAddr: string;
+  readonly raftAddr: string;
+  /** of the disk, when it has one from an earlier try; 0 = give me one */
+  readonly raftId: number;
+}
+export const JoinRequest: MessageType<JoinRequest> = {
+  name: 'JoinRequest',
+  fields: [
+    { name: 'nodeId', json: 'NodeID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'controlAddr', json: 'ControlAddr', id: 2, kind: 'string', shape: 'one' },
+    { name: 'raftAddr', json: 'RaftAddr', id: 3, kind: 'string', shape: 'one' },
+    { name: 'raftId', json: 'RaftID', id: 4, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<JoinRequest>): JoinRequest => ({ ...{ nodeId: '', controlAddr: '', raftAddr: '', raftId: 0 }, ...partial }),
+  write(m: JoinRequest, w: Writer): Writer {
+    if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
+    if (m.controlAddr !== '') w.uint32(18).string(m.controlAddr);
+    if (m.raftAddr !== '') w.uint32(26).string(m.raftAddr);
+    if (m.raftId !== 0) w.uint32(32).int64(m.raftId);
+    return w;
+  },
+  read(r: Reader, length: number): JoinRequest {
+    const end = r.pos + length;
+    const m: { nodeId: string; controlAddr: string; raftAddr: string; raftId: number } = { nodeId: '', controlAddr: '', raftAddr: '', raftId: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.nodeId = r.string();
+          break;
+        case 2:
+          m.controlAddr = r.string();
+          break;
+        case 3:
+          m.raftAddr = r.string();
+          break;
+        case 4:
+          m.raftId = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: JoinRequest): Uint8Array => JoinRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): JoinRequest => JoinRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface JoinResponse {
+  readonly raftId: number;
+  /** all members, the caller included */
+  readonly peers: readonly RaftPeer[];
+  readonly managers: readonly ManagerAddress[];
+  /** empty = autolock is off; else seal the keys with it from the start */
+  readonly unlockKey: Uint8Array;
+  /** as recorded */
+  readonly controlAddr: string;
+  readonly raftAddr: string;
+}
+export const JoinResponse: MessageType<JoinResponse> = {
+  name: 'JoinResponse',
+  fields: [
+    { name: 'raftId', json: 'RaftID', id: 1, kind: 'int64', shape: 'one' },
+    { name: 'peers', json: 'Peers', id: 2, kind: 'message', shape: 'repeated', message: () => RaftPeer },
+    { name: 'managers', json: 'Managers', id: 3, kind: 'message', shape: 'repeated', message: () => ManagerAddress },
+    { name: 'unlockKey', json: 'UnlockKey', id: 4, kind: 'bytes', shape: 'one' },
+    { name: 'controlAddr', json: 'ControlAddr', id: 5, kind: 'string', shape: 'one' },
+    { name: 'raftAddr', json: 'RaftAddr', id: 6, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<JoinResponse>): JoinResponse => ({ ...{ raftId: 0, peers: [], managers: [], unlockKey: new Uint8Array(0), controlAddr: '', raftAddr: '' }, ...partial }),
+  write(m: JoinResponse, w: Writer): Writer {
+    if (m.raftId !== 0) w.uint32(8).int64(m.raftId);
+    for (const v of m.peers) RaftPeer.write(v, w.uint32(18).fork()).ldelim();
+    for (const v of m.managers) ManagerAddress.write(v, w.uint32(26).fork()).ldelim();
+    if (m.unlockKey.length > 0) w.uint32(34).bytes(m.unlockKey);
+    if (m.controlAddr !== '') w.uint32(42).string(m.controlAddr);
+    if (m.raftAddr !== '') w.uint32(50).string(m.raftAddr);
+    return w;
+  },
+  read(r: Reader, length: number): JoinResponse {
+    const end = r.pos + length;
+    const m: { raftId: number; peers: RaftPeer[]; managers: ManagerAddress[]; unlockKey: Uint8Array; controlAddr: string; raftAddr: string } = { raftId: 0, peers: [], managers: [], unlockKey: new Uint8Array(0), controlAddr: '', raftAddr: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.raftId = readInt64(r.int64());
+          break;
+        case 2:
+          m.peers.push(RaftPeer.read(r, r.uint32()));
+          break;
+        case 3:
+          m.managers.push(ManagerAddress.read(r, r.uint32()));
+          break;
+        case 4:
+          m.unlockKey = sizeLimitedBytes(r.bytes());
+          break;
+        case 5:
+          m.controlAddr = r.string();
+          break;
+        case 6:
+          m.raftAddr = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: JoinResponse): Uint8Array => JoinResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): JoinResponse => JoinResponse.read(Reader.create(bytes), bytes.length),
+};
+
+/** At every start and whenever something of it changes. */
+export interface AnnounceRequest {
+  readonly nodeId: string;
+  readonly raftId: number;
+  readonly controlAddr: string;
+  readonly raftAddr: string;
+  /** of the root that signed the manager's certificate */
+  readonly rootDigest: string;
+  /** PEM, when this manager has signed one for its own worker; "" = unchanged */
+  readonly workerCertificate: string;
+}
+export const AnnounceRequest: MessageType<AnnounceRequest> = {
+  name: 'AnnounceRequest',
+  fields: [
+    { name: 'nodeId', json: 'NodeID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'raftId', json: 'RaftID', id: 2, kind: 'int64', shape: 'one' },
+    { name: 'controlAddr', json: 'ControlAddr', id: 3, kind: 'string', shape: 'one' },
+    { name: 'raftAddr', json: 'RaftAddr', id: 4, kind: 'string', shape: 'one' },
+    { name: 'rootDigest', json: 'RootDigest', id: 5, kind: 'string', shape: 'one' },
+    { name: 'workerCertificate', json: 'WorkerCertificate', id: 6, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<AnnounceRequest>): AnnounceRequest => ({ ...{ nodeId: '', raftId: 0, controlAddr: '', raftAddr: '', rootDigest: '', workerCertificate: '' }, ...partial }),
+  write(m: AnnounceRequest, w: Writer): Writer {
+    if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
+    if (m.raftId !== 0) w.uint32(16).int64(m.raftId);
+    if (m.controlAddr !== '') w.uint32(26).string(m.controlAddr);
+    if (m.raftAddr !== '') w.uint32(34).string(m.raftAddr);
+    if (m.rootDigest !== '') w.uint32(42).string(m.rootDigest);
+    if (m.workerCertificate !== '') w.uint32(50).string(m.workerCertificate);
+    return w;
+  },
+  read(r: Reader, length: number): AnnounceRequest {
+    const end = r.pos + length;
+    const m: { nodeId: string; raftId: number; controlAddr: string; raftAddr: string; rootDigest: string; workerCertificate: string } = { nodeId: '', raftId: 0, controlAddr: '', raftAddr: '', rootDigest: '', workerCertificate: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.nodeId = r.string();
+          break;
+        case 2:
+          m.raftId = readInt64(r.int64());
+          break;
+        case 3:
+          m.controlAddr = r.string();
+          break;
+        case 4:
+          m.raftAddr = r.string();
+          break;
+        case 5:
+          m.rootDigest = r.string();
+          break;
+        case 6:
+          m.workerCertificate = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: AnnounceRequest): Uint8Array => AnnounceRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): AnnounceRequest => AnnounceRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface AnnounceResponse {
+}
+export const AnnounceResponse: MessageType<AnnounceResponse> = {
+  name: 'AnnounceResponse',
+  fields: [
+  ],
+  create: (partial?: Partial<AnnounceResponse>): AnnounceResponse => ({ ...{  }, ...partial }),
+  write(m: AnnounceResponse, w: Writer): Writer {
+    void m;
+    return w;
+  },
+  read(r: Reader, length: number): AnnounceResponse {
+    const end = r.pos + length;
+    const m: {  } = {  };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: AnnounceResponse): Uint8Array => AnnounceResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): AnnounceResponse => AnnounceResponse.read(Reader.create(bytes), bytes.length),
+};
+
+export interface MembershipMethods {
+  readonly join: { readonly request: JoinRequest; readonly response: JoinResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly announce: { readonly request: AnnounceRequest; readonly response: AnnounceResponse; readonly requestStream: false; readonly responseStream: false };
+}
+export const MembershipService: ServiceDescriptor<MembershipMethods> = {
+  name: 'tswarm.v1.Membership',
+  methods: {
+    join: { path: '/tswarm.v1.Membership/Join', request: JoinRequest, response: JoinResponse, requestStream: false, responseStream: false },
+    announce: { path: '/tswarm.v1.Membership/Announce', request: AnnounceRequest, response: AnnounceResponse, requestStream: false, responseStream: false },
+  },
+};
