@@ -2,9 +2,9 @@
 // callbacks for applied entries in order, and settles promises after them.
 // Owns the map of pending proposals; knows nothing of terms and logs beyond what a Turn says.
 import { randomBytes } from 'node:crypto';
-import { Worker } from 'node:worker_threads';
 import { TswarmError } from '#protocol/errors';
 import type { Log } from '#protocol/world';
+import { launchRaftThread } from './launch-thread.ts';
 import { MAX_DATA_BYTES, MAX_PENDING_PROPOSALS, TIMEOUT_SWEEP_MS } from './limits.ts';
 import { type PendingData, packProposals, unpackApplied } from './packing.ts';
 import type {
@@ -19,8 +19,9 @@ import { fromThreadError, threadError } from './thread-errors.ts';
 import type {
   AnsweredRead,
   FromThread,
-  ThreadData,
+  LaunchThread,
   ThreadError,
+  ThreadLink,
   ToThread,
   Turn,
 } from './thread-messages.ts';
@@ -31,6 +32,10 @@ export interface RaftClientDeps {
   readonly onFatal?: (error: TswarmError) => void;
   /** Unlock key of a locked manager. */
   readonly kek?: Uint8Array;
+  /** How the Raft thread comes to life; a thread of this process unless given. */
+  readonly launch?: LaunchThread;
+  /** Names the proposals of this process: 8 bytes, random unless given. */
+  readonly session?: Uint8Array;
 }
 
 const EXIT_FATAL = 70;
@@ -60,8 +65,8 @@ export function createRaftNode(options: RaftNodeOptions, deps: RaftClientDeps): 
 class RaftClient implements RaftNode {
   readonly #options: RaftNodeOptions;
   readonly #deps: RaftClientDeps;
-  readonly #session = randomBytes(8);
-  #worker: Worker | null = null;
+  readonly #session: Uint8Array;
+  #worker: ThreadLink | null = null;
   #status: RaftStatus;
   #appliedIndex = 0;
   #shownRole: RaftRole = 'follower';
@@ -84,6 +89,7 @@ class RaftClient implements RaftNode {
   constructor(options: RaftNodeOptions, deps: RaftClientDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#session = deps.session ?? randomBytes(8);
     this.#status = emptyStatus(options.raftId);
   }
 
@@ -109,17 +115,18 @@ class RaftClient implements RaftNode {
 
   start(): Promise<void> {
     if (this.#worker !== null) throw new TswarmError('failed_precondition', 'raft runs already');
-    // Compiled code has a compiled thread beside it; in development both are TypeScript.
-    const isSource = import.meta.url.endsWith('.ts');
-    const entry = new URL(isSource ? './thread.ts' : './thread.js', import.meta.url);
-    const workerData: ThreadData = { options: this.#options, kek: this.#deps.kek ?? null };
-    const execArgv = isSource ? ['--conditions=source'] : [];
-    const worker = new Worker(entry, { name: 'raft', workerData, execArgv });
-    worker.on('message', (message: FromThread) => this.#receive(message));
-    worker.on('error', (error: Error) => {
-      this.#fatal(threadError('internal', `the raft thread failed: ${error.message}`, null), error);
-    });
-    worker.on('exit', () => this.#ended());
+    const launch = this.#deps.launch ?? launchRaftThread;
+    const worker = launch(
+      { options: this.#options, kek: this.#deps.kek ?? null },
+      {
+        message: (message) => this.#receive(message),
+        error: (error) => {
+          const failure = `the raft thread failed: ${error.message}`;
+          this.#fatal(threadError('internal', failure, null), error);
+        },
+        exit: () => this.#ended(),
+      },
+    );
     this.#worker = worker;
     this.#sweeper = setInterval(() => this.#sweep(), TIMEOUT_SWEEP_MS).unref();
     return new Promise((resolve, reject) => {
@@ -203,7 +210,7 @@ class RaftClient implements RaftNode {
   }
 
   #post(message: ToThread, transfer: readonly ArrayBuffer[] = []): void {
-    this.#worker?.postMessage(message, transfer);
+    this.#worker?.post(message, transfer);
   }
 
   #receive(message: FromThread): void {
@@ -215,7 +222,7 @@ class RaftClient implements RaftNode {
         this.#isStopped = true;
         this.#starting?.reject(fromThreadError(message.error));
         this.#starting = null;
-        void this.#worker?.terminate();
+        this.#worker?.terminate();
         break;
       case 'fatal':
         this.#fatal(message.error, null);

@@ -23,7 +23,7 @@ import { AppendWriter } from './append-writer.ts';
 import { PROPOSAL_HEADER_BYTES } from './limits.ts';
 import { packApplied, unpackProposals } from './packing.ts';
 import type { RaftNodeOptions, RaftRole, RaftStatus } from './raft-node.ts';
-import type { SnapshotStore } from './snapshot-store.ts';
+import type { SnapshotFiles } from './snapshot-store.ts';
 import { refusalOf, threadError } from './thread-errors.ts';
 import type {
   AnsweredRead,
@@ -37,7 +37,7 @@ import type {
 export interface HostDeps {
   readonly wal: Wal;
   readonly storage: MemoryStorage;
-  readonly snapshots: SnapshotStore;
+  readonly snapshots: SnapshotFiles;
   /** Index that the main thread has got by the restored snapshot; 0 for none. */
   readonly appliedIndex: number;
   readonly recoverUpTo: number;
@@ -115,6 +115,11 @@ export class RaftHost {
         if (mark.replacesLog) this.#restoreFrom(mark.meta.index);
       },
     });
+  }
+
+  /** The core, to look at: whoever changes it goes around this host's turns. */
+  get core(): RawNode {
+    return this.#node;
   }
 
   /** Whether this member alone decides. */

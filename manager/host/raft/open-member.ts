@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { MemoryStorage } from '#manager/raft/storage';
 import { EMPTY_CONF_STATE, type HardState, type SnapshotMeta } from '#manager/raft/types';
 import type { SnapshotMark } from '#manager/wal/frame';
+import type { KeyRing, WalCrypto, WalDisk } from '#manager/wal/interfaces';
 import type { WalContents, WalRefusal } from '#manager/wal/recovery';
 import { openWal, type Wal } from '#manager/wal/wal';
 import { TswarmError } from '#protocol/errors';
@@ -14,19 +15,31 @@ import { loadOrCreateKeys } from './key-file.ts';
 import { NODE_WAL_CRYPTO } from './node-crypto.ts';
 import { NodeWalDisk, syncFolder } from './node-disk.ts';
 import type { RaftNodeOptions } from './raft-node.ts';
-import { SnapshotStore } from './snapshot-store.ts';
+import { type SnapshotFiles, SnapshotStore } from './snapshot-store.ts';
 
-/** A member ready to run. */
-export interface OpenedMember {
+/** Where a member's log and snapshots are, and what seals them. */
+export interface LogPlace {
+  readonly disk: WalDisk;
+  readonly crypto: WalCrypto;
+  readonly keys: KeyRing;
+  readonly snapshots: SnapshotFiles;
+}
+
+/** A log that was read and can be continued. */
+export interface OpenedLog {
   readonly wal: Wal;
-  readonly disk: NodeWalDisk;
   readonly storage: MemoryStorage;
-  readonly snapshots: SnapshotStore;
+  readonly snapshots: SnapshotFiles;
   /** State to restore first; null for a log that reaches back to its beginning. */
   readonly restore: { readonly index: number; readonly bytes: Uint8Array } | null;
   readonly appliedIndex: number;
   readonly recoverUpTo: number;
   readonly contents: WalContents;
+}
+
+/** A member ready to run. */
+export interface OpenedMember extends OpenedLog {
+  readonly disk: NodeWalDisk;
   readonly unlock: () => void;
 }
 
@@ -38,7 +51,7 @@ export async function openMember(
   options: RaftNodeOptions,
   kek: Uint8Array | null,
 ): Promise<OpenedMember> {
-  const { dataDir, clusterId, raftId, segmentBytes } = options;
+  const { dataDir, clusterId, raftId } = options;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   syncFolder(dirname(dataDir));
   const unlock = lockFolder(dataDir);
@@ -47,42 +60,41 @@ export async function openMember(
     const keys = loadOrCreateKeys(join(dataDir, 'raft-key.json'), kek);
     const disk = new NodeWalDisk(join(dataDir, 'wal'));
     const crypto = NODE_WAL_CRYPTO;
-    const opened = openWal({ identity, segmentBytes, acceptDamage: false }, { disk, crypto, keys });
-    if (opened.state === 'refused') throw refused(dataDir, opened.refusal);
-    if (opened.state === 'damaged') throw damaged(dataDir, opened.contents);
-    const { wal, contents } = opened;
-    const isNew = contents.mark === null && contents.entries.length === 0;
-    if (isNew && !options.bootstrap) {
-      throw new TswarmError('failed_precondition', `${dataDir} holds no log of this member`, {
-        hint: 'create a cluster with `tswarm init`, or join one with `tswarm join`',
-      });
-    }
-    await settle((done) => wal.begin(contents.void, done));
     const snapshots = new SnapshotStore(join(dataDir, 'snap'), { identity, crypto, keys });
-    const mark = isNew ? await bootstrap(wal, raftId) : contents.mark;
-    snapshots.removeExcept(mark?.hasFile ? mark.meta : null);
-    const state = isNew ? { term: FIRST_TERM, vote: 0, commit: FIRST_INDEX } : contents.hardState;
-    const storage = restoreStorage(contents, mark, state);
-    const restore = mark?.hasFile
-      ? { index: mark.meta.index, bytes: snapshots.read(mark.meta) }
-      : null;
-    const appliedIndex = mark?.meta.index ?? 0;
-    const { recoverUpTo } = contents;
-    return {
-      wal,
-      disk,
-      storage,
-      snapshots,
-      restore,
-      appliedIndex,
-      recoverUpTo,
-      contents,
-      unlock,
-    };
+    const opened = await openLog(options, { disk, crypto, keys, snapshots });
+    return { ...opened, disk, unlock };
   } catch (error) {
     unlock();
     throw error;
   }
+}
+
+/** Reads the log and begins to continue it; a new cluster's is created when asked to. */
+export async function openLog(options: RaftNodeOptions, place: LogPlace): Promise<OpenedLog> {
+  const { dataDir, clusterId, raftId, segmentBytes } = options;
+  const { snapshots } = place;
+  const identity = { clusterId, raftId };
+  const opened = openWal({ identity, segmentBytes, acceptDamage: false }, place);
+  if (opened.state === 'refused') throw refused(dataDir, opened.refusal);
+  if (opened.state === 'damaged') throw damaged(dataDir, opened.contents);
+  const { wal, contents } = opened;
+  const isNew = contents.mark === null && contents.entries.length === 0;
+  if (isNew && !options.bootstrap) {
+    throw new TswarmError('failed_precondition', `${dataDir} holds no log of this member`, {
+      hint: 'create a cluster with `tswarm init`, or join one with `tswarm join`',
+    });
+  }
+  await settle((done) => wal.begin(contents.void, done));
+  const mark = isNew ? await bootstrap(wal, raftId) : contents.mark;
+  snapshots.removeExcept(mark?.hasFile ? mark.meta : null);
+  const state = isNew ? { term: FIRST_TERM, vote: 0, commit: FIRST_INDEX } : contents.hardState;
+  const storage = restoreStorage(contents, mark, state);
+  const restore = mark?.hasFile
+    ? { index: mark.meta.index, bytes: snapshots.read(mark.meta) }
+    : null;
+  const appliedIndex = mark?.meta.index ?? 0;
+  const { recoverUpTo } = contents;
+  return { wal, storage, snapshots, restore, appliedIndex, recoverUpTo, contents };
 }
 
 /** The first frame of a new cluster: a configuration with this member as the only voter, as if by a

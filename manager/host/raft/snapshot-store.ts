@@ -23,7 +23,19 @@ export interface SnapshotStoreDeps {
   readonly keys: KeyRing;
 }
 
-export class SnapshotStore {
+/** Durable snapshots of one member. */
+export interface SnapshotFiles {
+  /** Seals and stores `plain`; resolves when it is durable. */
+  write(meta: SnapshotMeta, plain: Uint8Array): Promise<void>;
+  /** @throws TswarmError `data_loss` when it is missing or damaged */
+  read(meta: SnapshotMeta): Uint8Array;
+  /** At start: removes every snapshot but the one at `keep`, and what crashes have left. */
+  removeExcept(keep: { readonly index: number; readonly term: number } | null): void;
+  /** While running: removes snapshots before `index`. A newer one may be on its way. */
+  removeOlder(index: number): void;
+}
+
+export class SnapshotStore implements SnapshotFiles {
   readonly #folder: string;
   readonly #deps: SnapshotStoreDeps;
 

@@ -81,3 +81,20 @@ export type FromThread =
   /** A write failed or an invariant broke: the process must end. */
   | { readonly type: 'fatal'; readonly error: ThreadError }
   | { readonly type: 'stopped' };
+
+/** The client's end of a Raft thread. */
+export interface ThreadLink {
+  /** In order, never lost while the thread runs. */
+  post(message: ToThread, transfer: readonly ArrayBuffer[]): void;
+  terminate(): void;
+}
+
+/** What a Raft thread tells its client; `exit` comes last. */
+export interface ThreadEvents {
+  readonly message: (message: FromThread) => void;
+  readonly error: (error: Error) => void;
+  readonly exit: () => void;
+}
+
+/** Starts a Raft thread; nothing is told before this has returned. */
+export type LaunchThread = (data: ThreadData, events: ThreadEvents) => ThreadLink;
