@@ -70,7 +70,7 @@ export class Manager {
         dataDir: `${dataDir}/raft`,
         clusterId: identity.clusterId,
         raftId: identity.raftId,
-        bootstrap: true,
+        startMode: 'bootstrap',
       }),
       { log: log.child('raft') },
     );

@@ -11,10 +11,10 @@ import { hasCode, TswarmError } from '#protocol/errors';
 import { newId } from '#protocol/ids';
 import type { Log, Random } from '#protocol/world';
 import { UPDATE_ATTEMPTS_MAX } from '../limits.ts';
-import type { RaftNode } from './raft/raft-node.ts';
+import type { RaftLog } from './raft/raft-node.ts';
 
 export interface ReplicatedStoreDeps {
-  readonly raft: RaftNode;
+  readonly raft: RaftLog;
   readonly random: Random;
   readonly log: Log;
   /** Microseconds since 1970. */

@@ -69,7 +69,7 @@ function member(dataDir: string, snapshotEveryEntries: number): RaftNode {
     dataDir,
     clusterId: 'bench',
     raftId: 1,
-    bootstrap: true,
+    startMode: 'bootstrap',
     snapshotEveryEntries,
     snapshotEveryBytes: 1024 * 1024 * 1024,
   });

@@ -123,7 +123,7 @@ describe('snapshots', () => {
           dataDir,
           clusterId: 'c1',
           raftId: 7,
-          bootstrap: true,
+          startMode: 'bootstrap',
           snapshotEveryEntries: 50,
           trailingEntries: 5,
         }),

@@ -10,10 +10,13 @@ import { type PendingData, packProposals, unpackApplied } from './packing.ts';
 import type {
   AppliedEntry,
   Proposed,
+  RaftIdentity,
   RaftNode,
   RaftNodeOptions,
+  RaftPeer,
   RaftRole,
   RaftStatus,
+  SnapshotSettings,
 } from './raft-node.ts';
 import { fromThreadError, threadError } from './thread-errors.ts';
 import type {
@@ -199,6 +202,46 @@ class RaftClient implements RaftNode {
     });
   }
 
+  setIdentity(_identity: RaftIdentity): Promise<void> {
+    return notYet();
+  }
+
+  setPeers(_peers: readonly RaftPeer[]): void {}
+
+  addLearner(_raftId: number): Promise<void> {
+    return notYet();
+  }
+
+  promote(_raftId: number): Promise<void> {
+    return notYet();
+  }
+
+  removeMember(_raftId: number): Promise<void> {
+    return notYet();
+  }
+
+  replaceMember(_oldId: number, _newId: number): Promise<void> {
+    return notYet();
+  }
+
+  transferLeadership(_to?: number): Promise<void> {
+    return notYet();
+  }
+
+  onRemoved(_callback: () => void): void {}
+
+  onStatusChange(_callback: (status: RaftStatus) => void): void {}
+
+  setSnapshotSettings(_settings: SnapshotSettings): void {}
+
+  rotateDataKey(): Promise<void> {
+    return notYet();
+  }
+
+  setUnlockKey(_kek: Uint8Array | null): Promise<void> {
+    return notYet();
+  }
+
   stop(): Promise<void> {
     if (this.#worker === null || this.#isStopped) return Promise.resolve();
     this.#isStopped = true;
@@ -371,6 +414,10 @@ class RaftClient implements RaftNode {
   }
 }
 
+function notYet(): Promise<never> {
+  return Promise.reject(new TswarmError('not_supported', 'not with a single member'));
+}
+
 function emptyStatus(raftId: number): RaftStatus {
   return {
     raftId,
@@ -385,6 +432,8 @@ function emptyStatus(raftId: number): RaftStatus {
     members: [],
     walSyncs: 0,
     walBytes: 0,
+    peerPort: null,
+    isRecovering: false,
   };
 }
 

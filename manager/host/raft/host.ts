@@ -443,6 +443,8 @@ export class RaftHost {
       voter: !progress.isLearner,
       matchIndex: isLeader ? progress.match : null,
       active: isLeader ? progress.recentActive || raftId === raft.id : null,
+      rttMs: null,
+      silentMs: null,
     }));
     return {
       raftId: raft.id,
@@ -457,6 +459,8 @@ export class RaftHost {
       members,
       walSyncs: wal.syncs,
       walBytes: wal.bytesWritten,
+      peerPort: null,
+      isRecovering: raft.isRecovering(),
     };
   }
 }

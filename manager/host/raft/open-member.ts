@@ -79,7 +79,7 @@ export async function openLog(options: RaftNodeOptions, place: LogPlace): Promis
   if (opened.state === 'damaged') throw damaged(dataDir, opened.contents);
   const { wal, contents } = opened;
   const isNew = contents.mark === null && contents.entries.length === 0;
-  if (isNew && !options.bootstrap) {
+  if (isNew && options.startMode !== 'bootstrap') {
     throw new TswarmError('failed_precondition', `${dataDir} holds no log of this member`, {
       hint: 'create a cluster with `tswarm init`, or join one with `tswarm join`',
     });

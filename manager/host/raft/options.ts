@@ -7,11 +7,13 @@ import type { RaftNodeOptions } from './raft-node.ts';
 /** What has no default. */
 export type RaftNodeSettings = Pick<
   RaftNodeOptions,
-  'dataDir' | 'clusterId' | 'raftId' | 'bootstrap'
+  'dataDir' | 'clusterId' | 'raftId' | 'startMode'
 > &
   Partial<RaftNodeOptions>;
 
 const DEFAULTS = {
+  forceNewCluster: false,
+  listenAddress: null,
   tickMs: 100,
   heartbeatTicks: 1,
   // 1 s: ten heartbeats, well above the pauses of this thread (raft.md §1.1, §5).
@@ -38,6 +40,12 @@ export function compileRaftOptions(settings: RaftNodeSettings): RaftNodeOptions 
     '1 to 64 ASCII characters',
   );
   requireThat(options.dataDir.startsWith('/'), 'dataDir', 'an absolute path');
+  const { listenAddress } = options;
+  requireThat(
+    listenAddress === null || /^.+:\d{1,5}$/.test(listenAddress),
+    'listenAddress',
+    '`host:port`',
+  );
   requireThat(options.tickMs >= 1, 'tickMs', 'at least 1');
   requireThat(options.heartbeatTicks >= 1, 'heartbeatTicks', 'at least 1');
   requireThat(

@@ -79,7 +79,7 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
         dataDir: join(disk, 'raft'),
         clusterId: 'full',
         raftId: 1,
-        bootstrap: true,
+        startMode: 'bootstrap',
       });
       const node = createRaftNode(options, { log: SILENT_LOG });
       await node.start();

@@ -86,7 +86,7 @@ export class HostCluster {
       dataDir: tmpdir(),
       clusterId: identity.clusterId,
       raftId: member.id,
-      bootstrap: false,
+      startMode: 'restart',
       snapshotEveryEntries: Number.MAX_SAFE_INTEGER,
       snapshotEveryBytes: Number.MAX_SAFE_INTEGER,
     });

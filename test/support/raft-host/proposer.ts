@@ -39,7 +39,7 @@ const node = createRaftNode(
     dataDir,
     clusterId: 'kill-test',
     raftId: 3,
-    bootstrap: true,
+    startMode: 'bootstrap',
     // Small numbers, so that snapshots and new segments happen all the time.
     snapshotEveryEntries: 40,
     trailingEntries: 10,

@@ -4,7 +4,7 @@
 import type {
   AppliedEntry,
   Proposed,
-  RaftNode,
+  RaftLog,
   RaftRole,
   RaftStatus,
 } from '#manager/host/raft/raft-node';
@@ -15,7 +15,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-export class TestRaft implements RaftNode {
+export class TestRaft implements RaftLog {
   readonly log: Uint8Array[] = [];
   isHeld = false;
   #waiting: Waiting[] = [];
@@ -91,9 +91,13 @@ export class TestRaft implements RaftNode {
       firstIndex: 1,
       lastIndex: index,
       snapshotIndex: 0,
-      members: [{ raftId: 1, voter: true, matchIndex: index, active: true }],
+      members: [
+        { raftId: 1, voter: true, matchIndex: index, active: true, rttMs: null, silentMs: 0 },
+      ],
       walSyncs: 0,
       walBytes: 0,
+      peerPort: null,
+      isRecovering: false,
     };
   }
 

@@ -41,7 +41,7 @@ function member(
     dataDir: join(folder, 'raft'),
     clusterId: 'c1',
     raftId: 9,
-    bootstrap: true,
+    startMode: 'bootstrap',
     ...settings,
   });
   const node = createRaftNode(options, { log: SILENT_LOG, ...deps });
@@ -199,7 +199,7 @@ describe('a single member', () => {
 
 describe('a folder that cannot be used', () => {
   it('without a log, when no cluster is to be created', async () => {
-    const error = await startError(member({ bootstrap: false }));
+    const error = await startError(member({ startMode: 'restart' }));
     expect(error.code).toBe('failed_precondition');
     expect(error.message).toContain('holds no log');
   });
@@ -289,9 +289,9 @@ describe('a folder that cannot be used', () => {
 
   it('options that make no sense name their field', () => {
     expect(() =>
-      compileRaftOptions({ dataDir: 'x', clusterId: 'c', raftId: 1, bootstrap: true }),
+      compileRaftOptions({ dataDir: 'x', clusterId: 'c', raftId: 1, startMode: 'bootstrap' }),
     ).toThrow(/dataDir/);
-    const base = { dataDir: '/x', clusterId: 'c', raftId: 1, bootstrap: true };
+    const base = { dataDir: '/x', clusterId: 'c', raftId: 1, startMode: 'bootstrap' } as const;
     expect(() => compileRaftOptions({ ...base, raftId: 0 })).toThrow(/raftId/);
     expect(() => compileRaftOptions({ ...base, electionTicks: 1 })).toThrow(/electionTicks/);
     expect(() => compileRaftOptions({ ...base, segmentBytes: 4096 })).toThrow(/segmentBytes/);
