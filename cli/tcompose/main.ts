@@ -1,7 +1,8 @@
 // tcompose: compose files on a tswarm cluster. This file is the command line: flags, help, which verb; each verb is loaded when it is called, so
 // that `tcompose version` starts as little as possible.
-import { Command, CommanderError, Option } from 'commander';
-import { EXIT, endQuietlyWithReader, reportFailure } from '../output/fail.ts';
+import { Command, Option } from 'commander';
+import { EXIT, reportFailure } from '../output/fail.ts';
+import { runProgram } from '../run-program.ts';
 import type { GlobalOptions } from './context.ts';
 
 type Options = Readonly<Record<string, unknown>>;
@@ -10,7 +11,8 @@ const collect = (value: string, list: readonly string[] = []): string[] => [...l
 
 const TIMEOUT_HELP = 'time to stop, instead of each service’s stop_grace_period';
 
-const program = new Command('tcompose')
+/** The tree of commands and flags. */
+export const program: Command = new Command('tcompose')
   .description('Define and run applications with compose files, on one host or on a cluster.')
   .option('-f, --file <path>', 'compose file (repeatable; - is standard input)', collect)
   .option('-p, --project-name <name>', 'project name')
@@ -311,12 +313,5 @@ program
     }),
   );
 
-endQuietlyWithReader();
-try {
-  program.exitOverride();
-  await program.parseAsync();
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  // As docker compose: a wrong flag or command is exit code 1.
-  process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.failed;
-}
+// As docker compose: a wrong flag or command is exit code 1.
+if (import.meta.main) await runProgram(program, EXIT.failed);

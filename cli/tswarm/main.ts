@@ -1,13 +1,15 @@
 // tswarm: the cluster's command line. This file is flags and help; each command's code is loaded when it is called.
-import { Command, CommanderError } from 'commander';
-import { EXIT, endQuietlyWithReader, reportFailure } from '../output/fail.ts';
+import { Command } from 'commander';
+import { EXIT, reportFailure } from '../output/fail.ts';
+import { runProgram } from '../run-program.ts';
 import { clientFor, type GlobalOptions } from './context.ts';
 
 type Options = Readonly<Record<string, never>>;
 
 const collect = (value: string, list: readonly string[] = []): string[] => [...list, value];
 
-const program = new Command('tswarm')
+/** The tree of commands and flags. */
+export const program: Command = new Command('tswarm')
   .description('A cluster of Linux hosts that runs containers and compose files.')
   .option(
     '-H, --host <socket>',
@@ -217,16 +219,4 @@ program
   .description('Show what takes disk space')
   .action(run(async () => (await image()).diskUsage(client())));
 
-endQuietlyWithReader();
-try {
-  for (const command of [
-    program,
-    ...program.commands,
-    ...program.commands.flatMap((c) => c.commands),
-  ])
-    command.exitOverride();
-  await program.parseAsync();
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-}
+if (import.meta.main) await runProgram(program, EXIT.usage);

@@ -317,8 +317,9 @@ describe('the other side goes away', () => {
       errors += String(data);
     });
     await new Promise((resolve) => child.stdout.once('data', resolve));
+    const ended = new Promise((resolve) => child.once('close', resolve));
     await node.stop('SIGKILL');
-    const code = await new Promise((resolve) => child.once('exit', resolve));
+    const code = await ended;
     expect(errors).toContain('went away');
     expect(errors).not.toMatch(/Internal error|\bat .*\.(js|ts):\d+/);
     expect(code).toBe(1);
