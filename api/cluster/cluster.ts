@@ -2,7 +2,7 @@
 import type { EngineJson } from '#protocol/engine';
 import { formatTime } from '#protocol/engine-json';
 import { hasCode, TswarmError } from '#protocol/errors';
-import { ObjectUnion } from '#protocol/generated/control';
+import { ObjectUnion, RolloutAction } from '#protocol/generated/control';
 import { RunState } from '#protocol/generated/specs';
 import type { KindName } from '../cache/kinds.ts';
 import { lookup } from '../cache/lookup.ts';
@@ -225,6 +225,7 @@ async function action(context: Context, request: ApiRequest, reply: Reply): Prom
       setRunState: runState !== undefined,
       restart: boolKey(body, 'restart'),
       replicas: isCount(replicas) ? replicas : undefined,
+      rollout: RolloutAction.NONE,
     },
     callOptions(request.signal),
   );

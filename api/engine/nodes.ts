@@ -95,6 +95,7 @@ async function update(context: Context, request: ApiRequest, reply: Reply): Prom
       rotateManagerToken: false,
       rotateUnlockKey: false,
       keepExtensions: true,
+      rollbackTo: undefined,
     },
     callOptions(request.signal),
   );

@@ -125,6 +125,7 @@ async function update(
       rotateManagerToken: false,
       rotateUnlockKey: false,
       keepExtensions: true,
+      rollbackTo: undefined,
     },
     callOptions(request.signal),
   );

@@ -105,6 +105,7 @@ async function update(context: Context, request: ApiRequest, reply: Reply): Prom
       rotateManagerToken: false,
       rotateUnlockKey: false,
       keepExtensions: true,
+      rollbackTo: undefined,
     },
     callOptions(request.signal),
   );

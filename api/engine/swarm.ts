@@ -128,6 +128,7 @@ function clusterUpdate(cluster: Cluster, version: number, spec: ClusterSpec): Up
     rotateManagerToken: false,
     rotateUnlockKey: false,
     keepExtensions: true,
+    rollbackTo: undefined,
   };
 }
 

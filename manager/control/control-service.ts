@@ -119,6 +119,9 @@ export function controlHandlers(deps: ControlDeps): Handlers<ControlMethods> {
     backup: admin(() => {
       throw new TswarmError('not_supported', 'backups are not supported yet');
     }),
+    why: admin(() => {
+      throw new TswarmError('not_supported', 'explanations are not supported yet');
+    }),
   };
 }
 

@@ -2,8 +2,8 @@
 
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
 import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
-import { Cluster, Config, Network, Node, Secret, Service, Stack, Task, Volume } from './objects.ts';
-import { ClusterSpec, ConfigSpec, NetworkSpec, NodeSpec, RunState, RunStateText, SecretSpec, ServiceSpec, StackSpec, VolumeSpec } from './specs.ts';
+import { Cluster, Config, Network, Node, NodeState, NodeStateText, Secret, Service, Stack, Task, TaskState, TaskStateText, UpdateStatus, Volume } from './objects.ts';
+import { ClusterSpec, ConfigSpec, NetworkSpec, NodeAvailability, NodeAvailabilityText, NodeSpec, RunState, RunStateText, SecretSpec, ServiceSpec, StackSpec, VolumeSpec } from './specs.ts';
 
 export const ObjectKind = {
   UNKNOWN: 0,
@@ -456,6 +456,8 @@ export interface UpdateObjectRequest {
   readonly rotateUnlockKey: boolean;
   /** an Engine API client: extension fields that are absent stay as they are */
   readonly keepExtensions: boolean;
+  /** with rollback: this revision; unset = the one before */
+  readonly rollbackTo: number | undefined;
 }
 export const UpdateObjectRequest: MessageType<UpdateObjectRequest> = {
   name: 'UpdateObjectRequest',
@@ -469,8 +471,9 @@ export const UpdateObjectRequest: MessageType<UpdateObjectRequest> = {
     { name: 'rotateManagerToken', json: 'RotateManagerToken', id: 7, kind: 'bool', shape: 'one' },
     { name: 'rotateUnlockKey', json: 'RotateUnlockKey', id: 8, kind: 'bool', shape: 'one' },
     { name: 'keepExtensions', json: 'KeepExtensions', id: 9, kind: 'bool', shape: 'one' },
+    { name: 'rollbackTo', json: 'RollbackTo', id: 20, kind: 'int64', shape: 'optional' },
   ],
-  create: (partial?: Partial<UpdateObjectRequest>): UpdateObjectRequest => ({ ...{ kind: 0, id: '', version: 0, spec: undefined, rollback: false, rotateWorkerToken: false, rotateManagerToken: false, rotateUnlockKey: false, keepExtensions: false }, ...partial }),
+  create: (partial?: Partial<UpdateObjectRequest>): UpdateObjectRequest => ({ ...{ kind: 0, id: '', version: 0, spec: undefined, rollback: false, rotateWorkerToken: false, rotateManagerToken: false, rotateUnlockKey: false, keepExtensions: false, rollbackTo: undefined }, ...partial }),
   write(m: UpdateObjectRequest, w: Writer): Writer {
     if (m.kind !== 0) w.uint32(8).int32(m.kind);
     if (m.id !== '') w.uint32(18).string(m.id);
@@ -481,11 +484,12 @@ export const UpdateObjectRequest: MessageType<UpdateObjectRequest> = {
     if (m.rotateManagerToken) w.uint32(56).bool(m.rotateManagerToken);
     if (m.rotateUnlockKey) w.uint32(64).bool(m.rotateUnlockKey);
     if (m.keepExtensions) w.uint32(72).bool(m.keepExtensions);
+    if (m.rollbackTo !== undefined) w.uint32(160).int64(m.rollbackTo);
     return w;
   },
   read(r: Reader, length: number): UpdateObjectRequest {
     const end = r.pos + length;
-    const m: { kind: ObjectKind; id: string; version: number; spec: SpecUnion | undefined; rollback: boolean; rotateWorkerToken: boolean; rotateManagerToken: boolean; rotateUnlockKey: boolean; keepExtensions: boolean } = { kind: 0, id: '', version: 0, spec: undefined, rollback: false, rotateWorkerToken: false, rotateManagerToken: false, rotateUnlockKey: false, keepExtensions: false };
+    const m: { kind: ObjectKind; id: string; version: number; spec: SpecUnion | undefined; rollback: boolean; rotateWorkerToken: boolean; rotateManagerToken: boolean; rotateUnlockKey: boolean; keepExtensions: boolean; rollbackTo: number | undefined } = { kind: 0, id: '', version: 0, spec: undefined, rollback: false, rotateWorkerToken: false, rotateManagerToken: false, rotateUnlockKey: false, keepExtensions: false, rollbackTo: undefined };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -515,6 +519,9 @@ export const UpdateObjectRequest: MessageType<UpdateObjectRequest> = {
           break;
         case 9:
           m.keepExtensions = r.bool();
+          break;
+        case 20:
+          m.rollbackTo = readInt64(r.int64());
           break;
         default:
           r.skipType(t & 7);
@@ -881,6 +888,14 @@ export const RemoveStackResponse: MessageType<RemoveStackResponse> = {
   decode: (bytes: Uint8Array): RemoveStackResponse => RemoveStackResponse.read(Reader.create(bytes), bytes.length),
 };
 
+export const RolloutAction = {
+  NONE: 0,
+  PAUSE: 1,
+  RESUME: 2,
+} as const;
+export type RolloutAction = (typeof RolloutAction)[keyof typeof RolloutAction];
+export const RolloutActionText: ReadonlyMap<number, string> = new Map([[0, 'none'], [1, 'pause'], [2, 'resume']]);
+
 export interface ServiceActionRequest {
   /** ids */
   readonly services: readonly string[];
@@ -888,6 +903,8 @@ export interface ServiceActionRequest {
   readonly setRunState: boolean;
   readonly restart: boolean;
   readonly replicas: number | undefined;
+  /** of an update that is under way, or paused */
+  readonly rollout: RolloutAction;
 }
 export const ServiceActionRequest: MessageType<ServiceActionRequest> = {
   name: 'ServiceActionRequest',
@@ -897,19 +914,21 @@ export const ServiceActionRequest: MessageType<ServiceActionRequest> = {
     { name: 'setRunState', json: 'SetRunState', id: 3, kind: 'bool', shape: 'one' },
     { name: 'restart', json: 'Restart', id: 4, kind: 'bool', shape: 'one' },
     { name: 'replicas', json: 'Replicas', id: 5, kind: 'int64', shape: 'optional' },
+    { name: 'rollout', json: 'Rollout', id: 6, kind: 'enum', shape: 'one', text: RolloutActionText },
   ],
-  create: (partial?: Partial<ServiceActionRequest>): ServiceActionRequest => ({ ...{ services: [], runState: 0, setRunState: false, restart: false, replicas: undefined }, ...partial }),
+  create: (partial?: Partial<ServiceActionRequest>): ServiceActionRequest => ({ ...{ services: [], runState: 0, setRunState: false, restart: false, replicas: undefined, rollout: 0 }, ...partial }),
   write(m: ServiceActionRequest, w: Writer): Writer {
     for (const v of m.services) w.uint32(10).string(v);
     if (m.runState !== 0) w.uint32(16).int32(m.runState);
     if (m.setRunState) w.uint32(24).bool(m.setRunState);
     if (m.restart) w.uint32(32).bool(m.restart);
     if (m.replicas !== undefined) w.uint32(40).int64(m.replicas);
+    if (m.rollout !== 0) w.uint32(48).int32(m.rollout);
     return w;
   },
   read(r: Reader, length: number): ServiceActionRequest {
     const end = r.pos + length;
-    const m: { services: string[]; runState: RunState; setRunState: boolean; restart: boolean; replicas: number | undefined } = { services: [], runState: 0, setRunState: false, restart: false, replicas: undefined };
+    const m: { services: string[]; runState: RunState; setRunState: boolean; restart: boolean; replicas: number | undefined; rollout: RolloutAction } = { services: [], runState: 0, setRunState: false, restart: false, replicas: undefined, rollout: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -927,6 +946,9 @@ export const ServiceActionRequest: MessageType<ServiceActionRequest> = {
           break;
         case 5:
           m.replicas = readInt64(r.int64());
+          break;
+        case 6:
+          m.rollout = r.int32() as RolloutAction;
           break;
         default:
           r.skipType(t & 7);
@@ -1447,6 +1469,807 @@ export const HistoryResponse: MessageType<HistoryResponse> = {
   decode: (bytes: Uint8Array): HistoryResponse => HistoryResponse.read(Reader.create(bytes), bytes.length),
 };
 
+/** ---- why: what the scheduler and the orchestrator know, as data; words are made by whoever shows it ------------------------- */
+export interface WhyRequest {
+  readonly kind: ObjectKind;
+  readonly id: string;
+}
+export const WhyRequest: MessageType<WhyRequest> = {
+  name: 'WhyRequest',
+  fields: [
+    { name: 'kind', json: 'Kind', id: 1, kind: 'enum', shape: 'one', text: ObjectKindText },
+    { name: 'id', json: 'ID', id: 2, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<WhyRequest>): WhyRequest => ({ ...{ kind: 0, id: '' }, ...partial }),
+  write(m: WhyRequest, w: Writer): Writer {
+    if (m.kind !== 0) w.uint32(8).int32(m.kind);
+    if (m.id !== '') w.uint32(18).string(m.id);
+    return w;
+  },
+  read(r: Reader, length: number): WhyRequest {
+    const end = r.pos + length;
+    const m: { kind: ObjectKind; id: string } = { kind: 0, id: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.kind = r.int32() as ObjectKind;
+          break;
+        case 2:
+          m.id = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WhyRequest): Uint8Array => WhyRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WhyRequest => WhyRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface WhyRefusal {
+  readonly nodeId: string;
+  readonly hostname: string;
+  readonly detail: string;
+}
+export const WhyRefusal: MessageType<WhyRefusal> = {
+  name: 'WhyRefusal',
+  fields: [
+    { name: 'nodeId', json: 'NodeID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'hostname', json: 'Hostname', id: 2, kind: 'string', shape: 'one' },
+    { name: 'detail', json: 'Detail', id: 3, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<WhyRefusal>): WhyRefusal => ({ ...{ nodeId: '', hostname: '', detail: '' }, ...partial }),
+  write(m: WhyRefusal, w: Writer): Writer {
+    if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
+    if (m.hostname !== '') w.uint32(18).string(m.hostname);
+    if (m.detail !== '') w.uint32(26).string(m.detail);
+    return w;
+  },
+  read(r: Reader, length: number): WhyRefusal {
+    const end = r.pos + length;
+    const m: { nodeId: string; hostname: string; detail: string } = { nodeId: '', hostname: '', detail: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.nodeId = r.string();
+          break;
+        case 2:
+          m.hostname = r.string();
+          break;
+        case 3:
+          m.detail = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WhyRefusal): Uint8Array => WhyRefusal.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WhyRefusal => WhyRefusal.read(Reader.create(bytes), bytes.length),
+};
+
+export interface WhyFilter {
+  /** ready, resource, plugin, constraint, platform, host-port, max-replicas, volume */
+  readonly name: string;
+  /** that it refused */
+  readonly nodes: number;
+  /** the first of them */
+  readonly refusals: readonly WhyRefusal[];
+}
+export const WhyFilter: MessageType<WhyFilter> = {
+  name: 'WhyFilter',
+  fields: [
+    { name: 'name', json: 'Name', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'nodes', json: 'Nodes', id: 2, kind: 'int64', shape: 'one', always: true },
+    { name: 'refusals', json: 'Refusals', id: 3, kind: 'message', shape: 'repeated', message: () => WhyRefusal },
+  ],
+  create: (partial?: Partial<WhyFilter>): WhyFilter => ({ ...{ name: '', nodes: 0, refusals: [] }, ...partial }),
+  write(m: WhyFilter, w: Writer): Writer {
+    if (m.name !== '') w.uint32(10).string(m.name);
+    if (m.nodes !== 0) w.uint32(16).int64(m.nodes);
+    for (const v of m.refusals) WhyRefusal.write(v, w.uint32(26).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): WhyFilter {
+    const end = r.pos + length;
+    const m: { name: string; nodes: number; refusals: WhyRefusal[] } = { name: '', nodes: 0, refusals: [] };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.name = r.string();
+          break;
+        case 2:
+          m.nodes = readInt64(r.int64());
+          break;
+        case 3:
+          m.refusals.push(WhyRefusal.read(r, r.uint32()));
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WhyFilter): Uint8Array => WhyFilter.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WhyFilter => WhyFilter.read(Reader.create(bytes), bytes.length),
+};
+
+export interface WhyScore {
+  readonly nodeId: string;
+  readonly hostname: string;
+  readonly recentFailures: number;
+  /** tasks of the service in the node's branch, per preference */
+  readonly spread: readonly number[];
+  readonly serviceTasks: number;
+  /** with this task */
+  readonly reservedPercent: number;
+  readonly tasks: number;
+  readonly hasImage: boolean;
+  /** 1 = first choice */
+  readonly rank: number;
+}
+export const WhyScore: MessageType<WhyScore> = {
+  name: 'WhyScore',
+  fields: [
+    { name: 'nodeId', json: 'NodeID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'hostname', json: 'Hostname', id: 2, kind: 'string', shape: 'one' },
+    { name: 'recentFailures', json: 'RecentFailures', id: 3, kind: 'int64', shape: 'one', always: true },
+    { name: 'spread', json: 'Spread', id: 4, kind: 'int64', shape: 'repeated' },
+    { name: 'serviceTasks', json: 'ServiceTasks', id: 5, kind: 'int64', shape: 'one', always: true },
+    { name: 'reservedPercent', json: 'ReservedPercent', id: 6, kind: 'int64', shape: 'one', always: true },
+    { name: 'tasks', json: 'Tasks', id: 7, kind: 'int64', shape: 'one', always: true },
+    { name: 'hasImage', json: 'HasImage', id: 8, kind: 'bool', shape: 'one', always: true },
+    { name: 'rank', json: 'Rank', id: 9, kind: 'int64', shape: 'one', always: true },
+  ],
+  create: (partial?: Partial<WhyScore>): WhyScore => ({ ...{ nodeId: '', hostname: '', recentFailures: 0, spread: [], serviceTasks: 0, reservedPercent: 0, tasks: 0, hasImage: false, rank: 0 }, ...partial }),
+  write(m: WhyScore, w: Writer): Writer {
+    if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
+    if (m.hostname !== '') w.uint32(18).string(m.hostname);
+    if (m.recentFailures !== 0) w.uint32(24).int64(m.recentFailures);
+    for (const v of m.spread) w.uint32(32).int64(v);
+    if (m.serviceTasks !== 0) w.uint32(40).int64(m.serviceTasks);
+    if (m.reservedPercent !== 0) w.uint32(48).int64(m.reservedPercent);
+    if (m.tasks !== 0) w.uint32(56).int64(m.tasks);
+    if (m.hasImage) w.uint32(64).bool(m.hasImage);
+    if (m.rank !== 0) w.uint32(72).int64(m.rank);
+    return w;
+  },
+  read(r: Reader, length: number): WhyScore {
+    const end = r.pos + length;
+    const m: { nodeId: string; hostname: string; recentFailures: number; spread: number[]; serviceTasks: number; reservedPercent: number; tasks: number; hasImage: boolean; rank: number } = { nodeId: '', hostname: '', recentFailures: 0, spread: [], serviceTasks: 0, reservedPercent: 0, tasks: 0, hasImage: false, rank: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.nodeId = r.string();
+          break;
+        case 2:
+          m.hostname = r.string();
+          break;
+        case 3:
+          m.recentFailures = readInt64(r.int64());
+          break;
+        case 4:
+          if ((t & 7) === 2) {
+            const stop = r.uint32() + r.pos;
+            while (r.pos < stop) m.spread.push(readInt64(r.int64()));
+          } else {
+            m.spread.push(readInt64(r.int64()));
+          }
+          break;
+        case 5:
+          m.serviceTasks = readInt64(r.int64());
+          break;
+        case 6:
+          m.reservedPercent = readInt64(r.int64());
+          break;
+        case 7:
+          m.tasks = readInt64(r.int64());
+          break;
+        case 8:
+          m.hasImage = r.bool();
+          break;
+        case 9:
+          m.rank = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WhyScore): Uint8Array => WhyScore.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WhyScore => WhyScore.read(Reader.create(bytes), bytes.length),
+};
+
+export interface WhyFix {
+  readonly code: string;
+  readonly values: readonly string[];
+}
+export const WhyFix: MessageType<WhyFix> = {
+  name: 'WhyFix',
+  fields: [
+    { name: 'code', json: 'Code', id: 1, kind: 'string', shape: 'one' },
+    { name: 'values', json: 'Values', id: 2, kind: 'string', shape: 'repeated' },
+  ],
+  create: (partial?: Partial<WhyFix>): WhyFix => ({ ...{ code: '', values: [] }, ...partial }),
+  write(m: WhyFix, w: Writer): Writer {
+    if (m.code !== '') w.uint32(10).string(m.code);
+    for (const v of m.values) w.uint32(18).string(v);
+    return w;
+  },
+  read(r: Reader, length: number): WhyFix {
+    const end = r.pos + length;
+    const m: { code: string; values: string[] } = { code: '', values: [] };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.code = r.string();
+          break;
+        case 2:
+          m.values.push(r.string());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WhyFix): Uint8Array => WhyFix.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WhyFix => WhyFix.read(Reader.create(bytes), bytes.length),
+};
+
+export interface WhyEarlierTask {
+  readonly taskId: string;
+  readonly nodeId: string;
+  readonly state: TaskState;
+  readonly createdAt: number;
+  readonly runningSince: number;
+  readonly endedAt: number;
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  readonly err: string;
+  /** failed, completed, updated, node-down, node-drained, node-removed, constraint, scaled, removed, unknown */
+  readonly replacedBecause: string;
+}
+export const WhyEarlierTask: MessageType<WhyEarlierTask> = {
+  name: 'WhyEarlierTask',
+  fields: [
+    { name: 'taskId', json: 'TaskID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'nodeId', json: 'NodeID', id: 2, kind: 'string', shape: 'one' },
+    { name: 'state', json: 'State', id: 3, kind: 'enum', shape: 'one', text: TaskStateText },
+    { name: 'createdAt', json: 'CreatedAt', id: 4, kind: 'int64', shape: 'one', time: true },
+    { name: 'runningSince', json: 'RunningSince', id: 5, kind: 'int64', shape: 'one', time: true },
+    { name: 'endedAt', json: 'EndedAt', id: 6, kind: 'int64', shape: 'one', time: true },
+    { name: 'exitCode', json: 'ExitCode', id: 7, kind: 'int64', shape: 'one', always: true },
+    { name: 'oomKilled', json: 'OOMKilled', id: 8, kind: 'bool', shape: 'one' },
+    { name: 'err', json: 'Err', id: 9, kind: 'string', shape: 'one' },
+    { name: 'replacedBecause', json: 'ReplacedBecause', id: 10, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<WhyEarlierTask>): WhyEarlierTask => ({ ...{ taskId: '', nodeId: '', state: 0, createdAt: 0, runningSince: 0, endedAt: 0, exitCode: 0, oomKilled: false, err: '', replacedBecause: '' }, ...partial }),
+  write(m: WhyEarlierTask, w: Writer): Writer {
+    if (m.taskId !== '') w.uint32(10).string(m.taskId);
+    if (m.nodeId !== '') w.uint32(18).string(m.nodeId);
+    if (m.state !== 0) w.uint32(24).int32(m.state);
+    if (m.createdAt !== 0) w.uint32(32).int64(m.createdAt);
+    if (m.runningSince !== 0) w.uint32(40).int64(m.runningSince);
+    if (m.endedAt !== 0) w.uint32(48).int64(m.endedAt);
+    if (m.exitCode !== 0) w.uint32(56).int64(m.exitCode);
+    if (m.oomKilled) w.uint32(64).bool(m.oomKilled);
+    if (m.err !== '') w.uint32(74).string(m.err);
+    if (m.replacedBecause !== '') w.uint32(82).string(m.replacedBecause);
+    return w;
+  },
+  read(r: Reader, length: number): WhyEarlierTask {
+    const end = r.pos + length;
+    const m: { taskId: string; nodeId: string; state: TaskState; createdAt: number; runningSince: number; endedAt: number; exitCode: number; oomKilled: boolean; err: string; replacedBecause: string } = { taskId: '', nodeId: '', state: 0, createdAt: 0, runningSince: 0, endedAt: 0, exitCode: 0, oomKilled: false, err: '', replacedBecause: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.taskId = r.string();
+          break;
+        case 2:
+          m.nodeId = r.string();
+          break;
+        case 3:
+          m.state = r.int32() as TaskState;
+          break;
+        case 4:
+          m.createdAt = readInt64(r.int64());
+          break;
+        case 5:
+          m.runningSince = readInt64(r.int64());
+          break;
+        case 6:
+          m.endedAt = readInt64(r.int64());
+          break;
+        case 7:
+          m.exitCode = readInt64(r.int64());
+          break;
+        case 8:
+          m.oomKilled = r.bool();
+          break;
+        case 9:
+          m.err = r.string();
+          break;
+        case 10:
+          m.replacedBecause = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WhyEarlierTask): Uint8Array => WhyEarlierTask.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WhyEarlierTask => WhyEarlierTask.read(Reader.create(bytes), bytes.length),
+};
+
+export interface WhyTask {
+  readonly id: string;
+  readonly name: string;
+  readonly serviceId: string;
+  readonly nodeId: string;
+  readonly state: TaskState;
+  readonly desiredState: TaskState;
+  readonly message: string;
+  readonly err: string;
+  readonly waitingFor: string;
+  /** that were asked */
+  readonly nodes: number;
+  readonly filters: readonly WhyFilter[];
+  readonly scores: readonly WhyScore[];
+  readonly fixes: readonly WhyFix[];
+  readonly earlier: readonly WhyEarlierTask[];
+  /** it is held back until then */
+  readonly restartsAt: number;
+  /** drained: nodes that have not heard of it yet */
+  readonly unacknowledgedBy: readonly string[];
+  readonly restartCount: number;
+}
+export const WhyTask: MessageType<WhyTask> = {
+  name: 'WhyTask',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'name', json: 'Name', id: 2, kind: 'string', shape: 'one', always: true },
+    { name: 'serviceId', json: 'ServiceID', id: 3, kind: 'string', shape: 'one' },
+    { name: 'nodeId', json: 'NodeID', id: 4, kind: 'string', shape: 'one' },
+    { name: 'state', json: 'State', id: 5, kind: 'enum', shape: 'one', text: TaskStateText, always: true },
+    { name: 'desiredState', json: 'DesiredState', id: 6, kind: 'enum', shape: 'one', text: TaskStateText, always: true },
+    { name: 'message', json: 'Message', id: 7, kind: 'string', shape: 'one' },
+    { name: 'err', json: 'Err', id: 8, kind: 'string', shape: 'one' },
+    { name: 'waitingFor', json: 'WaitingFor', id: 9, kind: 'string', shape: 'one' },
+    { name: 'nodes', json: 'Nodes', id: 10, kind: 'int64', shape: 'one', always: true },
+    { name: 'filters', json: 'Filters', id: 11, kind: 'message', shape: 'repeated', message: () => WhyFilter },
+    { name: 'scores', json: 'Scores', id: 12, kind: 'message', shape: 'repeated', message: () => WhyScore },
+    { name: 'fixes', json: 'Fixes', id: 13, kind: 'message', shape: 'repeated', message: () => WhyFix },
+    { name: 'earlier', json: 'Earlier', id: 14, kind: 'message', shape: 'repeated', message: () => WhyEarlierTask },
+    { name: 'restartsAt', json: 'RestartsAt', id: 15, kind: 'int64', shape: 'one', time: true },
+    { name: 'unacknowledgedBy', json: 'UnacknowledgedBy', id: 16, kind: 'string', shape: 'repeated' },
+    { name: 'restartCount', json: 'RestartCount', id: 17, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<WhyTask>): WhyTask => ({ ...{ id: '', name: '', serviceId: '', nodeId: '', state: 0, desiredState: 0, message: '', err: '', waitingFor: '', nodes: 0, filters: [], scores: [], fixes: [], earlier: [], restartsAt: 0, unacknowledgedBy: [], restartCount: 0 }, ...partial }),
+  write(m: WhyTask, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.name !== '') w.uint32(18).string(m.name);
+    if (m.serviceId !== '') w.uint32(26).string(m.serviceId);
+    if (m.nodeId !== '') w.uint32(34).string(m.nodeId);
+    if (m.state !== 0) w.uint32(40).int32(m.state);
+    if (m.desiredState !== 0) w.uint32(48).int32(m.desiredState);
+    if (m.message !== '') w.uint32(58).string(m.message);
+    if (m.err !== '') w.uint32(66).string(m.err);
+    if (m.waitingFor !== '') w.uint32(74).string(m.waitingFor);
+    if (m.nodes !== 0) w.uint32(80).int64(m.nodes);
+    for (const v of m.filters) WhyFilter.write(v, w.uint32(90).fork()).ldelim();
+    for (const v of m.scores) WhyScore.write(v, w.uint32(98).fork()).ldelim();
+    for (const v of m.fixes) WhyFix.write(v, w.uint32(106).fork()).ldelim();
+    for (const v of m.earlier) WhyEarlierTask.write(v, w.uint32(114).fork()).ldelim();
+    if (m.restartsAt !== 0) w.uint32(120).int64(m.restartsAt);
+    for (const v of m.unacknowledgedBy) w.uint32(130).string(v);
+    if (m.restartCount !== 0) w.uint32(136).int64(m.restartCount);
+    return w;
+  },
+  read(r: Reader, length: number): WhyTask {
+    const end = r.pos + length;
+    const m: { id: string; name: string; serviceId: string; nodeId: string; state: TaskState; desiredState: TaskState; message: string; err: string; waitingFor: string; nodes: number; filters: WhyFilter[]; scores: WhyScore[]; fixes: WhyFix[]; earlier: WhyEarlierTask[]; restartsAt: number; unacknowledgedBy: string[]; restartCount: number } = { id: '', name: '', serviceId: '', nodeId: '', state: 0, desiredState: 0, message: '', err: '', waitingFor: '', nodes: 0, filters: [], scores: [], fixes: [], earlier: [], restartsAt: 0, unacknowledgedBy: [], restartCount: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.name = r.string();
+          break;
+        case 3:
+          m.serviceId = r.string();
+          break;
+        case 4:
+          m.nodeId = r.string();
+          break;
+        case 5:
+          m.state = r.int32() as TaskState;
+          break;
+        case 6:
+          m.desiredState = r.int32() as TaskState;
+          break;
+        case 7:
+          m.message = r.string();
+          break;
+        case 8:
+          m.err = r.string();
+          break;
+        case 9:
+          m.waitingFor = r.string();
+          break;
+        case 10:
+          m.nodes = readInt64(r.int64());
+          break;
+        case 11:
+          m.filters.push(WhyFilter.read(r, r.uint32()));
+          break;
+        case 12:
+          m.scores.push(WhyScore.read(r, r.uint32()));
+          break;
+        case 13:
+          m.fixes.push(WhyFix.read(r, r.uint32()));
+          break;
+        case 14:
+          m.earlier.push(WhyEarlierTask.read(r, r.uint32()));
+          break;
+        case 15:
+          m.restartsAt = readInt64(r.int64());
+          break;
+        case 16:
+          m.unacknowledgedBy.push(r.string());
+          break;
+        case 17:
+          m.restartCount = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WhyTask): Uint8Array => WhyTask.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WhyTask => WhyTask.read(Reader.create(bytes), bytes.length),
+};
+
+export interface WhyReason {
+  readonly reason: string;
+  readonly tasks: number;
+  readonly exampleTaskId: string;
+}
+export const WhyReason: MessageType<WhyReason> = {
+  name: 'WhyReason',
+  fields: [
+    { name: 'reason', json: 'Reason', id: 1, kind: 'string', shape: 'one' },
+    { name: 'tasks', json: 'Tasks', id: 2, kind: 'int64', shape: 'one', always: true },
+    { name: 'exampleTaskId', json: 'ExampleTaskID', id: 3, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<WhyReason>): WhyReason => ({ ...{ reason: '', tasks: 0, exampleTaskId: '' }, ...partial }),
+  write(m: WhyReason, w: Writer): Writer {
+    if (m.reason !== '') w.uint32(10).string(m.reason);
+    if (m.tasks !== 0) w.uint32(16).int64(m.tasks);
+    if (m.exampleTaskId !== '') w.uint32(26).string(m.exampleTaskId);
+    return w;
+  },
+  read(r: Reader, length: number): WhyReason {
+    const end = r.pos + length;
+    const m: { reason: string; tasks: number; exampleTaskId: string } = { reason: '', tasks: 0, exampleTaskId: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.reason = r.string();
+          break;
+        case 2:
+          m.tasks = readInt64(r.int64());
+          break;
+        case 3:
+          m.exampleTaskId = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WhyReason): Uint8Array => WhyReason.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WhyReason => WhyReason.read(Reader.create(bytes), bytes.length),
+};
+
+export interface WhyService {
+  readonly id: string;
+  readonly name: string;
+  readonly desired: number;
+  readonly running: number;
+  readonly updateStatus: UpdateStatus | undefined;
+  /** why tasks do not run, by text */
+  readonly reasons: readonly WhyReason[];
+  /** of the update, or the latest */
+  readonly failures: readonly WhyEarlierTask[];
+  readonly fixes: readonly WhyFix[];
+  /** a task that finds no node */
+  readonly example: WhyTask | undefined;
+}
+export const WhyService: MessageType<WhyService> = {
+  name: 'WhyService',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'name', json: 'Name', id: 2, kind: 'string', shape: 'one', always: true },
+    { name: 'desired', json: 'Desired', id: 3, kind: 'int64', shape: 'one', always: true },
+    { name: 'running', json: 'Running', id: 4, kind: 'int64', shape: 'one', always: true },
+    { name: 'updateStatus', json: 'UpdateStatus', id: 5, kind: 'message', shape: 'optional', message: () => UpdateStatus },
+    { name: 'reasons', json: 'Reasons', id: 6, kind: 'message', shape: 'repeated', message: () => WhyReason },
+    { name: 'failures', json: 'Failures', id: 7, kind: 'message', shape: 'repeated', message: () => WhyEarlierTask },
+    { name: 'fixes', json: 'Fixes', id: 8, kind: 'message', shape: 'repeated', message: () => WhyFix },
+    { name: 'example', json: 'Example', id: 9, kind: 'message', shape: 'optional', message: () => WhyTask },
+  ],
+  create: (partial?: Partial<WhyService>): WhyService => ({ ...{ id: '', name: '', desired: 0, running: 0, updateStatus: undefined, reasons: [], failures: [], fixes: [], example: undefined }, ...partial }),
+  write(m: WhyService, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.name !== '') w.uint32(18).string(m.name);
+    if (m.desired !== 0) w.uint32(24).int64(m.desired);
+    if (m.running !== 0) w.uint32(32).int64(m.running);
+    if (m.updateStatus !== undefined) UpdateStatus.write(m.updateStatus, w.uint32(42).fork()).ldelim();
+    for (const v of m.reasons) WhyReason.write(v, w.uint32(50).fork()).ldelim();
+    for (const v of m.failures) WhyEarlierTask.write(v, w.uint32(58).fork()).ldelim();
+    for (const v of m.fixes) WhyFix.write(v, w.uint32(66).fork()).ldelim();
+    if (m.example !== undefined) WhyTask.write(m.example, w.uint32(74).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): WhyService {
+    const end = r.pos + length;
+    const m: { id: string; name: string; desired: number; running: number; updateStatus: UpdateStatus | undefined; reasons: WhyReason[]; failures: WhyEarlierTask[]; fixes: WhyFix[]; example: WhyTask | undefined } = { id: '', name: '', desired: 0, running: 0, updateStatus: undefined, reasons: [], failures: [], fixes: [], example: undefined };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.name = r.string();
+          break;
+        case 3:
+          m.desired = readInt64(r.int64());
+          break;
+        case 4:
+          m.running = readInt64(r.int64());
+          break;
+        case 5:
+          m.updateStatus = UpdateStatus.read(r, r.uint32());
+          break;
+        case 6:
+          m.reasons.push(WhyReason.read(r, r.uint32()));
+          break;
+        case 7:
+          m.failures.push(WhyEarlierTask.read(r, r.uint32()));
+          break;
+        case 8:
+          m.fixes.push(WhyFix.read(r, r.uint32()));
+          break;
+        case 9:
+          m.example = WhyTask.read(r, r.uint32());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WhyService): Uint8Array => WhyService.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WhyService => WhyService.read(Reader.create(bytes), bytes.length),
+};
+
+export interface WhyPending {
+  readonly taskId: string;
+  readonly name: string;
+  readonly filter: string;
+  readonly detail: string;
+}
+export const WhyPending: MessageType<WhyPending> = {
+  name: 'WhyPending',
+  fields: [
+    { name: 'taskId', json: 'TaskID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'name', json: 'Name', id: 2, kind: 'string', shape: 'one' },
+    { name: 'filter', json: 'Filter', id: 3, kind: 'string', shape: 'one' },
+    { name: 'detail', json: 'Detail', id: 4, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<WhyPending>): WhyPending => ({ ...{ taskId: '', name: '', filter: '', detail: '' }, ...partial }),
+  write(m: WhyPending, w: Writer): Writer {
+    if (m.taskId !== '') w.uint32(10).string(m.taskId);
+    if (m.name !== '') w.uint32(18).string(m.name);
+    if (m.filter !== '') w.uint32(26).string(m.filter);
+    if (m.detail !== '') w.uint32(34).string(m.detail);
+    return w;
+  },
+  read(r: Reader, length: number): WhyPending {
+    const end = r.pos + length;
+    const m: { taskId: string; name: string; filter: string; detail: string } = { taskId: '', name: '', filter: '', detail: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.taskId = r.string();
+          break;
+        case 2:
+          m.name = r.string();
+          break;
+        case 3:
+          m.filter = r.string();
+          break;
+        case 4:
+          m.detail = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WhyPending): Uint8Array => WhyPending.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WhyPending => WhyPending.read(Reader.create(bytes), bytes.length),
+};
+
+export interface WhyNode {
+  readonly id: string;
+  readonly hostname: string;
+  readonly state: NodeState;
+  readonly availability: NodeAvailability;
+  readonly message: string;
+  readonly tasks: number;
+  readonly nanoCpus: number;
+  readonly nanoCpusReserved: number;
+  readonly memoryBytes: number;
+  readonly memoryBytesReserved: number;
+  /** pending tasks that cannot go there */
+  readonly refused: readonly WhyPending[];
+  /** tasks that are still on a drained node */
+  readonly stays: readonly WhyPending[];
+  readonly fixes: readonly WhyFix[];
+}
+export const WhyNode: MessageType<WhyNode> = {
+  name: 'WhyNode',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'hostname', json: 'Hostname', id: 2, kind: 'string', shape: 'one' },
+    { name: 'state', json: 'State', id: 3, kind: 'enum', shape: 'one', text: NodeStateText, always: true },
+    { name: 'availability', json: 'Availability', id: 4, kind: 'enum', shape: 'one', text: NodeAvailabilityText, always: true },
+    { name: 'message', json: 'Message', id: 5, kind: 'string', shape: 'one' },
+    { name: 'tasks', json: 'Tasks', id: 6, kind: 'int64', shape: 'one', always: true },
+    { name: 'nanoCpus', json: 'NanoCPUs', id: 7, kind: 'int64', shape: 'one', always: true },
+    { name: 'nanoCpusReserved', json: 'NanoCPUsReserved', id: 8, kind: 'int64', shape: 'one', always: true },
+    { name: 'memoryBytes', json: 'MemoryBytes', id: 9, kind: 'int64', shape: 'one', always: true },
+    { name: 'memoryBytesReserved', json: 'MemoryBytesReserved', id: 10, kind: 'int64', shape: 'one', always: true },
+    { name: 'refused', json: 'Refused', id: 11, kind: 'message', shape: 'repeated', message: () => WhyPending },
+    { name: 'stays', json: 'Stays', id: 12, kind: 'message', shape: 'repeated', message: () => WhyPending },
+    { name: 'fixes', json: 'Fixes', id: 13, kind: 'message', shape: 'repeated', message: () => WhyFix },
+  ],
+  create: (partial?: Partial<WhyNode>): WhyNode => ({ ...{ id: '', hostname: '', state: 0, availability: 0, message: '', tasks: 0, nanoCpus: 0, nanoCpusReserved: 0, memoryBytes: 0, memoryBytesReserved: 0, refused: [], stays: [], fixes: [] }, ...partial }),
+  write(m: WhyNode, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.hostname !== '') w.uint32(18).string(m.hostname);
+    if (m.state !== 0) w.uint32(24).int32(m.state);
+    if (m.availability !== 0) w.uint32(32).int32(m.availability);
+    if (m.message !== '') w.uint32(42).string(m.message);
+    if (m.tasks !== 0) w.uint32(48).int64(m.tasks);
+    if (m.nanoCpus !== 0) w.uint32(56).int64(m.nanoCpus);
+    if (m.nanoCpusReserved !== 0) w.uint32(64).int64(m.nanoCpusReserved);
+    if (m.memoryBytes !== 0) w.uint32(72).int64(m.memoryBytes);
+    if (m.memoryBytesReserved !== 0) w.uint32(80).int64(m.memoryBytesReserved);
+    for (const v of m.refused) WhyPending.write(v, w.uint32(90).fork()).ldelim();
+    for (const v of m.stays) WhyPending.write(v, w.uint32(98).fork()).ldelim();
+    for (const v of m.fixes) WhyFix.write(v, w.uint32(106).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): WhyNode {
+    const end = r.pos + length;
+    const m: { id: string; hostname: string; state: NodeState; availability: NodeAvailability; message: string; tasks: number; nanoCpus: number; nanoCpusReserved: number; memoryBytes: number; memoryBytesReserved: number; refused: WhyPending[]; stays: WhyPending[]; fixes: WhyFix[] } = { id: '', hostname: '', state: 0, availability: 0, message: '', tasks: 0, nanoCpus: 0, nanoCpusReserved: 0, memoryBytes: 0, memoryBytesReserved: 0, refused: [], stays: [], fixes: [] };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.hostname = r.string();
+          break;
+        case 3:
+          m.state = r.int32() as NodeState;
+          break;
+        case 4:
+          m.availability = r.int32() as NodeAvailability;
+          break;
+        case 5:
+          m.message = r.string();
+          break;
+        case 6:
+          m.tasks = readInt64(r.int64());
+          break;
+        case 7:
+          m.nanoCpus = readInt64(r.int64());
+          break;
+        case 8:
+          m.nanoCpusReserved = readInt64(r.int64());
+          break;
+        case 9:
+          m.memoryBytes = readInt64(r.int64());
+          break;
+        case 10:
+          m.memoryBytesReserved = readInt64(r.int64());
+          break;
+        case 11:
+          m.refused.push(WhyPending.read(r, r.uint32()));
+          break;
+        case 12:
+          m.stays.push(WhyPending.read(r, r.uint32()));
+          break;
+        case 13:
+          m.fixes.push(WhyFix.read(r, r.uint32()));
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WhyNode): Uint8Array => WhyNode.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WhyNode => WhyNode.read(Reader.create(bytes), bytes.length),
+};
+
+export interface WhyResponse {
+  readonly task: WhyTask | undefined;
+  readonly service: WhyService | undefined;
+  readonly node: WhyNode | undefined;
+}
+export const WhyResponse: MessageType<WhyResponse> = {
+  name: 'WhyResponse',
+  fields: [
+    { name: 'task', json: 'Task', id: 1, kind: 'message', shape: 'optional', message: () => WhyTask },
+    { name: 'service', json: 'Service', id: 2, kind: 'message', shape: 'optional', message: () => WhyService },
+    { name: 'node', json: 'Node', id: 3, kind: 'message', shape: 'optional', message: () => WhyNode },
+  ],
+  create: (partial?: Partial<WhyResponse>): WhyResponse => ({ ...{ task: undefined, service: undefined, node: undefined }, ...partial }),
+  write(m: WhyResponse, w: Writer): Writer {
+    if (m.task !== undefined) WhyTask.write(m.task, w.uint32(10).fork()).ldelim();
+    if (m.service !== undefined) WhyService.write(m.service, w.uint32(18).fork()).ldelim();
+    if (m.node !== undefined) WhyNode.write(m.node, w.uint32(26).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): WhyResponse {
+    const end = r.pos + length;
+    const m: { task: WhyTask | undefined; service: WhyService | undefined; node: WhyNode | undefined } = { task: undefined, service: undefined, node: undefined };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.task = WhyTask.read(r, r.uint32());
+          break;
+        case 2:
+          m.service = WhyService.read(r, r.uint32());
+          break;
+        case 3:
+          m.node = WhyNode.read(r, r.uint32());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: WhyResponse): Uint8Array => WhyResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): WhyResponse => WhyResponse.read(Reader.create(bytes), bytes.length),
+};
+
 export interface ControlMethods {
   readonly createObject: { readonly request: CreateObjectRequest; readonly response: ObjectResponse; readonly requestStream: false; readonly responseStream: false };
   readonly updateObject: { readonly request: UpdateObjectRequest; readonly response: ObjectResponse; readonly requestStream: false; readonly responseStream: false };
@@ -1458,6 +2281,7 @@ export interface ControlMethods {
   readonly watch: { readonly request: WatchRequest; readonly response: WatchMessage; readonly requestStream: false; readonly responseStream: true };
   readonly clusterStatus: { readonly request: ClusterStatusRequest; readonly response: ClusterStatusResponse; readonly requestStream: false; readonly responseStream: false };
   readonly history: { readonly request: HistoryRequest; readonly response: HistoryResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly why: { readonly request: WhyRequest; readonly response: WhyResponse; readonly requestStream: false; readonly responseStream: false };
   readonly getUnlockKey: { readonly request: GetUnlockKeyRequest; readonly response: GetUnlockKeyResponse; readonly requestStream: false; readonly responseStream: false };
   readonly backup: { readonly request: BackupRequest; readonly response: BackupChunk; readonly requestStream: false; readonly responseStream: true };
 }
@@ -1474,6 +2298,7 @@ export const ControlService: ServiceDescriptor<ControlMethods> = {
     watch: { path: '/tswarm.v1.Control/Watch', request: WatchRequest, response: WatchMessage, requestStream: false, responseStream: true },
     clusterStatus: { path: '/tswarm.v1.Control/ClusterStatus', request: ClusterStatusRequest, response: ClusterStatusResponse, requestStream: false, responseStream: false },
     history: { path: '/tswarm.v1.Control/History', request: HistoryRequest, response: HistoryResponse, requestStream: false, responseStream: false },
+    why: { path: '/tswarm.v1.Control/Why', request: WhyRequest, response: WhyResponse, requestStream: false, responseStream: false },
     getUnlockKey: { path: '/tswarm.v1.Control/GetUnlockKey', request: GetUnlockKeyRequest, response: GetUnlockKeyResponse, requestStream: false, responseStream: false },
     backup: { path: '/tswarm.v1.Control/Backup', request: BackupRequest, response: BackupChunk, requestStream: false, responseStream: true },
   },

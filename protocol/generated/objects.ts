@@ -237,6 +237,8 @@ export interface TaskStatus {
   readonly run: number;
   /** node that reported */
   readonly appliedBy: string;
+  /** when this run first reached RUNNING; 0 = it did not. Dispatcher */
+  readonly runningSince: number;
 }
 export const TaskStatus: MessageType<TaskStatus> = {
   name: 'TaskStatus',
@@ -249,8 +251,9 @@ export const TaskStatus: MessageType<TaskStatus> = {
     { name: 'portStatus', json: 'PortStatus', id: 6, kind: 'message', shape: 'optional', message: () => PortStatus },
     { name: 'run', json: 'Run', id: 100, kind: 'int64', shape: 'one' },
     { name: 'appliedBy', json: 'AppliedBy', id: 101, kind: 'string', shape: 'one' },
+    { name: 'runningSince', json: 'RunningSince', id: 102, kind: 'int64', shape: 'one', time: true },
   ],
-  create: (partial?: Partial<TaskStatus>): TaskStatus => ({ ...{ timestamp: 0, state: 0, message: '', err: '', containerStatus: undefined, portStatus: undefined, run: 0, appliedBy: '' }, ...partial }),
+  create: (partial?: Partial<TaskStatus>): TaskStatus => ({ ...{ timestamp: 0, state: 0, message: '', err: '', containerStatus: undefined, portStatus: undefined, run: 0, appliedBy: '', runningSince: 0 }, ...partial }),
   write(m: TaskStatus, w: Writer): Writer {
     if (m.timestamp !== 0) w.uint32(8).int64(m.timestamp);
     if (m.state !== 0) w.uint32(16).int32(m.state);
@@ -260,11 +263,12 @@ export const TaskStatus: MessageType<TaskStatus> = {
     if (m.portStatus !== undefined) PortStatus.write(m.portStatus, w.uint32(50).fork()).ldelim();
     if (m.run !== 0) w.uint32(800).int64(m.run);
     if (m.appliedBy !== '') w.uint32(810).string(m.appliedBy);
+    if (m.runningSince !== 0) w.uint32(816).int64(m.runningSince);
     return w;
   },
   read(r: Reader, length: number): TaskStatus {
     const end = r.pos + length;
-    const m: { timestamp: number; state: TaskState; message: string; err: string; containerStatus: ContainerStatus | undefined; portStatus: PortStatus | undefined; run: number; appliedBy: string } = { timestamp: 0, state: 0, message: '', err: '', containerStatus: undefined, portStatus: undefined, run: 0, appliedBy: '' };
+    const m: { timestamp: number; state: TaskState; message: string; err: string; containerStatus: ContainerStatus | undefined; portStatus: PortStatus | undefined; run: number; appliedBy: string; runningSince: number } = { timestamp: 0, state: 0, message: '', err: '', containerStatus: undefined, portStatus: undefined, run: 0, appliedBy: '', runningSince: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -292,6 +296,9 @@ export const TaskStatus: MessageType<TaskStatus> = {
         case 101:
           m.appliedBy = r.string();
           break;
+        case 102:
+          m.runningSince = readInt64(r.int64());
+          break;
         default:
           r.skipType(t & 7);
       }
@@ -300,6 +307,54 @@ export const TaskStatus: MessageType<TaskStatus> = {
   },
   encode: (m: TaskStatus): Uint8Array => TaskStatus.write(m, Writer.create()).finish(),
   decode: (bytes: Uint8Array): TaskStatus => TaskStatus.read(Reader.create(bytes), bytes.length),
+};
+
+/** A task that left service before it stops: first no node sends it new connections, then the open ones may end, then comes the stop signal. */
+export interface Drain {
+  /** orchestrator, with desired state > COMPLETE: it takes no new connections */
+  readonly startedAt: number;
+  /** every node has heard of it (dispatcher), or none could be waited for (orchestrator): its node may stop it */
+  readonly acknowledgedAt: number;
+  /** nanoseconds for open connections to end, from acknowledged_at */
+  readonly timeout: number;
+}
+export const Drain: MessageType<Drain> = {
+  name: 'Drain',
+  fields: [
+    { name: 'startedAt', json: 'StartedAt', id: 1, kind: 'int64', shape: 'one', time: true },
+    { name: 'acknowledgedAt', json: 'AcknowledgedAt', id: 2, kind: 'int64', shape: 'one', time: true },
+    { name: 'timeout', json: 'Timeout', id: 3, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<Drain>): Drain => ({ ...{ startedAt: 0, acknowledgedAt: 0, timeout: 0 }, ...partial }),
+  write(m: Drain, w: Writer): Writer {
+    if (m.startedAt !== 0) w.uint32(8).int64(m.startedAt);
+    if (m.acknowledgedAt !== 0) w.uint32(16).int64(m.acknowledgedAt);
+    if (m.timeout !== 0) w.uint32(24).int64(m.timeout);
+    return w;
+  },
+  read(r: Reader, length: number): Drain {
+    const end = r.pos + length;
+    const m: { startedAt: number; acknowledgedAt: number; timeout: number } = { startedAt: 0, acknowledgedAt: 0, timeout: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.startedAt = readInt64(r.int64());
+          break;
+        case 2:
+          m.acknowledgedAt = readInt64(r.int64());
+          break;
+        case 3:
+          m.timeout = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Drain): Uint8Array => Drain.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Drain => Drain.read(Reader.create(bytes), bytes.length),
 };
 
 export interface NetworkAttachment {
@@ -376,6 +431,8 @@ export interface Task {
   readonly restartRequest: number;
   /** why it does not go on (depends_on, no node, …); orchestrator or scheduler */
   readonly waitingFor: string;
+  /** unset = it is not, or was not, drained */
+  readonly drain: Drain | undefined;
 }
 export const Task: MessageType<Task> = {
   name: 'Task',
@@ -398,8 +455,9 @@ export const Task: MessageType<Task> = {
     { name: 'runState', json: 'RunState', id: 100, kind: 'enum', shape: 'one', text: RunStateText },
     { name: 'restartRequest', json: 'RestartRequest', id: 101, kind: 'int64', shape: 'one' },
     { name: 'waitingFor', json: 'WaitingFor', id: 102, kind: 'string', shape: 'one' },
+    { name: 'drain', json: 'Drain', id: 103, kind: 'message', shape: 'optional', message: () => Drain },
   ],
-  create: (partial?: Partial<Task>): Task => ({ ...{ id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '' }, ...partial }),
+  create: (partial?: Partial<Task>): Task => ({ ...{ id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '', drain: undefined }, ...partial }),
   write(m: Task, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -423,11 +481,12 @@ export const Task: MessageType<Task> = {
     if (m.runState !== 0) w.uint32(800).int32(m.runState);
     if (m.restartRequest !== 0) w.uint32(808).int64(m.restartRequest);
     if (m.waitingFor !== '') w.uint32(818).string(m.waitingFor);
+    if (m.drain !== undefined) Drain.write(m.drain, w.uint32(826).fork()).ldelim();
     return w;
   },
   read(r: Reader, length: number): Task {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; labels: Record<string, string>; spec: TaskSpec | undefined; serviceId: string; slot: number; nodeId: string; desiredState: TaskState; status: TaskStatus | undefined; networkAttachments: NetworkAttachment[]; assignedGenericResources: GenericResource[]; jobIteration: Version | undefined; specVersion: Version | undefined; endpoint: EndpointSpec | undefined; serviceName: string; runState: RunState; restartRequest: number; waitingFor: string } = { id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '' };
+    const m: { id: string; meta: Meta | undefined; labels: Record<string, string>; spec: TaskSpec | undefined; serviceId: string; slot: number; nodeId: string; desiredState: TaskState; status: TaskStatus | undefined; networkAttachments: NetworkAttachment[]; assignedGenericResources: GenericResource[]; jobIteration: Version | undefined; specVersion: Version | undefined; endpoint: EndpointSpec | undefined; serviceName: string; runState: RunState; restartRequest: number; waitingFor: string; drain: Drain | undefined } = { id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '', drain: undefined };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -494,6 +553,9 @@ export const Task: MessageType<Task> = {
           break;
         case 102:
           m.waitingFor = r.string();
+          break;
+        case 103:
+          m.drain = Drain.read(r, r.uint32());
           break;
         default:
           r.skipType(t & 7);
@@ -606,6 +668,11 @@ export interface UpdateStatus {
   readonly startedAt: number;
   readonly completedAt: number;
   readonly message: string;
+  /** Extensions: how far it is, in slots. progress_at grows with `updated` only, so that tasks that crash again and again are no progress. */
+  readonly progressAt: number;
+  readonly updated: number;
+  readonly failed: number;
+  readonly total: number;
 }
 export const UpdateStatus: MessageType<UpdateStatus> = {
   name: 'UpdateStatus',
@@ -614,18 +681,26 @@ export const UpdateStatus: MessageType<UpdateStatus> = {
     { name: 'startedAt', json: 'StartedAt', id: 2, kind: 'int64', shape: 'one', time: true },
     { name: 'completedAt', json: 'CompletedAt', id: 3, kind: 'int64', shape: 'one', time: true },
     { name: 'message', json: 'Message', id: 4, kind: 'string', shape: 'one' },
+    { name: 'progressAt', json: 'ProgressAt', id: 100, kind: 'int64', shape: 'one', time: true },
+    { name: 'updated', json: 'Updated', id: 101, kind: 'int64', shape: 'one' },
+    { name: 'failed', json: 'Failed', id: 102, kind: 'int64', shape: 'one' },
+    { name: 'total', json: 'Total', id: 103, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<UpdateStatus>): UpdateStatus => ({ ...{ state: 0, startedAt: 0, completedAt: 0, message: '' }, ...partial }),
+  create: (partial?: Partial<UpdateStatus>): UpdateStatus => ({ ...{ state: 0, startedAt: 0, completedAt: 0, message: '', progressAt: 0, updated: 0, failed: 0, total: 0 }, ...partial }),
   write(m: UpdateStatus, w: Writer): Writer {
     if (m.state !== 0) w.uint32(8).int32(m.state);
     if (m.startedAt !== 0) w.uint32(16).int64(m.startedAt);
     if (m.completedAt !== 0) w.uint32(24).int64(m.completedAt);
     if (m.message !== '') w.uint32(34).string(m.message);
+    if (m.progressAt !== 0) w.uint32(800).int64(m.progressAt);
+    if (m.updated !== 0) w.uint32(808).int64(m.updated);
+    if (m.failed !== 0) w.uint32(816).int64(m.failed);
+    if (m.total !== 0) w.uint32(824).int64(m.total);
     return w;
   },
   read(r: Reader, length: number): UpdateStatus {
     const end = r.pos + length;
-    const m: { state: UpdateState; startedAt: number; completedAt: number; message: string } = { state: 0, startedAt: 0, completedAt: 0, message: '' };
+    const m: { state: UpdateState; startedAt: number; completedAt: number; message: string; progressAt: number; updated: number; failed: number; total: number } = { state: 0, startedAt: 0, completedAt: 0, message: '', progressAt: 0, updated: 0, failed: 0, total: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -641,6 +716,18 @@ export const UpdateStatus: MessageType<UpdateStatus> = {
         case 4:
           m.message = r.string();
           break;
+        case 100:
+          m.progressAt = readInt64(r.int64());
+          break;
+        case 101:
+          m.updated = readInt64(r.int64());
+          break;
+        case 102:
+          m.failed = readInt64(r.int64());
+          break;
+        case 103:
+          m.total = readInt64(r.int64());
+          break;
         default:
           r.skipType(t & 7);
       }
@@ -649,6 +736,51 @@ export const UpdateStatus: MessageType<UpdateStatus> = {
   },
   encode: (m: UpdateStatus): Uint8Array => UpdateStatus.write(m, Writer.create()).finish(),
   decode: (bytes: Uint8Array): UpdateStatus => UpdateStatus.read(Reader.create(bytes), bytes.length),
+};
+
+/** A specification that was replaced. */
+export interface ServiceRevision {
+  readonly revision: number;
+  readonly replacedAt: number;
+  readonly spec: ServiceSpec | undefined;
+}
+export const ServiceRevision: MessageType<ServiceRevision> = {
+  name: 'ServiceRevision',
+  fields: [
+    { name: 'revision', json: 'Revision', id: 1, kind: 'int64', shape: 'one', always: true },
+    { name: 'replacedAt', json: 'ReplacedAt', id: 2, kind: 'int64', shape: 'one', time: true },
+    { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => ServiceSpec },
+  ],
+  create: (partial?: Partial<ServiceRevision>): ServiceRevision => ({ ...{ revision: 0, replacedAt: 0, spec: undefined }, ...partial }),
+  write(m: ServiceRevision, w: Writer): Writer {
+    if (m.revision !== 0) w.uint32(8).int64(m.revision);
+    if (m.replacedAt !== 0) w.uint32(16).int64(m.replacedAt);
+    if (m.spec !== undefined) ServiceSpec.write(m.spec, w.uint32(26).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): ServiceRevision {
+    const end = r.pos + length;
+    const m: { revision: number; replacedAt: number; spec: ServiceSpec | undefined } = { revision: 0, replacedAt: 0, spec: undefined };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.revision = readInt64(r.int64());
+          break;
+        case 2:
+          m.replacedAt = readInt64(r.int64());
+          break;
+        case 3:
+          m.spec = ServiceSpec.read(r, r.uint32());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ServiceRevision): Uint8Array => ServiceRevision.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ServiceRevision => ServiceRevision.read(Reader.create(bytes), bytes.length),
 };
 
 export interface JobStatus {
@@ -704,6 +836,10 @@ export interface Service {
   /** stack name, "" = none */
   readonly stack: string;
   readonly restartRequest: number;
+  /** replaced specifications, newest first; control API */
+  readonly revisions: readonly ServiceRevision[];
+  /** number of the present specification; 0 = the first */
+  readonly revision: number;
 }
 export const Service: MessageType<Service> = {
   name: 'Service',
@@ -718,8 +854,10 @@ export const Service: MessageType<Service> = {
     { name: 'specVersion', json: 'SpecVersion', id: 8, kind: 'message', shape: 'optional', message: () => Version, internal: true },
     { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
     { name: 'restartRequest', json: 'RestartRequest', id: 101, kind: 'int64', shape: 'one', internal: true },
+    { name: 'revisions', json: 'Revisions', id: 102, kind: 'message', shape: 'repeated', message: () => ServiceRevision, internal: true },
+    { name: 'revision', json: 'Revision', id: 103, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<Service>): Service => ({ ...{ id: '', meta: undefined, spec: undefined, previousSpec: undefined, endpoint: undefined, updateStatus: undefined, jobStatus: undefined, specVersion: undefined, stack: '', restartRequest: 0 }, ...partial }),
+  create: (partial?: Partial<Service>): Service => ({ ...{ id: '', meta: undefined, spec: undefined, previousSpec: undefined, endpoint: undefined, updateStatus: undefined, jobStatus: undefined, specVersion: undefined, stack: '', restartRequest: 0, revisions: [], revision: 0 }, ...partial }),
   write(m: Service, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -731,11 +869,13 @@ export const Service: MessageType<Service> = {
     if (m.specVersion !== undefined) Version.write(m.specVersion, w.uint32(66).fork()).ldelim();
     if (m.stack !== '') w.uint32(802).string(m.stack);
     if (m.restartRequest !== 0) w.uint32(808).int64(m.restartRequest);
+    for (const v of m.revisions) ServiceRevision.write(v, w.uint32(818).fork()).ldelim();
+    if (m.revision !== 0) w.uint32(824).int64(m.revision);
     return w;
   },
   read(r: Reader, length: number): Service {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: ServiceSpec | undefined; previousSpec: ServiceSpec | undefined; endpoint: Endpoint | undefined; updateStatus: UpdateStatus | undefined; jobStatus: JobStatus | undefined; specVersion: Version | undefined; stack: string; restartRequest: number } = { id: '', meta: undefined, spec: undefined, previousSpec: undefined, endpoint: undefined, updateStatus: undefined, jobStatus: undefined, specVersion: undefined, stack: '', restartRequest: 0 };
+    const m: { id: string; meta: Meta | undefined; spec: ServiceSpec | undefined; previousSpec: ServiceSpec | undefined; endpoint: Endpoint | undefined; updateStatus: UpdateStatus | undefined; jobStatus: JobStatus | undefined; specVersion: Version | undefined; stack: string; restartRequest: number; revisions: ServiceRevision[]; revision: number } = { id: '', meta: undefined, spec: undefined, previousSpec: undefined, endpoint: undefined, updateStatus: undefined, jobStatus: undefined, specVersion: undefined, stack: '', restartRequest: 0, revisions: [], revision: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -768,6 +908,12 @@ export const Service: MessageType<Service> = {
           break;
         case 101:
           m.restartRequest = readInt64(r.int64());
+          break;
+        case 102:
+          m.revisions.push(ServiceRevision.read(r, r.uint32()));
+          break;
+        case 103:
+          m.revision = readInt64(r.int64());
           break;
         default:
           r.skipType(t & 7);

@@ -2306,6 +2306,8 @@ export interface ServiceSpec {
   readonly endpointSpec: EndpointSpec | undefined;
   /** Extensions. run_state: Compose stop/start/pause act on the same containers. */
   readonly runState: RunState;
+  /** How long a task that is to stop may finish its open connections once no node sends it new ones. Nanoseconds; unset = 10 s, 0 = not at all. */
+  readonly drainTimeout: number | undefined;
 }
 export const ServiceSpec: MessageType<ServiceSpec> = {
   name: 'ServiceSpec',
@@ -2318,8 +2320,9 @@ export const ServiceSpec: MessageType<ServiceSpec> = {
     { name: 'rollbackConfig', json: 'RollbackConfig', id: 6, kind: 'message', shape: 'optional', message: () => UpdateConfig },
     { name: 'endpointSpec', json: 'EndpointSpec', id: 7, kind: 'message', shape: 'optional', message: () => EndpointSpec },
     { name: 'runState', json: 'RunState', id: 100, kind: 'enum', shape: 'one', text: RunStateText },
+    { name: 'drainTimeout', json: 'DrainTimeout', id: 101, kind: 'int64', shape: 'optional' },
   ],
-  create: (partial?: Partial<ServiceSpec>): ServiceSpec => ({ ...{ name: '', labels: {}, taskTemplate: undefined, mode: undefined, updateConfig: undefined, rollbackConfig: undefined, endpointSpec: undefined, runState: 0 }, ...partial }),
+  create: (partial?: Partial<ServiceSpec>): ServiceSpec => ({ ...{ name: '', labels: {}, taskTemplate: undefined, mode: undefined, updateConfig: undefined, rollbackConfig: undefined, endpointSpec: undefined, runState: 0, drainTimeout: undefined }, ...partial }),
   write(m: ServiceSpec, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
     for (const [k, v] of Object.entries(m.labels)) {
@@ -2333,11 +2336,12 @@ export const ServiceSpec: MessageType<ServiceSpec> = {
     if (m.rollbackConfig !== undefined) UpdateConfig.write(m.rollbackConfig, w.uint32(50).fork()).ldelim();
     if (m.endpointSpec !== undefined) EndpointSpec.write(m.endpointSpec, w.uint32(58).fork()).ldelim();
     if (m.runState !== 0) w.uint32(800).int32(m.runState);
+    if (m.drainTimeout !== undefined) w.uint32(808).int64(m.drainTimeout);
     return w;
   },
   read(r: Reader, length: number): ServiceSpec {
     const end = r.pos + length;
-    const m: { name: string; labels: Record<string, string>; taskTemplate: TaskSpec | undefined; mode: ServiceMode | undefined; updateConfig: UpdateConfig | undefined; rollbackConfig: UpdateConfig | undefined; endpointSpec: EndpointSpec | undefined; runState: RunState } = { name: '', labels: {}, taskTemplate: undefined, mode: undefined, updateConfig: undefined, rollbackConfig: undefined, endpointSpec: undefined, runState: 0 };
+    const m: { name: string; labels: Record<string, string>; taskTemplate: TaskSpec | undefined; mode: ServiceMode | undefined; updateConfig: UpdateConfig | undefined; rollbackConfig: UpdateConfig | undefined; endpointSpec: EndpointSpec | undefined; runState: RunState; drainTimeout: number | undefined } = { name: '', labels: {}, taskTemplate: undefined, mode: undefined, updateConfig: undefined, rollbackConfig: undefined, endpointSpec: undefined, runState: 0, drainTimeout: undefined };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -2374,6 +2378,9 @@ export const ServiceSpec: MessageType<ServiceSpec> = {
           break;
         case 100:
           m.runState = r.int32() as RunState;
+          break;
+        case 101:
+          m.drainTimeout = readInt64(r.int64());
           break;
         default:
           r.skipType(t & 7);
