@@ -1,5 +1,7 @@
 // /tswarm/v1 besides stacks: where the cluster stands, init and leave, lists, service actions, history.
+
 import type { EngineJson } from '#protocol/engine';
+import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { formatTime } from '#protocol/engine-json';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { ObjectUnion, RolloutAction } from '#protocol/generated/control';
@@ -10,7 +12,7 @@ import { type Context, type Route, requireSession } from '../context.ts';
 import { callOptions } from '../control.ts';
 import { listNodes } from '../engine/nodes.ts';
 import { listTasks } from '../engine/tasks.ts';
-import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
+import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, boolKey, keyOf, textKey } from '../http/request.ts';
 import { PENDING_WAIT_MS } from '../limits.ts';

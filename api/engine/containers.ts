@@ -4,27 +4,9 @@ import type { EngineJson } from '#protocol/engine';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { type Context, pathId, type Route } from '../context.ts';
 import { EngineError } from '../http/errors.ts';
-import { checkFilters, parseFilters } from '../http/filters.ts';
+import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
-
-const FILTERS = [
-  'ancestor',
-  'before',
-  'expose',
-  'exited',
-  'health',
-  'id',
-  'isolation',
-  'is-task',
-  'label',
-  'name',
-  'network',
-  'publish',
-  'since',
-  'status',
-  'volume',
-];
 
 export function containerRoutes(context: Context): readonly Route[] {
   const { containers } = context.engine;
@@ -47,7 +29,6 @@ export function containerRoutes(context: Context): readonly Route[] {
       pattern: '/containers/prune',
       handler: async (request, reply) => {
         const filters = parseFilters(request.query.raw('filters'));
-        checkFilters(filters, ['label', 'label!', 'until']);
         reply.json(200, await containers.prune(filters));
       },
     },
@@ -113,7 +94,6 @@ export function sizeOf(request: ApiRequest): { width: number; height: number } {
 
 async function list(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const filters = parseFilters(request.query.raw('filters'));
-  checkFilters(filters, FILTERS);
   const limit = request.query.int('limit', 0);
   const found = await context.engine.containers.list({
     all: request.query.bool('all'),

@@ -2,7 +2,7 @@
 import { TswarmError } from '#protocol/errors';
 import type { Context, Route } from '../context.ts';
 import { EngineError } from '../http/errors.ts';
-import { checkFilters, parseFilters } from '../http/filters.ts';
+import { parseFilters } from '../http/filters.ts';
 import { sendProgress } from '../http/json-stream.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
@@ -47,7 +47,6 @@ export function imageRoutes(context: Context): readonly Route[] {
       pattern: '/images/prune',
       handler: async (request, reply) => {
         const filters = parseFilters(request.query.raw('filters'));
-        checkFilters(filters, ['dangling', 'label', 'label!', 'until']);
         reply.json(200, await images.prune(filters));
       },
     },
@@ -122,11 +121,8 @@ function namedRoutes(context: Context): readonly Route[] {
   ];
 }
 
-const LIST_FILTERS = ['before', 'dangling', 'label', 'reference', 'since', 'until'];
-
 async function list(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const filters = parseFilters(request.query.raw('filters'));
-  checkFilters(filters, LIST_FILTERS);
   // Before 1.25 there was `filter=<reference>`.
   const legacy = request.query.text('filter');
   const found = await context.engine.images.list({

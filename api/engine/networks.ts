@@ -1,6 +1,8 @@
 // /networks: the cluster's (from the manager) and this node's own (bridge, host, none; from the worker) as one list. A name may be in both;
 // `scope=` chooses, else an exact id, then a cluster network wins. connect and disconnect act on containers of this node.
+
 import type { EngineJson } from '#protocol/engine';
+import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { fromEngineJson } from '#protocol/engine-json';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { ObjectKind, SpecUnion } from '#protocol/generated/control';
@@ -10,7 +12,7 @@ import { tryLookup } from '../cache/lookup.ts';
 import { type Context, pathId, type Route, requireSession } from '../context.ts';
 import { callOptions, written } from '../control.ts';
 import { EngineError } from '../http/errors.ts';
-import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
+import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, keyOf, textKey } from '../http/request.ts';
 import { NETWORK_FREE_POLL_MS, NETWORK_FREE_WAIT_MS } from '../limits.ts';

@@ -1,5 +1,7 @@
 // /nodes.
+
 import type { EngineFilters } from '#protocol/engine';
+import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { fromEngineJson } from '#protocol/engine-json';
 import { ObjectKind, SpecUnion } from '#protocol/generated/control';
 import type { Node } from '#protocol/generated/objects';
@@ -9,7 +11,7 @@ import type { ObjectCache } from '../cache/object-cache.ts';
 import { type Context, pathId, type Route, requireSession, versionParam } from '../context.ts';
 import { callOptions, written } from '../control.ts';
 import { EngineError } from '../http/errors.ts';
-import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
+import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
 import { nodeJson } from './shapes.ts';

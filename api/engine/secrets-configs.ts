@@ -1,5 +1,6 @@
 // /secrets and /configs: the same calls on two kinds. A secret's data never comes out; a config's does, and is fetched from the manager since the
 // cache does not hold it.
+import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { fromEngineJson, toEngineJson } from '#protocol/engine-json';
 import { SpecUnion } from '#protocol/generated/control';
 import { Config, Secret } from '#protocol/generated/objects';
@@ -8,7 +9,7 @@ import { KIND_NUMBERS } from '../cache/kinds.ts';
 import { lookup } from '../cache/lookup.ts';
 import { type Context, pathId, type Route, requireSession, versionParam } from '../context.ts';
 import { callOptions, written } from '../control.ts';
-import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
+import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
 import type { ClusterSession } from '../node-control.ts';

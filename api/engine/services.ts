@@ -1,5 +1,6 @@
 // /services: lists and single objects from the cache, writes through the manager. Names of networks, secrets and configs in a spec are
 // resolved to ids here (stack deploy sends names). Codes and texts of errors are Docker's.
+import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { fromEngineJson } from '#protocol/engine-json';
 import { TswarmError } from '#protocol/errors';
 import { ObjectKind, SpecUnion } from '#protocol/generated/control';
@@ -9,7 +10,7 @@ import { lookup, tryLookup } from '../cache/lookup.ts';
 import { type Context, pathId, type Route, requireSession, versionParam } from '../context.ts';
 import { callOptions, written } from '../control.ts';
 import { EngineError } from '../http/errors.ts';
-import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
+import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, emptyBody } from '../http/request.ts';
 import type { ClusterSession } from '../node-control.ts';

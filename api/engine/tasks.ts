@@ -1,12 +1,14 @@
 // /tasks: read only, from the cache.
+
 import type { EngineFilters } from '#protocol/engine';
+import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { type Task, TaskState } from '#protocol/generated/objects';
 import { lookup, tryLookup } from '../cache/lookup.ts';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import { isUpToDate } from '../cache/service-status.ts';
 import { type Context, pathId, type Route, requireSession } from '../context.ts';
 import { EngineError } from '../http/errors.ts';
-import { checkFilters, matchesLabels, matchesPrefix, parseFilters } from '../http/filters.ts';
+import { parseFilters } from '../http/filters.ts';
 import { taskJson } from './shapes.ts';
 
 const FILTERS = [

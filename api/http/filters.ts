@@ -37,34 +37,3 @@ function bad(text: string): TswarmError {
     field: 'filters',
   });
 }
-
-/** @throws invalid_argument naming the first filter that is not in `known`. */
-export function checkFilters(filters: EngineFilters, known: readonly string[]): void {
-  for (const name of Object.keys(filters)) {
-    if (!known.includes(name)) {
-      throw new TswarmError('invalid_argument', `Invalid filter '${name}'`, { field: 'filters' });
-    }
-  }
-}
-
-/** True when there is no such filter or a label expression `key` or `key=value` of it holds; all must hold. */
-export function matchesLabels(
-  wanted: readonly string[] | undefined,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  return (wanted ?? []).every((expression) => {
-    const at = expression.indexOf('=');
-    if (at < 0) return Object.hasOwn(labels, expression);
-    return labels[expression.slice(0, at)] === expression.slice(at + 1);
-  });
-}
-
-/** True when there is no such filter or one of its values is a prefix of `text` (how Swarm matches names and ids). */
-export function matchesPrefix(wanted: readonly string[] | undefined, text: string): boolean {
-  return wanted === undefined || wanted.length === 0 || wanted.some((w) => text.startsWith(w));
-}
-
-/** True when there is no such filter or one of its values equals `text`. */
-export function matchesExactly(wanted: readonly string[] | undefined, text: string): boolean {
-  return wanted === undefined || wanted.length === 0 || wanted.includes(text);
-}

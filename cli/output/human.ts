@@ -12,24 +12,6 @@ export function humanSize(bytes: number): string {
   return `${Number(value.toPrecision(4))}${UNITS[unit]}`;
 }
 
-/** "5 minutes", "About an hour", … of a duration in ms (docker's units package). */
-export function humanDuration(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  if (seconds < 1) return 'Less than a second';
-  if (seconds === 1) return '1 second';
-  if (seconds < 60) return `${seconds} seconds`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes === 1) return 'About a minute';
-  if (minutes < 60) return `${minutes} minutes`;
-  const hours = Math.round(minutes / 60);
-  if (hours === 1) return 'About an hour';
-  if (hours < 48) return `${hours} hours`;
-  if (hours < 24 * 14) return `${Math.floor(hours / 24)} days`;
-  if (hours < 24 * 60) return `${Math.floor(hours / 24 / 7)} weeks`;
-  if (hours < 24 * 365 * 2) return `${Math.floor(hours / 24 / 30)} months`;
-  return `${Math.floor(hours / 24 / 365)} years`;
-}
-
 /** Milliseconds since an RFC 3339 time. */
 export function ageMs(time: string, nowMs: number): number {
   return Math.max(0, nowMs - Date.parse(time));
@@ -42,4 +24,31 @@ export function shortId(id: string): string {
 /** Cuts at `width` columns, with an ellipsis. */
 export function ellipsis(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
+
+const GO_ESCAPES: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\u0007': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+};
+
+/** In quotes as docker's tables have them: one line, whatever is in it. */
+export function quoted(text: string): string {
+  const escaped = text.replace(
+    /["\\]|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (char) => GO_ESCAPES[char] ?? hexEscape(char.codePointAt(0) ?? 0),
+  );
+  return `"${escaped}"`;
+}
+
+function hexEscape(code: number): string {
+  if (code < 0x80) return `\\x${code.toString(16).padStart(2, '0')}`;
+  if (code < 0x10000) return `\\u${code.toString(16).padStart(4, '0')}`;
+  return `\\U${code.toString(16).padStart(8, '0')}`;
 }

@@ -1,8 +1,9 @@
 // tcompose ps and images: the project's containers on all nodes, and tasks that have no container yet with the reason.
+import { humanDuration } from '#protocol/human-duration';
 import type { Json } from '../client/http.ts';
 import { hasEnded, isWanted, StackModel } from '../client/stack-model.ts';
 import { formatList } from '../output/format.ts';
-import { ageMs, ellipsis, humanDuration, humanSize, shortId } from '../output/human.ts';
+import { ageMs, ellipsis, humanSize, quoted, shortId } from '../output/human.ts';
 import { formatTable } from '../output/table.ts';
 import { type ComposeContext, requireServices } from './context.ts';
 
@@ -98,7 +99,7 @@ function containerRow(container: Json, truncate: boolean): PsRow {
     name: String((container.Names as readonly string[])[0] ?? '').replace(/^\//, ''),
     id: String(container.Id),
     image: String(container.Image),
-    command: JSON.stringify(truncate ? ellipsis(command, 20) : command),
+    command: quoted(truncate ? ellipsis(command, 20) : command),
     service: labels['com.docker.compose.service'] ?? '',
     created: `${humanDuration(Date.now() - Number(container.Created) * 1000)} ago`,
     status: String(container.Status),

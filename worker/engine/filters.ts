@@ -1,13 +1,20 @@
 // `filters` of container lists and prunes: which containers match. Several values of one name are alternatives (labels: all must match); unknown names and
 // impossible values are errors with the Engine API's texts.
 import type { EngineFilters } from '#protocol/engine';
+import {
+  checkFilters,
+  invalidFilter,
+  matchesLabel,
+  matchesLabels,
+  untilMs,
+} from '#protocol/engine-filters';
 import { TswarmError } from '#protocol/errors';
 import { PortProtocol } from '#protocol/generated/specs';
 import type { ImageStore } from '../images/types.ts';
 import type { Container, ContainerTable } from '../runtime/container.ts';
 import { publishedPorts } from '../runtime/network-request.ts';
 
-const LIST_NAMES: ReadonlySet<string> = new Set([
+const LIST_NAMES: readonly string[] = [
   'ancestor',
   'before',
   'expose',
@@ -23,7 +30,7 @@ const LIST_NAMES: ReadonlySet<string> = new Set([
   'since',
   'status',
   'volume',
-]);
+];
 const STATUSES: ReadonlySet<string> = new Set([
   'created',
   'restarting',
@@ -34,15 +41,6 @@ const STATUSES: ReadonlySet<string> = new Set([
   'dead',
 ]);
 const HEALTHS: ReadonlySet<string> = new Set(['starting', 'healthy', 'unhealthy', 'none']);
-
-/** @throws invalid_argument `Invalid filter 'x'` */
-export function checkFilterNames(filters: EngineFilters, known: ReadonlySet<string>): void {
-  for (const name of Object.keys(filters)) {
-    if (!known.has(name)) {
-      throw new TswarmError('invalid_argument', `invalid filter '${name}'`, { field: 'filters' });
-    }
-  }
-}
 
 export interface FilterContext {
   readonly table: ContainerTable;
@@ -56,21 +54,13 @@ export function listFilter(
   all: boolean,
   context: FilterContext,
 ): (container: Container) => boolean {
-  checkFilterNames(filters, LIST_NAMES);
+  checkFilters(filters, LIST_NAMES);
   const values = (name: string): readonly string[] => filters[name] ?? [];
   for (const status of values('status')) {
-    if (!STATUSES.has(status)) {
-      throw new TswarmError('invalid_argument', `invalid filter 'status=${status}'`, {
-        field: 'filters',
-      });
-    }
+    if (!STATUSES.has(status)) throw invalidFilter('status', status);
   }
   for (const health of values('health')) {
-    if (!HEALTHS.has(health)) {
-      throw new TswarmError('invalid_argument', `invalid filter 'health=${health}'`, {
-        field: 'filters',
-      });
-    }
+    if (!HEALTHS.has(health)) throw invalidFilter('health', health);
   }
   const before = limitOf(values('before'), context.table);
   const since = limitOf(values('since'), context.table);
@@ -106,7 +96,7 @@ function matches(
     case 'name':
       return values.some((value) => matchesName(record.name, value));
     case 'label':
-      return values.every((value) => matchesLabel(record.config.Labels, value));
+      return matchesLabels(values, record.config.Labels);
     case 'status':
       return values.includes(state.status);
     case 'exited':
@@ -146,12 +136,6 @@ function matchesName(name: string, pattern: string): boolean {
   }
 }
 
-export function matchesLabel(labels: Readonly<Record<string, string>>, value: string): boolean {
-  const cut = value.indexOf('=');
-  if (cut < 0) return Object.hasOwn(labels, value);
-  return labels[value.slice(0, cut)] === value.slice(cut + 1);
-}
-
 function isAncestor(container: Container, value: string, context: FilterContext): boolean {
   const { record } = container;
   if (record.image === value || record.imageId === value) return true;
@@ -180,44 +164,19 @@ function matchesPort(value: string, port: number, protocol: PortProtocol): boole
   return name === wanted && port >= from && port <= to;
 }
 
-const PRUNE_NAMES: ReadonlySet<string> = new Set(['until', 'label', 'label!']);
+const PRUNE_NAMES: readonly string[] = ['until', 'label', 'label!'];
 
 /** Which stopped containers a prune takes. */
 export function pruneFilter(
   filters: EngineFilters,
   nowMs: number,
 ): (container: Container) => boolean {
-  checkFilterNames(filters, PRUNE_NAMES);
+  checkFilters(filters, PRUNE_NAMES);
   const limits = (filters.until ?? []).map((value) => untilMs(value, nowMs));
   return (container) => {
     const { Labels } = container.record.config;
     if (limits.some((limit) => container.record.createdAt / 1000 > limit)) return false;
     if ((filters['label!'] ?? []).some((value) => matchesLabel(Labels, value))) return false;
-    return (filters.label ?? []).every((value) => matchesLabel(Labels, value));
+    return matchesLabels(filters.label, Labels);
   };
-}
-
-const UNITS_MS: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
-/** `10m`, `1h30m` (ago), Unix seconds, or a date. @throws invalid_argument */
-export function untilMs(text: string, nowMs: number): number {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)/g)];
-  if (parts.length > 0 && parts.map((part) => part[0]).join('') === text) {
-    const ago = parts.reduce(
-      (sum, part) => sum + Number(part[1]) * (UNITS_MS[part[2] ?? ''] ?? 0),
-      0,
-    );
-    return nowMs - ago;
-  }
-  const date = Date.parse(text);
-  if (!Number.isNaN(date)) return date;
-  throw new TswarmError('invalid_argument', `invalid filter 'until=${text}'`, { field: 'filters' });
 }

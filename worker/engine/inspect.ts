@@ -3,6 +3,7 @@
 import type { EngineJson } from '#protocol/engine';
 import type { PortConfig } from '#protocol/generated/specs';
 import { PortProtocol } from '#protocol/generated/specs';
+import { humanDuration } from '#protocol/human-duration';
 import type { RootfsPaths } from '../images/types.ts';
 import type { AttachedEndpoint } from '../network/types.ts';
 import { maskedPathsOf, readonlyPathsOf } from '../runtime/bundle.ts';
@@ -258,7 +259,7 @@ export function listEntry(
     Names: [`/${record.name}`],
     Image: record.image,
     ImageID: record.imageId,
-    Command: [record.path, ...record.args].join(' '),
+    Command: commandText(record.path, record.args),
     Created: Math.floor(record.createdAt / 1e6),
     Ports: listPorts(container),
     Labels: record.config.Labels,
@@ -331,20 +332,7 @@ export function statusText(container: Container, nowMs: number): string {
   }
 }
 
-/** Docker's rounding: `Less than a second`, `5 seconds`, `About a minute`, `2 hours`, … */
-export function humanDuration(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  if (seconds < 1) return 'Less than a second';
-  if (seconds === 1) return '1 second';
-  if (seconds < 60) return `${seconds} seconds`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes === 1) return 'About a minute';
-  if (minutes < 60) return `${minutes} minutes`;
-  const hours = Math.round(seconds / 3600);
-  if (hours === 1) return 'About an hour';
-  if (hours < 48) return `${hours} hours`;
-  if (hours < 24 * 7 * 2) return `${Math.floor(hours / 24)} days`;
-  if (hours < 24 * 30 * 2) return `${Math.floor(hours / 24 / 7)} weeks`;
-  if (hours < 24 * 365 * 2) return `${Math.floor(hours / 24 / 30)} months`;
-  return `${Math.floor(hours / 24 / 365)} years`;
+/** The command line as lists show it: arguments with spaces in quotes. */
+function commandText(path: string, args: readonly string[]): string {
+  return [path, ...args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ');
 }

@@ -1,13 +1,13 @@
 // The Engine API's volume calls on this node's volumes.
 import type { EngineFilters, EngineJson, VolumeEngine } from '#protocol/engine';
+import { checkFilters, matchesLabel } from '#protocol/engine-filters';
 import { TswarmError } from '#protocol/errors';
 import { folderBytes } from '../volumes/folder-bytes.ts';
 import type { VolumeRecord, VolumeStore } from '../volumes/volume-store.ts';
-import { checkFilterNames, matchesLabel } from './filters.ts';
 import { Body } from './json.ts';
 
-const LIST_NAMES: ReadonlySet<string> = new Set(['dangling', 'driver', 'label', 'name']);
-const PRUNE_NAMES: ReadonlySet<string> = new Set(['label', 'label!', 'all']);
+const LIST_NAMES: readonly string[] = ['dangling', 'driver', 'label', 'name'];
+const PRUNE_NAMES: readonly string[] = ['label', 'label!', 'all'];
 
 export class NodeVolumeEngine implements VolumeEngine {
   readonly #volumes: VolumeStore;
@@ -17,7 +17,7 @@ export class NodeVolumeEngine implements VolumeEngine {
   }
 
   async list(filters: EngineFilters): Promise<EngineJson> {
-    checkFilterNames(filters, LIST_NAMES);
+    checkFilters(filters, LIST_NAMES);
     const found = this.#volumes.list().filter((volume) => this.#matches(volume, filters));
     return { Volumes: found.map((volume) => this.#json(volume)), Warnings: null };
   }
@@ -75,7 +75,7 @@ export class NodeVolumeEngine implements VolumeEngine {
 
   /** Unused ones; only anonymous ones unless `all`. */
   async prune(filters: EngineFilters): Promise<EngineJson> {
-    checkFilterNames(filters, PRUNE_NAMES);
+    checkFilters(filters, PRUNE_NAMES);
     const all = (filters.all ?? []).some((value) => value === 'true' || value === '1');
     const deleted: string[] = [];
     let space = 0;

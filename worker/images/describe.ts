@@ -1,7 +1,7 @@
 // Images as the Engine API shows them: list, inspect, history, disk usage. Reads only.
 import { matchesGlob } from 'node:path';
 import type { EngineFilters, EngineJson } from '#protocol/engine';
-import { TswarmError } from '#protocol/errors';
+import { checkFilters, invalidFilter, matchesLabel, untilMs } from '#protocol/engine-filters';
 import type { ImageDb, ImageEntry } from './image-db.ts';
 import { recordOf } from './image-db.ts';
 import type { LayerStore } from './layer-store.ts';
@@ -130,11 +130,9 @@ export function imageFilter(
   filters: EngineFilters,
   nowMs: number,
 ): (image: ImageEntry) => boolean {
+  checkFilters(filters, LIST_FILTERS);
   const tests: ((image: ImageEntry) => boolean)[] = [];
   for (const [key, values] of Object.entries(filters)) {
-    if (!LIST_FILTERS.includes(key)) {
-      throw new TswarmError('invalid_argument', `invalid filter '${key}'`, { field: 'filters' });
-    }
     if (values.length > 0) tests.push(filterTest(db, key, values, nowMs));
   }
   return (image) => tests.every((test) => test(image));
@@ -226,11 +224,7 @@ function fullConfig(config: ImageProcessConfig): EngineJson {
 }
 
 function hasLabel(image: ImageEntry, wanted: string): boolean {
-  const labels = image.config.config?.Labels ?? {};
-  const equals = wanted.indexOf('=');
-  if (equals < 0) return Object.hasOwn(labels, wanted);
-  const key = wanted.slice(0, equals);
-  return Object.hasOwn(labels, key) && labels[key] === wanted.slice(equals + 1);
+  return matchesLabel(image.config.config?.Labels ?? {}, wanted);
 }
 
 /** The pattern against `name:tag` and against `name`, familiar form. */
@@ -249,27 +243,7 @@ function matchesReference(image: ImageEntry, pattern: string): boolean {
 function booleanOf(value: string): boolean {
   if (['1', 't', 'true', 'True', 'TRUE', 'T'].includes(value)) return true;
   if (['0', 'f', 'false', 'False', 'FALSE', 'F'].includes(value)) return false;
-  throw new TswarmError('invalid_argument', `invalid filter 'dangling=${value}'`, {
-    field: 'filters',
-    hint: 'Write dangling=true or dangling=false.',
-  });
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
-
-/** A time (RFC 3339, or seconds since 1970) or a span before now (`24h`, `1h30m`). */
-function untilMs(value: string, nowMs: number): number {
-  if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
-  const parts = [...value.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)];
-  if (parts.length > 0 && parts.map((part) => part[0]).join('') === value) {
-    return nowMs - parts.reduce((sum, [, n, u]) => sum + Number(n) * (UNIT_MS[u ?? ''] ?? 0), 0);
-  }
-  const ms = Date.parse(value);
-  if (!Number.isNaN(ms)) return ms;
-  throw new TswarmError('invalid_argument', `invalid filter 'until=${value}'`, {
-    field: 'filters',
-    hint: 'Write a time (2026-01-31T12:00:00Z) or a span (24h).',
-  });
+  throw invalidFilter('dangling', value, 'Write dangling=true or dangling=false.');
 }
 
 function textOf(value: unknown): string {

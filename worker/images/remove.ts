@@ -2,6 +2,7 @@
 // name goes first; the image goes when nothing leads to it any more and no container stands on it;
 // layers and archives go by garbage collection.
 import type { EngineFilters, EngineJson } from '#protocol/engine';
+import { checkFilters } from '#protocol/engine-filters';
 import { hasCode, TswarmError } from '#protocol/errors';
 import type { Clock } from '#protocol/world';
 import type { Collector } from './collector.ts';
@@ -23,6 +24,8 @@ export interface RemoveDeps {
 }
 
 type Records = EngineJson[];
+
+const PRUNE_FILTERS: readonly string[] = ['until', 'label', 'label!'];
 
 /** DELETE /images/{name}: [{Untagged}…, {Deleted}…]. */
 export async function removeImage(
@@ -56,11 +59,7 @@ export async function removeImage(
 export async function pruneImages(deps: RemoveDeps, filters: EngineFilters): Promise<EngineJson> {
   const { dangling = ['true'], ...rest } = filters;
   const onlyDangling = !['0', 'false', 'f'].includes(dangling[0] ?? 'true');
-  for (const key of Object.keys(rest)) {
-    if (!['until', 'label', 'label!'].includes(key)) {
-      throw new TswarmError('invalid_argument', `invalid filter '${key}'`, { field: 'filters' });
-    }
-  }
+  checkFilters(rest, PRUNE_FILTERS);
   const matches = imageFilter(deps.db, rest, deps.clock.nowMs());
   const used = new Set(deps.containers.list().map((container) => container.imageId));
   const records: Records = [];

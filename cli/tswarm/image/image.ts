@@ -1,10 +1,11 @@
 // tswarm image ls, pull, load, import, rm; system df.
 import { createReadStream, existsSync } from 'node:fs';
 import { TswarmError } from '#protocol/errors';
+import { humanDuration } from '#protocol/human-duration';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
-import { humanDuration, humanSize, shortId } from '../../output/human.ts';
+import { humanSize, shortId } from '../../output/human.ts';
 import { ProgressDisplay } from '../../output/progress.ts';
 import { formatTable } from '../../output/table.ts';
 import { filtersQuery } from '../context.ts';

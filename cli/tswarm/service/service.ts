@@ -1,9 +1,10 @@
 // tswarm service ls, ps, inspect, scale, rm: with docker's columns.
 import { TswarmError } from '#protocol/errors';
+import { humanDuration } from '#protocol/human-duration';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { formatList, renderTemplate } from '../../output/format.ts';
-import { ageMs, ellipsis, humanDuration } from '../../output/human.ts';
+import { ageMs, ellipsis } from '../../output/human.ts';
 import { ProgressDisplay } from '../../output/progress.ts';
 import { filtersQuery } from '../context.ts';
 

@@ -386,7 +386,7 @@ describe('gateway: cluster', () => {
     expect(await names({ name: { web: true } })).toEqual(['web']);
     expect(await names({ name: ['d'] })).toEqual(['db']);
     const bogus = await call(socket, 'GET', '/services?filters={"bogus":["x"]}');
-    expect([bogus.status, JSON.parse(bogus.text).message]).toEqual([400, "Invalid filter 'bogus'"]);
+    expect([bogus.status, JSON.parse(bogus.text).message]).toEqual([400, "invalid filter 'bogus'"]);
     expect((await call(socket, 'GET', '/services?filters={"name":"web"}')).status).toBe(400);
   });
 
