@@ -283,6 +283,8 @@ class NodeWorker implements Worker {
     this.#store = undefined;
     this.#membership = undefined;
     await closeSecretsRoot(this.#secretsRoot());
+    await parts.network.rest();
+    await removeCgroupRoots(parts.runtime);
   }
 
   async #removeTaskContainers(parts: Parts): Promise<void> {

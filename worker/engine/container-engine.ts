@@ -19,6 +19,7 @@ import { emitContainer } from '../runtime/container-events.ts';
 import type { Containers } from '../runtime/containers.ts';
 import { noSuchContainer, notRunning } from '../runtime/containers.ts';
 import type { RuntimeDeps } from '../runtime/deps.ts';
+import { LOST_EXIT_CODE } from '../runtime/finish.ts';
 import { exitOfState } from '../runtime/removal.ts';
 import type { ExitInfo } from '../runtime/shim-client.ts';
 import { changesOf, exportTar, getArchive, putArchive, statPath } from './archive.ts';
@@ -205,7 +206,8 @@ export class NodeContainerEngine implements ContainerEngine {
     } else {
       exit = exitOfState(container);
     }
-    const message = container.state.error;
+    // Why a start failed is told to whoever asked for the start: clients would print an error of the wait as a second message.
+    const message = exit.exitCode === LOST_EXIT_CODE ? container.state.error : '';
     return { StatusCode: exit.exitCode, Error: message === '' ? null : { Message: message } };
   }
 

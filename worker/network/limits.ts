@@ -35,6 +35,8 @@ export const RESOLV_CONF_SETTLE_MS = 100;
 /** The responder answers some ms after its start; on a host that is out of breath, later. */
 export const RESPONDER_START_TIMEOUT_MS = 5_000;
 export const RESPONDER_START_POLL_MS = 2;
+/** It keeps nothing that would have to be finished. */
+export const RESPONDER_END_TIMEOUT_MS = 1_000;
 /** Between a crash and the next start; doubled each time up to the second, so that one that cannot run does not keep a processor busy. */
 export const RESPONDER_RESTART_PAUSE_MS = 100;
 export const RESPONDER_RESTART_PAUSE_MS_MAX = 10_000;

@@ -7,6 +7,7 @@ import { messageOf, TswarmError } from '#protocol/errors';
 import type { Log } from '#protocol/world';
 import { writeFileAtomic } from '../files.ts';
 import {
+  RESPONDER_END_TIMEOUT_MS,
   RESPONDER_RESTART_PAUSE_MS,
   RESPONDER_RESTART_PAUSE_MS_MAX,
   RESPONDER_START_POLL_MS,
@@ -73,12 +74,37 @@ export class NamesProcess {
     this.#isReviving = false;
   }
 
+  /** Ends the responder until somebody has names again. */
+  rest(): Promise<void> {
+    this.#written = '';
+    const next = this.#ready
+      .catch(() => {})
+      .then(async () => {
+        if (this.#written === '') await this.#end();
+      });
+    this.#ready = next;
+    return next;
+  }
+
   /** Ends the responder for good. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#ready.catch(() => {});
-    const running = await this.#running();
-    if (running) process.kill(running.pid, 'SIGTERM');
+    await this.rest();
+  }
+
+  /** Resolves when the process is gone. */
+  async #end(): Promise<void> {
+    this.#watched = 0;
+    for (let waitedMs = 0; ; waitedMs += RESPONDER_START_POLL_MS) {
+      const running = await this.#running();
+      if (!running) return;
+      if (waitedMs === 0) process.kill(running.pid, 'SIGTERM');
+      if (waitedMs >= RESPONDER_END_TIMEOUT_MS) {
+        process.kill(running.pid, 'SIGKILL');
+        return;
+      }
+      await sleep(RESPONDER_START_POLL_MS);
+    }
   }
 
   #ensure(): Promise<void> {

@@ -59,6 +59,7 @@ export async function createNetworkService(
     wireguardKey: '',
     info: async (): Promise<EngineJson> => ({ Network: ['bridge', 'host', 'none', 'overlay'] }),
     stop: () => manager.stop(),
+    rest: () => manager.rest(),
     removeAll: () => manager.removeAll(),
   };
 }
@@ -227,6 +228,10 @@ export class NodeNetworks implements NetworkManager {
     }
     const dead = this.#records.list().filter((record) => !live.has(record.containerId));
     await Promise.all(dead.map((record) => this.#attacher.detach(record.containerId)));
+    if (this.#records.list().length === 0 && this.#nodeId === '') {
+      await this.rest();
+      return;
+    }
     await this.#sweep();
     await this.#kernel.rewrite();
     const hasIpv6 = this.#records
@@ -272,14 +277,20 @@ export class NodeNetworks implements NetworkManager {
     await this.#helper.stop();
   }
 
+  async rest(): Promise<void> {
+    if (this.#records.list().length > 0) return;
+    await this.#sweep();
+    await this.#kernel.remove();
+    await this.#firewall.close();
+    await this.#names.rest();
+  }
+
   async removeAll(): Promise<void> {
     this.#check.stop();
     await Promise.all(
       this.#records.list().map((record) => this.#attacher.detach(record.containerId)),
     );
-    await this.#sweep();
-    await this.#kernel.remove();
-    await this.#firewall.close();
+    await this.rest();
     await this.#names.stop();
     await removeTree(`${this.#options.dataDir}/networks.json`);
   }

@@ -122,7 +122,11 @@ export interface NetworkService {
   info(): Promise<EngineJson>;
   /** Stops helpers that must not outlive the worker; containers' namespaces, rules and the names program stay. */
   stop(): Promise<void>;
-  /** Removes everything of this node from the kernel; when the node leaves. */
+  /**
+   * When the node has left its cluster: takes rules, interfaces and the names program away if no container needs them. The next container brings them back.
+   */
+  rest(): Promise<void>;
+  /** Removes everything of this node from the kernel, for good. */
   removeAll(): Promise<void>;
 }
 
