@@ -71,12 +71,7 @@ function configOf(
   context: TaskContext,
   expand: Expand,
 ): RequestedConfig {
-  const resources = task.assignedGenericResources.flatMap((resource) => {
-    const named = resource.namedResourceSpec;
-    const discrete = resource.discreteResourceSpec;
-    if (named) return [`DOCKER_RESOURCE_${named.kind.toUpperCase()}=${named.value}`];
-    return discrete ? [`DOCKER_RESOURCE_${discrete.kind.toUpperCase()}=${discrete.value}`] : [];
-  });
+  const resources = genericEnv(task);
   const exposed = (task.endpoint?.ports ?? []).map((port) => [portKey(port), {}] as const);
   const health = healthOf(spec);
   const grace = spec.stopGracePeriod;
@@ -104,6 +99,19 @@ function configOf(
     ...(grace === undefined ? {} : { StopTimeout: Math.ceil(grace / 1e9) }),
     clearCommand: spec.commandCleared,
   };
+}
+
+/** DOCKER_RESOURCE_GPU=uuid1,uuid2: one variable per kind, as Swarm names them. */
+function genericEnv(task: Task): string[] {
+  const byKind = new Map<string, string[]>();
+  for (const {
+    namedResourceSpec: named,
+    discreteResourceSpec: discrete,
+  } of task.assignedGenericResources) {
+    const kind = (named ?? discrete)?.kind.toUpperCase() ?? '';
+    byKind.set(kind, [...(byKind.get(kind) ?? []), String((named ?? discrete)?.value ?? '')]);
+  }
+  return [...byKind].map(([kind, values]) => `DOCKER_RESOURCE_${kind}=${values.join(',')}`);
 }
 
 function swarmLabels(task: Task, nodeId: string): Readonly<Record<string, string>> {

@@ -3,7 +3,7 @@
 // Pure: time, ids and randomness come with the context; what is remembered can be rebuilt by a pass over 'all'.
 import { NODE_LOCAL_NETWORKS } from '#manager/allocator/allocator';
 import { namedVolumes } from '#manager/scheduler/filters';
-import { placeTask } from '#manager/scheduler/schedule';
+import { Placer } from '#manager/scheduler/schedule';
 import type { DecisionContext, StoreChange, WriteView } from '#manager/store/view';
 import { messageOf } from '#protocol/errors';
 import {
@@ -245,6 +245,13 @@ function sameEndpoint(a: Endpoint, b: Endpoint | undefined): boolean {
 // ---- assignment -------------------------------------------------------------------------------------
 
 function assignTasks(pass: Pass): void {
+  const { memory, tx, context } = pass;
+  const placer = new Placer({
+    nodes: memory.nodes,
+    view: tx,
+    nowMicros: context.nowMicros,
+    random: () => context.random(),
+  });
   let done = 0;
   for (const id of pass.unassigned) {
     const task = pass.tx.get('task', id);
@@ -258,11 +265,11 @@ function assignTasks(pass: Pass): void {
       continue;
     }
     done += 1;
-    assignTask(pass, task);
+    assignTask(pass, placer, task);
   }
 }
 
-function assignTask(pass: Pass, task: Task): void {
+function assignTask(pass: Pass, placer: Placer, task: Task): void {
   const { memory, tx, context } = pass;
   let attachments = task.networkAttachments;
   if (attachments.length === 0 && (task.spec?.networks ?? []).length > 0) {
@@ -274,7 +281,7 @@ function assignTask(pass: Pass, task: Task): void {
     }
   }
   const allocated = TaskType.create({ ...task, networkAttachments: attachments });
-  const placement = placeTask(allocated, memory.nodes, tx, context.nowMicros, context.random);
+  const placement = placer.place(allocated);
   if (placement.nodeId === undefined) {
     wait(pass, allocated, TaskState.PENDING, placement.reason);
     return;
@@ -283,6 +290,7 @@ function assignTask(pass: Pass, task: Task): void {
   pinVolumes(pass, allocated, placement.nodeId);
   pass.updateTask(allocated, {
     nodeId: placement.nodeId,
+    assignedGenericResources: placement.generic,
     waitingFor: task.desiredState === TaskState.READY ? task.waitingFor : '',
     status: TaskStatus.create({
       timestamp: context.nowMicros,

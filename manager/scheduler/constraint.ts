@@ -58,6 +58,12 @@ function checked(
   }
   for (const value of values) {
     if (!VALUE.test(value)) throw invalid(text, `"${value}" is not a value`);
+    if ((operator === '>' || operator === '<') && Number.isNaN(Number(value))) {
+      throw invalid(text, `"${value}" is not a number, and ${operator} compares numbers`);
+    }
+    if (lower === 'node.ip' && !isAddressPattern(value)) {
+      throw invalid(text, `"${value}" is neither an IP address nor a CIDR`);
+    }
   }
   return { key, operator, values, text };
 }
@@ -66,6 +72,11 @@ function invalid(text: string, why: string): TswarmError {
   return new TswarmError('invalid_argument', `constraint "${text}": ${why}`, {
     field: 'TaskTemplate.Placement.Constraints',
   });
+}
+
+/** What the node has for a constraint's key; undefined = nothing. */
+export function valueFor(constraint: Constraint, node: Node): string | undefined {
+  return nodeValue(constraint.key, node);
 }
 
 /** True when the node meets the constraint. */
@@ -80,11 +91,7 @@ export function matchesConstraint(constraint: Constraint, node: Node): boolean {
     if (actual === undefined || Number.isNaN(left) || Number.isNaN(right)) return false;
     return operator === '>' ? left > right : left < right;
   }
-  const equal = values.some((value) =>
-    constraint.key.toLowerCase() === 'node.ip'
-      ? matchesAddress(actual ?? '', value)
-      : matchesText(actual ?? '', value),
-  );
+  const equal = values.some((value) => matchesValue(constraint.key, actual ?? '', value));
   return operator === '==' || operator === 'in' ? equal : !equal;
 }
 
@@ -109,6 +116,23 @@ function nodeValue(key: string, node: Node): string | undefined {
   return description?.engine?.labels[key.slice('engine.labels.'.length)];
 }
 
+/** What machines call themselves and what images call them are the same. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' };
+
+function matchesValue(key: string, actual: string, wanted: string): boolean {
+  switch (key.toLowerCase()) {
+    case 'node.ip':
+      return matchesAddress(actual, wanted);
+    case 'node.platform.arch':
+      return (
+        matchesText(actual, wanted) ||
+        matchesText(ARCHITECTURES[actual] ?? actual, ARCHITECTURES[wanted] ?? wanted)
+      );
+    default:
+      return matchesText(actual, wanted);
+  }
+}
+
 function matchesText(actual: string, wanted: string): boolean {
   const a = actual.toLowerCase();
   const w = wanted.toLowerCase();
@@ -131,21 +155,50 @@ function matchesGlob(text: string, pattern: string): boolean {
   return at <= stop;
 }
 
-function matchesAddress(actual: string, wanted: string): boolean {
-  const [base = '', length] = wanted.split('/');
-  if (length === undefined) return actual === wanted;
-  const a = ipv4Number(actual);
-  const b = ipv4Number(base);
-  const bits = Number(length);
-  if (a === undefined || b === undefined || !(bits >= 0 && bits <= 32)) return false;
-  const size = 2 ** (32 - bits);
-  return Math.floor(a / size) === Math.floor(b / size);
+function isAddressPattern(text: string): boolean {
+  const [base = '', length] = text.split('/');
+  const address = parseAddress(base);
+  if (!address) return false;
+  return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= address.bits);
 }
 
-function ipv4Number(text: string): number | undefined {
-  const parts = text.split('.').map(Number);
-  if (parts.length !== 4 || parts.some((p) => !Number.isInteger(p) || p < 0 || p > 255)) {
+function matchesAddress(actual: string, wanted: string): boolean {
+  const [base = '', length] = wanted.split('/');
+  const a = parseAddress(actual);
+  const b = parseAddress(base);
+  if (!a || !b || a.bits !== b.bits) return false;
+  const free = BigInt(b.bits - Number(length ?? b.bits));
+  return a.value >> free === b.value >> free;
+}
+
+interface Address {
+  readonly value: bigint;
+  /** 32 or 128. */
+  readonly bits: number;
+}
+
+function parseAddress(text: string): Address | undefined {
+  return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
+}
+
+function parseIpv4(text: string): Address | undefined {
+  const parts = text.split('.');
+  if (parts.length !== 4 || parts.some((part) => !/^\d{1,3}$/.test(part) || Number(part) > 255)) {
     return undefined;
   }
-  return parts.reduce((sum, part) => sum * 256 + part, 0);
+  return { value: parts.reduce((sum, part) => sum * 256n + BigInt(part), 0n), bits: 32 };
+}
+
+function parseIpv6(text: string): Address | undefined {
+  const halves = text.split('::');
+  if (halves.length > 2) return undefined;
+  const [left = [], right = []] = halves.map((half) => (half === '' ? [] : half.split(':')));
+  const missing = 8 - left.length - right.length;
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
+  const groups = [...left, ...Array<string>(missing).fill('0'), ...right];
+  if (groups.some((group) => !/^[0-9a-f]{1,4}$/i.test(group))) return undefined;
+  return {
+    value: groups.reduce((sum, group) => sum * 65_536n + BigInt(`0x${group}`), 0n),
+    bits: 128,
+  };
 }

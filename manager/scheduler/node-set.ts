@@ -1,31 +1,45 @@
-// What the scheduler remembers of each node: free resources, task counts, host ports, recent failures. Fed task by task; feeding the same
+// What the scheduler remembers of each node: free resources, task counts, host ports, images, recent failures. Fed task by task; feeding the same
 // task again replaces what it counted before, so that a change may arrive twice (as a pending write and again when it is committed).
-// Invariant: the counters of a node equal what a scan over its live tasks would give (see the property test).
+// Resources and host ports are held until a task has ended; it counts as a copy of its service only while it is wanted (swarmkit scheduler/nodeinfo.go).
+// Invariant: the counters of a node equal what a scan over its tasks would give (see the property test).
+import type { GenericResource } from '#protocol/generated/specs';
+import { type TakenResources, takeGeneric } from './generic-resources.ts';
+import { FAILURE_WINDOW_MICROS, FAILURES_MAX, IMAGES_PER_NODE_MAX } from './limits.ts';
 import { type Node, PublishMode, type Task, TaskState } from './types.ts';
 
-/** Failures of one service version on one node that make other nodes preferred (swarmkit scheduler/nodeinfo.go). */
-export const FAILURES_MAX = 5;
-/** How long a failure counts, in microseconds. */
-export const FAILURE_WINDOW_MICROS = 300_000_000;
+/** A port published on the node itself; `ip` '' = all addresses. */
+export interface HostPort {
+  /** "0/80": protocol and number. */
+  readonly key: string;
+  readonly ip: string;
+}
 
 interface Counted {
-  readonly nodeId: string;
+  /** Where it was counted; a node that comes back under the same id is another one. */
+  readonly info: NodeInfo;
   readonly serviceId: string;
+  readonly isWanted: boolean;
   readonly nanoCpus: number;
   readonly memoryBytes: number;
-  readonly hostPorts: readonly string[];
+  readonly generic: readonly GenericResource[];
+  readonly hostPorts: readonly HostPort[];
 }
 
 export class NodeInfo {
   node: Node;
   nanoCpusReserved = 0;
   memoryBytesReserved = 0;
+  readonly genericTaken: TakenResources = new Map();
+  /** Wanted tasks in all. */
   taskCount = 0;
+  /** service id → number of wanted tasks */
   readonly tasksOfService: Map<string, number> = new Map();
-  /** "tcp/80" → number of live tasks that hold it. */
-  readonly hostPorts: Map<string, number> = new Map();
-  /** service id → times (µs) of failures. */
-  readonly failures: Map<string, number[]> = new Map();
+  /** "0/80" → address → number of live tasks that hold it. */
+  readonly #hostPorts: Map<string, Map<string, number>> = new Map();
+  /** Images that tasks have had here, the latest last. A hint: images may have been deleted. */
+  readonly #images: Set<string> = new Set();
+  /** service id and spec version → times (µs) of failures. */
+  readonly #failures: Map<string, readonly number[]> = new Map();
 
   constructor(node: Node) {
     this.node = node;
@@ -39,10 +53,62 @@ export class NodeInfo {
     return (this.node.description?.resources?.memoryBytes ?? 0) - this.memoryBytesReserved;
   }
 
-  recentFailures(serviceId: string, nowMicros: number): number {
-    const times = this.failures.get(serviceId) ?? [];
+  isPortFree({ key, ip }: HostPort): boolean {
+    const holders = this.#hostPorts.get(key);
+    if (!holders) return true;
+    return !isAnyAddress(ip) && !holders.has('') && !holders.has(ip);
+  }
+
+  hasImage(image: string): boolean {
+    return this.#images.has(image);
+  }
+
+  recentFailures(task: Task, nowMicros: number): number {
+    const times = this.#failures.get(failureKey(task)) ?? [];
     return times.filter((time) => time > nowMicros - FAILURE_WINDOW_MICROS).length;
   }
+
+  add(counted: Counted, sign: 1 | -1): void {
+    this.nanoCpusReserved += sign * counted.nanoCpus;
+    this.memoryBytesReserved += sign * counted.memoryBytes;
+    takeGeneric(this.genericTaken, counted.generic, sign);
+    for (const { key, ip } of counted.hostPorts) {
+      const holders = this.#hostPorts.get(key) ?? new Map<string, number>();
+      bump(holders, isAnyAddress(ip) ? '' : ip, sign);
+      if (holders.size === 0) this.#hostPorts.delete(key);
+      else this.#hostPorts.set(key, holders);
+    }
+    if (!counted.isWanted) return;
+    this.taskCount += sign;
+    bump(this.tasksOfService, counted.serviceId, sign);
+  }
+
+  noteImage(image: string): void {
+    this.#images.delete(image);
+    this.#images.add(image);
+    if (this.#images.size <= IMAGES_PER_NODE_MAX) return;
+    for (const oldest of this.#images) {
+      this.#images.delete(oldest);
+      return;
+    }
+  }
+
+  noteFailure(task: Task): void {
+    const now = task.status?.timestamp ?? 0;
+    for (const [key, times] of this.#failures) {
+      if ((times.at(-1) ?? 0) <= now - FAILURE_WINDOW_MICROS) this.#failures.delete(key);
+    }
+    const times = this.#failures.get(failureKey(task)) ?? [];
+    this.#failures.set(failureKey(task), [...times, now].slice(-2 * FAILURES_MAX));
+  }
+}
+
+function failureKey(task: Task): string {
+  return `${task.serviceId}/${task.specVersion?.index ?? 0}`;
+}
+
+function isAnyAddress(ip: string): boolean {
+  return ip === '' || ip === '0.0.0.0' || ip === '::';
 }
 
 /** True while a task occupies its node: placed there and not ended, whatever is wanted of it by now. */
@@ -50,11 +116,11 @@ export function occupiesNode(task: Task): boolean {
   return task.nodeId !== '' && (task.status?.state ?? TaskState.NEW) <= TaskState.RUNNING;
 }
 
-/** Host-mode ports of a task as "tcp/80". */
-export function hostPortsOf(task: Task): string[] {
+/** Host-mode ports of a task that were not left to the node's choice. */
+export function hostPortsOf(task: Task): HostPort[] {
   return (task.endpoint?.ports ?? [])
     .filter((port) => port.publishMode === PublishMode.HOST && port.publishedPort > 0)
-    .map((port) => `${port.protocol}/${port.publishedPort}`);
+    .map((port) => ({ key: `${port.protocol}/${port.publishedPort}`, ip: port.hostIp }));
 }
 
 export class NodeSet {
@@ -76,52 +142,48 @@ export class NodeSet {
   setTask(taskId: string, task: Task | undefined): void {
     const before = this.#counted.get(taskId);
     if (before) {
-      this.#add(before, -1);
+      before.info.add(before, -1);
       this.#counted.delete(taskId);
     }
     if (!task) {
       this.#seenFailures.delete(taskId);
       return;
     }
-    if (occupiesNode(task)) {
-      const reserved = task.spec?.resources?.reservations;
-      const counted: Counted = {
-        nodeId: task.nodeId,
-        serviceId: task.serviceId,
-        nanoCpus: reserved?.nanoCpus ?? 0,
-        memoryBytes: reserved?.memoryBytes ?? 0,
-        hostPorts: hostPortsOf(task),
-      };
-      this.#counted.set(taskId, counted);
-      this.#add(counted, 1);
-    }
-    this.#noteFailure(task);
-  }
-
-  #add(counted: Counted, sign: 1 | -1): void {
-    const info = this.nodes.get(counted.nodeId);
-    if (!info) return;
-    info.nanoCpusReserved += sign * counted.nanoCpus;
-    info.memoryBytesReserved += sign * counted.memoryBytes;
-    info.taskCount += sign;
-    bump(info.tasksOfService, counted.serviceId, sign);
-    for (const port of counted.hostPorts) bump(info.hostPorts, port, sign);
-  }
-
-  #noteFailure(task: Task): void {
-    const state = task.status?.state;
-    if (state !== TaskState.FAILED && state !== TaskState.REJECTED) return;
-    if (this.#seenFailures.has(task.id)) return;
     const info = this.nodes.get(task.nodeId);
     if (!info) return;
-    this.#seenFailures.add(task.id);
-    const times = info.failures.get(task.serviceId) ?? [];
-    const now = task.status?.timestamp ?? 0;
-    info.failures.set(
-      task.serviceId,
-      [...times.filter((time) => time > now - FAILURE_WINDOW_MICROS), now].slice(-2 * FAILURES_MAX),
-    );
+    if (occupiesNode(task)) {
+      const counted = countedOf(task, info);
+      this.#counted.set(taskId, counted);
+      info.add(counted, 1);
+    }
+    this.#noteHistory(task, info);
   }
+
+  #noteHistory(task: Task, info: NodeInfo): void {
+    const state = task.status?.state ?? TaskState.NEW;
+    // From READY on the container was made, so the image is there.
+    const image = task.spec?.containerSpec?.image ?? '';
+    if (image !== '' && state >= TaskState.READY && state <= TaskState.RUNNING) {
+      info.noteImage(image);
+    }
+    if (state !== TaskState.FAILED && state !== TaskState.REJECTED) return;
+    if (this.#seenFailures.has(task.id)) return;
+    this.#seenFailures.add(task.id);
+    info.noteFailure(task);
+  }
+}
+
+function countedOf(task: Task, info: NodeInfo): Counted {
+  const reserved = task.spec?.resources?.reservations;
+  return {
+    info,
+    serviceId: task.serviceId,
+    isWanted: task.desiredState <= TaskState.COMPLETE,
+    nanoCpus: reserved?.nanoCpus ?? 0,
+    memoryBytes: reserved?.memoryBytes ?? 0,
+    generic: task.assignedGenericResources,
+    hostPorts: hostPortsOf(task),
+  };
 }
 
 function bump(map: Map<string, number>, key: string, by: number): void {

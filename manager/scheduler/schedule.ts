@@ -1,10 +1,15 @@
-// Chooses a node for a task: filters, then a score. Rank (lower is better): many recent failures of this service, copies of this service
-// on the node, spread preferences, share of reserved resources, tasks in all; the rest is decided by the given randomness, so that equal nodes
-// share the work and a seed repeats it. The cost is one pass over the nodes, whatever the number of tasks.
+// Chooses a node for each task of a pass: filters, then a score (score.ts). Tasks of one version of a service are a group: its nodes are filtered
+// and ranked once, then each task costs the logarithm of the nodes, whatever the number of tasks in the cluster. Equal nodes are told apart by the
+// given randomness, so that they share the work and a seed repeats it.
+// Contract: between two calls of `place` the caller counts the placed task in the node set (its scores only get worse); whatever else changes
+// nodes or tasks needs a new Placer.
 import type { ReadView } from '#manager/store/view';
-import { type Filter, filtersFor } from './filters.ts';
-import { FAILURES_MAX, type NodeInfo, type NodeSet } from './node-set.ts';
-import type { Node, Task } from './types.ts';
+import type { GenericResource } from '#protocol/generated/specs';
+import { claimedOn, type Filter, filtersFor } from './filters.ts';
+import type { NodeInfo, NodeSet } from './node-set.ts';
+import { PlacementTree } from './placement-tree.ts';
+import { scoreOf, spreadValue } from './score.ts';
+import type { Task } from './types.ts';
 
 export interface FilterCount {
   readonly filter: string;
@@ -12,127 +17,130 @@ export interface FilterCount {
   readonly text: string;
 }
 
-/** Where a task goes and, for `tswarm why`, what each filter refused. */
+/** Where a task goes and what each filter refused. */
 export interface Placement {
   readonly nodeId: string | undefined;
+  /** What the task gets of the node's generic resources. */
+  readonly generic: readonly GenericResource[];
+  /** Most nodes first. */
   readonly refused: readonly FilterCount[];
   /** "no suitable node (…)"; empty when a node was found. */
   readonly reason: string;
 }
 
-export function placeTask(
-  task: Task,
-  nodes: NodeSet,
-  view: ReadView,
-  nowMicros: number,
-  random: () => number,
-): Placement {
-  const filters = filtersFor(task, view);
-  const candidates: NodeInfo[] = [];
-  const counts = new Map<Filter, number>();
-  const infos = task.nodeId === '' ? nodes.nodes.values() : preassigned(task, nodes);
-  for (const info of infos) {
-    const failing = filters.find((filter) => !filter.check(info));
-    if (failing) counts.set(failing, (counts.get(failing) ?? 0) + 1);
-    else candidates.push(info);
+export interface PlacerOptions {
+  readonly nodes: NodeSet;
+  readonly view: ReadView;
+  readonly nowMicros: number;
+  random(): number;
+}
+
+interface Group {
+  /** The task that it was made for; others belong to it when they ask the same. */
+  readonly task: Task;
+  readonly filters: readonly Filter[];
+  readonly tree: PlacementTree<NodeInfo>;
+  readonly refused: Map<Filter, number>;
+}
+
+export class Placer {
+  readonly #options: PlacerOptions;
+  /** service id → its group; one at a time, since the branches' counts belong to the service. */
+  readonly #groups: Map<string, Group> = new Map();
+
+  constructor(options: PlacerOptions) {
+    this.#options = options;
   }
-  const refused = [...counts]
-    .map(([filter, count]) => ({ filter: filter.name, nodes: count, text: filter.explain(count) }))
-    .sort((a, b) => b.nodes - a.nodes);
-  const best = pickBest(task, candidates, nodes, nowMicros, random);
-  if (best) return { nodeId: best.node.id, refused, reason: '' };
+
+  /** A node for the task. One with a node already (global services) is only checked against the filters. */
+  place(task: Task): Placement {
+    return task.nodeId === '' ? this.#placeInGroup(task) : this.#confirm(task);
+  }
+
+  #confirm(task: Task): Placement {
+    const { nodes, view } = this.#options;
+    const info = nodes.nodes.get(task.nodeId);
+    const failing = info && filtersFor(task, view).find((filter) => !filter.check(info));
+    if (info && !failing) return placed(info, task, []);
+    return nowhere(failing ? [[failing, 1]] : []);
+  }
+
+  #placeInGroup(task: Task): Placement {
+    let group = this.#groups.get(task.serviceId);
+    if (!group || !asksTheSame(group.task, task)) {
+      group = this.#newGroup(task);
+      this.#groups.set(task.serviceId, group);
+    }
+    const info = group.tree.best();
+    if (!info) return nowhere(group.refused);
+    group.tree.count(pathOf(task, info), 1);
+    return placed(info, task, counted(group.refused));
+  }
+
+  #newGroup(task: Task): Group {
+    const { nodes, view, nowMicros, random } = this.#options;
+    const filters = filtersFor(task, view);
+    const dynamic = filters.filter((filter) => filter.isDynamic);
+    const refused = new Map<Filter, number>();
+    const note = (filter: Filter): void => {
+      refused.set(filter, (refused.get(filter) ?? 0) + 1);
+    };
+    const tree = new PlacementTree<NodeInfo>({
+      score: (info) => scoreOf(task, info, nowMicros),
+      fits: (info) => {
+        const failing = dynamic.find((filter) => !filter.check(info));
+        if (failing) note(failing);
+        return failing === undefined;
+      },
+    });
+    for (const info of nodes.nodes.values()) {
+      const path = pathOf(task, info);
+      tree.count(path, info.tasksOfService.get(task.serviceId) ?? 0);
+      const failing = filters.find((filter) => !filter.check(info));
+      if (failing) note(failing);
+      else tree.add(path, info, random());
+    }
+    return { task, filters, tree, refused };
+  }
+}
+
+/** Branch of a node: its value for each of the task's spread preferences. */
+export function pathOf(task: Task, info: NodeInfo): string[] {
+  const preferences = task.spec?.placement?.preferences ?? [];
+  return preferences.map(({ spread }) => spreadValue(spread?.spreadDescriptor ?? '', info.node));
+}
+
+function asksTheSame(a: Task, b: Task): boolean {
+  return (
+    a.spec === b.spec &&
+    a.specVersion?.index === b.specVersion?.index &&
+    sameEndpoint(a.endpoint, b.endpoint)
+  );
+}
+
+function sameEndpoint(a: Task['endpoint'], b: Task['endpoint']): boolean {
+  if (a === b) return true;
+  const [left, right] = [a?.ports ?? [], b?.ports ?? []];
+  return left.length === right.length && left.every((port, index) => port === right[index]);
+}
+
+function placed(info: NodeInfo, task: Task, refused: readonly FilterCount[]): Placement {
+  return { nodeId: info.node.id, generic: claimedOn(info, task) ?? [], refused, reason: '' };
+}
+
+function counted(refused: Iterable<readonly [Filter, number]>): FilterCount[] {
+  return [...refused]
+    .map(([filter, nodes]) => ({ filter: filter.name, nodes, text: filter.explain(nodes) }))
+    .sort((a, b) => b.nodes - a.nodes || (a.filter < b.filter ? -1 : 1));
+}
+
+function nowhere(counts: Iterable<readonly [Filter, number]>): Placement {
+  const refused = counted(counts);
   const words = refused.map(({ text }) => text).join('; ');
   return {
     nodeId: undefined,
+    generic: [],
     refused,
     reason: `no suitable node (${words === '' ? 'no nodes in the cluster' : words})`,
   };
-}
-
-function* preassigned(task: Task, nodes: NodeSet): Iterable<NodeInfo> {
-  const info = nodes.nodes.get(task.nodeId);
-  if (info) yield info;
-}
-
-function pickBest(
-  task: Task,
-  candidates: readonly NodeInfo[],
-  nodes: NodeSet,
-  nowMicros: number,
-  random: () => number,
-): NodeInfo | undefined {
-  const spread = spreadCounts(task, nodes);
-  let best: NodeInfo | undefined;
-  let bestScore: readonly number[] = [];
-  let ties = 0;
-  for (const info of candidates) {
-    const score = scoreOf(task, info, spread, nowMicros);
-    const order = best ? compare(score, bestScore) : -1;
-    if (order < 0) {
-      best = info;
-      bestScore = score;
-      ties = 1;
-    } else if (order === 0) {
-      // Reservoir sampling: each of the equal nodes has the same chance.
-      ties += 1;
-      if (random() < 1 / ties) best = info;
-    }
-  }
-  return best;
-}
-
-type SpreadCounts = readonly {
-  readonly key: string;
-  readonly counts: ReadonlyMap<string, number>;
-}[];
-
-/** For each spread preference: how many tasks of the service each value of the label has. */
-function spreadCounts(task: Task, nodes: NodeSet): SpreadCounts {
-  const preferences = task.spec?.placement?.preferences ?? [];
-  return preferences.map((preference) => {
-    const key = preference.spread?.spreadDescriptor ?? '';
-    const counts = new Map<string, number>();
-    for (const info of nodes.nodes.values()) {
-      const value = labelValue(key, info.node);
-      counts.set(value, (counts.get(value) ?? 0) + (info.tasksOfService.get(task.serviceId) ?? 0));
-    }
-    return { key, counts };
-  });
-}
-
-function labelValue(descriptor: string, node: Node): string {
-  const nodeLabel = /^node\.labels\.(.+)$/.exec(descriptor)?.[1];
-  if (nodeLabel !== undefined) return node.spec?.labels[nodeLabel] ?? '';
-  const engineLabel = /^engine\.labels\.(.+)$/.exec(descriptor)?.[1];
-  if (engineLabel !== undefined) return node.description?.engine?.labels[engineLabel] ?? '';
-  return '';
-}
-
-function scoreOf(task: Task, info: NodeInfo, spread: SpreadCounts, nowMicros: number): number[] {
-  const failures = info.recentFailures(task.serviceId, nowMicros);
-  const spreads = spread.map(({ key, counts }) => counts.get(labelValue(key, info.node)) ?? 0);
-  return [
-    failures >= FAILURES_MAX ? failures : 0,
-    ...spreads,
-    info.tasksOfService.get(task.serviceId) ?? 0,
-    reservedShare(info),
-    info.taskCount,
-  ];
-}
-
-/** The larger of the reserved shares of cpu and memory, in steps of 5 %, so that small differences do not outweigh task counts. */
-function reservedShare(info: NodeInfo): number {
-  const total = info.node.description?.resources;
-  const cpu = (total?.nanoCpus ?? 0) > 0 ? info.nanoCpusReserved / (total?.nanoCpus ?? 1) : 0;
-  const memory =
-    (total?.memoryBytes ?? 0) > 0 ? info.memoryBytesReserved / (total?.memoryBytes ?? 1) : 0;
-  return Math.floor(Math.max(cpu, memory) * 20);
-}
-
-function compare(a: readonly number[], b: readonly number[]): number {
-  for (const [index, value] of a.entries()) {
-    const difference = value - (b[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }

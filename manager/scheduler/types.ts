@@ -6,4 +6,4 @@ export {
   type Task,
   TaskState,
 } from '#protocol/generated/objects';
-export { NodeAvailability, NodeRole, PublishMode } from '#protocol/generated/specs';
+export { MountType, NodeAvailability, NodeRole, PublishMode } from '#protocol/generated/specs';
