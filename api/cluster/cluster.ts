@@ -220,12 +220,19 @@ async function action(context: Context, request: ApiRequest, reply: Reply): Prom
       field: 'replicas',
     });
   }
+  const tasks = keyOf(body, 'restartTasks') ?? [];
+  if (!Array.isArray(tasks) || tasks.some((id) => typeof id !== 'string')) {
+    throw new TswarmError('invalid_argument', 'restartTasks: must be a list of task ids', {
+      field: 'restartTasks',
+    });
+  }
   const answer = await session.control.serviceAction(
     {
       services: (names as string[]).map((name) => lookup(session.cache, 'service', name).id),
       runState: runState ?? RunState.RUNNING,
       setRunState: runState !== undefined,
       restart: boolKey(body, 'restart'),
+      restartTasks: tasks as string[],
       replicas: isCount(replicas) ? replicas : undefined,
       rollout: RolloutAction.NONE,
     },

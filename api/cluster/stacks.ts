@@ -97,6 +97,7 @@ async function deploy(context: Context, request: ApiRequest, reply: Reply): Prom
       stack: spec,
       prune: request.query.bool('prune'),
       forceRecreate: request.query.bool('forceRecreate'),
+      recreateOnly: request.query.all('recreate'),
     },
     callOptions(request.signal),
   );

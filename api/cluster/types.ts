@@ -117,6 +117,8 @@ export interface ServiceAction {
   readonly services: readonly string[];
   readonly runState?: 'running' | 'stopped' | 'paused';
   readonly restart?: boolean;
+  /** With `restart`: ids of the tasks of these services that are meant; empty = all. */
+  readonly restartTasks?: readonly string[];
   readonly replicas?: number;
 }
 

@@ -137,19 +137,20 @@ export async function deployStack(
   stack: StackSpec,
   options: {
     readonly prune: boolean;
-    readonly forceRecreate: boolean;
+    /** Names of services to replace although nothing has changed. */
+    readonly recreate: readonly string[];
     /** Names of all services of the file, of which `stack` may be a part. */
     readonly all: ReadonlySet<string>;
   },
 ): Promise<DeployResult> {
   // A part of the file says nothing about the other services: then only those outside the file are orphans.
   const partial = stack.services.length < options.all.size;
+  const query = new URLSearchParams({ prune: String(options.prune && !partial) });
+  if (options.recreate.length > 0) query.set('forceRecreate', 'true');
+  for (const name of options.recreate) query.append('recreate', name);
   const result = await client.post<DeployResult>(
-    `/tswarm/v1/stacks/${encodeURIComponent(stack.name)}/deploy`,
-    {
-      query: { prune: options.prune && !partial, forceRecreate: options.forceRecreate },
-      body: toEngineJson(StackSpec, stack),
-    },
+    `/tswarm/v1/stacks/${encodeURIComponent(stack.name)}/deploy?${query}`,
+    { body: toEngineJson(StackSpec, stack) },
   );
   const style = styleFor(process.stderr, process.env);
   for (const warning of result.warnings) {

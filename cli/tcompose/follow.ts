@@ -82,6 +82,11 @@ export function needsStart(task: TaskView): boolean {
   return task.state === 'failed' && !(task.restarts && task.desired === 'running');
 }
 
+/** True for a task whose container has done its work. */
+export function hasCompleted(task: TaskView): boolean {
+  return task.state === 'complete' && task.containerId !== '';
+}
+
 function assessEnd(task: TaskView): Assessment {
   if (task.state === 'complete' || task.exitCode === 0)
     return verdict('done', 'Exited', '(0)', 'ok');

@@ -1,11 +1,12 @@
 // stop, start, restart, pause, unpause: the services' run state in the cluster, followed until the containers are there.
+import type { ServiceAction } from '#api/cluster/types';
 import { hasCode, TswarmError } from '#protocol/errors';
 import type { Json } from '../client/http.ts';
 import { composeKey, hasEnded, StackModel, type TaskView } from '../client/stack-model.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import { type ComposeContext, requireServices } from './context.ts';
-import { follow, type Goal, needsStart } from './follow.ts';
+import { follow, type Goal, hasCompleted, needsStart } from './follow.ts';
 import { projectContainers, serviceOf } from './ps.ts';
 
 export type RunStateWord = 'running' | 'stopped' | 'paused';
@@ -77,7 +78,7 @@ export async function changeRunState(
   const ids = services.map((service) => String(service.ID));
   if (state === 'stopped') await stopWithin(context, stack, keys, options.timeout);
   if (state === 'running') {
-    const started = await startServices(context, stack, new Set(ids));
+    const started = await startServices(context, stack, new Set(ids), true);
     return followTo(context, stack, ids, started.index, 'started', state, started.settled);
   }
   const index = await setRunState(context, stack, ids, state);
@@ -132,38 +133,44 @@ export async function restart(
 }
 
 /**
- * Sets services to run, and starts those again of which a container has failed or was stopped by hand: one action each, so that nothing starts twice.
+ * Sets services to run, and starts those of their containers again that nothing else would start: what has failed or was stopped by hand, and with
+ * `completed` what has done its work. Containers beside them that run are left alone.
  */
 export async function startServices(
   context: ComposeContext,
   stack: string,
   ids: ReadonlySet<string>,
+  completed: boolean,
 ): Promise<Started> {
   if (ids.size === 0) return { index: 0, settled: () => true };
   const model = StackModel.of(
     await context.client.get<Json>(`/tswarm/v1/stacks/${encodeURIComponent(stack)}`),
   );
   const chosen = model.services().filter((service) => ids.has(service.id));
-  const ended = chosen.filter((service) => model.currentTasks(service.id).some(needsStart));
-  const asleep = chosen.filter((s) => s.runState !== 'running' && !ended.includes(s));
-  let reached = 0;
-  for (const [services, restart] of [
-    [ended, true],
-    [asleep, false],
-  ] as const) {
-    if (services.length === 0) continue;
-    const body = { services: services.map(({ id }) => id), runState: 'running', restart };
-    const { index } = await context.client.post<{ index: number }>('/tswarm/v1/services/action', {
-      body,
-    });
-    reached = Math.max(reached, index);
-  }
-  const runs = new Map(
-    ended
-      .flatMap((service) => model.currentTasks(service.id).filter(needsStart))
-      .map((task) => [task.id, task.run]),
-  );
-  return { index: reached, settled: (task) => task.run > (runs.get(task.id) ?? -1) };
+  const ended = chosen
+    .flatMap((service) => model.currentTasks(service.id))
+    .filter((task) => needsStart(task) || (completed && hasCompleted(task)));
+  const withEnded = new Set(ended.map((task) => task.serviceId));
+  const asleep = chosen.filter((s) => s.runState !== 'running' && !withEnded.has(s.id));
+  const act = async (body: ServiceAction): Promise<number> => {
+    if (body.services.length === 0) return 0;
+    const path = '/tswarm/v1/services/action';
+    return (await context.client.post<{ index: number }>(path, { body })).index;
+  };
+  const indexes = [
+    await act({
+      services: [...withEnded],
+      runState: 'running',
+      restart: true,
+      restartTasks: ended.map((task) => task.id),
+    }),
+    await act({ services: asleep.map((service) => service.id), runState: 'running' }),
+  ];
+  const runs = new Map(ended.map((task) => [task.id, task.run]));
+  return {
+    index: Math.max(...indexes),
+    settled: (task) => task.run > (runs.get(task.id) ?? -1),
+  };
 }
 
 /** What to wait for after `startServices`: the index, and that ended tasks have begun another run. */

@@ -1,6 +1,7 @@
 // tcompose up: images, one deployment, then progress until every container is as asked; attached, the logs until Ctrl-C stops the project.
 import type { DeployResult } from '#api/cluster/types';
 import { TswarmError } from '#protocol/errors';
+import type { StackSpec } from '#protocol/generated/specs';
 import { EXIT, ExitError } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext } from './context.ts';
@@ -67,7 +68,7 @@ export async function up(
     const final = selectServices(stack, services, alone, runs);
     const deployed = await deployStack(client, final, {
       prune: options.removeOrphans === true,
-      forceRecreate: options.forceRecreate === true,
+      recreate: options.forceRecreate === true ? namedServices(final, services) : [],
       all: new Set(stack.services.map((service) => service.name)),
     });
     showChanges(deployed, display);
@@ -90,6 +91,13 @@ export async function up(
     interrupt.dispose();
     display.stop();
   }
+}
+
+/** Names in the cluster of the services that were named; of all when none was. Dependencies that come along are not meant. */
+function namedServices(stack: StackSpec, keys: readonly string[]): readonly string[] {
+  return stack.services
+    .filter((service) => keys.length === 0 || keys.includes(keyOf(service)))
+    .map((service) => service.name);
 }
 
 function interrupted(display: ProgressDisplay, state: string): ExitError {
@@ -144,7 +152,7 @@ async function startEnded(
   deployed: DeployResult,
 ): Promise<Started> {
   const services = deployed.changes.filter((c) => c.kind === 'service' && c.action !== 'removed');
-  return startServices(context, stack, new Set(services.map((c) => c.id)));
+  return startServices(context, stack, new Set(services.map((c) => c.id)), false);
 }
 
 interface Waiting {

@@ -9,6 +9,7 @@ import {
   Endpoint,
   JobStatus,
   Service,
+  Task,
   UpdateState,
   UpdateStatus,
 } from '#protocol/generated/objects';
@@ -204,10 +205,30 @@ export function actOnServices(tx: WriteView, request: ServiceActionRequest): voi
     let spec = service.spec;
     if (request.setRunState) spec = ServiceSpec.create({ ...spec, runState: request.runState });
     if (request.replicas !== undefined) spec = scaled(spec, request.replicas);
-    const restartRequest = service.restartRequest + (request.restart ? 1 : 0);
+    const restartRequest = request.restart
+      ? requestRestart(tx, service, request.restartTasks)
+      : service.restartRequest;
     if (spec === service.spec && restartRequest === service.restartRequest) continue;
     tx.update('service', Service.create({ ...service, spec, restartRequest }));
   }
+}
+
+/**
+ * Restarts the service's tasks that are named, or all by the service's own counter. @returns the
+ * service's counter: ahead of each task's when all are meant, untouched when some are.
+ */
+function requestRestart(tx: WriteView, service: Service, only: readonly string[]): number {
+  const tasks = [...tx.tasksByService(service.id)];
+  if (only.length === 0) {
+    const counters = tasks.map((task) => task.restartRequest);
+    return Math.max(service.restartRequest, ...counters) + 1;
+  }
+  for (const task of tasks) {
+    if (!only.includes(task.id)) continue;
+    const restartRequest = Math.max(task.restartRequest, service.restartRequest) + 1;
+    tx.update('task', Task.create({ ...task, restartRequest }));
+  }
+  return service.restartRequest;
 }
 
 function scaled(spec: ServiceSpec, replicas: number): ServiceSpec {

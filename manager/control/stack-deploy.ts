@@ -85,9 +85,11 @@ export function deployStack(
   for (const secret of spec.secrets) deploySecret(plan, secret);
   for (const config of spec.configs) deployConfig(plan, config);
   handleOrphans(plan, spec, request.prune);
-  const services = spec.services.map((service) =>
-    deployService(plan, service, request.forceRecreate),
-  );
+  const { forceRecreate, recreateOnly } = request;
+  const services = spec.services.map((service) => {
+    const named = recreateOnly.length === 0 || recreateOnly.includes(service.name);
+    return deployService(plan, service, forceRecreate && named);
+  });
   for (const service of services) refusePortConflicts(tx, service);
   return { changes: plan.changes, warnings: plan.warnings, stack: recordStack(plan, spec) };
 }

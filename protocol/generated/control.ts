@@ -663,6 +663,8 @@ export interface DeployStackRequest {
   readonly stack: StackSpec | undefined;
   readonly prune: boolean;
   readonly forceRecreate: boolean;
+  /** with force_recreate: names of services; empty = all */
+  readonly recreateOnly: readonly string[];
 }
 export const DeployStackRequest: MessageType<DeployStackRequest> = {
   name: 'DeployStackRequest',
@@ -670,17 +672,19 @@ export const DeployStackRequest: MessageType<DeployStackRequest> = {
     { name: 'stack', json: 'Stack', id: 1, kind: 'message', shape: 'optional', message: () => StackSpec },
     { name: 'prune', json: 'Prune', id: 2, kind: 'bool', shape: 'one' },
     { name: 'forceRecreate', json: 'ForceRecreate', id: 3, kind: 'bool', shape: 'one' },
+    { name: 'recreateOnly', json: 'RecreateOnly', id: 4, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<DeployStackRequest>): DeployStackRequest => ({ ...{ stack: undefined, prune: false, forceRecreate: false }, ...partial }),
+  create: (partial?: Partial<DeployStackRequest>): DeployStackRequest => ({ ...{ stack: undefined, prune: false, forceRecreate: false, recreateOnly: [] }, ...partial }),
   write(m: DeployStackRequest, w: Writer): Writer {
     if (m.stack !== undefined) StackSpec.write(m.stack, w.uint32(10).fork()).ldelim();
     if (m.prune) w.uint32(16).bool(m.prune);
     if (m.forceRecreate) w.uint32(24).bool(m.forceRecreate);
+    for (const v of m.recreateOnly) w.uint32(34).string(v);
     return w;
   },
   read(r: Reader, length: number): DeployStackRequest {
     const end = r.pos + length;
-    const m: { stack: StackSpec | undefined; prune: boolean; forceRecreate: boolean } = { stack: undefined, prune: false, forceRecreate: false };
+    const m: { stack: StackSpec | undefined; prune: boolean; forceRecreate: boolean; recreateOnly: string[] } = { stack: undefined, prune: false, forceRecreate: false, recreateOnly: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -692,6 +696,9 @@ export const DeployStackRequest: MessageType<DeployStackRequest> = {
           break;
         case 3:
           m.forceRecreate = r.bool();
+          break;
+        case 4:
+          m.recreateOnly.push(r.string());
           break;
         default:
           r.skipType(t & 7);
@@ -905,6 +912,8 @@ export interface ServiceActionRequest {
   readonly replicas: number | undefined;
   /** of an update that is under way, or paused */
   readonly rollout: RolloutAction;
+  /** with restart: ids; only these tasks of the services. Empty = all of them */
+  readonly restartTasks: readonly string[];
 }
 export const ServiceActionRequest: MessageType<ServiceActionRequest> = {
   name: 'ServiceActionRequest',
@@ -915,8 +924,9 @@ export const ServiceActionRequest: MessageType<ServiceActionRequest> = {
     { name: 'restart', json: 'Restart', id: 4, kind: 'bool', shape: 'one' },
     { name: 'replicas', json: 'Replicas', id: 5, kind: 'int64', shape: 'optional' },
     { name: 'rollout', json: 'Rollout', id: 6, kind: 'enum', shape: 'one', text: RolloutActionText },
+    { name: 'restartTasks', json: 'RestartTasks', id: 7, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<ServiceActionRequest>): ServiceActionRequest => ({ ...{ services: [], runState: 0, setRunState: false, restart: false, replicas: undefined, rollout: 0 }, ...partial }),
+  create: (partial?: Partial<ServiceActionRequest>): ServiceActionRequest => ({ ...{ services: [], runState: 0, setRunState: false, restart: false, replicas: undefined, rollout: 0, restartTasks: [] }, ...partial }),
   write(m: ServiceActionRequest, w: Writer): Writer {
     for (const v of m.services) w.uint32(10).string(v);
     if (m.runState !== 0) w.uint32(16).int32(m.runState);
@@ -924,11 +934,12 @@ export const ServiceActionRequest: MessageType<ServiceActionRequest> = {
     if (m.restart) w.uint32(32).bool(m.restart);
     if (m.replicas !== undefined) w.uint32(40).int64(m.replicas);
     if (m.rollout !== 0) w.uint32(48).int32(m.rollout);
+    for (const v of m.restartTasks) w.uint32(58).string(v);
     return w;
   },
   read(r: Reader, length: number): ServiceActionRequest {
     const end = r.pos + length;
-    const m: { services: string[]; runState: RunState; setRunState: boolean; restart: boolean; replicas: number | undefined; rollout: RolloutAction } = { services: [], runState: 0, setRunState: false, restart: false, replicas: undefined, rollout: 0 };
+    const m: { services: string[]; runState: RunState; setRunState: boolean; restart: boolean; replicas: number | undefined; rollout: RolloutAction; restartTasks: string[] } = { services: [], runState: 0, setRunState: false, restart: false, replicas: undefined, rollout: 0, restartTasks: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -949,6 +960,9 @@ export const ServiceActionRequest: MessageType<ServiceActionRequest> = {
           break;
         case 6:
           m.rollout = r.int32() as RolloutAction;
+          break;
+        case 7:
+          m.restartTasks.push(r.string());
           break;
         default:
           r.skipType(t & 7);

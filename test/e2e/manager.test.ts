@@ -338,7 +338,12 @@ describe('a manager', () => {
         }),
       ],
     });
-    const deployed = await control.deployStack({ stack, prune: false, forceRecreate: false });
+    const deployed = await control.deployStack({
+      stack,
+      prune: false,
+      forceRecreate: false,
+      recreateOnly: [],
+    });
     expect(deployed.changes.length).toBe(3);
     const tasks = await worker.tasks(2);
     expect([...worker.known.values()].flatMap((a) => a.endpoints?.names ?? [])).toEqual(['web']);

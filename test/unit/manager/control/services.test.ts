@@ -11,7 +11,7 @@ import {
   SpecUnion,
   UpdateObjectRequest,
 } from '#protocol/generated/control';
-import { Endpoint, type Service, UpdateState } from '#protocol/generated/objects';
+import { Endpoint, type Service, Task, UpdateState } from '#protocol/generated/objects';
 import {
   ConfigSpec,
   EndpointMode,
@@ -514,6 +514,23 @@ describe('acting', () => {
       previousSpec: undefined,
     });
     expect(service.spec?.mode?.replicated?.replicas).toBe(4);
+  });
+
+  it('restarts some tasks without the others, and all of them after that', () => {
+    const c = testCluster();
+    const id = makeService(c, spec('web'));
+    const [one, two] = ['t1', 't2'].map((task) => Task.create({ id: task, serviceId: id }));
+    c.run((tx) => {
+      for (const task of [one, two]) if (task) tx.create('task', task);
+    });
+    const requests = (): number[] =>
+      ['t1', 't2'].map((task) => c.store.view.get('task', task)?.restartRequest ?? -1);
+    act(c, { services: [id], restart: true, restartTasks: ['t2'] });
+    expect([requests(), get(c, id).restartRequest]).toEqual([[0, 1], 0]);
+    act(c, { services: [id], restart: true, restartTasks: ['t2', 'of another service'] });
+    expect(requests()).toEqual([0, 2]);
+    act(c, { services: [id], restart: true });
+    expect(get(c, id).restartRequest).toBe(3);
   });
 
   it('refuses to scale what has no replicas, and unknown services, as a whole', () => {

@@ -181,6 +181,9 @@ describe('deploying', () => {
     expect(forced).toContain('updated service shop_db');
     expect(serviceOf(c, 'shop_web').spec?.taskTemplate?.forceUpdate).toBe(1);
     expect(deploy(c, shop()).changes.every((change) => change.startsWith('none'))).toBe(true);
+    const one = deploy(c, shop(), { forceRecreate: true, recreateOnly: ['shop_web'] }).changes;
+    expect(one).toContain('updated service shop_web');
+    expect(one).toContain('none service shop_db');
   });
 
   it('replaces a service whose mode changed', () => {
