@@ -4,6 +4,7 @@
 import type { Kind, StoreChange } from '#manager/store/view';
 import type { Service, Task } from '#protocol/generated/objects';
 import { EndpointsCache, networksOf, publishesIngress } from './endpoints.ts';
+import { concernsMesh } from './mesh-peers.ts';
 import { NodeAssignments } from './node-assignments.ts';
 
 const DEPENDENCIES = ['secret', 'config', 'network', 'volume'] as const;
@@ -32,8 +33,10 @@ export class AssignmentHub {
     const services = this.endpoints.note(changes);
     const networks = new Map<string, Set<string>>();
     const ingress = new Set<string>();
-    for (const { kind, before, after } of changes) {
-      if (kind === 'task') this.#noteTask(before as Task, after as Task);
+    for (const change of changes) {
+      const { kind, before, after } = change;
+      if (kind === 'node') this.#noteNode(change as StoreChange<'node'>);
+      else if (kind === 'task') this.#noteTask(before as Task, after as Task);
       else if (kind === 'service') {
         for (const service of [before, after] as (Service | undefined)[]) {
           if (!service) continue;
@@ -65,6 +68,12 @@ export class AssignmentHub {
   reset(): void {
     this.endpoints.clear();
     this.#nodes.clear();
+  }
+
+  #noteNode(change: StoreChange<'node'>): void {
+    const id = (change.after ?? change.before)?.id;
+    if (id === undefined || !concernsMesh(change)) return;
+    for (const node of this.#nodes.values()) node.peers.noteNode(id);
   }
 
   #noteTask(before: Task | undefined, after: Task | undefined): void {

@@ -1,7 +1,8 @@
 // What one node must know, as a stream of messages: first everything, then differences with
 // sequence numbers. Tasks assigned to the node, and for the tasks that are alive their secrets,
 // configs, networks and volumes, and the endpoints of all services on those networks and of all
-// that publish an ingress port. Only what is marked dirty is looked at again. Invariant: after a
+// that publish an ingress port; and the nodes that those are on, for the mesh. Only what is marked
+// dirty is looked at again. Invariant: after a
 // message, what the node holds is exactly what `#sent` holds. swarmkit
 // manager/dispatcher/assignments.go.
 import type { StoreView } from '#manager/store/state';
@@ -16,6 +17,7 @@ import {
 import { Config, Network, Secret, Task, TaskState, Volume } from '#protocol/generated/objects';
 import { MountType } from '#protocol/generated/specs';
 import { type EndpointsCache, networksOf, publishesIngress } from './endpoints.ts';
+import { MeshPeers } from './mesh-peers.ts';
 
 type DependencyKind = 'secret' | 'config' | 'network' | 'volume';
 
@@ -27,6 +29,7 @@ interface Dependency {
 export class NodeAssignments {
   readonly nodeId: string;
   readonly sessionId: string;
+  readonly peers: MeshPeers;
   /** `<kind>/<id>` → what the node was sent last. */
   readonly #sent: Map<string, object> = new Map();
   readonly #dirtyTasks: Set<string> = new Set();
@@ -40,6 +43,7 @@ export class NodeAssignments {
   constructor(nodeId: string, sessionId: string) {
     this.nodeId = nodeId;
     this.sessionId = sessionId;
+    this.peers = new MeshPeers(nodeId);
   }
 
   get isDirty(): boolean {
@@ -47,7 +51,8 @@ export class NodeAssignments {
       this.#sequence === 0 ||
       this.#areDependenciesDirty ||
       this.#dirtyTasks.size > 0 ||
-      this.#dirtyServices.size > 0
+      this.#dirtyServices.size > 0 ||
+      this.peers.isDirty
     );
   }
 
@@ -101,7 +106,15 @@ export class NodeAssignments {
     if (this.#areDependenciesDirty || isFirst) this.#dependencyChanges(view, needed, unneeded);
     if (isFirst || networksBefore !== this.#networks) this.#markRelevantServices(view);
     this.#endpointChanges(view, endpoints, needed, unneeded);
-    return [...needed, ...tasks, ...unneeded];
+    const peers = this.peers.changes(view);
+    // The way to a node is there before the endpoints that use it, and goes after them.
+    return [
+      ...peers.updates.map((peer) => update({ peer })),
+      ...needed,
+      ...tasks,
+      ...unneeded,
+      ...peers.removals.map((peer) => removal({ peer })),
+    ];
   }
 
   #taskChanges(view: StoreView): AssignmentChange[] {
@@ -203,10 +216,13 @@ export class NodeAssignments {
       const service = view.get('service', serviceId);
       const isRelevant = this.isOnAny(networksOf(service)) || publishesIngress(service);
       const current = isRelevant ? endpoints.get(view, serviceId) : undefined;
+      const before = this.#sent.get(key) as ServiceEndpoints | undefined;
+      if (before === current) continue;
+      this.peers.noteEndpoints(before, current);
       if (!current) {
-        if (!this.#sent.delete(key)) continue;
+        this.#sent.delete(key);
         unneeded.push(removal({ endpoints: ServiceEndpoints.create({ serviceId }) }));
-      } else if (this.#sent.get(key) !== current) {
+      } else {
         this.#sent.set(key, current);
         needed.push(update({ endpoints: current }));
       }

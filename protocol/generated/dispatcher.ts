@@ -486,6 +486,65 @@ export const ServiceEndpoints: MessageType<ServiceEndpoints> = {
   decode: (bytes: Uint8Array): ServiceEndpoints => ServiceEndpoints.read(Reader.create(bytes), bytes.length),
 };
 
+/** Another node, for the encrypted mesh. Sent of the nodes that have a task on one of this node's networks or of a service with ingress ports; of all nodes to one that has a task with ingress ports. */
+export interface MeshPeer {
+  readonly nodeId: string;
+  readonly hostname: string;
+  /** public key, base64 */
+  readonly wireguardKey: string;
+  /** bare IP address of its mesh device, as other nodes reach it; "" = not known */
+  readonly addr: string;
+  readonly port: number;
+}
+export const MeshPeer: MessageType<MeshPeer> = {
+  name: 'MeshPeer',
+  fields: [
+    { name: 'nodeId', json: 'NodeID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'hostname', json: 'Hostname', id: 2, kind: 'string', shape: 'one' },
+    { name: 'wireguardKey', json: 'WireguardKey', id: 3, kind: 'string', shape: 'one' },
+    { name: 'addr', json: 'Addr', id: 4, kind: 'string', shape: 'one' },
+    { name: 'port', json: 'Port', id: 5, kind: 'uint32', shape: 'one' },
+  ],
+  create: (partial?: Partial<MeshPeer>): MeshPeer => ({ ...{ nodeId: '', hostname: '', wireguardKey: '', addr: '', port: 0 }, ...partial }),
+  write(m: MeshPeer, w: Writer): Writer {
+    if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
+    if (m.hostname !== '') w.uint32(18).string(m.hostname);
+    if (m.wireguardKey !== '') w.uint32(26).string(m.wireguardKey);
+    if (m.addr !== '') w.uint32(34).string(m.addr);
+    if (m.port !== 0) w.uint32(40).uint32(m.port);
+    return w;
+  },
+  read(r: Reader, length: number): MeshPeer {
+    const end = r.pos + length;
+    const m: { nodeId: string; hostname: string; wireguardKey: string; addr: string; port: number } = { nodeId: '', hostname: '', wireguardKey: '', addr: '', port: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.nodeId = r.string();
+          break;
+        case 2:
+          m.hostname = r.string();
+          break;
+        case 3:
+          m.wireguardKey = r.string();
+          break;
+        case 4:
+          m.addr = r.string();
+          break;
+        case 5:
+          m.port = r.uint32();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: MeshPeer): Uint8Array => MeshPeer.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): MeshPeer => MeshPeer.read(Reader.create(bytes), bytes.length),
+};
+
 export interface Assignment {
   readonly task: Task | undefined;
   readonly secret: Secret | undefined;
@@ -493,6 +552,7 @@ export interface Assignment {
   readonly network: Network | undefined;
   readonly endpoints: ServiceEndpoints | undefined;
   readonly volume: Volume | undefined;
+  readonly peer: MeshPeer | undefined;
 }
 export const Assignment: MessageType<Assignment> = {
   name: 'Assignment',
@@ -503,8 +563,9 @@ export const Assignment: MessageType<Assignment> = {
     { name: 'network', json: 'Network', id: 4, kind: 'message', shape: 'optional', message: () => Network },
     { name: 'endpoints', json: 'Endpoints', id: 5, kind: 'message', shape: 'optional', message: () => ServiceEndpoints },
     { name: 'volume', json: 'Volume', id: 6, kind: 'message', shape: 'optional', message: () => Volume },
+    { name: 'peer', json: 'Peer', id: 7, kind: 'message', shape: 'optional', message: () => MeshPeer },
   ],
-  create: (partial?: Partial<Assignment>): Assignment => ({ ...{ task: undefined, secret: undefined, config: undefined, network: undefined, endpoints: undefined, volume: undefined }, ...partial }),
+  create: (partial?: Partial<Assignment>): Assignment => ({ ...{ task: undefined, secret: undefined, config: undefined, network: undefined, endpoints: undefined, volume: undefined, peer: undefined }, ...partial }),
   write(m: Assignment, w: Writer): Writer {
     if (m.task !== undefined) Task.write(m.task, w.uint32(10).fork()).ldelim();
     if (m.secret !== undefined) Secret.write(m.secret, w.uint32(18).fork()).ldelim();
@@ -512,11 +573,12 @@ export const Assignment: MessageType<Assignment> = {
     if (m.network !== undefined) Network.write(m.network, w.uint32(34).fork()).ldelim();
     if (m.endpoints !== undefined) ServiceEndpoints.write(m.endpoints, w.uint32(42).fork()).ldelim();
     if (m.volume !== undefined) Volume.write(m.volume, w.uint32(50).fork()).ldelim();
+    if (m.peer !== undefined) MeshPeer.write(m.peer, w.uint32(58).fork()).ldelim();
     return w;
   },
   read(r: Reader, length: number): Assignment {
     const end = r.pos + length;
-    const m: { task: Task | undefined; secret: Secret | undefined; config: Config | undefined; network: Network | undefined; endpoints: ServiceEndpoints | undefined; volume: Volume | undefined } = { task: undefined, secret: undefined, config: undefined, network: undefined, endpoints: undefined, volume: undefined };
+    const m: { task: Task | undefined; secret: Secret | undefined; config: Config | undefined; network: Network | undefined; endpoints: ServiceEndpoints | undefined; volume: Volume | undefined; peer: MeshPeer | undefined } = { task: undefined, secret: undefined, config: undefined, network: undefined, endpoints: undefined, volume: undefined, peer: undefined };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -537,6 +599,9 @@ export const Assignment: MessageType<Assignment> = {
           break;
         case 6:
           m.volume = Volume.read(r, r.uint32());
+          break;
+        case 7:
+          m.peer = MeshPeer.read(r, r.uint32());
           break;
         default:
           r.skipType(t & 7);

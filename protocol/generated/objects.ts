@@ -1074,8 +1074,14 @@ export interface NodeDescription {
   readonly tlsInfo: NodeTlsInfo | undefined;
   /** addresses of the host's interfaces */
   readonly addresses: readonly string[];
-  /** public key, base64 */
+  /** public key, base64; "" = no mesh */
   readonly wireguardKey: string;
+  /** How other nodes reach its mesh device over UDP. */
+  readonly meshAddr: string;
+  /** 0 = 51820 */
+  readonly meshPort: number;
+  /** what is wrong with its mesh now, one sentence each; empty = nothing */
+  readonly meshFaults: readonly string[];
 }
 export const NodeDescription: MessageType<NodeDescription> = {
   name: 'NodeDescription',
@@ -1087,8 +1093,11 @@ export const NodeDescription: MessageType<NodeDescription> = {
     { name: 'tlsInfo', json: 'TLSInfo', id: 5, kind: 'message', shape: 'optional', message: () => NodeTlsInfo },
     { name: 'addresses', json: 'Addresses', id: 100, kind: 'string', shape: 'repeated' },
     { name: 'wireguardKey', json: 'WireguardKey', id: 101, kind: 'string', shape: 'one' },
+    { name: 'meshAddr', json: 'MeshAddr', id: 102, kind: 'string', shape: 'one' },
+    { name: 'meshPort', json: 'MeshPort', id: 103, kind: 'uint32', shape: 'one' },
+    { name: 'meshFaults', json: 'MeshFaults', id: 104, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<NodeDescription>): NodeDescription => ({ ...{ hostname: '', platform: undefined, resources: undefined, engine: undefined, tlsInfo: undefined, addresses: [], wireguardKey: '' }, ...partial }),
+  create: (partial?: Partial<NodeDescription>): NodeDescription => ({ ...{ hostname: '', platform: undefined, resources: undefined, engine: undefined, tlsInfo: undefined, addresses: [], wireguardKey: '', meshAddr: '', meshPort: 0, meshFaults: [] }, ...partial }),
   write(m: NodeDescription, w: Writer): Writer {
     if (m.hostname !== '') w.uint32(10).string(m.hostname);
     if (m.platform !== undefined) Platform.write(m.platform, w.uint32(18).fork()).ldelim();
@@ -1097,11 +1106,14 @@ export const NodeDescription: MessageType<NodeDescription> = {
     if (m.tlsInfo !== undefined) NodeTlsInfo.write(m.tlsInfo, w.uint32(42).fork()).ldelim();
     for (const v of m.addresses) w.uint32(802).string(v);
     if (m.wireguardKey !== '') w.uint32(810).string(m.wireguardKey);
+    if (m.meshAddr !== '') w.uint32(818).string(m.meshAddr);
+    if (m.meshPort !== 0) w.uint32(824).uint32(m.meshPort);
+    for (const v of m.meshFaults) w.uint32(834).string(v);
     return w;
   },
   read(r: Reader, length: number): NodeDescription {
     const end = r.pos + length;
-    const m: { hostname: string; platform: Platform | undefined; resources: Resources | undefined; engine: EngineDescription | undefined; tlsInfo: NodeTlsInfo | undefined; addresses: string[]; wireguardKey: string } = { hostname: '', platform: undefined, resources: undefined, engine: undefined, tlsInfo: undefined, addresses: [], wireguardKey: '' };
+    const m: { hostname: string; platform: Platform | undefined; resources: Resources | undefined; engine: EngineDescription | undefined; tlsInfo: NodeTlsInfo | undefined; addresses: string[]; wireguardKey: string; meshAddr: string; meshPort: number; meshFaults: string[] } = { hostname: '', platform: undefined, resources: undefined, engine: undefined, tlsInfo: undefined, addresses: [], wireguardKey: '', meshAddr: '', meshPort: 0, meshFaults: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1125,6 +1137,15 @@ export const NodeDescription: MessageType<NodeDescription> = {
           break;
         case 101:
           m.wireguardKey = r.string();
+          break;
+        case 102:
+          m.meshAddr = r.string();
+          break;
+        case 103:
+          m.meshPort = r.uint32();
+          break;
+        case 104:
+          m.meshFaults.push(r.string());
           break;
         default:
           r.skipType(t & 7);
