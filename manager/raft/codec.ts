@@ -21,6 +21,9 @@ const MAX_MESSAGE_TYPE = 24;
 const FLAG_REJECT = 1;
 const FLAG_FORCE = 2;
 const FLAG_SNAPSHOT = 4;
+/** In a configuration. */
+const FLAG_AUTO_LEAVE = 1;
+const FLAG_EPOCH = 2;
 
 /** Consecutive entries: per entry type u8, term u64, length u32, data. Indexes are implied. */
 export function writeEntries(writer: ByteWriter, entries: readonly Entry[]): void {
@@ -46,13 +49,14 @@ export function readEntries(reader: ByteReader, firstIndex: number, count: numbe
   return entries;
 }
 
-/** Four lists (count u16, ids u64) and autoLeave u8. */
+/** Four lists (count u16, ids u64), flags u8, and the epoch u32 unless it is 0. */
 export function writeConfState(writer: ByteWriter, conf: ConfState): void {
   for (const list of [conf.voters, conf.votersOutgoing, conf.learners, conf.learnersNext]) {
     writer.u16(list.length);
     for (const id of list) writer.u64(id);
   }
-  writer.u8(conf.autoLeave ? 1 : 0);
+  writer.u8((conf.autoLeave ? FLAG_AUTO_LEAVE : 0) | (conf.epoch > 0 ? FLAG_EPOCH : 0));
+  if (conf.epoch > 0) writer.u32(conf.epoch);
 }
 
 export function readConfState(reader: ByteReader): ConfState | null {
@@ -64,7 +68,9 @@ export function readConfState(reader: ByteReader): ConfState | null {
     for (let j = 0; j < count; j++) list.push(reader.u64());
     lists.push(list);
   }
-  const autoLeave = reader.u8() === 1;
+  const flags = reader.u8();
+  const autoLeave = (flags & FLAG_AUTO_LEAVE) !== 0;
+  const epoch = (flags & FLAG_EPOCH) !== 0 ? reader.u32() : 0;
   if (reader.failed) return null;
   const [voters, votersOutgoing, learners, learnersNext] = lists as [
     number[],
@@ -72,7 +78,7 @@ export function readConfState(reader: ByteReader): ConfState | null {
     number[],
     number[],
   ];
-  const conf = { voters, votersOutgoing, learners, learnersNext, autoLeave };
+  const conf = { voters, votersOutgoing, learners, learnersNext, autoLeave, epoch };
   return confProblem(conf) === null ? conf : null;
 }
 

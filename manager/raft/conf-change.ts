@@ -13,8 +13,10 @@ export interface ConfChangeSingle {
 }
 
 /** auto: joint only if more than one voter changes, left by itself; implicit: joint, left by
- * itself; explicit: joint until an empty change is proposed. */
-export const Transition = { auto: 0, implicit: 1, explicit: 2 } as const;
+ * itself; explicit: joint until an empty change is proposed; forced: what was before does not count,
+ * the voters named are all members, and the epoch rises. A forced change is never proposed: an
+ * operator's recovery writes it into a log whose group has lost its quorum for good. */
+export const Transition = { auto: 0, implicit: 1, explicit: 2, forced: 3 } as const;
 export type Transition = (typeof Transition)[keyof typeof Transition];
 
 /** A membership change; without changes and context-free it means "leave the joint configuration".
@@ -73,7 +75,7 @@ export function decodeConfChange(bytes: Uint8Array): ConfChange | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const transition = view.getUint8(1);
   const count = view.getUint16(2);
-  if (view.getUint8(0) !== FORMAT_VERSION || transition > Transition.explicit) return null;
+  if (view.getUint8(0) !== FORMAT_VERSION || transition > Transition.forced) return null;
   if (count > 2 * MAX_MEMBERS || bytes.length < HEADER_BYTES + count * CHANGE_BYTES) return null;
   const changes: ConfChangeSingle[] = [];
   let offset = HEADER_BYTES;

@@ -56,6 +56,11 @@ export class ConfHistory {
     return null;
   }
 
+  /** Whether a configuration that is remembered and holds at or before `index` fits `test`. */
+  some(index: number, test: (conf: Conf) => boolean): boolean {
+    return this.#steps.some((step) => step.index <= index && test(step.conf));
+  }
+
   /** Forgets what only indexes below `index` need. */
   prune(index: number): void {
     while (this.#steps.length > 1 && (this.#steps[1] as Step).index <= index) this.#steps.shift();

@@ -7,6 +7,7 @@ import {
   type ConfChangeSingle,
   entersJoint,
   isLeaveJoint,
+  Transition,
 } from './conf-change.ts';
 import type { ConfState, RaftId } from './types.ts';
 import { EMPTY_CONF_STATE } from './types.ts';
@@ -46,6 +47,7 @@ export function isMember(conf: Conf, id: RaftId): boolean {
 /** The configuration after `change`, by whichever of the three rules applies to it. */
 export function applyConfChange(conf: Conf, change: ConfChange): ConfResult {
   if (isLeaveJoint(change)) return leaveJoint(conf);
+  if (change.transition === Transition.forced) return forcedConf(conf, change.changes);
   const { joint, autoLeave } = entersJoint(change);
   return joint ? enterJoint(conf, change.changes, autoLeave) : simpleChange(conf, change.changes);
 }
@@ -79,8 +81,13 @@ export function enterJoint(
 export function leaveJoint(conf: Conf): ConfResult {
   if (!isJoint(conf)) return refuse("can't leave a non-joint config");
   const learners = sortedUnion(conf.learners, conf.learnersNext);
-  const next = { ...EMPTY_CONF, voters: conf.voters, learners };
+  const next = { ...EMPTY_CONF, voters: conf.voters, learners, epoch: conf.epoch };
   return { conf: next, error: null };
+}
+
+/** A new beginning with the voters in `changes`. */
+function forcedConf(conf: Conf, changes: readonly ConfChangeSingle[]): ConfResult {
+  return applyAll({ ...EMPTY_CONF, epoch: conf.epoch + 1 }, changes);
 }
 
 function applyAll(start: Conf, changes: readonly ConfChangeSingle[]): ConfResult {
@@ -150,6 +157,7 @@ export function formatConf(conf: Conf): string {
   if (isJoint(conf)) text += `&&(${conf.votersOutgoing.join(' ')})`;
   if (conf.learners.length > 0) text += ` learners=(${conf.learners.join(' ')})`;
   if (conf.learnersNext.length > 0) text += ` learners_next=(${conf.learnersNext.join(' ')})`;
+  if (conf.epoch > 0) text += ` epoch=${conf.epoch}`;
   return conf.autoLeave ? `${text} autoleave` : text;
 }
 

@@ -22,6 +22,7 @@ import {
   encodeConfChange,
   isLeaveJoint,
   LEAVE_JOINT,
+  Transition,
 } from './conf-change.ts';
 import { invariant } from './invariant.ts';
 import type { Raft } from './raft.ts';
@@ -102,6 +103,7 @@ function activate(raft: Raft): void {
 
 /** Why a leader may not append `change` now, or null if it may. */
 export function changeRefusal(raft: Raft, change: ConfChange): string | null {
+  if (change.transition === Transition.forced) return 'a forced configuration is never proposed';
   const { conf } = raft.tracker;
   const isSoleVoter = raft.tracker.isSingleton() && isVoter(conf, raft.id);
   if (!isSoleVoter && !raft.committedInOwnTerm()) {

@@ -56,6 +56,11 @@ export interface ConfState {
   /** Voters of the outgoing half that become learners when the joint configuration is left. */
   readonly learnersNext: readonly RaftId[];
   readonly autoLeave: boolean;
+  /**
+   * How often the group was forced to begin anew with one member (Transition.forced). Members of
+   * different epochs must not hear each other: both may have committed at the same index.
+   */
+  readonly epoch: number;
 }
 
 export const EMPTY_CONF_STATE: ConfState = {
@@ -64,6 +69,7 @@ export const EMPTY_CONF_STATE: ConfState = {
   learners: [],
   learnersNext: [],
   autoLeave: false,
+  epoch: 0,
 };
 
 /** Describes a state machine image that replaces the log up to and including `index`. */

@@ -98,7 +98,13 @@ export class RaftCluster {
     for (let id = 1; id <= options.voters + options.spares; id++) {
       const storage = new MemoryStorage();
       if (id <= options.voters) {
-        const empty = { votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+        const empty = {
+          votersOutgoing: [],
+          learners: [],
+          learnersNext: [],
+          autoLeave: false,
+          epoch: 0,
+        };
         const confState = { ...empty, voters };
         storage.applySnapshot({ index: FIRST_INDEX, term: 1, confState, data: new Uint8Array(0) });
         storage.setHardState({ term: 1, vote: 0, commit: FIRST_INDEX });

@@ -43,6 +43,7 @@ export function makeRaft(options: UnitOptions = {}): Raft {
         learners: options.learners ?? none,
         learnersNext: none,
         autoLeave: false,
+        epoch: 0,
       },
       data: new Uint8Array(0),
     },

@@ -16,7 +16,12 @@ import { type Entry, type EntryType, type MessageType, makeMessage } from '#mana
 const u53 = fc.maxSafeNat();
 const data = fc.uint8Array({ maxLength: 50 });
 const confState = fc
-  .record({ voters: idList(1), learners: idList(100), autoLeave: fc.constant(false) })
+  .record({
+    voters: idList(1),
+    learners: idList(100),
+    autoLeave: fc.constant(false),
+    epoch: fc.nat(3),
+  })
   .map((conf) => ({ ...conf, votersOutgoing: [], learnersNext: [] }));
 
 function idList(from: number): fc.Arbitrary<number[]> {

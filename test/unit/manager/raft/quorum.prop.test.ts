@@ -181,6 +181,7 @@ describe('configurations', () => {
       voters: [2, 3, 4],
       votersOutgoing: [1, 2, 3],
       autoLeave: true,
+      epoch: 0,
     });
     expect(applyConfChange(start, of('')).error).toContain('non-joint');
   });

@@ -80,6 +80,7 @@ describe('flow control (etcd-io/raft tracker)', () => {
       learners: [],
       learnersNext: [],
       autoLeave: false,
+      epoch: 0,
     };
     storage.applySnapshot({ index: 10, term: 1, confState, data: new Uint8Array(0) });
     storage.setHardState({ term: 1, vote: 0, commit: 10 });

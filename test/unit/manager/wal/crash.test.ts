@@ -39,6 +39,7 @@ function randomBatch(model: LogModel, prng: Prng): WalBatch {
       learners: [],
       learnersNext: [],
       autoLeave: false,
+      epoch: 0,
     };
     const meta = { index: at.index, term: at.term, confState };
     const base = { index: behind.index, term: behind.term };

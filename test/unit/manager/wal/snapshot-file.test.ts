@@ -21,6 +21,7 @@ const META = {
     learners: [9],
     learnersNext: [],
     autoLeave: false,
+    epoch: 0,
   },
 };
 const crypto = new WatchedCrypto();
