@@ -240,7 +240,7 @@ export class Raft {
     if (message.index !== 0) {
       const ignored = this.log.unstable.stableTo({ term: message.logTerm, index: message.index });
       if (ignored !== null) {
-        this.note('info', 'ignored an append acknowledgement', { index: message.index, ignored });
+        this.note('debug', 'ignored an append acknowledgement', { index: message.index, ignored });
       }
     }
     if (message.snapshot !== null) this.#onSnapshotStored(message.snapshot);

@@ -104,47 +104,110 @@ export type SnapshotRead =
   | { readonly header: SnapshotHeader; readonly plain: Uint8Array; readonly error: null }
   | { readonly header: null; readonly plain: null; readonly error: string };
 
+export interface SnapshotReadInput {
+  readonly identity: WalIdentity;
+  readonly crypto: WalCrypto;
+  readonly keys: KeyRing;
+}
+
+/** Longest header of a snapshot file: so much of the file is enough to begin. */
+export const SNAPSHOT_HEADER_MAX_BYTES: number = 64 * 1024;
+
+/** Opens a snapshot file chunk by chunk, in any order. */
+export class SnapshotReader {
+  readonly header: SnapshotHeader;
+  readonly chunkCount: number;
+  readonly #headerBytes: number;
+  readonly #key: Uint8Array;
+  readonly #aad: Uint8Array;
+  readonly #crypto: WalCrypto;
+
+  /** `start` = the beginning of a file of `fileBytes`, SNAPSHOT_HEADER_MAX_BYTES or all of it.
+   * Returns why it cannot be read, in words, when it cannot. */
+  static open(
+    start: Uint8Array,
+    fileBytes: number,
+    input: SnapshotReadInput,
+  ): SnapshotReader | string {
+    const { crypto, keys, identity } = input;
+    const decoded = decodeHeader(start);
+    if (decoded === null) return 'its header is damaged or of another version';
+    const { header, headerBytes } = decoded;
+    if (
+      header.identity.clusterId !== identity.clusterId ||
+      header.identity.raftId !== identity.raftId
+    ) {
+      return `it belongs to member ${header.identity.raftId} of another cluster or member`;
+    }
+    const dek = keys.key(header.keyId);
+    if (dek === null) return `key ${header.keyId} is missing`;
+    const count = chunksOf(header.plainBytes);
+    if (fileBytes !== headerBytes + header.plainBytes + HASH_BYTES + count * TAG_BYTES) {
+      return 'it has a wrong length';
+    }
+    const key = snapshotKey(dek, header, crypto);
+    const aad = crypto.sha256(start.subarray(0, headerBytes));
+    return new SnapshotReader({ header, headerBytes, key, aad, crypto });
+  }
+
+  private constructor(parts: {
+    readonly header: SnapshotHeader;
+    readonly headerBytes: number;
+    readonly key: Uint8Array;
+    readonly aad: Uint8Array;
+    readonly crypto: WalCrypto;
+  }) {
+    this.header = parts.header;
+    this.chunkCount = chunksOf(parts.header.plainBytes);
+    this.#headerBytes = parts.headerBytes;
+    this.#key = parts.key;
+    this.#aad = parts.aad;
+    this.#crypto = parts.crypto;
+  }
+
+  /** Where chunk `i` is in the file. */
+  place(i: number): { readonly offset: number; readonly length: number } {
+    const sealedBytes = SNAPSHOT_CHUNK_BYTES + TAG_BYTES;
+    const isLast = i === this.chunkCount - 1;
+    const length = this.#plainBytesOf(i) + (isLast ? HASH_BYTES : 0) + TAG_BYTES;
+    return { offset: this.#headerBytes + i * sealedBytes, length };
+  }
+
+  #plainBytesOf(i: number): number {
+    return Math.min(SNAPSHOT_CHUNK_BYTES, this.header.plainBytes - i * SNAPSHOT_CHUNK_BYTES);
+  }
+
+  /** The plaintext of chunk `i`, and with the last one the SHA-256 of all; null if it is not
+   * authentic. */
+  chunk(
+    i: number,
+    sealed: Uint8Array,
+  ): { readonly part: Uint8Array; readonly digest: Uint8Array | null } | null {
+    const isLast = i === this.chunkCount - 1;
+    const nonce = chunkNonce(i, isLast);
+    const data = this.#crypto.open({ key: this.#key, nonce, aad: this.#aad, data: sealed });
+    if (data === null) return null;
+    const partBytes = this.#plainBytesOf(i);
+    return { part: data.subarray(0, partBytes), digest: isLast ? data.subarray(partBytes) : null };
+  }
+}
+
 /** Opens a whole snapshot file. */
-export function readSnapshotFile(
-  bytes: Uint8Array,
-  input: { readonly identity: WalIdentity; readonly crypto: WalCrypto; readonly keys: KeyRing },
-): SnapshotRead {
-  const { crypto, keys, identity } = input;
-  const decoded = decodeHeader(bytes);
-  if (decoded === null) return refuse('its header is damaged or of another version');
-  const { header, headerBytes } = decoded;
-  if (
-    header.identity.clusterId !== identity.clusterId ||
-    header.identity.raftId !== identity.raftId
-  ) {
-    return refuse(`it belongs to member ${header.identity.raftId} of another cluster or member`);
-  }
-  const dek = keys.key(header.keyId);
-  if (dek === null) return refuse(`key ${header.keyId} is missing`);
-  const count = chunksOf(header.plainBytes);
-  if (bytes.length !== headerBytes + header.plainBytes + HASH_BYTES + count * TAG_BYTES) {
-    return refuse('it has a wrong length');
-  }
-  const key = snapshotKey(dek, header, crypto);
-  const aad = crypto.sha256(bytes.subarray(0, headerBytes));
+export function readSnapshotFile(bytes: Uint8Array, input: SnapshotReadInput): SnapshotRead {
+  const reader = SnapshotReader.open(bytes, bytes.length, input);
+  if (typeof reader === 'string') return refuse(reader);
+  const { header, chunkCount } = reader;
   const plain = new Uint8Array(header.plainBytes);
-  const digest = crypto.newSha256();
-  let offset = headerBytes;
-  for (let i = 0; i < count; i++) {
-    const start = i * SNAPSHOT_CHUNK_BYTES;
-    const isLast = i === count - 1;
-    const partBytes = Math.min(SNAPSHOT_CHUNK_BYTES, header.plainBytes - start);
-    const length = partBytes + (isLast ? HASH_BYTES : 0) + TAG_BYTES;
-    const data = bytes.subarray(offset, offset + length);
-    const chunk = crypto.open({ key, nonce: chunkNonce(i, isLast), aad, data });
+  const digest = input.crypto.newSha256();
+  for (let i = 0; i < chunkCount; i++) {
+    const { offset, length } = reader.place(i);
+    const chunk = reader.chunk(i, bytes.subarray(offset, offset + length));
     if (chunk === null) return refuse(`chunk ${i} is not authentic`);
-    const part = chunk.subarray(0, partBytes);
-    plain.set(part, start);
-    digest.update(part);
-    if (isLast && !sameBytes(digest.digest(), chunk.subarray(partBytes))) {
+    plain.set(chunk.part, i * SNAPSHOT_CHUNK_BYTES);
+    digest.update(chunk.part);
+    if (chunk.digest !== null && !sameBytes(digest.digest(), chunk.digest)) {
       return refuse('its digest is wrong');
     }
-    offset += length;
   }
   return { header, plain, error: null };
 }

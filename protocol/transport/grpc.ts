@@ -73,7 +73,10 @@ export interface CallOptions {
 
 type AnyMethod = MethodDescriptor<unknown, unknown>;
 
-function methodDefinition(method: AnyMethod): grpc.MethodDefinition<unknown, unknown> {
+/** A method as grpc-js wants it: for streams that are driven by hand. */
+export function methodDefinition<Request, Response>(
+  method: MethodDescriptor<Request, Response>,
+): grpc.MethodDefinition<Request, Response> {
   return {
     path: method.path,
     requestStream: method.requestStream,
@@ -313,7 +316,8 @@ function linkAbort(call: { cancel(): void }, signal: AbortSignal | undefined): v
 
 // ---- errors -------------------------------------------------------------------------------------
 
-function toServiceError(error: unknown): Partial<grpc.ServiceError> {
+/** An error as it goes over the wire. */
+export function toServiceError(error: unknown): Partial<grpc.ServiceError> {
   const metadata = new grpc.Metadata();
   const known = error instanceof TswarmError ? error : undefined;
   metadata.set('tswarm-code', known?.code ?? 'internal');
@@ -324,7 +328,8 @@ function toServiceError(error: unknown): Partial<grpc.ServiceError> {
   return { code: ERROR_CODES[known?.code ?? 'internal'].grpc, details: messageOf(error), metadata };
 }
 
-function fromServiceError(error: grpc.ServiceError): TswarmError {
+/** An error as it came over the wire. */
+export function fromServiceError(error: grpc.ServiceError): TswarmError {
   const get = (key: string): string =>
     decodeURIComponent(String(error.metadata?.get(key)[0] ?? ''));
   const ours = get('tswarm-code');

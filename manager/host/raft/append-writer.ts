@@ -24,6 +24,8 @@ export interface AppendWriterEvents {
   readonly fail: (error: Error) => void;
   /** A mark is durable; old snapshots may go. */
   readonly marked: (mark: SnapshotMark) => void;
+  /** Whether the leader's snapshot at `index` is in a file (the empty state has none). */
+  readonly hasFile: (index: number) => boolean;
 }
 
 /** A mark of the host's own making: a local snapshot is on the disk. */
@@ -132,7 +134,8 @@ export class AppendWriter {
         snapshot = work.snapshot;
         const { index, term, confState } = snapshot;
         const meta = { index, term, confState };
-        mark = { meta, hasFile: true, base: { index, term }, replacesLog: true };
+        const hasFile = this.#events.hasFile(index);
+        mark = { meta, hasFile, base: { index, term }, replacesLog: true };
         invariant(work.entries.length === 0, 'snapshot and entries in one append');
         break;
       }

@@ -5,7 +5,14 @@ import { randomBytes } from 'node:crypto';
 import { TswarmError } from '#protocol/errors';
 import type { Log } from '#protocol/world';
 import { launchRaftThread } from './launch-thread.ts';
-import { MAX_DATA_BYTES, MAX_PENDING_PROPOSALS, TIMEOUT_SWEEP_MS } from './limits.ts';
+import {
+  LOST_LEADERSHIP_WAIT_MS,
+  MAX_DATA_BYTES,
+  MAX_PENDING_COMMANDS,
+  MAX_PENDING_PROPOSALS,
+  READ_TIMEOUT_MS,
+  TIMEOUT_SWEEP_MS,
+} from './limits.ts';
 import { type PendingData, packProposals, unpackApplied } from './packing.ts';
 import type {
   AppliedEntry,
@@ -20,9 +27,12 @@ import type {
 } from './raft-node.ts';
 import { fromThreadError, threadError } from './thread-errors.ts';
 import type {
+  Answer,
   AnsweredRead,
   FromThread,
+  HostCommand,
   LaunchThread,
+  LostProposals,
   ThreadError,
   ThreadLink,
   ToThread,
@@ -43,6 +53,9 @@ export interface RaftClientDeps {
 
 const EXIT_FATAL = 70;
 
+const OUTCOME_UNKNOWN =
+  'leadership was lost before the change was confirmed; it may have taken effect';
+
 /** Microtasks between the first proposal of a turn and sending; each costs well below 1 µs. */
 const FLUSH_HOPS = 4;
 
@@ -52,10 +65,11 @@ interface Waiting<T> {
 }
 
 interface PendingProposal extends Waiting<Proposed> {
-  readonly deadlineMs: number;
+  deadlineMs: number;
 }
 
 interface PendingRead extends Waiting<number> {
+  readonly deadlineMs: number;
   /** Index to wait for; null until the thread has answered. */
   index: number | null;
 }
@@ -70,6 +84,8 @@ class RaftClient implements RaftNode {
   readonly #deps: RaftClientDeps;
   readonly #session: Uint8Array;
   #worker: ThreadLink | null = null;
+  /** What was said before `start`. */
+  readonly #early: ToThread[] = [];
   #status: RaftStatus;
   #appliedIndex = 0;
   #shownRole: RaftRole = 'follower';
@@ -82,11 +98,16 @@ class RaftClient implements RaftNode {
   readonly #reads = new Map<number, PendingRead>();
   #starting: Waiting<void> | null = null;
   #stopping: Waiting<void> | null = null;
+  #nextCommand = 1;
+  readonly #commands = new Map<number, Waiting<void>>();
   #isStopped = false;
   #sweeper: NodeJS.Timeout | null = null;
   #onApply: ((entry: AppliedEntry) => void) | null = null;
   #onRestore: ((snapshot: Uint8Array, index: number) => void) | null = null;
   #provider: (() => Uint8Array | Promise<Uint8Array>) | null = null;
+  readonly #onRemoved: (() => void)[] = [];
+  readonly #onStatus: ((status: RaftStatus) => void)[] = [];
+  #shownStatus = '';
   readonly #onRole: ((role: RaftRole, status: RaftStatus) => void)[] = [];
 
   constructor(options: RaftNodeOptions, deps: RaftClientDeps) {
@@ -131,6 +152,7 @@ class RaftClient implements RaftNode {
       },
     );
     this.#worker = worker;
+    for (const message of this.#early.splice(0)) worker.post(message, []);
     this.#sweeper = setInterval(() => this.#sweep(), TIMEOUT_SWEEP_MS).unref();
     return new Promise((resolve, reject) => {
       this.#starting = { resolve, reject };
@@ -198,48 +220,76 @@ class RaftClient implements RaftNode {
     const context = this.#nextRead++;
     this.#post({ type: 'read', context });
     return new Promise((resolve, reject) => {
-      this.#reads.set(context, { resolve, reject, index: null });
+      const deadlineMs = performance.now() + READ_TIMEOUT_MS;
+      this.#reads.set(context, { resolve, reject, deadlineMs, index: null });
     });
   }
 
-  setIdentity(_identity: RaftIdentity): Promise<void> {
-    return notYet();
+  setIdentity(identity: RaftIdentity): Promise<void> {
+    return this.#ask((id) => ({ type: 'service', id, service: { kind: 'identity', identity } }));
   }
 
-  setPeers(_peers: readonly RaftPeer[]): void {}
-
-  addLearner(_raftId: number): Promise<void> {
-    return notYet();
+  setPeers(peers: readonly RaftPeer[]): void {
+    this.#post({ type: 'peers', peers });
   }
 
-  promote(_raftId: number): Promise<void> {
-    return notYet();
+  addLearner(raftId: number): Promise<void> {
+    return this.#command({ kind: 'addLearner', raftId });
   }
 
-  removeMember(_raftId: number): Promise<void> {
-    return notYet();
+  promote(raftId: number): Promise<void> {
+    return this.#command({ kind: 'promote', raftId });
   }
 
-  replaceMember(_oldId: number, _newId: number): Promise<void> {
-    return notYet();
+  removeMember(raftId: number): Promise<void> {
+    return this.#command({ kind: 'remove', raftId });
   }
 
-  transferLeadership(_to?: number): Promise<void> {
-    return notYet();
+  replaceMember(oldId: number, newId: number): Promise<void> {
+    return this.#command({ kind: 'replace', oldId, newId });
   }
 
-  onRemoved(_callback: () => void): void {}
+  transferLeadership(to?: number): Promise<void> {
+    return this.#command({ kind: 'transfer', to: to ?? null });
+  }
 
-  onStatusChange(_callback: (status: RaftStatus) => void): void {}
-
-  setSnapshotSettings(_settings: SnapshotSettings): void {}
+  setSnapshotSettings(settings: SnapshotSettings): void {
+    this.#post({ type: 'settings', settings });
+  }
 
   rotateDataKey(): Promise<void> {
-    return notYet();
+    return this.#ask((id) => ({ type: 'service', id, service: { kind: 'rotateDataKey' } }));
   }
 
-  setUnlockKey(_kek: Uint8Array | null): Promise<void> {
-    return notYet();
+  setUnlockKey(kek: Uint8Array | null): Promise<void> {
+    return this.#ask((id) => ({ type: 'service', id, service: { kind: 'setUnlockKey', kek } }));
+  }
+
+  onRemoved(callback: () => void): void {
+    this.#onRemoved.push(callback);
+  }
+
+  onStatusChange(callback: (status: RaftStatus) => void): void {
+    this.#onStatus.push(callback);
+  }
+
+  #command(command: HostCommand): Promise<void> {
+    return this.#ask((id) => ({ type: 'command', id, command }));
+  }
+
+  #ask(message: (id: number) => ToThread): Promise<void> {
+    if (this.#isStopped) {
+      return Promise.reject(new TswarmError('unavailable', 'raft is not running'));
+    }
+    if (this.#commands.size >= MAX_PENDING_COMMANDS) {
+      const text = `${MAX_PENDING_COMMANDS} membership commands are waiting already`;
+      return Promise.reject(new TswarmError('resource_exhausted', text, { retryable: true }));
+    }
+    const id = this.#nextCommand++;
+    this.#post(message(id));
+    return new Promise((resolve, reject) => {
+      this.#commands.set(id, { resolve, reject });
+    });
   }
 
   stop(): Promise<void> {
@@ -253,13 +303,20 @@ class RaftClient implements RaftNode {
   }
 
   #post(message: ToThread, transfer: readonly ArrayBuffer[] = []): void {
-    this.#worker?.post(message, transfer);
+    if (this.#worker === null) this.#early.push(message);
+    else this.#worker.post(message, transfer);
   }
 
   #receive(message: FromThread): void {
     switch (message.type) {
       case 'turn':
         this.#onTurn(message);
+        break;
+      case 'answered':
+        this.#answer(message.answers);
+        break;
+      case 'ping':
+        this.#post({ type: 'pong' });
         break;
       case 'failed':
         this.#isStopped = true;
@@ -278,17 +335,62 @@ class RaftClient implements RaftNode {
   #onTurn(turn: Turn): void {
     for (const note of turn.notes ?? []) this.#deps.log[note.level](note.message, note.values);
     if (turn.restore !== null) {
-      this.#onRestore?.(turn.restore.bytes, turn.restore.index);
-      this.#appliedIndex = turn.restore.index;
+      // No bytes are the empty state, which is what the state machine begins with.
+      const { bytes, index } = turn.restore;
+      if (bytes.length > 0) this.#onRestore?.(bytes, index);
+      this.#appliedIndex = index;
+      if (turn.applied === null) this.#flushSoon(); // The acknowledgement.
     }
     if (turn.applied !== null) this.#apply(turn.applied.packed, turn.applied.appliedIndex);
+    if (turn.lost !== null) this.#lose(turn.lost);
     for (const { seqs, error } of turn.refused ?? []) this.#refuse(seqs, error);
     for (const read of turn.reads ?? []) this.#answerRead(read);
     this.#settleReads();
     this.#status = { ...turn.status, appliedIndex: this.#appliedIndex };
     this.#showRole(turn);
+    this.#answer(turn.answers ?? []);
+    this.#showStatus();
     if (turn.snapshotWanted) this.#snapshot();
     this.#settleStart(turn);
+    if (turn.isRemoved) this.#removed();
+  }
+
+  #answer(answers: readonly Answer[]): void {
+    for (const { id, error } of answers) {
+      const waiting = this.#commands.get(id);
+      this.#commands.delete(id);
+      if (error === null) waiting?.resolve();
+      else waiting?.reject(fromThreadError(error));
+    }
+  }
+
+  #showStatus(): void {
+    const { members, leaderId, role, peerPort, isRecovering } = this.#status;
+    const ids = members.map(({ raftId, voter }) => `${raftId}${voter ? 'v' : 'l'}`).join(' ');
+    const shown = [ids, leaderId, role, peerPort, isRecovering].join();
+    if (shown === this.#shownStatus) return;
+    this.#shownStatus = shown;
+    for (const callback of this.#onStatus) callback(this.#status);
+  }
+
+  #removed(): void {
+    const message = 'this manager was removed from the cluster';
+    this.#rejectAll(new TswarmError('unavailable', message));
+    for (const callback of this.#onRemoved) callback();
+  }
+
+  /** Another leader's entries stand where these proposals would have to be. */
+  #lose({ upToSeq, isCertain }: LostProposals): void {
+    for (const [seq, { reject }] of this.#pending) {
+      if (seq > upToSeq) break;
+      this.#pending.delete(seq);
+      const error = isCertain
+        ? new TswarmError('no_leader', 'the change was not made: another manager leads now', {
+            retryable: true,
+          })
+        : new TswarmError('unavailable', OUTCOME_UNKNOWN, { retryable: true });
+      reject(error);
+    }
   }
 
   #apply(packed: ArrayBuffer, appliedIndex: number): void {
@@ -344,10 +446,18 @@ class RaftClient implements RaftNode {
     for (const callback of this.#onRole) callback(role, this.#status);
   }
 
-  /** What was proposed here may or may not be in the next leader's log. */
+  /**
+   * What was proposed here may or may not be in the next leader's log. Its first entry tells; if none
+   * comes, nobody is kept waiting for long. Reads can simply be asked again.
+   */
   #lostLeadership(): void {
-    const message = 'leadership was lost before the change was confirmed; it may still take effect';
-    this.#rejectAll(new TswarmError('unavailable', message, { retryable: true }));
+    const deadlineMs = performance.now() + LOST_LEADERSHIP_WAIT_MS;
+    for (const pending of this.#pending.values()) {
+      pending.deadlineMs = Math.min(pending.deadlineMs, deadlineMs);
+    }
+    const error = new TswarmError('unavailable', 'leadership was lost', { retryable: true });
+    for (const { reject } of this.#reads.values()) reject(error);
+    this.#reads.clear();
   }
 
   #snapshot(): void {
@@ -380,12 +490,22 @@ class RaftClient implements RaftNode {
       const message = 'the change was not confirmed in time; it may still take effect';
       reject(new TswarmError('deadline_exceeded', message, { retryable: true }));
     }
+    for (const [context, { deadlineMs, reject }] of this.#reads) {
+      if (deadlineMs > now) break;
+      this.#reads.delete(context);
+      reject(new TswarmError('unavailable', 'no leader confirmed the read', { retryable: true }));
+    }
   }
 
   #rejectAll(error: TswarmError): void {
-    const waiting = [...this.#pending.values(), ...this.#reads.values()];
+    const waiting = [
+      ...this.#pending.values(),
+      ...this.#reads.values(),
+      ...this.#commands.values(),
+    ];
     this.#pending.clear();
     this.#reads.clear();
+    this.#commands.clear();
     this.#outbox = [];
     for (const { reject } of waiting) reject(error);
   }
@@ -412,10 +532,6 @@ class RaftClient implements RaftNode {
     this.#stopping?.resolve();
     this.#stopping = null;
   }
-}
-
-function notYet(): Promise<never> {
-  return Promise.reject(new TswarmError('not_supported', 'not with a single member'));
 }
 
 function emptyStatus(raftId: number): RaftStatus {

@@ -4,6 +4,7 @@
 // Order within a turn (etcd-io/raft doc.go): messages to peers and the append to the log start
 // together; responses go out when the log is durable; committed entries go to the main thread.
 
+import { type Conf, isMember } from '#manager/raft/conf';
 import { RAFT_DEFAULTS, type RaftNote } from '#manager/raft/config';
 import { RawNode } from '#manager/raft/raw-node';
 import type { MemoryStorage } from '#manager/raft/storage';
@@ -13,20 +14,29 @@ import {
   type Entry,
   EntryType,
   type Message,
+  MessageType,
   NO_NODE,
   type RaftId,
   Role,
   type StepError,
 } from '#manager/raft/types';
+import type { SnapshotMark } from '#manager/wal/frame';
 import type { Wal } from '#manager/wal/wal';
 import { AppendWriter } from './append-writer.ts';
-import { PROPOSAL_HEADER_BYTES } from './limits.ts';
+import { type Greeting, greetingOf, type Judgement, judge } from './greeting.ts';
+import { MAX_HELD_BYTES, PROPOSAL_HEADER_BYTES, STATUS_EVERY_ELECTIONS } from './limits.ts';
+import { MembershipDesk } from './membership-desk.ts';
 import { packApplied, unpackProposals } from './packing.ts';
+import { PeerView } from './peer-view.ts';
+import { ProposalLedger } from './proposal-ledger.ts';
 import type { RaftNodeOptions, RaftRole, RaftStatus } from './raft-node.ts';
 import type { SnapshotFiles } from './snapshot-store.ts';
+import { Snapshotter } from './snapshotter.ts';
 import { refusalOf, threadError } from './thread-errors.ts';
 import type {
+  Answer,
   AnsweredRead,
+  LostProposals,
   RefusedProposals,
   ThreadError,
   ThreadNote,
@@ -42,16 +52,22 @@ export interface HostDeps {
   readonly appliedIndex: number;
   readonly recoverUpTo: number;
   readonly random: () => number;
-  /** Sends to a member; may drop. */
+  /** Monotonic. */
+  readonly nowMs: () => number;
+  /** Sends to a member; may drop, and should say so by `unreachable`. */
   readonly send: (to: RaftId, messages: readonly Message[]) => void;
+  /** Sends the newest snapshot file with this message, whose own data is empty; `snapshotSent` tells
+   * how it ended. */
+  readonly sendSnapshot: (to: RaftId, message: Message) => void;
+  /** The configuration in effect is another one. */
+  readonly membersChanged: (conf: Conf) => void;
+  /** Port of the peer listener, null without one. */
+  readonly peerPort: () => number | null;
   readonly postTurn: (turn: Turn) => void;
   readonly fatal: (error: ThreadError) => void;
   /** Runs once, after the events that are due now. */
   readonly schedule: (action: () => void) => void;
 }
-
-/** One that the core is deciding about and one that has just come. */
-const MAX_RECEIVED_SNAPSHOTS = 2;
 
 const ROLE_NAMES: Readonly<Record<Role, RaftRole>> = {
   [Role.follower]: 'follower',
@@ -65,29 +81,34 @@ export class RaftHost {
   readonly #deps: HostDeps;
   readonly #node: RawNode;
   readonly #writer: AppendWriter;
+  readonly #snapshotter: Snapshotter;
+  readonly #desk: MembershipDesk;
+  readonly #view: PeerView;
+  readonly #ledger = new ProposalLedger();
   #isScheduled = false;
   #isStopped = false;
+  #isRemoved = false;
   /** Commit mark at start: replay is complete when it is applied. */
   readonly #replayTo: number;
   #isReplayed = false;
   #refuseAll: ThreadError | null = null;
+  /** Proposals that wait for the end of a transfer. */
+  #held: { readonly batch: readonly Uint8Array[]; readonly firstSeq: number }[] = [];
+  #heldBytes = 0;
   /** Pages at the main thread, oldest first, with the response for the core. */
   #applying: { readonly lastIndex: number; readonly response: Message }[] = [];
-  #entriesSinceSnapshot = 0;
-  #bytesSinceSnapshot = 0;
-  #isSnapshotting = false;
-  #snapshotWanted = false;
-  /** A snapshot file is being written. */
-  #isStoring = false;
+  #conf: Conf | null = null;
+  #ticksSinceStatus = 0;
   #notes: ThreadNote[] = [];
   #applied: Entry[] = [];
   #appliedIndex: number;
   #hasApplied = false;
   #restore: { readonly index: number; readonly bytes: Uint8Array } | null = null;
-  /** Snapshots that came from the leader and are stored, by index; the core decides about them. */
-  readonly #received = new Map<number, Uint8Array>();
+  #lost: LostProposals | null = null;
   #refused: RefusedProposals[] = [];
   #reads: AnsweredRead[] = [];
+  #answers: Answer[] = [];
+  #tellsRemoved = false;
   #hasStatusNews = true;
 
   constructor(options: RaftNodeOptions, deps: HostDeps) {
@@ -106,15 +127,32 @@ export class RaftHost {
       random: deps.random,
       note: (note) => this.#note(note),
     });
+    this.#view = new PeerView(deps.nowMs, options.electionTicks * options.tickMs);
+    this.#desk = new MembershipDesk({
+      node: this.#node,
+      electionTicks: options.electionTicks,
+      isActive: (id) => this.#view.isActive(id),
+      answer: (id, error) => this.#answers.push({ id, error }),
+    });
     this.#writer = new AppendWriter(deps.wal, deps.storage, {
       respond: (messages) => this.#respond(messages),
       fail: (error) => this.#fail(error),
-      marked: (mark) => {
-        deps.snapshots.removeOlder(mark.meta.index);
-        this.#isSnapshotting = false;
-        if (mark.replacesLog) this.#restoreFrom(mark.meta.index);
-      },
+      marked: (mark) => this.#marked(mark),
+      hasFile: (index) => this.#snapshotter.hasFile(index),
     });
+    const { snapshotEveryEntries: everyEntries, trailingEntries } = options;
+    this.#snapshotter = new Snapshotter(
+      { everyEntries, trailingEntries },
+      {
+        node: this.#node,
+        storage: deps.storage,
+        snapshots: deps.snapshots,
+        everyBytes: options.snapshotEveryBytes,
+        enqueueMark: (mark) => this.#writer.enqueueMark(mark),
+        note: (level, message, values) => this.#noteLine(level, message, values),
+        wake: () => this.#wake(),
+      },
+    );
   }
 
   /** The core, to look at: whoever changes it goes around this host's turns. */
@@ -131,64 +169,103 @@ export class RaftHost {
 
   /** Begins to work. The only voter need not wait for an election timeout. */
   start(): void {
+    this.#checkRemoved();
     if (this.isSoleVoter()) this.#node.campaign();
     this.#turn();
   }
 
   tick(): void {
-    if (this.#isStopped) return;
+    if (this.#isStopped || this.#isRemoved) return;
     this.#node.tick();
+    this.#desk.tick();
+    this.#ticksSinceStatus++;
+    if (this.#ticksSinceStatus >= STATUS_EVERY_ELECTIONS * this.#options.electionTicks) {
+      this.#ticksSinceStatus = 0;
+      if (this.#node.raft.role === Role.leader) this.#hasStatusNews = true;
+    }
     this.#wake();
   }
 
   /** Messages from another member. */
   receive(messages: readonly Message[]): void {
+    if (this.#isStopped || this.#isRemoved) return;
+    const from = messages[0]?.from;
+    if (from !== undefined) this.#view.heard(from, messages);
     for (const message of messages) this.#node.step(message);
     this.#wake();
   }
 
   /** A snapshot from the leader has arrived whole: stores it, then lets the core decide. */
   async receiveSnapshot(message: Message): Promise<void> {
-    const { snapshot } = message;
-    if (snapshot === null) return;
-    const { index, term, confState, data } = snapshot;
-    await this.#deps.snapshots.write({ index, term, confState }, data);
-    this.#received.set(index, data);
-    for (const older of this.#received.keys()) {
-      if (this.#received.size > MAX_RECEIVED_SNAPSHOTS) this.#received.delete(older);
-    }
-    this.receive([{ ...message, snapshot: { index, term, confState, data: new Uint8Array(0) } }]);
+    if (this.#isStopped || this.#isRemoved) return;
+    const stored = await this.#snapshotter.receive(message);
+    if (stored !== null) this.receive([stored]);
   }
 
-  /** The log was replaced: the state machine must be, too, before anything else is applied. */
-  #restoreFrom(index: number): void {
-    const bytes = this.#received.get(index);
-    this.#received.clear();
-    if (bytes === undefined) {
-      this.#fail(new Error(`the snapshot at ${index} is in the log but was never stored`));
-      return;
-    }
+  /** What was sent to `id` was probably lost. */
+  unreachable(id: RaftId): void {
+    if (this.#isStopped) return;
+    this.#node.reportUnreachable(id);
+    this.#wake();
+  }
+
+  /** `sendSnapshot` to `id` has ended. */
+  snapshotSent(id: RaftId, hasFailed: boolean): void {
+    if (this.#isStopped) return;
+    this.#node.reportSnapshot(id, hasFailed);
+    this.#wake();
+  }
+
+  /** What this member says of itself when it calls another one. */
+  greeting(): Greeting {
+    return greetingOf(this.#node.raft);
+  }
+
+  /** Whether member `from`, who says `greeting`, is to be heard. */
+  judge(from: RaftId, greeting: Greeting): Judgement {
+    return judge(this.#node.raft, from, greeting);
+  }
+
+  /** Another member knows that this one was removed. */
+  toldRemoved(by: RaftId): void {
+    if (this.#isRemoved) return;
+    this.#noteLine('warn', 'told by another member to be removed from the group', { by });
+    this.#becomeRemoved();
+    this.#wake();
+  }
+
+  /** Asks for a snapshot and drops all log before it. */
+  takeWholeSnapshot(done: (isDone: boolean) => void): void {
+    this.#snapshotter.takeWhole(done);
+    this.#wake();
+  }
+
+  #marked(mark: SnapshotMark): void {
+    const restore = this.#snapshotter.marked(mark);
+    if (restore === null) return;
+    // The log was replaced: the state machine must be, too, before anything else is applied.
+    const { index } = restore;
     this.#applied = this.#applied.filter((entry) => entry.index > index);
     this.#applying = this.#applying.filter(({ lastIndex }) => lastIndex > index);
     this.#appliedIndex = Math.max(this.#appliedIndex, index);
-    this.#restore = { index, bytes };
+    this.#restore = restore;
+    this.#lost = this.#ledger.replaced() ?? this.#lost;
     this.#hasStatusNews = true;
   }
 
   /** While set, nothing new is accepted (the disk is nearly full). */
   refuseProposals(error: ThreadError | null): void {
     this.#refuseAll = error;
-    if (error !== null && this.#node.raft.role === Role.leader) this.#giveAwayLeadership();
+    if (error !== null) this.giveAwayLeadership();
   }
 
-  #giveAwayLeadership(): void {
-    const { raft } = this.#node;
-    for (const [id, progress] of raft.tracker.entries()) {
-      if (id === raft.id || progress.isLearner || !progress.recentActive) continue;
-      this.#node.transferLeader(id);
-      this.#wake();
-      return;
-    }
+  /** Hands leadership to another member if one is fit for it; false if this one does not lead or
+   * nobody is. */
+  giveAwayLeadership(): boolean {
+    if (this.#node.raft.role !== Role.leader) return false;
+    const isBegun = this.#desk.giveAway();
+    this.#wake();
+    return isBegun;
   }
 
   handle(message: ToThread): void {
@@ -203,28 +280,38 @@ export class RaftHost {
         this.#read(message.context);
         break;
       case 'snapshot':
-        this.#storeSnapshot(message.index, message.bytes);
+        this.#snapshotter.store(message.index, message.bytes);
         break;
-      case 'transfer':
-        this.#node.transferLeader(message.to);
+      case 'command':
+        this.#desk.start(message.id, message.command, this.#appliedConf());
+        break;
+      case 'settings':
+        this.#snapshotter.settings = message.settings;
         break;
       case 'stop':
         this.#isStopped = true;
         break;
+      case 'service':
+      case 'peers':
+      case 'pong':
+        break; // For the thread around this host.
     }
     this.#wake();
   }
 
   /** Whether the last write is done, a snapshot's included. */
   get isIdle(): boolean {
-    return this.#writer.isIdle && !this.#isStoring;
+    return this.#writer.isIdle && !this.#snapshotter.isStoring;
   }
 
   #propose(batch: readonly Uint8Array[], firstSeq: number): void {
-    const leaderId = this.#node.raft.leader;
+    const { raft } = this.#node;
+    const leaderId = raft.leader;
+    if (this.#hold(batch, firstSeq)) return;
     let error = this.#refuseAll;
     if (error === null) {
       const refused = this.#node.proposeBatch(batch);
+      this.#ledger.accepted(raft.term, firstSeq + batch.length - 1);
       if (refused === null) return;
       // One of many may have been too much: the others still get their chance.
       if (batch.length > 1 && (refused === 'uncommitted_limit' || refused === 'too_large')) {
@@ -240,6 +327,24 @@ export class RaftHost {
       batch.map((_, i) => firstSeq + i),
       error,
     );
+  }
+
+  /** During a transfer nothing can be appended; a moment later it is known where. */
+  #hold(batch: readonly Uint8Array[], firstSeq: number): boolean {
+    if (!this.#desk.isTransferring) return false;
+    const bytes = batch.reduce((sum, { length }) => sum + length, 0);
+    if (this.#heldBytes + bytes > MAX_HELD_BYTES) return false;
+    this.#held.push({ batch, firstSeq });
+    this.#heldBytes += bytes;
+    return true;
+  }
+
+  #releaseHeld(): void {
+    if (this.#held.length === 0 || this.#desk.isTransferring) return;
+    const held = this.#held;
+    this.#held = [];
+    this.#heldBytes = 0;
+    for (const { batch, firstSeq } of held) this.#propose(batch, firstSeq);
   }
 
   #refuse(seqs: readonly number[], error: ThreadError): void {
@@ -264,56 +369,7 @@ export class RaftHost {
       this.#isReplayed = true;
       this.#hasStatusNews = true;
     }
-    this.#maybeWantSnapshot();
-  }
-
-  #maybeWantSnapshot(): void {
-    const { snapshotEveryEntries, snapshotEveryBytes } = this.#options;
-    const isDue =
-      this.#entriesSinceSnapshot >= snapshotEveryEntries ||
-      this.#bytesSinceSnapshot >= snapshotEveryBytes;
-    if (!isDue || this.#isSnapshotting) return;
-    this.#isSnapshotting = true;
-    this.#snapshotWanted = true;
-    this.#entriesSinceSnapshot = 0;
-    this.#bytesSinceSnapshot = 0;
-  }
-
-  #storeSnapshot(index: number, bytes: Uint8Array): void {
-    const { storage, snapshots } = this.#deps;
-    const term = storage.term(index);
-    const confState = this.#node.confStateAt(index);
-    if (term === null || confState === null || bytes.length === 0) {
-      // A snapshot from the leader has overtaken it, or none is given.
-      this.#isSnapshotting = false;
-      return;
-    }
-    const meta = { index, term, confState };
-    this.#isStoring = true;
-    snapshots.write(meta, bytes).then(
-      () => {
-        this.#isStoring = false;
-        const baseIndex = Math.max(storage.firstIndex() - 1, index - this.#options.trailingEntries);
-        const baseTerm = storage.term(baseIndex);
-        if (baseTerm === null || baseIndex > index) {
-          this.#isSnapshotting = false; // Overtaken while it was written.
-          return;
-        }
-        const base = { index: baseIndex, term: baseTerm };
-        storage.recordSnapshot({ ...meta, data: new Uint8Array(0) });
-        storage.compact(baseIndex);
-        this.#writer.enqueueMark({ meta, hasFile: true, base, replacesLog: false });
-        this.#noteLine('info', 'snapshot written', { index, bytes: bytes.length });
-        this.#wake();
-      },
-      (error: unknown) => {
-        // Without a new snapshot the log just grows; the next attempt comes with the next entries.
-        this.#isStoring = false;
-        this.#isSnapshotting = false;
-        this.#noteLine('error', 'snapshot could not be written', { index, error: String(error) });
-        this.#wake();
-      },
-    );
+    this.#snapshotter.wantIfDue();
   }
 
   #wake(): void {
@@ -326,7 +382,41 @@ export class RaftHost {
   #turn(): void {
     this.#isScheduled = false;
     this.#work();
+    this.#desk.advance(this.#appliedConf());
+    this.#releaseHeld();
+    this.#work();
+    this.#watchMembers();
     this.#report();
+  }
+
+  /** The configuration as of what was handed to the main thread. */
+  #appliedConf(): Conf {
+    const { raft } = this.#node;
+    return raft.confHistory.at(this.#appliedIndex) ?? raft.tracker.conf;
+  }
+
+  #watchMembers(): void {
+    const { tracker } = this.#node.raft;
+    if (this.#conf === tracker.conf) return;
+    this.#conf = tracker.conf;
+    this.#hasStatusNews = true;
+    this.#view.keep(new Set([...tracker.entries()].map(([id]) => id)));
+    this.#deps.membersChanged(tracker.conf);
+  }
+
+  /** A member that was in the group and is not any more has nothing to do. */
+  #checkRemoved(): void {
+    const { raft } = this.#node;
+    const { raftId } = this.#options;
+    if (this.#isRemoved || isMember(this.#appliedConf(), raftId)) return;
+    const wasMember = raft.confHistory.some(this.#appliedIndex, (conf) => isMember(conf, raftId));
+    if (wasMember) this.#becomeRemoved();
+  }
+
+  #becomeRemoved(): void {
+    this.#isRemoved = true;
+    this.#tellsRemoved = true;
+    this.#hasStatusNews = true;
   }
 
   #work(): void {
@@ -355,20 +445,33 @@ export class RaftHost {
         else list.push(message);
       }
     }
-    if (peers !== null) for (const [to, list] of peers) this.#deps.send(to, list);
+    if (peers !== null) for (const [to, list] of peers) this.#sendTo(to, list);
+  }
+
+  #sendTo(to: RaftId, messages: Message[]): void {
+    this.#view.sent(to, messages);
+    const isSnapshot = ({ type }: Message): boolean => type === MessageType.snapshot;
+    for (const message of messages.filter(isSnapshot)) this.#deps.sendSnapshot(to, message);
+    const others = messages.filter((message) => !isSnapshot(message));
+    if (others.length > 0) this.#deps.send(to, others);
   }
 
   #apply(message: Message): void {
     const { entries } = message;
     const last = entries[entries.length - 1] as Entry;
     const response = message.responses[0] as Message;
+    let bytes = 0;
+    let hasChange = false;
     for (const entry of entries) {
-      this.#entriesSinceSnapshot++;
-      this.#bytesSinceSnapshot += entry.data.length;
+      bytes += entry.data.length;
       const hasData = entry.data.length >= PROPOSAL_HEADER_BYTES;
       if (entry.type === EntryType.normal && hasData) this.#applied.push(entry);
+      if (entry.type === EntryType.confChange) hasChange = true;
     }
+    this.#snapshotter.applied(entries.length, bytes);
+    this.#lost = this.#ledger.appliedTerm(last.term) ?? this.#lost;
     this.#appliedIndex = last.index;
+    if (hasChange) this.#checkRemoved();
     this.#hasApplied = true;
     this.#applying.push({ lastIndex: last.index, response });
   }
@@ -391,7 +494,24 @@ export class RaftHost {
   }
 
   #note(note: RaftNote): void {
+    if (note.level === 'debug') return; // Per message: for tests of the core.
     this.#noteLine(note.level, note.message, note.values);
+  }
+
+  /** The status goes to the main thread with the next turn. */
+  reportStatus(): void {
+    this.#hasStatusNews = true;
+    this.#wake();
+  }
+
+  /** A line for the log, from whatever works around this host. */
+  noteLine(
+    level: ThreadNote['level'],
+    message: string,
+    values: Readonly<Record<string, string | number | boolean>>,
+  ): void {
+    this.#noteLine(level, message, values);
+    this.#wake();
   }
 
   #noteLine(
@@ -406,8 +526,10 @@ export class RaftHost {
     const hasNews =
       this.#hasApplied ||
       this.#hasStatusNews ||
-      this.#snapshotWanted ||
-      this.#notes.length + this.#refused.length + this.#reads.length > 0;
+      this.#snapshotter.isWanted ||
+      this.#restore !== null ||
+      this.#lost !== null ||
+      this.#notes.length + this.#refused.length + this.#reads.length + this.#answers.length > 0;
     if (!hasNews) return;
     const applied = this.#hasApplied
       ? { packed: packApplied(this.#applied), appliedIndex: this.#appliedIndex }
@@ -417,12 +539,15 @@ export class RaftHost {
       notes: orNull(this.#notes),
       restore: this.#restore,
       applied,
+      lost: this.#lost,
       refused: orNull(this.#refused),
       reads: orNull(this.#reads),
-      snapshotWanted: this.#snapshotWanted,
+      snapshotWanted: this.#snapshotter.takeWish(),
       status: this.status(),
       termStartIndex: this.#node.raft.termStartIndex,
       isReplayed: this.#isReplayed || this.#appliedIndex >= this.#replayTo,
+      answers: orNull(this.#answers),
+      isRemoved: this.#tellsRemoved,
     });
     this.#notes = [];
     this.#applied = [];
@@ -430,7 +555,9 @@ export class RaftHost {
     this.#refused = [];
     this.#reads = [];
     this.#restore = null;
-    this.#snapshotWanted = false;
+    this.#lost = null;
+    this.#answers = [];
+    this.#tellsRemoved = false;
     this.#hasStatusNews = false;
   }
 
@@ -442,9 +569,9 @@ export class RaftHost {
       raftId,
       voter: !progress.isLearner,
       matchIndex: isLeader ? progress.match : null,
-      active: isLeader ? progress.recentActive || raftId === raft.id : null,
-      rttMs: null,
-      silentMs: null,
+      active: isLeader ? raftId === raft.id || this.#view.isActive(raftId) : null,
+      rttMs: isLeader ? this.#view.rttMs(raftId) : null,
+      silentMs: isLeader ? (raftId === raft.id ? 0 : this.#view.silentMs(raftId)) : null,
     }));
     return {
       raftId: raft.id,
@@ -459,7 +586,7 @@ export class RaftHost {
       members,
       walSyncs: wal.syncs,
       walBytes: wal.bytesWritten,
-      peerPort: null,
+      peerPort: this.#deps.peerPort(),
       isRecovering: raft.isRecovering(),
     };
   }

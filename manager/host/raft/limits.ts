@@ -20,6 +20,71 @@ export const DISK_HIGH_WATER_BYTES: number = 96 * 1024 * 1024;
 /** How often free space is looked at. */
 export const DISK_CHECK_MS = 1_000;
 
+/**
+ * A learner gets a vote when its log is so close behind: at 20,000 writes a second 50 ms, which is
+ * less than a heartbeat (etcd asks for 90 % of the leader's log, whatever that is).
+ */
+export const PROMOTE_LAG_ENTRIES_MAX = 1_000;
+
+/** A membership change is given up after so many election timeouts. */
+export const CHANGE_TIMEOUT_ELECTIONS = 10;
+
+/** Commands of the main thread that wait for an answer. */
+export const MAX_PENDING_COMMANDS = 64;
+
+/** Proposals that wait while leadership is handed over; beyond it they are refused. */
+export const MAX_HELD_BYTES: number = 16 * 1024 * 1024;
+
+/** A proposal whose leader has lost its office waits so long for what the next one makes of it. */
+export const LOST_LEADERSHIP_WAIT_MS = 5_000;
+
+/** A read that no leader confirms ends so late: it can simply be asked again. */
+export const READ_TIMEOUT_MS = 5_000;
+
+/** A leader reports its view of the others so often, in election timeouts. */
+export const STATUS_EVERY_ELECTIONS = 1;
+
+/** A peer that does not answer a ping so long is reconnected to: two thirds of what it takes to be
+ * thought dead after an election timeout would be too eager, minutes as by TCP too slow. */
+export const KEEPALIVE_MS = 2_000;
+export const KEEPALIVE_TIMEOUT_MS = 2_000;
+
+/** A connection that is not accepted by then is begun anew: after a partition heals, TCP alone may
+ * wait for its next retransmission for half a minute. */
+export const CONNECT_TIMEOUT_MS = 2_000;
+
+/** Waiting time before a connection is tried again: doubled from the first to the last. */
+export const RECONNECT_MIN_MS = 50;
+export const RECONNECT_MAX_MS = 1_000;
+
+/** HTTP/2 window for what a peer answers; what it is sent is bounded by the core's in-flight limit. */
+export const PEER_WINDOW_BYTES: number = 1024 * 1024;
+
+/** One frame to a peer holds what a turn brought, up to about this much. */
+export const PEER_FRAME_BYTES: number = 1024 * 1024;
+
+/** Messages that wait for a peer's connection; beyond it the oldest appends and heartbeats go. */
+export const PEER_QUEUE_BYTES: number = 16 * 1024 * 1024;
+export const PEER_QUEUE_MESSAGES = 4_096;
+
+/** What waited longer for a connection is stale: Raft has said it again. */
+export const PEER_QUEUE_AGE_MS = 1_000;
+
+/** Snapshots on their way to others at a time; more would only slow each other down. */
+export const SNAPSHOTS_SENT_MAX = 2;
+
+/** Snapshots being received at a time: one leader, and one that is on its way out. */
+export const SNAPSHOTS_RECEIVED_MAX = 2;
+
+/** A cut transfer is taken up again for so long, then the core is told. */
+export const SNAPSHOT_RETRY_MS = 30_000;
+
+/** A transfer without progress for so long is cut. */
+export const SNAPSHOT_STALL_MS = 10_000;
+
+/** How long a half received snapshot is kept for its sender to come back. */
+export const SNAPSHOT_PARTIAL_KEEP_MS = 60_000;
+
 /** How often overdue proposals are looked for. */
 export const TIMEOUT_SWEEP_MS = 250;
 

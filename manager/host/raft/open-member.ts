@@ -40,6 +40,7 @@ export interface OpenedLog {
 /** A member ready to run. */
 export interface OpenedMember extends OpenedLog {
   readonly disk: NodeWalDisk;
+  readonly snapshots: SnapshotStore;
   readonly unlock: () => void;
 }
 
@@ -62,7 +63,7 @@ export async function openMember(
     const crypto = NODE_WAL_CRYPTO;
     const snapshots = new SnapshotStore(join(dataDir, 'snap'), { identity, crypto, keys });
     const opened = await openLog(options, { disk, crypto, keys, snapshots });
-    return { ...opened, disk, unlock };
+    return { ...opened, snapshots, disk, unlock };
   } catch (error) {
     unlock();
     throw error;
@@ -78,8 +79,10 @@ export async function openLog(options: RaftNodeOptions, place: LogPlace): Promis
   if (opened.state === 'refused') throw refused(dataDir, opened.refusal);
   if (opened.state === 'damaged') throw damaged(dataDir, opened.contents);
   const { wal, contents } = opened;
-  const isNew = contents.mark === null && contents.entries.length === 0;
-  if (isNew && options.startMode !== 'bootstrap') {
+  const isEmpty = contents.mark === null && contents.entries.length === 0;
+  // A member that has joined but has got nothing yet has a term, and perhaps a vote, to keep.
+  const isNew = isEmpty && contents.hardState.term === 0 && options.startMode === 'bootstrap';
+  if (isEmpty && contents.segments.length === 0 && options.startMode === 'restart') {
     throw new TswarmError('failed_precondition', `${dataDir} holds no log of this member`, {
       hint: 'create a cluster with `tswarm init`, or join one with `tswarm join`',
     });

@@ -7,9 +7,12 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SnapshotMeta } from '#manager/raft/types';
 import type { KeyRing, WalCrypto, WalIdentity } from '#manager/wal/interfaces';
+import { SNAPSHOT_CHUNK_BYTES } from '#manager/wal/limits';
 import {
   parseSnapshotName,
   readSnapshotFile,
+  SNAPSHOT_HEADER_MAX_BYTES,
+  SnapshotReader,
   SnapshotWriter,
   snapshotName,
 } from '#manager/wal/snapshot-file';
@@ -83,6 +86,36 @@ export class SnapshotStore implements SnapshotFiles {
     return plain;
   }
 
+  /** Opens a snapshot to be read piece by piece; stays readable when it is removed meanwhile.
+   * @throws TswarmError `data_loss` when it is missing or damaged */
+  async openToSend(meta: SnapshotMeta): Promise<SnapshotSource> {
+    const path = join(this.#folder, snapshotName(meta));
+    const file = await open(path, 'r').catch((cause: unknown) => {
+      throw damaged(path, 'it cannot be read', cause);
+    });
+    try {
+      const { size } = await file.stat();
+      const start = await readAt(file, 0, Math.min(size, SNAPSHOT_HEADER_MAX_BYTES));
+      const reader = SnapshotReader.open(start, size, this.#deps);
+      if (typeof reader === 'string') throw damaged(path, reader, undefined);
+      return new SnapshotSource(path, file, reader);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** The key that the snapshot at `meta` is sealed with; null if it cannot be read. */
+  async keyIdOf(meta: SnapshotMeta): Promise<string | null> {
+    try {
+      const source = await this.openToSend(meta);
+      await source.close();
+      return source.keyId;
+    } catch {
+      return null;
+    }
+  }
+
   /** At start: removes every snapshot but the one at `keep`, and what crashes have left. */
   removeExcept(keep: { readonly index: number; readonly term: number } | null): void {
     const kept = keep === null ? null : snapshotName(keep);
@@ -97,6 +130,55 @@ export class SnapshotStore implements SnapshotFiles {
       if ((indexOf(name) ?? index) < index) unlinkSync(join(this.#folder, name));
     }
   }
+}
+
+/** A snapshot file while it is sent. */
+export class SnapshotSource {
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #reader: SnapshotReader;
+
+  constructor(path: string, file: FileHandle, reader: SnapshotReader) {
+    this.#path = path;
+    this.#file = file;
+    this.#reader = reader;
+  }
+
+  get totalBytes(): number {
+    return this.#reader.header.plainBytes;
+  }
+
+  get keyId(): string {
+    return this.#reader.header.keyId;
+  }
+
+  /** The piece that begins at `offset`, a multiple of the chunk size, and the digest with the last.
+   * @throws TswarmError `data_loss` */
+  async read(
+    offset: number,
+  ): Promise<{ readonly part: Uint8Array; readonly digest: Uint8Array | null }> {
+    const i = Math.floor(offset / SNAPSHOT_CHUNK_BYTES);
+    const place = this.#reader.place(i);
+    const sealed = await readAt(this.#file, place.offset, place.length);
+    const chunk = this.#reader.chunk(i, sealed);
+    if (chunk === null) throw damaged(this.#path, `chunk ${i} is not authentic`, undefined);
+    return chunk;
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}
+
+async function readAt(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafe(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.subarray(0, done);
 }
 
 async function writeChunks(file: FileHandle, writer: SnapshotWriter): Promise<void> {

@@ -35,6 +35,11 @@ export function fromThreadError({ code, message, hint }: ThreadError): TswarmErr
   return new TswarmError(code, message, hint === null ? { retryable } : { retryable, hint });
 }
 
+/** A membership change that cannot be made. */
+export function refusedChange(message: string, hint: string | null = null): ThreadError {
+  return threadError('failed_precondition', message, hint);
+}
+
 /** Why the core did not take a proposal or a read. */
 export function refusalOf(reason: StepError, leaderId: RaftId): ThreadError {
   switch (reason) {

@@ -2,6 +2,7 @@
 // A write error or a broken invariant ends the process by way of the main thread (exit code 70).
 import { statfsSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
+import { TswarmError } from '#protocol/errors';
 import { RaftHost } from './host.ts';
 import {
   DISK_CHECK_MS,
@@ -10,8 +11,16 @@ import {
   STOP_TIMEOUT_MS,
 } from './limits.ts';
 import { type OpenedMember, openMember } from './open-member.ts';
+import { PeerTransport } from './peer-transport.ts';
 import { threadError, toThreadError } from './thread-errors.ts';
-import type { FromThread, ThreadData, ToThread, Turn } from './thread-messages.ts';
+import type {
+  FromThread,
+  ThreadData,
+  ThreadError,
+  ThreadService,
+  ToThread,
+  Turn,
+} from './thread-messages.ts';
 
 const { options, kek } = workerData as ThreadData;
 
@@ -26,6 +35,24 @@ function postTurn(turn: Turn): void {
 
 function run(member: OpenedMember): void {
   const { wal, storage, snapshots, appliedIndex, recoverUpTo, disk } = member;
+  const { clusterId, raftId, listenAddress } = options;
+  const transport = new PeerTransport(
+    { clusterId, raftId, listenAddress },
+    {
+      member: {
+        greeting: () => host.greeting(),
+        judge: (from, greeting) => host.judge(from, greeting),
+        toldRemoved: (by) => host.toldRemoved(by),
+        receive: (messages) => host.receive(messages),
+        receiveSnapshot: (message) => host.receiveSnapshot(message),
+        unreachable: (id) => host.unreachable(id),
+        snapshotSent: (id, hasFailed) => host.snapshotSent(id, hasFailed),
+      },
+      snapshots,
+      note: (level, message, values) => host.noteLine(level, message, values),
+      random: Math.random,
+    },
+  );
   const host = new RaftHost(options, {
     wal,
     storage,
@@ -33,14 +60,18 @@ function run(member: OpenedMember): void {
     appliedIndex,
     recoverUpTo,
     random: Math.random,
-    send: () => {
-      // Members other than this one are reached by the peer transport; without it there are none.
+    nowMs: () => performance.now(),
+    send: (to, messages) => transport.send(to, messages),
+    sendSnapshot: (to, message) => transport.sendSnapshot(to, message),
+    membersChanged: () => {
+      // Alone, nothing else is to be done during a write (node-disk.ts).
+      disk.isSynchronous = host.isSoleVoter();
     },
+    peerPort: () => transport.port,
     postTurn,
     fatal: (error) => post({ type: 'fatal', error }),
     schedule: (action) => setImmediate(action),
   });
-  disk.isSynchronous = host.isSoleVoter();
   const ticker = setInterval(() => host.tick(), options.tickMs);
   const watch = setInterval(() => {
     watchDisk(host);
@@ -48,37 +79,67 @@ function run(member: OpenedMember): void {
   }, DISK_CHECK_MS);
   parentPort?.on('message', (message: ToThread) => {
     host.handle(message);
+    if (message.type === 'peers') transport.setPeers(message.peers);
+    if (message.type === 'service') serve(message.id, message.service, transport, host);
     if (message.type !== 'stop') return;
     clearInterval(ticker);
     clearInterval(watch);
-    void stop(host, member);
+    void stop(host, member, transport);
   });
-  const { contents, restore } = member;
-  postTurn({
+  postTurn(firstTurn(member, host));
+  host.start();
+}
+
+function firstTurn({ contents, restore, appliedIndex }: OpenedMember, host: RaftHost): Turn {
+  const values = {
+    entries: contents.entries.length,
+    segments: contents.segments.length,
+    snapshotIndex: appliedIndex,
+    tornBytes: contents.tornBytes,
+    closedCleanly: contents.isClosedCleanly,
+  };
+  return {
     type: 'turn',
-    notes: [
-      {
-        level: 'info',
-        message: 'log opened',
-        values: {
-          entries: contents.entries.length,
-          segments: contents.segments.length,
-          snapshotIndex: appliedIndex,
-          tornBytes: contents.tornBytes,
-          closedCleanly: contents.isClosedCleanly,
-        },
-      },
-    ],
+    notes: [{ level: 'info', message: 'log opened', values }],
     restore,
     applied: null,
+    lost: null,
     refused: null,
     reads: null,
     snapshotWanted: false,
     status: host.status(),
     termStartIndex: 0,
     isReplayed: false,
-  });
-  host.start();
+    answers: null,
+    isRemoved: false,
+  };
+}
+
+/** Carries out a service and answers. */
+function serve(id: number, service: ThreadService, transport: PeerTransport, host: RaftHost): void {
+  const done = (error: ThreadError | null): void => {
+    post({ type: 'answered', answers: [{ id, error }] });
+  };
+  perform(service, transport, host).then(
+    () => done(null),
+    (error: unknown) => done(toThreadError(error)),
+  );
+}
+
+async function perform(
+  service: ThreadService,
+  transport: PeerTransport,
+  host: RaftHost,
+): Promise<void> {
+  switch (service.kind) {
+    case 'identity':
+      await transport.setIdentity(service.identity);
+      host.reportStatus();
+      break;
+    case 'rotateDataKey':
+    case 'setUnlockKey':
+      throw new TswarmError('not_supported', 'keys cannot be changed yet');
+  }
 }
 
 let isDiskLow = false;
@@ -98,7 +159,7 @@ function watchDisk(host: RaftHost): void {
   }
 }
 
-async function stop(host: RaftHost, member: OpenedMember): Promise<void> {
+async function stop(host: RaftHost, member: OpenedMember, transport: PeerTransport): Promise<void> {
   const deadline = performance.now() + STOP_TIMEOUT_MS;
   while ((!host.isIdle || member.wal.isBusy) && performance.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 2));
@@ -107,6 +168,7 @@ async function stop(host: RaftHost, member: OpenedMember): Promise<void> {
     if (member.wal.isBusy) resolve();
     else member.wal.close(() => resolve());
   });
+  transport.close();
   member.unlock();
   post({ type: 'stopped' });
   parentPort?.close();

@@ -39,6 +39,7 @@ export class HostCluster {
   readonly members: HostMember[];
   #network: { readonly to: number; readonly bytes: Uint8Array }[] = [];
   #nextSeq = 1;
+  #nowMs = 0;
   /** Texts whose proposer was told that they are applied. */
   readonly acknowledged: string[] = [];
   readonly #waiting = new Map<number, string>();
@@ -102,6 +103,10 @@ export class HostCluster {
       appliedIndex: member.appliedIndex,
       recoverUpTo: 0,
       random: () => this.#prng.next(),
+      nowMs: () => this.#nowMs,
+      sendSnapshot: () => {},
+      membersChanged: () => {},
+      peerPort: () => null,
       send: (to, messages) => this.#network.push({ to, bytes: encodeMessages(messages) }),
       postTurn: (turn) => member.turns.push(turn),
       fatal: (error) => {
@@ -124,8 +129,10 @@ export class HostCluster {
     const { host } = member;
     if (host === null) return;
     const kind = this.#prng.next();
-    if (kind < 0.1) host.tick();
-    else if (kind < 0.5) this.#deliver(drop);
+    if (kind < 0.1) {
+      this.#nowMs += 10;
+      host.tick();
+    } else if (kind < 0.5) this.#deliver(drop);
     else if (kind < 0.7) member.disk.completeOne();
     else if (kind < 0.8) this.#propose(host);
     else member.due.shift()?.();

@@ -1,0 +1,214 @@
+// The port on which other managers speak to this member. A caller is heard when its certificate is a
+// manager's of this cluster, its node is a known member, and its Raft id belongs to that node; what
+// it says must come from that id and be meant for this one. Anything else ends the call, never the
+// process. The listener opens with the first identity; a new one counts for new connections, and
+// ends only calls whose certificate is not trusted any more.
+import * as grpc from '@grpc/grpc-js';
+import { decodeMessages } from '#manager/raft/codec';
+import type { Message } from '#manager/raft/types';
+import { TswarmError } from '#protocol/errors';
+import {
+  type PeerFrame,
+  type PeerHello,
+  PeerNotice,
+  RaftTransportService,
+  type SnapshotFrame,
+  type SnapshotNotice,
+} from '#protocol/generated/raft';
+import {
+  listen,
+  MESSAGE_BYTES_MAX,
+  methodDefinition,
+  replaceServerIdentity,
+  serverCredentials,
+  toServiceError,
+} from '#protocol/transport/grpc';
+import type { Greeting, Judgement } from './greeting.ts';
+import { CONNECT_TIMEOUT_MS, KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS } from './limits.ts';
+import { checkHello, removedError } from './peer-protocol.ts';
+import { callingManager, splitRoots, tlsIdentityOf } from './peer-tls.ts';
+import type { RaftIdentity } from './raft-node.ts';
+
+type MessageCall = grpc.ServerDuplexStream<PeerFrame, PeerNotice>;
+export type SnapshotCall = grpc.ServerDuplexStream<SnapshotFrame, SnapshotNotice>;
+type AnyCall = MessageCall | SnapshotCall;
+
+export interface PeerListenerDeps {
+  readonly clusterId: string;
+  readonly raftId: number;
+  /** The node of a member, null for an unknown one. */
+  readonly nodeOf: (raftId: number) => string | null;
+  readonly judge: (from: number, greeting: Greeting) => Judgement;
+  /** This member is of an older epoch than the caller. */
+  readonly outdated: (by: number) => void;
+  readonly receive: (messages: readonly Message[]) => void;
+  readonly snapshot: (call: SnapshotCall, admit: (hello: PeerHello | undefined) => number) => void;
+  readonly note: (message: string, values: Readonly<Record<string, string | number>>) => void;
+}
+
+/** A caller that was let in; `from` is null before its hello. */
+interface Admitted {
+  readonly call: AnyCall;
+  from: number | null;
+}
+
+export class PeerListener {
+  readonly #deps: PeerListenerDeps;
+  readonly #server: grpc.Server;
+  readonly #calls = new Set<Admitted>();
+  #credentials: grpc.ServerCredentials | null = null;
+  #roots: readonly string[] = [];
+  #port: number | null = null;
+
+  constructor(deps: PeerListenerDeps) {
+    this.#deps = deps;
+    this.#server = new grpc.Server({
+      'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+      'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
+      'grpc.max_concurrent_streams': 16,
+      'grpc.keepalive_time_ms': KEEPALIVE_MS,
+      'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+    });
+    const { messages, snapshot } = RaftTransportService.methods;
+    this.#server.addService(
+      { messages: methodDefinition(messages), snapshot: methodDefinition(snapshot) },
+      {
+        messages: (call: MessageCall) => this.#onMessages(call),
+        snapshot: (call: SnapshotCall) => this.#onSnapshot(call),
+      },
+    );
+  }
+
+  get port(): number | null {
+    return this.#port;
+  }
+
+  /** @throws TswarmError failed_precondition when the address cannot be had */
+  async open(address: string, identity: RaftIdentity): Promise<void> {
+    this.#roots = splitRoots(identity.roots);
+    const tls = tlsIdentityOf(identity);
+    if (this.#credentials !== null) {
+      replaceServerIdentity(this.#credentials, tls);
+      this.#endUntrusted();
+      return;
+    }
+    const credentials = serverCredentials(tls, true);
+    this.#credentials = credentials;
+    try {
+      this.#port = await listen(this.#server, address, credentials);
+    } catch (error) {
+      this.#credentials = null;
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#server.forceShutdown();
+  }
+
+  /** Ends what a member says that is not known any more. */
+  endUnknown(): void {
+    for (const { call, from } of this.#calls) {
+      if (from === null || this.#deps.nodeOf(from) !== null) continue;
+      refuse(call, new TswarmError('unavailable', `member ${from} is not known here`));
+    }
+  }
+
+  #endUntrusted(): void {
+    for (const { call } of this.#calls) {
+      try {
+        callingManager(call, this.#roots, this.#deps.clusterId);
+      } catch (error) {
+        refuse(call, error);
+      }
+    }
+  }
+
+  #onMessages(call: MessageCall): void {
+    const admitted = this.#register(call);
+    call.on('data', (frame: PeerFrame) => {
+      try {
+        if (admitted.from === null) {
+          admitted.from = this.#admit(call, frame.hello);
+          if (admitted.from !== null) call.write(PeerNotice.create({ accepted: true }));
+        } else {
+          this.#deliver(admitted.from, frame);
+        }
+      } catch (error) {
+        this.#deps.note('ended the stream of a manager', {
+          from: admitted.from ?? 0,
+          error: String(error),
+        });
+        call.removeAllListeners('data');
+        refuse(call, error);
+      }
+    });
+    call.on('end', () => call.end());
+  }
+
+  #onSnapshot(call: SnapshotCall): void {
+    const admitted = this.#register(call);
+    this.#deps.snapshot(call, (hello) => {
+      admitted.from = this.#admit(call, hello);
+      return admitted.from ?? 0;
+    });
+  }
+
+  #register(call: AnyCall): Admitted {
+    const admitted: Admitted = { call, from: null };
+    this.#calls.add(admitted);
+    const greetingTimer = setTimeout(() => {
+      if (admitted.from !== null) return;
+      refuse(call, new TswarmError('deadline_exceeded', 'no hello in time'));
+    }, CONNECT_TIMEOUT_MS);
+    const gone = (): void => {
+      clearTimeout(greetingTimer);
+      this.#calls.delete(admitted);
+    };
+    call.on('cancelled', gone);
+    call.on('close', gone);
+    call.on('finish', gone);
+    // Without a listener an error of the stream would end the process.
+    call.on('error', gone);
+    return admitted;
+  }
+
+  /** The caller's Raft id; null when it was told to be removed. @throws TswarmError */
+  #admit(call: AnyCall, hello: PeerHello | undefined): number | null {
+    const { clusterId, nodeOf, judge, outdated } = this.#deps;
+    const nodeId = callingManager(call, this.#roots, clusterId);
+    const greeting = checkHello(hello, this.#deps);
+    const from = hello?.from ?? 0;
+    const judgement = judge(from, greeting);
+    if (judgement === 'removed') {
+      call.emit('error', removedError(from));
+      return null;
+    }
+    if (nodeOf(from) !== nodeId) {
+      const message = `member ${from} on node ${nodeId} is not known here (yet)`;
+      throw new TswarmError('unavailable', message, { retryable: true });
+    }
+    if (judgement === 'outdated') {
+      outdated(from);
+      throw new TswarmError('failed_precondition', 'this manager is left over from an older group');
+    }
+    return from;
+  }
+
+  #deliver(from: number, frame: PeerFrame): void {
+    const messages = decodeMessages(frame.messages);
+    if (messages === null) {
+      throw new TswarmError('invalid_argument', 'the messages cannot be read');
+    }
+    const { raftId } = this.#deps;
+    if (messages.some((message) => message.from !== from || message.to !== raftId)) {
+      throw new TswarmError('permission_denied', `a message is not from ${from} to ${raftId}`);
+    }
+    if (messages.length > 0) this.#deps.receive(messages);
+  }
+}
+
+/** Ends a call with an error that the caller understands. */
+export function refuse(call: grpc.ServerDuplexStream<unknown, unknown>, error: unknown): void {
+  call.emit('error', toServiceError(error));
+}

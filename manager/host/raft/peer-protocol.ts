@@ -1,0 +1,59 @@
+// What both ends of the connections between managers agree on: the hello, and the refusal that means
+// "you are out of the group for good".
+import * as grpc from '@grpc/grpc-js';
+import { TswarmError } from '#protocol/errors';
+import { PeerHello } from '#protocol/generated/raft';
+import { toServiceError } from '#protocol/transport/grpc';
+import type { Greeting } from './greeting.ts';
+
+export const PEER_PROTOCOL_VERSION = 1;
+
+/** Metadata field of a refusal. */
+const REMOVED_KEY = 'tswarm-removed';
+
+export interface Parties {
+  readonly clusterId: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+export function makeHello({ clusterId, from, to }: Parties, greeting: Greeting): PeerHello {
+  const { epoch, commit, isMember } = greeting;
+  const version = PEER_PROTOCOL_VERSION;
+  return PeerHello.create({ version, clusterId, from, to, epoch, commit, member: isMember });
+}
+
+/** The greeting in a hello for `own`. @throws TswarmError when it is for somebody else */
+export function checkHello(
+  hello: PeerHello | undefined,
+  own: { readonly clusterId: string; readonly raftId: number },
+): Greeting {
+  if (hello === undefined) {
+    throw new TswarmError('invalid_argument', 'the first frame must be a hello');
+  }
+  if (hello.version !== PEER_PROTOCOL_VERSION) {
+    const message = `protocol version ${hello.version} is not supported here`;
+    throw new TswarmError('failed_precondition', message, { hint: 'upgrade the older manager' });
+  }
+  if (hello.clusterId !== own.clusterId) {
+    throw new TswarmError('permission_denied', 'this manager belongs to another cluster');
+  }
+  if (hello.to !== own.raftId) {
+    const message = `member ${hello.to} is not here; this is member ${own.raftId}`;
+    throw new TswarmError('failed_precondition', message);
+  }
+  return { epoch: hello.epoch, commit: hello.commit, isMember: hello.member };
+}
+
+/** The refusal of a caller that was removed. */
+export function removedError(raftId: number): Partial<grpc.ServiceError> {
+  const message = `member ${raftId} was removed from the cluster`;
+  const error = toServiceError(new TswarmError('failed_precondition', message));
+  error.metadata?.set(REMOVED_KEY, '1');
+  return error;
+}
+
+export function isRemovedError(error: Error): boolean {
+  const { metadata } = error as { readonly metadata?: unknown };
+  return metadata instanceof grpc.Metadata && metadata.get(REMOVED_KEY)[0] === '1';
+}

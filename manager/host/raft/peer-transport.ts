@@ -1,0 +1,184 @@
+// All ways between this member and the others: the listener, one link per peer, snapshots. Lives in
+// the Raft thread; RaftHost sees only functions. Owns the TLS identity and the addresses.
+import type * as grpc from '@grpc/grpc-js';
+import type { Message } from '#manager/raft/types';
+import {
+  type PeerFrame,
+  type PeerHello,
+  type PeerNotice,
+  RaftTransportService,
+  type SnapshotFrame,
+  type SnapshotNotice,
+} from '#protocol/generated/raft';
+import { methodDefinition } from '#protocol/transport/grpc';
+import type { Greeting, Judgement } from './greeting.ts';
+import { PeerLink } from './peer-link.ts';
+import { PeerListener } from './peer-listener.ts';
+import { makeHello } from './peer-protocol.ts';
+import { checkIdentity, connectPeer } from './peer-tls.ts';
+import type { RaftIdentity, RaftPeer } from './raft-node.ts';
+import { SnapshotReceiver } from './snapshot-receiver.ts';
+import { SnapshotSender } from './snapshot-sender.ts';
+import type { SnapshotStore } from './snapshot-store.ts';
+
+/** What the transport needs of the member that it serves. */
+export interface TransportMember {
+  greeting(): Greeting;
+  judge(from: number, greeting: Greeting): Judgement;
+  toldRemoved(by: number): void;
+  receive(messages: readonly Message[]): void;
+  receiveSnapshot(message: Message): Promise<void>;
+  unreachable(id: number): void;
+  snapshotSent(id: number, hasFailed: boolean): void;
+}
+
+export interface PeerTransportOptions {
+  readonly clusterId: string;
+  readonly raftId: number;
+  readonly listenAddress: string | null;
+}
+
+export interface PeerTransportDeps {
+  readonly member: TransportMember;
+  readonly snapshots: SnapshotStore;
+  readonly note: (
+    level: 'info' | 'warn',
+    message: string,
+    values: Readonly<Record<string, string | number>>,
+  ) => void;
+  readonly random: () => number;
+}
+
+const MESSAGES = methodDefinition(RaftTransportService.methods.messages);
+const SNAPSHOT = methodDefinition(RaftTransportService.methods.snapshot);
+
+export class PeerTransport {
+  readonly #options: PeerTransportOptions;
+  readonly #deps: PeerTransportDeps;
+  readonly #listener: PeerListener;
+  readonly #receiver: SnapshotReceiver;
+  readonly #sender: SnapshotSender;
+  readonly #links = new Map<number, PeerLink>();
+  #peers = new Map<number, RaftPeer>();
+  #identity: RaftIdentity | null = null;
+
+  constructor(options: PeerTransportOptions, deps: PeerTransportDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    const { member, snapshots, note } = deps;
+    const { clusterId, raftId } = options;
+    this.#receiver = new SnapshotReceiver({
+      raftId,
+      received: (message) => member.receiveSnapshot(message),
+      note: (message, values) => note('info', message, values),
+    });
+    this.#sender = new SnapshotSender({
+      snapshots,
+      open: (to) => this.#openSnapshot(to),
+      hello: (to) => this.#hello(to),
+      sent: (to, hasFailed) => member.snapshotSent(to, hasFailed),
+      note: (message, values) => note('warn', message, values),
+    });
+    this.#listener = new PeerListener({
+      clusterId,
+      raftId,
+      nodeOf: (id) => this.#peers.get(id)?.nodeId ?? null,
+      judge: (from, greeting) => member.judge(from, greeting),
+      outdated: (by) => member.toldRemoved(by),
+      receive: (messages) => member.receive(messages),
+      snapshot: (call, admit) => this.#receiver.handle(call, admit),
+      note: (message, values) => note('warn', message, values),
+    });
+  }
+
+  get port(): number | null {
+    return this.#listener.port;
+  }
+
+  /** @throws TswarmError invalid_argument, failed_precondition */
+  async setIdentity(identity: RaftIdentity): Promise<void> {
+    checkIdentity(identity, this.#options.clusterId);
+    const { listenAddress } = this.#options;
+    if (listenAddress !== null) await this.#listener.open(listenAddress, identity);
+    this.#identity = identity;
+    for (const link of this.#links.values()) link.renew();
+  }
+
+  setPeers(peers: readonly RaftPeer[]): void {
+    const { raftId } = this.#options;
+    this.#peers = new Map(
+      peers.filter((peer) => peer.raftId !== raftId).map((peer) => [peer.raftId, peer]),
+    );
+    for (const [id, link] of this.#links) {
+      const peer = this.#peers.get(id);
+      if (peer?.addr === link.peer.addr && peer.nodeId === link.peer.nodeId) continue;
+      link.close();
+      this.#links.delete(id);
+    }
+    for (const [id, peer] of this.#peers) {
+      if (!this.#links.has(id)) this.#links.set(id, this.#linkTo(peer));
+    }
+    this.#listener.endUnknown();
+  }
+
+  send(to: number, messages: readonly Message[]): void {
+    this.#links.get(to)?.send(messages);
+  }
+
+  sendSnapshot(to: number, message: Message): void {
+    this.#sender.send(to, message);
+  }
+
+  close(): void {
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+    this.#sender.close();
+    this.#listener.close();
+  }
+
+  #hello(to: number): PeerHello {
+    const { clusterId, raftId: from } = this.#options;
+    return makeHello({ clusterId, from, to }, this.#deps.member.greeting());
+  }
+
+  #linkTo(peer: RaftPeer): PeerLink {
+    const { member, note, random } = this.#deps;
+    const { raftId } = peer;
+    return new PeerLink(peer, {
+      hello: () => this.#hello(raftId),
+      open: () => this.#openMessages(peer),
+      unreachable: () => member.unreachable(raftId),
+      removed: () => member.toldRemoved(raftId),
+      note: (message, values) => note('warn', message, values),
+      random,
+    });
+  }
+
+  #connect(peer: RaftPeer): grpc.Client | null {
+    if (this.#identity === null) return null;
+    return connectPeer(peer, this.#identity, this.#options.clusterId);
+  }
+
+  #openMessages(peer: RaftPeer): ReturnType<ConstructorParameters<typeof PeerLink>[1]['open']> {
+    const client = this.#connect(peer);
+    if (client === null) return null;
+    const stream = client.makeBidiStreamRequest<PeerFrame, PeerNotice>(
+      MESSAGES.path,
+      MESSAGES.requestSerialize,
+      MESSAGES.responseDeserialize,
+    );
+    return { stream, close: () => client.close() };
+  }
+
+  #openSnapshot(to: number): ReturnType<ConstructorParameters<typeof SnapshotSender>[0]['open']> {
+    const peer = this.#peers.get(to);
+    const client = peer === undefined ? null : this.#connect(peer);
+    if (client === null) return null;
+    const stream = client.makeBidiStreamRequest<SnapshotFrame, SnapshotNotice>(
+      SNAPSHOT.path,
+      SNAPSHOT.requestSerialize,
+      SNAPSHOT.responseDeserialize,
+    );
+    return { stream, close: () => client.close() };
+  }
+}
