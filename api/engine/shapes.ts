@@ -2,7 +2,7 @@
 // a task's networks in full, empty maps instead of none), and networks, whose Engine form has other names than Swarm's.
 import type { EngineJson } from '#protocol/engine';
 import { formatTime, toEngineJson } from '#protocol/engine-json';
-import { Cluster, Network, Node, Service, Task, TaskState } from '#protocol/generated/objects';
+import { Cluster, Network, Node, Service, Task } from '#protocol/generated/objects';
 import type { IpamConfig } from '#protocol/generated/specs';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import { serviceStatus } from '../cache/service-status.ts';
@@ -24,6 +24,9 @@ export function serviceJson(
   template.Runtime ??= 'container';
   if (options.defaults) insertDefaults(spec, template);
   if (options.status) json.ServiceStatus = serviceStatus(cache, service);
+  // Docker's clients do not know an update that ended as failed and would wait for it for ever; to them it is paused, with the same message.
+  const update = json.UpdateStatus as Json | undefined;
+  if (update?.State === 'failed') update.State = 'paused';
   return json;
 }
 
@@ -67,12 +70,6 @@ export function taskJson(cache: ObjectCache, task: Task): Json {
   const json = toEngineJson(Task, task);
   json.Labels ??= {};
   json.Spec ??= {};
-  if (task.jobIteration) {
-    // Swarm wants a job's task to complete, not to run, and numbers a job's slots from 0: waiting clients walk through them from there.
-    if (task.desiredState === TaskState.RUNNING) json.DesiredState = 'complete';
-    if (task.slot > 1) json.Slot = task.slot - 1;
-    else delete json.Slot;
-  }
   const status = json.Status as Json;
   status.PortStatus ??= {};
   if (task.networkAttachments.length > 0) {

@@ -104,8 +104,8 @@ export function controlHandlers(deps: ControlDeps): Handlers<ControlMethods> {
         (id) => replicated.view.get('service', id)?.spec?.name ?? id,
       );
       const summary = `service ${names.join(', ')}: ${actionOf(request)}`;
-      const { index } = await update({ author: AUTHOR, summary }, (tx) =>
-        actOnServices(tx, request),
+      const { index } = await update({ author: AUTHOR, summary }, (tx, context) =>
+        actOnServices(tx, context, request),
       );
       return { index };
     }),
@@ -153,7 +153,9 @@ function actionOf(request: {
   readonly runState: number;
   readonly restart: boolean;
   readonly replicas: number | undefined;
+  readonly rollout: number;
 }): string {
+  if (request.rollout !== 0) return ['', 'pause update', 'resume update'][request.rollout] ?? 'act';
   if (request.restart) return 'restart';
   if (request.replicas !== undefined) return `scale to ${request.replicas}`;
   return ['start', 'stop', 'pause'][request.runState] ?? 'act';

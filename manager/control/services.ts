@@ -1,10 +1,15 @@
 // Services: create, update, roll back, act on, remove. Pure functions over a transaction; the
 // orchestrator does the rest when it sees the change. The spec version grows only when what tasks
 // are made from changes, so labels, replicas and run state restart nothing.
+import { replacedSpec } from '#manager/orchestrator/revisions';
 import { sameBytes } from '#manager/store/kinds';
 import type { DecisionContext, WriteView } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';
-import type { ServiceActionRequest, UpdateObjectRequest } from '#protocol/generated/control';
+import {
+  RolloutAction,
+  type ServiceActionRequest,
+  type UpdateObjectRequest,
+} from '#protocol/generated/control';
 import {
   Endpoint,
   JobStatus,
@@ -97,7 +102,7 @@ export function updateService(
   const service = tx.get('service', request.id);
   if (!service?.spec) throw new TswarmError('not_found', `service ${request.id} not found`);
   refuseOldVersion(service, request.version);
-  if (request.rollback) return rollBack(tx, context, service);
+  if (request.rollback) return rollBack(tx, context, service, request.rollbackTo);
   const asked = request.spec?.service;
   if (!asked) throw invalid('Spec', 'the request carries no service specification');
   const spec = request.keepExtensions ? keepExtensions(ServiceSpec, asked, service.spec) : asked;
@@ -126,10 +131,13 @@ export function replaceSpec(
       hint: 'Remove the service and create it anew.',
     });
   }
+  // The same again is no revision of its own.
+  const isSame = sameMessage(ServiceSpec, service.spec, prepared);
   const updated = Service.create({
     ...service,
-    spec: prepared,
-    previousSpec: service.spec,
+    ...(isSame
+      ? { previousSpec: service.spec }
+      : replacedSpec(service, prepared, context.nowMicros)),
     specVersion: nextSpecVersion(service, prepared),
     updateStatus: undefined,
     jobStatus: isJob(prepared) ? nextIteration(service, context) : undefined,
@@ -138,28 +146,49 @@ export function replaceSpec(
   return updated;
 }
 
-function rollBack(tx: WriteView, context: DecisionContext, service: Service): Service {
-  if (!service.previousSpec) {
-    throw new TswarmError(
-      'failed_precondition',
-      `service ${service.id} does not have a previous spec`,
-    );
-  }
+function rollBack(
+  tx: WriteView,
+  context: DecisionContext,
+  service: Service,
+  revision: number | undefined,
+): Service {
+  const spec = specToReturnTo(service, revision);
+  // What it refers to may have been removed since.
+  const prepared = prepareServiceSpec(tx, spec);
   const updated = Service.create({
     ...service,
-    spec: service.previousSpec,
-    previousSpec: service.spec,
-    specVersion: nextSpecVersion(service, service.previousSpec),
+    ...replacedSpec(service, prepared, context.nowMicros),
+    specVersion: nextSpecVersion(service, prepared),
     updateStatus: UpdateStatus.create({
       state: UpdateState.ROLLBACK_STARTED,
       message: 'manually requested rollback',
       startedAt: context.nowMicros,
     }),
-    jobStatus: isJob(service.previousSpec) ? nextIteration(service, context) : undefined,
+    jobStatus: isJob(prepared) ? nextIteration(service, context) : undefined,
   });
   tx.update('service', updated);
   refusePortConflicts(tx, updated);
   return updated;
+}
+
+function specToReturnTo(service: Service, revision: number | undefined): ServiceSpec {
+  if (revision === undefined) {
+    if (service.previousSpec) return service.previousSpec;
+    throw new TswarmError(
+      'failed_precondition',
+      `service ${service.id} does not have a previous spec`,
+    );
+  }
+  const found = service.revisions.find((one) => one.revision === revision)?.spec;
+  if (found) return found;
+  const kept = service.revisions.map((one) => one.revision).join(', ');
+  throw new TswarmError('not_found', `service ${service.spec?.name} has no revision ${revision}`, {
+    field: 'RollbackTo',
+    hint:
+      revision === service.revision
+        ? 'It is the present one.'
+        : `Kept are: ${kept === '' ? 'none' : kept}.`,
+  });
 }
 
 export function modeName(mode: ServiceMode | undefined): string {
@@ -196,12 +225,20 @@ export function sameMessage<T>(
  * Stop, start, pause, restart and scale: what Compose does to services without a new version of
  * them.
  */
-export function actOnServices(tx: WriteView, request: ServiceActionRequest): void {
+export function actOnServices(
+  tx: WriteView,
+  context: DecisionContext,
+  request: ServiceActionRequest,
+): void {
   if (request.services.length === 0) throw invalid('Services', 'no service is named');
   checkCount(request.replicas, 'Replicas');
   for (const id of request.services) {
     const service = tx.get('service', id) ?? tx.byName('service', id);
     if (!service?.spec) throw new TswarmError('not_found', `service ${id} not found`);
+    if (request.rollout !== RolloutAction.NONE) {
+      tx.update('service', steered(service, request.rollout, context));
+      continue;
+    }
     let spec = service.spec;
     if (request.setRunState) spec = ServiceSpec.create({ ...spec, runState: request.runState });
     if (request.replicas !== undefined) spec = scaled(spec, request.replicas);
@@ -229,6 +266,48 @@ function requestRestart(tx: WriteView, service: Service, only: readonly string[]
     tx.update('task', Task.create({ ...task, restartRequest }));
   }
   return service.restartRequest;
+}
+
+const PAUSABLE: Readonly<Record<number, UpdateState>> = {
+  [UpdateState.UPDATING]: UpdateState.PAUSED,
+  [UpdateState.ROLLBACK_STARTED]: UpdateState.ROLLBACK_PAUSED,
+};
+const RESUMABLE: Readonly<Record<number, UpdateState>> = {
+  [UpdateState.PAUSED]: UpdateState.UPDATING,
+  [UpdateState.FAILED]: UpdateState.UPDATING,
+  [UpdateState.ROLLBACK_PAUSED]: UpdateState.ROLLBACK_STARTED,
+};
+
+/** Halts an update where it is, or lets it go on. What failed before does not count any more then. */
+function steered(service: Service, action: RolloutAction, context: DecisionContext): Service {
+  const pauses = action === RolloutAction.PAUSE;
+  const before = service.updateStatus?.state ?? UpdateState.NONE;
+  const state = (pauses ? PAUSABLE : RESUMABLE)[before];
+  if (state === undefined) {
+    const name = service.spec?.name ?? service.id;
+    const what = pauses ? 'no update is under way' : 'no update is paused';
+    throw new TswarmError('failed_precondition', `service ${name}: ${what}`, {
+      hint: `Look with: tswarm why ${name}`,
+    });
+  }
+  const now = context.nowMicros;
+  const updateStatus = pauses
+    ? UpdateStatus.create({
+        ...service.updateStatus,
+        state,
+        message: 'paused by hand',
+        completedAt: now,
+      })
+    : UpdateStatus.create({
+        ...service.updateStatus,
+        state,
+        message: 'resumed by hand',
+        startedAt: now,
+        completedAt: 0,
+        progressAt: now,
+        failed: 0,
+      });
+  return Service.create({ ...service, updateStatus });
 }
 
 function scaled(spec: ServiceSpec, replicas: number): ServiceSpec {

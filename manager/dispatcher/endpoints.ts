@@ -145,7 +145,7 @@ export function isServing(task: Task): boolean {
   const health = container?.health ?? HealthState.NONE;
   return (
     task.status?.state === TaskState.RUNNING &&
-    task.desiredState === TaskState.RUNNING &&
+    (task.desiredState === TaskState.RUNNING || task.desiredState === TaskState.COMPLETE) &&
     (health === HealthState.NONE || health === HealthState.HEALTHY) &&
     container?.stopped !== true &&
     container?.paused !== true

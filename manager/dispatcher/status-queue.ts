@@ -4,7 +4,7 @@
 // its own tasks only.
 import type { ReadView, WriteView } from '#manager/store/view';
 import type { TaskStatusUpdate } from '#protocol/generated/dispatcher';
-import { Task, TaskStatus } from '#protocol/generated/objects';
+import { Task, TaskState, TaskStatus } from '#protocol/generated/objects';
 
 interface Report {
   readonly nodeId: string;
@@ -42,15 +42,35 @@ export class StatusQueue {
 /** taskId → report */
 export type StatusBatch = ReadonlyMap<string, Report>;
 
-/** Writes reports that are news into the store. */
-export function writeStatuses(tx: WriteView, batch: StatusBatch): void {
+/** Writes reports that are news into the store, with the manager's time (µs since 1970) beside the node's. */
+export function writeStatuses(tx: WriteView, batch: StatusBatch, nowMicros: number): void {
   for (const [taskId, { nodeId, status }] of batch) {
     const task = tx.get('task', taskId);
     if (!task || task.nodeId !== nodeId) continue;
     if (task.status && isOlder(status, task.status)) continue;
-    const reported = TaskStatus.create({ ...status, appliedBy: nodeId });
+    const reported = taken(task.status, { ...status, appliedBy: nodeId }, nowMicros);
     tx.update('task', Task.create({ ...task, status: reported }));
   }
+}
+
+/**
+ * A report with the times at which a manager took it. Nodes' clocks may be wrong by hours; delays and
+ * monitoring go by the managers' clock alone.
+ */
+export function taken(
+  before: TaskStatus | undefined,
+  reported: TaskStatus,
+  nowMicros: number,
+): TaskStatus {
+  const sameRun = before !== undefined && before.run === reported.run;
+  const isSame = sameRun && before.state === reported.state;
+  const ranSince = sameRun ? before.runningSince : 0;
+  const runs = reported.state === TaskState.RUNNING && ranSince === 0;
+  return TaskStatus.create({
+    ...reported,
+    appliedAt: isSame && before.appliedAt > 0 ? before.appliedAt : nowMicros,
+    runningSince: runs ? nowMicros : ranSince,
+  });
 }
 
 /**

@@ -214,7 +214,7 @@ export class DispatcherHost {
     if (batch.size === 0) return;
     await this.#deps.replicated.update(
       { author: 'dispatcher', summary: '', splittable: true },
-      (tx) => writeStatuses(tx, batch),
+      (tx, { nowMicros }) => writeStatuses(tx, batch, nowMicros),
     );
   }
 

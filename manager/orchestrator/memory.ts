@@ -12,6 +12,8 @@ export interface ControllerMemory {
   readonly unplaced: Set<string>;
   /** ids of tasks that the last pass had no room for; the next one begins with them */
   readonly backlog: Set<string>;
+  /** ids of tasks for which their node has no room any more */
+  readonly evicted: Set<string>;
   /** service id → time (µs since 1970) to look again */
   readonly wakeups: Map<string, number>;
   /** ids of networks that could not get a subnet yet, with the reason shown in the log */
@@ -27,6 +29,7 @@ export function newControllerMemory(): ControllerMemory {
     dependents: new Map(),
     unplaced: new Set(),
     backlog: new Set(),
+    evicted: new Set(),
     wakeups: new Map(),
     networkFaults: new Map(),
     serviceFaults: new Map(),

@@ -15,15 +15,12 @@ import {
   Volume,
 } from '#protocol/generated/objects';
 import { EndpointSpec, type PortConfig, VolumeSpec } from '#protocol/generated/specs';
+import { RETRY_UNPLACED_MICROS, TASKS_PER_PASS } from './limits.ts';
+import { evictOverload } from './lost.ts';
 import type { ControllerMemory } from './memory.ts';
 import { orchestrateRemoved, orchestrateService } from './services.ts';
 import { hasEnded, isWanted } from './tasks.ts';
 import { type Node, type Pass, type Service, type Task, TaskState, TaskStatus } from './types.ts';
-
-/** Tries to place waiting tasks again at the latest after this time, should a wake-up have been missed. */
-const RETRY_UNPLACED_MICROS = 30_000_000;
-/** Tasks placed in one transaction; the rest follows at once in the next, so that an entry stays far below its size limit. */
-export const TASKS_PER_PASS = 500;
 
 export interface ReconcileResult {
   /** Look again at this time (µs since 1970) even if nothing changes. */
@@ -83,6 +80,7 @@ function newPass(tx: WriteView, context: DecisionContext, memory: ControllerMemo
       tx.remove('task', task.id);
       note(task, undefined);
       memory.unplaced.delete(task.id);
+      memory.evicted.delete(task.id);
     },
   };
 }
@@ -103,6 +101,7 @@ function rememberAll(pass: Pass): Set<string> {
     dirty.add(task.serviceId);
     if (needsNode(task)) pass.unassigned.add(task.id);
   }
+  for (const info of memory.nodes.nodes.values()) evictOverload(pass, info);
   return dirty;
 }
 
@@ -191,6 +190,8 @@ function markNode(pass: Pass, dirty: Set<string>, id: string, before: Node | und
     pass.memory.nodes.setTask(task.id, task);
     dirty.add(task.serviceId);
   }
+  const info = pass.memory.nodes.nodes.get(id);
+  if (info) evictOverload(pass, info);
   for (const service of pass.tx.list('service')) {
     if (service.spec?.mode?.global || service.spec?.mode?.globalJob) dirty.add(service.id);
   }
@@ -318,7 +319,8 @@ function wait(pass: Pass, task: Task, state: TaskState, reason: string): void {
 
 /** A named volume gets its home with the first task that uses it. Global services have one of their own on each node. */
 function pinVolumes(pass: Pass, task: Task, nodeId: string): void {
-  if (task.slot === 0) return;
+  const mode = pass.tx.get('service', task.serviceId)?.spec?.mode;
+  if (mode?.global || mode?.globalJob) return;
   for (const name of namedVolumes(task)) {
     const volume = pass.tx.byName('volume', name);
     if (volume && volume.nodeId === '')

@@ -1,21 +1,12 @@
-// The slots of a service: what stands in each, what is wanted there, and the moves that every kind of service shares: replace a task that
-// ended, leave a lost or drained node, let a held-back task go, forget history. One slot = one replica, or one node of a global service.
+// The slots of a service: what stands in each, what is wanted there, and the moves that every kind of service shares: add, retire, let a held-back
+// task go, forget history. One slot = one replica, or one node of a global service. What to replace is keep-alive.ts.
 import { waitingFor } from './dependencies.ts';
-import { byAge, endedBadly, hasEnded, isWanted, newTask, retiredState, stateOf } from './tasks.ts';
-import {
-  microsOf,
-  NodeAvailability,
-  NodeState,
-  type Pass,
-  RestartCondition,
-  type Service,
-  type Task,
-  TaskState,
-  TaskStatus,
-} from './types.ts';
-
-/** Swarm's delay before a failed task is replaced, when the spec has none. */
-const RESTART_DELAY_NANOS = 5_000_000_000;
+import { drainFor, giveUpWaiting } from './drain.ts';
+import { TASK_HISTORY } from './limits.ts';
+import { lostReason } from './lost.ts';
+import { restartTime } from './restart.ts';
+import { byAge, hasEnded, isJob, isWanted, newTask, retiredState, stateOf } from './tasks.ts';
+import { type Pass, type Service, type Task, TaskState, type TaskStatus } from './types.ts';
 
 export interface Slot {
   readonly key: string;
@@ -36,8 +27,23 @@ export function slotsOf(tasks: Iterable<Task>, global: boolean): Map<string, Slo
     else
       slots.set(key, { key, number: task.slot, nodeId: global ? task.nodeId : '', tasks: [task] });
   }
-  for (const slot of slots.values()) slot.tasks.sort(byAge);
+  for (const slot of slots.values()) if (slot.tasks.length > 1) slot.tasks.sort(byAge);
   return slots;
+}
+
+/** The slot of a number, made when it is not there. */
+export function slotAt(slots: Map<string, Slot>, number: number): Slot {
+  const key = String(number);
+  const slot = slots.get(key) ?? { key, number, nodeId: '', tasks: [] };
+  slots.set(key, slot);
+  return slot;
+}
+
+/** The slot of a node, made when it is not there. */
+export function slotOn(slots: Map<string, Slot>, nodeId: string): Slot {
+  const slot = slots.get(nodeId) ?? { key: nodeId, number: 0, nodeId, tasks: [] };
+  slots.set(nodeId, slot);
+  return slot;
 }
 
 export function wantedIn(slot: Slot): Task[] {
@@ -48,9 +54,19 @@ function replaceIn(slot: Slot, task: Task): void {
   slot.tasks = slot.tasks.map((other) => (other.id === task.id ? task : other));
 }
 
-/** Marks a task as no longer wanted. */
-export function retire(pass: Pass, slot: Slot, task: Task, state?: TaskState): void {
-  replaceIn(slot, pass.updateTask(task, { desiredState: state ?? retiredState(task) }));
+export interface Retirement {
+  /** SHUTDOWN for history, REMOVE; absent = what suits the task. */
+  readonly desiredState?: TaskState;
+  /** What is known of it although its node does not say it. */
+  readonly status?: TaskStatus;
+}
+
+/** Marks a task as no longer wanted; one that serves leaves service first. */
+export function retire(pass: Pass, slot: Slot, task: Task, how: Retirement = {}): void {
+  const desiredState = how.desiredState ?? retiredState(task);
+  const changed = how.status ? { desiredState, status: how.status } : { desiredState };
+  const drain = how.status ? undefined : drainFor(pass, task);
+  replaceIn(slot, pass.updateTask(task, drain ? { ...changed, drain } : changed));
 }
 
 /** Adds a new task to the slot, held back until `promote` lets it go. */
@@ -65,72 +81,13 @@ export function addTask(pass: Pass, service: Service, slot: Slot): Task {
   return task;
 }
 
-/** Why a task cannot stay where it is, if so. */
-function lostReason(pass: Pass, task: Task): 'removed' | 'down' | 'drained' | undefined {
-  if (task.nodeId === '') return undefined;
-  const node = pass.tx.get('node', task.nodeId);
-  if (!node) return 'removed';
-  if (node.status?.state === NodeState.DOWN) return 'down';
-  return node.spec?.availability === NodeAvailability.DRAIN ? 'drained' : undefined;
-}
-
-/** Replaces what ended or lost its node. `replace` false: only takes away (a global service whose node is gone). */
-export function keepAlive(pass: Pass, service: Service, slot: Slot, replace: boolean): void {
-  for (const task of wantedIn(slot)) {
-    const lost = lostReason(pass, task);
-    if (lost !== undefined) {
-      moveAway(pass, service, slot, task, { lost, replace });
-    } else if (hasEnded(task) && mayRestart(pass, service, slot, task)) {
-      retire(pass, slot, task);
-      if (replace) addTask(pass, service, slot);
-    }
+/** What every slot gets at the end of a pass. */
+export function finish(pass: Pass, service: Service, slots: Iterable<Slot>): void {
+  for (const slot of slots) {
+    propagate(pass, service, slot);
+    promote(pass, service, slot);
+    reap(pass, service, slot);
   }
-}
-
-interface Move {
-  readonly lost: 'removed' | 'down' | 'drained';
-  readonly replace: boolean;
-}
-
-function moveAway(pass: Pass, service: Service, slot: Slot, task: Task, move: Move): void {
-  // A one-shot that has ended is done wherever it ran.
-  if (task.spec?.engineRestart && hasEnded(task)) return;
-  const condition = service.spec?.taskTemplate?.restartPolicy?.condition;
-  const stays =
-    move.lost === 'down' && condition === RestartCondition.NONE && !task.spec?.engineRestart;
-  if (stays) return;
-  if (move.lost === 'removed' && !hasEnded(task)) {
-    const status = TaskStatus.create({
-      ...task.status,
-      state: TaskState.ORPHANED,
-      timestamp: pass.context.nowMicros,
-      message: 'the node was removed from the cluster',
-    });
-    replaceIn(slot, pass.updateTask(task, { desiredState: retiredState(task), status }));
-  } else {
-    retire(pass, slot, task);
-  }
-  if (move.replace) addTask(pass, service, slot);
-}
-
-/** Restart policy: condition, attempts within the window (swarmkit orchestrator/restart). */
-function mayRestart(pass: Pass, service: Service, slot: Slot, task: Task): boolean {
-  if (task.spec?.engineRestart) return false;
-  const policy = service.spec?.taskTemplate?.restartPolicy;
-  const condition = policy?.condition ?? RestartCondition.ANY;
-  if (condition === RestartCondition.NONE) return false;
-  if (condition === RestartCondition.ON_FAILURE && !endedBadly(task)) return false;
-  const maxAttempts = policy?.maxAttempts ?? 0;
-  if (maxAttempts === 0) return true;
-  const since = policy?.window ? pass.context.nowMicros - microsOf(policy.window) : 0;
-  const restarts = slot.tasks.filter(
-    (other) =>
-      other.id !== task.id &&
-      hasEnded(other) &&
-      other.specVersion?.index === task.specVersion?.index &&
-      (other.status?.timestamp ?? 0) >= since,
-  ).length;
-  return restarts < maxAttempts;
 }
 
 /** Lets held-back tasks go once nothing stands in their way; else says what does. */
@@ -139,7 +96,8 @@ export function promote(pass: Pass, service: Service, slot: Slot): void {
     if (task.desiredState !== TaskState.READY) continue;
     const reason = holdReason(pass, service, slot, task);
     if (reason === '') {
-      replaceIn(slot, pass.updateTask(task, { desiredState: TaskState.RUNNING, waitingFor: '' }));
+      const desiredState = isJob(service) ? TaskState.COMPLETE : TaskState.RUNNING;
+      replaceIn(slot, pass.updateTask(task, { desiredState, waitingFor: '' }));
     } else if (task.waitingFor !== reason && (task.nodeId !== '' || !task.status?.err)) {
       replaceIn(slot, pass.updateTask(task, { waitingFor: reason }));
     }
@@ -147,16 +105,9 @@ export function promote(pass: Pass, service: Service, slot: Slot): void {
 }
 
 function holdReason(pass: Pass, service: Service, slot: Slot, task: Task): string {
-  const stopping = slot.tasks.find(
-    (other) =>
-      !isWanted(other) &&
-      !hasEnded(other) &&
-      stateOf(other) >= TaskState.ASSIGNED &&
-      lostReason(pass, other) !== 'down' &&
-      lostReason(pass, other) !== 'removed',
-  );
+  const stopping = slot.tasks.find((other) => isStopping(pass, other));
   if (stopping) return `waiting for the task before it (${stopping.id}) to stop`;
-  const readyAt = restartTime(pass, service, slot, task);
+  const readyAt = restartTime(service, slot.tasks, task);
   if (readyAt > pass.context.nowMicros) {
     pass.wakeAt(service.id, readyAt);
     return 'waiting for the restart delay';
@@ -164,15 +115,11 @@ function holdReason(pass: Pass, service: Service, slot: Slot, task: Task): strin
   return waitingFor(service, pass.tx);
 }
 
-/** When the task may start (µs since 1970): delayed only if the task before it ended by itself on a node that is there. */
-function restartTime(pass: Pass, service: Service, slot: Slot, task: Task): number {
-  const before = slot.tasks.find((other) => other.id !== task.id && hasEnded(other));
-  if (!before || before.specVersion?.index !== task.specVersion?.index) return 0;
-  const state = stateOf(before);
-  if (state === TaskState.SHUTDOWN || state === TaskState.ORPHANED) return 0;
-  if (lostReason(pass, before) !== undefined) return 0;
-  const delay = service.spec?.taskTemplate?.restartPolicy?.delay ?? RESTART_DELAY_NANOS;
-  return (before.status?.timestamp ?? 0) + microsOf(delay);
+/** On its way out, on a node that will say when it is done. */
+function isStopping(pass: Pass, task: Task): boolean {
+  if (isWanted(task) || hasEnded(task) || stateOf(task) < TaskState.ASSIGNED) return false;
+  const lost = lostReason(pass, task);
+  return lost !== 'down' && lost !== 'removed';
 }
 
 /** Copies what the service asks of its running tasks without replacing them. */
@@ -185,9 +132,9 @@ export function propagate(pass: Pass, service: Service, slot: Slot): void {
   }
 }
 
-/** Deletes tasks that are gone for good and history beyond the limit. */
+/** Deletes tasks that are gone for good and history beyond the limit; stops waiting where that lasted too long. */
 export function reap(pass: Pass, service: Service | undefined, slot: Slot): void {
-  const limit = pass.tx.cluster().spec?.orchestration?.taskHistoryRetentionLimit ?? 5;
+  const limit = pass.tx.cluster().spec?.orchestration?.taskHistoryRetentionLimit ?? TASK_HISTORY;
   const attempts = service?.spec?.taskTemplate?.restartPolicy?.maxAttempts ?? 0;
   const keep = limit < 0 ? Infinity : Math.max(limit, attempts + 1) - wantedIn(slot).length;
   let kept = 0;
@@ -195,7 +142,10 @@ export function reap(pass: Pass, service: Service | undefined, slot: Slot): void
     if (isWanted(task)) continue;
     const gone =
       hasEnded(task) || stateOf(task) < TaskState.ASSIGNED || lostReason(pass, task) === 'removed';
-    if (!gone) continue;
+    if (!gone) {
+      giveUpWaiting(pass, task);
+      continue;
+    }
     kept += 1;
     if (task.desiredState === TaskState.REMOVE || kept > keep) pass.removeTask(task);
   }

@@ -1,16 +1,28 @@
 // Making, comparing and classifying tasks. A task's spec is never changed; a different wish is a new task in the same slot.
-import type { DecisionContext } from '#manager/store/view';
+import type { DecisionContext, ReadView } from '#manager/store/view';
 import { TaskStatus, Task as TaskType, Version } from '#protocol/generated/objects';
-import { EndpointSpec, TaskSpec } from '#protocol/generated/specs';
+import { EndpointSpec, Placement, TaskSpec } from '#protocol/generated/specs';
+import { meetsConstraints } from './constraints.ts';
 import { type Service, type Task, TaskState } from './types.ts';
 
 export function stateOf(task: Task): TaskState {
   return task.status?.state ?? TaskState.NEW;
 }
 
+/** When a manager took its present state (µs since 1970): nodes' own clocks may be wrong. */
+export function changedAt(task: Task): number {
+  return task.status?.appliedAt || task.status?.timestamp || 0;
+}
+
 /** Wanted: not replaced and not on its way out. */
 export function isWanted(task: Task): boolean {
   return task.desiredState <= TaskState.COMPLETE;
+}
+
+/** Whether its tasks run to completion. */
+export function isJob(service: Service): boolean {
+  const mode = service.spec?.mode;
+  return mode?.replicatedJob !== undefined || mode?.globalJob !== undefined;
 }
 
 /** Ended: its container has stopped (or never ran). */
@@ -58,16 +70,42 @@ export function newTask(service: Service, options: NewTaskOptions, context: Deci
 }
 
 /** True when the task is what the service's spec asks for now (swarmkit: IsTaskDirty, negated). */
-export function isCurrent(task: Task, service: Service): boolean {
+export function isCurrent(task: Task, service: Service, view: ReadView): boolean {
   if (task.specVersion?.index === service.specVersion?.index) return true;
   const wanted = service.spec?.taskTemplate;
-  if (!wanted || !task.spec) return false;
-  // A change of placement alone leaves tasks where they are; the constraint check looks at them separately.
-  const template = TaskSpec.create({ ...task.spec, placement: wanted.placement });
-  if (!sameBytes(TaskSpec.encode(template), TaskSpec.encode(wanted))) return false;
+  if (!wanted || !task.spec || !isSameButPlacement(task.spec, wanted)) return false;
+  // A change of placement alone leaves tasks where they are while their node meets the new constraints.
+  const node = view.get('node', task.nodeId);
+  const isSamePlace = sameMessage(Placement, task.spec.placement, wanted.placement);
+  if (!isSamePlace && !(node && meetsConstraints(wanted, node))) return false;
   const ports = EndpointSpec.create({ ports: service.endpoint?.ports ?? [] });
   const had = EndpointSpec.create({ ports: task.endpoint?.ports ?? [] });
-  return sameBytes(EndpointSpec.encode(ports), EndpointSpec.encode(had));
+  return sameMessage(EndpointSpec, ports, had);
+}
+
+/** Specs never change and are shared by the tasks of a version, so each pair is compared once. */
+const compared: WeakMap<TaskSpec, WeakMap<TaskSpec, boolean>> = new WeakMap();
+
+function isSameButPlacement(a: TaskSpec, b: TaskSpec): boolean {
+  const known = compared.get(a) ?? new WeakMap<TaskSpec, boolean>();
+  compared.set(a, known);
+  const before = known.get(b);
+  if (before !== undefined) return before;
+  const same = sameMessage(
+    TaskSpec,
+    { ...a, placement: undefined },
+    { ...b, placement: undefined },
+  );
+  known.set(b, same);
+  return same;
+}
+
+function sameMessage<T>(
+  type: { create(): T; encode(message: T): Uint8Array },
+  a: T | undefined,
+  b: T | undefined,
+): boolean {
+  return a === b || sameBytes(type.encode(a ?? type.create()), type.encode(b ?? type.create()));
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

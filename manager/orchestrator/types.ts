@@ -20,6 +20,7 @@ export {
   PublishMode,
   RestartCondition,
   RunState,
+  type ServiceSpec,
   type UpdateConfig,
   UpdateOrder,
 } from '#protocol/generated/specs';

@@ -1,24 +1,22 @@
 // The rolling update, level-triggered: from the tasks as they are, which slots may be replaced now, and what the service's update status is.
 // Nothing is remembered outside the store, so that a new leader goes on where the old one was. Semantics: swarmkit orchestrator/update, with an
-// end for updates that cannot progress (progress deadline).
+// end for updates that cannot progress (progress deadline). How far it is: update-progress.ts.
 import { Service as ServiceType, UpdateStatus, Version } from '#protocol/generated/objects';
+import { MONITOR_NANOS, PROGRESS_DEADLINE_NANOS } from './limits.ts';
+import { replacedSpec } from './revisions.ts';
 import { addTask, retire, type Slot, wantedIn } from './slots.ts';
-import { endedBadly, isCurrent, stateOf } from './tasks.ts';
+import { isCurrent, stateOf } from './tasks.ts';
 import {
   FailureAction,
   microsOf,
   type Pass,
-  RunState,
   type Service,
-  type Task,
   TaskState,
   type UpdateConfig,
   UpdateOrder,
   UpdateState,
 } from './types.ts';
-
-const MONITOR_NANOS = 5_000_000_000;
-const PROGRESS_DEADLINE_NANOS = 600_000_000_000;
+import { blockedReason, measure, type Progress } from './update-progress.ts';
 
 const PAUSED_STATES: ReadonlySet<number> = new Set([
   UpdateState.PAUSED,
@@ -26,17 +24,7 @@ const PAUSED_STATES: ReadonlySet<number> = new Set([
   UpdateState.FAILED,
 ]);
 
-interface Progress {
-  readonly dirty: Slot[];
-  readonly between: Slot[];
-  readonly unsettled: number;
-  readonly failed: number;
-  readonly total: number;
-  /** Latest time (µs) at which a task of the update changed. */
-  readonly lastMove: number;
-}
-
-function isRollback(service: Service): boolean {
+export function isRollback(service: Service): boolean {
   const state = service.updateStatus?.state;
   return state === UpdateState.ROLLBACK_STARTED || state === UpdateState.ROLLBACK_PAUSED;
 }
@@ -47,15 +35,17 @@ function configOf(service: Service): UpdateConfig | undefined {
 
 /** Carries the update of the service's slots one step further. @returns the service, changed when its update status changed. */
 export function rollForward(pass: Pass, service: Service, slots: readonly Slot[]): Service {
-  const progress = measure(pass, service, slots);
   const status = service.updateStatus;
   const running =
     status?.state === UpdateState.UPDATING || status?.state === UpdateState.ROLLBACK_STARTED;
   if (status && PAUSED_STATES.has(status.state)) return service;
-  if (progress.dirty.length === 0 && progress.between.length === 0 && !running) return service;
-  let current = service;
-  if (!running) current = setStatus(pass, service, UpdateState.UPDATING, 'update in progress');
-  const config = configOf(current);
+  if (!running && !slots.some((slot) => isStale(pass, slot, service))) return service;
+  const started = running
+    ? service
+    : setStatus(pass, service, UpdateState.UPDATING, 'update in progress');
+  const config = configOf(started);
+  const progress = measure(pass, started, config, slots);
+  const current = noteProgress(pass, started, progress);
   const failing = checkFailures(pass, current, config, progress);
   if (failing) return failing;
   replaceSlots(pass, current, config, progress);
@@ -63,38 +53,25 @@ export function rollForward(pass: Pass, service: Service, slots: readonly Slot[]
   return checkEnd(pass, current, config, progress);
 }
 
-function measure(pass: Pass, service: Service, slots: readonly Slot[]): Progress {
-  const dirty: Slot[] = [];
-  const between: Slot[] = [];
-  const startedAt = service.updateStatus?.startedAt ?? pass.context.nowMicros;
-  const delay = microsOf(configOf(service)?.delay ?? 0);
-  let unsettled = 0;
-  let failed = 0;
-  let lastMove = startedAt;
-  for (const slot of slots) {
-    const wanted = wantedIn(slot);
-    const stale = wanted.filter((task) => !isCurrent(task, service));
-    const fresh = wanted.filter((task) => isCurrent(task, service));
-    if (stale.length > 0) (fresh.length > 0 ? between : dirty).push(slot);
-    const ours = slot.tasks.filter(
-      (task) => (task.meta?.createdAt ?? startedAt) >= startedAt && isCurrent(task, service),
-    );
-    if (ours.some(endedBadly)) failed += 1;
-    for (const task of ours) lastMove = Math.max(lastMove, task.status?.timestamp ?? 0);
-    if (fresh.some((task) => ours.includes(task) && !isSettled(pass, service, task, delay)))
-      unsettled += 1;
-  }
-  return { dirty, between, unsettled, failed, total: slots.length, lastMove };
+function isStale(pass: Pass, slot: Slot, service: Service): boolean {
+  return wantedIn(slot).some((task) => !isCurrent(task, service, pass.tx));
 }
 
-function isSettled(pass: Pass, service: Service, task: Task, delayMicros: number): boolean {
-  if (service.spec?.runState !== RunState.RUNNING) return true;
-  if (stateOf(task) === TaskState.COMPLETE) return true;
-  if (stateOf(task) !== TaskState.RUNNING) return false;
-  const until = (task.status?.timestamp ?? 0) + delayMicros;
-  if (until <= pass.context.nowMicros) return true;
-  pass.wakeAt(service.id, until);
-  return false;
+/** Written when there is progress, so that a new leader does not begin to wait anew. */
+function noteProgress(pass: Pass, service: Service, progress: Progress): Service {
+  const status = service.updateStatus;
+  const { updated, failed, total } = progress;
+  const isProgress = updated > (status?.updated ?? 0);
+  const same = status?.updated === updated && status.failed === failed && status.total === total;
+  if (same || !status) return service;
+  const updateStatus = UpdateStatus.create({
+    ...status,
+    updated: Math.max(updated, status.updated),
+    failed,
+    total,
+    progressAt: isProgress ? pass.context.nowMicros : status.progressAt,
+  });
+  return put(pass, service, updateStatus);
 }
 
 function replaceSlots(
@@ -104,8 +81,7 @@ function replaceSlots(
   progress: Progress,
 ): void {
   const parallelism = config ? config.parallelism : 1;
-  const room =
-    parallelism === 0 ? Infinity : parallelism - progress.unsettled - progress.between.length;
+  const room = parallelism === 0 ? Infinity : parallelism - progress.inProgress;
   // Slots that do not run anyway go first: replacing them costs nothing.
   const order = [...progress.dirty].sort((a, b) => runningRank(a) - runningRank(b));
   for (const slot of order.slice(0, Math.max(0, Math.min(room, order.length)))) {
@@ -126,11 +102,11 @@ function finishSlots(pass: Pass, between: readonly Slot[], service: Service): vo
     const wanted = wantedIn(slot);
     const ready = wanted.some(
       (task) =>
-        isCurrent(task, service) &&
+        isCurrent(task, service, pass.tx) &&
         (stateOf(task) === TaskState.RUNNING || stateOf(task) === TaskState.COMPLETE),
     );
     if (!ready) continue;
-    for (const task of wanted) if (!isCurrent(task, service)) retire(pass, slot, task);
+    for (const task of wanted) if (!isCurrent(task, service, pass.tx)) retire(pass, slot, task);
   }
 }
 
@@ -145,26 +121,31 @@ function checkFailures(
   if (progress.failed / Math.max(1, progress.total) <= (config?.maxFailureRatio ?? 0))
     return undefined;
   const reason = `update paused due to failure or early termination of ${progress.failed} of ${progress.total} tasks`;
-  if (isRollback(service))
+  return act(pass, service, action, `${reason}${progress.failure}`);
+}
+
+/** What the failure action says. */
+function act(pass: Pass, service: Service, action: FailureAction, reason: string): Service {
+  if (isRollback(service)) {
     return setStatus(pass, service, UpdateState.ROLLBACK_PAUSED, `rollback: ${reason}`);
+  }
   if (action === FailureAction.ROLLBACK && service.previousSpec)
     return rollBack(pass, service, reason);
   return setStatus(pass, service, UpdateState.PAUSED, reason);
 }
 
 function rollBack(pass: Pass, service: Service, reason: string): Service {
+  const { previousSpec } = service;
+  if (!previousSpec) return service;
   const rolled = ServiceType.create({
     ...service,
-    spec: service.previousSpec,
+    ...replacedSpec(service, previousSpec, pass.context.nowMicros),
+    // As in Swarm: the spec that failed is not what a manual rollback would go to. It is among the revisions.
     previousSpec: undefined,
     specVersion: Version.create({ index: (service.specVersion?.index ?? 0) + 1 }),
   });
-  return setStatus(
-    pass,
-    rolled,
-    UpdateState.ROLLBACK_STARTED,
-    reason.replace('paused', 'rolled back'),
-  );
+  const message = reason.replace('paused', 'rolled back');
+  return setStatus(pass, rolled, UpdateState.ROLLBACK_STARTED, message);
 }
 
 function checkEnd(
@@ -174,39 +155,54 @@ function checkEnd(
   progress: Progress,
 ): Service {
   const now = pass.context.nowMicros;
-  if (progress.dirty.length === 0 && progress.between.length === 0 && progress.unsettled === 0) {
-    const monitored = progress.lastMove + microsOf(config?.monitor ?? MONITOR_NANOS);
-    if (now >= monitored) {
-      const rollback = isRollback(service);
-      const state = rollback ? UpdateState.ROLLBACK_COMPLETED : UpdateState.COMPLETED;
-      return setStatus(pass, service, state, rollback ? 'rollback completed' : 'update completed');
-    }
+  const status = service.updateStatus;
+  const startedAt = status?.startedAt ?? now;
+  if (progress.dirty.length === 0 && progress.inProgress === 0) {
+    const settledAt = Math.max(progress.settledAt, startedAt);
+    const monitored = settledAt + microsOf(config?.monitor ?? MONITOR_NANOS);
+    // Nothing was replaced, so there is nothing to watch: a change of labels is done at once.
+    if (now >= monitored || progress.settledAt === 0) return complete(pass, service);
     pass.wakeAt(service.id, monitored);
     return service;
   }
-  const deadline =
-    progress.lastMove + microsOf(config?.progressDeadline || PROGRESS_DEADLINE_NANOS);
-  if (now >= deadline) {
-    return setStatus(
-      pass,
-      service,
-      UpdateState.FAILED,
-      'update failed: no progress within the deadline',
-    );
+  const limit = microsOf(
+    (config?.progressDeadline || PROGRESS_DEADLINE_NANOS) + (config?.delay ?? 0),
+  );
+  const deadline = Math.max(status?.progressAt ?? 0, startedAt) + limit;
+  if (now < deadline) {
+    pass.wakeAt(service.id, deadline);
+    return service;
   }
-  pass.wakeAt(service.id, deadline);
-  return service;
+  const seconds = Math.round(limit / 1_000_000);
+  const reason = `no progress for ${seconds} s: ${blockedReason(pass, service, progress)}`;
+  const action = config?.failureAction ?? FailureAction.PAUSE;
+  if (isRollback(service) || (action === FailureAction.ROLLBACK && service.previousSpec)) {
+    return act(pass, service, action, `update paused, ${reason}`);
+  }
+  return setStatus(pass, service, UpdateState.FAILED, `update failed: ${reason}`);
+}
+
+function complete(pass: Pass, service: Service): Service {
+  return isRollback(service)
+    ? setStatus(pass, service, UpdateState.ROLLBACK_COMPLETED, 'rollback completed')
+    : setStatus(pass, service, UpdateState.COMPLETED, 'update completed');
 }
 
 function setStatus(pass: Pass, service: Service, state: UpdateState, message: string): Service {
   const now = pass.context.nowMicros;
   const starting = state === UpdateState.UPDATING || state === UpdateState.ROLLBACK_STARTED;
+  const before = service.updateStatus;
   const updateStatus = UpdateStatus.create({
+    ...(starting ? {} : before),
     state,
     message,
-    startedAt: starting ? now : (service.updateStatus?.startedAt ?? now),
+    startedAt: starting ? now : (before?.startedAt ?? now),
     completedAt: starting ? 0 : now,
   });
+  return put(pass, service, updateStatus);
+}
+
+function put(pass: Pass, service: Service, updateStatus: UpdateStatus): Service {
   const changed = ServiceType.create({ ...service, updateStatus });
   pass.tx.update('service', changed);
   return changed;

@@ -8,7 +8,7 @@ import {
   StoreActionKind,
   type StoreTransaction,
 } from '#protocol/generated/control';
-import type { Meta, Node, Task } from '#protocol/generated/objects';
+import type { Meta, Node, Service, Task } from '#protocol/generated/objects';
 import { type AnyObject, fromUnion, kindOf, movesVersion } from './kinds.ts';
 import { Draft, type StoreState } from './state.ts';
 import type { EncodedChange } from './transaction.ts';
@@ -61,8 +61,18 @@ function decodedStep(action: StoreAction, draft: Draft): Step | undefined {
   if (action.kind === StoreActionKind.REMOVE) return { kind, id: action.id, object: undefined };
   const object = action.object && fromUnion(action.object)?.object;
   assert(object, 'a log entry creates or updates nothing', { kind, id: action.id });
+  if (kind === 'service') return { kind, id: action.id, object: withKnownSpecs(object, draft) };
   if (kind !== 'task' || (object as Task).spec) return { kind, id: action.id, object };
   return { kind, id: action.id, object: withKnownSpec(object as Task, action, draft) };
+}
+
+/** A service without a spec keeps all of its own. */
+function withKnownSpecs(object: AnyObject, draft: Draft): AnyObject {
+  const service = object as Service;
+  const known = service.spec ? undefined : draft.objects.service.get(service.id);
+  if (!known) return service;
+  const { spec, previousSpec, revisions } = known;
+  return { ...service, spec, previousSpec, revisions };
 }
 
 function withKnownSpec(task: Task, action: StoreAction, draft: Draft): Task {

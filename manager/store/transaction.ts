@@ -1,12 +1,12 @@
 // One transaction: a view that sees its own writes, and the list of actions that it comes to.
 // Actions on one object are folded into one; an update that changes nothing disappears. Encoding
-// leaves out what every replica can fill in: the stamps, and a task's spec when it is the one that
-// the task has (updates) or that its service has (creations). Invariant: applying the encoded
+// leaves out what every replica can fill in: the stamps, a task's spec when it is the one that the
+// task has (updates) or that its service has (creations), a service's specs when they stay. Invariant: applying the encoded
 // actions to the state that the transaction began from gives the transaction's own state, but for
 // stamps.
 import { TswarmError } from '#protocol/errors';
 import { ObjectUnion, StoreAction, StoreActionKind } from '#protocol/generated/control';
-import { Meta, type Task } from '#protocol/generated/objects';
+import { Meta, type Service, type Task } from '#protocol/generated/objects';
 import { TaskSpec } from '#protocol/generated/specs';
 import { type AnyObject, movesVersion, nameOf, OBJECT_KINDS, sameBytes, toUnion } from './kinds.ts';
 import { Draft, StateView, type StoreState, type StoreWriteView } from './state.ts';
@@ -125,7 +125,8 @@ export class Transaction extends StateView implements StoreWriteView {
     }
     const slim = withoutOwnSpec(kind, before, after);
     const union = encodeStampless(kind, slim);
-    if (sameBytes(union, encodeStampless(kind, withoutOwnSpec(kind, before, before)))) {
+    const sameParts = slim === after ? before : withoutOwnSpec(kind, before, before);
+    if (sameBytes(union, encodeStampless(kind, sameParts))) {
       return undefined;
     }
     return encodeAction(StoreActionKind.UPDATE, kind, id, slim);
@@ -151,10 +152,18 @@ function pendingMeta(createdAt: number, updatedAt: number): Meta {
   return { version: { index: PENDING_VERSION }, createdAt, updatedAt };
 }
 
+/** Without the parts that replicas keep: a task's spec, and all of a service's specs when none of them is another. */
 function withoutOwnSpec(kind: Kind, before: AnyObject, after: AnyObject): AnyObject {
+  if (kind === 'service') return withoutOwnSpecs(before as Service, after as Service);
   if (kind !== 'task') return after;
   const [a, b] = [before as Task, after as Task];
   return sameTaskSpec(a.spec, b.spec) ? { ...b, spec: undefined } : b;
+}
+
+function withoutOwnSpecs(a: Service, b: Service): Service {
+  const same =
+    a.spec === b.spec && a.previousSpec === b.previousSpec && a.revisions === b.revisions;
+  return same ? { ...b, spec: undefined, previousSpec: undefined, revisions: [] } : b;
 }
 
 /** Whether two task specs are the same, by identity or by content. */

@@ -237,7 +237,8 @@ export interface TaskStatus {
   readonly run: number;
   /** node that reported */
   readonly appliedBy: string;
-  /** when this run first reached RUNNING; 0 = it did not. Dispatcher */
+  /** By the manager's clock, written by the dispatcher: when it took this state, and when this run first reached RUNNING (0 = it did not). */
+  readonly appliedAt: number;
   readonly runningSince: number;
 }
 export const TaskStatus: MessageType<TaskStatus> = {
@@ -251,9 +252,10 @@ export const TaskStatus: MessageType<TaskStatus> = {
     { name: 'portStatus', json: 'PortStatus', id: 6, kind: 'message', shape: 'optional', message: () => PortStatus },
     { name: 'run', json: 'Run', id: 100, kind: 'int64', shape: 'one' },
     { name: 'appliedBy', json: 'AppliedBy', id: 101, kind: 'string', shape: 'one' },
-    { name: 'runningSince', json: 'RunningSince', id: 102, kind: 'int64', shape: 'one', time: true },
+    { name: 'appliedAt', json: 'AppliedAt', id: 102, kind: 'int64', shape: 'one', time: true, internal: true },
+    { name: 'runningSince', json: 'RunningSince', id: 103, kind: 'int64', shape: 'one', time: true },
   ],
-  create: (partial?: Partial<TaskStatus>): TaskStatus => ({ ...{ timestamp: 0, state: 0, message: '', err: '', containerStatus: undefined, portStatus: undefined, run: 0, appliedBy: '', runningSince: 0 }, ...partial }),
+  create: (partial?: Partial<TaskStatus>): TaskStatus => ({ ...{ timestamp: 0, state: 0, message: '', err: '', containerStatus: undefined, portStatus: undefined, run: 0, appliedBy: '', appliedAt: 0, runningSince: 0 }, ...partial }),
   write(m: TaskStatus, w: Writer): Writer {
     if (m.timestamp !== 0) w.uint32(8).int64(m.timestamp);
     if (m.state !== 0) w.uint32(16).int32(m.state);
@@ -263,12 +265,13 @@ export const TaskStatus: MessageType<TaskStatus> = {
     if (m.portStatus !== undefined) PortStatus.write(m.portStatus, w.uint32(50).fork()).ldelim();
     if (m.run !== 0) w.uint32(800).int64(m.run);
     if (m.appliedBy !== '') w.uint32(810).string(m.appliedBy);
-    if (m.runningSince !== 0) w.uint32(816).int64(m.runningSince);
+    if (m.appliedAt !== 0) w.uint32(816).int64(m.appliedAt);
+    if (m.runningSince !== 0) w.uint32(824).int64(m.runningSince);
     return w;
   },
   read(r: Reader, length: number): TaskStatus {
     const end = r.pos + length;
-    const m: { timestamp: number; state: TaskState; message: string; err: string; containerStatus: ContainerStatus | undefined; portStatus: PortStatus | undefined; run: number; appliedBy: string; runningSince: number } = { timestamp: 0, state: 0, message: '', err: '', containerStatus: undefined, portStatus: undefined, run: 0, appliedBy: '', runningSince: 0 };
+    const m: { timestamp: number; state: TaskState; message: string; err: string; containerStatus: ContainerStatus | undefined; portStatus: PortStatus | undefined; run: number; appliedBy: string; appliedAt: number; runningSince: number } = { timestamp: 0, state: 0, message: '', err: '', containerStatus: undefined, portStatus: undefined, run: 0, appliedBy: '', appliedAt: 0, runningSince: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -297,6 +300,9 @@ export const TaskStatus: MessageType<TaskStatus> = {
           m.appliedBy = r.string();
           break;
         case 102:
+          m.appliedAt = readInt64(r.int64());
+          break;
+        case 103:
           m.runningSince = readInt64(r.int64());
           break;
         default:

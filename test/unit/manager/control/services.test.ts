@@ -7,11 +7,18 @@ import {
   CreateObjectRequest,
   ObjectKind,
   RemoveObjectRequest,
+  RolloutAction,
   ServiceActionRequest,
   SpecUnion,
   UpdateObjectRequest,
 } from '#protocol/generated/control';
-import { Endpoint, type Service, Task, UpdateState } from '#protocol/generated/objects';
+import {
+  Endpoint,
+  type Service,
+  Task,
+  UpdateState,
+  UpdateStatus,
+} from '#protocol/generated/objects';
 import {
   ConfigSpec,
   EndpointMode,
@@ -497,7 +504,7 @@ describe('updating', () => {
 
 describe('acting', () => {
   const act = (c: TestCluster, over: Partial<ServiceActionRequest>): void =>
-    c.run((tx) => actOnServices(tx, ServiceActionRequest.create(over)));
+    c.run((tx, context) => actOnServices(tx, context, ServiceActionRequest.create(over)));
 
   it('stops, starts, restarts and scales without a new spec version or a previous spec', () => {
     const c = testCluster();
@@ -554,4 +561,96 @@ it('removing takes the service away, once', () => {
   const request = RemoveObjectRequest.create({ kind: ObjectKind.SERVICE, id });
   c.run((tx) => removeObject(tx, request));
   expect(() => c.run((tx) => removeObject(tx, request))).toThrow(`service ${id} not found`);
+});
+
+describe('revisions', () => {
+  const image = (name: string): ServiceSpec =>
+    spec('web', { taskTemplate: template({}, { image: name }) });
+  const imageOf = (c: TestCluster, id: string): string | undefined =>
+    get(c, id).spec?.taskTemplate?.containerSpec?.image;
+
+  it('are kept, the latest ten, and can be gone back to', () => {
+    const c = testCluster();
+    const id = makeService(c, image('v0'));
+    for (let number = 1; number <= 12; number++) update(c, id, image(`v${number}`));
+    expect(get(c, id).revision).toBe(12);
+    expect(get(c, id).revisions.map((one) => one.revision)).toEqual([
+      11, 10, 9, 8, 7, 6, 5, 4, 3, 2,
+    ]);
+    update(c, id, undefined, { rollback: true, rollbackTo: 4 });
+    expect(imageOf(c, id)).toBe('v4');
+    expect(get(c, id)).toMatchObject({
+      revision: 13,
+      updateStatus: { state: UpdateState.ROLLBACK_STARTED },
+    });
+    update(c, id, undefined, { rollback: true });
+    expect(imageOf(c, id)).toBe('v12');
+    expect(() => update(c, id, undefined, { rollback: true, rollbackTo: 1 })).toThrow(
+      'service web has no revision 1',
+    );
+  });
+
+  it('are not made by an update to the same', () => {
+    const c = testCluster();
+    const id = makeService(c, image('v0'));
+    update(c, id, image('v0'));
+    expect(get(c, id)).toMatchObject({ revision: 0, revisions: [] });
+  });
+
+  it('survive a progress report of the update, on replicas too', () => {
+    const c = testCluster();
+    const id = makeService(c, image('v0'));
+    update(c, id, image('v1'));
+    const other = testCluster();
+    other.store.restore(Buffer.concat([...c.store.snapshot()]), c.store.index);
+    const stamp = { nowMicros: 1, newTransactionId: () => 999, author: '', summary: '' };
+    const { proposals } = c.store.transact(stamp, (tx) => {
+      const service = tx.get('service', id);
+      const updateStatus = { ...UPDATING, updated: 1 };
+      if (service) tx.update('service', { ...service, updateStatus });
+    });
+    for (const { bytes } of proposals) {
+      expect(bytes.length).toBeLessThan(120);
+      c.store.apply(bytes, c.store.index + 1);
+      other.store.apply(bytes, other.store.index + 1);
+    }
+    expect(other.store.view.get('service', id)).toEqual(get(c, id));
+    expect(get(c, id)).toMatchObject({
+      revisions: [{ revision: 0 }],
+      updateStatus: { updated: 1 },
+    });
+  });
+});
+
+const UPDATING = UpdateStatus.create({ state: UpdateState.UPDATING, startedAt: 5 });
+
+describe('pausing an update by hand', () => {
+  const steer = (c: TestCluster, id: string, rollout: RolloutAction): void =>
+    c.run((tx, context) =>
+      actOnServices(tx, context, ServiceActionRequest.create({ services: [id], rollout })),
+    );
+  const stateOf = (c: TestCluster, id: string): UpdateState | undefined =>
+    get(c, id).updateStatus?.state;
+
+  it.each([
+    [UpdateState.UPDATING, UpdateState.PAUSED],
+    [UpdateState.ROLLBACK_STARTED, UpdateState.ROLLBACK_PAUSED],
+  ])('state %i becomes %i, and back', (running, paused) => {
+    const c = testCluster();
+    const id = makeService(c, spec('web'));
+    c.run((tx) =>
+      tx.update('service', { ...get(c, id), updateStatus: { ...UPDATING, state: running } }),
+    );
+    steer(c, id, RolloutAction.PAUSE);
+    expect(stateOf(c, id)).toBe(paused);
+    steer(c, id, RolloutAction.RESUME);
+    expect(stateOf(c, id)).toBe(running);
+  });
+
+  it('is refused when there is nothing to pause or to resume', () => {
+    const c = testCluster();
+    const id = makeService(c, spec('web'));
+    expect(() => steer(c, id, RolloutAction.PAUSE)).toThrow('no update is under way');
+    expect(() => steer(c, id, RolloutAction.RESUME)).toThrow('no update is paused');
+  });
 });

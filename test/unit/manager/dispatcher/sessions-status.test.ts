@@ -114,7 +114,7 @@ describe('status reports', () => {
     const send = (state: TaskState, over: Partial<TaskStatus> = {}) => {
       const queue = new StatusQueue();
       queue.add(store.view, 'n1', [report(state, over)]);
-      run((tx) => writeStatuses(tx, queue.take()));
+      run((tx) => writeStatuses(tx, queue.take(), 7));
       return store.view.get('task', 't1')?.status;
     };
     expect(send(TaskState.RUNNING)).toMatchObject({ state: TaskState.RUNNING, appliedBy: 'n1' });
@@ -134,7 +134,7 @@ describe('status reports', () => {
     expect(queue.size).toBe(0);
     queue.add(store.view, 'n1', [report(TaskState.RUNNING)]);
     run((tx) => tx.update('task', { ...task('t1', web), nodeId: 'n2' }));
-    expect(run((tx) => writeStatuses(tx, queue.take()))).toBe(0);
+    expect(run((tx) => writeStatuses(tx, queue.take(), 7))).toBe(0);
   });
 
   it('in the queue are folded to the newest', () => {
@@ -146,7 +146,7 @@ describe('status reports', () => {
       report(TaskState.ACCEPTED, { run: 2 }),
     ]);
     expect(queue.size).toBe(1);
-    expect(run((tx) => writeStatuses(tx, queue.take()))).toBe(1);
+    expect(run((tx) => writeStatuses(tx, queue.take(), 7))).toBe(1);
     expect(store.view.get('task', 't1')?.status).toMatchObject({
       state: TaskState.ACCEPTED,
       run: 2,

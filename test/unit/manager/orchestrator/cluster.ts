@@ -1,5 +1,6 @@
 // A small cluster on a virtual clock for the controllers' tests: the real store and the real pass, agents that move tasks forward one step a
 // tick unless a test says otherwise. Same seed, same run.
+import { taken } from '#manager/dispatcher/status-queue';
 import { type ControllerMemory, newControllerMemory } from '#manager/orchestrator/memory';
 import { reconcile } from '#manager/orchestrator/reconcile';
 import { Store } from '#manager/store/store';
@@ -185,7 +186,10 @@ export class TestCluster {
         ...changed,
         timestamp: this.nowMicros,
       });
-      tx.update('task', Task.create({ ...task, status }));
+      tx.update(
+        'task',
+        Task.create({ ...task, status: taken(task.status, status, this.nowMicros) }),
+      );
     });
   }
 

@@ -242,7 +242,7 @@ describe('jobs', () => {
       expect(live.length).toBeLessThanOrEqual(2);
     }
     const done = c.tasks(id).filter((t) => t.status?.state === TaskState.COMPLETE);
-    expect(done.map((t) => t.slot).sort()).toEqual([1, 2, 3, 4, 5]);
+    expect(done.map((t) => t.slot).sort()).toEqual([0, 1, 2, 3, 4]);
     expect(failures).toBe(1);
   });
 });
