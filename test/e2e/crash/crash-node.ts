@@ -17,8 +17,10 @@ import {
 import { join } from 'node:path';
 import { NODE, ROOT, TestNode, until } from '../../support/test-node.ts';
 import { EngineClient } from './engine-client.ts';
+import { PowerDisk } from './power-disk.ts';
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+const CRASH_POINTS = join(import.meta.dirname, 'crash-points.mjs');
 const START_TIMEOUT_MS = 30_000;
 
 export type Victim = 'daemon' | 'manager' | 'both';
@@ -26,13 +28,17 @@ export type Victim = 'daemon' | 'manager' | 'both';
 export class CrashNode extends TestNode {
   readonly #mountNamespace: string = join(this.folder, 'ns/mnt');
   readonly #bootIdFile: string = join(this.folder, 'boot_id');
+  readonly crashPointFile: string = join(this.folder, 'crash-point');
   readonly api: EngineClient = new EngineClient(this.socket);
   readonly clusterApi: EngineClient = new EngineClient(this.clusterSocket);
+  readonly #disk: PowerDisk | undefined;
   #process: ChildProcess | undefined;
   #boots = 0;
 
-  constructor() {
+  /** `ownDisk`: the data root is a file system of its own, whose unsynced contents a power cut takes away. */
+  constructor(options: { readonly ownDisk?: boolean } = {}) {
     super();
+    if (options.ownDisk) this.#disk = new PowerDisk(join(this.folder, 'disk'), this.dataRoot);
     mkdirSync(join(this.folder, 'ns'));
     must('mount', ['--bind', join(this.folder, 'ns'), join(this.folder, 'ns')]);
     must('mount', ['--make-private', join(this.folder, 'ns')]);
@@ -78,6 +84,11 @@ export class CrashNode extends TestNode {
       stdio: ['ignore', log, log],
       detached: true,
       cwd: '/',
+      env: {
+        PATH: process.env.PATH ?? '',
+        NODE_OPTIONS: `--import=${CRASH_POINTS}`,
+        TSWARM_CRASH_POINT: this.crashPointFile,
+      },
     });
     closeSync(log);
     this.#process = daemon;
@@ -91,6 +102,41 @@ export class CrashNode extends TestNode {
       START_TIMEOUT_MS,
       () => `tswarmd does not answer:\n${this.log()}`,
     );
+  }
+
+  /** Starts the daemon so that it is killed before its `step`-th step. @returns as `disarm` */
+  async startAndDie(step: number): Promise<string> {
+    writeFileSync(this.crashPointFile, String(step));
+    try {
+      await this.start();
+    } catch (error) {
+      if (!readQuietly(this.crashPointFile).startsWith('killed')) throw error;
+    }
+    return this.disarm();
+  }
+
+  /** Has the running daemon killed before its `step`-th step from now; 0: never. */
+  async arm(step: number): Promise<void> {
+    writeFileSync(this.crashPointFile, String(step));
+    process.kill(this.pid, 'SIGUSR2');
+    await until(() => readQuietly(this.crashPointFile) !== String(step), 5_000);
+  }
+
+  /** @returns what it was about to do when it was killed; '' when it has not been: it runs on then and counts no more */
+  async disarm(): Promise<string> {
+    const daemon = this.#process;
+    if (!readQuietly(this.crashPointFile).startsWith('killed')) {
+      await this.arm(0).catch((error: unknown) => {
+        // In this moment it was killed after all.
+        if (!readQuietly(this.crashPointFile).startsWith('killed')) throw error;
+      });
+    }
+    const text = readQuietly(this.crashPointFile).trim();
+    rmSync(this.crashPointFile, { force: true });
+    if (!text.startsWith('killed')) return '';
+    await until(() => daemon?.signalCode === 'SIGKILL', 5_000);
+    this.#process = undefined;
+    return text;
   }
 
   override async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
@@ -143,33 +189,47 @@ export class CrashNode extends TestNode {
 
   /**
    * Power off and on: every process of the node ends, everything that only the kernel or a tmpfs had is gone. `orderly`: the daemon is told to
-   * stop first and the containers get SIGTERM, as an init system does it.
+   * stop first and the containers get SIGTERM, as an init system does it. Otherwise a disk of its own loses what was not synced.
    */
   async reboot(orderly: boolean): Promise<void> {
+    const tag = this.tag;
     if (orderly) {
       await this.stop('SIGTERM');
       for (const pid of this.containerProcesses()) trySignal(pid, 'SIGTERM');
       await new Promise((resolve) => setTimeout(resolve, 100));
     } else {
       await this.stop('SIGKILL');
+      this.#disk?.cut();
     }
     await until(() => {
       // Shims before containers: nobody must be left to write down how those ended.
       for (const pid of this.nodeProcesses()) trySignal(pid, 'SIGKILL');
-      for (const pid of this.containerProcesses()) trySignal(pid, 'SIGKILL');
-      return this.nodeProcesses().length + this.containerProcesses().length === 0;
+      for (const pid of this.containerProcesses(tag)) trySignal(pid, 'SIGKILL');
+      return this.nodeProcesses().length + this.containerProcesses(tag).length === 0;
     }, 10_000);
-    this.#powerOff();
+    this.#powerOff(tag);
+    await this.#disk?.unmount();
+    this.#disk?.mount();
     this.#boot();
     await this.resetNetwork();
   }
 
-  #powerOff(): void {
-    for (const folder of this.cgroups().toReversed()) rmdirSync(folder);
+  #powerOff(tag: string): void {
+    for (const folder of this.cgroups(tag).toReversed()) rmdirSync(folder);
     must('umount', ['-l', this.#mountNamespace]);
     for (const name of readdirSync(this.runRoot)) {
       rmSync(join(this.runRoot, name), { recursive: true, force: true });
     }
+  }
+
+  /** What was done up to now survives a power cut. */
+  syncDisk(): void {
+    this.#disk?.sync();
+  }
+
+  /** An unorderly reboot takes away what was not synced. */
+  get canLoseData(): boolean {
+    return this.#disk !== undefined;
   }
 
   /** A new, empty network namespace under the same name. */
@@ -186,8 +246,8 @@ export class CrashNode extends TestNode {
   }
 
   /** Folders of this node's cgroups, parents before children. */
-  cgroups(): string[] {
-    if (this.tag === '') return [];
+  cgroups(tag: string = this.tag): string[] {
+    if (tag === '') return [];
     const found: string[] = [];
     const walk = (folder: string): void => {
       found.push(folder);
@@ -196,7 +256,7 @@ export class CrashNode extends TestNode {
       }
     };
     for (const root of ['.', ...readdirSync('/sys/fs/cgroup')]) {
-      const folder = join('/sys/fs/cgroup', root, `tswarm-${this.tag}`);
+      const folder = join('/sys/fs/cgroup', root, `tswarm-${tag}`);
       if (existsSync(folder)) walk(folder);
     }
     return found;
@@ -209,8 +269,7 @@ export class CrashNode extends TestNode {
   }
 
   /** Processes in the node's cgroups: containers, their execs and build steps. */
-  containerProcesses(): number[] {
-    const tag = this.tag;
+  containerProcesses(tag: string = this.tag): number[] {
     if (tag === '') return [];
     return allPids().filter((pid) => {
       return readQuietly(`/proc/${pid}/cgroup`).includes(`/tswarm-${tag}/`) && !isZombie(pid);
@@ -236,9 +295,10 @@ export class CrashNode extends TestNode {
       for (const pid of this.processes()) trySignal(pid, 'SIGKILL');
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    this.#powerOff();
+    this.#powerOff(this.tag);
     must('umount', ['-l', this.netns]);
     must('umount', ['-l', join(this.folder, 'ns')]);
+    await this.#disk?.unmount();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

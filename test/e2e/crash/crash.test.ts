@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Prng } from '../../support/prng.ts';
 import { OPERATIONS } from './operations.ts';
-import { runReboots } from './reboots.ts';
+import { RebootBench } from './reboots.ts';
 import { CrashBench } from './rounds.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -41,7 +41,14 @@ describe.skipIf(!isRoot)('a node that is killed', () => {
 });
 
 describe.skipIf(!isRoot)('a node that is rebooted', () => {
-  it(`is as it was after ${REBOOTS} reboots`, { timeout: TIMEOUT_MS }, async () => {
-    expect(await runReboots(new Prng(SEED), REBOOTS)).toEqual([]);
+  it.for([
+    ['is as it was', false],
+    ['has lost nothing that it had promised to keep when the power is cut', true],
+  ] as const)(`%s after ${REBOOTS} reboots`, { timeout: TIMEOUT_MS }, async ([, ownDisk]) => {
+    await using bench = await RebootBench.start(new Prng(SEED), ownDisk);
+    for (let i = 0; i < REBOOTS; i += 1) {
+      const reboot = await bench.round();
+      expect(reboot).toEqual({ ...reboot, wrong: [] });
+    }
   });
 });

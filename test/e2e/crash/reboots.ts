@@ -1,13 +1,16 @@
-// Reboots at random moments of an `up`: the host's kernel state, processes and run root are gone, the disk stays. What must come back does (restart
-// policies, tasks with their secrets and ports), what must not does not, and volumes, images, logs, exit codes and acknowledged changes are as they were.
-// Not tried here: a disk that loses what was not synced.
+// Reboots while everything is under way: every operation is begun so that the host goes down at a random moment inside it. The host's kernel state,
+// processes and run root are gone; the disk stays, or (power cut, on a disk of its own) loses what was not synced since the round began. What must come
+// back does (restart policies, tasks with their secrets and ports), what must not does not, and volumes, images, logs, exit codes and acknowledged
+// changes are as they were.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Prng } from '../../support/prng.ts';
 import { until } from '../../support/test-node.ts';
 import { CrashNode } from './crash-node.ts';
-import type { Json } from './engine-client.ts';
+import { Cut, type Json, Refused } from './engine-client.ts';
+import { type Operation, UNDISTURBED } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
+import { NodeRegistry } from './registry.ts';
 import { difference, snapshot } from './snapshot.ts';
 import { createAndStart, KEEP_PORT, Ledger } from './witnesses.ts';
 
@@ -48,26 +51,152 @@ const CONTAINERS: Readonly<Record<string, readonly [policy: string, after: strin
   once: ['no', 'exited'],
 };
 
-/** @returns what was wrong */
-export async function runReboots(prng: Prng, count: number): Promise<readonly string[]> {
-  const node = new CrashNode();
-  const wrong: string[] = [];
-  try {
-    await setUp(node);
-    const before = await settled(node);
-    for (let round = 1; round <= count; round += 1) {
-      const orderly = prng.chance(0.3);
-      const delayMs = Math.round(prng.next() * 700);
-      const found = await rebootOnce(node, { round, orderly, delayMs }, before);
-      const about = `reboot ${round} (${orderly ? 'orderly' : 'power cut'} after ${delayMs} ms)`;
-      wrong.push(...found.map((line) => `${about}: ${line}`));
-    }
-  } catch (error) {
-    wrong.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  } finally {
-    await node[Symbol.asyncDispose]();
+export interface Reboot {
+  readonly how: string;
+  /** Operation → how far it was, and whether it was acknowledged. */
+  readonly inside: Readonly<Record<string, string>>;
+  readonly wrong: readonly string[];
+}
+
+const INTERRUPTED: readonly Operation[] = OPERATIONS.filter(({ name }) => name !== 'idle');
+/** Longer than it takes: some are done by then, the moment just after is of interest too. */
+const BEYOND = 1.15;
+const ORDERLY_SHARE = 0.2;
+
+/** A node that is rebooted again and again. */
+export class RebootBench implements AsyncDisposable {
+  readonly node: CrashNode;
+  readonly #prng: Prng;
+  readonly #ledger: Ledger;
+  readonly #typicalMs = new Map<Operation, number>();
+  #registry: NodeRegistry | undefined;
+  #before: readonly string[] = [];
+  #round = 0;
+
+  private constructor(prng: Prng, ownDisk: boolean) {
+    this.node = new CrashNode({ ownDisk });
+    this.#prng = prng;
+    this.#ledger = new Ledger(this.node);
   }
-  return wrong;
+
+  static async start(prng: Prng, ownDisk: boolean): Promise<RebootBench> {
+    const bench = new RebootBench(prng, ownDisk);
+    try {
+      await bench.#setUp();
+      return bench;
+    } catch (error) {
+      await bench[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #setUp(): Promise<void> {
+    const { node } = this;
+    await setUp(node);
+    this.#registry = await NodeRegistry.start(node);
+    for (const operation of INTERRUPTED) await operation.prepare?.(node, 0);
+    // All at once, as it will be.
+    await Promise.all(
+      INTERRUPTED.map(async (operation) => {
+        const started = performance.now();
+        await operation.run(node, 0);
+        this.#typicalMs.set(operation, performance.now() - started);
+      }),
+    );
+    for (const operation of INTERRUPTED) {
+      const wrong = await operation.check(node, 0, UNDISTURBED);
+      if (wrong.length > 0) throw new Error(`${operation.name}: ${wrong.join('; ')}`);
+    }
+    await halt(node);
+    this.#before = await settled(node);
+  }
+
+  /** Never throws for what is found: that is in `wrong`. */
+  async round(): Promise<Reboot> {
+    this.#round += 1;
+    const orderly = this.#prng.chance(ORDERLY_SHARE);
+    const diskLost = !orderly && this.node.canLoseData;
+    const kind = orderly ? 'orderly' : diskLost ? 'power cut' : 'at once';
+    const about = { how: `reboot ${this.#round}, ${kind}`, inside: {} as Record<string, string> };
+    try {
+      return { ...about, wrong: await this.#reboot(about.inside, orderly, diskLost) };
+    } catch (error) {
+      await this.#ledger.end();
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      return { ...about, wrong: [text] };
+    }
+  }
+
+  async #reboot(
+    inside: Record<string, string>,
+    orderly: boolean,
+    diskLost: boolean,
+  ): Promise<string[]> {
+    const { node } = this;
+    const round = this.#round;
+    for (const operation of INTERRUPTED) await operation.prepare?.(node, round);
+    node.syncDisk();
+    this.#ledger.begin();
+    const outcomes = await this.#cutShort(orderly);
+    await this.#ledger.end();
+    for (const [operation, { elapsedMs, error }] of outcomes) {
+      inside[operation.name] = `${elapsedMs} ms ${error === undefined ? 'done' : 'cut'}`;
+    }
+    const counted = boots(node);
+    await node.start();
+    await this.#registry?.run();
+    await node.untilCluster();
+    const wrong = await this.#ledger.check();
+    wrong.push(...(await checkContainers(node)));
+    wrong.push(...(await checkProject(node)));
+    wrong.push(...checkBoots(node, counted));
+    for (const [operation, { error }] of outcomes) {
+      // An orderly stop may also refuse.
+      const isCut =
+        error === undefined || error instanceof Cut || (orderly && error instanceof Refused);
+      if (!isCut) wrong.push(`${operation.name}: ${String(error)}`);
+      const outcome = { acknowledged: error === undefined, rebooted: true, diskLost };
+      const found = await operation.check(node, round, outcome);
+      wrong.push(...found.map((line) => `${operation.name}: ${line}`));
+    }
+    await halt(node);
+    const left = difference(this.#before, await settled(node, this.#before));
+    return [...wrong, ...left];
+  }
+
+  /** Begins each operation so long before the end as its random moment says. */
+  async #cutShort(
+    orderly: boolean,
+  ): Promise<Map<Operation, { readonly elapsedMs: number; readonly error: unknown }>> {
+    const { node } = this;
+    const elapsed = INTERRUPTED.map((operation) => {
+      const typicalMs = this.#typicalMs.get(operation) ?? 100;
+      return { operation, elapsedMs: Math.round(this.#prng.next() * BEYOND * typicalMs) };
+    });
+    const totalMs = Math.max(...elapsed.map(({ elapsedMs }) => elapsedMs));
+    const running = elapsed.map(async ({ operation, elapsedMs }) => {
+      await sleep(totalMs - elapsedMs);
+      try {
+        await operation.run(node, this.#round);
+        return [operation, { elapsedMs, error: undefined }] as const;
+      } catch (error) {
+        return [operation, { elapsedMs, error }] as const;
+      }
+    });
+    await sleep(totalMs);
+    await node.reboot(orderly);
+    return new Map(await Promise.all(running));
+  }
+
+  /** Whether another round can be had. */
+  async isUsable(): Promise<boolean> {
+    return this.node.pid > 0 && (await this.node.api.text('/_ping').catch(() => '')) === 'OK';
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#registry?.stop();
+    await this.node[Symbol.asyncDispose]();
+  }
 }
 
 async function setUp(node: CrashNode): Promise<void> {
@@ -87,9 +216,6 @@ async function setUp(node: CrashNode): Promise<void> {
   const cwd = node.project('keep', { 'compose.yaml': PROJECT, 'word.txt': 'swordfish\n' });
   const up = await node.tcompose(['up', '-d'], { cwd });
   if (up.code !== 0) throw new Error(`up: ${up.stderr}`);
-  await operationUp.run(node, 0);
-  await operationUp.check(node, 0, true);
-  await halt(node);
 }
 
 /** Stopped by a person before every reboot. */
@@ -99,38 +225,8 @@ async function halt(node: CrashNode): Promise<void> {
   }
 }
 
-const operationUp = operation('up');
-
-function operation(name: string) {
-  const found = OPERATIONS.find((item) => item.name === name);
-  if (!found) throw new Error(`no operation ${name}`);
-  return found;
-}
-
-async function rebootOnce(
-  node: CrashNode,
-  about: { readonly round: number; readonly orderly: boolean; readonly delayMs: number },
-  before: readonly string[],
-): Promise<string[]> {
-  const ledger = new Ledger(node);
-  ledger.begin();
-  const running = operationUp.run(node, about.round).catch(() => {});
-  await new Promise((resolve) => setTimeout(resolve, about.delayMs));
-  await node.reboot(about.orderly);
-  await ledger.end();
-  await running;
-  const counted = boots(node);
-  await node.start();
-  await node.untilCluster();
-  const wrong = await ledger.check();
-  wrong.push(...(await checkContainers(node)));
-  wrong.push(...(await checkProject(node)));
-  wrong.push(...checkBoots(node, counted));
-  // Its containers have no restart policy: it is `up` that brings them back.
-  wrong.push(...(await operationUp.check(node, about.round, false)));
-  await halt(node);
-  const left = difference(before, await settled(node, before));
-  return [...wrong, ...left];
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 async function checkContainers(node: CrashNode): Promise<string[]> {
@@ -216,7 +312,7 @@ async function settled(node: CrashNode, wanted?: readonly string[]): Promise<str
     );
   let last = look();
   await until(async () => {
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sleep(200);
     const now = look();
     const same = difference(wanted ?? last, now).length === 0;
     last = now;

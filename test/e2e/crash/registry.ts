@@ -5,17 +5,20 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '../../support/test-node.ts';
 import type { CrashNode } from './crash-node.ts';
-import { REGISTRY_PORT } from './operations.ts';
+import { REGISTRY_PORT } from './operations-images.ts';
 
 const LAYERS = 4;
 /** Enough that reading, unpacking and syncing take longer than a moment. */
 const LAYER_BYTES = 2_000_000;
 
 export class NodeRegistry {
-  readonly #process: ChildProcess;
+  readonly #node: CrashNode;
+  readonly #config: string;
+  #process: ChildProcess | undefined;
 
-  private constructor(process: ChildProcess) {
-    this.#process = process;
+  private constructor(node: CrashNode, config: string) {
+    this.#node = node;
+    this.#config = config;
   }
 
   static async start(node: CrashNode): Promise<NodeRegistry> {
@@ -26,18 +29,27 @@ export class NodeRegistry {
       config,
       `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${folder}/data\nhttp:\n  addr: 127.0.0.1:${REGISTRY_PORT}\n`,
     );
-    const args = [`--net=${node.netns}`, 'docker-registry', 'serve', config];
-    const registry = new NodeRegistry(spawn('nsenter', args, { stdio: 'ignore' }));
-    const url = `http://127.0.0.1:${REGISTRY_PORT}/v2/`;
-    await until(async () => (await node.inside('curl', ['-sf', url])).code === 0, 10_000);
+    const registry = new NodeRegistry(node, config);
+    await registry.run();
     await push(node);
     return registry;
   }
 
+  /** Starts it with what it had, e.g. in the new network namespace after a reboot. */
+  async run(): Promise<void> {
+    await this.stop();
+    const args = [`--net=${this.#node.netns}`, 'docker-registry', 'serve', this.#config];
+    this.#process = spawn('nsenter', args, { stdio: 'ignore' });
+    const url = `http://127.0.0.1:${REGISTRY_PORT}/v2/`;
+    await until(async () => (await this.#node.inside('curl', ['-sf', url])).code === 0, 10_000);
+  }
+
   async stop(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
-    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
-    this.#process.kill('SIGKILL');
+    const process = this.#process;
+    this.#process = undefined;
+    if (!process || process.exitCode !== null || process.signalCode !== null) return;
+    const ended = new Promise((resolve) => process.once('exit', resolve));
+    process.kill('SIGKILL');
     await ended;
   }
 }

@@ -5,7 +5,8 @@ import type { Prng } from '../../support/prng.ts';
 import { until } from '../../support/test-node.ts';
 import { CrashNode, type Victim } from './crash-node.ts';
 import { Cut } from './engine-client.ts';
-import { OPERATIONS, type Operation } from './operations.ts';
+import { type Operation, UNDISTURBED } from './operation.ts';
+import { OPERATIONS } from './operations.ts';
 import { NodeRegistry } from './registry.ts';
 import { difference, snapshot } from './snapshot.ts';
 import { Brief, Ledger, PortProbe, Witnesses } from './witnesses.ts';
@@ -13,8 +14,8 @@ import { Brief, Ledger, PortProbe, Witnesses } from './witnesses.ts';
 export interface Round {
   readonly operation: string;
   readonly round: number;
-  readonly victim: Victim;
-  readonly delayMs: number;
+  /** What was killed, and when. */
+  readonly how: string;
   readonly acknowledged: boolean;
   readonly wrong: readonly string[];
 }
@@ -68,7 +69,7 @@ export class CrashBench implements AsyncDisposable {
       const started = performance.now();
       await operation.run(node, 0);
       this.#typicalMs.set(operation.name, performance.now() - started);
-      const wrong = await operation.check(node, 0, true);
+      const wrong = await operation.check(node, 0, UNDISTURBED);
       if (wrong.length > 0)
         throw new Error(`${operation.name} without a kill: ${wrong.join('; ')}`);
     }
@@ -81,35 +82,90 @@ export class CrashBench implements AsyncDisposable {
     }, SETTLE_MS);
   }
 
-  /** Runs one round. Never throws for what is found: that is in `wrong`. */
-  async round(operation: Operation): Promise<Round> {
-    const { node } = this;
+  /** Kills at a random moment. Never throws for what is found: that is in `wrong`. */
+  round(operation: Operation): Promise<Round> {
     const prng = this.#prng;
+    const victim = pick(prng);
+    const delayMs = Math.round(prng.next() * 1.1 * (this.#typicalMs.get(operation.name) ?? 100));
+    const how = `${victim} after ${delayMs} ms`;
+    return this.#round(operation, how, async (run) => {
+      const running = run();
+      await sleep(delayMs);
+      await this.node.crash(victim);
+      await running;
+      if (victim === 'manager') return '';
+      if (prng.chance(0.25)) await sleep(prng.next() * 1500);
+      const step = 1 + prng.below(80);
+      const again = prng.chance(0.2) ? await this.node.startAndDie(step) : '';
+      if (this.node.pid === 0) await this.node.start();
+      return again === '' ? '' : `and again while it started: ${again}`;
+    });
+  }
+
+  /** Kills the daemon right before its `step`-th step in the operation. @returns undefined when the operation has fewer */
+  async stepRound(operation: Operation, step: number): Promise<Round | undefined> {
+    let what = '';
+    const round = await this.#round(operation, `step ${step}`, async (run) => {
+      await this.node.arm(step);
+      await run();
+      what = await this.node.disarm();
+      if (what !== '') await this.node.start();
+      return what;
+    });
+    return what !== '' || round.wrong.length > 0 ? round : undefined;
+  }
+
+  /** Kills at a random moment, then again before the `step`-th step of the start that follows. @returns undefined when the start has fewer */
+  async recoveryRound(operation: Operation, step: number): Promise<Round | undefined> {
+    const delayMs = Math.round(this.#prng.next() * (this.#typicalMs.get(operation.name) ?? 100));
+    let what = '';
+    const how = `daemon after ${delayMs} ms, then step ${step} of its start`;
+    const round = await this.#round(operation, how, async (run) => {
+      const running = run();
+      await sleep(delayMs);
+      await this.node.crash('both');
+      await running;
+      what = await this.node.startAndDie(step);
+      if (what !== '') await this.node.start();
+      return what;
+    });
+    return what !== '' || round.wrong.length > 0 ? round : undefined;
+  }
+
+  /** Whether another round can be had: the daemon runs and answers. */
+  async isUsable(): Promise<boolean> {
+    return this.node.pid > 0 && (await this.node.api.text('/_ping').catch(() => '')) === 'OK';
+  }
+
+  /** `crash` begins the operation, lets it happen and brings the daemon back; what it answers is told with the round. */
+  async #round(
+    operation: Operation,
+    how: string,
+    crash: (run: () => Promise<void>) => Promise<string>,
+  ): Promise<Round> {
+    const { node } = this;
     this.#count += 1;
     const round = this.#count;
-    const victim: Victim = pick(prng);
-    const delayMs = Math.round(prng.next() * 1.1 * (this.#typicalMs.get(operation.name) ?? 100));
-    const about = { operation: operation.name, round, victim, delayMs };
     const brief = new Brief(node, round);
     let acknowledged = false;
+    let failure: unknown;
+    let about = { operation: operation.name, round, how };
     try {
       await operation.prepare?.(node, round);
-      await brief.start(prng.next() * 1200);
+      await brief.start(this.#prng.next() * 1200);
+      const run = async (): Promise<void> => {
+        try {
+          await operation.run(node, round);
+          acknowledged = true;
+        } catch (error) {
+          failure = error;
+        }
+        await this.#ledger.end();
+      };
       this.#ledger.begin();
-      const running = operation.run(node, round).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      await sleep(delayMs);
-      await node.crash(victim);
-      const error = await running;
-      acknowledged = error === undefined;
-      if (error !== undefined && !(error instanceof Cut)) throw error;
-      await this.#ledger.end();
-      if (victim !== 'manager') {
-        if (prng.chance(0.25)) await sleep(prng.next() * 1500);
-        await node.start();
-      }
+      const more = await crash(run);
+      about = { ...about, how: `${how} ${more}`.trim() };
+      if (failure !== undefined && !(failure instanceof Cut)) throw failure;
       await node.untilCluster();
       const wrong = await this.#look(operation, round, acknowledged, brief);
       return { ...about, acknowledged, wrong };
@@ -128,7 +184,7 @@ export class CrashBench implements AsyncDisposable {
   ): Promise<string[]> {
     const wrong = await this.#witnesses.check();
     wrong.push(...(await this.#ledger.check()));
-    wrong.push(...(await operation.check(this.node, round, acknowledged)));
+    wrong.push(...(await operation.check(this.node, round, { ...UNDISTURBED, acknowledged })));
     wrong.push(...(await brief.check()));
     wrong.push(...(await this.#witnesses.checkLogsCommand()));
     wrong.push(...(await this.#leftovers()));

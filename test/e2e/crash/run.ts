@@ -1,79 +1,170 @@
-// npm run crash -- [--kills N] [--seed N] [--only create,pull,…] [--reboots N]: many kills inside every operation, then reboots; a line for each round
-// that found something, a table at the end, exit code 1 when anything was found. Needs root, docker (the client) and docker-registry.
-import { appendFileSync, writeFileSync } from 'node:fs';
+// npm run crash -- [--kills N] [--steps] [--reboots N] [--power-cuts N] [--seed N] [--only create,pull,…] [--keep-log FILE]:
+// N kills at random moments inside every operation; with --steps a kill before each step of every operation, and of the start after it; N reboots, each
+// inside all operations at once, with and without a disk that loses what was not synced. A line for each round that found something, a table at the end,
+// exit code 1 when anything was found. Needs root, docker (the client), docker-registry, and for power cuts mkfs.ext4 and a loop device.
+import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Prng } from '../../support/prng.ts';
+import type { CrashNode } from './crash-node.ts';
+import type { Operation } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
-import { runReboots } from './reboots.ts';
-import { CrashBench } from './rounds.ts';
+import { RebootBench } from './reboots.ts';
+import { CrashBench, type Round } from './rounds.ts';
 
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '100' },
-    reboots: { type: 'string', default: '10' },
+    steps: { type: 'boolean', default: false },
+    reboots: { type: 'string', default: '0' },
+    'power-cuts': { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
     'keep-log': { type: 'string', default: '' },
-    'stop-at-first': { type: 'boolean', default: false },
   },
 });
 
-const kills = Number(values.kills);
+/** Beyond every operation's number of steps: the witnesses' own steps never end. */
+const STEPS_MAX = 500;
+const LOG_BYTES = 200_000;
+
+interface Bench extends AsyncDisposable {
+  readonly node: CrashNode;
+  isUsable(): Promise<boolean>;
+}
+
+/** The bench of now; a new one when a round has left it broken. */
+class Benches<T extends Bench> implements AsyncDisposable {
+  readonly #start: () => Promise<T>;
+  #bench: T | undefined;
+
+  constructor(start: () => Promise<T>) {
+    this.#start = start;
+  }
+
+  async get(): Promise<T> {
+    if (this.#bench && !(await this.#bench.isUsable())) await this[Symbol.asyncDispose]();
+    this.#bench ??= await this.#start();
+    return this.#bench;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#bench?.[Symbol.asyncDispose]();
+    this.#bench = undefined;
+  }
+}
+
+class Tally {
+  readonly #what: string;
+  readonly #counts = new Map<string, { rounds: number; cut: number; wrong: number }>();
+
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  count(name: string, isCut: boolean, isWrong: boolean): void {
+    const counts = this.#counts.get(name) ?? { rounds: 0, cut: 0, wrong: 0 };
+    this.#counts.set(name, counts);
+    counts.rounds += 1;
+    if (isCut) counts.cut += 1;
+    if (isWrong) counts.wrong += 1;
+  }
+
+  print(): void {
+    for (const [name, { rounds, cut, wrong }] of this.#counts) {
+      say(`${name}: ${rounds} ${this.#what}, ${cut} cut it short, ${wrong} wrong`);
+    }
+  }
+}
+
 const prng = new Prng(Number(values.seed));
 const only = values.only === '' ? [] : values.only.split(',');
 const chosen = OPERATIONS.filter(({ name }) => only.length === 0 || only.includes(name));
-const found = new Map<string, number>();
-const cut = new Map<string, number>();
 let bad = 0;
+let stop = false;
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-if (chosen.length > 0 && kills > 0) {
-  const bench = await CrashBench.start(prng);
-  let stop = false;
-  process.on('SIGINT', () => {
-    stop = true;
-  });
-  try {
-    for (let i = 0; i < kills && !stop; i++) {
-      for (const operation of chosen) {
-        if (stop) break;
-        const round = await bench.round(operation);
-        if (!round.acknowledged) cut.set(operation.name, (cut.get(operation.name) ?? 0) + 1);
-        const { wrong, ...about } = round;
-        if (wrong.length === 0) continue;
-        bad += 1;
-        found.set(operation.name, (found.get(operation.name) ?? 0) + 1);
-        say(`${JSON.stringify(about)}\n  ${wrong.join('\n  ')}`);
-        if (values['keep-log'] !== '') {
-          writeFileSync(values['keep-log'], bench.node.log(200_000));
-          appendFileSync(values['keep-log'], `\n${JSON.stringify(round, null, 1)}\n`);
-        }
-        if (values['stop-at-first']) stop = true;
-      }
-    }
-    for (const line of await bench.finish(true)) {
-      bad += 1;
-      say(line);
-    }
-  } finally {
-    await bench[Symbol.asyncDispose]();
-  }
-  for (const { name } of chosen) {
-    say(
-      `${name}: ${kills} kills, ${cut.get(name) ?? 0} cut it short, ${found.get(name) ?? 0} wrong`,
-    );
-  }
+function tell(bench: Bench, about: object, wrong: readonly string[]): void {
+  bad += 1;
+  const text = `${JSON.stringify(about)}\n  ${wrong.join('\n  ')}`;
+  say(text);
+  if (values['keep-log'] === '') return;
+  appendFileSync(values['keep-log'], `${bench.node.log(LOG_BYTES)}\n${text}\n\n`);
 }
 
-if (only.length === 0 || only.includes('reboot')) {
-  const reboots = Number(values.reboots);
-  const wrong = await runReboots(prng, reboots);
-  bad += wrong.length;
-  for (const line of wrong) say(line);
-  say(`reboot: ${reboots} reboots, ${wrong.length} wrong`);
+function take(tally: Tally, bench: CrashBench, { wrong, ...about }: Round): void {
+  tally.count(about.operation, !about.acknowledged, wrong.length > 0);
+  if (wrong.length > 0) tell(bench, about, wrong);
 }
+
+async function randomRounds(benches: Benches<CrashBench>, count: number): Promise<void> {
+  const tally = new Tally('kills');
+  for (let i = 0; i < count && !stop; i += 1) {
+    for (const operation of chosen) {
+      const bench = await benches.get();
+      take(tally, bench, await bench.round(operation));
+    }
+  }
+  tally.print();
+}
+
+async function allSteps(
+  benches: Benches<CrashBench>,
+  what: string,
+  round: (bench: CrashBench, operation: Operation, step: number) => Promise<Round | undefined>,
+): Promise<void> {
+  const tally = new Tally(what);
+  for (const operation of chosen) {
+    for (let step = 1; step <= STEPS_MAX && !stop; step += 1) {
+      const bench = await benches.get();
+      const result = await round(bench, operation, step);
+      if (!result) break;
+      take(tally, bench, result);
+    }
+  }
+  tally.print();
+}
+
+async function reboots(what: string, count: number, ownDisk: boolean): Promise<void> {
+  if (count === 0) return;
+  const tally = new Tally(what);
+  await using benches = new Benches(() => RebootBench.start(prng, ownDisk));
+  for (let i = 0; i < count && !stop; i += 1) {
+    const bench = await benches.get();
+    const { wrong, ...about } = await bench.round();
+    for (const [name, state] of Object.entries(about.inside)) {
+      const own = wrong.some((line) => line.startsWith(`${name}: `));
+      tally.count(name, state.endsWith('cut'), own);
+    }
+    tally.count('all together', true, wrong.length > 0);
+    if (wrong.length > 0) tell(bench, about, wrong);
+  }
+  tally.print();
+}
+
+process.on('SIGINT', () => {
+  stop = true;
+});
+
+if (chosen.length > 0 && (Number(values.kills) > 0 || values.steps)) {
+  await using benches = new Benches(() => CrashBench.start(prng));
+  await randomRounds(benches, Number(values.kills));
+  if (values.steps) {
+    await allSteps(benches, 'kills before a step', (bench, operation, step) =>
+      bench.stepRound(operation, step),
+    );
+    await allSteps(benches, 'kills before a step of the start', (bench, operation, step) =>
+      bench.recoveryRound(operation, step),
+    );
+  }
+  for (const line of await (await benches.get()).finish(true)) {
+    bad += 1;
+    say(line);
+  }
+}
+await reboots('reboots', Number(values.reboots), false);
+await reboots('power cuts', Number(values['power-cuts']), true);
 
 process.exitCode = bad === 0 ? 0 : 1;
