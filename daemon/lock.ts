@@ -1,6 +1,6 @@
 // Keeps a second daemon off the same data root: a lock file with pid and start time of the holder, made with link(2) so that two can never both have
 // it. A holder that is gone (killed, rebooted) is recognised by its start time and replaced.
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 
@@ -16,6 +16,7 @@ export function takeLock(folder: string): () => void {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       try {
         linkSync(draft, path);
+        sweepDrafts(folder);
         return () => rmSync(path, { force: true });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -36,6 +37,18 @@ export function takeLock(folder: string): () => void {
     rmSync(draft, { force: true });
   }
   throw new TswarmError('unavailable', `data root ${folder}: the lock file keeps changing`);
+}
+
+/** Drafts of daemons that were killed while they took the lock. */
+function sweepDrafts(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const pid = /^tswarmd\.lock\.(\d+)$/.exec(name)?.[1];
+    if (pid === undefined) continue;
+    const path = join(folder, name);
+    // Without its contents (torn) the name says who wrote it.
+    const isAlive = readHolder(path)?.alive ?? startTimeOf(Number(pid)) !== undefined;
+    if (!isAlive) rmSync(path, { force: true });
+  }
 }
 
 function readHolder(path: string): { readonly pid: number; readonly alive: boolean } | undefined {

@@ -26,11 +26,29 @@ static char partials[2][LOG_PIECE_BYTES] __attribute__((aligned(4096)));
 _Static_assert(LOG_PIECE_BYTES *ESCAPE_MAX + RECORD_OVERHEAD <= LOG_BUFFER_BYTES,
 	       "a record must fit into the buffer");
 
+/* Bytes up to the end of the last whole record. What is behind it a killed writer has left torn, or
+ * a power cut as zeros: the size of a file can be on the disk before its last block is. */
+static off_t whole_bytes(int fd, off_t size)
+{
+	char block[4096];
+
+	for (off_t end = size; end > 0;) {
+		size_t length = end > (off_t)sizeof block ? sizeof block : (size_t)end;
+		off_t start = end - (off_t)length;
+		if (pread(fd, block, length, start) != (ssize_t)length)
+			return size;
+		const char *newline = memrchr(block, '\n', length);
+		if (newline)
+			return start + (newline - block) + 1;
+		end = start;
+	}
+	return 0;
+}
+
 int log_open(struct log *log, const char *path, uint64_t bytes_max, uint64_t files_max,
 	     struct ts_err *err)
 {
 	struct stat st;
-	char last = '\n';
 
 	*log = (struct log){.fd = -1, .path = path, .bytes_max = bytes_max, .files_max = files_max};
 	if (!path)
@@ -43,10 +61,10 @@ int log_open(struct log *log, const char *path, uint64_t bytes_max, uint64_t fil
 		return -1;
 	}
 	log->fd = fd;
-	log->bytes = (uint64_t)st.st_size;
-	if (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n' &&
-	    write(fd, "\n", 1) == 1)
-		log->bytes++;
+	off_t whole = whole_bytes(fd, st.st_size);
+	if (whole < st.st_size && ftruncate(fd, whole) < 0)
+		whole = st.st_size; /* readers pass over what is no record */
+	log->bytes = (uint64_t)whole;
 	return 0;
 }
 

@@ -29,7 +29,7 @@ struct log {
 	size_t partial[2]; /* bytes of an unfinished line, per stream */
 };
 
-/* Opens or makes the file; an unfinished line that an earlier writer left is ended first. */
+/* Opens or makes the file; what an earlier writer left behind its last whole record is cut off. */
 int log_open(struct log *log, const char *path, uint64_t bytes_max, uint64_t files_max,
 	     struct ts_err *err);
 

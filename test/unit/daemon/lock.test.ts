@@ -1,0 +1,48 @@
+// Goal: one daemon per data root, whatever killed ones have left. Method: real files in a folder of the test's own.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startTimeOf, takeLock } from '#daemon/lock';
+
+/** Beyond every pid (PID_MAX_LIMIT is 2^22). */
+const NO_PID = 5_000_000;
+
+describe('takeLock', () => {
+  let folder = '';
+  const lock = (): string => join(folder, 'tswarmd.lock');
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tswarm-lock-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('names the holder, leaves nothing behind', () => {
+    const release = takeLock(folder);
+    expect(readFileSync(lock(), 'utf8')).toBe(`${process.pid} ${startTimeOf(process.pid)}\n`);
+    expect(readdirSync(folder)).toEqual(['tswarmd.lock']);
+    expect(() => takeLock(folder)).toThrow(`tswarmd ${process.pid} uses it`);
+    expect(readdirSync(folder)).toEqual(['tswarmd.lock']);
+    release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it.for([
+    ['a process that is gone', `${NO_PID} 77\n`],
+    ['a process whose number another one has now', `${process.pid} 1\n`],
+    ['nobody (a power cut took the contents)', ''],
+  ])('takes over from %s', ([, content = '']) => {
+    writeFileSync(lock(), content);
+    takeLock(folder)();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('removes the drafts of killed ones, and of nobody else', () => {
+    writeFileSync(`${lock()}.${NO_PID}`, `${NO_PID} 77\n`);
+    writeFileSync(`${lock()}.${NO_PID + 1}`, '');
+    const living = `${lock()}.${process.ppid}`;
+    writeFileSync(living, `${process.ppid} ${startTimeOf(process.ppid)}\n`);
+    takeLock(folder)();
+    expect(readdirSync(folder)).toEqual([`tswarmd.lock.${process.ppid}`]);
+  });
+});
