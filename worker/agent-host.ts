@@ -382,6 +382,8 @@ export class AgentHost {
       return;
     }
     try {
+      // That it is not wanted any more is on the disk first, or a power cut would bring it back to life.
+      await this.#deps.store.taskSaved(effect.taskId);
       await this.#deps.containers.remove(container, {
         force: true,
         volumes: true,

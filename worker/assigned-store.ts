@@ -1,6 +1,7 @@
 // What a manager has assigned to this node, kept so that everything goes on with no manager in reach and after a restart: one small file per object below
 // `<dataRoot>/agent`. Secrets' data is only in memory and on a tmpfs below the run root, so it is gone after a reboot and comes again from a manager.
-// Files are replaced whole; a torn one reads as absent and is assigned again.
+// Files are replaced whole and synced, a task's after those of what it refers to: after a power cut, too, a task that is known here can be started here.
+// A file that is damaged all the same is removed and assigned again.
 import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MessageType } from '#protocol/codec';
@@ -52,14 +53,20 @@ export class AssignedKind<T> {
   async load(): Promise<void> {
     await makeFolder(this.#root);
     for (const name of await listFolder(this.#root)) {
-      try {
-        const object = this.#kind.type.decode(
-          new Uint8Array(await readFile(join(this.#root, name))),
-        );
-        this.#objects.set(this.#kind.idOf(object), object);
-      } catch {
-        await unlink(join(this.#root, name)).catch(() => undefined);
-      }
+      const object = await this.#read(name);
+      if (object !== undefined) this.#objects.set(name, object);
+      else await unlink(join(this.#root, name)).catch(() => undefined);
+    }
+  }
+
+  /** Undefined when it is damaged. An empty file decodes as well, to an object without an id. */
+  async #read(name: string): Promise<T | undefined> {
+    const bytes = new Uint8Array(await readFile(join(this.#root, name)));
+    try {
+      const object = this.#kind.type.decode(bytes);
+      return this.#kind.idOf(object) === name ? object : undefined;
+    } catch {
+      return undefined;
     }
   }
 
@@ -73,7 +80,7 @@ export class AssignedKind<T> {
     return this.#writes.run(async () => {
       const current = this.#objects.get(id);
       if (current !== object) return;
-      await writeFileAtomic(join(this.#root, id), this.#kind.type.encode(object));
+      await writeFileAtomic(join(this.#root, id), this.#kind.type.encode(object), { sync: true });
     });
   }
 
@@ -120,6 +127,8 @@ export class AssignedStore implements FileSource {
   readonly #log: Log;
   readonly #secrets = new Map<string, Uint8Array>();
   readonly #tasks = new Map<string, Task>();
+  /** task id → what waits to be written */
+  readonly #unwritten = new Map<string, SavedTask>();
   readonly #taskWrites = new Map<string, Lock>();
 
   /** `secretsDir` must be on a tmpfs. */
@@ -150,7 +159,10 @@ export class AssignedStore implements FileSource {
       if (saved) {
         out.push(saved);
         this.#tasks.set(saved.task.id, saved.task);
-      } else this.#log.warn('saved task cannot be read', { task: name });
+      } else {
+        this.#log.warn('saved task cannot be read', { task: name });
+        await removeTree(join(this.#tasksDir, name));
+      }
     }
     return out;
   }
@@ -194,16 +206,24 @@ export class AssignedStore implements FileSource {
     return this.#tasks.get(taskId);
   }
 
-  /** Calls for one task are written in order. */
+  /** Calls for one task are written in order; of several that wait, the last. */
   saveTask(saved: SavedTask): Promise<void> {
-    this.#tasks.set(saved.task.id, saved.task);
-    return this.#taskLock(saved.task.id).run(() =>
-      writeFileAtomic(join(this.#tasksDir, saved.task.id), JSON.stringify(savedJson(saved))),
-    );
+    const { id } = saved.task;
+    this.#tasks.set(id, saved.task);
+    this.#unwritten.set(id, saved);
+    return this.#taskLock(id).run(async () => {
+      const newest = this.#unwritten.get(id);
+      if (!newest) return;
+      this.#unwritten.delete(id);
+      await Promise.all([this.networks.idle(), this.configs.idle(), this.volumes.idle()]);
+      const text = JSON.stringify(savedJson(newest));
+      await writeFileAtomic(join(this.#tasksDir, id), text, { sync: true });
+    });
   }
 
   forgetTask(taskId: string): Promise<void> {
     this.#tasks.delete(taskId);
+    this.#unwritten.delete(taskId);
     const done = this.#taskLock(taskId).run(() => removeTree(join(this.#tasksDir, taskId)));
     this.#taskWrites.delete(taskId);
     return done;

@@ -169,12 +169,12 @@ export class Agent {
     if (known) {
       known.task = task;
       known.gone = false;
+      pass.effects.push({ type: 'save', taskId: task.id, saved: savedOf(known) });
       converge(known, pass);
       if (known.status.state > (task.status?.state ?? 0)) {
         // The manager is behind (a report was lost with a session): say it again.
         pass.effects.push({ type: 'report', taskId: task.id, status: known.status });
       }
-      pass.effects.push({ type: 'save', taskId: task.id, saved: savedOf(known) });
       return;
     }
     const entry = newEntry(task);

@@ -1,7 +1,7 @@
 // Where a container's own files lie, and reading and writing its record and state. Data folder: what survives a reboot (record, state, log, /etc files).
 // Run folder: bundle and the shim's state, gone after a reboot. Both are named with the full id.
 // A record that cannot be read does not stop the worker: its container is reported and swept like one that was never finished.
-// What a container of `docker run` is and how it stands is on the disk before the call that changed it is answered; a task comes again from a manager.
+// What a container is and how it stands is on the disk before anybody is told of it, also after a power cut.
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -87,10 +87,9 @@ export class ContainerFiles {
   /** Makes the data folder when it is not there. */
   async writeRecord(record: ContainerRecord): Promise<void> {
     const { dataDir } = this.pathsOf(record.id);
-    const sync = record.task === undefined;
     await makeFolder(dataDir, 0o710);
-    await writeFileAtomic(join(dataDir, 'record.json'), JSON.stringify(record), { sync });
-    if (sync) await syncFolder(this.#dataRoot);
+    await writeFileAtomic(join(dataDir, 'record.json'), JSON.stringify(record), { sync: true });
+    await syncFolder(this.#dataRoot);
   }
 
   async writeState(id: string, state: ContainerState, sync: boolean): Promise<void> {

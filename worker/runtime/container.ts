@@ -52,12 +52,14 @@ export class Container {
   #state: ContainerState;
   readonly #files: ContainerFiles;
   readonly #writes = new Lock();
-  #written: ContainerState | undefined;
+  /** On disk; a container without a state file is in the first state. */
+  #written: ContainerState;
   #mustSync = false;
 
   constructor(record: ContainerRecord, state: ContainerState, files: ContainerFiles) {
     this.record = record;
     this.#state = state;
+    this.#written = state;
     this.#files = files;
     this.paths = files.pathsOf(record.id);
   }
@@ -81,7 +83,7 @@ export class Container {
 
   /** In memory at once; resolves when it is on disk. Several changes that wait are written as one. */
   setState(change: Partial<ContainerState>): Promise<void> {
-    this.#mustSync ||= this.record.task === undefined;
+    this.#mustSync = true;
     return this.#change(change);
   }
 
@@ -91,7 +93,10 @@ export class Container {
   }
 
   #change(change: Partial<ContainerState>): Promise<void> {
-    this.#state = { ...this.#state, ...change };
+    const isNew = Object.entries(change).some(
+      ([key, value]) => this.#state[key as keyof ContainerState] !== value,
+    );
+    if (isNew) this.#state = { ...this.#state, ...change };
     return this.#writes.run(async () => {
       if (this.removed || this.#written === this.#state) return;
       const state = this.#state;

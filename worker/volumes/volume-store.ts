@@ -230,6 +230,8 @@ export class VolumeStore {
       this.#mounted.delete(name);
       const gone = join(this.#root, `${GONE}${hex(this.#deps.random.bytes(8))}`);
       await rename(join(this.#root, name), gone);
+      // A volume that somebody was told is gone must not come back with the power.
+      await syncFolder(this.#root);
       this.#volumes.delete(name);
       await removeTree(gone);
       this.#emit('destroy', name);

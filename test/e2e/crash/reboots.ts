@@ -247,19 +247,21 @@ async function checkContainers(node: CrashNode): Promise<string[]> {
   return wrong;
 }
 
-/** Every run's lines from 0 on without a gap, the runs before the reboot included. */
+/** Every run's lines from 0 on without a gap, the runs before the reboot included. On stderr its shell tells of signals. */
 async function checkLog(node: CrashNode, name: string): Promise<string[]> {
   const { Id } = await node.api.json('GET', `/containers/${name}/json`);
   const path = join(node.dataRoot, 'containers', String(Id), `${Id}-json.log`);
   const text = readFileSync(path, 'utf8');
   let next = 0;
   for (const line of text.slice(0, text.lastIndexOf('\n')).split('\n')) {
-    let value: number;
+    let record: { readonly log: string; readonly stream: string };
     try {
-      value = Number((JSON.parse(line) as { log: string }).log);
+      record = JSON.parse(line) as typeof record;
     } catch {
       return [`${name}: a torn line in the log: ${line}`];
     }
+    if (record.stream === 'stderr') continue;
+    const value = Number(record.log);
     if (value !== next && value !== 0) return [`${name}: log has ${value} instead of ${next}`];
     next = value + 1;
   }
