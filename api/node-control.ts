@@ -30,6 +30,19 @@ export interface InitOptions {
   /** Prefix length of the subnets cut from the pool; 0 = default. */
   readonly subnetSize: number;
   readonly availability: 'active' | 'pause' | 'drain';
+  /** UDP port of the data path; 0 = default. */
+  readonly dataPathPort: number;
+  /** On a manager of a cluster that has lost its quorum: go on alone. */
+  readonly forceNewCluster: boolean;
+}
+
+export interface RestoreOptions {
+  readonly listenAddr: string;
+  readonly advertiseAddr: string;
+  /** Absolute path of the backup, readable to all. */
+  readonly file: string;
+  /** Of a backup of a locked cluster; else ''. */
+  readonly unlockKey: string;
 }
 
 export interface JoinOptions {
@@ -54,4 +67,6 @@ export interface NodeControl {
   join(options: JoinOptions): Promise<void>;
   leave(options: { force: boolean }): Promise<void>;
   unlock(key: string): Promise<void>;
+  /** A new cluster from a backup. Resolves with the node's id once the node is ready for tasks. */
+  restore(options: RestoreOptions): Promise<string>;
 }

@@ -10,6 +10,16 @@ export interface Address {
   readonly port: number;
 }
 
+/** The address of another host: `host:port` or `host`, where host is an IP address or a name. @throws invalid_argument. */
+export function parseRemoteAddress(text: string, field: string): Address {
+  if (isIP(text) === 6) return { host: text, port: CONTROL_PORT };
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const port = match?.[3] === undefined ? CONTROL_PORT : Number(match[3]);
+  if (host === '' || port < 1 || port > 65_535) throw bad(field, text);
+  return { host, port };
+}
+
 /** `text` with defaults for the parts it lacks. @throws invalid_argument naming the field. */
 export function parseAddress(text: string, fallback: Address, field: string): Address {
   const match = /^(?:\[([^\]]+)\]|([^:]*))(?::(\d{1,5}))?$/.exec(text);

@@ -75,6 +75,7 @@ export class Daemon implements Lifecycle {
       worker,
       clusterEvents,
       clock,
+      random: this.#deps.random,
       log: log.child('node'),
       hostname: hostname(),
       managerScript: this.#deps.managerScript,

@@ -1,12 +1,15 @@
-// The manager as a child process: starts it, hands it its one request, waits for its one answer, starts it again with a growing pause when it dies, stops
-// it. The last answer is kept for whoever needs the certificates. Never kills anything but its own child.
+// The manager as a child process: starts it, hands it its one request, answers what it asks in between (a signature, the unlock key), waits for its answer,
+// starts it again with a growing pause when it dies, stops it. One that was removed from the Raft group stays ended. Kills nothing but its own child.
 import { type ChildProcess, fork } from 'node:child_process';
 import { errorCodeFromText } from '#protocol/error-codes';
-import { TswarmError } from '#protocol/errors';
+import { messageOf, TswarmError } from '#protocol/errors';
 import {
   type FromManager,
   MANAGER_EXIT,
+  type ManagerError,
   type ManagerReady,
+  type ManagerRequest,
+  type ManagerSigned,
   type ToManager,
 } from '#protocol/manager-ipc';
 import type { Clock, Log } from '#protocol/world';
@@ -28,12 +31,23 @@ export interface ManagerProcessOptions {
 export interface ManagerProcessDeps {
   readonly clock: Clock;
   readonly log: Log;
-  /** Request for every start after the first (new CSRs are not needed: the keys stay). */
-  readonly restartRequest: () => Promise<ToManager>;
+  /** Request for every start that nobody waits for. */
+  restartRequest(): ManagerRequest;
   /** Told of every successful start, the first too. */
-  readonly onReady: (ready: ManagerReady) => Promise<void>;
-  /** Told when it has died and how long the pause is; `reason` is for people. */
-  readonly onDown: (reason: string) => void;
+  onReady(ready: ManagerReady): Promise<void>;
+  /** Has the manager's own key signed. */
+  sign(csr: string): Promise<{ readonly certificate: string; readonly caCert: string }>;
+  /** It waits for the unlock key. */
+  onLocked(): void;
+  /** Told when it has died and will be started again; `reason` is for people. */
+  onDown(reason: string): void;
+  /** It ended because it is no member any more. */
+  onRemoved(): void;
+}
+
+interface Answer<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
 }
 
 export class ManagerProcess {
@@ -43,7 +57,7 @@ export class ManagerProcess {
   #stopping = false;
   #timer: NodeJS.Timeout | undefined;
   #pauseMs = MANAGER_RESTART_MIN_MS;
-  #lastError = '';
+  #unlocking: Answer<void> | undefined;
 
   constructor(options: ManagerProcessOptions, deps: ManagerProcessDeps) {
     this.#options = options;
@@ -55,7 +69,7 @@ export class ManagerProcess {
   }
 
   /** Starts it once and waits for its answer. @throws what the manager said; then nothing runs. */
-  async start(request: ToManager): Promise<ManagerReady> {
+  async start(request: ManagerRequest): Promise<ManagerReady> {
     const ready = await this.#spawn(request);
     await this.#deps.onReady(ready);
     return ready;
@@ -79,18 +93,27 @@ export class ManagerProcess {
     clearTimeout(timer);
   }
 
-  /** Stops and starts it, for new certificates. The control plane is away for about a second. */
-  recycle(): void {
-    this.#child?.kill('SIGTERM');
+  /** Gives it the unlock key it waits for. @throws what it says when that is the wrong one. */
+  unlock(key: string): Promise<void> {
+    if (this.#unlocking) {
+      return Promise.reject(new TswarmError('conflict', 'another unlock is under way'));
+    }
+    if (!this.#child?.connected) {
+      const message = 'the manager process is just starting again';
+      return Promise.reject(new TswarmError('unavailable', message, { retryable: true }));
+    }
+    return new Promise<void>((resolve, reject) => {
+      this.#unlocking = { resolve, reject };
+      this.#send({ type: 'unlock', key });
+    });
   }
 
   async #again(): Promise<void> {
     if (this.#stopping) return;
     try {
-      const ready = await this.#spawn(await this.#deps.restartRequest());
-      await this.#deps.onReady(ready);
+      await this.start(this.#deps.restartRequest());
     } catch (error) {
-      this.#down(error instanceof Error ? error.message : String(error));
+      this.#down(messageOf(error));
     }
   }
 
@@ -103,62 +126,95 @@ export class ManagerProcess {
     this.#pauseMs = Math.min(this.#pauseMs * 2, MANAGER_RESTART_MAX_MS);
   }
 
-  #spawn(request: ToManager): Promise<ManagerReady> {
+  #spawn(request: ManagerRequest): Promise<ManagerReady> {
     const startedMs = this.#deps.clock.monotonicMs();
     const child = fork(this.#options.script, [...this.#options.args], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'json',
     });
     this.#child = child;
-    this.#lastError = '';
     return new Promise((resolve, reject) => {
-      let answered = false;
+      let isReady = false;
+      let spoken: string | undefined;
       const timer = setTimeout(() => {
-        this.#lastError = 'it did not get ready in time';
+        spoken = 'it did not get ready in time';
         child.kill('SIGKILL');
       }, MANAGER_READY_TIMEOUT_MS);
       child.on('message', (message: FromManager) => {
-        if (message.type === 'failed') {
-          this.#lastError = message.message;
-          answered = true;
+        if (message.type === 'ready') {
+          isReady = true;
           clearTimeout(timer);
-          reject(
-            new TswarmError(
-              errorCodeFromText(message.code),
-              message.message,
-              message.hint === '' ? {} : { hint: message.hint },
-            ),
-          );
-          return;
-        }
-        if (message.type !== 'ready') return;
-        answered = true;
-        clearTimeout(timer);
-        resolve(message);
+          this.#endUnlock(undefined);
+          resolve(message);
+        } else if (message.type === 'failed') {
+          spoken = message.message;
+          reject(errorOf(message));
+        } else if (message.type === 'locked') {
+          // It now waits for a person.
+          clearTimeout(timer);
+          if (message.error) this.#endUnlock(errorOf(message.error));
+          this.#deps.onLocked();
+        } else void this.#sign(message.csr);
       });
       child.on('error', (error) => {
-        this.#lastError = error.message;
+        spoken = error.message;
       });
       child.on('exit', (code, signal) => {
         clearTimeout(timer);
-        const reason = this.#lastError !== '' ? this.#lastError : exitText(code, signal);
-        if (!answered) {
+        const reason = spoken ?? exitText(code, signal);
+        this.#endUnlock(new TswarmError('unavailable', `the manager process: ${reason}`));
+        if (code === MANAGER_EXIT.removed && this.#child === child) {
+          this.#stopping = true;
+          this.#deps.onRemoved();
+        }
+        if (!isReady) {
           reject(new TswarmError('unavailable', `the manager process: ${reason}`));
           return;
         }
         const ranMs = this.#deps.clock.monotonicMs() - startedMs;
         if (ranMs > MANAGER_STABLE_AFTER_MS) this.#pauseMs = MANAGER_RESTART_MIN_MS;
-        if (this.#child === child && this.#lastError === '') this.#down(reason);
+        if (this.#child === child) this.#down(reason);
       });
-      child.send(request, (error) => {
-        if (error) this.#lastError = error.message;
-      });
+      this.#send(request);
     });
   }
+
+  async #sign(csr: string): Promise<void> {
+    let answer: ManagerSigned;
+    try {
+      answer = { type: 'signed', ...(await this.#deps.sign(csr)), error: null };
+    } catch (error) {
+      const known = error instanceof TswarmError ? error : undefined;
+      const text = {
+        code: known?.code ?? 'internal',
+        message: messageOf(error),
+        hint: known?.hint ?? '',
+      };
+      answer = { type: 'signed', certificate: '', caCert: '', error: text };
+    }
+    this.#send(answer);
+  }
+
+  /** A child that has just gone says so by its exit. */
+  #send(message: ToManager): void {
+    if (this.#child?.connected) this.#child.send(message, () => undefined);
+  }
+
+  #endUnlock(error: unknown): void {
+    const waiting = this.#unlocking;
+    this.#unlocking = undefined;
+    if (error === undefined) waiting?.resolve();
+    else waiting?.reject(error);
+  }
+}
+
+function errorOf({ code, message, hint }: ManagerError): TswarmError {
+  return new TswarmError(errorCodeFromText(code), message, hint === '' ? {} : { hint });
 }
 
 function exitText(code: number | null, signal: NodeJS.Signals | null): string {
   if (signal) return `ended by ${signal}`;
+  if (code === MANAGER_EXIT.removed) return 'is not a member of the cluster’s managers any more';
   if (code === MANAGER_EXIT.fatal) return 'stopped itself (a write failed or a bug was found)';
   return `ended with exit code ${code}`;
 }

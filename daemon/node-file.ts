@@ -1,8 +1,9 @@
-// What this node knows about itself on disk: `node.json` in the data root. No file = in no cluster. It is written after the cluster was made and removed
-// last when leaving, so that an init that was killed half-way counts as none, and a leave is finished after a restart.
+// What this node knows about itself on disk: `node.json` in the data root. No file = in no cluster. It is written after the node got its certificate and
+// removed last when leaving, so that an init or a join that was killed half-way counts as none, and a leave is finished after a restart.
 import { join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 import { readTextFile, removeTree, syncFolder, writeFileAtomic } from '#worker/files';
+import { CONTROL_PORT } from './limits.ts';
 
 export interface NodeRecord {
   readonly format: 1;
@@ -10,16 +11,33 @@ export interface NodeRecord {
   readonly phase: 'member' | 'leaving';
   readonly nodeId: string;
   readonly clusterId: string;
-  readonly isManager: boolean;
-  /** `host:port` that the manager listens on. */
+  /**
+   * `joining`: a manager is being made on this node; it may count in the others' quorum already. `member`: it has been ready once.
+   */
+  readonly manager: 'none' | 'joining' | 'member';
+  /** `host:port` that a manager on this node listens on, now or after a promotion. */
   readonly listenAddr: string;
   readonly advertiseAddr: string;
-  /** `host:port` at which this host reaches the manager. */
-  readonly controlAddr: string;
+  readonly raftPort: number;
+  /** The managers as last heard, never empty. */
+  readonly managers: readonly { readonly nodeId: string; readonly addr: string }[];
 }
 
 function pathIn(dataRoot: string): string {
   return join(dataRoot, 'node.json');
+}
+
+/** Of versions with clusters of one node. */
+interface OldRecord {
+  readonly isManager?: boolean;
+  readonly controlAddr?: string;
+}
+
+function current({ isManager, controlAddr, ...record }: NodeRecord & OldRecord): NodeRecord {
+  if (isManager === undefined || controlAddr === undefined) return record;
+  const port = Number(/:(\d+)$/.exec(record.listenAddr)?.[1] ?? CONTROL_PORT);
+  const managers = [{ nodeId: record.nodeId, addr: controlAddr }];
+  return { ...record, manager: isManager ? 'member' : 'none', raftPort: port + 1, managers };
 }
 
 /** @throws data_loss when the file is there and makes no sense. */
@@ -28,8 +46,8 @@ export async function readNodeRecord(dataRoot: string): Promise<NodeRecord | und
   const text = await readTextFile(path);
   if (text === undefined) return undefined;
   try {
-    const record = JSON.parse(text) as NodeRecord;
-    if (record.format === 1 && typeof record.nodeId === 'string') return record;
+    const record = JSON.parse(text) as NodeRecord & OldRecord;
+    if (record.format === 1 && typeof record.nodeId === 'string') return current(record);
   } catch {
     // Said below.
   }

@@ -54,6 +54,12 @@ export const STATUS_UPDATES_PER_CALL_MAX = 1024;
 export const SESSION_BACKOFF_MS_MIN = 100;
 export const SESSION_BACKOFF_MS_MAX = 8_000;
 export const SESSION_CALL_TIMEOUT_MS = 5_000;
+/** Connecting, TLS and registering; a manager that is cut off never refuses, it is only silent. */
+export const SESSION_OPEN_TIMEOUT_MS = 5_000;
+/** Managers that send a node from one to the other without a pause; two that each take the other for the leader must not make it spin. */
+export const SESSION_REDIRECTS_MAX = 3;
+/** A heartbeat is answered from memory; a leader that was cut off is left before the next one counts the node as down. */
+export const HEARTBEAT_TIMEOUT_MS_MIN = 2_000;
 /** Until the manager has said its own period. */
 export const HEARTBEAT_PERIOD_MS_DEFAULT = 2_000;
 

@@ -1,12 +1,12 @@
 // The node's session with a manager: register, heartbeats, assignments (a gap in their sequence ends the session), status updates. One session at a time;
-// when anything of it fails, all of it ends and the next one begins after a back-off (swarmkit agent/session.go). Decides nothing about tasks.
+// when anything of it fails, all of it ends and the next one begins after a back-off with jitter (swarmkit agent/session.go). Only the leader has sessions:
+// another manager names it, and the node goes there at once. Decides nothing about tasks.
 // Status updates go at once when none was sent lately, else together; the newest per task wins; what was not acknowledged is sent again.
 import type { Client as Channel } from '@grpc/grpc-js';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type {
   AssignmentsMessage,
   DispatcherMethods,
-  ManagerAddress,
   SessionMessage,
 } from '#protocol/generated/dispatcher';
 import {
@@ -25,13 +25,17 @@ import { clientOf, connectChannel } from '#protocol/transport/grpc';
 import type { Clock, Log, Random } from '#protocol/world';
 import {
   HEARTBEAT_PERIOD_MS_DEFAULT,
+  HEARTBEAT_TIMEOUT_MS_MIN,
   SESSION_BACKOFF_MS_MAX,
   SESSION_BACKOFF_MS_MIN,
   SESSION_CALL_TIMEOUT_MS,
+  SESSION_OPEN_TIMEOUT_MS,
+  SESSION_REDIRECTS_MAX,
   STATUS_COALESCE_MS,
   STATUS_UPDATES_PER_CALL_MAX,
 } from './limits.ts';
 import { delay } from './queue.ts';
+import type { Remotes } from './remotes.ts';
 
 const MANAGER_NAME = 'swarm-manager';
 const NANOS_PER_MS = 1e6;
@@ -45,7 +49,8 @@ export interface SessionDeps {
   statuses(): readonly { readonly taskId: string; readonly status: TaskStatus }[];
   /** Called in order; what it takes over counts as received. */
   assigned(message: AssignmentsMessage): void;
-  connected(connected: boolean): void;
+  /** A session began, or ended or could not be had for this reason. */
+  connected(connected: boolean, reason: unknown): void;
   sessionMessage(message: SessionMessage): void;
 }
 
@@ -60,7 +65,9 @@ interface Live {
 export class Session {
   readonly #deps: SessionDeps;
   #identity: TlsIdentity;
-  #managers: readonly ManagerAddress[];
+  readonly #remotes: Remotes;
+  /** The leader, as the manager that was asked last named it. */
+  #redirect: string | undefined;
   readonly #stopped = new AbortController();
   #pause = new AbortController();
   #running: Promise<void> | undefined;
@@ -73,11 +80,11 @@ export class Session {
   #descriptionChanged = false;
 
   constructor(
-    options: { readonly identity: TlsIdentity; readonly managers: readonly string[] },
+    options: { readonly identity: TlsIdentity; readonly remotes: Remotes },
     deps: SessionDeps,
   ) {
     this.#identity = options.identity;
-    this.#managers = options.managers.map((addr) => ({ nodeId: '', addr, weight: 1 }));
+    this.#remotes = options.remotes;
     this.#deps = deps;
   }
 
@@ -92,12 +99,12 @@ export class Session {
     await this.#running;
   }
 
-  /** Used from the next connection on. */
   /** A manager may have come back just now: ends the wait for the next try. */
   retryNow(): void {
     this.#pause.abort();
   }
 
+  /** Used from the next connection on; a session that is open goes on. */
   setIdentity(identity: TlsIdentity): void {
     this.#identity = identity;
   }
@@ -126,6 +133,7 @@ export class Session {
 
   async #loop(): Promise<void> {
     let backoffMs = 0;
+    let redirects = 0;
     while (!this.#stopped.signal.aborted) {
       const startedMs = this.#deps.clock.monotonicMs();
       let hadSession = false;
@@ -136,11 +144,15 @@ export class Session {
       } catch (error) {
         if (this.#stopped.signal.aborted) return;
         this.#deps.log.info('session ended', { reason: messageOf(error), hadSession });
+        this.#redirect = error instanceof TswarmError ? error.redirect : undefined;
+        this.#deps.connected(false, error);
       }
+      redirects = hadSession || !this.#redirect ? 0 : redirects + 1;
+      if (this.#redirect && redirects <= SESSION_REDIRECTS_MAX) continue;
       const lastedMs = this.#deps.clock.monotonicMs() - startedMs;
       backoffMs =
         hadSession && lastedMs > SESSION_BACKOFF_MS_MAX
-          ? 0
+          ? SESSION_BACKOFF_MS_MIN
           : Math.min(SESSION_BACKOFF_MS_MAX, SESSION_BACKOFF_MS_MIN + 2 * backoffMs);
       this.#pause = new AbortController();
       const wake = AbortSignal.any([this.#stopped.signal, this.#pause.signal]);
@@ -152,7 +164,9 @@ export class Session {
   /** One session, from connecting to its end; always ends with an error. */
   async #run(established: () => void): Promise<void> {
     const ended = new AbortController();
-    const address = this.#pickManager();
+    const address = this.#redirect ?? this.#remotes.pick(this.#deps.random.next());
+    this.#redirect = undefined;
+    if (address === undefined) throw new TswarmError('no_cluster', 'no manager is known');
     const channel: Channel = connectChannel(address, this.#identity, MANAGER_NAME);
     const client = clientOf(DispatcherService, channel);
     const failure = new Promise<never>((_, reject) => {
@@ -160,48 +174,65 @@ export class Session {
     });
     failure.catch(() => undefined);
     try {
-      const messages = client.session(
-        SessionRequest.create({ description: this.#deps.describe(), sessionId: '' }),
-        { signal: ended.signal },
-      );
-      const first = Promise.withResolvers<SessionMessage>();
-      first.promise.catch(() => undefined);
-      const reading = this.#readSession(messages, first);
-      const opening = await Promise.race([first.promise, failure, reading]);
+      const opening = await this.#open(client, address, ended.signal, failure);
       established();
-      this.#deps.log.info('session', { session: opening.sessionId, manager: address });
-      const live: Live = { client, sessionId: opening.sessionId, signal: ended.signal };
+      this.#remotes.succeeded(address);
+      const { sessionId } = opening.message;
+      this.#deps.log.info('session', { session: sessionId, manager: address });
+      const live: Live = { client, sessionId, signal: ended.signal };
       this.#live = live;
-      this.#deps.connected(true);
+      this.#deps.connected(true, undefined);
       for (const { taskId, status } of this.#deps.statuses()) {
         if (!this.#pending.has(taskId)) this.#pending.set(taskId, status);
       }
       this.#scheduleSend();
       await Promise.race([
         failure,
-        reading,
-        this.#heartbeats(live, opening),
+        opening.reading,
+        this.#heartbeats(live, opening.message),
         this.#assignments(live),
       ]);
+    } catch (error) {
+      // Who names the leader works; one that does not lead (any more) is as good as the others.
+      if (!(error instanceof TswarmError && error.code === 'no_leader')) {
+        this.#remotes.failed(address);
+      }
+      throw error;
     } finally {
       this.#endLive = undefined;
-      const wasLive = this.#live !== undefined;
       this.#live = undefined;
       ended.abort();
       channel.close();
-      if (wasLive) this.#deps.connected(false);
     }
   }
 
-  /** By weight; after a failure another one comes up soon enough by chance. */
-  #pickManager(): string {
-    const total = this.#managers.reduce((sum, manager) => sum + Math.max(1, manager.weight), 0);
-    let point = this.#deps.random.next() * total;
-    for (const manager of this.#managers) {
-      point -= Math.max(1, manager.weight);
-      if (point < 0) return manager.addr;
+  /** Registers with a manager. @throws unavailable when it does not answer in time: behind a cut cable nothing ever would. */
+  async #open(
+    client: DispatcherClient,
+    address: string,
+    signal: AbortSignal,
+    failure: Promise<never>,
+  ): Promise<{ readonly message: SessionMessage; readonly reading: Promise<never> }> {
+    const messages = client.session(
+      SessionRequest.create({ description: this.#deps.describe(), sessionId: '' }),
+      { signal },
+    );
+    const first = Promise.withResolvers<SessionMessage>();
+    first.promise.catch(() => undefined);
+    const reading = this.#readSession(messages, first);
+    reading.catch(() => undefined);
+    const late = new AbortController();
+    const timeout = delay(SESSION_OPEN_TIMEOUT_MS, late.signal).then(() => {
+      throw new TswarmError('unavailable', `the manager at ${address} does not answer`, {
+        retryable: true,
+      });
+    });
+    timeout.catch(() => undefined);
+    try {
+      return { message: await Promise.race([first.promise, failure, reading, timeout]), reading };
+    } finally {
+      late.abort();
     }
-    throw new TswarmError('no_cluster', 'session: no manager is known');
   }
 
   async #readSession(
@@ -210,7 +241,7 @@ export class Session {
   ): Promise<never> {
     try {
       for await (const message of messages) {
-        if (message.managers.length > 0) this.#managers = message.managers;
+        this.#remotes.set(message.managers);
         first.resolve(message);
         this.#deps.sessionMessage(message);
       }
@@ -228,7 +259,7 @@ export class Session {
       if (live.signal.aborted) throw new TswarmError('cancelled', 'session ended');
       const answer = await live.client.heartbeat(
         HeartbeatRequest.create({ sessionId: live.sessionId }),
-        { timeoutMs: SESSION_CALL_TIMEOUT_MS, signal: live.signal },
+        { timeoutMs: Math.max(HEARTBEAT_TIMEOUT_MS_MIN, periodMs), signal: live.signal },
       );
       if (answer.period > 0) periodMs = answer.period / NANOS_PER_MS;
     }

@@ -3,7 +3,8 @@
 // Order of start: host facts → folders → network and images → containers adopted → what policy brings back. Stop is the reverse.
 import { join } from 'node:path';
 import type { NodeEngine } from '#protocol/engine';
-import { TswarmError } from '#protocol/errors';
+import { messageOf, TswarmError } from '#protocol/errors';
+import type { ManagerAddress, SessionMessage } from '#protocol/generated/dispatcher';
 import type { TlsIdentity } from '#protocol/transport/grpc';
 import type { Clock, Log, Random } from '#protocol/world';
 import { AgentHost } from './agent-host.ts';
@@ -15,6 +16,7 @@ import type { LogSource } from './logs/read-logs.ts';
 import { makeNodeEngine } from './node-engine.ts';
 import type { Parts } from './parts.ts';
 import { makeParts } from './parts.ts';
+import { Remotes } from './remotes.ts';
 import { bringBack } from './runtime/bring-back.ts';
 import { removeCgroupRoots } from './runtime/cgroup-roots.ts';
 import type { Container } from './runtime/container.ts';
@@ -52,6 +54,15 @@ export interface WorkerMembership {
   readonly identity: TlsIdentity;
   /** `host:port` of managers, at least one. */
   readonly managers: readonly string[];
+  readonly observer?: MembershipObserver;
+}
+
+/** Who is told what the managers say about this node. */
+export interface MembershipObserver {
+  /** This node's object, all managers, the root certificate; at the start of a session and whenever one of them changes. */
+  sessionMessage(message: SessionMessage): void;
+  /** A session began, or ended or could not be had, with the reason. */
+  sessionChanged(connected: boolean, reason: unknown): void;
 }
 
 export interface Worker {
@@ -60,7 +71,10 @@ export interface Worker {
   start(): Promise<void>;
   stop(): Promise<void>;
   join(membership: WorkerMembership): Promise<void>;
-  setIdentity(identity: TlsIdentity): Promise<void>;
+  /** A new certificate, for the next session. */
+  setIdentity(identity: TlsIdentity): void;
+  /** Where managers are now, and that one of them can be reached: a pause before the next try ends. */
+  setManagers(managers: readonly string[]): void;
   leave(): Promise<void>;
   /** Takes every container, network, mount and cgroup of this node away, then stops. Images and volumes stay on disk. */
   destroy(): Promise<void>;
@@ -82,6 +96,8 @@ class NodeWorker implements Worker {
   #store: AssignedStore | undefined;
   #session: Session | undefined;
   #membership: WorkerMembership | undefined;
+  #caCert = '';
+  #remotes: Remotes = new Remotes([]);
 
   constructor(options: WorkerOptions, deps: WorkerDeps) {
     this.#options = options;
@@ -206,7 +222,7 @@ class NodeWorker implements Worker {
     }
     this.#membership = membership;
     await openSecretsRoot(this.#secretsRoot());
-    const { clock, random, log } = this.#deps;
+    const { clock, log } = this.#deps;
     const store = new AssignedStore(
       {
         dataDir: join(this.#options.dataRoot, 'agent'),
@@ -237,8 +253,17 @@ class NodeWorker implements Worker {
     );
     this.#host = host;
     await host.start(new Set(parts.restored.ended.map(({ container }) => container.id)));
-    const session = new Session(
-      { identity: membership.identity, managers: membership.managers },
+    this.#caCert = membership.identity.caCert;
+    this.#remotes = new Remotes(membership.managers.map(unnamed));
+    this.#session = this.#newSession(membership, parts, host);
+    this.#session.start();
+  }
+
+  #newSession(membership: WorkerMembership, parts: Parts, host: AgentHost): Session {
+    const { clock, random, log } = this.#deps;
+    let isConnected = false;
+    return new Session(
+      { identity: membership.identity, remotes: this.#remotes },
       {
         clock,
         random,
@@ -249,21 +274,31 @@ class NodeWorker implements Worker {
             engineVersion: this.#options.engineVersion,
             labels: this.#options.labels,
             wireguardKey: parts.network.wireguardKey,
-            caCert: membership.identity.caCert,
+            caCert: this.#caCert,
           }),
         statuses: () => host.statuses(),
         assigned: (message) => host.assigned(message),
-        connected: (connected) => host.connected(connected),
-        sessionMessage: () => undefined,
+        connected: (connected, reason) => {
+          if (connected !== isConnected) host.connected(connected);
+          isConnected = connected;
+          tell(log, () => membership.observer?.sessionChanged(connected, reason));
+        },
+        sessionMessage: (message) => tell(log, () => membership.observer?.sessionMessage(message)),
       },
     );
-    this.#session = session;
-    session.start();
   }
 
-  async setIdentity(identity: TlsIdentity): Promise<void> {
+  setIdentity(identity: TlsIdentity): void {
+    const isNewRoot = this.#caCert !== '' && this.#caCert !== identity.caCert;
+    this.#caCert = identity.caCert;
     this.#session?.setIdentity(identity);
-    // Whoever has a new certificate has just heard from a manager.
+    // The managers wait for every node to say which root it trusts.
+    if (isNewRoot) this.#session?.describeAgain();
+  }
+
+  setManagers(managers: readonly string[]): void {
+    const known = new Map(this.#remotes.list().map((manager) => [manager.addr, manager]));
+    this.#remotes.set(managers.map((addr) => known.get(addr) ?? unnamed(addr)));
     this.#session?.retryNow();
   }
 
@@ -330,5 +365,18 @@ class NodeWorker implements Worker {
     await parts.images.stop();
     await parts.network.stop();
     this.#parts = undefined;
+  }
+}
+
+function unnamed(addr: string): ManagerAddress {
+  return { nodeId: '', addr, weight: 1 };
+}
+
+/** An observer that throws must not end the session. */
+function tell(log: Log, call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    log.error('bug: an observer of the session', { reason: messageOf(error) });
   }
 }

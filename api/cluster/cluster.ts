@@ -137,6 +137,8 @@ async function init(context: Context, request: ApiRequest, reply: Reply): Promis
     defaultAddrPool: pool as string[],
     subnetSize,
     availability,
+    dataPathPort: 0,
+    forceNewCluster: false,
   });
   reply.json(200, await clusterInfo(context, request));
 }

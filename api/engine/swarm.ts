@@ -63,6 +63,8 @@ async function init(context: Context, request: ApiRequest, reply: Reply): Promis
     defaultAddrPool: textList(body, 'DefaultAddrPool'),
     subnetSize: wholeNumber(body, 'SubnetSize'),
     availability: availability(body),
+    dataPathPort: wholeNumber(body, 'DataPathPort'),
+    forceNewCluster: boolKey(body, 'ForceNewCluster'),
   });
   const spec = keyOf(body, 'Spec');
   const session = context.node.session();

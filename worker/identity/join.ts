@@ -9,9 +9,10 @@ import {
   IssueNodeCertificateRequest,
   NodeCaService,
 } from '#protocol/generated/ca';
-import type { NodeAvailability, NodeRole } from '#protocol/generated/specs';
+import type { NodeAvailability } from '#protocol/generated/specs';
+import { NodeRole } from '#protocol/generated/specs';
 import { caDigestText, parseJoinToken } from '#protocol/join-token';
-import { clientOf, connectChannel } from '#protocol/transport/grpc';
+import { clientOf, connectChannel, type TlsIdentity } from '#protocol/transport/grpc';
 import { certificateRequestFor, newNodeKey } from './csr.ts';
 import type { NodeIdentity } from './node-identity.ts';
 
@@ -62,6 +63,35 @@ export async function joinCluster(request: JoinRequest): Promise<Joined> {
   } finally {
     channel.close();
   }
+}
+
+/**
+ * A certificate for the key of `csr`, by the certificate that the caller has: of the same kind, or with `role` a manager's one. The managers are asked
+ * one after the other until one answers. @throws the first refusal, or why the last one could not be reached.
+ */
+export async function requestCertificate(
+  managers: readonly string[],
+  identity: TlsIdentity,
+  csr: string,
+  role: NodeRole = NodeRole.WORKER,
+): Promise<{ readonly certificate: string; readonly caCert: string }> {
+  let failure: unknown = new TswarmError('no_cluster', 'no manager is known');
+  for (const address of managers) {
+    const channel = connectChannel(address, identity, CA_NAME);
+    try {
+      const { certificate, caCert } = await clientOf(NodeCaService, channel).issueNodeCertificate(
+        IssueNodeCertificateRequest.create({ csr, role }),
+        { timeoutMs: CALL_TIMEOUT_MS },
+      );
+      return { certificate, caCert };
+    } catch (error) {
+      failure = error;
+      if (!(error instanceof TswarmError && error.retryable)) throw error;
+    } finally {
+      channel.close();
+    }
+  }
+  throw failure;
 }
 
 /** Over a connection that proves nothing: what comes back is checked against the token. */

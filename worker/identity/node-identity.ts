@@ -1,5 +1,5 @@
-// The node's identity on disk: key, certificate, root certificate, node and cluster id, in one folder of mode 0700. Files are replaced in one step and
-// synced; the key is made here and never leaves. A new key is kept beside the old one until its certificate is there, so a cut never mixes two pairs.
+// The node's identity on disk: key, certificate, root certificate, node and cluster id, in one file of a folder of mode 0700. The file is replaced in one
+// step and synced, so that key and certificate always belong together; the key is made on this node and never leaves it.
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import type { TlsIdentity } from '#protocol/transport/grpc';

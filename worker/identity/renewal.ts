@@ -1,8 +1,7 @@
-// Renews the node's certificate at a random moment between half and four fifths of its life, so that a whole cluster does not come at once; after a failure
-// again with growing pauses, down to the last minute. One timer, nothing between.
+// Renews a certificate (the node's, or the gateway's) at a random moment between half and four fifths of its life, so that a whole cluster does not come at once; at once when a
+// manager asks for it (the root is being changed); after a failure again with growing pauses, each time at another manager, to the last minute.
 import { messageOf } from '#protocol/errors';
-import { IssueNodeCertificateRequest, NodeCaService } from '#protocol/generated/ca';
-import { clientOf, connectChannel } from '#protocol/transport/grpc';
+import type { TlsIdentity } from '#protocol/transport/grpc';
 import type { Clock, Log, Random } from '#protocol/world';
 import {
   RENEW_LIFE_MAX,
@@ -12,11 +11,11 @@ import {
 } from '../limits.ts';
 import { delay } from '../queue.ts';
 import { certificateRequestFor, newNodeKey } from './csr.ts';
-import type { NodeIdentity } from './node-identity.ts';
+import { requestCertificate } from './join.ts';
 import { lifeOf } from './node-identity.ts';
 
-const CA_NAME = 'swarm-ca';
-const CALL_TIMEOUT_MS = 10_000;
+/** A pause is never longer than this part of the life that is left, so that a short life has many tries too. */
+const RETRIES_LEFT_MIN = 8;
 /** Longest wait of one timer; a longer one is waited for in parts. */
 const TIMER_MS_MAX = 0x7fffffff;
 
@@ -24,11 +23,11 @@ export interface RenewalDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  current(): NodeIdentity;
-  /** `host:port` of some manager. */
-  manager(): string;
+  current(): TlsIdentity;
+  /** `host:port` of the managers that are known. */
+  managers(): readonly string[];
   /** Writes it down and uses it from now on. */
-  renewed(identity: NodeIdentity): Promise<void>;
+  renewed(identity: TlsIdentity): Promise<void>;
 }
 
 /** When to renew a certificate with this life; `point` in [0, 1). */
@@ -44,6 +43,8 @@ export class Renewal {
   readonly #deps: RenewalDeps;
   readonly #stopped = new AbortController();
   #running: Promise<void> | undefined;
+  #pause = new AbortController();
+  #asked = false;
 
   constructor(deps: RenewalDeps) {
     this.#deps = deps;
@@ -51,6 +52,12 @@ export class Renewal {
 
   start(): void {
     this.#running = this.#loop();
+  }
+
+  /** A manager wants the certificate to be renewed now. */
+  now(): void {
+    this.#asked = true;
+    this.#pause.abort();
   }
 
   async stop(): Promise<void> {
@@ -65,17 +72,23 @@ export class Renewal {
     let at = renewalTimeMs(lifeOf(this.#deps.current().certificate), random.next());
     while (!signal.aborted) {
       const waitMs = at - clock.nowMs();
-      if (waitMs > 0) {
-        await delay(Math.min(waitMs, TIMER_MS_MAX), signal);
+      if (waitMs > 0 && !this.#asked) {
+        this.#pause = new AbortController();
+        const wake = AbortSignal.any([signal, this.#pause.signal]);
+        await delay(Math.min(waitMs, TIMER_MS_MAX), wake);
         continue;
       }
+      this.#asked = false;
       try {
         await this.#renew();
         retryMs = 0;
         at = renewalTimeMs(lifeOf(this.#deps.current().certificate), random.next());
         log.info('certificate renewed');
       } catch (error) {
-        retryMs = Math.min(RENEW_RETRY_MS_MAX, Math.max(RENEW_RETRY_MS_MIN, retryMs * 2));
+        if (signal.aborted) return;
+        const leftMs = lifeOf(this.#deps.current().certificate).toMs - clock.nowMs();
+        const limitMs = Math.min(RENEW_RETRY_MS_MAX, leftMs / RETRIES_LEFT_MIN);
+        retryMs = Math.max(RENEW_RETRY_MS_MIN, Math.min(limitMs, retryMs * 2));
         at = clock.nowMs() + retryMs * (0.5 + random.next() / 2);
         log.warn('certificate not renewed', { reason: messageOf(error), retryMs });
       }
@@ -85,20 +98,13 @@ export class Renewal {
   async #renew(): Promise<void> {
     const current = this.#deps.current();
     const key = newNodeKey();
-    const channel = connectChannel(this.#deps.manager(), current, CA_NAME);
-    try {
-      const answer = await clientOf(NodeCaService, channel).issueNodeCertificate(
-        IssueNodeCertificateRequest.create({ csr: certificateRequestFor(key), token: '' }),
-        { timeoutMs: CALL_TIMEOUT_MS },
-      );
-      await this.#deps.renewed({
-        ...current,
-        key,
-        certificate: answer.certificate,
-        caCert: answer.caCert,
-      });
-    } finally {
-      channel.close();
-    }
+    const managers = shuffled(this.#deps.managers(), this.#deps.random);
+    const answer = await requestCertificate(managers, current, certificateRequestFor(key));
+    await this.#deps.renewed({ key, ...answer });
   }
+}
+
+function shuffled<T>(items: readonly T[], random: Random): readonly T[] {
+  const keyed = items.map((item) => ({ item, key: random.next() }));
+  return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
 }

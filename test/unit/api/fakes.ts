@@ -211,5 +211,6 @@ export async function fakeNode(manager?: FakeManager): Promise<NodeControl> {
     join: refuse,
     leave: refuse,
     unlock: refuse,
+    restore: refuse,
   };
 }

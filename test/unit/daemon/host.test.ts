@@ -1,6 +1,5 @@
 // What the daemon finds out about its host: missing features, taken ports, locks of living and dead daemons, addresses.
 import { spawn } from 'node:child_process';
-import { createPublicKey, verify } from 'node:crypto';
 import {
   chmodSync,
   mkdirSync,
@@ -15,7 +14,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatAddress, parseAddress } from '#daemon/addresses';
-import { certificateRequest, newPrivateKey } from '#daemon/csr';
 import { startTimeOf, takeLock } from '#daemon/lock';
 import { blockedAt, findUser, handOver } from '#daemon/manager-user';
 import { checkPortFree, freePort, isPortFree } from '#daemon/ports';
@@ -160,22 +158,5 @@ describe("the manager's user", () => {
     }
     handOver(data, undefined);
     expect(statSync(join(data, 'raft/log')).uid).toBe(0);
-  });
-});
-
-describe('certificate request', () => {
-  it('is signed by the key that it carries', () => {
-    const pem = certificateRequest(newPrivateKey());
-    const der = Buffer.from(pem.replace(/-----[^-]+-----|\n/g, ''), 'base64');
-    // SEQUENCE, then the request info: its length tells where the signature starts.
-    const start = der[1] === 0x81 ? 3 : 2;
-    const short = (der[start + 1] ?? 0) < 0x80;
-    const head = short ? 2 : 3;
-    const length = short ? (der[start + 1] ?? 0) : (der[start + 2] ?? 0);
-    const info = der.subarray(start, start + head + length);
-    const spki = info.subarray(head + 3 + 2, info.length - 2);
-    const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
-    const signature = der.subarray(start + info.length + 12 + 3);
-    expect(verify('sha256', info, key, signature)).toBe(true);
   });
 });

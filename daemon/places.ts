@@ -1,0 +1,111 @@
+// Where a manager on this node listens and what it tells others: from flags, settings, or found out. The control port and Raft's (one higher) are checked
+// to be free here, so that the error names who has them. Refuses addresses that are not of this host, and names of interfaces without an address.
+import { connect } from 'node:net';
+import { TswarmError } from '#protocol/errors';
+import { type Address, formatAddress, ownAddress, parseAddress } from './addresses.ts';
+import type { Config } from './config.ts';
+import { CONTROL_PORT, REACH_TIMEOUT_MS } from './limits.ts';
+import { checkPortFree, freePort, isPortFree } from './ports.ts';
+
+export interface Places {
+  readonly listen: Address;
+  readonly advertise: Address;
+  /** Port of the Raft listener, on the same addresses. */
+  readonly raftPort: number;
+}
+
+export const LOOPBACK: Address = { host: '127.0.0.1', port: CONTROL_PORT };
+
+/** For `init` and `join`. `towards`: this host's address on the way to the cluster, when it joins one. @throws when an address is wrong. */
+export function choosePlaces(
+  options: { readonly listenAddr: string; readonly advertiseAddr: string },
+  config: Pick<Config, 'listenAddr' | 'advertiseAddr'>,
+  towards?: string,
+): Places {
+  const listen = parseAddress(
+    options.listenAddr || config.listenAddr,
+    { host: '0.0.0.0', port: CONTROL_PORT },
+    'listenAddr',
+  );
+  const isAny = listen.host === '0.0.0.0' || listen.host === '::';
+  const asked = options.advertiseAddr || config.advertiseAddr;
+  const advertise =
+    asked === ''
+      ? { host: isAny ? (towards ?? ownAddress()) : listen.host, port: listen.port }
+      : parseAddress(asked, { host: '127.0.0.1', port: listen.port }, 'advertiseAddr');
+  if (listen.port >= 65_535) {
+    throw new TswarmError('invalid_argument', 'listenAddr: port 65535 leaves none for Raft', {
+      field: 'listenAddr',
+      hint: 'Raft listens on the next port: choose a lower one.',
+    });
+  }
+  return { listen, advertise, raftPort: listen.port + 1 };
+}
+
+/** @throws already_exists, naming who has one of the two ports. */
+export async function checkPlacesFree({ listen, raftPort }: Places): Promise<void> {
+  await checkPortFree(listen.host, listen.port);
+  await checkPortFree(listen.host, raftPort);
+}
+
+/** For the cluster of one node that `tcompose up` makes: loopback, on any free ports when the usual ones are taken. */
+export async function embeddedPlaces(): Promise<Places> {
+  const { host, port } = LOOPBACK;
+  const areFree = (await isPortFree(host, port)) && (await isPortFree(host, port + 1));
+  const address = { host, port: areFree ? port : await freePort(host) };
+  const raftPort = areFree ? port + 1 : await freePort(host);
+  return { listen: address, advertise: address, raftPort };
+}
+
+/** Connects to a manager's port and closes again. @returns this host's address on that way. @throws unavailable: what is wrong, seen from where. */
+export function addressTowards(manager: Address): Promise<string> {
+  const target = formatAddress(manager);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: manager.host, port: manager.port });
+    const timer = setTimeout(() => socket.destroy(timeoutError()), REACH_TIMEOUT_MS);
+    socket.on('connect', () => {
+      clearTimeout(timer);
+      resolve((socket.localAddress ?? '').replace(/^::ffff:/, ''));
+      socket.destroy();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      reject(unreachable(target, error.code ?? error.message));
+    });
+  });
+}
+
+function timeoutError(): NodeJS.ErrnoException {
+  return Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' });
+}
+
+const REACH_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
+  ECONNREFUSED: [
+    'nothing listens there',
+    'Check the address, and that the manager runs (tswarm info on that host).',
+  ],
+  ETIMEDOUT: [
+    `no answer within ${REACH_TIMEOUT_MS / 1000} s`,
+    'Check the address, and that no firewall drops the port.',
+  ],
+  EHOSTUNREACH: ['the host is not reachable', 'Check address, cable and routes.'],
+  ENETUNREACH: ['this host has no route there', 'Check the address and this host’s routes.'],
+};
+
+function unreachable(target: string, code: string): TswarmError {
+  const [why, hint] = REACH_ERRORS[code] ?? [code, 'Check the address.'];
+  return new TswarmError(
+    'unavailable',
+    `manager ${target} cannot be reached from ${hostAddressText()}: ${why}`,
+    { field: 'remoteAddrs', hint, retryable: true },
+  );
+}
+
+/** How this host is known, for a message: its own choice of address, or that there are several. */
+function hostAddressText(): string {
+  try {
+    return `this host (${ownAddress()})`;
+  } catch {
+    return 'this host';
+  }
+}
