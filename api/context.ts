@@ -43,7 +43,7 @@ export function requireSession(context: Context): ClusterSession {
   const { state, isManager, error } = context.node.state();
   if (state === 'inactive') throw new TswarmError('no_cluster', NOT_IN_SWARM);
   if (state === 'locked') throw new TswarmError('locked', LOCKED);
-  if (state === 'active' && !isManager) throw new TswarmError('no_cluster', ONLY_WORKER);
+  if (state !== 'error' && !isManager) throw new TswarmError('no_cluster', ONLY_WORKER);
   throw new TswarmError('unavailable', error === '' ? STARTING : error, {
     retryable: true,
     hint: 'Try again in a few seconds.',

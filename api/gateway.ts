@@ -6,6 +6,7 @@ import { messageOf, TswarmError } from '#protocol/errors';
 import type { Clock, Lifecycle, Log } from '#protocol/world';
 import type { ClusterEvents } from './cache/cluster-events.ts';
 import { clusterRoutes } from './cluster/cluster.ts';
+import { membershipRoutes } from './cluster/membership.ts';
 import { stackRoutes } from './cluster/stacks.ts';
 import type { Context, Handler, Route } from './context.ts';
 import { buildRoutes } from './engine/build.ts';
@@ -172,6 +173,7 @@ function allRoutes(context: Context): readonly Route[] {
     ...buildRoutes(context),
     ...pluginRoutes(),
     ...clusterRoutes(context),
+    ...membershipRoutes(context),
     ...stackRoutes(context),
   ];
 }

@@ -39,8 +39,8 @@ export interface InitOptions {
 export interface RestoreOptions {
   readonly listenAddr: string;
   readonly advertiseAddr: string;
-  /** Absolute path of the backup, readable to all. */
-  readonly file: string;
+  /** The backup. */
+  readonly data: AsyncIterable<Uint8Array>;
   /** Of a backup of a locked cluster; else ''. */
   readonly unlockKey: string;
 }

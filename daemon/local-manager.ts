@@ -32,7 +32,7 @@ export interface LocalManagerDeps {
   onRemoved(): void;
 }
 
-export type ManagerPlaces = Pick<NodeRecord, 'listenAddr' | 'advertiseAddr' | 'raftPort'>;
+export type ManagerPlaces = Pick<NodeRecord, 'listenAddr' | 'advertiseAddr'>;
 
 export class LocalManager {
   readonly #deps: LocalManagerDeps;
@@ -59,7 +59,6 @@ export class LocalManager {
           ...['--data', dataDir],
           ...['--listen', places.listenAddr],
           ...['--advertise', places.advertiseAddr],
-          ...raftFlags(places),
           ...['--log-level', config.logLevel],
           ...['--log-format', config.logFormat],
           ...(user ? ['--uid', String(user.uid), '--gid', String(user.gid)] : []),
@@ -174,17 +173,4 @@ export class LocalManager {
 /** Folder of the manager's state. */
 export function managerFolder(dataRoot: string): string {
   return join(dataRoot, 'manager');
-}
-
-/** One port above the control port is the manager's own default. */
-function raftFlags({ listenAddr, advertiseAddr, raftPort }: ManagerPlaces): readonly string[] {
-  if (raftPort === Number(/\d+$/.exec(listenAddr)?.[0]) + 1) return [];
-  return [
-    ...['--raft-listen', withPort(listenAddr, raftPort)],
-    ...['--raft-advertise', withPort(advertiseAddr, raftPort)],
-  ];
-}
-
-function withPort(address: string, port: number): string {
-  return address.replace(/:\d+$/, `:${port}`);
 }

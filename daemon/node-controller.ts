@@ -45,6 +45,7 @@ import {
   type Places,
 } from './places.ts';
 import { nextRoleStep } from './role.ts';
+import { withSpoolFile } from './spool.ts';
 
 export interface NodeControllerDeps {
   readonly worker: Worker;
@@ -216,15 +217,17 @@ export class NodeController implements NodeControl {
       }
       const places = choosePlaces(options, this.#config);
       await checkPlacesFree(places);
-      const { file, unlockKey } = options;
-      const { hostname } = this.#deps;
-      const request = { type: 'restore', file, unlockKey, hostname, ...this.#csrs() } as const;
-      try {
-        return await this.#startFirst(request, places);
-      } catch (error) {
-        await this.#undo();
-        throw error;
-      }
+      const { data, unlockKey } = options;
+      const { hostname, managerUser } = this.#deps;
+      return withSpoolFile(this.#config.dataRoot, data, managerUser, async (file) => {
+        const request = { type: 'restore', file, unlockKey, hostname, ...this.#csrs() } as const;
+        try {
+          return await this.#startFirst(request, places);
+        } catch (error) {
+          await this.#undo();
+          throw error;
+        }
+      });
     });
   }
 
@@ -298,8 +301,8 @@ export class NodeController implements NodeControl {
     try {
       const ready = await manager.start({ ...this.#startRequest(), forceNewCluster: true });
       const managers = [{ nodeId: ready.nodeId, addr: ready.controlAddress }];
-      const { listenAddr, advertiseAddr, raftPort } = addresses;
-      await this.#setRecord({ ...record, listenAddr, advertiseAddr, raftPort, managers });
+      const { listenAddr, advertiseAddr } = addresses;
+      await this.#setRecord({ ...record, listenAddr, advertiseAddr, managers });
       this.#deps.worker.setManagers([ready.controlAddress]);
     } catch (error) {
       // As it was: it is started again by itself.
@@ -359,7 +362,7 @@ export class NodeController implements NodeControl {
     );
   }
 
-  #newManager(places: Pick<NodeRecord, 'listenAddr' | 'advertiseAddr' | 'raftPort'>): LocalManager {
+  #newManager(places: Pick<NodeRecord, 'listenAddr' | 'advertiseAddr'>): LocalManager {
     return new LocalManager(places, {
       config: this.#config,
       clusterEvents: this.#deps.clusterEvents,
@@ -583,13 +586,10 @@ const NO_CLUSTER: NodeState = {
   remoteManagers: [],
 };
 
-function addressesOf(
-  places: Places,
-): Pick<NodeRecord, 'listenAddr' | 'advertiseAddr' | 'raftPort'> {
+function addressesOf(places: Places): Pick<NodeRecord, 'listenAddr' | 'advertiseAddr'> {
   return {
     listenAddr: formatAddress(places.listen),
     advertiseAddr: formatAddress(places.advertise),
-    raftPort: places.raftPort,
   };
 }
 

@@ -3,7 +3,6 @@
 import { join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 import { readTextFile, removeTree, syncFolder, writeFileAtomic } from '#worker/files';
-import { CONTROL_PORT } from './limits.ts';
 
 export interface NodeRecord {
   readonly format: 1;
@@ -18,7 +17,6 @@ export interface NodeRecord {
   /** `host:port` that a manager on this node listens on, now or after a promotion. */
   readonly listenAddr: string;
   readonly advertiseAddr: string;
-  readonly raftPort: number;
   /** The managers as last heard, never empty. */
   readonly managers: readonly { readonly nodeId: string; readonly addr: string }[];
 }
@@ -35,9 +33,8 @@ interface OldRecord {
 
 function current({ isManager, controlAddr, ...record }: NodeRecord & OldRecord): NodeRecord {
   if (isManager === undefined || controlAddr === undefined) return record;
-  const port = Number(/:(\d+)$/.exec(record.listenAddr)?.[1] ?? CONTROL_PORT);
   const managers = [{ nodeId: record.nodeId, addr: controlAddr }];
-  return { ...record, manager: isManager ? 'member' : 'none', raftPort: port + 1, managers };
+  return { ...record, manager: isManager ? 'member' : 'none', managers };
 }
 
 /** @throws data_loss when the file is there and makes no sense. */

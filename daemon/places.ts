@@ -7,12 +7,14 @@ import type { Config } from './config.ts';
 import { CONTROL_PORT, REACH_TIMEOUT_MS } from './limits.ts';
 import { checkPortFree, freePort, isPortFree } from './ports.ts';
 
+/** The Raft listener is on the next port of both. */
 export interface Places {
   readonly listen: Address;
   readonly advertise: Address;
-  /** Port of the Raft listener, on the same addresses. */
-  readonly raftPort: number;
 }
+
+/** Pairs of ports that are tried; of the 28,000 that the kernel gives out few are taken. */
+const FREE_PORT_TRIES = 50;
 
 export const LOOPBACK: Address = { host: '127.0.0.1', port: CONTROL_PORT };
 
@@ -39,22 +41,31 @@ export function choosePlaces(
       hint: 'Raft listens on the next port: choose a lower one.',
     });
   }
-  return { listen, advertise, raftPort: listen.port + 1 };
+  return { listen, advertise };
 }
 
 /** @throws already_exists, naming who has one of the two ports. */
-export async function checkPlacesFree({ listen, raftPort }: Places): Promise<void> {
+export async function checkPlacesFree({ listen }: Places): Promise<void> {
   await checkPortFree(listen.host, listen.port);
-  await checkPortFree(listen.host, raftPort);
+  await checkPortFree(listen.host, listen.port + 1);
 }
 
 /** For the cluster of one node that `tcompose up` makes: loopback, on any free ports when the usual ones are taken. */
 export async function embeddedPlaces(): Promise<Places> {
   const { host, port } = LOOPBACK;
-  const areFree = (await isPortFree(host, port)) && (await isPortFree(host, port + 1));
-  const address = { host, port: areFree ? port : await freePort(host) };
-  const raftPort = areFree ? port + 1 : await freePort(host);
-  return { listen: address, advertise: address, raftPort };
+  for (
+    let found = port, tries = 0;
+    tries < FREE_PORT_TRIES;
+    found = await freePort(host), tries++
+  ) {
+    if ((await isPortFree(host, found)) && (await isPortFree(host, found + 1))) {
+      const address = { host, port: found };
+      return { listen: address, advertise: address };
+    }
+  }
+  throw new TswarmError('resource_exhausted', 'no two free ports beside each other were found', {
+    hint: 'Give an address: tswarm init --listen-addr 127.0.0.1:PORT.',
+  });
 }
 
 /** Connects to a manager's port and closes again. @returns this host's address on that way. @throws unavailable: what is wrong, seen from where. */

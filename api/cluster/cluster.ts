@@ -3,7 +3,7 @@
 import type { EngineJson } from '#protocol/engine';
 import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { formatTime } from '#protocol/engine-json';
-import { hasCode, TswarmError } from '#protocol/errors';
+import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import { ObjectUnion, RolloutAction } from '#protocol/generated/control';
 import { RunState } from '#protocol/generated/specs';
 import type { KindName } from '../cache/kinds.ts';
@@ -19,6 +19,8 @@ import { PENDING_WAIT_MS } from '../limits.ts';
 import type { ClusterInfo, HistoryRow } from './types.ts';
 import { listViews, objectView, taskView } from './views.ts';
 
+/** A cluster without a leader still has something to say of itself. */
+const RETRYABLE = ['unavailable', 'no_leader', 'deadline_exceeded'] as const;
 const BASE = '/tswarm/v1';
 const HISTORY_ROWS = 100;
 const PENDING_POLL_MS = 50;
@@ -33,8 +35,6 @@ export function clusterRoutes(context: Context): readonly Route[] {
         reply.json(200, await clusterInfo(context, request));
       },
     },
-    { method: 'POST', pattern: `${BASE}/cluster/init`, handler: (q, r) => init(context, q, r) },
-    { method: 'POST', pattern: `${BASE}/cluster/leave`, handler: (q, r) => leave(context, q, r) },
     {
       method: 'POST',
       pattern: `${BASE}/services/action`,
@@ -75,7 +75,8 @@ async function notPending(context: Context, signal: AbortSignal): Promise<void> 
   }
 }
 
-async function clusterInfo(context: Context, request: ApiRequest): Promise<ClusterInfo> {
+/** What GET /cluster answers. */
+export async function clusterInfo(context: Context, request: ApiRequest): Promise<ClusterInfo> {
   const state = context.node.state();
   if (state.state === 'inactive') return { state: 'inactive' };
   const base: ClusterInfo = {
@@ -94,68 +95,17 @@ async function clusterInfo(context: Context, request: ApiRequest): Promise<Clust
     return {
       ...base,
       leader: status.leader,
+      leaderAddr: status.leaderAddr,
+      autolock: status.autolock,
       managers: status.managers,
       nodes: status.nodes,
       index: session.cache.index,
       joinTokens: { worker: status.joinTokenWorker, manager: status.joinTokenManager },
     };
   } catch (error) {
-    if (!hasCode(error, 'unavailable')) throw error;
-    return { ...base, error: 'the manager does not answer' };
+    if (!RETRYABLE.some((code) => hasCode(error, code))) throw error;
+    return { ...base, error: messageOf(error) };
   }
-}
-
-async function init(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
-  const body = (await request.optionalJson()) ?? {};
-  if (context.node.state().state !== 'inactive') {
-    throw new TswarmError('already_exists', 'this node is already in a cluster', {
-      hint: 'Leave it first: tswarm leave --force.',
-    });
-  }
-  const pool = keyOf(body, 'defaultAddrPool') ?? [];
-  const subnetSize = keyOf(body, 'subnetSize') ?? 0;
-  const availability = textKey(body, 'availability') || 'active';
-  if (!Array.isArray(pool) || pool.some((item) => typeof item !== 'string')) {
-    throw new TswarmError('invalid_argument', 'defaultAddrPool: must be a list of strings', {
-      field: 'defaultAddrPool',
-    });
-  }
-  if (typeof subnetSize !== 'number' || !Number.isSafeInteger(subnetSize)) {
-    throw new TswarmError('invalid_argument', 'subnetSize: must be a whole number', {
-      field: 'subnetSize',
-    });
-  }
-  if (availability !== 'active' && availability !== 'pause' && availability !== 'drain') {
-    throw new TswarmError('invalid_argument', 'availability: must be active, pause or drain', {
-      field: 'availability',
-    });
-  }
-  await context.node.init({
-    listenAddr: textKey(body, 'listenAddr'),
-    advertiseAddr: textKey(body, 'advertiseAddr'),
-    embedded: boolKey(body, 'embedded'),
-    defaultAddrPool: pool as string[],
-    subnetSize,
-    availability,
-    dataPathPort: 0,
-    forceNewCluster: false,
-  });
-  reply.json(200, await clusterInfo(context, request));
-}
-
-async function leave(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
-  const force = request.query.bool('force');
-  const { state, isManager } = context.node.state();
-  if (state === 'inactive') throw new TswarmError('no_cluster', 'this node is in no cluster');
-  if (isManager && !force) {
-    throw new TswarmError(
-      'conflict',
-      'this node is the last manager: leaving ends the cluster and removes all its services',
-      { hint: 'Add --force if that is what you want.' },
-    );
-  }
-  await context.node.leave({ force });
-  reply.empty(204);
 }
 
 async function list(

@@ -13,7 +13,12 @@ export interface ClusterInfo {
   readonly nodeId?: string;
   readonly clusterId?: string;
   readonly isManager?: boolean;
+  /** This node leads. */
   readonly leader?: boolean;
+  /** Control address of the leader; '' when none is known. */
+  readonly leaderAddr?: string;
+  /** Managers need the unlock key when they start. */
+  readonly autolock?: boolean;
   readonly managers?: number;
   readonly nodes?: number;
   /** Index that the gateway's cache has reached. */
@@ -32,6 +37,34 @@ export interface InitRequest {
   readonly defaultAddrPool?: readonly string[];
   readonly subnetSize?: number;
   readonly availability?: 'active' | 'pause' | 'drain';
+  readonly dataPathPort?: number;
+  readonly forceNewCluster?: boolean;
+  /** Settings of the cluster, in the Engine API's form (ClusterSpec); what is not named keeps its default. */
+  readonly spec?: EngineJson;
+}
+
+/** POST /tswarm/v1/cluster/join. */
+export interface JoinRequest {
+  /** `host:port` or `host` of managers; the first that answers is asked. */
+  readonly remoteAddrs: readonly string[];
+  readonly token: string;
+  readonly listenAddr?: string;
+  readonly advertiseAddr?: string;
+  readonly availability?: 'active' | 'pause' | 'drain';
+}
+
+/** POST /tswarm/v1/cluster/update. Settings that are not named stay. */
+export interface UpdateRequest {
+  readonly spec?: EngineJson;
+  readonly rotateWorkerToken?: boolean;
+  readonly rotateManagerToken?: boolean;
+  readonly rotateUnlockKey?: boolean;
+}
+
+/** POST /tswarm/v1/cluster/unlock, and the answer of GET …/unlock-key. */
+export interface UnlockKey {
+  /** `SWMKEY-1-…`; '' when the cluster does not lock itself. */
+  readonly unlockKey: string;
 }
 
 export type StackObjectKind =

@@ -162,7 +162,7 @@ export function clusterJson(
   spec.Dispatcher = { HeartbeatPeriod: 2 * SECOND, ...(spec.Dispatcher as Json) };
   spec.CAConfig = { NodeCertExpiry: 2160 * 3600 * SECOND, ...(spec.CAConfig as Json) };
   json.TLSInfo = { TrustRoot: cluster.rootCa?.caCert ?? '' };
-  json.RootRotationInProgress = false;
+  json.RootRotationInProgress = cluster.rootCa?.rootRotation !== undefined;
   json.DefaultAddrPool =
     cluster.defaultAddrPool.length > 0 ? cluster.defaultAddrPool : ['10.0.0.0/8'];
   json.SubnetSize = cluster.subnetSize === 0 ? 24 : cluster.subnetSize;

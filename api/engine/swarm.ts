@@ -1,15 +1,21 @@
 // /swarm: state of the cluster, init, join, leave, update, unlock. What changes the node itself goes to the daemon (NodeControl).
+import type { EngineJson } from '#protocol/engine';
 import { fromEngineJson } from '#protocol/engine-json';
 import { TswarmError } from '#protocol/errors';
-import { ObjectKind, SpecUnion } from '#protocol/generated/control';
-import type { Cluster } from '#protocol/generated/objects';
 import { ClusterSpec } from '#protocol/generated/specs';
+import {
+  applySettings,
+  clusterOf,
+  leaveWarning,
+  updateCluster,
+  withoutZeros,
+} from '../cluster-spec.ts';
 import { type Context, type Route, requireSession, versionParam } from '../context.ts';
-import { callOptions, written } from '../control.ts';
+import { callOptions } from '../control.ts';
 import { EngineError } from '../http/errors.ts';
 import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, boolKey, keyOf, textKey } from '../http/request.ts';
-import type { ClusterSession, InitOptions } from '../node-control.ts';
+import type { InitOptions } from '../node-control.ts';
 import { clusterJson } from './shapes.ts';
 
 export function swarmRoutes(context: Context): readonly Route[] {
@@ -24,13 +30,6 @@ export function swarmRoutes(context: Context): readonly Route[] {
   ];
 }
 
-/** The one cluster object. @throws unavailable when it is not known yet. */
-export function clusterOf(session: ClusterSession): Cluster {
-  const [cluster] = session.cache.all('cluster');
-  if (!cluster) throw new TswarmError('unavailable', 'the cluster object is not known yet');
-  return cluster;
-}
-
 async function inspect(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
   const status = await session.control.clusterStatus({}, callOptions(request.signal));
@@ -40,22 +39,15 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
     manager: status.joinTokenManager,
   });
   json.TLSInfo = { TrustRoot: status.caCert };
+  json.RootRotationInProgress = status.rootRotation;
   reply.json(200, json);
 }
 
 async function init(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const body = await request.json();
-  refuseInSwarm(context);
-  if (boolKey(body, 'ForceNewCluster')) {
-    throw new TswarmError('not_supported', 'ForceNewCluster: not supported yet', {
-      hint: 'Leave the cluster with --force and start a new one.',
-    });
-  }
-  if (boolKey(body, 'AutoLockManagers')) {
-    throw new TswarmError('not_supported', 'AutoLockManagers: not supported yet', {
-      hint: 'Start the cluster without --autolock.',
-    });
-  }
+  const forceNewCluster = boolKey(body, 'ForceNewCluster');
+  if (!forceNewCluster) refuseInSwarm(context);
+  refuseDataPathAddr(body);
   const nodeId = await context.node.init({
     listenAddr: textKey(body, 'ListenAddr'),
     advertiseAddr: textKey(body, 'AdvertiseAddr'),
@@ -64,14 +56,31 @@ async function init(context: Context, request: ApiRequest, reply: Reply): Promis
     subnetSize: wholeNumber(body, 'SubnetSize'),
     availability: availability(body),
     dataPathPort: wholeNumber(body, 'DataPathPort'),
-    forceNewCluster: boolKey(body, 'ForceNewCluster'),
+    forceNewCluster,
   });
-  const spec = keyOf(body, 'Spec');
-  const session = context.node.session();
-  if (session && typeof spec === 'object' && spec !== null) {
-    await applyInitialSpec(session, spec as Record<string, unknown>, request);
-  }
+  await applySettings(context, initialSpec(body), { isNew: !forceNewCluster }, request.signal);
   reply.json(200, nodeId);
+}
+
+function initialSpec(body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const spec = keyOf(body, 'Spec');
+  const said = typeof spec === 'object' && spec !== null ? withoutZeros(spec as EngineJson) : {};
+  if (!boolKey(body, 'AutoLockManagers')) return said;
+  return { ...said, EncryptionConfig: { AutoLockManagers: true } };
+}
+
+/** Accepting an address that nothing uses would be a lie. */
+function refuseDataPathAddr(body: Readonly<Record<string, unknown>>): void {
+  const address = textKey(body, 'DataPathAddr');
+  if (address === '' || address === textKey(body, 'AdvertiseAddr').replace(/:\d+$/, '')) return;
+  throw new TswarmError(
+    'not_supported',
+    'DataPathAddr: container traffic has no address of its own',
+    {
+      field: 'DataPathAddr',
+      hint: 'Leave it out: the advertised address carries it.',
+    },
+  );
 }
 
 function refuseInSwarm(context: Context): void {
@@ -83,58 +92,7 @@ function refuseInSwarm(context: Context): void {
   );
 }
 
-/** `docker swarm init` sends a spec with every part, mostly empty; only a spec that says something becomes an update. */
-async function applyInitialSpec(
-  session: ClusterSession,
-  json: Record<string, unknown>,
-  request: ApiRequest,
-): Promise<void> {
-  const asked = fromEngineJson(ClusterSpec, withoutZeros(json));
-  const current = clusterOf(session);
-  const spec: ClusterSpec = {
-    ...asked,
-    name: current.spec?.name || 'default',
-    raft: asked.raft ?? current.spec?.raft,
-  };
-  if (JSON.stringify(withoutZeros(json)) === '{}') return;
-  const answer = session.control.updateObject(
-    clusterUpdate(current, current.meta?.version?.index ?? 0, spec),
-    callOptions(request.signal),
-  );
-  await written(session, answer);
-}
-
-/** Drops nulls, zeros, empty texts and objects that hold nothing else. */
-function withoutZeros(json: Record<string, unknown>): Record<string, unknown> {
-  const out: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(json)) {
-    if (value === null || value === 0 || value === '' || value === false) continue;
-    if (typeof value === 'object' && !Array.isArray(value)) {
-      const inner = withoutZeros(value as Record<string, unknown>);
-      if (Object.keys(inner).length > 0) out[key] = inner;
-    } else out[key] = value;
-  }
-  return out;
-}
-
-type UpdateRequest = Parameters<ClusterSession['control']['updateObject']>[0];
-
-function clusterUpdate(cluster: Cluster, version: number, spec: ClusterSpec): UpdateRequest {
-  return {
-    kind: ObjectKind.CLUSTER,
-    id: cluster.id,
-    version,
-    spec: SpecUnion.create({ cluster: spec }),
-    rollback: false,
-    rotateWorkerToken: false,
-    rotateManagerToken: false,
-    rotateUnlockKey: false,
-    keepExtensions: true,
-    rollbackTo: undefined,
-  };
-}
-
-function textList(body: Readonly<Record<string, unknown>>, name: string): readonly string[] {
+export function textList(body: Readonly<Record<string, unknown>>, name: string): readonly string[] {
   const value = keyOf(body, name) ?? [];
   if (!Array.isArray(value) || value.some((item) => typeof item !== 'string')) {
     throw new TswarmError('invalid_argument', `${name}: must be a list of strings`, {
@@ -144,7 +102,7 @@ function textList(body: Readonly<Record<string, unknown>>, name: string): readon
   return value as string[];
 }
 
-function wholeNumber(body: Readonly<Record<string, unknown>>, name: string): number {
+export function wholeNumber(body: Readonly<Record<string, unknown>>, name: string): number {
   const value = keyOf(body, name) ?? 0;
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
     throw new TswarmError('invalid_argument', `${name}: must be a whole number`, { field: name });
@@ -152,7 +110,7 @@ function wholeNumber(body: Readonly<Record<string, unknown>>, name: string): num
   return value;
 }
 
-function availability(body: Readonly<Record<string, unknown>>): InitOptions['availability'] {
+export function availability(body: Readonly<Record<string, unknown>>): InitOptions['availability'] {
   const text = textKey(body, 'Availability') || 'active';
   if (text === 'active' || text === 'pause' || text === 'drain') return text;
   throw new TswarmError('invalid_argument', `invalid Availability: ${JSON.stringify(text)}`, {
@@ -163,6 +121,7 @@ function availability(body: Readonly<Record<string, unknown>>): InitOptions['ava
 async function join(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const body = await request.json();
   refuseInSwarm(context);
+  refuseDataPathAddr(body);
   await context.node.join({
     listenAddr: textKey(body, 'ListenAddr'),
     advertiseAddr: textKey(body, 'AdvertiseAddr'),
@@ -173,16 +132,15 @@ async function join(context: Context, request: ApiRequest, reply: Reply): Promis
   reply.empty(200);
 }
 
-const LAST_MANAGER =
-  'You are attempting to leave the swarm on a node that is participating as a manager. Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message. ';
-
 async function leave(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const force = request.query.bool('force');
   const { state, isManager } = context.node.state();
   if (state === 'inactive') {
     throw new EngineError('no_cluster', 503, 'This node is not part of a swarm');
   }
-  if (isManager && !force) throw new EngineError('failed_precondition', 503, LAST_MANAGER);
+  if (isManager && !force) {
+    throw new EngineError('failed_precondition', 503, leaveWarning(context.node.session()));
+  }
   await context.node.leave({ force });
   reply.empty(200);
 }
@@ -190,35 +148,29 @@ async function leave(context: Context, request: ApiRequest, reply: Reply): Promi
 async function update(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
   const spec = fromEngineJson(ClusterSpec, await request.json());
-  const answer = session.control.updateObject(
-    {
-      ...clusterUpdate(clusterOf(session), versionParam(request), spec),
-      rotateWorkerToken: request.query.bool('rotateWorkerToken'),
-      rotateManagerToken: request.query.bool('rotateManagerToken'),
-      rotateUnlockKey: request.query.bool('rotateManagerUnlockKey'),
-    },
-    callOptions(request.signal),
-  );
-  await written(session, answer);
+  const rotate = {
+    workerToken: request.query.bool('rotateWorkerToken'),
+    managerToken: request.query.bool('rotateManagerToken'),
+    unlockKey: request.query.bool('rotateManagerUnlockKey'),
+  };
+  const version = versionParam(request);
+  await updateCluster(session, { spec, version, rotate }, request.signal);
   reply.empty(200);
 }
 
 async function unlock(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const body = await request.json();
-  if (context.node.state().state !== 'locked') {
-    throw new EngineError('conflict', 409, 'swarm is not locked');
+  const { state } = context.node.state();
+  if (state === 'inactive') {
+    throw new EngineError('no_cluster', 503, 'This node is not part of a swarm');
   }
+  if (state !== 'locked') throw new EngineError('conflict', 409, 'swarm is not locked');
   await context.node.unlock(textKey(body, 'UnlockKey'));
   reply.empty(200);
 }
 
-async function unlockKey(context: Context, _request: ApiRequest, reply: Reply): Promise<void> {
+async function unlockKey(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
-  const locked = clusterOf(session).spec?.encryptionConfig?.autoLockManagers ?? false;
-  if (locked) {
-    throw new TswarmError('not_supported', 'unlock keys are not supported yet', {
-      hint: 'Turn auto-lock off: docker swarm update --autolock=false.',
-    });
-  }
-  reply.json(200, { UnlockKey: '' });
+  const answer = await session.control.getUnlockKey({}, callOptions(request.signal));
+  reply.json(200, { UnlockKey: answer.unlockKey });
 }

@@ -2,11 +2,12 @@
 import { Command } from 'commander';
 import { EXIT, reportFailure } from '../output/fail.ts';
 import { runProgram } from '../run-program.ts';
+import { addBackupCommands, addClusterCommands } from './cluster/commands.ts';
+import { type CommandTools, collect } from './command-tools.ts';
 import { clientFor, type GlobalOptions } from './context.ts';
+import { addNodeCommands } from './node/commands.ts';
 
 type Options = Readonly<Record<string, never>>;
-
-const collect = (value: string, list: readonly string[] = []): string[] => [...list, value];
 
 /** The tree of commands and flags. */
 export const program: Command = new Command('tswarm')
@@ -41,44 +42,15 @@ const cluster = (): Promise<typeof import('./cluster/cluster.ts')> =>
 const service = (): Promise<typeof import('./service/service.ts')> =>
   import('./service/service.ts');
 const image = (): Promise<typeof import('./image/image.ts')> => import('./image/image.ts');
-const node = (): Promise<typeof import('./node/node.ts')> => import('./node/node.ts');
 
-for (const parent of [
-  program,
+const tools: CommandTools = { run, client };
+addClusterCommands(program, tools);
+addBackupCommands(program, tools);
+addClusterCommands(
   program.command('swarm').description('The same cluster commands under docker’s name'),
-]) {
-  parent
-    .command('init')
-    .description('Create a cluster with this host as its manager')
-    .option('--advertise-addr <addr>', 'address that other nodes reach this one at')
-    .option('--listen-addr <addr>', 'address to listen on (default 0.0.0.0:2377)')
-    .option('--default-addr-pool <cidr>', 'address pool for networks (repeatable)', collect)
-    .option('--default-addr-pool-mask-length <bits>', 'size of the networks from the pool')
-    .option('--availability <word>', 'active, pause or drain')
-    .action(
-      run(async (options: Readonly<Record<string, unknown>>) => {
-        const { defaultAddrPoolMaskLength: length, ...rest } = options;
-        return (await cluster()).init(client(), {
-          ...rest,
-          ...(length === undefined ? {} : { subnetSize: Number(length) }),
-        });
-      }),
-    );
-  parent
-    .command('leave')
-    .description('Leave the cluster')
-    .option('-f, --force', 'also when this is the last manager: the cluster is gone then')
-    .action(run(async (options: Options) => (await cluster()).leave(client(), options)));
-  parent
-    .command('join-token <role>')
-    .description('Show the token for joining as worker or manager')
-    .option('-q, --quiet', 'only the token')
-    .action(
-      run(async (role: string, options: Options) =>
-        (await cluster()).joinToken(client(), role, options),
-      ),
-    );
-}
+  tools,
+);
+addNodeCommands(program.command('node').description('Nodes'), tools);
 
 program
   .command('info')
@@ -152,21 +124,6 @@ services
   .alias('remove')
   .description('Remove services')
   .action(run(async (names: string[]) => (await service()).rm(client(), names)));
-
-const nodes = program.command('node').description('Nodes');
-nodes
-  .command('ls')
-  .alias('list')
-  .description('List nodes')
-  .option('-f, --filter <key=value>', 'only those (repeatable)', collect)
-  .option('--format <template>', 'table, json or a template')
-  .option('-q, --quiet', 'only ids')
-  .option('--json', 'one JSON object a line')
-  .action(run(async (options: Options) => (await node()).ls(client(), options)));
-nodes
-  .command('inspect <nodes...>')
-  .description('Show everything about nodes (self = this one)')
-  .action(run(async (names: string[]) => (await node()).inspect(client(), names)));
 
 const images = program.command('image').description('Images of this node');
 images

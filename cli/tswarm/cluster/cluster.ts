@@ -1,54 +1,11 @@
-// tswarm init, leave, info, version, join-token: this node and its cluster.
-import type { ClusterInfo, InitRequest } from '#api/cluster/types';
-import { hasCode, TswarmError } from '#protocol/errors';
+// tswarm info, version: this node, its cluster, and who answers.
+import type { ClusterInfo } from '#api/cluster/types';
+import { hasCode } from '#protocol/errors';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { renderTemplate } from '../../output/format.ts';
 import { humanSize } from '../../output/human.ts';
 import { VERSION } from '../../version.ts';
-
-export async function init(client: ApiClient, options: InitRequest): Promise<number> {
-  const info = await client.post<ClusterInfo>('/tswarm/v1/cluster/init', { body: options });
-  process.stdout.write(`Cluster initialized: node ${info.nodeId} is now a manager.\n\n`);
-  if (info.joinTokens && info.controlAddr) {
-    process.stdout.write(
-      `To add a worker, run on another host:\n\n    tswarm join --token ${info.joinTokens.worker} ${info.controlAddr}\n\n` +
-        'To add a manager, run "tswarm join-token manager" and follow what it prints.\n',
-    );
-  }
-  return EXIT.ok;
-}
-
-export async function leave(
-  client: ApiClient,
-  options: { readonly force?: boolean },
-): Promise<number> {
-  await client.post('/tswarm/v1/cluster/leave', { query: { force: options.force === true } });
-  process.stdout.write('Node left the cluster.\n');
-  return EXIT.ok;
-}
-
-export async function joinToken(
-  client: ApiClient,
-  role: string,
-  options: { readonly quiet?: boolean },
-): Promise<number> {
-  if (role !== 'worker' && role !== 'manager') {
-    throw new TswarmError('invalid_argument', `role "${role}": must be worker or manager`);
-  }
-  const info = await client.get<ClusterInfo>('/tswarm/v1/cluster');
-  const token = info.joinTokens?.[role];
-  if (!token)
-    throw new TswarmError('no_cluster', 'this node is not a manager', {
-      hint: 'Run "tswarm init" first.',
-    });
-  process.stdout.write(
-    options.quiet
-      ? `${token}\n`
-      : `To add a ${role} to this cluster, run on the other host:\n\n    tswarm join --token ${token} ${info.controlAddr}\n\n`,
-  );
-  return EXIT.ok;
-}
 
 export async function info(
   client: ApiClient,

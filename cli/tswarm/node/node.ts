@@ -1,8 +1,12 @@
-// tswarm node ls, inspect: with docker's columns.
+// tswarm node ls, inspect, ps: with docker's columns.
+import { TswarmError } from '#protocol/errors';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
-import { formatList } from '../../output/format.ts';
+import { formatList, renderTemplate } from '../../output/format.ts';
 import { filtersQuery } from '../context.ts';
+import { type PsOptions, taskTable } from '../service/service.ts';
+import { idOf } from './change.ts';
+import { prettyNode } from './pretty.ts';
 
 const obj = (value: unknown): Json =>
   typeof value === 'object' && value !== null ? (value as Json) : {};
@@ -47,18 +51,49 @@ export async function ls(
     ['MANAGER STATUS', 'ManagerStatus'],
     ['ENGINE VERSION', 'EngineVersion'],
   ] as const;
+  rows.sort((a, b) => String(a.Hostname).localeCompare(String(b.Hostname)));
   process.stdout.write(formatList({ columns, rows }, options));
   return EXIT.ok;
 }
 
-export async function inspect(client: ApiClient, names: readonly string[]): Promise<number> {
-  const info = await client.get<Json>('/info');
-  const self = String(obj(info.Swarm).NodeID ?? '');
+export async function inspect(
+  client: ApiClient,
+  names: readonly string[],
+  options: { readonly format?: string; readonly pretty?: boolean },
+): Promise<number> {
+  if (options.pretty && options.format) {
+    throw new TswarmError(
+      'invalid_argument',
+      '--format is incompatible with human friendly format',
+    );
+  }
   const found = await Promise.all(
-    names.map((name) =>
-      client.get<Json>(`/nodes/${encodeURIComponent(name === 'self' ? self : name)}`),
+    names.map(async (name) =>
+      client.get<Json>(`/nodes/${encodeURIComponent(await idOf(client, name))}`),
     ),
   );
-  process.stdout.write(`${JSON.stringify(found, null, 4)}\n`);
+  if (options.pretty) process.stdout.write(found.map(prettyNode).join('\n'));
+  else if (options.format && options.format !== 'json') {
+    const { format } = options;
+    process.stdout.write(found.map((node) => `${renderTemplate(format, node)}\n`).join(''));
+  } else process.stdout.write(`${JSON.stringify(found, null, 4)}\n`);
+  return EXIT.ok;
+}
+
+/** The tasks on nodes, in the columns of `service ps`. */
+export async function ps(
+  client: ApiClient,
+  names: readonly string[],
+  options: PsOptions,
+): Promise<number> {
+  const ids = await Promise.all(
+    (names.length === 0 ? ['self'] : names).map(async (name) => {
+      const node = await client.get<Json>(`/nodes/${encodeURIComponent(await idOf(client, name))}`);
+      return String(node.ID);
+    }),
+  );
+  const services = await client.get<Json[]>('/services');
+  const filters = JSON.parse(filtersQuery(options.filter) ?? '{}') as Json;
+  process.stdout.write(await taskTable(client, services, { ...filters, node: ids }, options));
   return EXIT.ok;
 }

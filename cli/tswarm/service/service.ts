@@ -86,7 +86,7 @@ export interface PsOptions extends ListOptions {
   readonly resolve?: boolean;
 }
 
-/** Tasks of services, the newest of a slot first, older ones indented. */
+/** Tasks of services. */
 export async function ps(
   client: ApiClient,
   names: readonly string[],
@@ -95,12 +95,23 @@ export async function ps(
   const services = await Promise.all(
     names.map((name) => client.get<Object>(`/services/${encodeURIComponent(name)}`)),
   );
-  const filters = JSON.stringify({
+  const filters = {
     ...parse(options.filter),
     service: services.map((service) => str(service.ID)),
-  });
+  };
+  process.stdout.write(await taskTable(client, services, filters, options));
+  return EXIT.ok;
+}
+
+/** The tasks that pass the filters, the newest of a slot first, older ones indented. */
+export async function taskTable(
+  client: ApiClient,
+  services: readonly Json[],
+  filters: Json,
+  options: PsOptions,
+): Promise<string> {
   const [tasks, nodes] = await Promise.all([
-    client.get<Object[]>('/tasks', { query: { filters } }),
+    client.get<Object[]>('/tasks', { query: { filters: JSON.stringify(filters) } }),
     client.get<Object[]>('/nodes').catch(() => []),
   ]);
   const hostnames = new Map(
@@ -136,8 +147,7 @@ export async function ps(
     ['ERROR', 'Error'],
     ['PORTS', 'Ports'],
   ] as const;
-  process.stdout.write(formatList({ columns, rows }, options));
-  return EXIT.ok;
+  return formatList({ columns, rows }, options);
 }
 
 function parse(filters: readonly string[] | undefined): Record<string, string[]> {
