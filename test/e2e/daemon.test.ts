@@ -49,9 +49,11 @@ describe('tswarmd refuses to start', () => {
   });
 
   it('without root: one sentence, exit code 1', () => {
+    // Not root, but able to read a checkout below /root.
+    const read = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
     const result = spawnSync(
       'setpriv',
-      ['--reuid=65534', '--regid=65534', '--clear-groups', NODE, MAIN, '--data-root', folder],
+      ['--reuid=65534', '--clear-groups', ...read, NODE, MAIN, '--data-root', folder],
       { encoding: 'utf8' },
     );
     expect([result.status, result.stderr]).toEqual([
