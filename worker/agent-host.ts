@@ -12,6 +12,7 @@ import type { AgentInput, Effect, ObservedContainer } from '#worker/agent/types'
 import type { AssignedStore } from './assigned-store.ts';
 import type { ImageStore, PullPolicy } from './images/types.ts';
 import { PREPARES_PARALLEL_MAX } from './limits.ts';
+import { connectionsEnded } from './network/open-connections.ts';
 import type { AttachResult, NetworkManager } from './network/types.ts';
 import { Gate } from './queue.ts';
 import type { Container, ContainerTable } from './runtime/container.ts';
@@ -47,6 +48,7 @@ export class AgentHost {
   readonly #preparing = new Map<string, AbortController>();
   #networksKnown: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  readonly #stopping = new AbortController();
   #stopped = false;
 
   constructor(node: TemplateNode, deps: AgentHostDeps) {
@@ -79,6 +81,7 @@ export class AgentHost {
   /** Containers go on; nothing more is decided. */
   stop(): void {
     this.#stopped = true;
+    this.#stopping.abort();
     clearTimeout(this.#timer);
     for (const controller of this.#preparing.values()) controller.abort();
   }
@@ -344,10 +347,24 @@ export class AgentHost {
     }
   }
 
+  async #letConnectionsEnd(
+    container: Container,
+    { taskId, drainMs }: Extract<Effect, { type: 'stop' }>,
+  ): Promise<void> {
+    const { pid } = container.state;
+    if (pid <= 0 || container.record.hostConfig.NetworkMode === 'host') return;
+    const { signal } = this.#stopping;
+    const open = await connectionsEnded({ pid, timeoutMs: drainMs, signal });
+    if (open > 0) this.#deps.log.info('stopped with open connections', { task: taskId, open });
+  }
+
   async #stopContainer(effect: Extract<Effect, { type: 'stop' }>): Promise<void> {
     const container = this.#deps.table.get(effect.containerId);
     try {
       if (!container) throw new TswarmError('not_found', 'the container is gone');
+      if (effect.drainMs > 0) await this.#letConnectionsEnd(container, effect);
+      // The worker's next life asks for it again.
+      if (this.#stopped) return;
       await this.#deps.containers.stop(container, {
         graceMs: effect.graceMs,
         signal: '',

@@ -64,6 +64,11 @@ export class AssignmentHub {
     return [...this.#nodes.values()].some((node) => node.isDirty);
   }
 
+  /** Whether a node has acknowledged the service's endpoints as they are now; never, while it is not connected. */
+  hasHeard(nodeId: string, serviceId: string, acknowledged: string | undefined): boolean {
+    return this.#nodes.get(nodeId)?.hasHeard(serviceId, acknowledged) ?? false;
+  }
+
   /** Everything may be different. */
   reset(): void {
     this.endpoints.clear();

@@ -16,6 +16,7 @@ import {
 } from '#protocol/generated/dispatcher';
 import { Config, Network, Secret, Task, TaskState, Volume } from '#protocol/generated/objects';
 import { MountType } from '#protocol/generated/specs';
+import { asItsNodeSees } from './drains.ts';
 import { type EndpointsCache, networksOf, publishesIngress } from './endpoints.ts';
 import { MeshPeers } from './mesh-peers.ts';
 
@@ -39,6 +40,8 @@ export class NodeAssignments {
   #networks: Set<string> = new Set();
   #areDependenciesDirty = false;
   #sequence = 0;
+  /** service id → number of the message that last said something of its endpoints */
+  readonly #endpointsSentIn: Map<string, number> = new Map();
 
   constructor(nodeId: string, sessionId: string) {
     this.nodeId = nodeId;
@@ -63,6 +66,15 @@ export class NodeAssignments {
 
   knows(kind: 'endpoints' | DependencyKind, id: string): boolean {
     return this.#sent.has(`${kind}/${id}`);
+  }
+
+  /** Whether everything that this node is to know of a service's endpoints is in its kernel. */
+  hasHeard(serviceId: string, acknowledged: string | undefined): boolean {
+    if (this.#sequence === 0 || this.#dirtyServices.has(serviceId)) return false;
+    const sentIn = this.#endpointsSentIn.get(serviceId);
+    if (sentIn === undefined) return true;
+    const [sessionId, number] = acknowledged?.split(':') ?? [];
+    return sessionId === this.sessionId && Number(number) >= sentIn;
   }
 
   markTask(id: string): void {
@@ -120,7 +132,8 @@ export class NodeAssignments {
   #taskChanges(view: StoreView): AssignmentChange[] {
     const changes: AssignmentChange[] = [];
     for (const id of this.#dirtyTasks) {
-      const task = view.get('task', id);
+      const stored = view.get('task', id);
+      const task = stored && asItsNodeSees(stored);
       const key = `task/${id}`;
       const isMine = task?.nodeId === this.nodeId && stateOf(task) >= TaskState.ASSIGNED;
       if (!task || !isMine) {
@@ -224,6 +237,7 @@ export class NodeAssignments {
         unneeded.push(removal({ endpoints: ServiceEndpoints.create({ serviceId }) }));
       } else {
         this.#sent.set(key, current);
+        this.#endpointsSentIn.set(serviceId, this.#sequence + 1);
         needed.push(update({ endpoints: current }));
       }
     }
@@ -251,6 +265,7 @@ function mayRun(task: Task): boolean {
 function isSameForNode(a: Task, b: Task): boolean {
   return (
     a.desiredState === b.desiredState &&
+    a.drain?.acknowledgedAt === b.drain?.acknowledgedAt &&
     a.runState === b.runState &&
     a.restartRequest === b.restartRequest &&
     a.spec === b.spec &&

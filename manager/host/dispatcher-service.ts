@@ -2,6 +2,7 @@
 // transactions. Active on the leader only; when leadership goes all streams end and the nodes look
 // for the new leader.
 import { AssignmentHub } from '#manager/dispatcher/assignment-hub';
+import { Drains, lagging, writeAcknowledged } from '#manager/dispatcher/drains';
 import {
   ASSIGNMENTS_COALESCE_MS,
   PACE_BURST,
@@ -62,6 +63,8 @@ export class DispatcherHost {
   readonly #reportsPacer: Pacer;
   /** node id → last sequence whose endpoints are in its kernel */
   readonly #acknowledged: Map<string, string> = new Map();
+  readonly #drains: Drains = new Drains();
+  #isWritingDrains = false;
   #unsubscribe: (() => void) | undefined;
   #look: NodeJS.Timeout | undefined;
 
@@ -77,6 +80,7 @@ export class DispatcherHost {
     const periodMs = heartbeatPeriodMs(replicated.view);
     this.#sessions.setPeriod(periodMs);
     this.#sessions.expect(nodesToExpect(replicated.view), clock.monotonicMs());
+    this.#drains.rebuild(replicated.view);
     this.#unsubscribe = replicated.store.subscribe((entry) => this.#committed(entry));
     this.#look = setInterval(() => this.#expire(), periodMs / LOOKS_PER_PERIOD);
   }
@@ -111,14 +115,40 @@ export class DispatcherHost {
         const nodeId = requireNode(peer);
         this.#sessions.check(nodeId, sessionId);
         this.#acknowledged.set(nodeId, sequence);
+        this.#checkDrains();
         return {};
       },
     };
   }
 
-  /** The last sequence that a node has put into its kernel. */
-  acknowledged(nodeId: string): string | undefined {
-    return this.#acknowledged.get(nodeId);
+  /** Nodes that have not acknowledged the service's endpoints as they are now. */
+  lagging(serviceId: string): string[] {
+    return lagging(this.#deps.replicated.view, this.#hub, this.#acknowledged, serviceId);
+  }
+
+  /** Lets tasks stop that every node has taken out of service. */
+  #checkDrains(): void {
+    if (this.#drains.isEmpty || this.#isWritingDrains) return;
+    const { replicated, log } = this.#deps;
+    const settled = this.#drains.settled(replicated.view, this.#hub, this.#acknowledged);
+    if (settled.length === 0) return;
+    this.#isWritingDrains = true;
+    replicated
+      .update({ author: 'dispatcher', summary: '', splittable: true }, (tx, { nowMicros }) =>
+        writeAcknowledged(tx, settled, nowMicros),
+      )
+      .then(
+        () => {
+          this.#isWritingDrains = false;
+          // What was acknowledged meanwhile.
+          this.#checkDrains();
+        },
+        (error: unknown) => {
+          // The next acknowledgement or change asks again.
+          this.#isWritingDrains = false;
+          log.warn('drained tasks not written', { error: messageOf(error) });
+        },
+      );
   }
 
   async *#session(request: SessionRequest, context: CallContext): AsyncIterable<SessionMessage> {
@@ -174,6 +204,7 @@ export class DispatcherHost {
         const seen = this.#wakeups.count;
         const message = assignments.next(this.#deps.replicated.view, this.#hub.endpoints);
         if (message) yield message;
+        else this.#checkDrains();
         await this.#wakeups.wait(signal, seen);
         this.#requireLeading();
         this.#sessions.check(nodeId, sessionId);
@@ -221,10 +252,13 @@ export class DispatcherHost {
   #committed(entry: CommittedEntry | 'reset'): void {
     if (entry === 'reset') {
       this.#hub.reset();
+      this.#drains.rebuild(this.#deps.replicated.view);
       this.#wakeups.wake();
       return;
     }
     const concernsNodes = this.#hub.note(entry.changes);
+    this.#drains.note(entry.changes);
+    this.#checkDrains();
     for (const { kind, id, after } of entry.changes) {
       if (kind === 'node' && !after) this.#sessions.close(id);
       if (kind === 'cluster') this.#takePeriod();

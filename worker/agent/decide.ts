@@ -64,6 +64,8 @@ function stop(entry: Entry, reason: StopReason, pass: Pass): void {
     type: 'stop',
     taskId: entry.task.id,
     containerId: entry.containerId,
+    // Only what left service with the whole cluster knowing is worth waiting for.
+    drainMs: reason === 'shutdown' ? (entry.task.drain?.timeout ?? 0) / NANOS_PER_MS : 0,
     graceMs: grace === undefined ? STOP_GRACE_MS_DEFAULT : grace / NANOS_PER_MS,
   });
 }

@@ -96,6 +96,8 @@ export type Effect =
       readonly type: 'stop';
       readonly taskId: string;
       readonly containerId: string;
+      /** Before the stop signal, for open connections to end; 0 = not at all. */
+      readonly drainMs: number;
       /** Between stop signal and KILL. */
       readonly graceMs: number;
     }

@@ -40,3 +40,8 @@ export const RESPONDER_END_TIMEOUT_MS = 1_000;
 /** Between a crash and the next start; doubled each time up to the second, so that one that cannot run does not keep a processor busy. */
 export const RESPONDER_RESTART_PAUSE_MS = 100;
 export const RESPONDER_RESTART_PAUSE_MS_MAX = 10_000;
+
+/** How often the open connections of a container that is leaving service are counted. */
+export const DRAIN_POLL_MS = 20;
+/** It has none when this many counts in a row say so. */
+export const DRAIN_QUIET_READINGS = 2;

@@ -231,7 +231,7 @@ describe('ends', () => {
     driver.run();
     driver.step({ type: 'health', taskId: 't1', health: 'unhealthy', output: 'no answer' });
     expect(driver.asked).toEqual([
-      { type: 'stop', taskId: 't1', containerId: 'c1', graceMs: 3000 },
+      { type: 'stop', taskId: 't1', containerId: 'c1', drainMs: 0, graceMs: 3000 },
     ]);
     driver.exited(143);
     expect(driver.last).toMatchObject({

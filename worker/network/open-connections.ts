@@ -1,0 +1,61 @@
+// Waits for the open connections of a container that has left service: those to ports that it listens on, from elsewhere than itself. Read from its own
+// network namespace (/proc/PID/net/tcp, tcp6), so that it holds for every way in: virtual address, published port, address of the task. Only TCP: a
+// datagram has no end. Refuses containers on the host's network, where the ports could be anybody's.
+import { readFile } from 'node:fs/promises';
+import { DRAIN_POLL_MS, DRAIN_QUIET_READINGS } from './limits.ts';
+
+const LISTEN = '0A';
+/** Established, closed by one side only, or with data still on the way out. */
+const OPEN: ReadonlySet<string> = new Set(['01', '04', '08', '09']);
+const LOOPBACK = /^(?:[0-9A-F]{6}7F|0{24}01000000|0{16}FFFF0000[0-9A-F]{6}7F)$/;
+
+export interface DrainOptions {
+  /** A process in the container. */
+  readonly pid: number;
+  /** Longest wait. */
+  readonly timeoutMs: number;
+  /** Ends the wait at once, as when the process is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** Resolves when no connection is open any more, with the number of those that are, after the time is over. */
+export async function connectionsEnded(options: DrainOptions): Promise<number> {
+  const { pid, timeoutMs, signal } = options;
+  const until = performance.now() + timeoutMs;
+  let quiet = 0;
+  for (;;) {
+    const open = await openConnections(pid);
+    // Once is not enough: the last connection may be just on its way through the kernel.
+    quiet = open === 0 ? quiet + 1 : 0;
+    if (quiet >= DRAIN_QUIET_READINGS || signal.aborted) return 0;
+    const leftMs = until - performance.now();
+    if (leftMs <= 0) return open;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(DRAIN_POLL_MS, leftMs)));
+  }
+}
+
+async function openConnections(pid: number): Promise<number> {
+  const tables = await Promise.all(['tcp', 'tcp6'].map((table) => readTable(pid, table)));
+  return countOpen(tables.join(''));
+}
+
+/** '' when the process is gone or the kernel has no such table. */
+async function readTable(pid: number, table: string): Promise<string> {
+  return readFile(`/proc/${pid}/net/${table}`, 'latin1').catch(() => '');
+}
+
+/** Number of open connections to listening ports in the kernel's tables of TCP sockets. */
+export function countOpen(tables: string): number {
+  const rows = [
+    ...tables.matchAll(
+      /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+):[0-9A-F]{4} ([0-9A-F]{2}) /gm,
+    ),
+  ];
+  const listening = new Set(
+    rows.filter(([, , , , state]) => state === LISTEN).map((row) => row[2]),
+  );
+  return rows.filter(
+    ([, , port, remote = '', state = '']) =>
+      OPEN.has(state) && listening.has(port) && !LOOPBACK.test(remote),
+  ).length;
+}
