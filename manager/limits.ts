@@ -27,7 +27,36 @@ export const CONFIG_BYTES_MAX: number = 1000 * 1024;
 /** Entries of the history in an answer when the caller names no number. */
 export const HISTORY_ENTRIES_DEFAULT = 100;
 
+/** Shortest life of a node certificate, as in Swarm. Nanoseconds, as in the cluster's settings. */
+export const CERT_EXPIRY_NANOS_MIN = 3600e9;
+/** Below that heartbeats are load; above nobody would notice a dead node. Nanoseconds. */
+export const HEARTBEAT_NANOS_MIN = 100e6;
+export const HEARTBEAT_NANOS_MAX = 3600e9;
+/** Snapshots more often than that would be all that a manager does. Log entries. */
+export const SNAPSHOT_INTERVAL_MIN = 10;
+
 /** Time for open calls to end when the manager stops. */
 export const SHUTDOWN_GRACE_MS = 500;
 /** How often the manager looks whether its certificate is past half of its life (45 days). */
 export const IDENTITY_CHECK_MS = 3_600_000;
+
+/** How long a call waits for a leader: an election takes below two seconds. */
+export const LEADER_WAIT_MS = 5000;
+/** Looks again for the leader at least this often while it waits. */
+export const LEADER_LOOK_MS = 100;
+/** Connecting to the leader; its host may be gone although Raft has not noticed yet. */
+export const LEADER_CONNECT_MS = 1000;
+/** Above Raft's own limit for a proposal (25 s), so that its answer is the one that is seen. */
+export const LEADER_CALL_MS = 30_000;
+/** The leader tries this long to reach a manager that joins, at each of its addresses. */
+export const DIAL_BACK_MS = 3000;
+
+/** The leader looks at the managers' reachability and at what is left to do this often, */
+export const CHORES_MS = 1000;
+/** and this often while a change of the Raft group is going on. */
+export const CHORES_BUSY_MS = 100;
+
+/** Pause before a manager tells the leader of itself again after that failed. */
+export const ANNOUNCE_RETRY_MS = 1000;
+/** A stopping leader gets this long to hand leadership over. */
+export const HAND_OVER_MS = 2000;

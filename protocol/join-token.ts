@@ -7,6 +7,7 @@ import { TswarmError } from './errors.ts';
 const PREFIX = 'SWMTKN';
 const DIGEST_CHARS = 50;
 const SECRET_CHARS = 25;
+const TOKEN_CHARS: number = PREFIX.length + 3 + DIGEST_CHARS + 1 + SECRET_CHARS;
 const TOKEN_PATTERN = /^SWMTKN-1-([0-9a-z]{50})-([0-9a-z]{25})$/;
 
 export interface JoinToken {
@@ -38,12 +39,25 @@ export function formatJoinToken(token: JoinToken): string {
 
 /** @throws TswarmError invalid_argument. The message never repeats the token. */
 export function parseJoinToken(text: string): JoinToken {
-  const match = TOKEN_PATTERN.exec(text.trim());
+  const token = text.trim();
+  const match = TOKEN_PATTERN.exec(token);
   if (!match) {
-    throw new TswarmError('invalid_argument', 'invalid join token', {
+    throw new TswarmError('invalid_argument', `invalid join token: ${whatIsWrong(token)}`, {
       field: 'JoinToken',
       hint: 'Run `tswarm join-token worker` on a manager and copy the whole token.',
     });
   }
   return { caDigest: match[1] ?? '', secret: match[2] ?? '' };
+}
+
+function whatIsWrong(token: string): string {
+  if (token === '') return 'it is empty';
+  if (token.startsWith('SWMKEY-')) return 'this is an unlock key';
+  if (token.startsWith(`${PREFIX}-2-`)) return 'tokens of FIPS clusters are not supported';
+  if (!token.startsWith(`${PREFIX}-1-`)) return `it does not begin with ${PREFIX}-1-`;
+  if (token.length !== TOKEN_CHARS) {
+    const what = token.length < TOKEN_CHARS ? 'cut off' : 'too long';
+    return `it is ${what}: ${token.length} characters instead of ${TOKEN_CHARS}`;
+  }
+  return 'it has a wrong character';
 }

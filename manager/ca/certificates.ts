@@ -100,6 +100,37 @@ export function makeRootCertificate(
   });
 }
 
+/**
+ * The key of a root (PEM) certified by another root, PEM: who trusts only that one accepts what this
+ * key has signed.
+ */
+export function crossSignRoot(
+  crypto: CaCrypto,
+  by: Issuer,
+  certificate: string,
+  args: { readonly nowMicros: number; readonly serial: Uint8Array },
+): string {
+  const publicKey = publicKeyOfCertificate(certificate);
+  return signCertificate(by.signer, {
+    serial: args.serial,
+    issuer: subjectOf(by.certificate),
+    subject: subjectOf(certificate),
+    notBefore: args.nowMicros - LEAF_BACKDATE_MICROS,
+    notAfter: args.nowMicros + ROOT_VALIDITY_MICROS,
+    publicKey,
+    extensions: [
+      extension(OID.basicConstraints, true, sequence(boolean(true))),
+      keyUsage(USAGE_CERT_SIGN_CRL_SIGN),
+      extension(OID.subjectKeyId, false, octets(keyId(crypto, publicKey))),
+      extension(
+        OID.authorityKeyId,
+        false,
+        sequence(implicit(0, keyId(crypto, by.signer.publicKey))),
+      ),
+    ],
+  });
+}
+
 /** A leaf certificate, PEM: CN = node, OU = role, O = cluster; valid from an hour ago. */
 export function issueLeaf(crypto: CaCrypto, issuer: Issuer, request: LeafRequest): string {
   const names: string[] = [request.role, request.commonName];
@@ -215,10 +246,25 @@ function keyId(crypto: CaCrypto, publicKey: Uint8Array): Uint8Array {
   return crypto.sha256(publicKey).subarray(0, 20);
 }
 
+/** SubjectPublicKeyInfo (DER) of a certificate. @throws TswarmError invalid_argument */
+export function publicKeyOfCertificate(certificate: string): Uint8Array {
+  const key = partOfCertificate(certificate, PUBLIC_KEY_PART);
+  return toDer(key);
+}
+
 /** The subject of a certificate, as the issuer of others must repeat it. */
 function subjectOf(certificate: string): Asn1 {
+  return partOfCertificate(certificate, SUBJECT_PART);
+}
+
+/** Places in TBSCertificate (RFC 5280 §4.1), the version being there. */
+const SUBJECT_PART = 5;
+const PUBLIC_KEY_PART = 6;
+
+function partOfCertificate(certificate: string, place: number): Asn1 {
   const toSign = itemsOf(fromDer(fromPem('CERTIFICATE', certificate), 'root certificate'))[0];
-  const subject = itemsOf(toSign)[5];
-  assert(subject, 'the root certificate has a subject');
-  return subject;
+  const part = itemsOf(toSign)[place];
+  if (!part)
+    throw new TswarmError('invalid_argument', 'root certificate: it has not the right parts');
+  return part;
 }

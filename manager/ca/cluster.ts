@@ -42,6 +42,8 @@ export interface NewCluster {
   readonly addressPools: readonly string[];
   /** 0 = 24. */
   readonly subnetSize: number;
+  /** UDP; 0 = 4789. */
+  readonly dataPathPort: number;
 }
 
 /** The cluster object of a new cluster, with Swarm's defaults but for the heartbeat. */
@@ -61,7 +63,8 @@ export function newCluster(args: NewCluster): Cluster {
       raft: RaftConfig.create({
         snapshotInterval: 10_000,
         keepOldSnapshots: 0,
-        logEntriesForSlowFollowers: 500,
+        // Swarm keeps 500; a manager that restarts under load then needs a snapshot each time.
+        logEntriesForSlowFollowers: 5000,
         electionTick: 10,
         heartbeatTick: 1,
       }),
@@ -79,7 +82,7 @@ export function newCluster(args: NewCluster): Cluster {
     }),
     defaultAddrPool: args.addressPools.length > 0 ? args.addressPools : ['10.0.0.0/8'],
     subnetSize: args.subnetSize || 24,
-    dataPathPort: 4789,
+    dataPathPort: args.dataPathPort || 4789,
   });
 }
 
@@ -93,17 +96,19 @@ export function firstNode(args: {
   readonly id: string;
   readonly hostname: string;
   readonly raftId: number;
-  readonly raftAddress: string;
+  /** `host:port`. */
+  readonly controlAddress: string;
 }): Node {
   return Node.create({
     id: args.id,
     spec: NodeSpec.create({ role: NodeRole.MANAGER }),
+    role: NodeRole.MANAGER,
     description: NodeDescription.create({ hostname: args.hostname }),
     status: NodeStatus.create({ state: NodeState.UNKNOWN, message: 'not heard from yet' }),
     managerStatus: ManagerStatus.create({
       leader: true,
       reachability: Reachability.REACHABLE,
-      addr: args.raftAddress,
+      addr: args.controlAddress,
       raftId: args.raftId,
     }),
   });

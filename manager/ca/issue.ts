@@ -13,11 +13,15 @@ import {
   NodeState,
   NodeStatus,
 } from '#protocol/generated/objects';
-import { NodeRole, NodeSpec } from '#protocol/generated/specs';
-import { parseJoinToken } from '#protocol/join-token';
+import { NodeAvailabilityText, NodeRole, NodeSpec } from '#protocol/generated/specs';
+import { hex } from '#protocol/ids';
+import { base36, parseJoinToken } from '#protocol/join-token';
 import { CERTIFICATE_ROLE, type CertificateRole } from './certificates.ts';
+import type { CaCrypto } from './crypto.ts';
 import { utf8Bytes } from './der.ts';
-import { LEAF_VALIDITY_MICROS, LEAF_VALIDITY_MICROS_MIN } from './limits.ts';
+import { HOSTNAME_CHARS_MAX, LEAF_VALIDITY_MICROS, LEAF_VALIDITY_MICROS_MIN } from './limits.ts';
+
+const NODE_ID_CHARS = 25;
 
 /** Who asks, from the verified client certificate; empty when there is none. */
 export interface Applicant {
@@ -33,22 +37,38 @@ export interface Grant {
   readonly nodeRole: NodeRole;
 }
 
+/** The id of the node with this key: a join that is tried again gives the same node. */
+export function nodeIdOf(crypto: CaCrypto, publicKey: Uint8Array): string {
+  return base36(crypto.sha256(publicKey).subarray(0, 16), NODE_ID_CHARS);
+}
+
 /**
- * Admits a node that joins: checks its token and creates the node object. @throws TswarmError
- * unauthenticated, invalid_argument.
+ * Admits a node that joins: checks its token and creates the node object, unless an earlier try of
+ * the same join has. @throws TswarmError unauthenticated, invalid_argument.
  */
 export function admitNode(
   tx: WriteView,
+  crypto: CaCrypto,
   request: IssueNodeCertificateRequest,
-  newId: () => string,
+  nodeId: string,
 ): Grant {
-  const role = roleOfToken(tx.cluster(), request.token);
-  const nodeId = newId();
+  const role = roleOfToken(tx.cluster(), crypto, request.token);
+  checkHostname(request.hostname);
+  if (!NodeAvailabilityText.has(request.availability)) {
+    throw new TswarmError('invalid_argument', `invalid Availability: ${request.availability}`, {
+      field: 'Availability',
+    });
+  }
+  const known = tx.get('node', nodeId);
+  if (known?.spec) {
+    return { nodeId, certificateRole: CERTIFICATE_ROLE.worker, nodeRole: known.spec.role };
+  }
   tx.create(
     'node',
     Node.create({
       id: nodeId,
       spec: NodeSpec.create({ role, availability: request.availability }),
+      role,
       description: NodeDescription.create({ hostname: request.hostname }),
       status: NodeStatus.create({ state: NodeState.UNKNOWN, message: 'not heard from yet' }),
     }),
@@ -94,10 +114,15 @@ export function decideRenewal(
   return { nodeId: node.id, certificateRole, nodeRole: node.spec.role };
 }
 
-/** Keeps the worker's certificate with its node, for display and for revocation. */
-export function recordCertificate(tx: WriteView, nodeId: string, certificate: string): void {
+/** Keeps the worker's certificate with its node, and which root it is of. */
+export function recordCertificate(
+  tx: WriteView,
+  nodeId: string,
+  certificate: string,
+  rootDigest: string,
+): void {
   const node = tx.get('node', nodeId);
-  if (node) tx.update('node', { ...node, certificate: utf8Bytes(certificate) });
+  if (node) tx.update('node', { ...node, certificate: utf8Bytes(certificate), rootDigest });
 }
 
 /** How long a leaf lives, from the cluster's settings. */
@@ -107,7 +132,17 @@ export function leafValidityMicros(cluster: Cluster): number {
   return Math.max(LEAF_VALIDITY_MICROS_MIN, Math.floor(expiryNanos / 1000));
 }
 
-function roleOfToken(cluster: Cluster, text: string): NodeRole {
+function checkHostname(hostname: string): void {
+  const isPrintable = [...hostname].every((char) => char > ' ' && char !== '\x7f');
+  if (isPrintable && hostname.length <= HOSTNAME_CHARS_MAX) return;
+  throw new TswarmError(
+    'invalid_argument',
+    `the host's name must have at most ${HOSTNAME_CHARS_MAX} characters without spaces`,
+    { field: 'Hostname' },
+  );
+}
+
+function roleOfToken(cluster: Cluster, crypto: CaCrypto, text: string): NodeRole {
   const token = parseJoinToken(text);
   const root = cluster.rootCa;
   if (token.caDigest !== root?.caCertDigest) {
@@ -121,10 +156,22 @@ function roleOfToken(cluster: Cluster, text: string): NodeRole {
   const isManager = sameSecret(text.trim(), root.joinTokenManager);
   if (isManager) return NodeRole.MANAGER;
   if (isWorker) return NodeRole.WORKER;
-  throw new TswarmError('unauthenticated', 'the join token is not valid', {
-    field: 'JoinToken',
-    hint: 'It may have been rotated: run `tswarm join-token worker` on a manager.',
-  });
+  const wasRotated = root.rotatedTokens.includes(tokenDigest(crypto, text));
+  throw new TswarmError(
+    'unauthenticated',
+    wasRotated
+      ? 'the join token is not valid any more: it was rotated'
+      : 'the join token is not valid: its secret is not one of this cluster',
+    {
+      field: 'JoinToken',
+      hint: 'Run `tswarm join-token worker` (or manager) on a manager and copy the whole token.',
+    },
+  );
+}
+
+/** What is remembered of a token that is rotated out. */
+export function tokenDigest(crypto: CaCrypto, token: string): string {
+  return hex(crypto.sha256(utf8Bytes(token.trim())));
 }
 
 /** Equality whose time depends on the lengths only. */

@@ -17,3 +17,22 @@ export const ROOT_VALIDITY_MICROS: number = 20 * 365 * DAY_MICROS;
 
 /** A CSR of P-256 has about 400 bytes. */
 export const CSR_CHARS_MAX = 8192;
+
+/** Tokens that were rotated out are remembered this many times, for a clear error. */
+export const ROTATED_TOKENS_MAX = 20;
+/** A root that is given must be good for at least a year, as in Swarm. */
+export const GIVEN_ROOT_VALIDITY_MICROS_MIN: number = 365 * DAY_MICROS;
+/** Longest name of a host (Linux: 64; DNS: 253). */
+export const HOSTNAME_CHARS_MAX = 253;
+
+/**
+ * Calls without a certificate of ours, per source address: a host that joins makes two or three,
+ * and a fleet behind one address translation still gets in within seconds.
+ */
+export const STRANGER_CALLS_PER_SECOND = 20;
+export const STRANGER_CALLS_BURST = 100;
+/** Wrong tokens per source address: for people who mistype, not for programs that guess. */
+export const WRONG_TOKENS_PER_SECOND = 0.2;
+export const WRONG_TOKENS_BURST = 10;
+/** Source addresses that are remembered; the one not seen for longest is forgotten. */
+export const RATE_ADDRESSES_MAX = 4096;

@@ -1,21 +1,33 @@
-// The Control service: authorises, runs the pure functions of this folder in a transaction, answers
-// once the change is committed. Only administrators' certificates are let in. Refuses to decide
-// anything itself.
+// The Control service: authorises, runs the pure functions of this folder in a transaction at the
+// leader, answers once the change is committed. Reads and watches are served by every manager. Only
+// administrators' certificates are let in. Refuses to decide anything itself.
+import { trustBundle } from '#manager/ca/rotation';
+import type { LeaderAccess } from '#manager/host/leader-access';
+import type { RaftNode } from '#manager/host/raft/raft-node';
 import type { ReplicatedStore, Updated } from '#manager/host/replicated-store';
 import { kindOf } from '#manager/store/kinds';
 import { TswarmError } from '#protocol/errors';
 import {
   type ClusterStatusResponse,
   type ControlMethods,
+  ControlService,
   ObjectKindText,
   type ObjectResponse,
   type ObjectUnion,
 } from '#protocol/generated/control';
-import { NodeRole } from '#protocol/generated/specs';
-import type { CallContext, Handlers } from '#protocol/transport/grpc';
+import type { CallContext, CallOptions, Handlers } from '#protocol/transport/grpc';
+import { formatUnlockKey } from '#protocol/unlock-key';
 import { HISTORY_ENTRIES_DEFAULT } from '../limits.ts';
-import { requireAdministrator } from './nodes-cluster.ts';
-import { createObject, describeSpec, removeObject, updateObject, type Written } from './objects.ts';
+import { requireAdministrator } from './authorise.ts';
+import { controlAddressOf, managerOf, managersOf } from './managers.ts';
+import {
+  type ControlWorld,
+  createObject,
+  describeSpec,
+  removeObject,
+  updateObject,
+  type Written,
+} from './objects.ts';
 import { actOnServices } from './services.ts';
 import { deployStack } from './stack-deploy.ts';
 import { removeStack } from './stack-remove.ts';
@@ -23,30 +35,86 @@ import { publicUnion, watch } from './watch.ts';
 
 export interface ControlDeps {
   readonly replicated: ReplicatedStore;
+  readonly leader: LeaderAccess;
+  readonly raft: Pick<RaftNode, 'readIndex' | 'status'>;
+  readonly world: ControlWorld;
   /** Node id of this manager. */
   readonly nodeId: string;
   /** Version of tswarm. */
   readonly version: string;
   /** `host:port` at which nodes reach this manager. */
   readonly controlAddress: () => string;
+  /** The pieces of a backup of the state as it is now. */
+  backup(): AsyncIterable<Uint8Array>;
 }
 
 const AUTHOR = 'admin';
 
+type Admin = <Request, Response>(
+  handler: (request: Request, context: CallContext) => Response,
+) => (request: Request, context: CallContext) => Response;
+
 /** The handlers of the Control service. */
 export function controlHandlers(deps: ControlDeps): Handlers<ControlMethods> {
   const { replicated } = deps;
-  const admin = <Request, Response>(
-    handler: (request: Request, context: CallContext) => Response,
-  ): ((request: Request, context: CallContext) => Response) => {
-    return (request, context) => {
-      requireAdministrator(replicated.view, context.peer);
-      return handler(request, context);
-    };
+  const admin: Admin = (handler) => (request, context) => {
+    requireAdministrator(replicated.view, context.peer);
+    return handler(request, context);
   };
+  return { ...writeHandlers(deps, admin), ...readHandlers(deps, admin) };
+}
+
+type WriteMethod =
+  | 'createObject'
+  | 'updateObject'
+  | 'removeObject'
+  | 'deployStack'
+  | 'removeStack'
+  | 'serviceAction';
+type WriteHandlers = Pick<Handlers<ControlMethods>, WriteMethod>;
+
+/** What changes the state: carried out at the leader. */
+function writeHandlers(deps: ControlDeps, admin: Admin): WriteHandlers {
+  const local = localWrites(deps);
+  const atLeader = <K extends WriteMethod>(name: K): WriteHandlers[K] => {
+    type Request = ControlMethods[K]['request'];
+    type Response = ControlMethods[K]['response'];
+    const here = local[name] as (request: Request) => Promise<Response>;
+    return admin((request: Request, context: CallContext) =>
+      deps.leader.run(
+        context,
+        ControlService,
+        () => here(request),
+        (client, options) => {
+          const call = client[name] as (
+            request: Request,
+            options: CallOptions,
+          ) => Promise<Response>;
+          return call(request, options);
+        },
+      ),
+    ) as unknown as WriteHandlers[K];
+  };
+  return {
+    createObject: atLeader('createObject'),
+    updateObject: atLeader('updateObject'),
+    removeObject: atLeader('removeObject'),
+    deployStack: atLeader('deployStack'),
+    removeStack: atLeader('removeStack'),
+    serviceAction: atLeader('serviceAction'),
+  };
+}
+
+type LocalWrites = {
+  readonly [K in WriteMethod]: (
+    request: ControlMethods[K]['request'],
+  ) => Promise<ControlMethods[K]['response']>;
+};
+
+function localWrites({ replicated, world }: ControlDeps): LocalWrites {
   const update: ReplicatedStore['update'] = (options, fn) => replicated.update(options, fn);
   return {
-    createObject: admin(async (request) => {
+    createObject: async (request) => {
       const summary = `${describeSpec(request)}: create`;
       return answer(
         replicated,
@@ -54,25 +122,64 @@ export function controlHandlers(deps: ControlDeps): Handlers<ControlMethods> {
           createObject(tx, context, request),
         ),
       );
-    }),
-    updateObject: admin(async (request) => {
+    },
+    updateObject: async (request) => {
       const what = request.rollback ? 'roll back' : 'update';
       const summary = `${describe(replicated, request)}: ${what}`;
       return answer(
         replicated,
         await update({ author: AUTHOR, summary }, (tx, context) =>
-          updateObject(tx, context, request),
+          updateObject(tx, context, request, world),
         ),
       );
-    }),
-    removeObject: admin(async (request) => {
+    },
+    removeObject: async (request) => {
       const summary = `${describe(replicated, request)}: remove`;
       return answer(
         replicated,
         await update({ author: AUTHOR, summary }, (tx) => removeObject(tx, request)),
       );
-    }),
+    },
+    deployStack: async (request) => {
+      const summary = `stack ${request.stack?.name ?? ''}: deploy`;
+      const { value, index } = await update({ author: AUTHOR, summary }, (tx, context) =>
+        deployStack(tx, context, request),
+      );
+      const stack = replicated.view.get('stack', value.stack.id) ?? value.stack;
+      return { changes: value.changes, warnings: value.warnings, index, stack };
+    },
+    removeStack: async (request) => {
+      const summary = `stack ${request.name}: remove`;
+      const { value, index } = await update({ author: AUTHOR, summary }, (tx) =>
+        removeStack(tx, request),
+      );
+      return { changes: value, index };
+    },
+    serviceAction: async (request) => {
+      const names = request.services.map(
+        (id) => replicated.view.get('service', id)?.spec?.name ?? id,
+      );
+      const summary = `service ${names.join(', ')}: ${actionOf(request)}`;
+      const { index } = await update({ author: AUTHOR, summary }, (tx, context) =>
+        actOnServices(tx, context, request),
+      );
+      return { index };
+    },
+  };
+}
+
+/**
+ * What only looks: answered by every manager from its own state. Where somebody could miss what was
+ * acknowledged before, Raft is asked first how far this state must be.
+ */
+function readHandlers(
+  deps: ControlDeps,
+  admin: Admin,
+): Omit<Handlers<ControlMethods>, WriteMethod> {
+  const { replicated, raft } = deps;
+  return {
     getObject: admin(async ({ kind: number, id }) => {
+      await raft.readIndex();
       const kind = kindOf(number);
       const object = kind && replicated.view.get(kind, id);
       if (!kind || !object) {
@@ -84,30 +191,9 @@ export function controlHandlers(deps: ControlDeps): Handlers<ControlMethods> {
       const index = replicated.store.changeIndex;
       return { object: publicUnion(kind, object), index, warnings: [] };
     }),
-    deployStack: admin(async (request) => {
-      const summary = `stack ${request.stack?.name ?? ''}: deploy`;
-      const { value, index } = await update({ author: AUTHOR, summary }, (tx, context) =>
-        deployStack(tx, context, request),
-      );
-      const stack = replicated.view.get('stack', value.stack.id) ?? value.stack;
-      return { changes: value.changes, warnings: value.warnings, index, stack };
-    }),
-    removeStack: admin(async (request) => {
-      const summary = `stack ${request.name}: remove`;
-      const { value, index } = await update({ author: AUTHOR, summary }, (tx) =>
-        removeStack(tx, request),
-      );
-      return { changes: value, index };
-    }),
-    serviceAction: admin(async (request) => {
-      const names = request.services.map(
-        (id) => replicated.view.get('service', id)?.spec?.name ?? id,
-      );
-      const summary = `service ${names.join(', ')}: ${actionOf(request)}`;
-      const { index } = await update({ author: AUTHOR, summary }, (tx, context) =>
-        actOnServices(tx, context, request),
-      );
-      return { index };
+    readIndex: admin(async () => {
+      await raft.readIndex();
+      return { index: replicated.store.changeIndex };
     }),
     watch: admin((request, context) => watch(replicated.store, request, context.signal)),
     clusterStatus: admin(async () => clusterStatus(deps)),
@@ -115,9 +201,14 @@ export function controlHandlers(deps: ControlDeps): Handlers<ControlMethods> {
       const count = limit > 0 ? limit : HISTORY_ENTRIES_DEFAULT;
       return { entries: replicated.store.history.slice(-count) };
     }),
-    getUnlockKey: admin(async () => ({ unlockKey: '' })),
-    backup: admin(() => {
-      throw new TswarmError('not_supported', 'backups are not supported yet');
+    getUnlockKey: admin(async () => {
+      await raft.readIndex();
+      const { unlockKey } = replicated.view.cluster();
+      return { unlockKey: unlockKey.length === 0 ? '' : formatUnlockKey(unlockKey) };
+    }),
+    backup: admin(async function* () {
+      await raft.readIndex();
+      for await (const data of deps.backup()) yield { data };
     }),
     why: admin(() => {
       throw new TswarmError('not_supported', 'explanations are not supported yet');
@@ -161,29 +252,26 @@ function actionOf(request: {
   return ['start', 'stop', 'pause'][request.runState] ?? 'act';
 }
 
-function clusterStatus({
-  replicated,
-  nodeId,
-  version,
-  controlAddress,
-}: ControlDeps): ClusterStatusResponse {
+function clusterStatus(deps: ControlDeps): ClusterStatusResponse {
+  const { replicated, raft, nodeId, version, controlAddress } = deps;
   const { view, store } = replicated;
   const cluster = view.cluster();
   const nodes = [...view.list('node')];
+  const { leaderId } = raft.status();
   return {
     clusterId: cluster.id,
     nodeId,
     leader: replicated.isLeading,
-    managers: nodes.filter((node) => node.spec?.role === NodeRole.MANAGER).length,
+    managers: managersOf(view).length,
     nodes: nodes.length,
     index: store.changeIndex,
     version,
     joinTokenWorker: cluster.rootCa?.joinTokenWorker ?? '',
     joinTokenManager: cluster.rootCa?.joinTokenManager ?? '',
-    caCert: cluster.rootCa?.caCert ?? '',
+    caCert: trustBundle(cluster),
     controlAddr: controlAddress(),
-    leaderNodeId: replicated.isLeading ? nodeId : '',
-    leaderAddr: replicated.isLeading ? controlAddress() : '',
+    leaderNodeId: managerOf(view, leaderId)?.id ?? '',
+    leaderAddr: controlAddressOf(view, leaderId) ?? '',
     autolock: cluster.unlockKey.length > 0,
     rootRotation: cluster.rootCa?.rootRotation !== undefined,
   };

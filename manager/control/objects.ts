@@ -9,6 +9,7 @@ import type {
   RemoveObjectRequest,
   UpdateObjectRequest,
 } from '#protocol/generated/control';
+import { type ClusterTools, updateCluster } from './cluster.ts';
 import {
   createConfig,
   createSecret,
@@ -18,8 +19,9 @@ import {
   updateConfig,
   updateSecret,
 } from './data-objects.ts';
+import type { Member } from './managers.ts';
 import { createNetwork, networkUser } from './networks.ts';
-import { removeNode, updateCluster, updateNode } from './nodes-cluster.ts';
+import { removeNode, updateNode } from './nodes.ts';
 import { refusePortConflicts } from './ports.ts';
 import { createService, updateService } from './services.ts';
 import { invalid } from './validate-names.ts';
@@ -28,6 +30,13 @@ import { invalid } from './validate-names.ts';
 export interface Written {
   readonly kind: Kind;
   readonly id: string;
+}
+
+/** What some decisions need beside the store. */
+export interface ControlWorld {
+  /** The Raft group as the leader sees it now. */
+  members(): readonly Member[];
+  readonly tools: ClusterTools;
 }
 
 /** Name of the object in a request's spec, and its kind, for the history. */
@@ -74,6 +83,7 @@ export function updateObject(
   tx: StoreWriteView,
   context: DecisionContext,
   request: UpdateObjectRequest,
+  world: ControlWorld,
 ): Written {
   const kind = kindOf(request.kind);
   const { id, version, spec } = request;
@@ -82,10 +92,10 @@ export function updateObject(
       updateService(tx, context, request);
       break;
     case 'node':
-      updateNode(tx, request);
+      updateNode(tx, request, world.members());
       break;
     case 'cluster':
-      updateCluster(tx, context, request);
+      updateCluster(tx, context, request, world.tools);
       break;
     case 'secret':
       if (!spec?.secret) throw invalid('Spec', 'the request carries no secret specification');

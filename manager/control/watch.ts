@@ -107,7 +107,12 @@ export function publicUnion<K extends Kind>(kind: K, object: ObjectTypes[K]): Ob
   }
   if (kind === 'cluster') {
     const cluster = object as Cluster;
-    const rootCa = cluster.rootCa && { ...cluster.rootCa, caKey: '' };
+    const { rootRotation } = cluster.rootCa ?? {};
+    const rootCa = cluster.rootCa && {
+      ...cluster.rootCa,
+      caKey: '',
+      rootRotation: rootRotation && { ...rootRotation, caKey: '' },
+    };
     return toUnion('cluster', { ...cluster, rootCa, unlockKey: new Uint8Array() });
   }
   return toUnion(kind, object);

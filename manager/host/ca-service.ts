@@ -1,45 +1,75 @@
 // The NodeCa service: hands out the root certificate to anyone and node certificates to who may
-// have one (manager/ca decides). Certificates are built from the cluster's root key, which is in
-// the store; its parsed form is kept as long as it does not change.
+// have one (manager/ca decides). Any manager answers; certificates for others are made at the
+// leader, because they are recorded. Certificates are built from the cluster's root key, which is
+// in the store; its parsed form is kept as long as it does not change. Callers without a
+// certificate are limited per address, wrong tokens more so.
 import { type Issuer, issueLeaf, publicKeyOfRequest } from '#manager/ca/certificates';
 import {
   admitNode,
   decideRenewal,
   type Grant,
   leafValidityMicros,
+  nodeIdOf,
   recordCertificate,
 } from '#manager/ca/issue';
-import { CSR_CHARS_MAX } from '#manager/ca/limits';
-import { TswarmError } from '#protocol/errors';
-import type {
-  IssueNodeCertificateRequest,
-  IssueNodeCertificateResponse,
-  NodeCaMethods,
+import {
+  CSR_CHARS_MAX,
+  RATE_ADDRESSES_MAX,
+  STRANGER_CALLS_BURST,
+  STRANGER_CALLS_PER_SECOND,
+  WRONG_TOKENS_BURST,
+  WRONG_TOKENS_PER_SECOND,
+} from '#manager/ca/limits';
+import { RateLimit } from '#manager/ca/rate-limit';
+import { issuingRoot, trustBundle } from '#manager/ca/rotation';
+import { hasCode, TswarmError } from '#protocol/errors';
+import {
+  type IssueNodeCertificateRequest,
+  type IssueNodeCertificateResponse,
+  type NodeCaMethods,
+  NodeCaService,
 } from '#protocol/generated/ca';
 import type { Cluster } from '#protocol/generated/objects';
-import type { CallContext, Handlers } from '#protocol/transport/grpc';
-import type { Random } from '#protocol/world';
+import type { CallContext, Handlers, Peer } from '#protocol/transport/grpc';
+import type { Clock, Random } from '#protocol/world';
+import { isPassedOn } from './caller.ts';
+import type { LeaderAccess } from './leader-access.ts';
 import { nodeCaCrypto, signerFromPem } from './node-crypto.ts';
 import type { ReplicatedStore } from './replicated-store.ts';
 
 export interface CertificateAuthorityDeps {
   readonly replicated: ReplicatedStore;
+  readonly leader: LeaderAccess;
   readonly random: Random;
+  readonly clock: Clock;
   nowMicros(): number;
 }
 
 /** Builds certificates of this cluster. */
 export class CertificateAuthority {
   readonly #deps: CertificateAuthorityDeps;
+  readonly #strangers: RateLimit = new RateLimit({
+    perSecond: STRANGER_CALLS_PER_SECOND,
+    burst: STRANGER_CALLS_BURST,
+    keysMax: RATE_ADDRESSES_MAX,
+  });
+  readonly #wrongTokens: RateLimit = new RateLimit({
+    perSecond: WRONG_TOKENS_PER_SECOND,
+    burst: WRONG_TOKENS_BURST,
+    keysMax: RATE_ADDRESSES_MAX,
+  });
   #issuer: { readonly key: string; readonly issuer: Issuer } | undefined;
 
   constructor(deps: CertificateAuthorityDeps) {
     this.#deps = deps;
   }
 
-  /** The certificate (PEM) for a public key (SubjectPublicKeyInfo, DER). */
+  /**
+   * The certificate (PEM) for a public key (SubjectPublicKeyInfo, DER); while the root is rotated
+   * followed by the new root as the old one certifies it.
+   */
   issue(cluster: Cluster, grant: Grant, publicKey: Uint8Array): string {
-    return issueLeaf(nodeCaCrypto, this.#issuerOf(cluster), {
+    const leaf = issueLeaf(nodeCaCrypto, this.#issuerOf(cluster), {
       publicKey,
       commonName: grant.nodeId,
       role: grant.certificateRole,
@@ -48,49 +78,79 @@ export class CertificateAuthority {
       validityMicros: leafValidityMicros(cluster),
       serial: this.#deps.random.bytes(16),
     });
+    return leaf + issuingRoot(cluster).chain;
   }
 
   /** Handlers of the NodeCa service. */
   handlers(): Handlers<NodeCaMethods> {
     return {
-      getRootCertificate: async () => ({ caCert: this.#cluster().rootCa?.caCert ?? '' }),
-      issueNodeCertificate: (request, context) => this.#answer(request, context),
+      getRootCertificate: async (_, context) => {
+        this.#limitStrangers(context);
+        return { caCert: this.#cluster().rootCa?.caCert ?? '' };
+      },
+      issueNodeCertificate: (request, context) => {
+        this.#limitStrangers(context);
+        return this.#deps.leader.run(
+          context,
+          NodeCaService,
+          () => this.#answer(request, context.peer),
+          (client, options) => client.issueNodeCertificate(request, options),
+        );
+      },
     };
   }
 
   async #answer(
     request: IssueNodeCertificateRequest,
-    context: CallContext,
+    peer: Peer,
   ): Promise<IssueNodeCertificateResponse> {
     const publicKey = publicKeyOfCsr(request.csr);
-    const cluster = this.#cluster();
     const grant =
       request.token === ''
-        ? decideRenewal(this.#deps.replicated.view, request, context.peer)
-        : await this.#admit(request);
+        ? decideRenewal(this.#deps.replicated.view, request, peer)
+        : await this.#admit(request, nodeIdOf(nodeCaCrypto, publicKey), peer);
+    const cluster = this.#cluster();
     const certificate = this.issue(cluster, grant, publicKey);
-    if (grant.certificateRole === 'swarm-worker') await this.#record(grant.nodeId, certificate);
+    if (grant.certificateRole === 'swarm-worker') {
+      await this.#record(grant.nodeId, certificate, issuingRoot(cluster).digest);
+    }
     return {
       nodeId: grant.nodeId,
       certificate,
-      caCert: cluster.rootCa?.caCert ?? '',
+      caCert: trustBundle(cluster),
       clusterId: cluster.id,
       role: grant.nodeRole,
     };
   }
 
-  async #admit(request: IssueNodeCertificateRequest): Promise<Grant> {
-    const { value } = await this.#deps.replicated.update(
-      { author: 'ca', summary: `node ${request.hostname}: join` },
-      (tx, context) => admitNode(tx, request, () => context.newId()),
-    );
-    return value;
+  async #admit(request: IssueNodeCertificateRequest, nodeId: string, peer: Peer): Promise<Grant> {
+    const key = hostOf(peer.address);
+    if (!this.#wrongTokens.has(key, this.#deps.clock.monotonicMs())) throw tooMany();
+    try {
+      const { value } = await this.#deps.replicated.update(
+        { author: 'ca', summary: `node ${request.hostname}: join` },
+        (tx) => admitNode(tx, nodeCaCrypto, request, nodeId),
+      );
+      return value;
+    } catch (error) {
+      if (hasCode(error, 'unauthenticated')) {
+        this.#wrongTokens.take(key, this.#deps.clock.monotonicMs());
+      }
+      throw error;
+    }
   }
 
-  async #record(nodeId: string, certificate: string): Promise<void> {
+  async #record(nodeId: string, certificate: string, rootDigest: string): Promise<void> {
     await this.#deps.replicated.update({ author: 'ca', summary: '' }, (tx) =>
-      recordCertificate(tx, nodeId, certificate),
+      recordCertificate(tx, nodeId, certificate, rootDigest),
     );
+  }
+
+  /** A call that was passed on was counted by the manager that it came to. */
+  #limitStrangers(context: CallContext): void {
+    if (context.peer.nodeId !== '' || isPassedOn(context)) return;
+    const key = hostOf(context.peer.address);
+    if (!this.#strangers.take(key, this.#deps.clock.monotonicMs())) throw tooMany();
   }
 
   #cluster(): Cluster {
@@ -99,8 +159,8 @@ export class CertificateAuthority {
   }
 
   #issuerOf(cluster: Cluster): Issuer {
-    const { caCert: certificate = '', caKey: key = '' } = cluster.rootCa ?? {};
-    if (this.#issuer?.key !== key) {
+    const { certificate, key } = issuingRoot(cluster);
+    if (this.#issuer?.key !== key || this.#issuer.issuer.certificate !== certificate) {
       this.#issuer = { key, issuer: { certificate, signer: signerFromPem(key) } };
     }
     return this.#issuer.issuer;
@@ -115,4 +175,15 @@ export function publicKeyOfCsr(csr: string): Uint8Array {
     });
   }
   return publicKeyOfRequest(nodeCaCrypto, csr);
+}
+
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, '');
+}
+
+function tooMany(): TswarmError {
+  return new TswarmError('resource_exhausted', 'too many attempts from this address', {
+    retryable: true,
+    hint: 'Wait a minute and try again.',
+  });
 }

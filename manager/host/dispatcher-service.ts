@@ -1,6 +1,7 @@
 // The Dispatcher service: gives the pure dispatcher (manager/dispatcher) its streams, timers and
 // transactions. Active on the leader only; when leadership goes all streams end and the nodes look
 // for the new leader.
+import { mustRenew, trustBundle } from '#manager/ca/rotation';
 import { AssignmentHub } from '#manager/dispatcher/assignment-hub';
 import { Drains, lagging, writeAcknowledged } from '#manager/dispatcher/drains';
 import {
@@ -181,13 +182,15 @@ export class DispatcherHost {
 
   #sessionMessage(nodeId: string, sessionId: string): SessionMessage {
     const { view } = this.#deps.replicated;
+    const cluster = view.cluster();
+    const node = requireMember(view, nodeId);
     return {
       sessionId,
-      node: requireMember(view, nodeId),
+      node,
       managers: managerAddresses(view),
-      caCert: view.cluster().rootCa?.caCert ?? '',
+      caCert: trustBundle(cluster),
       heartbeatPeriod: this.#sessions.periodMs * NANOS_PER_MS,
-      renewCertificate: false,
+      renewCertificate: mustRenew(cluster, node),
     };
   }
 
@@ -294,7 +297,7 @@ export class DispatcherHost {
 
   #requireLeading(): void {
     if (this.#deps.replicated.isLeading && this.#unsubscribe) return;
-    throw new TswarmError('no_leader', 'this manager is not the leader', { retryable: true });
+    throw this.#deps.replicated.notLeading();
   }
 
   #addressOf(peerAddress: string): string {
@@ -311,6 +314,8 @@ export class DispatcherHost {
 function isNews(before: SessionMessage, now: SessionMessage): boolean {
   return (
     before.node?.spec !== now.node?.spec ||
+    before.node?.role !== now.node?.role ||
+    before.renewCertificate !== now.renewCertificate ||
     before.caCert !== now.caCert ||
     before.heartbeatPeriod !== now.heartbeatPeriod ||
     JSON.stringify(before.managers) !== JSON.stringify(now.managers)

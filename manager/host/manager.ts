@@ -1,50 +1,51 @@
-// One manager put together: Raft, store, CA, control and dispatcher services, controllers. Started
-// once, stopped once, in reverse order. The parts that only a leader has are started and stopped as
-// leadership comes and goes.
-import type * as grpc from '@grpc/grpc-js';
+// One manager put together: Raft, store, CA, control, dispatcher and membership services,
+// controllers. Started once, stopped once, in reverse order. The parts that only a leader has are
+// started and stopped as leadership comes and goes.
 import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
 import { firstNode, newCluster } from '#manager/ca/cluster';
-import { recordCertificate } from '#manager/ca/issue';
-import { controlHandlers } from '#manager/control/control-service';
+import { issuingRoot, trustBundle } from '#manager/ca/rotation';
+import { peersOf, raftIdOf } from '#manager/control/managers';
+import { takeOver } from '#manager/control/membership';
 import { newControllerMemory } from '#manager/orchestrator/memory';
 import { reconcile } from '#manager/orchestrator/reconcile';
-import { assert } from '#protocol/errors';
-import { NodeCaService } from '#protocol/generated/ca';
-import { ControlService } from '#protocol/generated/control';
-import { DispatcherService } from '#protocol/generated/dispatcher';
-import { type Cluster, ManagerStatus, Reachability } from '#protocol/generated/objects';
+import type { CommittedEntry } from '#manager/store/recent-changes';
+import { messageOf } from '#protocol/errors';
+import type { AnnounceRequest } from '#protocol/generated/membership';
+import type { Cluster } from '#protocol/generated/objects';
 import { NodeRole } from '#protocol/generated/specs';
-import type { ManagerBootstrap, ManagerReady, ManagerStart } from '#protocol/manager-ipc';
-import {
-  addService,
-  createServer,
-  listen,
-  replaceServerIdentity,
-  serverCredentials,
-} from '#protocol/transport/grpc';
+import type { ManagerReady, ManagerRequest } from '#protocol/manager-ipc';
 import { nodeClock, nodeRandom, nowMicros } from '#protocol/transport/node-world';
-import { TSWARM_VERSION } from '#protocol/version';
 import type { Log } from '#protocol/world';
-import { IDENTITY_CHECK_MS, SHUTDOWN_GRACE_MS } from '../limits.ts';
+import { HAND_OVER_MS, IDENTITY_CHECK_MS } from '../limits.ts';
+import { Announcer } from './announcer.ts';
 import { CertificateAuthority, publicKeyOfCsr } from './ca-service.ts';
 import { ControllersLoop } from './controllers.ts';
 import { DispatcherHost } from './dispatcher-service.ts';
 import { makePrivateFolder } from './files.ts';
-import type { ManagerIdentity } from './identity.ts';
+import { type ManagerIdentity, writeIdentity } from './identity.ts';
+import { LeaderAccess } from './leader-access.ts';
+import { LeaderChores } from './leader-chores.ts';
+import { ManagerIdentityFiles } from './manager-identity.ts';
 import { generateKey, nodeCaCrypto } from './node-crypto.ts';
+import { OwnIdentity } from './own-identity.ts';
+import { Wakeups } from './pacing.ts';
+import { type Places, withPortIfAny } from './places.ts';
 import { createRaftNode } from './raft/client.ts';
 import { compileRaftOptions } from './raft/options.ts';
 import type { RaftNode } from './raft/raft-node.ts';
 import { ReplicatedStore } from './replicated-store.ts';
-import { serverIdentity } from './server-identity.ts';
+import { ManagerServer } from './server.ts';
 
 export interface ManagerOptions {
   readonly dataDir: string;
-  /** `host:port`; port 0 = any. */
-  readonly listenAddress: string;
-  /** `host:port` at which nodes reach this manager; port 0 = the one listened on. */
-  readonly advertiseAddress: string;
+  readonly places: Places;
   readonly identity: ManagerIdentity;
+  /** Unlock key of the cluster, when the keys on the disk are sealed by it. */
+  readonly unlockKey: Uint8Array | null;
+  /** Recovery from a lost quorum: go on alone. */
+  readonly forceNewCluster: boolean;
+  /** This manager is out of the Raft group for good. */
+  removed(): void;
 }
 
 export class Manager {
@@ -52,99 +53,170 @@ export class Manager {
   readonly #log: Log;
   readonly #raft: RaftNode;
   readonly #replicated: ReplicatedStore;
+  readonly #leader: LeaderAccess;
   readonly #authority: CertificateAuthority;
+  readonly #identity: OwnIdentity;
   readonly #controllers: ControllersLoop<ReturnType<typeof newControllerMemory>>;
   readonly #dispatcher: DispatcherHost;
-  readonly #server: grpc.Server = createServer();
-  #credentials: grpc.ServerCredentials | undefined;
+  readonly #chores: LeaderChores;
+  readonly #announcer: Announcer;
+  readonly #server: ManagerServer;
+  readonly #wakeups: Wakeups = new Wakeups();
+  readonly #stopped: AbortController = new AbortController();
   #identityCheck: NodeJS.Timeout | undefined;
+  /** Changes of identity and seals, one after the other. */
+  #following: Promise<void> = Promise.resolve();
+  #isServing = false;
   #controlAddress = '';
+  /** Signed here at start, until the leader has been told. */
+  #worker: { readonly certificate: string; readonly rootDigest: string } | undefined;
 
   constructor(options: ManagerOptions, log: Log) {
     this.#options = options;
     this.#log = log;
-    const { dataDir, identity } = options;
+    const { dataDir, identity, places } = options;
     makePrivateFolder(`${dataDir}/raft`);
-    this.#raft = createRaftNode(
-      compileRaftOptions({
-        dataDir: `${dataDir}/raft`,
-        clusterId: identity.clusterId,
-        raftId: identity.raftId,
-        startMode: 'bootstrap',
-      }),
-      { log: log.child('raft') },
-    );
-    this.#replicated = new ReplicatedStore({
-      raft: this.#raft,
+    const raft = newRaft(options, log);
+    const replicated = new ReplicatedStore({
+      raft,
       random: nodeRandom,
       log: log.child('store'),
       nowMicros,
     });
-    this.#authority = new CertificateAuthority({
-      replicated: this.#replicated,
+    const leader = new LeaderAccess({
+      replicated,
+      clock: nodeClock,
+      status: () => raft.status(),
+      identity: () => this.#identity.current,
+    });
+    const authority = new CertificateAuthority({
+      replicated,
+      leader,
       random: nodeRandom,
+      clock: nodeClock,
       nowMicros,
     });
+    this.#raft = raft;
+    this.#replicated = replicated;
+    this.#leader = leader;
+    this.#authority = authority;
+    this.#identity = new OwnIdentity({
+      nodeId: identity.nodeId,
+      files: new ManagerIdentityFiles(dataDir, options.unlockKey),
+      authority,
+      raft,
+      clock: nodeClock,
+      log: log.child('identity'),
+      changed: (own) => {
+        this.#server.useIdentity(own);
+        if (this.#isServing) void this.#announcer.announce();
+      },
+    });
     this.#dispatcher = new DispatcherHost({
-      replicated: this.#replicated,
+      replicated,
       clock: nodeClock,
       random: nodeRandom,
       log: log.child('dispatcher'),
-      advertiseHost: options.advertiseAddress.replace(/:\d+$/, ''),
+      advertiseHost: places.advertiseAddress.replace(/:\d+$/, ''),
     });
     this.#controllers = new ControllersLoop({
-      replicated: this.#replicated,
+      replicated,
       controllers: { newMemory: newControllerMemory, reconcile },
       log: log.child('controllers'),
       nowMicros,
     });
+    this.#chores = new LeaderChores({ replicated, raft, log: log.child('chores') });
+    this.#announcer = new Announcer({
+      replicated,
+      leader,
+      log: log.child('announcer'),
+      describe: () => this.#describe(),
+      told: () => {
+        this.#worker = undefined;
+      },
+    });
+    this.#server = new ManagerServer({
+      nodeId: identity.nodeId,
+      raft,
+      replicated,
+      leader,
+      authority,
+      dispatcher: this.#dispatcher,
+      random: nodeRandom,
+      log,
+      nowMicros,
+      controlAddress: () => this.#controlAddress,
+    });
   }
 
-  /** Gets going and answers what the daemon asked for. @throws TswarmError. */
-  async start(request: ManagerBootstrap | ManagerStart): Promise<ManagerReady> {
-    const { identity } = this.#options;
+  /** Gets going and answers what the daemon asked for. @throws TswarmError `locked`, and others. */
+  async start(request: ManagerRequest): Promise<ManagerReady> {
+    const { identity, places } = this.#options;
     this.#raft.onRoleChange((role) => this.#roleChanged(role === 'leader'));
+    this.#raft.onStatusChange(() => this.#statusChanged());
+    this.#raft.onRemoved(() => this.#options.removed());
+    this.#replicated.store.subscribe((entry) => this.#committed(entry));
     await this.#raft.start();
-    await this.#createClusterOnce();
-    const cluster = this.#replicated.view.cluster();
-    await this.#serve(cluster);
+    if (!identity.hasLog) writeIdentity(this.#options.dataDir, { ...identity, hasLog: true });
+    this.#statusChanged();
+    if (identity.origin === 'bootstrap') await this.#createClusterOnce();
+    await this.#untilCluster();
+    if (this.#mustTakeOver()) await this.#takeOver();
+    await this.#follow();
+    const port = await this.#server.listen(places.listenAddress, this.#identity.current);
+    this.#controlAddress = withPortIfAny(places.advertiseAddress, port);
+    this.#isServing = true;
+    this.#identityCheck = setInterval(() => void this.#follow(), IDENTITY_CHECK_MS).unref();
     if (this.#replicated.isLeading) this.#startLeading();
-    await this.#recordAddress();
-    const workerCertificate = this.#sign(cluster, CERTIFICATE_ROLE.worker, request.workerCsr);
+    if (request.type === 'join') await this.#untilVoter();
+    return this.#ready(request);
+  }
+
+  /** Hands leadership over, ends open calls, leaves the log clean. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    clearInterval(this.#identityCheck);
+    this.#announcer.stop();
+    await this.#handOver();
+    this.#roleChanged(false);
+    await this.#server.close();
+    this.#leader.close();
+    await this.#raft.stop();
+  }
+
+  async #ready(request: ManagerRequest): Promise<ManagerReady> {
+    const { identity } = this.#options;
+    const cluster = this.#replicated.view.cluster();
+    const workerCsr = request.type === 'join' ? '' : request.workerCsr;
+    const workerCertificate = this.#sign(cluster, CERTIFICATE_ROLE.worker, workerCsr);
     const adminCertificate = this.#sign(cluster, CERTIFICATE_ROLE.admin, request.adminCsr);
-    if (workerCertificate !== '') {
-      await this.#replicated.update({ author: 'ca', summary: '' }, (tx) =>
-        recordCertificate(tx, identity.nodeId, workerCertificate),
-      );
-    }
+    const rootDigest = issuingRoot(cluster).digest;
+    if (workerCertificate !== '') this.#worker = { certificate: workerCertificate, rootDigest };
+    const announced = this.#announcer.announce();
+    // Without a leader there is nobody to tell, and what runs here does not need to wait for it.
+    if (this.#replicated.isLeading) await announced;
     return {
       type: 'ready',
       clusterId: cluster.id,
       nodeId: identity.nodeId,
       workerCertificate,
       adminCertificate,
-      caCert: cluster.rootCa?.caCert ?? '',
+      caCert: trustBundle(cluster),
       controlAddress: this.#controlAddress,
-      raftAddress: '',
+      raftAddress: this.#raftAddress(),
     };
-  }
-
-  /** Ends open calls, leaves the log clean. */
-  async stop(): Promise<void> {
-    clearInterval(this.#identityCheck);
-    this.#roleChanged(false);
-    await this.#closeServer();
-    await this.#raft.stop();
   }
 
   #roleChanged(isLeader: boolean): void {
     if (isLeader === this.#replicated.isLeading) return;
     this.#log.info(isLeader ? 'this manager leads' : 'this manager does not lead any more');
     this.#replicated.setLeading(isLeader);
+    this.#leader.statusChanged();
     if (!isLeader) {
+      this.#chores.stop();
       this.#dispatcher.stop();
       this.#controllers.stop();
-    } else if (this.#controlAddress !== '') {
+    } else if (this.#isServing) {
       this.#startLeading();
     }
   }
@@ -153,13 +225,53 @@ export class Manager {
   #startLeading(): void {
     this.#controllers.start();
     this.#dispatcher.start();
+    this.#chores.start();
+  }
+
+  #statusChanged(): void {
+    this.#leader.statusChanged();
+    this.#chores.statusChanged();
+    this.#wakeups.wake();
+  }
+
+  /** Every manager follows what the state says of peers, identity, seals and the log's length. */
+  #committed(entry: CommittedEntry | 'reset'): void {
+    const has = (kind: string): boolean =>
+      entry === 'reset' || entry.changes.some((change) => change.kind === kind);
+    if (has('node')) {
+      const { raftId } = this.#options.identity;
+      this.#raft.setPeers(peersOf(this.#replicated.view, raftId));
+    }
+    if (has('cluster')) {
+      this.#wakeups.wake();
+      if (this.#isServing) void this.#follow();
+    }
+  }
+
+  #follow(): Promise<void> {
+    this.#following = this.#following.then(async () => {
+      const cluster = this.#replicated.view.cluster();
+      const { snapshotInterval = 0, logEntriesForSlowFollowers = 0 } = cluster.spec?.raft ?? {};
+      if (snapshotInterval > 0) {
+        this.#raft.setSnapshotSettings({
+          everyEntries: snapshotInterval,
+          trailingEntries: logEntriesForSlowFollowers,
+        });
+      }
+      try {
+        await this.#identity.follow(cluster);
+      } catch (error) {
+        if (!this.#isServing) throw error;
+        this.#log.error('identity not renewed', { error: messageOf(error) });
+      }
+    });
+    return this.#following;
   }
 
   /** The first transaction of a cluster; a start after a crash before it comes here again. */
   async #createClusterOnce(): Promise<void> {
-    const { identity, advertiseAddress } = this.#options;
-    const isCreated = [...this.#replicated.view.list('cluster')].length > 0;
-    if (isCreated) return;
+    const { identity, places } = this.#options;
+    if (this.#hasCluster() || !this.#replicated.isLeading) return;
     const { pem, signer } = generateKey();
     const cluster = newCluster({
       id: identity.clusterId,
@@ -170,12 +282,13 @@ export class Manager {
       nowMicros: nowMicros(),
       addressPools: identity.addressPools,
       subnetSize: identity.subnetSize,
+      dataPathPort: identity.dataPathPort,
     });
     const node = firstNode({
       id: identity.nodeId,
       hostname: identity.hostname,
       raftId: identity.raftId,
-      raftAddress: advertiseAddress,
+      controlAddress: places.advertiseAddress,
     });
     await this.#replicated.update({ author: 'admin', summary: 'cluster: create' }, (tx) => {
       tx.create('cluster', cluster);
@@ -183,20 +296,67 @@ export class Manager {
     });
   }
 
-  /** Where the other nodes find this manager; it may have moved since the last start. */
-  async #recordAddress(): Promise<void> {
+  #hasCluster(): boolean {
+    return [...this.#replicated.view.list('cluster')].length > 0;
+  }
+
+  /** A manager that joins gets the state from the leader first. */
+  async #untilCluster(): Promise<void> {
+    if (this.#hasCluster()) return;
+    this.#raft.setPeers(this.#options.identity.peers);
+    await this.#identity.useAsItIs();
+    await this.#until(() => this.#hasCluster());
+  }
+
+  async #untilVoter(): Promise<void> {
+    const { raftId } = this.#options.identity;
+    await this.#until(() =>
+      this.#raft.status().members.some((member) => member.raftId === raftId && member.voter),
+    );
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    for (;;) {
+      const seen = this.#wakeups.count;
+      if (condition() || this.#stopped.signal.aborted) return;
+      await this.#wakeups.wait(this.#stopped.signal, seen);
+    }
+  }
+
+  /** After a recovery, and at the first start from a backup. */
+  #mustTakeOver(): boolean {
+    const { identity, forceNewCluster } = this.#options;
+    if (identity.origin !== 'restore') return forceNewCluster;
+    const node = this.#replicated.view.get('node', identity.nodeId);
+    return forceNewCluster || raftIdOf(node) !== identity.raftId;
+  }
+
+  async #takeOver(): Promise<void> {
     const { nodeId, raftId } = this.#options.identity;
-    await this.#replicated.update({ author: nodeId, summary: '' }, (tx) => {
-      const node = tx.get('node', nodeId);
-      if (!node) return;
-      const managerStatus = ManagerStatus.create({
-        leader: true,
-        reachability: Reachability.REACHABLE,
-        addr: this.#controlAddress,
-        raftId,
-      });
-      tx.update('node', { ...node, managerStatus });
-    });
+    await this.#replicated.update(
+      { author: 'admin', summary: 'cluster: go on with one manager' },
+      (tx) => takeOver(tx, nodeId, raftId),
+    );
+    this.#log.warn('this manager goes on alone; the others are workers now', { node: nodeId });
+  }
+
+  #describe(): AnnounceRequest {
+    const { nodeId, raftId } = this.#options.identity;
+    const { digest } = issuingRoot(this.#replicated.view.cluster());
+    const isOfRoot = this.#worker?.rootDigest === digest;
+    return {
+      nodeId,
+      raftId,
+      controlAddr: this.#controlAddress,
+      raftAddr: this.#raftAddress(),
+      rootDigest: digest,
+      workerCertificate: isOfRoot ? (this.#worker?.certificate ?? '') : '',
+    };
+  }
+
+  #raftAddress(): string {
+    const port = this.#raft.status().peerPort ?? 0;
+    return withPortIfAny(this.#options.places.raftAdvertiseAddress, port);
   }
 
   #sign(cluster: Cluster, role: 'swarm-worker' | 'swarm-admin', csr: string): string {
@@ -210,51 +370,38 @@ export class Manager {
     );
   }
 
-  async #serve(cluster: Cluster): Promise<void> {
-    const { identity, listenAddress, advertiseAddress, dataDir } = this.#options;
-    const roots = (): readonly string[] => {
-      const root = this.#replicated.view.cluster().rootCa?.caCert;
-      return root === undefined ? [] : [root];
-    };
-    const control = controlHandlers({
-      replicated: this.#replicated,
-      nodeId: identity.nodeId,
-      version: TSWARM_VERSION,
-      controlAddress: () => this.#controlAddress,
-    });
-    addService(this.#server, ControlService, control, roots);
-    addService(this.#server, DispatcherService, this.#dispatcher.handlers(), roots);
-    addService(this.#server, NodeCaService, this.#authority.handlers(), roots);
-    const current = (): ReturnType<typeof serverIdentity> =>
-      serverIdentity(dataDir, identity.nodeId, cluster, this.#authority, Date.now());
-    const credentials = serverCredentials(current(), false);
-    this.#credentials = credentials;
-    const port = await listen(this.#server, listenAddress, credentials);
-    this.#controlAddress = withPort(advertiseAddress, port);
-    this.#identityCheck = setInterval(
-      () => replaceServerIdentity(credentials, current()),
-      IDENTITY_CHECK_MS,
-    ).unref();
-  }
-
-  async #closeServer(): Promise<void> {
-    if (!this.#credentials) return;
-    await new Promise<void>((resolve) => {
-      const force = setTimeout(() => {
-        this.#server.forceShutdown();
-        resolve();
-      }, SHUTDOWN_GRACE_MS);
-      this.#server.tryShutdown(() => {
-        clearTimeout(force);
-        resolve();
-      });
-    });
+  /** So that no write has to wait for an election when a manager is restarted. */
+  async #handOver(): Promise<void> {
+    if (!this.#replicated.isLeading) return;
+    const { members, raftId } = this.#raft.status();
+    const isAlone = !members.some((m) => m.voter && m.raftId !== raftId && m.active !== false);
+    if (isAlone) return;
+    const tooLong = new Promise((resolve) => setTimeout(resolve, HAND_OVER_MS).unref());
+    await Promise.race([
+      tooLong,
+      this.#raft.transferLeadership().catch((error: unknown) => {
+        this.#log.info('leadership was not handed over', { error: messageOf(error) });
+      }),
+    ]);
   }
 }
 
-/** `host:port` with the port filled in when it is 0. */
-function withPort(address: string, port: number): string {
-  const at = address.lastIndexOf(':');
-  assert(at > 0, 'an address has a port', { address });
-  return address.endsWith(':0') ? `${address.slice(0, at)}:${port}` : address;
+function newRaft({ dataDir, identity, places, ...options }: ManagerOptions, log: Log): RaftNode {
+  return createRaftNode(
+    compileRaftOptions({
+      dataDir: `${dataDir}/raft`,
+      clusterId: identity.clusterId,
+      raftId: identity.raftId,
+      startMode: startModeOf(identity),
+      forceNewCluster: options.forceNewCluster,
+      listenAddress: places.raftListenAddress,
+    }),
+    { log: log.child('raft'), ...(options.unlockKey ? { kek: options.unlockKey } : {}) },
+  );
+}
+
+/** With a log that was there once and is gone, this seat is lost; Raft then says so. */
+function startModeOf({ hasLog, origin }: ManagerIdentity): 'bootstrap' | 'join' | 'restart' {
+  if (hasLog || origin === 'restore') return 'restart';
+  return origin;
 }

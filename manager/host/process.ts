@@ -1,20 +1,24 @@
 // The manager process: started by the daemon with an IPC channel, gets one request, sends one
-// answer, then serves until the channel closes or SIGTERM comes. Flags and messages:
-// protocol/manager-ipc.ts. Runs under its own user when told so, from before it opens anything.
+// answer, then serves until the channel closes or SIGTERM comes. While its keys are sealed it waits
+// for the unlock key first. Flags and messages: protocol/manager-ipc.ts. Runs under its own user when told so, from before it opens anything.
 // Refuses to run without the channel: there is nobody who would get the answer.
 import { parseArgs } from 'node:util';
-import { messageOf, TswarmError } from '#protocol/errors';
-import { type FromManager, MANAGER_EXIT, type ToManager } from '#protocol/manager-ipc';
+import { hasCode, messageOf, TswarmError } from '#protocol/errors';
+import { MANAGER_EXIT, type ManagerRequest } from '#protocol/manager-ipc';
 import { createLog, logLevelFromText, nodeRandom } from '#protocol/transport/node-world';
+import { parseUnlockKey } from '#protocol/unlock-key';
 import type { Log } from '#protocol/world';
+import { DaemonChannel, errorForDaemon } from './daemon-channel.ts';
 import { makePrivateFolder } from './files.ts';
-import { createIdentity, type ManagerIdentity, readIdentity } from './identity.ts';
-import { Manager } from './manager.ts';
+import { createIdentity, readIdentity } from './identity.ts';
+import { joinAsManager } from './join.ts';
+import { Manager, type ManagerOptions } from './manager.ts';
+import { type Places, portOf, withPort } from './places.ts';
+import { restoreBackup } from './restore.ts';
 
 interface Flags {
   readonly dataDir: string;
-  readonly listenAddress: string;
-  readonly advertiseAddress: string;
+  readonly places: Places;
   readonly uid: number | undefined;
   readonly gid: number | undefined;
   readonly log: Log;
@@ -27,6 +31,8 @@ function parseFlags(argv: readonly string[]): Flags {
       data: { type: 'string' },
       listen: { type: 'string' },
       advertise: { type: 'string' },
+      'raft-listen': { type: 'string' },
+      'raft-advertise': { type: 'string' },
       uid: { type: 'string' },
       gid: { type: 'string' },
       'log-level': { type: 'string', default: 'info' },
@@ -40,10 +46,19 @@ function parseFlags(argv: readonly string[]): Flags {
   const dataDir = values.data ?? '';
   if (!dataDir.startsWith('/')) throw new Error('--data: an absolute path is needed');
   const listenAddress = address('--listen', values.listen);
+  const advertiseAddress = address('--advertise', values.advertise ?? listenAddress);
+  const places: Places = {
+    listenAddress,
+    advertiseAddress,
+    raftListenAddress: address('--raft-listen', values['raft-listen'] ?? nextPort(listenAddress)),
+    raftAdvertiseAddress: address(
+      '--raft-advertise',
+      values['raft-advertise'] ?? nextPort(advertiseAddress),
+    ),
+  };
   return {
     dataDir,
-    listenAddress,
-    advertiseAddress: address('--advertise', values.advertise ?? listenAddress),
+    places,
     uid: numberOf('--uid', values.uid),
     gid: numberOf('--gid', values.gid ?? values.uid),
     log: createLog({ level, format }).child('manager'),
@@ -54,6 +69,12 @@ function address(flag: string, text: string | undefined): string {
   if (text === undefined || !/^.+:\d{1,5}$/.test(text))
     throw new Error(`${flag}: expected HOST:PORT`);
   return text;
+}
+
+/** Raft's port is one above the control port; any port stays any. */
+function nextPort(control: string): string {
+  const port = portOf(control);
+  return withPort(control, port === 0 ? 0 : port + 1);
 }
 
 function numberOf(flag: string, text: string | undefined): number | undefined {
@@ -70,67 +91,113 @@ function dropPrivileges({ uid, gid }: Flags): void {
   process.setuid?.(uid);
 }
 
-function send(message: FromManager): Promise<void> {
-  return new Promise((resolve) => {
-    if (!process.connected) resolve();
-    else process.send?.(message, () => resolve());
-  });
-}
+type Prepared = Pick<ManagerOptions, 'identity' | 'places' | 'unlockKey'>;
 
-function nextRequest(): Promise<ToManager> {
-  return new Promise((resolve) =>
-    process.once('message', (message) => resolve(message as ToManager)),
-  );
-}
-
-/** The identity to start with; a bootstrap into a folder that has one goes on with it. */
-function identityFor(flags: Flags, request: ToManager): ManagerIdentity {
-  const identity = readIdentity(flags.dataDir);
-  if (identity) return identity;
-  if (request.type === 'bootstrap') return createIdentity(flags.dataDir, request, nodeRandom);
-  throw new TswarmError('no_cluster', `${flags.dataDir} holds no cluster`, {
+/** Makes the data folder what the request wants it to be; a folder that is that already stays. */
+async function prepare(
+  flags: Flags,
+  request: ManagerRequest,
+  channel: DaemonChannel,
+): Promise<Prepared> {
+  const { dataDir, places, log } = flags;
+  makePrivateFolder(dataDir);
+  if (request.type === 'join') {
+    return await joinAsManager({ dataDir, places, log, sign: (csr) => channel.sign(csr) }, request);
+  }
+  if (request.type === 'restore') return { ...(await restoreBackup(dataDir, request)), places };
+  const known = readIdentity(dataDir);
+  if (known) return { identity: known, places, unlockKey: null };
+  if (request.type === 'bootstrap') {
+    return { identity: createIdentity(dataDir, request, nodeRandom), places, unlockKey: null };
+  }
+  throw new TswarmError('no_cluster', `${dataDir} holds no cluster`, {
     hint: 'Create one with `tswarm init`.',
   });
 }
 
 async function run(flags: Flags): Promise<void> {
-  const { log } = flags;
+  const { log, dataDir } = flags;
+  const channel = new DaemonChannel(log);
   let manager: Manager | undefined;
   let isStopping = false;
-  const stop = async (why: string): Promise<void> => {
+  const stop = async (why: string, code: number): Promise<void> => {
     if (isStopping) return;
     isStopping = true;
     log.info('stopping', { why });
     await manager?.stop();
-    process.exit(MANAGER_EXIT.ok);
+    process.exit(code);
   };
-  process.on('SIGTERM', () => void stop('SIGTERM'));
-  process.on('SIGINT', () => void stop('SIGINT'));
-  process.on('disconnect', () => void stop('the daemon is gone'));
-  const request = await nextRequest();
+  process.on('SIGTERM', () => void stop('SIGTERM', MANAGER_EXIT.ok));
+  process.on('SIGINT', () => void stop('SIGINT', MANAGER_EXIT.ok));
+  process.on('disconnect', () => void stop('the daemon is gone', MANAGER_EXIT.ok));
+  const request = await channel.request();
   try {
-    makePrivateFolder(flags.dataDir);
-    if (request.type !== 'bootstrap' && request.type !== 'start') {
-      throw new TswarmError('not_supported', `${request.type} is not supported yet`);
-    }
-    const identity = identityFor(flags, request);
-    manager = new Manager({ ...flags, identity }, log);
-    const ready = await manager.start(request);
-    log.info('ready', { node: ready.nodeId, address: ready.controlAddress });
-    await send(ready);
+    const prepared = await prepare(flags, request, channel);
+    const start = async (unlockKey: Uint8Array | null): Promise<void> => {
+      manager = new Manager(
+        {
+          ...prepared,
+          dataDir,
+          unlockKey,
+          forceNewCluster: request.type === 'start' && request.forceNewCluster === true,
+          removed: () => void stop('removed from the group of managers', MANAGER_EXIT.removed),
+        },
+        log,
+      );
+      const ready = await manager.start(request);
+      log.info('ready', { node: ready.nodeId, address: ready.controlAddress });
+      await channel.send(ready);
+    };
+    await untilUnlocked(prepared.unlockKey, start, channel, log);
   } catch (error) {
     if (isStopping) return;
-    const known = error instanceof TswarmError ? error : undefined;
-    const message = messageOf(error);
-    log.error('cannot start', { error: message, stack: known ? undefined : stackOf(error) });
-    await send({
-      type: 'failed',
-      code: known?.code ?? 'internal',
-      message,
-      hint: known?.hint ?? '',
-    });
-    process.exit(MANAGER_EXIT.failed);
+    await fail(channel, log, error);
   }
+}
+
+/** Starts with the keys that there are; when they do not do, asks for the unlock key. */
+async function untilUnlocked(
+  given: Uint8Array | null,
+  start: (unlockKey: Uint8Array | null) => Promise<void>,
+  channel: DaemonChannel,
+  log: Log,
+): Promise<void> {
+  let unlockKey = given;
+  for (;;) {
+    try {
+      await start(unlockKey);
+      return;
+    } catch (error) {
+      if (!hasCode(error, 'locked')) throw error;
+      log.warn('locked', { error: messageOf(error) });
+      unlockKey = await askForKey(channel, unlockKey ? (error as TswarmError) : undefined);
+    }
+  }
+}
+
+async function askForKey(
+  channel: DaemonChannel,
+  first: TswarmError | undefined,
+): Promise<Uint8Array> {
+  let problem = first;
+  for (;;) {
+    const text = await channel.unlockKey(problem);
+    try {
+      return parseUnlockKey(text);
+    } catch (error) {
+      if (!(error instanceof TswarmError)) throw error;
+      problem = error;
+    }
+  }
+}
+
+async function fail(channel: DaemonChannel, log: Log, error: unknown): Promise<never> {
+  const known = error instanceof TswarmError ? error : undefined;
+  const message = messageOf(error);
+  log.error('cannot start', { error: message, stack: known ? undefined : stackOf(error) });
+  const told = known ?? new TswarmError('internal', message);
+  await channel.send({ type: 'failed', ...errorForDaemon(told) });
+  process.exit(MANAGER_EXIT.failed);
 }
 
 function stackOf(error: unknown): string | undefined {

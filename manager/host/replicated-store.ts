@@ -3,6 +3,7 @@
 // again; what a caller's function decides must therefore depend on the transaction's view alone.
 // Refuses to guess: an answer that did not come in time is reported as an unknown outcome.
 
+import { controlAddressOf } from '#manager/control/managers';
 import type { AppliedChange } from '#manager/store/apply';
 import type { StoreView, StoreWriteView } from '#manager/store/state';
 import { type Applied, type Proposal, Store } from '#manager/store/store';
@@ -99,7 +100,7 @@ export class ReplicatedStore {
     options: UpdateOptions,
     fn: (tx: StoreWriteView, context: DecisionContext) => T,
   ): Promise<Updated<T> | undefined> {
-    if (!this.#isLeading) throw this.#notLeading();
+    if (!this.#isLeading) throw this.notLeading();
     const context = this.#context();
     const { value, proposals } = this.store.transact(
       {
@@ -128,7 +129,7 @@ export class ReplicatedStore {
       return applied;
     } catch (error) {
       this.store.dropPending();
-      throw hasCode(error, 'no_leader') ? this.#notLeading() : error;
+      throw hasCode(error, 'no_leader') ? this.notLeading() : error;
     } finally {
       this.#awaited.delete(id);
       this.#applied.delete(id);
@@ -146,14 +147,17 @@ export class ReplicatedStore {
     };
   }
 
-  #notLeading(): TswarmError {
-    const { leaderId } = this.#deps.raft.status();
+  /** The error for what only the leader does, with the leader's address when it is known. */
+  notLeading(): TswarmError {
+    const { leaderId, raftId } = this.#deps.raft.status();
+    const redirect = leaderId === raftId ? undefined : controlAddressOf(this.view, leaderId);
     const message =
       leaderId === null
         ? 'The swarm does not have a leader. It is possible that too few managers are online.'
         : 'this manager is not the leader';
     return new TswarmError('no_leader', message, {
       retryable: true,
+      ...(redirect === undefined ? {} : { redirect }),
       ...(leaderId === null
         ? { hint: 'Make sure that more than half of the managers are online.' }
         : {}),

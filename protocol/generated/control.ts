@@ -179,7 +179,7 @@ export const StoreActionKindText: ReadonlyMap<number, string> = new Map([[0, 'cr
 
 export interface StoreAction {
   readonly kind: StoreActionKind;
-  /** absent for remove; a task without spec keeps its own, or on creation takes its service's */
+  /** absent for remove; a task without spec keeps its own, or on creation takes its service's; a service without spec keeps its own specs */
   readonly object: ObjectUnion | undefined;
   readonly objectKind: ObjectKind;
   readonly id: string;
@@ -1300,6 +1300,65 @@ export const ClusterStatusResponse: MessageType<ClusterStatusResponse> = {
   decode: (bytes: Uint8Array): ClusterStatusResponse => ClusterStatusResponse.read(Reader.create(bytes), bytes.length),
 };
 
+export interface ReadIndexRequest {
+}
+export const ReadIndexRequest: MessageType<ReadIndexRequest> = {
+  name: 'ReadIndexRequest',
+  fields: [
+  ],
+  create: (partial?: Partial<ReadIndexRequest>): ReadIndexRequest => ({ ...{  }, ...partial }),
+  write(m: ReadIndexRequest, w: Writer): Writer {
+    void m;
+    return w;
+  },
+  read(r: Reader, length: number): ReadIndexRequest {
+    const end = r.pos + length;
+    const m: {  } = {  };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ReadIndexRequest): Uint8Array => ReadIndexRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ReadIndexRequest => ReadIndexRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface ReadIndexResponse {
+  readonly index: number;
+}
+export const ReadIndexResponse: MessageType<ReadIndexResponse> = {
+  name: 'ReadIndexResponse',
+  fields: [
+    { name: 'index', json: 'Index', id: 1, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<ReadIndexResponse>): ReadIndexResponse => ({ ...{ index: 0 }, ...partial }),
+  write(m: ReadIndexResponse, w: Writer): Writer {
+    if (m.index !== 0) w.uint32(8).int64(m.index);
+    return w;
+  },
+  read(r: Reader, length: number): ReadIndexResponse {
+    const end = r.pos + length;
+    const m: { index: number } = { index: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.index = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ReadIndexResponse): Uint8Array => ReadIndexResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ReadIndexResponse => ReadIndexResponse.read(Reader.create(bytes), bytes.length),
+};
+
 export interface GetUnlockKeyRequest {
 }
 export const GetUnlockKeyRequest: MessageType<GetUnlockKeyRequest> = {
@@ -2296,6 +2355,7 @@ export interface ControlMethods {
   readonly clusterStatus: { readonly request: ClusterStatusRequest; readonly response: ClusterStatusResponse; readonly requestStream: false; readonly responseStream: false };
   readonly history: { readonly request: HistoryRequest; readonly response: HistoryResponse; readonly requestStream: false; readonly responseStream: false };
   readonly why: { readonly request: WhyRequest; readonly response: WhyResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly readIndex: { readonly request: ReadIndexRequest; readonly response: ReadIndexResponse; readonly requestStream: false; readonly responseStream: false };
   readonly getUnlockKey: { readonly request: GetUnlockKeyRequest; readonly response: GetUnlockKeyResponse; readonly requestStream: false; readonly responseStream: false };
   readonly backup: { readonly request: BackupRequest; readonly response: BackupChunk; readonly requestStream: false; readonly responseStream: true };
 }
@@ -2313,6 +2373,7 @@ export const ControlService: ServiceDescriptor<ControlMethods> = {
     clusterStatus: { path: '/tswarm.v1.Control/ClusterStatus', request: ClusterStatusRequest, response: ClusterStatusResponse, requestStream: false, responseStream: false },
     history: { path: '/tswarm.v1.Control/History', request: HistoryRequest, response: HistoryResponse, requestStream: false, responseStream: false },
     why: { path: '/tswarm.v1.Control/Why', request: WhyRequest, response: WhyResponse, requestStream: false, responseStream: false },
+    readIndex: { path: '/tswarm.v1.Control/ReadIndex', request: ReadIndexRequest, response: ReadIndexResponse, requestStream: false, responseStream: false },
     getUnlockKey: { path: '/tswarm.v1.Control/GetUnlockKey', request: GetUnlockKeyRequest, response: GetUnlockKeyResponse, requestStream: false, responseStream: false },
     backup: { path: '/tswarm.v1.Control/Backup', request: BackupRequest, response: BackupChunk, requestStream: false, responseStream: true },
   },

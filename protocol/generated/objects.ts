@@ -1236,6 +1236,8 @@ export interface ManagerStatus {
   readonly raftAddr: string;
   /** of the root that signed this manager's present certificate */
   readonly rootDigest: string;
+  /** member of the same node whose disk is gone; leaves when raft_id gets its vote */
+  readonly replacedRaftId: number;
 }
 export const ManagerStatus: MessageType<ManagerStatus> = {
   name: 'ManagerStatus',
@@ -1246,8 +1248,9 @@ export const ManagerStatus: MessageType<ManagerStatus> = {
     { name: 'raftId', json: 'RaftID', id: 4, kind: 'int64', shape: 'one', internal: true },
     { name: 'raftAddr', json: 'RaftAddr', id: 5, kind: 'string', shape: 'one', internal: true },
     { name: 'rootDigest', json: 'RootDigest', id: 6, kind: 'string', shape: 'one', internal: true },
+    { name: 'replacedRaftId', json: 'ReplacedRaftID', id: 7, kind: 'int64', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<ManagerStatus>): ManagerStatus => ({ ...{ leader: false, reachability: 0, addr: '', raftId: 0, raftAddr: '', rootDigest: '' }, ...partial }),
+  create: (partial?: Partial<ManagerStatus>): ManagerStatus => ({ ...{ leader: false, reachability: 0, addr: '', raftId: 0, raftAddr: '', rootDigest: '', replacedRaftId: 0 }, ...partial }),
   write(m: ManagerStatus, w: Writer): Writer {
     if (m.leader) w.uint32(8).bool(m.leader);
     if (m.reachability !== 0) w.uint32(16).int32(m.reachability);
@@ -1255,11 +1258,12 @@ export const ManagerStatus: MessageType<ManagerStatus> = {
     if (m.raftId !== 0) w.uint32(32).int64(m.raftId);
     if (m.raftAddr !== '') w.uint32(42).string(m.raftAddr);
     if (m.rootDigest !== '') w.uint32(50).string(m.rootDigest);
+    if (m.replacedRaftId !== 0) w.uint32(56).int64(m.replacedRaftId);
     return w;
   },
   read(r: Reader, length: number): ManagerStatus {
     const end = r.pos + length;
-    const m: { leader: boolean; reachability: Reachability; addr: string; raftId: number; raftAddr: string; rootDigest: string } = { leader: false, reachability: 0, addr: '', raftId: 0, raftAddr: '', rootDigest: '' };
+    const m: { leader: boolean; reachability: Reachability; addr: string; raftId: number; raftAddr: string; rootDigest: string; replacedRaftId: number } = { leader: false, reachability: 0, addr: '', raftId: 0, raftAddr: '', rootDigest: '', replacedRaftId: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1280,6 +1284,9 @@ export const ManagerStatus: MessageType<ManagerStatus> = {
           break;
         case 6:
           m.rootDigest = r.string();
+          break;
+        case 7:
+          m.replacedRaftId = readInt64(r.int64());
           break;
         default:
           r.skipType(t & 7);
@@ -1306,6 +1313,8 @@ export interface Node {
   readonly statusIndex: number;
   /** What the node is; spec.role is what it shall be. MANAGER from the promotion on, WORKER once it has left the Raft group (role manager). */
   readonly role: NodeRole;
+  /** of the root that signed `certificate`; "" = of the first root */
+  readonly rootDigest: string;
 }
 export const Node: MessageType<Node> = {
   name: 'Node',
@@ -1319,8 +1328,9 @@ export const Node: MessageType<Node> = {
     { name: 'certificate', json: 'Certificate', id: 7, kind: 'bytes', shape: 'one', internal: true },
     { name: 'statusIndex', json: 'StatusIndex', id: 100, kind: 'int64', shape: 'one', internal: true },
     { name: 'role', json: 'Role', id: 101, kind: 'enum', shape: 'one', text: NodeRoleText, internal: true },
+    { name: 'rootDigest', json: 'RootDigest', id: 102, kind: 'string', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Node>): Node => ({ ...{ id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0), statusIndex: 0, role: 0 }, ...partial }),
+  create: (partial?: Partial<Node>): Node => ({ ...{ id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0), statusIndex: 0, role: 0, rootDigest: '' }, ...partial }),
   write(m: Node, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -1331,11 +1341,12 @@ export const Node: MessageType<Node> = {
     if (m.certificate.length > 0) w.uint32(58).bytes(m.certificate);
     if (m.statusIndex !== 0) w.uint32(800).int64(m.statusIndex);
     if (m.role !== 0) w.uint32(808).int32(m.role);
+    if (m.rootDigest !== '') w.uint32(818).string(m.rootDigest);
     return w;
   },
   read(r: Reader, length: number): Node {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: NodeSpec | undefined; description: NodeDescription | undefined; status: NodeStatus | undefined; managerStatus: ManagerStatus | undefined; certificate: Uint8Array; statusIndex: number; role: NodeRole } = { id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0), statusIndex: 0, role: 0 };
+    const m: { id: string; meta: Meta | undefined; spec: NodeSpec | undefined; description: NodeDescription | undefined; status: NodeStatus | undefined; managerStatus: ManagerStatus | undefined; certificate: Uint8Array; statusIndex: number; role: NodeRole; rootDigest: string } = { id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0), statusIndex: 0, role: 0, rootDigest: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1365,6 +1376,9 @@ export const Node: MessageType<Node> = {
           break;
         case 101:
           m.role = r.int32() as NodeRole;
+          break;
+        case 102:
+          m.rootDigest = r.string();
           break;
         default:
           r.skipType(t & 7);
@@ -1674,6 +1688,8 @@ export interface RootRotation {
   readonly caKey: string;
   /** PEM, the same key signed by the old root */
   readonly crossSignedCaCert: string;
+  /** of ca_cert */
+  readonly caCertDigest: string;
 }
 export const RootRotation: MessageType<RootRotation> = {
   name: 'RootRotation',
@@ -1681,17 +1697,19 @@ export const RootRotation: MessageType<RootRotation> = {
     { name: 'caCert', json: 'CaCert', id: 1, kind: 'string', shape: 'one' },
     { name: 'caKey', json: 'CaKey', id: 2, kind: 'string', shape: 'one', internal: true },
     { name: 'crossSignedCaCert', json: 'CrossSignedCaCert', id: 3, kind: 'string', shape: 'one' },
+    { name: 'caCertDigest', json: 'CaCertDigest', id: 4, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<RootRotation>): RootRotation => ({ ...{ caCert: '', caKey: '', crossSignedCaCert: '' }, ...partial }),
+  create: (partial?: Partial<RootRotation>): RootRotation => ({ ...{ caCert: '', caKey: '', crossSignedCaCert: '', caCertDigest: '' }, ...partial }),
   write(m: RootRotation, w: Writer): Writer {
     if (m.caCert !== '') w.uint32(10).string(m.caCert);
     if (m.caKey !== '') w.uint32(18).string(m.caKey);
     if (m.crossSignedCaCert !== '') w.uint32(26).string(m.crossSignedCaCert);
+    if (m.caCertDigest !== '') w.uint32(34).string(m.caCertDigest);
     return w;
   },
   read(r: Reader, length: number): RootRotation {
     const end = r.pos + length;
-    const m: { caCert: string; caKey: string; crossSignedCaCert: string } = { caCert: '', caKey: '', crossSignedCaCert: '' };
+    const m: { caCert: string; caKey: string; crossSignedCaCert: string; caCertDigest: string } = { caCert: '', caKey: '', crossSignedCaCert: '', caCertDigest: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1703,6 +1721,9 @@ export const RootRotation: MessageType<RootRotation> = {
           break;
         case 3:
           m.crossSignedCaCert = r.string();
+          break;
+        case 4:
+          m.caCertDigest = r.string();
           break;
         default:
           r.skipType(t & 7);
@@ -1727,6 +1748,8 @@ export interface RootCa {
   readonly rootRotation: RootRotation | undefined;
   /** spec.ca_config.force_rotate that was answered last */
   readonly lastForcedRotation: number;
+  /** SHA-256 (hex) of the last join tokens that were rotated out, to say so to who still has one */
+  readonly rotatedTokens: readonly string[];
 }
 export const RootCa: MessageType<RootCa> = {
   name: 'RootCa',
@@ -1738,8 +1761,9 @@ export const RootCa: MessageType<RootCa> = {
     { name: 'joinTokenManager', json: 'JoinTokenManager', id: 5, kind: 'string', shape: 'one' },
     { name: 'rootRotation', json: 'RootRotation', id: 6, kind: 'message', shape: 'optional', message: () => RootRotation },
     { name: 'lastForcedRotation', json: 'LastForcedRotation', id: 7, kind: 'int64', shape: 'one' },
+    { name: 'rotatedTokens', json: 'RotatedTokens', id: 8, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<RootCa>): RootCa => ({ ...{ caCert: '', caKey: '', caCertDigest: '', joinTokenWorker: '', joinTokenManager: '', rootRotation: undefined, lastForcedRotation: 0 }, ...partial }),
+  create: (partial?: Partial<RootCa>): RootCa => ({ ...{ caCert: '', caKey: '', caCertDigest: '', joinTokenWorker: '', joinTokenManager: '', rootRotation: undefined, lastForcedRotation: 0, rotatedTokens: [] }, ...partial }),
   write(m: RootCa, w: Writer): Writer {
     if (m.caCert !== '') w.uint32(10).string(m.caCert);
     if (m.caKey !== '') w.uint32(18).string(m.caKey);
@@ -1748,11 +1772,12 @@ export const RootCa: MessageType<RootCa> = {
     if (m.joinTokenManager !== '') w.uint32(42).string(m.joinTokenManager);
     if (m.rootRotation !== undefined) RootRotation.write(m.rootRotation, w.uint32(50).fork()).ldelim();
     if (m.lastForcedRotation !== 0) w.uint32(56).int64(m.lastForcedRotation);
+    for (const v of m.rotatedTokens) w.uint32(66).string(v);
     return w;
   },
   read(r: Reader, length: number): RootCa {
     const end = r.pos + length;
-    const m: { caCert: string; caKey: string; caCertDigest: string; joinTokenWorker: string; joinTokenManager: string; rootRotation: RootRotation | undefined; lastForcedRotation: number } = { caCert: '', caKey: '', caCertDigest: '', joinTokenWorker: '', joinTokenManager: '', rootRotation: undefined, lastForcedRotation: 0 };
+    const m: { caCert: string; caKey: string; caCertDigest: string; joinTokenWorker: string; joinTokenManager: string; rootRotation: RootRotation | undefined; lastForcedRotation: number; rotatedTokens: string[] } = { caCert: '', caKey: '', caCertDigest: '', joinTokenWorker: '', joinTokenManager: '', rootRotation: undefined, lastForcedRotation: 0, rotatedTokens: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1776,6 +1801,9 @@ export const RootCa: MessageType<RootCa> = {
           break;
         case 7:
           m.lastForcedRotation = readInt64(r.int64());
+          break;
+        case 8:
+          m.rotatedTokens.push(r.string());
           break;
         default:
           r.skipType(t & 7);

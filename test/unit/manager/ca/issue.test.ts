@@ -3,7 +3,14 @@
 import { describe, expect, it } from 'vitest';
 import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
 import { newCluster, rootDigest } from '#manager/ca/cluster';
-import { admitNode, decideRenewal, leafValidityMicros, sameSecret } from '#manager/ca/issue';
+import {
+  admitNode,
+  decideRenewal,
+  leafValidityMicros,
+  nodeIdOf,
+  sameSecret,
+  tokenDigest,
+} from '#manager/ca/issue';
 import { generateKey, nodeCaCrypto } from '#manager/host/node-crypto';
 import { Store } from '#manager/store/store';
 import { IssueNodeCertificateRequest } from '#protocol/generated/ca';
@@ -24,6 +31,7 @@ function makeCluster(seed: number): Cluster {
     nowMicros: 1.7e15,
     addressPools: [],
     subnetSize: 0,
+    dataPathPort: 0,
   });
 }
 
@@ -63,8 +71,9 @@ describe('joining', () => {
       run((tx) =>
         admitNode(
           tx,
+          nodeCaCrypto,
           request({ token: token ?? '', availability: NodeAvailability.DRAIN }),
-          () => `id${token?.slice(-3)}`,
+          `id${token?.slice(-3)}`,
         ),
       );
     const worker = join(cluster.rootCa?.joinTokenWorker) as { nodeId: string };
@@ -82,16 +91,44 @@ describe('joining', () => {
   it('is refused with a token of another cluster, a rotated one, or nonsense', () => {
     const cluster = makeCluster(1);
     const { store, run } = storeWith(cluster);
-    const join = (token: string) => () => run((tx) => admitNode(tx, request({ token }), () => 'x'));
+    const join =
+      (token: string, over: Partial<IssueNodeCertificateRequest> = {}) =>
+      () =>
+        run((tx) => admitNode(tx, nodeCaCrypto, request({ token, ...over }), 'x'));
     const other = makeCluster(2).rootCa?.joinTokenWorker ?? '';
     expect(join(other)).toThrow('the join token is of another cluster');
-    const wrong = `${(cluster.rootCa?.joinTokenWorker ?? '').slice(0, -1)}-`;
-    expect(join(wrong)).toThrow('invalid join token');
     const token = cluster.rootCa?.joinTokenWorker ?? '';
-    const rotated = token.slice(0, -4) + (token.endsWith('0000') ? '1111' : '0000');
-    expect(join(rotated)).toThrow('the join token is not valid');
+    expect(join(`${token.slice(0, -1)}-`)).toThrow('it has a wrong character');
+    expect(join(token.slice(0, -3))).toThrow('it is cut off: 82 characters instead of 85');
+    expect(join(`${token}x`)).toThrow('it is too long');
+    expect(join('')).toThrow('it is empty');
+    expect(join('SWMKEY-1-abc')).toThrow('this is an unlock key');
+    expect(join(token.replace('-1-', '-2-'))).toThrow('FIPS');
+    const wrong = token.slice(0, -4) + (token.endsWith('0000') ? '1111' : '0000');
+    expect(join(wrong)).toThrow('its secret is not one of this cluster');
+    expect(join(token, { hostname: 'a b' })).toThrow("the host's name");
+    run((tx) => {
+      const rotatedTokens = [tokenDigest(nodeCaCrypto, wrong)];
+      const rootCa = cluster.rootCa && { ...cluster.rootCa, rotatedTokens };
+      tx.update('cluster', { ...cluster, rootCa });
+    });
+    expect(join(wrong)).toThrow('not valid any more: it was rotated');
     expect([...store.view.list('node')]).toEqual([]);
   });
+});
+
+it('a join that is tried again with the same key gives the same node', () => {
+  const cluster = makeCluster(1);
+  const { store, run } = storeWith(cluster);
+  const id = nodeIdOf(nodeCaCrypto, generateKey().signer.publicKey);
+  expect(id).toMatch(/^[0-9a-z]{25}$/);
+  const join = (token: string | undefined) =>
+    run((tx) => admitNode(tx, nodeCaCrypto, request({ token: token ?? '' }), id));
+  const first = join(cluster.rootCa?.joinTokenWorker);
+  expect(join(cluster.rootCa?.joinTokenManager)).toEqual(first);
+  expect([...store.view.list('node')].map((n) => [n.id, n.spec?.role])).toEqual([
+    [id, NodeRole.WORKER],
+  ]);
 });
 
 describe('renewal', () => {

@@ -41,6 +41,7 @@ import {
 } from '#protocol/generated/specs';
 import { type TestCluster, testCluster } from '../support/cluster-state.ts';
 import { attach, template } from '../support/objects.ts';
+import { testWorld } from '../support/world.ts';
 
 const spec = (name: string, over: Partial<ServiceSpec> = {}): ServiceSpec =>
   ServiceSpec.create({ name, taskTemplate: template({}), ...over });
@@ -67,7 +68,7 @@ function update(
     spec: SpecUnion.create({ service }),
     ...over,
   });
-  c.run((tx, context) => updateObject(tx, context, request));
+  c.run((tx, context) => updateObject(tx, context, request, testWorld()));
 }
 
 const port = (publishedPort: number, over: Partial<PortConfig> = {}): EndpointSpec =>

@@ -1,0 +1,139 @@
+// The Membership service: managers that join or tell of themselves. Any manager answers by way of
+// the leader, which looks first whether it can reach the new one at its addresses: a manager that
+// nobody reaches would only cost quorum. Only a manager's own certificate is let in, for itself.
+import { createConnection } from 'node:net';
+import { hostname } from 'node:os';
+import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
+import { peersOf } from '#manager/control/managers';
+import { admitManager, announceManager, type JoinAddresses } from '#manager/control/membership';
+import { managerAddresses } from '#manager/dispatcher/nodes';
+import { TswarmError } from '#protocol/errors';
+import {
+  type JoinRequest,
+  type JoinResponse,
+  type MembershipMethods,
+  MembershipService,
+} from '#protocol/generated/membership';
+import type { Handlers, Peer } from '#protocol/transport/grpc';
+import type { Log, Random } from '#protocol/world';
+import { DIAL_BACK_MS } from '../limits.ts';
+import { newRaftId } from './identity.ts';
+import type { LeaderAccess } from './leader-access.ts';
+import type { RaftNode } from './raft/raft-node.ts';
+import type { ReplicatedStore } from './replicated-store.ts';
+
+export interface MembershipDeps {
+  readonly replicated: ReplicatedStore;
+  readonly leader: LeaderAccess;
+  readonly raft: Pick<RaftNode, 'status'>;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export function membershipHandlers(deps: MembershipDeps): Handlers<MembershipMethods> {
+  return {
+    join: (request, context) => {
+      requireItself(context.peer, request.nodeId);
+      return deps.leader.run(
+        context,
+        MembershipService,
+        () => join(deps, request, context.peer),
+        (client, options) => client.join(request, options),
+      );
+    },
+    announce: (request, context) => {
+      requireItself(context.peer, request.nodeId);
+      return deps.leader.run(
+        context,
+        MembershipService,
+        async () => {
+          await deps.replicated.update({ author: request.nodeId, summary: '' }, (tx) =>
+            announceManager(tx, request),
+          );
+          return {};
+        },
+        (client, options) => client.announce(request, options),
+      );
+    },
+  };
+}
+
+async function join(
+  { replicated, raft, random, log }: MembershipDeps,
+  request: JoinRequest,
+  peer: Peer,
+): Promise<JoinResponse> {
+  const addresses: JoinAddresses = {
+    control: asSeenFromHere(request.controlAddr, peer, 'control_addr'),
+    raft: asSeenFromHere(request.raftAddr, peer, 'raft_addr'),
+  };
+  await Promise.all([dialBack(addresses.control), dialBack(addresses.raft)]);
+  const { value: raftId } = await replicated.update(
+    { author: request.nodeId, summary: `manager ${request.nodeId}: join` },
+    (tx) => admitManager(tx, request, addresses, raft.status().members, () => newRaftId(random)),
+  );
+  log.info('manager joins', { node: request.nodeId, raftId, address: addresses.control });
+  const { view } = replicated;
+  return {
+    raftId,
+    peers: peersOf(view, 0),
+    managers: managerAddresses(view),
+    unlockKey: view.cluster().unlockKey,
+    controlAddr: addresses.control,
+    raftAddr: addresses.raft,
+  };
+}
+
+/** @throws TswarmError unauthenticated, permission_denied */
+function requireItself(peer: Peer, nodeId: string): void {
+  if (peer.nodeId === '') {
+    throw new TswarmError('unauthenticated', 'a certificate of a manager is needed');
+  }
+  if (peer.role === CERTIFICATE_ROLE.manager && peer.nodeId === nodeId) return;
+  throw new TswarmError(
+    'permission_denied',
+    `node ${peer.nodeId} (${peer.role}) cannot speak for manager ${nodeId}`,
+  );
+}
+
+/** The address with the caller's own host where it gave none that others could use. */
+function asSeenFromHere(address: string, peer: Peer, field: string): string {
+  const match = /^(.*):(\d{1,5})$/.exec(address);
+  if (!match || address.length > ADDRESS_CHARS_MAX) {
+    throw new TswarmError('invalid_argument', `${field}: expected HOST:PORT`, { field });
+  }
+  const [, host = '', port = ''] = match;
+  if (!UNSPECIFIED.includes(host)) return address;
+  const seen = peer.address.replace(/:\d+$/, '').replace(/^\[?::ffff:([\d.]+)\]?$/, '$1');
+  return `${seen}:${port}`;
+}
+
+const UNSPECIFIED = ['', '0.0.0.0', '::', '[::]'];
+/** The longest DNS name and a port. */
+const ADDRESS_CHARS_MAX = 260;
+
+/** @throws TswarmError failed_precondition when nothing answers at the address. */
+function dialBack(address: string): Promise<void> {
+  const at = address.lastIndexOf(':');
+  const host = address.slice(0, at).replace(/^\[|\]$/g, '');
+  const port = Number(address.slice(at + 1));
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ host, port, timeout: DIAL_BACK_MS });
+    const fail = (why: string): void => {
+      socket.destroy();
+      reject(
+        new TswarmError(
+          'failed_precondition',
+          `the new manager cannot be reached at ${address} from the leader (${hostname()}): ${why}`,
+          { hint: 'Check --advertise-addr, and that firewalls let ports 2377 and 2378 through.' },
+        ),
+      );
+    };
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('timeout', () => fail(`no answer within ${DIAL_BACK_MS / 1000} s`));
+    socket.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
+  });
+}
