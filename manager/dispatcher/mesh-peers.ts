@@ -80,11 +80,8 @@ export class MeshPeers {
   }
 
   #isServedHere(endpoints: ServiceEndpoints | undefined): boolean {
-    return (
-      endpoints !== undefined &&
-      endpoints.ports.some((port) => port.publishMode === PublishMode.INGRESS) &&
-      backendNodes(endpoints).has(this.#nodeId)
-    );
+    if (endpoints === undefined || !backendNodes(endpoints).has(this.#nodeId)) return false;
+    return endpoints.ports.some((port) => port.publishMode === PublishMode.INGRESS);
   }
 
   #count(nodeId: string, step: number): void {
