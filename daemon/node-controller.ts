@@ -3,7 +3,6 @@
 // join   token → certificate saved → node.json written → worker joins; the role that the managers say makes it a manager (role.ts).
 // leave  node.json says `leaving` → manager stopped → containers and networks removed → state removed → node.json removed last.
 // start  node.json read → worker joins at once (it needs no manager for what runs) → manager started again and again until it runs.
-import { join } from 'node:path';
 import type { ClusterEvents } from '#api/cache/cluster-events';
 import type {
   ClusterSession,
@@ -14,33 +13,30 @@ import type {
   RestoreOptions,
 } from '#api/node-control';
 import { hasCode, messageOf, TswarmError } from '#protocol/errors';
-import type { SessionMessage } from '#protocol/generated/dispatcher';
 import { NodeState as SwarmNodeState } from '#protocol/generated/objects';
 import { NodeAvailability, NodeRole } from '#protocol/generated/specs';
 import { parseJoinToken } from '#protocol/join-token';
 import type { ManagerReady, ManagerRequest } from '#protocol/manager-ipc';
-import type { TlsIdentity } from '#protocol/transport/grpc';
 import type { Clock, Log, Random } from '#protocol/world';
 import { removeTree } from '#worker/files';
 import { certificateRequestFor, newNodeKey } from '#worker/identity/csr';
-import { joinCluster, requestCertificate } from '#worker/identity/join';
-import { lifeOf, type NodeIdentity, NodeIdentityFile } from '#worker/identity/node-identity';
-import { Renewal } from '#worker/identity/renewal';
-import { Lock } from '#worker/queue';
+import { joinCluster } from '#worker/identity/join';
 import type { Worker } from '#worker/worker';
-import { formatAddress, parseAddress, parseRemoteAddress } from './addresses.ts';
+import { parseAddress } from './addresses.ts';
 import type { Config } from './config.ts';
 import { explainJoinFailure } from './join-errors.ts';
 import { demoteSelf, setAvailability } from './leaving.ts';
 import { CERTIFICATE_RENEW_AT, CLUSTER_READY_TIMEOUT_MS, JOIN_WAIT_MS } from './limits.ts';
-import { LocalManager, managerFolder } from './local-manager.ts';
+import { LocalManager, type ManagerPlaces, managerFolder } from './local-manager.ts';
 import type { User } from './manager-user.ts';
-import { type NodeRecord, readNodeRecord, removeNodeRecord, writeNodeRecord } from './node-file.ts';
+import { Membership } from './membership.ts';
+import type { NodeRecord } from './node-file.ts';
 import {
-  addressTowards,
+  addressesOf,
   checkPlacesFree,
   choosePlaces,
   embeddedPlaces,
+  firstReachable,
   LOOPBACK,
   type Places,
 } from './places.ts';
@@ -65,45 +61,40 @@ const WAIT_STEP_MS = 20;
 export class NodeController implements NodeControl {
   readonly #config: Config;
   readonly #deps: NodeControllerDeps;
-  readonly #identityFile: NodeIdentityFile;
-  #record: NodeRecord | undefined;
-  #identity: NodeIdentity | undefined;
+  readonly #member: Membership;
   #manager: LocalManager | undefined;
-  #renewal: Renewal | undefined;
   /** Key of a certificate that the manager on this node was asked to sign. */
   #newKey: string | undefined;
-  /** What the managers said last about this node. */
-  #heard: SessionMessage | undefined;
-  #hasSession = false;
-  /** Why there is no session; undefined when nothing was tried yet or all is well. */
-  #sessionError: unknown;
-  #leaving = false;
   /** Init, join, leave, unlock and restore: one at a time, a second one is refused. */
   #busy = false;
-  /** Changes of node.json, the identity and the manager's life that come from the session: one after the other. */
-  readonly #changes: Lock = new Lock();
 
   constructor(config: Config, deps: NodeControllerDeps) {
     this.#config = config;
     this.#deps = deps;
-    this.#identityFile = new NodeIdentityFile(join(config.dataRoot, 'identity'));
+    this.#member = new Membership({
+      dataRoot: config.dataRoot,
+      worker: deps.worker,
+      clock: deps.clock,
+      random: deps.random,
+      log: deps.log,
+      heard: () => this.#followRole(),
+      renewNow: () => this.#manager?.renewNow(),
+    });
   }
 
   /** Goes on where the last run stopped. Does not wait for a manager: what runs on this node does not need one. */
   async start(): Promise<void> {
-    const record = await readNodeRecord(this.#config.dataRoot);
+    const record = await this.#member.load();
     if (!record) {
-      await this.#removeState();
+      await removeTree(managerFolder(this.#config.dataRoot));
       return;
     }
-    this.#record = record;
     if (record.phase === 'leaving') {
       this.#deps.log.info('finishing a leave that was interrupted');
       await this.#finishLeave();
       return;
     }
-    this.#identity = await this.#identityFile.load();
-    if (this.#identity) await this.#joinWorker(record, this.#identity);
+    await this.#member.joinWorker();
     if (record.manager === 'none') return;
     this.#manager = this.#newManager(record);
     this.#manager.keepStarting();
@@ -111,13 +102,12 @@ export class NodeController implements NodeControl {
 
   /** Stops session and manager; containers and the node's state stay. */
   async stop(): Promise<void> {
-    await this.#renewal?.stop();
+    await this.#member.stop();
     await this.#manager?.stop();
-    await this.#changes.idle();
   }
 
   state(): NodeState {
-    const record = this.#record;
+    const { record } = this.#member;
     if (!record) return NO_CLUSTER;
     const isManager = record.manager === 'member';
     const [state, error] = this.#condition(isManager);
@@ -135,27 +125,29 @@ export class NodeController implements NodeControl {
 
   #condition(isManager: boolean): readonly [NodeState['state'], string] {
     const manager = this.#manager;
+    const { sessionError, hasSession, isLeaving } = this.#member;
     if (manager?.isLocked) return ['locked', ''];
-    if (hasCode(this.#sessionError, 'permission_denied')) {
-      return ['error', `${messageOf(this.#sessionError)}; run "tswarm leave" on this node`];
+    const why = sessionError === undefined ? '' : messageOf(sessionError);
+    if (hasCode(sessionError, 'permission_denied') || hasCode(sessionError, 'data_loss')) {
+      return ['error', `${why}; run "tswarm leave" on this node`];
     }
     if (isManager) {
-      const isReady = manager?.link?.cache.isReady === true && !this.#leaving;
+      const isReady = manager?.link?.cache.isReady === true && !isLeaving;
       return [isReady ? 'active' : 'pending', manager?.error ?? ''];
     }
-    if (this.#hasSession) return ['active', ''];
-    return ['pending', this.#sessionError === undefined ? '' : messageOf(this.#sessionError)];
+    return hasSession ? ['active', ''] : ['pending', why];
   }
 
   session(): ClusterSession | undefined {
-    return this.#record?.manager === 'member' && !this.#leaving ? this.#manager?.link : undefined;
+    const { record, isLeaving } = this.#member;
+    return record?.manager === 'member' && !isLeaving ? this.#manager?.link : undefined;
   }
 
   async init(options: InitOptions): Promise<string> {
     return this.#exclusively(async () => {
-      const record = this.#record;
+      const { record } = this.#member;
       if (options.forceNewCluster && record) return this.#forceNewCluster(options, record);
-      if (record) throw new TswarmError('already_exists', 'this node is already in a cluster');
+      this.#requireNone();
       if (options.forceNewCluster) {
         throw new TswarmError('failed_precondition', 'this node is in no cluster to recover', {
           hint: 'Run init without --force-new-cluster, or restore a backup: tswarm restore FILE.',
@@ -164,39 +156,43 @@ export class NodeController implements NodeControl {
       const places = options.embedded
         ? await embeddedPlaces()
         : choosePlaces(options, this.#config);
-      await checkPlacesFree(places);
-      try {
-        return await this.#bootstrap(options, places);
-      } catch (error) {
-        await this.#undo();
-        throw error;
-      }
+      return this.#startFirst(
+        {
+          type: 'bootstrap',
+          ...this.#csrs(),
+          hostname: this.#deps.hostname,
+          addressPools: options.defaultAddrPool,
+          subnetSize: options.subnetSize,
+          dataPathPort: options.dataPathPort,
+        },
+        places,
+        async (nodeId) => {
+          const link = this.#manager?.link;
+          if (link) await setAvailability(link, nodeId, options.availability);
+        },
+      );
     });
   }
 
   async join(options: JoinOptions): Promise<void> {
     await this.#exclusively(async () => {
-      if (this.#record) {
-        throw new TswarmError('already_exists', 'this node is already in a cluster');
-      }
+      this.#requireNone();
       parseJoinToken(options.joinToken);
-      await this.#joinByToken(options);
+      const role = await this.#joinByToken(options);
+      await this.#untilJoined(role);
     });
   }
 
   async leave(_options: { force: boolean }): Promise<void> {
     await this.#exclusively(async () => {
-      const record = this.#record;
+      const { record } = this.#member;
       if (!record) throw new TswarmError('no_cluster', 'this node is in no cluster');
       this.#deps.log.info('leaving the cluster', { node: record.nodeId });
       const manager = this.#manager;
       if (record.manager === 'member' && manager?.link) {
         await demoteSelf(manager.link, record.nodeId, () => manager.wasRemoved, this.#deps);
       }
-      this.#leaving = true;
-      await this.#changes.run(() =>
-        writeNodeRecord(this.#config.dataRoot, { ...(this.#record ?? record), phase: 'leaving' }),
-      );
+      await this.#member.beginLeaving();
       await this.#finishLeave();
     });
   }
@@ -210,29 +206,18 @@ export class NodeController implements NodeControl {
 
   async restore(options: RestoreOptions): Promise<string> {
     return this.#exclusively(async () => {
-      if (this.#record) {
-        throw new TswarmError('already_exists', 'this node is already in a cluster', {
-          hint: 'Leave it first: tswarm leave --force.',
-        });
-      }
+      this.#requireNone();
       const places = choosePlaces(options, this.#config);
-      await checkPlacesFree(places);
       const { data, unlockKey } = options;
       const { hostname, managerUser } = this.#deps;
-      return withSpoolFile(this.#config.dataRoot, data, managerUser, async (file) => {
-        const request = { type: 'restore', file, unlockKey, hostname, ...this.#csrs() } as const;
-        try {
-          return await this.#startFirst(request, places);
-        } catch (error) {
-          await this.#undo();
-          throw error;
-        }
-      });
+      return withSpoolFile(this.#config.dataRoot, data, managerUser, (file) =>
+        this.#startFirst({ type: 'restore', file, unlockKey, hostname, ...this.#csrs() }, places),
+      );
     });
   }
 
   async #exclusively<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#busy || this.#leaving) {
+    if (this.#busy || this.#member.isLeaving) {
       throw new TswarmError('conflict', 'this node is just joining or leaving a cluster', {
         retryable: true,
         hint: 'Try again when that is done.',
@@ -246,44 +231,44 @@ export class NodeController implements NodeControl {
     }
   }
 
-  async #bootstrap(options: InitOptions, places: Places): Promise<string> {
-    const nodeId = await this.#startFirst(
-      {
-        type: 'bootstrap',
-        ...this.#csrs(),
-        hostname: this.#deps.hostname,
-        addressPools: options.defaultAddrPool,
-        subnetSize: options.subnetSize,
-        dataPathPort: options.dataPathPort,
-      },
-      places,
-    );
-    const link = this.#manager?.link;
-    if (link) await setAvailability(link, nodeId, options.availability);
-    return nodeId;
+  #requireNone(): void {
+    if (!this.#member.record) return;
+    throw new TswarmError('already_exists', 'this node is already in a cluster', {
+      hint: 'Leave it first: tswarm leave --force.',
+    });
   }
 
-  /** The first manager of a cluster, new or restored. @returns the node's id once it is ready for tasks. */
-  async #startFirst(request: ManagerRequest, places: Places): Promise<string> {
-    const addresses = addressesOf(places);
-    const manager = this.#newManager(addresses);
-    this.#manager = manager;
-    const ready = await manager.start(request);
-    const record: NodeRecord = {
-      format: 1,
-      phase: 'member',
-      nodeId: ready.nodeId,
-      clusterId: ready.clusterId,
-      manager: 'member',
-      ...addresses,
-      managers: [{ nodeId: ready.nodeId, addr: ready.controlAddress }],
-    };
-    await this.#setRecord(record);
-    if (!this.#identity) throw new Error('bug: no certificate after the first start');
-    await this.#joinWorker(record, this.#identity);
-    await this.#untilReady(record.nodeId);
-    this.#deps.log.info('cluster created', { node: record.nodeId, address: record.advertiseAddr });
-    return record.nodeId;
+  /** The first manager of a cluster, new or restored. @returns the node's id once it is ready for tasks. @throws after undoing all of it. */
+  async #startFirst(
+    request: ManagerRequest,
+    places: Places,
+    finish: (nodeId: string) => Promise<void> = async () => {},
+  ): Promise<string> {
+    await checkPlacesFree(places);
+    try {
+      const addresses = addressesOf(places);
+      const manager = this.#newManager(addresses);
+      this.#manager = manager;
+      const ready = await manager.start(request);
+      await this.#member.setRecord({
+        format: 1,
+        phase: 'member',
+        nodeId: ready.nodeId,
+        clusterId: ready.clusterId,
+        manager: 'member',
+        ...addresses,
+        managers: [{ nodeId: ready.nodeId, addr: ready.controlAddress }],
+      });
+      await this.#member.joinWorker();
+      await this.#untilReady(ready.nodeId);
+      await finish(ready.nodeId);
+      this.#deps.log.info('cluster created', { node: ready.nodeId, address: ready.controlAddress });
+      return ready.nodeId;
+    } catch (error) {
+      await this.#member.beginLeaving();
+      await this.#finishLeave();
+      throw error;
+    }
   }
 
   /** Goes on alone with the state that this manager has. */
@@ -293,16 +278,18 @@ export class NodeController implements NodeControl {
         hint: 'Run it on a node that was a manager of the cluster; its state is what is kept.',
       });
     }
-    const given = options.listenAddr !== '' || options.advertiseAddr !== '';
-    const addresses = given ? addressesOf(choosePlaces(options, this.#config)) : record;
+    const isMoved = options.listenAddr !== '' || options.advertiseAddr !== '';
+    const addresses = isMoved ? addressesOf(choosePlaces(options, this.#config)) : record;
     await this.#manager?.stop();
     const manager = this.#newManager(addresses);
     this.#manager = manager;
     try {
       const ready = await manager.start({ ...this.#startRequest(), forceNewCluster: true });
-      const managers = [{ nodeId: ready.nodeId, addr: ready.controlAddress }];
       const { listenAddr, advertiseAddr } = addresses;
-      await this.#setRecord({ ...record, listenAddr, advertiseAddr, managers });
+      const managers = [{ nodeId: ready.nodeId, addr: ready.controlAddress }];
+      await this.#member.change(() =>
+        this.#member.setRecord({ ...record, listenAddr, advertiseAddr, managers }),
+      );
       this.#deps.worker.setManagers([ready.controlAddress]);
     } catch (error) {
       // As it was: it is started again by itself.
@@ -315,12 +302,13 @@ export class NodeController implements NodeControl {
     return record.nodeId;
   }
 
-  async #joinByToken(options: JoinOptions): Promise<void> {
+  /** @returns the role that the token stands for. */
+  async #joinByToken(options: JoinOptions): Promise<NodeRole> {
     const remote = await firstReachable(options.remoteAddrs);
     const places = choosePlaces(options, this.#config, remote.towards);
     // A manager's token is not told from a worker's before it is used; a worker may be promoted later, too.
     await checkPlacesFree(places);
-    const joined = await joinCluster({
+    const { identity, role } = await joinCluster({
       address: remote.address,
       token: options.joinToken,
       hostname: this.#deps.hostname,
@@ -328,10 +316,8 @@ export class NodeController implements NodeControl {
     }).catch((error: unknown) => {
       throw explainJoinFailure(error, remote.address, this.#deps.clock.nowMs());
     });
-    const { identity, role } = joined;
-    await this.#identityFile.save(identity);
-    this.#identity = identity;
-    const record: NodeRecord = {
+    await this.#member.setIdentity(identity);
+    await this.#member.setRecord({
       format: 1,
       phase: 'member',
       nodeId: identity.nodeId,
@@ -339,30 +325,32 @@ export class NodeController implements NodeControl {
       manager: 'none',
       ...addressesOf(places),
       managers: [{ nodeId: '', addr: remote.address }],
-    };
-    await this.#setRecord(record);
-    await this.#joinWorker(record, identity);
-    this.#deps.log.info('joined a cluster', { node: record.nodeId, manager: remote.address });
-    await this.#untilJoined(role);
+    });
+    await this.#member.joinWorker();
+    this.#deps.log.info('joined a cluster', { node: identity.nodeId, manager: remote.address });
+    return role;
   }
 
   /** @throws deadline_exceeded, in Swarm's words; joining goes on. */
   async #untilJoined(role: NodeRole): Promise<void> {
     const deadlineMs = this.#deps.clock.monotonicMs() + JOIN_WAIT_MS;
-    while (this.#deps.clock.monotonicMs() < deadlineMs) {
-      const isManager = this.#record?.manager === 'member' && this.#manager?.link?.cache.isReady;
-      if (role === NodeRole.MANAGER ? isManager === true : this.#hasSession) return;
+    const isDone = (): boolean =>
+      role === NodeRole.MANAGER
+        ? this.#member.record?.manager === 'member' && this.#manager?.link?.cache.isReady === true
+        : this.#member.hasSession;
+    while (!isDone()) {
+      if (this.#deps.clock.monotonicMs() > deadlineMs) {
+        const reason = this.#condition(role === NodeRole.MANAGER)[1];
+        throw new TswarmError(
+          'deadline_exceeded',
+          `Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "tswarm info" command to see the current swarm status of your node.${reason === '' ? '' : ` (${reason})`}`,
+        );
+      }
       await sleep(WAIT_STEP_MS);
     }
-    const why = this.#manager?.error || (this.#sessionError && messageOf(this.#sessionError));
-    throw new TswarmError(
-      'deadline_exceeded',
-      'Timeout was reached before node joined. The attempt to join the swarm will continue in the background. ' +
-        `Use the "tswarm info" command to see the current swarm status of your node.${why ? ` (${why})` : ''}`,
-    );
   }
 
-  #newManager(places: Pick<NodeRecord, 'listenAddr' | 'advertiseAddr'>): LocalManager {
+  #newManager(places: ManagerPlaces): LocalManager {
     return new LocalManager(places, {
       config: this.#config,
       clusterEvents: this.#deps.clusterEvents,
@@ -372,121 +360,55 @@ export class NodeController implements NodeControl {
       script: this.#deps.managerScript,
       user: this.#deps.managerUser,
       restartRequest: () => this.#restartRequest(),
-      sign: (csr) => this.#signForManager(csr),
+      sign: (csr) => this.#member.signForManager(csr),
       onReady: (ready) => this.#managerReady(ready),
-      onRemoved: () => this.#later(() => this.#followRole()),
+      onRemoved: () => this.#member.later(() => this.#followRole()),
     });
   }
 
-  /** A key of its own for the worker's certificate that the manager on this node signs. The administrator's is the local manager's business. */
+  /** A new key for the worker's certificate that the manager on this node signs. The administrator's is the local manager's business. */
   #csrs(): { readonly workerCsr: string; readonly adminCsr: string } {
     this.#newKey = newNodeKey();
     return { workerCsr: certificateRequestFor(this.#newKey), adminCsr: '' };
   }
 
   #startRequest(): Extract<ManagerRequest, { type: 'start' }> {
-    const identity = this.#identity;
-    const life = identity && lifeOf(identity.certificate);
-    const passed = life
-      ? (this.#deps.clock.nowMs() - life.fromMs) / (life.toMs - life.fromMs)
-      : Number.POSITIVE_INFINITY;
-    if (passed >= CERTIFICATE_RENEW_AT) return { type: 'start', ...this.#csrs() };
+    if (this.#member.lifePassed >= CERTIFICATE_RENEW_AT) return { type: 'start', ...this.#csrs() };
     this.#newKey = undefined;
     return { type: 'start', workerCsr: '', adminCsr: '' };
   }
 
   #restartRequest(): ManagerRequest {
-    const [record, identity] = [this.#record, this.#identity];
+    const { record, identity, managers } = this.#member;
     if (record?.manager !== 'joining' || !identity) return this.#startRequest();
     this.#newKey = undefined;
-    return {
-      type: 'join',
-      nodeId: record.nodeId,
-      clusterId: record.clusterId,
-      caCert: identity.caCert,
-      managers: record.managers.map(({ addr }) => addr),
-      adminCsr: '',
-    };
-  }
-
-  async #signForManager(csr: string): Promise<{ certificate: string; caCert: string }> {
-    const [record, identity] = [this.#record, this.#identity];
-    if (!record || !identity) throw new TswarmError('no_cluster', 'this node is in no cluster');
-    const managers = record.managers.map(({ addr }) => addr);
-    return requestCertificate(managers, identity, csr, NodeRole.MANAGER);
+    const { nodeId, clusterId } = record;
+    const { caCert } = identity;
+    return { type: 'join', nodeId, clusterId, caCert, managers, adminCsr: '' };
   }
 
   async #managerReady(ready: ManagerReady): Promise<void> {
     if (ready.workerCertificate !== '' && this.#newKey !== undefined) {
       const { nodeId, clusterId, caCert, workerCertificate: certificate } = ready;
-      await this.#useIdentity({ nodeId, clusterId, caCert, certificate, key: this.#newKey });
+      const key = this.#newKey;
+      await this.#member.setIdentity({ nodeId, clusterId, caCert, certificate, key });
     }
-    await this.#changes.run(async () => {
-      const record = this.#record;
-      if (!record || this.#leaving) return;
+    await this.#member.change(async () => {
+      const { record, isLeaving } = this.#member;
+      if (!record || isLeaving) return;
       const own = { nodeId: record.nodeId, addr: ready.controlAddress };
       const managers = [own, ...record.managers.filter(({ nodeId }) => nodeId !== own.nodeId)];
-      await this.#setRecord({ ...record, manager: 'member', managers });
-      const identity = this.#identity;
-      // A node whose certificate had gone missing or run out.
-      if (identity && !this.#renewal) await this.#joinWorker(record, identity);
-      this.#deps.worker.setManagers(managers.map(({ addr }) => addr));
+      await this.#member.setRecord({ ...record, manager: 'member', managers });
+      // A node whose certificate had gone missing gets its session now.
+      await this.#member.joinWorker();
+      this.#deps.worker.setManagers(this.#member.managers);
     });
-  }
-
-  async #joinWorker(record: NodeRecord, identity: NodeIdentity): Promise<void> {
-    await this.#deps.worker.join({
-      nodeId: record.nodeId,
-      clusterId: record.clusterId,
-      identity,
-      managers: record.managers.map(({ addr }) => addr),
-      observer: {
-        sessionMessage: (message) => this.#hear(message),
-        sessionChanged: (connected, reason) => {
-          if (connected) this.#hasSession = true;
-          this.#sessionError = connected ? undefined : reason;
-        },
-      },
-    });
-    this.#renewal = new Renewal({
-      clock: this.#deps.clock,
-      random: this.#deps.random,
-      log: this.#deps.log.child('renewal'),
-      current: () => this.#identity ?? identity,
-      managers: () => (this.#record ?? record).managers.map(({ addr }) => addr),
-      renewed: (renewed) => this.#useIdentity({ ...identity, ...renewed }),
-    });
-    this.#renewal.start();
-  }
-
-  #hear(message: SessionMessage): void {
-    this.#heard = message;
-    if (message.renewCertificate) {
-      this.#renewal?.now();
-      this.#manager?.renewNow();
-    }
-    this.#later(async () => {
-      await this.#keepManagers(message);
-      const identity = this.#identity;
-      if (identity && message.caCert !== '' && message.caCert !== identity.caCert) {
-        await this.#useIdentity({ ...identity, caCert: message.caCert });
-      }
-      await this.#followRole();
-    });
-  }
-
-  async #keepManagers(message: SessionMessage): Promise<void> {
-    const record = this.#record;
-    const managers = message.managers.map(({ nodeId, addr }) => ({ nodeId, addr }));
-    if (!record || managers.length === 0) return;
-    if (JSON.stringify(managers) === JSON.stringify(record.managers)) return;
-    await this.#setRecord({ ...record, managers });
   }
 
   /** Does what the managers' last word about this node's role asks for. */
   async #followRole(): Promise<void> {
-    const [record, manager] = [this.#record, this.#manager];
-    const node = this.#heard?.node;
+    const { record, node } = this.#member;
+    const manager = this.#manager;
     if (!record || !node) return;
     const step = nextRoleStep({
       desired: node.spec?.role ?? NodeRole.WORKER,
@@ -500,32 +422,10 @@ export class NodeController implements NodeControl {
     this.#manager = undefined;
     await removeTree(managerFolder(this.#config.dataRoot));
     // Written before the manager can count in a quorum: after a kill it must be started without being told to.
-    await this.#setRecord({ ...record, manager: step === 'retire' ? 'none' : 'joining' });
+    await this.#member.setRecord({ ...record, manager: step === 'retire' ? 'none' : 'joining' });
     if (step === 'retire') return;
     this.#manager = this.#newManager(record);
     this.#manager.keepStarting();
-  }
-
-  /** After what is under way; not while leaving. */
-  #later(work: () => Promise<void>): void {
-    this.#changes
-      .run(async () => {
-        if (!this.#leaving) await work();
-      })
-      .catch((error: unknown) => {
-        this.#deps.log.error('membership', { reason: messageOf(error) });
-      });
-  }
-
-  async #useIdentity(identity: NodeIdentity): Promise<void> {
-    await this.#identityFile.save(identity);
-    this.#identity = identity;
-    this.#deps.worker.setIdentity(identity as TlsIdentity);
-  }
-
-  async #setRecord(record: NodeRecord): Promise<void> {
-    await writeNodeRecord(this.#config.dataRoot, record);
-    this.#record = record;
   }
 
   /** Until the cache is filled and the manager has the node as ready: the first task can be placed. */
@@ -545,33 +445,13 @@ export class NodeController implements NodeControl {
     }
   }
 
-  /** An init or restore that failed. */
-  async #undo(): Promise<void> {
-    this.#leaving = true;
-    await this.#finishLeave();
-  }
-
   async #finishLeave(): Promise<void> {
-    this.#leaving = true;
-    await this.#renewal?.stop();
-    this.#renewal = undefined;
-    await this.#changes.idle();
+    await this.#member.stop();
     await this.#manager?.stop();
     this.#manager = undefined;
     await this.#deps.worker.leave();
-    await this.#removeState();
-    await removeNodeRecord(this.#config.dataRoot);
-    this.#record = undefined;
-    this.#identity = undefined;
-    this.#heard = undefined;
-    this.#hasSession = false;
-    this.#sessionError = undefined;
-    this.#leaving = false;
-  }
-
-  async #removeState(): Promise<void> {
     await removeTree(managerFolder(this.#config.dataRoot));
-    await this.#identityFile.remove();
+    await this.#member.forget();
   }
 }
 
@@ -586,34 +466,9 @@ const NO_CLUSTER: NodeState = {
   remoteManagers: [],
 };
 
-function addressesOf(places: Places): Pick<NodeRecord, 'listenAddr' | 'advertiseAddr'> {
-  return {
-    listenAddr: formatAddress(places.listen),
-    advertiseAddr: formatAddress(places.advertise),
-  };
-}
-
 function availabilityOf(text: InitOptions['availability']): NodeAvailability {
   if (text === 'active') return NodeAvailability.ACTIVE;
   return text === 'pause' ? NodeAvailability.PAUSE : NodeAvailability.DRAIN;
-}
-
-/** The first of the given managers that answers. @throws what was wrong with the last one. */
-async function firstReachable(
-  texts: readonly string[],
-): Promise<{ readonly address: string; readonly towards: string }> {
-  let failure: unknown = new TswarmError('invalid_argument', 'no manager’s address was given', {
-    field: 'remoteAddrs',
-    hint: 'Use: tswarm join --token TOKEN HOST:PORT.',
-  });
-  for (const address of texts.map((text) => parseRemoteAddress(text, 'remoteAddrs'))) {
-    try {
-      return { address: formatAddress(address), towards: await addressTowards(address) };
-    } catch (error) {
-      failure = error;
-    }
-  }
-  throw failure;
 }
 
 function sleep(ms: number): Promise<void> {

@@ -2,9 +2,16 @@
 // to be free here, so that the error names who has them. Refuses addresses that are not of this host, and names of interfaces without an address.
 import { connect } from 'node:net';
 import { TswarmError } from '#protocol/errors';
-import { type Address, formatAddress, ownAddress, parseAddress } from './addresses.ts';
+import {
+  type Address,
+  formatAddress,
+  ownAddress,
+  parseAddress,
+  parseRemoteAddress,
+} from './addresses.ts';
 import type { Config } from './config.ts';
 import { CONTROL_PORT, REACH_TIMEOUT_MS } from './limits.ts';
+import type { NodeRecord } from './node-file.ts';
 import { checkPortFree, freePort, isPortFree } from './ports.ts';
 
 /** The Raft listener is on the next port of both. */
@@ -119,4 +126,30 @@ function hostAddressText(): string {
   } catch {
     return 'this host';
   }
+}
+
+/** As node.json has them. */
+export function addressesOf(places: Places): Pick<NodeRecord, 'listenAddr' | 'advertiseAddr'> {
+  return {
+    listenAddr: formatAddress(places.listen),
+    advertiseAddr: formatAddress(places.advertise),
+  };
+}
+
+/** The first of the given managers that answers. @throws what was wrong with the last one. */
+export async function firstReachable(
+  texts: readonly string[],
+): Promise<{ readonly address: string; readonly towards: string }> {
+  let failure: unknown = new TswarmError('invalid_argument', 'no manager’s address was given', {
+    field: 'remoteAddrs',
+    hint: 'Use: tswarm join --token TOKEN HOST:PORT.',
+  });
+  for (const address of texts.map((text) => parseRemoteAddress(text, 'remoteAddrs'))) {
+    try {
+      return { address: formatAddress(address), towards: await addressTowards(address) };
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
 }
