@@ -2,7 +2,6 @@
 // cluster and brings examples/guestbook up. `-- --down` takes every trace away again. Safe to run again at any time.
 import { spawn, spawnSync } from 'node:child_process';
 import {
-  chmodSync,
   cpSync,
   existsSync,
   openSync,
@@ -12,11 +11,11 @@ import {
   renameSync,
   rmSync,
   unlinkSync,
-  writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { ensureBaseImage } from './base-image.mjs';
+import { makeLibrary, writeCommands } from './library.mjs';
 import { portHolder } from './port-holder.mjs';
 import { environmentToStay, takeLock } from './quickstart-lock.mjs';
 import {
@@ -25,7 +24,6 @@ import {
   fail,
   installNodeModules,
   installPackages,
-  makeFolder,
   node24,
   ROOT,
   requireKernel,
@@ -41,11 +39,6 @@ const UNIT = '/etc/systemd/system/tswarmd.service';
 const LOG = '/var/log/tswarmd.log';
 const DATA_ROOT = '/var/lib/tswarm';
 const RUN_ROOT = '/run/tswarm';
-const PROGRAMS = {
-  tswarm: 'dist/cli/tswarm/main.js',
-  tcompose: 'dist/cli/tcompose/main.js',
-  tswarmd: 'dist/daemon/main.js',
-};
 const GUESTBOOK = join(ROOT, 'examples/guestbook');
 
 const args = process.argv.slice(2);
@@ -95,18 +88,7 @@ async function up() {
 function installPrograms() {
   const fresh = `${LIBRARY}.new`;
   rmSync(fresh, { recursive: true, force: true });
-  makeFolder(`${fresh}/native/build`);
-  cpSync(join(ROOT, 'package.json'), `${fresh}/package.json`);
-  for (const folder of ['protocol', 'compose-spec', 'manager', 'worker', 'api', 'daemon', 'cli']) {
-    cpSync(join(ROOT, 'dist', folder), `${fresh}/dist/${folder}`, { recursive: true });
-  }
-  for (const name of readdirSync(join(ROOT, 'native/build'))) {
-    if (name.startsWith('tswarm-'))
-      cpSync(join(ROOT, 'native/build', name), `${fresh}/native/build/${name}`);
-  }
-  cpSync(node24(), `${fresh}/node`);
-  for (const path of productionModules())
-    cpSync(join(ROOT, path), join(fresh, path), { recursive: true });
+  makeLibrary(fresh, { node: node24(), native: join(ROOT, 'native/build') });
   const before = treeDigest(LIBRARY);
   const same = before !== '' && before === treeDigest(fresh);
   if (same) {
@@ -117,29 +99,8 @@ function installPrograms() {
     renameSync(fresh, LIBRARY);
     rmSync(`${LIBRARY}.old`, { recursive: true, force: true });
   }
-  for (const [name, script] of Object.entries(PROGRAMS)) {
-    const path = `${PREFIX}/bin/${name}`;
-    writeFileSync(path, `#!/bin/sh\nexec ${LIBRARY}/node ${LIBRARY}/${script} "$@"\n`);
-    chmodSync(path, 0o755);
-  }
-  for (const name of readdirSync(`${LIBRARY}/native/build`)) {
-    const path = `${PREFIX}/bin/${name}`;
-    rmSync(path, { force: true });
-    writeFileSync(path, `#!/bin/sh\nexec ${LIBRARY}/native/build/${name} "$@"\n`);
-    chmodSync(path, 0o755);
-  }
+  writeCommands(LIBRARY, `${PREFIX}/bin`);
   return !same;
-}
-
-/** Folders below node_modules that the programs need at run time. */
-function productionModules() {
-  const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
-  return Object.entries(lock.packages)
-    .filter(
-      ([path, info]) => path !== '' && !info.dev && !path.includes('node_modules/node-linux-'),
-    )
-    .map(([path]) => path)
-    .filter((path) => existsSync(join(ROOT, path)));
 }
 
 /** A digest of names and contents, so that a running node is only restarted for something new. */
