@@ -3,7 +3,15 @@
 // again, also after it was killed in the middle.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -142,6 +150,9 @@ export function installPackages(groups) {
 
 /** npm packages as in the lock file, once per change of it. */
 export function installNodeModules() {
+  const folder = lstatSync(join(ROOT, 'node_modules'), { throwIfNoEntry: false });
+  // A link leads to another checkout's packages, and npm would empty that folder.
+  if (folder?.isSymbolicLink() && existsSync(node24())) return;
   const lock = readFileSync(join(ROOT, 'package-lock.json'));
   const wanted = createHash('sha256').update(lock).update(process.arch).digest('hex');
   const stamp = join(ROOT, 'node_modules/.tswarm-installed');
