@@ -39,6 +39,8 @@ export interface KnownSegment {
   readonly seq: number;
   /** Highest entry index in it; 0 for none. */
   readonly maxIndex: number;
+  /** Data key that it is sealed with. */
+  readonly keyId: string;
 }
 
 /** All that a log says. */
@@ -178,7 +180,7 @@ class Replay {
   #highestSeen = 0;
   /** Whether the first segment at hand is the first of all. */
   readonly #isComplete: boolean;
-  readonly #segments: { seq: number; maxIndex: number }[] = [];
+  readonly #segments: { seq: number; maxIndex: number; keyId: string }[] = [];
   damage: WalDamage | null = null;
 
   constructor(input: RecoveryInput, first: SegmentHeader | null) {
@@ -197,7 +199,7 @@ class Replay {
     if (dek === null) {
       return { reason: 'key_unknown', segment: name, detail: `key ${header.keyId} is missing` };
     }
-    const known = { seq: header.seq, maxIndex: 0 };
+    const known = { seq: header.seq, maxIndex: 0, keyId: header.keyId };
     this.#segments.push(known);
     this.#hardState = newest(this.#hardState, header.hardState);
     this.#recoverUpTo = header.recoverUpTo;

@@ -49,6 +49,7 @@ export type WalOpened =
 
 interface CurrentSegment {
   readonly seq: number;
+  readonly keyId: string;
   readonly file: WalFile;
   readonly key: Uint8Array;
   readonly segmentHash: Uint8Array;
@@ -72,7 +73,7 @@ export class Wal {
   readonly #deps: WalDeps;
   #current: CurrentSegment | null = null;
   /** Segments before the current one, oldest first. */
-  #older: { seq: number; maxIndex: number }[];
+  #older: { seq: number; maxIndex: number; keyId: string }[];
   #lastBatchNo: number;
   #lastTag: Uint8Array;
   #lastSeq: number;
@@ -89,7 +90,7 @@ export class Wal {
   constructor(options: WalOptions, deps: WalDeps, contents: WalContents) {
     this.#options = options;
     this.#deps = deps;
-    this.#older = contents.segments.map(({ seq, maxIndex }) => ({ seq, maxIndex }));
+    this.#older = contents.segments.map((segment) => ({ ...segment }));
     this.#lastBatchNo = contents.lastBatchNo;
     this.#lastTag = contents.lastTag;
     // After damage the rest of the chain is void: the new segment continues the damaged one.
@@ -118,9 +119,37 @@ export class Wal {
     return this.#busy;
   }
 
-  /** The lost entries are here again: headers no longer ask for recovery. */
-  recovered(): void {
-    this.#recoverUpTo = 0;
+  /** Up to here log was acknowledged once and is lost: the headers of all segments that are begun
+   * from now on say so. 0: it is here again. */
+  set recoverUpTo(index: number) {
+    this.#recoverUpTo = index;
+  }
+
+  /** Data keys that something of the log is sealed with. */
+  get keyIds(): ReadonlySet<string> {
+    const ids = this.#older.map(({ keyId }) => keyId);
+    if (this.#current !== null) ids.push(this.#current.keyId);
+    return new Set(ids);
+  }
+
+  /** Whether what is written now is sealed with the key `id`. */
+  isCurrentKey(id: string): boolean {
+    return this.#current?.keyId === id;
+  }
+
+  /** Leaves the current segment and begins another one, with the present key. Not while a write is
+   * on its way. */
+  beginNextSegment(done: Done): void {
+    invariant(!this.#busy && this.#current !== null, 'beginNextSegment() at a wrong time');
+    if (this.#failure !== null) {
+      done(this.#failure);
+      return;
+    }
+    this.#busy = true;
+    this.#rotate((error) => {
+      this.#busy = false;
+      done(error);
+    });
   }
 
   #adoptSpare(contents: WalContents): void {
@@ -275,10 +304,12 @@ export class Wal {
       }
       if (this.#current !== null) {
         this.#current.file.close();
-        this.#older.push({ seq: this.#current.seq, maxIndex: this.#current.maxIndex });
+        const { seq: olderSeq, maxIndex, keyId } = this.#current;
+        this.#older.push({ seq: olderSeq, maxIndex, keyId });
       }
       this.#current = {
         seq,
+        keyId: header.keyId,
         file,
         key: segmentKey(dek, header, crypto),
         segmentHash: crypto.sha256(block),

@@ -22,6 +22,8 @@ export interface AppendWriterEvents {
   readonly respond: (messages: readonly Message[]) => void;
   /** The log cannot be written: the process must end. */
   readonly fail: (error: Error) => void;
+  /** A write took this long. */
+  readonly wrote: (tookMs: number) => void;
   /** A mark is durable; old snapshots may go. */
   readonly marked: (mark: SnapshotMark) => void;
   /** Whether the leader's snapshot at `index` is in a file (the empty state has none). */
@@ -33,7 +35,12 @@ interface MarkRequest {
   readonly mark: SnapshotMark;
 }
 
-type Work = Message | MarkRequest;
+/** The next segment is to be begun now. */
+interface SegmentRequest {
+  readonly begun: () => void;
+}
+
+type Work = Message | MarkRequest | SegmentRequest;
 
 export class AppendWriter {
   readonly #wal: Wal;
@@ -42,10 +49,13 @@ export class AppendWriter {
   #queue: Work[] = [];
   #isWriting = false;
   #hardState: HardState;
+  #startedMs: number | null = null;
+  readonly #nowMs: () => number;
 
-  constructor(wal: Wal, storage: MemoryStorage, events: AppendWriterEvents) {
+  constructor(wal: Wal, storage: MemoryStorage, nowMs: () => number, events: AppendWriterEvents) {
     this.#wal = wal;
     this.#storage = storage;
+    this.#nowMs = nowMs;
     this.#events = events;
     this.#hardState = storage.hardState();
   }
@@ -64,12 +74,27 @@ export class AppendWriter {
     this.#queue.push({ mark });
   }
 
+  /** Begins a new segment behind everything queued so far. */
+  enqueueSegment(begun: () => void): void {
+    this.#queue.push({ begun });
+  }
+
+  /** How long the write that is on its way has taken so far; 0 when there is none. */
+  writingMs(nowMs: number): number {
+    return this.#startedMs === null ? 0 : nowMs - this.#startedMs;
+  }
+
   /** Starts writing unless a write is on its way. With a synchronous disk all is done on return. */
   pump(): void {
     while (!this.#isWriting && this.#queue.length > 0) this.#writeGroup();
   }
 
   #writeGroup(): void {
+    const [first] = this.#queue;
+    if (first !== undefined && 'begun' in first) {
+      this.#beginSegment(first);
+      return;
+    }
     const group = this.#takeGroup();
     const { entries, hardState } = group;
     const isVoteNews =
@@ -83,13 +108,31 @@ export class AppendWriter {
     if (group.mark !== null) batches.push({ hardState, entries: [], mark: group.mark });
     if (batches.length === 0 && isVoteNews) batches.push({ hardState, entries: [], mark: null });
     this.#isWriting = true;
+    this.#startedMs = this.#nowMs();
     this.#writeBatches(batches, 0, () => {
       this.#isWriting = false;
+      const tookMs = this.#nowMs() - (this.#startedMs ?? 0);
+      this.#startedMs = null;
+      if (batches.length > 0) this.#events.wrote(tookMs);
       this.#storage.setHardState(hardState);
       this.#storage.append(entries);
       if (group.snapshot !== null) this.#storage.applySnapshot(group.snapshot);
       if (group.mark !== null) this.#events.marked(group.mark);
       this.#events.respond(group.responses);
+    });
+  }
+
+  #beginSegment({ begun }: SegmentRequest): void {
+    this.#queue.shift();
+    this.#isWriting = true;
+    this.#wal.beginNextSegment((error) => {
+      this.#isWriting = false;
+      if (error !== null) {
+        this.#events.fail(error);
+        return;
+      }
+      begun();
+      this.pump();
     });
   }
 
@@ -120,6 +163,7 @@ export class AppendWriter {
     const responses: Message[] = [];
     let taken = 0;
     for (const work of this.#queue) {
+      if ('begun' in work) break;
       taken++;
       if ('mark' in work) {
         mark = work.mark;

@@ -24,6 +24,7 @@ import type { SnapshotMark } from '#manager/wal/frame';
 import type { Wal } from '#manager/wal/wal';
 import { AppendWriter } from './append-writer.ts';
 import { type Greeting, greetingOf, type Judgement, judge } from './greeting.ts';
+import { LeaderHealth } from './leader-health.ts';
 import { MAX_HELD_BYTES, PROPOSAL_HEADER_BYTES, STATUS_EVERY_ELECTIONS } from './limits.ts';
 import { MembershipDesk } from './membership-desk.ts';
 import { packApplied, unpackProposals } from './packing.ts';
@@ -85,6 +86,8 @@ export class RaftHost {
   readonly #desk: MembershipDesk;
   readonly #view: PeerView;
   readonly #ledger = new ProposalLedger();
+  readonly #health: LeaderHealth;
+  #isRecovering: boolean;
   #isScheduled = false;
   #isStopped = false;
   #isRemoved = false;
@@ -127,6 +130,7 @@ export class RaftHost {
       random: deps.random,
       note: (note) => this.#note(note),
     });
+    this.#isRecovering = this.#node.raft.isRecovering();
     this.#view = new PeerView(deps.nowMs, options.electionTicks * options.tickMs);
     this.#desk = new MembershipDesk({
       node: this.#node,
@@ -134,7 +138,9 @@ export class RaftHost {
       isActive: (id) => this.#view.isActive(id),
       answer: (id, error) => this.#answers.push({ id, error }),
     });
-    this.#writer = new AppendWriter(deps.wal, deps.storage, {
+    this.#health = new LeaderHealth(deps.nowMs, options.electionTicks * options.tickMs);
+    this.#writer = new AppendWriter(deps.wal, deps.storage, deps.nowMs, {
+      wrote: (tookMs) => this.#health.wrote(tookMs),
       respond: (messages) => this.#respond(messages),
       fail: (error) => this.#fail(error),
       marked: (mark) => this.#marked(mark),
@@ -178,6 +184,7 @@ export class RaftHost {
     if (this.#isStopped || this.#isRemoved) return;
     this.#node.tick();
     this.#desk.tick();
+    this.#watchHealth();
     this.#ticksSinceStatus++;
     if (this.#ticksSinceStatus >= STATUS_EVERY_ELECTIONS * this.#options.electionTicks) {
       this.#ticksSinceStatus = 0;
@@ -238,6 +245,38 @@ export class RaftHost {
   takeWholeSnapshot(done: (isDone: boolean) => void): void {
     this.#snapshotter.takeWhole(done);
     this.#wake();
+  }
+
+  /** Leaves the current segment of the log behind everything that is queued. */
+  beginSegment(begun: () => void): void {
+    this.#writer.enqueueSegment(begun);
+    this.#wake();
+  }
+
+  /** The main thread has answered. */
+  mainAnswered(): void {
+    this.#health.mainAnswered();
+  }
+
+  /** Somebody whose disk or main thread is stuck should not lead. */
+  #watchHealth(): void {
+    if (this.#node.raft.role !== Role.leader || this.#desk.isTransferring) return;
+    const reason = this.#health.reasonToHandOver(this.#writer.writingMs(this.#deps.nowMs()));
+    if (reason === null || !this.giveAwayLeadership()) return;
+    this.#health.handedOver();
+    this.#noteLine('warn', 'hands leadership over', { reason });
+  }
+
+  /** The log that was lost is here again: the next segment's header says so. */
+  #watchRecovery(): void {
+    if (!this.#isRecovering || this.#node.raft.isRecovering()) return;
+    this.#isRecovering = false;
+    this.#hasStatusNews = true;
+    this.#deps.wal.recoverUpTo = 0;
+    this.#writer.enqueueSegment(() => {});
+    this.#noteLine('info', 'the damaged log is whole again', {
+      index: this.#node.raft.log.committed,
+    });
   }
 
   #marked(mark: SnapshotMark): void {
@@ -384,6 +423,7 @@ export class RaftHost {
     this.#work();
     this.#desk.advance(this.#appliedConf());
     this.#releaseHeld();
+    this.#watchRecovery();
     this.#work();
     this.#watchMembers();
     this.#report();

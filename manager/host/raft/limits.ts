@@ -85,6 +85,26 @@ export const SNAPSHOT_STALL_MS = 10_000;
 /** How long a half received snapshot is kept for its sender to come back. */
 export const SNAPSHOT_PARTIAL_KEEP_MS = 60_000;
 
+/** A change of the data key waits so often, so long, until nothing needs the old one. */
+export const KEY_CHANGE_ATTEMPTS = 30;
+export const KEY_CHANGE_PAUSE_MS = 500;
+
+/** A write that takes longer than this many election timeouts: the disk is stalled, somebody else
+ * should lead. */
+export const STALLED_WRITE_ELECTIONS = 1;
+
+/** A leader whose writes' p99 is above a quarter of the election timeout for this long hands over
+ * (raft.md §2.1, slow disk). */
+export const SLOW_DISK_WINDOW_MS = 10_000;
+export const SLOW_DISK_WRITES_MIN = 20;
+
+/** A main thread that does not answer for so long is stalled: what is committed is not acted upon. */
+export const MAIN_SILENT_MS = 5_000;
+
+/** After leadership was given away for such a reason, not again for so long: with the others no
+ * better, the group would only change leaders. */
+export const HAND_OVER_PAUSE_MS = 30_000;
+
 /** How often overdue proposals are looked for. */
 export const TIMEOUT_SWEEP_MS = 250;
 

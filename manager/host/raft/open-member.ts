@@ -3,15 +3,17 @@
 // a folder cannot be used, and changes nothing in it then.
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { voterIds } from '#manager/raft/conf';
 import { MemoryStorage } from '#manager/raft/storage';
-import { EMPTY_CONF_STATE, type HardState, type SnapshotMeta } from '#manager/raft/types';
+import { EMPTY_CONF_STATE, type SnapshotMeta } from '#manager/raft/types';
 import type { SnapshotMark } from '#manager/wal/frame';
 import type { KeyRing, WalCrypto, WalDisk } from '#manager/wal/interfaces';
 import type { WalContents, WalRefusal } from '#manager/wal/recovery';
 import { openWal, type Wal } from '#manager/wal/wal';
 import { TswarmError } from '#protocol/errors';
 import { lockFolder } from './folder-lock.ts';
-import { loadOrCreateKeys } from './key-file.ts';
+import { forcedEntry, lastConf } from './force-new-cluster.ts';
+import { KeyVault } from './key-vault.ts';
 import { NODE_WAL_CRYPTO } from './node-crypto.ts';
 import { NodeWalDisk, syncFolder } from './node-disk.ts';
 import type { RaftNodeOptions } from './raft-node.ts';
@@ -41,6 +43,7 @@ export interface OpenedLog {
 export interface OpenedMember extends OpenedLog {
   readonly disk: NodeWalDisk;
   readonly snapshots: SnapshotStore;
+  readonly vault: KeyVault;
   readonly unlock: () => void;
 }
 
@@ -58,12 +61,16 @@ export async function openMember(
   const unlock = lockFolder(dataDir);
   try {
     const identity = { clusterId, raftId };
-    const keys = loadOrCreateKeys(join(dataDir, 'raft-key.json'), kek);
+    const vault = new KeyVault(join(dataDir, 'raft-key.json'), kek);
     const disk = new NodeWalDisk(join(dataDir, 'wal'));
     const crypto = NODE_WAL_CRYPTO;
-    const snapshots = new SnapshotStore(join(dataDir, 'snap'), { identity, crypto, keys });
-    const opened = await openLog(options, { disk, crypto, keys, snapshots });
-    return { ...opened, snapshots, disk, unlock };
+    const snapshots = new SnapshotStore(join(dataDir, 'snap'), {
+      identity,
+      crypto,
+      keys: vault,
+    });
+    const opened = await openLog(options, { disk, crypto, keys: vault, snapshots });
+    return { ...opened, snapshots, disk, vault, unlock };
   } catch (error) {
     unlock();
     throw error;
@@ -72,32 +79,100 @@ export async function openMember(
 
 /** Reads the log and begins to continue it; a new cluster's is created when asked to. */
 export async function openLog(options: RaftNodeOptions, place: LogPlace): Promise<OpenedLog> {
-  const { dataDir, clusterId, raftId, segmentBytes } = options;
+  const { raftId } = options;
   const { snapshots } = place;
+  const { wal, contents } = readWal(options, place);
+  const isEmpty = contents.mark === null && contents.entries.length === 0;
+  checkStart(options, contents, isEmpty);
+  const kept = readSnapshot(options, contents, snapshots);
+  // Nothing is changed on the disk before here.
+  const recoverUpTo = options.forceNewCluster ? 0 : Math.max(contents.recoverUpTo, kept.lostUpTo);
+  wal.recoverUpTo = recoverUpTo;
+  await settle((done) => wal.begin(contents.void, done));
+  // A member that has joined but has got nothing yet has a term, and perhaps a vote, to keep.
+  const isNew = isEmpty && contents.hardState.term === 0 && options.startMode === 'bootstrap';
+  if (isNew) {
+    const mark = await bootstrap(wal, raftId);
+    const hardState = { term: FIRST_TERM, vote: 0, commit: FIRST_INDEX };
+    const storage = restoreStorage({ ...contents, mark, hardState, base: mark.base });
+    const appliedIndex = FIRST_INDEX;
+    return { wal, storage, snapshots, restore: null, appliedIndex, recoverUpTo, contents };
+  }
+  snapshots.removeExcept(contents.mark?.hasFile ? contents.mark.meta : null);
+  const usable = options.forceNewCluster ? await force(wal, kept.contents, raftId) : kept.contents;
+  const storage = restoreStorage(usable);
+  const appliedIndex = usable.mark?.meta.index ?? 0;
+  return { wal, storage, snapshots, restore: kept.restore, appliedIndex, recoverUpTo, contents };
+}
+
+/** Opens the log; damage is gone on behind only when there are others who have what is lost. */
+function readWal(
+  options: RaftNodeOptions,
+  place: LogPlace,
+): { readonly wal: Wal; readonly contents: WalContents } {
+  const { dataDir, clusterId, raftId, segmentBytes } = options;
   const identity = { clusterId, raftId };
   const opened = openWal({ identity, segmentBytes, acceptDamage: false }, place);
   if (opened.state === 'refused') throw refused(dataDir, opened.refusal);
-  if (opened.state === 'damaged') throw damaged(dataDir, opened.contents);
-  const { wal, contents } = opened;
-  const isEmpty = contents.mark === null && contents.entries.length === 0;
-  // A member that has joined but has got nothing yet has a term, and perhaps a vote, to keep.
-  const isNew = isEmpty && contents.hardState.term === 0 && options.startMode === 'bootstrap';
-  if (isEmpty && contents.segments.length === 0 && options.startMode === 'restart') {
+  if (opened.state === 'ok') return opened;
+  const canGoOn = options.forceNewCluster || hasOtherVoters(opened.contents, raftId);
+  if (!canGoOn) throw damaged(dataDir, opened.contents);
+  const again = openWal({ identity, segmentBytes, acceptDamage: true }, place);
+  if (again.state !== 'ok') throw damaged(dataDir, opened.contents);
+  return again;
+}
+
+function hasOtherVoters(contents: WalContents, raftId: number): boolean {
+  return voterIds(lastConf(contents)).some((id) => id !== raftId);
+}
+
+function checkStart(options: RaftNodeOptions, contents: WalContents, isEmpty: boolean): void {
+  const { dataDir, startMode, forceNewCluster } = options;
+  if (isEmpty && forceNewCluster) {
+    const message = `${dataDir} holds no log to begin a new cluster with`;
+    throw new TswarmError('failed_precondition', message, { hint: 'use `tswarm restore`' });
+  }
+  if (isEmpty && contents.segments.length === 0 && startMode === 'restart') {
     throw new TswarmError('failed_precondition', `${dataDir} holds no log of this member`, {
       hint: 'create a cluster with `tswarm init`, or join one with `tswarm join`',
     });
   }
-  await settle((done) => wal.begin(contents.void, done));
-  const mark = isNew ? await bootstrap(wal, raftId) : contents.mark;
-  snapshots.removeExcept(mark?.hasFile ? mark.meta : null);
-  const state = isNew ? { term: FIRST_TERM, vote: 0, commit: FIRST_INDEX } : contents.hardState;
-  const storage = restoreStorage(contents, mark, state);
-  const restore = mark?.hasFile
-    ? { index: mark.meta.index, bytes: snapshots.read(mark.meta) }
-    : null;
-  const appliedIndex = mark?.meta.index ?? 0;
-  const { recoverUpTo } = contents;
-  return { wal, storage, snapshots, restore, appliedIndex, recoverUpTo, contents };
+}
+
+/** The snapshot that the log stands on. Without it the log is worth nothing; with other voters, all
+ * is fetched from them, and what was acknowledged here is asked for until it is back. */
+function readSnapshot(
+  options: RaftNodeOptions,
+  contents: WalContents,
+  snapshots: SnapshotFiles,
+): {
+  readonly restore: OpenedLog['restore'];
+  readonly contents: WalContents;
+  readonly lostUpTo: number;
+} {
+  const { mark } = contents;
+  if (mark === null || !mark.hasFile) return { restore: null, contents, lostUpTo: 0 };
+  try {
+    const bytes = snapshots.read(mark.meta);
+    return { restore: { index: mark.meta.index, bytes }, contents, lostUpTo: 0 };
+  } catch (error) {
+    if (options.forceNewCluster || !hasOtherVoters(contents, options.raftId)) throw error;
+    const last = contents.entries[contents.entries.length - 1]?.index ?? contents.base.index;
+    const lostUpTo = Math.max(last, contents.hardState.commit, contents.recoverUpTo);
+    const hardState = { ...contents.hardState, commit: 0 };
+    const base = { index: 0, term: 0 };
+    const emptied = { ...contents, mark: null, entries: [], base, hardState };
+    return { restore: null, contents: emptied, lostUpTo };
+  }
+}
+
+/** Makes this member the only one, durably. */
+async function force(wal: Wal, contents: WalContents, raftId: number): Promise<WalContents> {
+  const forced = forcedEntry(contents, raftId);
+  if (forced === null) return contents;
+  const { entry, hardState } = forced;
+  await settle((done) => wal.append({ hardState, entries: [entry], mark: null }, done));
+  return { ...contents, hardState, entries: [...contents.entries, entry] };
 }
 
 /** The first frame of a new cluster: a configuration with this member as the only voter, as if by a
@@ -112,19 +187,14 @@ async function bootstrap(wal: Wal, raftId: number): Promise<SnapshotMark> {
   return mark;
 }
 
-function restoreStorage(
-  contents: WalContents,
-  mark: SnapshotMark | null,
-  state: HardState,
-): MemoryStorage {
+function restoreStorage({ mark, hardState, base, entries }: WalContents): MemoryStorage {
   const meta = mark?.meta ?? { index: 0, term: 0, confState: EMPTY_CONF_STATE };
-  // A snapshot holds committed state, even if the commit mark on disk lags behind it.
-  const hardState = { ...state, commit: Math.max(state.commit, meta.index) };
   return MemoryStorage.restore({
-    hardState,
+    // A snapshot holds committed state, even if the commit mark on disk lags behind it.
+    hardState: { ...hardState, commit: Math.max(hardState.commit, meta.index) },
     snapshot: { ...meta, data: new Uint8Array(0) },
-    base: mark?.base ?? { index: 0, term: 0 },
-    entries: contents.entries,
+    base,
+    entries,
   });
 }
 

@@ -100,8 +100,8 @@ export class Snapshotter {
     const { storage, snapshots, node } = this.#deps;
     const term = storage.term(index);
     const confState = node.confStateAt(index);
-    if (term === null || confState === null || bytes.length === 0) {
-      // A snapshot from the leader has overtaken it, or none is given.
+    if (index < 1 || term === null || confState === null || bytes.length === 0) {
+      // There is no log yet, a snapshot from the leader has overtaken it, or none is given.
       this.#end(false);
       return;
     }

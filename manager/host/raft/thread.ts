@@ -2,8 +2,8 @@
 // A write error or a broken invariant ends the process by way of the main thread (exit code 70).
 import { statfsSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { TswarmError } from '#protocol/errors';
 import { RaftHost } from './host.ts';
+import type { KeyVault, SealedThings } from './key-vault.ts';
 import {
   DISK_CHECK_MS,
   DISK_HIGH_WATER_BYTES,
@@ -72,15 +72,18 @@ function run(member: OpenedMember): void {
     fatal: (error) => post({ type: 'fatal', error }),
     schedule: (action) => setImmediate(action),
   });
+  const parts = { transport, host, vault: member.vault, sealed: sealedThings(member, host) };
   const ticker = setInterval(() => host.tick(), options.tickMs);
   const watch = setInterval(() => {
+    post({ type: 'ping' });
     watchDisk(host);
     wal.retrySpare();
   }, DISK_CHECK_MS);
   parentPort?.on('message', (message: ToThread) => {
     host.handle(message);
     if (message.type === 'peers') transport.setPeers(message.peers);
-    if (message.type === 'service') serve(message.id, message.service, transport, host);
+    if (message.type === 'pong') host.mainAnswered();
+    if (message.type === 'service') serve(message.id, () => perform(message.service, parts));
     if (message.type !== 'stop') return;
     clearInterval(ticker);
     clearInterval(watch);
@@ -88,6 +91,7 @@ function run(member: OpenedMember): void {
   });
   postTurn(firstTurn(member, host));
   host.start();
+  finishKeyChange(parts);
 }
 
 function firstTurn({ contents, restore, appliedIndex }: OpenedMember, host: RaftHost): Turn {
@@ -115,31 +119,61 @@ function firstTurn({ contents, restore, appliedIndex }: OpenedMember, host: Raft
   };
 }
 
+/** What services work on. */
+interface Parts {
+  readonly transport: PeerTransport;
+  readonly host: RaftHost;
+  readonly vault: KeyVault;
+  readonly sealed: SealedThings;
+}
+
+function sealedThings(member: OpenedMember, host: RaftHost): SealedThings {
+  const { wal, storage, snapshots } = member;
+  return {
+    wal,
+    storage,
+    snapshots,
+    beginSegment: () => new Promise((resolve) => host.beginSegment(resolve)),
+    takeWholeSnapshot: () => new Promise((resolve) => host.takeWholeSnapshot(resolve)),
+  };
+}
+
 /** Carries out a service and answers. */
-function serve(id: number, service: ThreadService, transport: PeerTransport, host: RaftHost): void {
+function serve(id: number, action: () => Promise<void>): void {
   const done = (error: ThreadError | null): void => {
     post({ type: 'answered', answers: [{ id, error }] });
   };
-  perform(service, transport, host).then(
+  action().then(
     () => done(null),
     (error: unknown) => done(toThreadError(error)),
   );
 }
 
-async function perform(
-  service: ThreadService,
-  transport: PeerTransport,
-  host: RaftHost,
-): Promise<void> {
+async function perform(service: ThreadService, parts: Parts): Promise<void> {
+  const { transport, host, vault, sealed } = parts;
   switch (service.kind) {
     case 'identity':
       await transport.setIdentity(service.identity);
       host.reportStatus();
       break;
     case 'rotateDataKey':
+      vault.addKey();
+      await vault.finishChange(sealed);
+      break;
     case 'setUnlockKey':
-      throw new TswarmError('not_supported', 'keys cannot be changed yet');
+      vault.setUnlockKey(service.kek);
+      finishKeyChange(parts);
+      break;
   }
+}
+
+/** Goes on with a change of the data key that nobody waits for. */
+function finishKeyChange({ vault, sealed, host }: Parts): void {
+  if (!vault.isChanging) return;
+  vault.finishChange(sealed).then(
+    () => host.noteLine('info', 'the old data key is gone', {}),
+    (error: unknown) => host.noteLine('warn', 'data key change', { error: String(error) }),
+  );
 }
 
 let isDiskLow = false;

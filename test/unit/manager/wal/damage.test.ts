@@ -144,7 +144,7 @@ describe('going on behind damage', () => {
     const third = openWhole(disk, new WatchedCrypto());
     expect(third.contents.entries.map(({ index }) => index)).toEqual([1, 2, 3, 4, 5]);
     expect(third.contents.recoverUpTo).toBe(40);
-    third.wal.recovered();
+    third.wal.recoverUpTo = 0;
     third.wal.begin(third.contents.void, () => {});
     expect(openWhole(disk, new WatchedCrypto()).contents.recoverUpTo).toBe(0);
   });
