@@ -132,6 +132,17 @@ export function propagate(pass: Pass, service: Service, slot: Slot): void {
   }
 }
 
+/**
+ * To be removed, and its node, which lives, has not said yet that the ended container is gone. Whoever follows a removal by its
+ * tasks may then take away what the containers used.
+ */
+function hasContainer(pass: Pass, task: Task): boolean {
+  const containerId = task.status?.containerStatus?.containerId ?? '';
+  if (task.desiredState !== TaskState.REMOVE || containerId === '') return false;
+  const lost = lostReason(pass, task);
+  return stateOf(task) !== TaskState.ORPHANED && lost !== 'down' && lost !== 'removed';
+}
+
 /** Deletes tasks that are gone for good and history beyond the limit; stops waiting where that lasted too long. */
 export function reap(pass: Pass, service: Service | undefined, slot: Slot): void {
   const limit = pass.tx.cluster().spec?.orchestration?.taskHistoryRetentionLimit ?? TASK_HISTORY;
@@ -146,6 +157,7 @@ export function reap(pass: Pass, service: Service | undefined, slot: Slot): void
       giveUpWaiting(pass, task);
       continue;
     }
+    if (hasContainer(pass, task)) continue;
     kept += 1;
     if (task.desiredState === TaskState.REMOVE || kept > keep) pass.removeTask(task);
   }

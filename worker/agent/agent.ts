@@ -241,13 +241,13 @@ export class Agent {
         break;
       case 'removeFailed':
         entry.busy = '';
+        // It stays as a left-over of this node until the worker starts again; the task itself is over.
+        if (entry.gone || entry.task.desiredState === TaskState.REMOVE) entry.containerId = '';
         pass.report(entry, {
           state: Math.max(entry.status.state, TaskState.SHUTDOWN) as TaskState,
           message: 'container not removed',
           err: input.error,
         });
-        // It stays as a left-over of this node; the task itself is over.
-        if (entry.gone) entry.containerId = '';
         return;
     }
     converge(entry, pass);

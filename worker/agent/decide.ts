@@ -79,8 +79,12 @@ function convergeAway(entry: Entry, pass: Pass): void {
       taskId: entry.task.id,
       containerId: entry.containerId,
     });
-  } else {
+  } else if (entry.status.state < TaskState.COMPLETE) {
     reportShutdown(entry, pass);
+  } else if (entry.status.containerStatus?.containerId) {
+    // Over before; what is new is that its container is gone.
+    const { state, message, err, containerStatus } = entry.status;
+    pass.report(entry, { state, message, err, stopped: containerStatus.stopped });
   }
 }
 

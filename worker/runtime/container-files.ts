@@ -101,7 +101,9 @@ export class ContainerFiles {
   async noteVolume(id: string, name: string): Promise<void> {
     const { dataDir } = this.pathsOf(id);
     await makeFolder(dataDir, 0o710);
-    await appendFile(join(dataDir, 'volumes'), `${name}\n`);
+    await appendFile(join(dataDir, 'volumes'), `${name}\n`, { flush: true });
+    await syncFolder(dataDir);
+    await syncFolder(this.#dataRoot);
   }
 
   async notedVolumes(id: string): Promise<readonly string[]> {

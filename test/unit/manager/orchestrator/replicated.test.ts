@@ -1,7 +1,7 @@
 // Replicated and global services: from a spec to running tasks, scaling, restarts, nodes that go away. Each test drives the real pass over the real
 // store; the sentence it checks is in its name (semantics: Swarm mode).
 import { describe, expect, it } from 'vitest';
-import { NodeState, NodeStatus, TaskState } from '#protocol/generated/objects';
+import { ContainerStatus, NodeState, NodeStatus, TaskState } from '#protocol/generated/objects';
 import {
   EngineRestartPolicy,
   GlobalMode,
@@ -207,6 +207,40 @@ describe('replicated service', () => {
     c.run(3);
     expect(c.wanted(id).map((t) => t.id)).toEqual(before);
     expect(c.wanted(id).every((t) => t.runState === RunState.STOPPED)).toBe(true);
+  });
+
+  describe('with a task that has ended, when it is removed', () => {
+    const ended = (): { c: TestCluster; id: string; taskId: string } => {
+      const c = new TestCluster();
+      c.addNode('n1');
+      const restartPolicy = RestartPolicy.create({ condition: RestartCondition.NONE });
+      const taskTemplate = template({ restartPolicy });
+      const id = c.createService({ name: 'once', mode: replicated(1), taskTemplate });
+      c.run(10);
+      const [task] = c.tasks(id);
+      const taskId = task?.id ?? '';
+      const containerStatus = ContainerStatus.create({ containerId: 'made', exitCode: 0 });
+      c.report(taskId, { state: TaskState.COMPLETE, containerStatus });
+      c.run(3);
+      c.removeService(id);
+      c.run(5);
+      return { c, id, taskId };
+    };
+
+    it('keeps the task until its node says that the container is gone', () => {
+      const { c, id, taskId } = ended();
+      expect(c.tasks(id).map((task) => task.desiredState)).toEqual([TaskState.REMOVE]);
+      c.report(taskId, { containerStatus: ContainerStatus.create({ exitCode: 0 }) });
+      c.run(2);
+      expect(c.tasks(id)).toEqual([]);
+    });
+
+    it('does not wait for a node that is down', () => {
+      const { c, id } = ended();
+      c.setNode('n1', { status: NodeStatus.create({ state: NodeState.DOWN }) });
+      c.run(2);
+      expect(c.tasks(id)).toEqual([]);
+    });
   });
 
   it('takes all its tasks with it when it is removed', () => {

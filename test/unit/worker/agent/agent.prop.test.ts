@@ -344,6 +344,7 @@ describe('any order of events', () => {
         world.settle();
         must(world.container === undefined, 'a container was left');
         must((world.reported?.state ?? 0) >= TaskState.COMPLETE, `says ${world.reported?.state}`);
+        must(!world.reported?.containerStatus?.containerId, 'says that it has a container');
       }),
       { numRuns: 400 },
     );

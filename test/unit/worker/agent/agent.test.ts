@@ -398,6 +398,21 @@ describe('on the way out', () => {
     expect(driver.state).toBe(TaskState.SHUTDOWN);
   });
 
+  it('REMOVE of a task that was over says when its container is gone', () => {
+    const driver = new Driver();
+    driver.run({ condition: RestartCondition.NONE });
+    driver.exited(3);
+    expect(driver.last).toMatchObject({ state: TaskState.FAILED });
+    expect(driver.last?.containerStatus?.containerId).toBeTruthy();
+    driver.change({ condition: RestartCondition.NONE }, { desiredState: TaskState.REMOVE });
+    expect(driver.kinds()).toEqual(['remove']);
+    const before = driver.reports.length;
+    driver.step({ type: 'removed', taskId: 't1' });
+    expect(driver.reports.slice(before)).toMatchObject([
+      { state: TaskState.FAILED, containerStatus: { containerId: '', exitCode: 3 } },
+    ]);
+  });
+
   it('gives up a pull that is no longer wanted', () => {
     const driver = new Driver();
     driver.step({ type: 'assign', task: task() });
