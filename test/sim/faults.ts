@@ -1,0 +1,207 @@
+// Chooses and carries out faults, one after the other, as the weather says. Every fault that is not
+// over by itself (a process that is down, a disk that is full) ends after a while.
+import { ChangeType, type ConfChange, Transition } from '#manager/raft/conf-change';
+import { Role } from '#manager/raft/types';
+import type { Prng } from '#test/support/prng';
+import type { Group } from './group.ts';
+import type { SimMember } from './sim-member.ts';
+import { FAULT_KINDS, type FaultKind, type Weather } from './weather.ts';
+
+const NO_CONTEXT = new Uint8Array(0);
+
+export class Faults {
+  readonly #group: Group;
+  readonly #weather: Weather;
+  readonly #prng: Prng;
+  readonly #total: number;
+  /** Members whose disk may decay: fewer than half of the voters. */
+  readonly #mayRot: ReadonlySet<number>;
+  /** How often each kind was carried out. */
+  readonly counts = new Map<FaultKind, number>();
+  onBurst: () => void = () => {};
+
+  constructor(group: Group, weather: Weather, prng: Prng) {
+    this.#group = group;
+    this.#weather = weather;
+    this.#prng = prng;
+    this.#total = FAULT_KINDS.reduce((sum, kind) => sum + weather.faults[kind], 0);
+    const start = prng.below(weather.voters);
+    const most = Math.floor((weather.voters - 1) / 2);
+    this.#mayRot = new Set(
+      Array.from({ length: most }, (_, i) => 1 + ((start + i) % weather.voters)),
+    );
+  }
+
+  /** Begins; ends with the healing of the group. */
+  start(): void {
+    if (this.#total === 0) return;
+    const wait = -Math.log(1 - this.#prng.next()) * this.#weather.faultEveryUs;
+    this.#group.world.at(wait, null, () => {
+      if (this.#group.isHealed) return;
+      this.#one();
+      this.start();
+    });
+  }
+
+  #one(): void {
+    let at = this.#prng.next() * this.#total;
+    for (const kind of FAULT_KINDS) {
+      at -= this.#weather.faults[kind];
+      if (at >= 0) continue;
+      if (this.#carryOut(kind)) this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+      return;
+    }
+  }
+
+  #carryOut(kind: FaultKind): boolean {
+    const member = this.#someone();
+    switch (kind) {
+      case 'crash':
+        return this.#crash(member, this.#duration(3));
+      case 'powerCut': {
+        for (const other of this.#group.members) this.#crash(other, this.#duration(1));
+        return true;
+      }
+      case 'pause':
+        return this.#pause(member, ['main', 'raft'], this.#duration(4));
+      case 'pauseThread':
+        return this.#pause(member, [this.#prng.chance(0.5) ? 'main' : 'raft'], this.#duration(2));
+      case 'isolate':
+      case 'cutOneWay':
+      case 'split':
+      case 'healLinks':
+        return this.#links(kind, member);
+      case 'slowDisk':
+        return this.#slowDisk(member);
+      case 'syncError':
+        member.drive.failures = 1;
+        member.hasCause = true;
+        return true;
+      case 'fullDisk':
+        return this.#fullDisk(member);
+      case 'rot':
+        return this.#rot(member);
+      case 'transfer':
+        return this.#transfer(member);
+      case 'changeMembers':
+        return this.#changeMembers();
+      case 'burst':
+        this.onBurst();
+        return true;
+    }
+  }
+
+  /** Leaders are hit more often than their share: most of what can go wrong goes wrong there. */
+  #someone(): SimMember {
+    const leader = this.#prng.chance(0.4) ? this.#group.leader() : null;
+    if (leader !== null) return leader;
+    const { members } = this.#group;
+    return members[this.#prng.below(members.length)] as SimMember;
+  }
+
+  #duration(timeouts: number): number {
+    return this.#prng.next() * timeouts * this.#group.timeoutUs;
+  }
+
+  #crash(member: SimMember, downUs: number): boolean {
+    if (member.process === null) return false;
+    this.#group.kill(member);
+    this.#group.world.at(downUs, null, () => this.#group.start(member));
+    return true;
+  }
+
+  #pause(member: SimMember, threads: readonly ('main' | 'raft')[], lengthUs: number): boolean {
+    const { process } = member;
+    if (process === null) return false;
+    for (const thread of threads) {
+      process[thread].pausedUntilUs = Math.round(this.#group.world.nowUs + lengthUs);
+    }
+    return true;
+  }
+
+  #links(kind: 'isolate' | 'cutOneWay' | 'split' | 'healLinks', member: SimMember): boolean {
+    const { network, members, world } = this.#group;
+    if (kind === 'healLinks') {
+      network.healAll();
+      return true;
+    }
+    if (members.length < 2) return false;
+    const others = members.filter((other) => other !== member);
+    if (kind === 'isolate') {
+      for (const { id } of others) {
+        network.cut(member.id, id);
+        network.cut(id, member.id);
+      }
+    } else if (kind === 'cutOneWay') {
+      const isInward = this.#prng.chance(0.5);
+      for (const { id } of this.#prng.chance(0.5) ? others : others.slice(0, 1)) {
+        if (isInward) network.cut(id, member.id);
+        else network.cut(member.id, id);
+      }
+    } else {
+      const side = members.map(() => this.#prng.chance(0.5));
+      for (const a of members) {
+        for (const b of members) if (side[a.id - 1] !== side[b.id - 1]) network.cut(a.id, b.id);
+      }
+    }
+    world.at(this.#duration(6), null, () => network.healAll());
+    return true;
+  }
+
+  #slowDisk({ drive }: SimMember): boolean {
+    const usual = drive.speed;
+    drive.speed = { fastUs: usual.fastUs * 10, slowChance: 0.3, slowUs: this.#group.timeoutUs };
+    this.#group.world.at(this.#duration(5), null, () => {
+      if (!this.#group.isHealed) drive.speed = usual;
+    });
+    return true;
+  }
+
+  #fullDisk(member: SimMember): boolean {
+    member.drive.freeBytes = this.#prng.chance(0.5) ? 0 : 300_000;
+    member.hasCause = true;
+    this.#group.world.at(this.#duration(6), null, () => {
+      member.drive.freeBytes = Number.MAX_SAFE_INTEGER;
+    });
+    return true;
+  }
+
+  /** Decay is found when the log is read: at a start. */
+  #rot(member: SimMember): boolean {
+    if (!this.#mayRot.has(member.id)) return false;
+    if (member.process !== null) this.#crash(member, this.#duration(1));
+    if (!member.drive.rot()) return false;
+    member.hasRotted = true;
+    return true;
+  }
+
+  #transfer(to: SimMember): boolean {
+    const leader = this.#group.leader()?.process?.host;
+    if (!leader) return false;
+    leader.handle({ type: 'transfer', to: to.id });
+    return true;
+  }
+
+  #changeMembers(): boolean {
+    const host = this.#group.leader()?.process?.host;
+    if (!host || host.core.raft.role !== Role.leader) return false;
+    const prng = this.#prng;
+    const count = prng.chance(0.1) ? 0 : 1 + prng.below(3);
+    const kinds = [
+      ChangeType.addVoter,
+      ChangeType.addVoter,
+      ChangeType.remove,
+      ChangeType.addLearner,
+    ];
+    const changes = Array.from({ length: count }, () => ({
+      type: kinds[prng.below(kinds.length)] as ConfChange['changes'][number]['type'],
+      nodeId: 1 + prng.below(this.#group.members.length),
+    }));
+    const transition = prng.below(3) as ConfChange['transition'];
+    const isLeave = count === 0 && transition !== Transition.auto;
+    if (isLeave) return false;
+    const refused = host.core.proposeConfChange({ transition, changes, context: NO_CONTEXT });
+    host.receive([]);
+    return refused === null;
+  }
+}

@@ -1,0 +1,118 @@
+// Whether a history of register operations can be explained by one order that respects real time.
+// Search with memory after Wing, Gong 1993 and Lowe 2017 (as in porcupine): take any operation that
+// began before all others have ended, apply it, go on; remember which sets of operations with which
+// value led nowhere. Keys are independent of each other and searched one by one.
+// Operations without an answer may take effect at any later time or never; those whose value nobody
+// ever saw change nothing and are left out.
+
+/** One operation of a client. */
+export interface Operation {
+  readonly key: number;
+  readonly kind: 'read' | 'write' | 'swap';
+  /** What is written. */
+  readonly value: number;
+  /** swap: only if the register holds this. */
+  readonly expected: number;
+  readonly calledUs: number;
+  /** Infinity while there is no answer. */
+  endedUs: number;
+  /** refused: it certainly has no effect. */
+  outcome: 'ok' | 'unknown' | 'refused';
+  /** read: what was read; swap: 1 when it took effect. */
+  result: number;
+  /** Log index of the write, or that a read was served at: where the search looks first. It never
+   * makes an order valid that is not. Infinity when not known. */
+  hint: number;
+}
+
+/** A history that is in order is explained in as many steps as it has operations, thanks to the
+ * hints; one that takes this many is taken for one that nothing explains. */
+const SEARCH_STEPS_MAX = 100_000;
+
+/** An operation order that nothing explains, or null. */
+export function findViolation(history: readonly Operation[]): readonly Operation[] | null {
+  const keys = new Set(history.map(({ key }) => key));
+  for (const key of keys) {
+    const own = relevant(history.filter((operation) => operation.key === key));
+    if (!isLinearizable(own)) return own;
+  }
+  return null;
+}
+
+function relevant(history: readonly Operation[]): Operation[] {
+  const seen = new Set<number>();
+  for (const { kind, outcome, result, expected } of history) {
+    if (outcome === 'ok' && kind === 'read') seen.add(result);
+    if (kind === 'swap' && outcome !== 'refused') seen.add(expected);
+  }
+  return history.filter(({ kind, outcome, value }) => {
+    if (outcome === 'refused') return false;
+    return outcome === 'ok' || (kind !== 'read' && seen.has(value));
+  });
+}
+
+/** Register value after `operation` on `value`; null when it cannot have happened there. */
+function apply(operation: Operation, value: number): number | null {
+  const { kind, outcome, result, expected } = operation;
+  if (kind === 'write') return operation.value;
+  if (kind === 'read') return result === value ? value : null;
+  const takesEffect = expected === value;
+  if (outcome === 'ok' && takesEffect !== (result === 1)) return null;
+  return takesEffect ? operation.value : value;
+}
+
+/** Whether `history`, all of one register that begins as 0, is linearizable. */
+export function isLinearizable(history: readonly Operation[]): boolean {
+  const operations = [...history].sort((a, b) => a.calledUs - b.calledUs);
+  const count = operations.length;
+  const isTaken = new Uint8Array(count);
+  const visited = new Set<string>();
+  let steps = 0;
+  // Only operations from `low` to the end of the concurrent window are ever of interest.
+  const search = (low: number, value: number, open: number): boolean => {
+    let first = low;
+    while (first < count && isTaken[first] === 1) first++;
+    if (open === 0) return true;
+    steps++;
+    if (steps > SEARCH_STEPS_MAX) return false;
+    let limitUs = Number.POSITIVE_INFINITY;
+    for (let i = first; i < count; i++) {
+      const { calledUs, endedUs } = operations[i] as Operation;
+      if (calledUs > limitUs) break;
+      if (isTaken[i] === 0 && endedUs < limitUs) limitUs = endedUs;
+    }
+    const key = stateKey(isTaken, first, value);
+    if (visited.has(key)) return false;
+    visited.add(key);
+    const candidates: number[] = [];
+    for (let i = first; i < count; i++) {
+      if ((operations[i] as Operation).calledUs > limitUs) break;
+      if (isTaken[i] === 0) candidates.push(i);
+    }
+    candidates.sort((a, b) => byHint(operations[a] as Operation, operations[b] as Operation));
+    for (const i of candidates) {
+      const operation = operations[i] as Operation;
+      const next = apply(operation, value);
+      if (next === null) continue;
+      isTaken[i] = 1;
+      const isRequired = operation.outcome === 'ok';
+      if (search(first, next, open - (isRequired ? 1 : 0))) return true;
+      isTaken[i] = 0;
+    }
+    return false;
+  };
+  return search(0, 0, operations.filter(({ outcome }) => outcome === 'ok').length);
+}
+
+/** Writes come before the reads that were served at their index. */
+function byHint(a: Operation, b: Operation): number {
+  if (a.hint !== b.hint) return a.hint - b.hint;
+  return (a.kind === 'read' ? 1 : 0) - (b.kind === 'read' ? 1 : 0);
+}
+
+/** Which operations are done, as text: all before `first`, and the ones set behind it. */
+function stateKey(isTaken: Uint8Array, first: number, value: number): string {
+  let text = `${first} ${value}`;
+  for (let i = first; i < isTaken.length; i++) if (isTaken[i] === 1) text += ` ${i}`;
+  return text;
+}

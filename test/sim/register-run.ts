@@ -1,0 +1,230 @@
+// One seed of the register simulation: faults and clients for a number of steps, then healing, then
+// the proof that the group works again and that nobody was told anything untrue.
+import { SimFailure } from './failure.ts';
+import { Faults } from './faults.ts';
+import { Group } from './group.ts';
+import { findViolation, type Operation } from './linearizable.ts';
+import { type Answer, Registers, read, write } from './registers.ts';
+import type { SimMember } from './sim-member.ts';
+import { stream } from './streams.ts';
+import { drawWeather, type Weather } from './weather.ts';
+import type { World } from './world.ts';
+
+/** 30 frames: short enough to be rotated often, long enough for the largest frame of a run. */
+const SEGMENT_BYTES = 128 * 1024;
+/** Operations of one run; the linearizability search stays small. */
+const OPERATIONS_MAX = 600;
+/** After healing: election timeouts until everybody must be in step. */
+const HEAL_TIMEOUTS = 60;
+
+export interface RunCounts {
+  operations: number;
+  committed: number;
+  elections: number;
+  crashes: number;
+  confChanges: number;
+  faults: Record<string, number>;
+}
+
+export class RegisterRun {
+  readonly #world: World;
+  readonly #weather: Weather;
+  readonly #group: Group;
+  readonly #faults: Faults;
+  readonly #registers = new Map<SimMember, Registers>();
+  readonly #history: Operation[] = [];
+  /** value → index of the entry that writes it */
+  readonly #appliedAt = new Map<number, number>();
+  readonly #prng: ReturnType<typeof stream>;
+  #nextValue = 1;
+
+  constructor(world: World, seed: number) {
+    this.#world = world;
+    this.#weather = drawWeather(stream(seed, 'weather'));
+    this.#prng = stream(seed, 'clients');
+    const settings = { seed, weather: this.#weather, segmentBytes: SEGMENT_BYTES };
+    this.#group = new Group(world, settings, {
+      attach: (member, { node }) => {
+        const registers = new Registers(member.id, this.#group.checks, (id, index) => {
+          this.#appliedAt.set(id, index);
+        });
+        registers.attach(node);
+        this.#registers.set(member, registers);
+      },
+      ended: (member) => this.#registers.delete(member),
+    });
+    this.#faults = new Faults(this.#group, this.#weather, stream(seed, 'faults'));
+    this.#faults.onBurst = () => {
+      for (let i = 0; i < 20; i++) this.#operate();
+    };
+  }
+
+  /** Faults and work. */
+  run(steps: number): void {
+    for (const member of this.#group.members) this.#group.start(member);
+    this.#faults.start();
+    for (let i = 0; i < this.#weather.clients; i++) this.#client();
+    while (this.#world.steps < steps && this.#world.step());
+  }
+
+  #client(): void {
+    const wait = -Math.log(1 - this.#prng.next()) * this.#weather.thinkUs;
+    this.#world.at(wait, null, () => {
+      if (this.#group.isHealed) return;
+      this.#operate();
+      this.#client();
+    });
+  }
+
+  /** One operation at some member, most often the one that leads. */
+  #operate(): void {
+    if (this.#history.length >= OPERATIONS_MAX) return;
+    const prng = this.#prng;
+    const { members } = this.#group;
+    const leader = prng.chance(0.7) ? this.#group.leader() : null;
+    const member = leader ?? (members[prng.below(members.length)] as SimMember);
+    const isRead = prng.chance(this.#weather.reads);
+    const isSwap = !isRead && prng.chance(0.3);
+    const key = 1 + prng.below(this.#weather.keys);
+    const value = isRead ? 0 : this.#nextValue++;
+    const expected = isSwap ? Math.max(1, value - 1 - prng.below(4)) : 0;
+    const operation: Operation = {
+      key,
+      kind: isRead ? 'read' : isSwap ? 'swap' : 'write',
+      value,
+      expected,
+      calledUs: this.#world.nowUs,
+      endedUs: Number.POSITIVE_INFINITY,
+      outcome: 'unknown',
+      result: 0,
+      hint: Number.POSITIVE_INFINITY,
+    };
+    this.#history.push(operation);
+    const size = prng.chance(0.05) ? 2000 : 16;
+    this.#delayed(() => this.#call(member, operation, size));
+  }
+
+  #delayed(action: () => void): void {
+    this.#world.at(this.#prng.next() * this.#weather.link.delayUs, null, action);
+  }
+
+  #call(member: SimMember, operation: Operation, size: number): void {
+    const { process } = member;
+    const registers = this.#registers.get(member);
+    if (process === null || registers === undefined) {
+      operation.outcome = 'refused'; // Nobody listens there.
+      return;
+    }
+    const answer = (told: Answer): void => {
+      // An unknown outcome stays open for ever; it is not an answer.
+      if (told.outcome === 'unknown') return;
+      this.#delayed(() => {
+        Object.assign(operation, told, { endedUs: this.#world.nowUs });
+        this.#world.trace(told.result);
+      });
+    };
+    const target = { node: process.node, registers };
+    const { key, value, expected } = operation;
+    this.#world.become(process.main, () => {
+      if (operation.kind === 'read') read(target, key, answer);
+      else write(target, { id: value, key, value, expected }, size, answer);
+    });
+  }
+
+  /** Good weather: everybody gets in step, a new write reaches all. */
+  heal(): void {
+    const group = this.#group;
+    group.heal();
+    const endUs = this.#world.nowUs + group.timeoutUs * HEAL_TIMEOUTS;
+    let probe: Operation | null = null;
+    const isSettled = (): boolean => {
+      if (probe === null || probe.outcome !== 'ok') return false;
+      return this.#isInStep();
+    };
+    const tryAgain = (): void => {
+      const leader = group.leader();
+      const isDone = probe !== null && probe.outcome === 'ok';
+      if (leader !== null && !isDone) probe = this.#probe(leader);
+      this.#world.at(group.timeoutUs, null, tryAgain);
+    };
+    tryAgain();
+    if (!this.#world.runUntil(endUs, isSettled)) {
+      group.fail('the group works again once all faults have ended', { probe });
+    }
+    this.#checkQuiet();
+  }
+
+  #probe(leader: SimMember): Operation {
+    const operation: Operation = {
+      key: 1,
+      kind: 'write',
+      value: this.#nextValue++,
+      expected: 0,
+      calledUs: this.#world.nowUs,
+      endedUs: Number.POSITIVE_INFINITY,
+      outcome: 'unknown',
+      result: 0,
+      hint: Number.POSITIVE_INFINITY,
+    };
+    this.#history.push(operation);
+    this.#call(leader, operation, 16);
+    return operation;
+  }
+
+  /** Whether all members of the leader's configuration have applied all that it has committed. */
+  #isInStep(): boolean {
+    const raft = this.#group.leader()?.process?.host?.core.raft;
+    if (raft === undefined || raft.log.committed < raft.log.lastIndex()) return false;
+    for (const [id] of raft.tracker.entries()) {
+      const other = this.#group.member(id).process?.host?.core.raft;
+      if (other === undefined || other.log.applied < raft.log.committed) return false;
+      if (other.isRecovering()) return false;
+    }
+    return true;
+  }
+
+  #checkQuiet(): void {
+    const leader = this.#group.leader();
+    const raft = leader?.process?.host?.core.raft;
+    if (leader === null || raft === undefined) this.#group.fail('no leader after healing');
+    const values = { leader: leader.id, uncommittedBytes: raft.uncommittedBytes };
+    if (raft.uncommittedBytes > 0)
+      this.#group.fail('an idle leader has nothing uncommitted', values);
+    const own = this.#registers.get(leader);
+    for (const [id] of raft.tracker.entries()) {
+      const registers = this.#registers.get(this.#group.member(id));
+      const isSame = registers?.text() === own?.text();
+      if (registers?.appliedIndex === own?.appliedIndex && !isSame) {
+        this.#group.fail('all members have the same state', { leader: leader.id, member: id });
+      }
+    }
+  }
+
+  /** What clients were told fits into one order. */
+  checkHistory(): void {
+    for (const operation of this.#history) {
+      if (operation.kind !== 'read')
+        operation.hint = this.#appliedAt.get(operation.value) ?? Number.POSITIVE_INFINITY;
+    }
+    const violation = findViolation(this.#history);
+    if (violation === null) return;
+    throw new SimFailure('the history of the clients is linearizable', { history: violation });
+  }
+
+  counts(): RunCounts {
+    const { checks, crashes, members, network } = this.#group;
+    const faults: Record<string, number> = Object.fromEntries(this.#faults.counts);
+    faults.lost = network.counts.lost + network.counts.cut;
+    faults.duplicated = network.counts.duplicated;
+    faults.late = network.counts.late;
+    faults.torn = members.reduce((sum, { drive }) => sum + drive.counts.torn, 0);
+    return {
+      operations: this.#history.length,
+      committed: checks.highestCommitted,
+      elections: checks.elections,
+      crashes,
+      confChanges: checks.confChanges,
+      faults,
+    };
+  }
+}

@@ -1,0 +1,223 @@
+// One run of a manager's Raft part: the real client on the main thread, the real host on the Raft
+// thread, and between them, in place of Node's threads, messages that take a moment. What the
+// program's thread.ts does with timers and sockets is done here with the world's.
+import { createRaftNode } from '#manager/host/raft/client';
+import { RaftHost } from '#manager/host/raft/host';
+import { type OpenedLog, openLog } from '#manager/host/raft/open-member';
+import type { RaftNode, RaftNodeOptions } from '#manager/host/raft/raft-node';
+import { threadError, toThreadError } from '#manager/host/raft/thread-errors';
+import type { FromThread, ThreadEvents, ToThread } from '#manager/host/raft/thread-messages';
+import { decodeMessages, encodeMessages } from '#manager/raft/codec';
+import { type Message, MessageType } from '#manager/raft/types';
+import type { TswarmError } from '#protocol/errors';
+import type { Log } from '#protocol/world';
+import type { Prng } from '#test/support/prng';
+import type { SimMember } from './sim-member.ts';
+import type { Actor, World } from './world.ts';
+
+/** Between the two threads of a process. */
+const THREAD_HOP_US = 10;
+/** Below it the host refuses proposals; as in thread.ts. */
+const DISK_LOW_BYTES = 64 * 1024 * 1024;
+
+export const SILENT: Log = {
+  error: () => {},
+  warn: () => {},
+  info: () => {},
+  debug: () => {},
+  child: () => SILENT,
+};
+
+/** What a process needs of its surroundings. */
+export interface ProcessDeps {
+  readonly world: World;
+  readonly options: RaftNodeOptions;
+  readonly prng: Prng;
+  /** Speed of its clocks. */
+  readonly rate: number;
+  readonly skewMs: number;
+  readonly diskCheckMs: number;
+  /** Bytes for another member. */
+  readonly send: (to: number, bytes: Uint8Array, isSnapshot: boolean) => void;
+  readonly onSent: (message: Message) => void;
+  readonly onEnd: (reason: 'fatal' | 'failed', error: TswarmError) => void;
+  /** Registers the application's callbacks, before the start. */
+  readonly attach: (node: RaftNode) => void;
+}
+
+export class SimProcess {
+  readonly main: Actor;
+  readonly raft: Actor;
+  readonly node: RaftNode;
+  readonly #member: SimMember;
+  readonly #deps: ProcessDeps;
+  #events: ThreadEvents | null = null;
+  #host: RaftHost | null = null;
+  /** What waits for the host to exist. */
+  #early: ToThread[] = [];
+  isStarted = false;
+
+  constructor(member: SimMember, deps: ProcessDeps) {
+    this.#member = member;
+    this.#deps = deps;
+    const { world, rate, skewMs } = deps;
+    this.main = world.newActor(`main ${member.id}`, rate, skewMs);
+    this.raft = world.newActor(`raft ${member.id}`, rate, skewMs);
+    this.node = createRaftNode(deps.options, {
+      log: SILENT,
+      session: deps.prng.bytes(8),
+      launch: (_data, events) => this.#launch(events),
+      onFatal: (error) => deps.onEnd('fatal', error),
+    });
+    world.at(0, this.main, () => this.#begin());
+  }
+
+  /** Null before the log is open. */
+  get host(): RaftHost | null {
+    return this.#host;
+  }
+
+  #begin(): void {
+    this.#deps.attach(this.node);
+    this.node.start().then(
+      () => {
+        this.isStarted = true;
+      },
+      (error: TswarmError) => this.#deps.onEnd('failed', error),
+    );
+  }
+
+  #launch(events: ThreadEvents): {
+    post: (message: ToThread) => void;
+    terminate: () => void;
+  } {
+    const { world } = this.#deps;
+    this.#events = events;
+    world.at(THREAD_HOP_US, this.raft, () => this.#open());
+    return {
+      post: (message) => world.at(THREAD_HOP_US, this.raft, () => this.#handle(message)),
+      terminate: () => {
+        this.raft.isAlive = false;
+      },
+    };
+  }
+
+  #post(message: FromThread): void {
+    const { world } = this.#deps;
+    world.at(THREAD_HOP_US, this.main, () => this.#events?.message(message));
+  }
+
+  #open(): void {
+    openLog(this.#deps.options, this.#member.place).then(
+      (opened) => {
+        try {
+          this.#run(opened);
+        } catch (error) {
+          this.#deps.world.failure ??= error;
+        }
+      },
+      (error: unknown) => this.#post({ type: 'failed', error: toThreadError(error) }),
+    );
+  }
+
+  #run(opened: OpenedLog): void {
+    const { world, options, prng } = this.#deps;
+    const { wal, storage, snapshots, appliedIndex, recoverUpTo, restore } = opened;
+    this.#member.opened(opened);
+    const host = new RaftHost(options, {
+      wal,
+      storage,
+      snapshots,
+      appliedIndex,
+      recoverUpTo,
+      random: () => prng.next(),
+      send: (to, messages) => this.#send(to, messages),
+      postTurn: (turn) => this.#post(turn),
+      fatal: (error) => this.#post({ type: 'fatal', error }),
+      schedule: (action) => world.at(1, this.raft, action),
+    });
+    this.#host = host;
+    setInterval(() => host.tick(), options.tickMs);
+    let isLow = false;
+    setInterval(() => {
+      const { freeBytes } = this.#member.drive;
+      if (freeBytes < DISK_LOW_BYTES !== isLow) {
+        isLow = !isLow;
+        host.refuseProposals(isLow ? threadError('no_space', 'the disk is full', null) : null);
+      }
+      wal.retrySpare();
+    }, this.#deps.diskCheckMs);
+    this.#post({
+      type: 'turn',
+      notes: null,
+      restore,
+      applied: null,
+      refused: null,
+      reads: null,
+      snapshotWanted: false,
+      status: host.status(),
+      termStartIndex: 0,
+      isReplayed: false,
+    });
+    host.start();
+    for (const message of this.#early) host.handle(message);
+    this.#early = [];
+  }
+
+  #handle(message: ToThread): void {
+    if (this.#host === null) this.#early.push(message);
+    else this.#host.handle(message);
+  }
+
+  #send(to: number, messages: readonly Message[]): void {
+    for (const message of messages) this.#deps.onSent(message);
+    const plain = messages.filter(({ type }) => type !== MessageType.snapshot);
+    if (plain.length > 0) this.#deps.send(to, encodeMessages(plain), false);
+    for (const message of messages) {
+      const { snapshot } = message;
+      if (snapshot === null || message.type !== MessageType.snapshot) continue;
+      const data = this.#member.readSnapshot(snapshot);
+      if (data === null) {
+        this.reportSnapshot(to, true);
+        continue;
+      }
+      const whole = { ...message, snapshot: { ...snapshot, data } };
+      this.#deps.send(to, encodeMessages([whole]), true);
+    }
+  }
+
+  /** Bytes of another member have arrived. */
+  receive(bytes: Uint8Array): void {
+    const host = this.#host;
+    const messages = decodeMessages(bytes);
+    if (messages === null) throw new Error('a message does not survive its bytes');
+    if (host === null) return;
+    const plain = messages.filter(({ type }) => type !== MessageType.snapshot);
+    if (plain.length > 0) host.receive(plain);
+    for (const message of messages) {
+      if (message.type !== MessageType.snapshot) continue;
+      // A snapshot that cannot be stored is not received: the leader will send it again.
+      host.receiveSnapshot(message).catch(() => {});
+    }
+  }
+
+  /** The transport's word about a snapshot that was sent. */
+  reportSnapshot(to: number, failed: boolean): void {
+    const host = this.#host;
+    if (host === null) return;
+    host.core.reportSnapshot(to, failed);
+    host.receive([]);
+  }
+
+  reportUnreachable(to: number): void {
+    const host = this.#host;
+    if (host === null) return;
+    host.core.reportUnreachable(to);
+    host.receive([]);
+  }
+
+  kill(): void {
+    this.main.isAlive = false;
+    this.raft.isAlive = false;
+  }
+}

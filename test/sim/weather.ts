@@ -1,0 +1,113 @@
+// What a seed makes a run suffer from. Every kind of fault has its own switch, drawn first, then its
+// strength: runs with few kinds reach deeper states of those than runs with all at once (swarm
+// testing, Groce et al. 2012). Times follow the election timeout, so that faults fall into elections
+// as well as between them.
+import type { Prng } from '#test/support/prng';
+import type { LinkWeather } from './sim-network.ts';
+
+/** One run's settings. */
+export interface Weather {
+  readonly voters: number;
+  /** Members outside of the first configuration. */
+  readonly spares: number;
+  readonly tickMs: number;
+  readonly electionTicks: number;
+  readonly snapshotEveryEntries: number;
+  readonly trailingEntries: number;
+  readonly link: LinkWeather;
+  /** Clocks run by up to this share too fast or too slow. */
+  readonly drift: number;
+  readonly diskUs: number;
+  readonly diskSlowChance: number;
+  readonly diskSlowUs: number;
+  /** Time between faults, on average. */
+  readonly faultEveryUs: number;
+  /** How often each fault is chosen, relative to the others. */
+  readonly faults: Readonly<Record<FaultKind, number>>;
+  readonly clients: number;
+  readonly keys: number;
+  /** A client waits this long between operations, on average. */
+  readonly thinkUs: number;
+  readonly reads: number;
+}
+
+export const FAULT_KINDS = [
+  'crash',
+  'powerCut',
+  'pause',
+  'pauseThread',
+  'isolate',
+  'cutOneWay',
+  'split',
+  'healLinks',
+  'slowDisk',
+  'syncError',
+  'fullDisk',
+  'rot',
+  'transfer',
+  'changeMembers',
+  'burst',
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+const WEIGHTS: Readonly<Record<FaultKind, number>> = {
+  crash: 2,
+  powerCut: 0.4,
+  pause: 1,
+  pauseThread: 0.7,
+  isolate: 1,
+  cutOneWay: 1,
+  split: 0.7,
+  healLinks: 1.5,
+  slowDisk: 0.5,
+  syncError: 0.4,
+  fullDisk: 0.4,
+  rot: 0,
+  transfer: 1,
+  changeMembers: 3,
+  burst: 0.5,
+};
+
+/** Draws the weather of a seed. */
+export function drawWeather(prng: Prng): Weather {
+  const some = (chance: number, most: number): number =>
+    prng.chance(chance) ? prng.next() * most : 0;
+  const pick = <T>(list: readonly T[]): T => list[prng.below(list.length)] as T;
+  const tickMs = pick([10, 20, 50]);
+  const electionTicks = pick([5, 10, 10]);
+  const timeoutUs = tickMs * electionTicks * 1000;
+  const isCalm = prng.chance(0.05);
+  const faults = {} as Record<FaultKind, number>;
+  for (const kind of FAULT_KINDS) {
+    const isOn = prng.chance(0.5) && !isCalm;
+    faults[kind] = isOn ? WEIGHTS[kind] * (0.2 + prng.next()) : 0;
+  }
+  // A configuration must not change while a member cannot vote: it would wait for ever.
+  if (faults.rot > 0) faults.changeMembers = 0;
+  return {
+    voters: pick([1, 2, 3, 3, 3, 3, 4, 5, 5]),
+    spares: faults.changeMembers > 0 ? 1 + prng.below(3) : 0,
+    tickMs,
+    electionTicks,
+    snapshotEveryEntries: pick([10, 30, 100, 1_000_000]),
+    trailingEntries: pick([0, 5, 20, 100]),
+    link: {
+      loss: isCalm ? 0 : some(0.5, 0.2),
+      duplicate: isCalm ? 0 : some(0.4, 0.2),
+      delayUs: pick([100, 300, 1000, timeoutUs / 20]),
+      lateChance: isCalm ? 0 : some(0.4, 0.1),
+      lateUs: timeoutUs * 2 * prng.next(),
+      reorders: prng.chance(0.3),
+    },
+    drift: some(0.5, 0.1),
+    diskUs: pick([50, 100, 500, timeoutUs / 20]),
+    diskSlowChance: some(0.4, 0.05),
+    diskSlowUs: timeoutUs * 2 * prng.next(),
+    faultEveryUs: timeoutUs * (0.3 + 2.5 * prng.next()),
+    faults,
+    clients: 1 + prng.below(5),
+    keys: 1 + prng.below(3),
+    thinkUs: timeoutUs * pick([0.05, 0.2, 0.5]),
+    reads: prng.next() * 0.7,
+  };
+}
