@@ -1,13 +1,15 @@
 // Chooses and carries out faults, one after the other, as the weather says. Every fault that is not
 // over by itself (a process that is down, a disk that is full) ends after a while.
+import type { RaftNode } from '#manager/host/raft/raft-node';
 import { ChangeType, type ConfChange, Transition } from '#manager/raft/conf-change';
-import { Role } from '#manager/raft/types';
 import type { Prng } from '#test/support/prng';
 import type { Group } from './group.ts';
 import type { SimMember } from './sim-member.ts';
 import { FAULT_KINDS, type FaultKind, type Weather } from './weather.ts';
 
 const NO_CONTEXT = new Uint8Array(0);
+/** Members of one configuration; each added one is a new process. */
+const MEMBERS_MAX = 6;
 
 export class Faults {
   readonly #group: Group;
@@ -95,8 +97,8 @@ export class Faults {
   #someone(): SimMember {
     const leader = this.#prng.chance(0.4) ? this.#group.leader() : null;
     if (leader !== null) return leader;
-    const { members } = this.#group;
-    return members[this.#prng.below(members.length)] as SimMember;
+    const members = this.#group.members.filter(({ isGone }) => !isGone);
+    return members[this.#prng.below(members.length)] ?? (this.#group.members[0] as SimMember);
   }
 
   #duration(timeouts: number): number {
@@ -113,8 +115,11 @@ export class Faults {
   #pause(member: SimMember, threads: readonly ('main' | 'raft')[], lengthUs: number): boolean {
     const { process } = member;
     if (process === null) return false;
+    const untilUs = Math.round(this.#group.world.nowUs + lengthUs);
     for (const thread of threads) {
-      process[thread].pausedUntilUs = Math.round(this.#group.world.nowUs + lengthUs);
+      const actor = process[thread];
+      // Never shorter than before: what was held back keeps its place.
+      actor.pausedUntilUs = Math.max(actor.pausedUntilUs, untilUs);
     }
     return true;
   }
@@ -149,7 +154,7 @@ export class Faults {
   }
 
   #slowDisk({ drive }: SimMember): boolean {
-    const usual = drive.speed;
+    const usual = this.#group.usualSpeed;
     drive.speed = { fastUs: usual.fastUs * 10, slowChance: 0.3, slowUs: this.#group.timeoutUs };
     this.#group.world.at(this.#duration(5), null, () => {
       if (!this.#group.isHealed) drive.speed = usual;
@@ -175,31 +180,68 @@ export class Faults {
     return true;
   }
 
-  #transfer(to: SimMember): boolean {
-    const leader = this.#group.leader()?.process?.host;
-    if (!leader) return false;
-    leader.handle({ type: 'transfer', to: to.id });
+  /** Calls the leader's main thread as the rest of the manager does; whatever comes of it. */
+  #ask(action: (node: RaftNode) => Promise<void>): boolean {
+    const process = this.#group.leader()?.process;
+    if (!process) return false;
+    this.#group.world.become(process.main, () => {
+      action(process.node).catch(() => {});
+    });
     return true;
   }
 
+  #transfer(to: SimMember): boolean {
+    const isNamed = this.#prng.chance(0.7);
+    return this.#ask((node) => node.transferLeadership(isNamed ? to.id : undefined));
+  }
+
   #changeMembers(): boolean {
-    const host = this.#group.leader()?.process?.host;
-    if (!host || host.core.raft.role !== Role.leader) return false;
+    const raft = this.#group.leader()?.process?.host?.core.raft;
+    if (raft === undefined) return false;
     const prng = this.#prng;
-    const count = prng.chance(0.1) ? 0 : 1 + prng.below(3);
-    const kinds = [
-      ChangeType.addVoter,
-      ChangeType.addVoter,
-      ChangeType.remove,
-      ChangeType.addLearner,
-    ];
-    const changes = Array.from({ length: count }, () => ({
-      type: kinds[prng.below(kinds.length)] as ConfChange['changes'][number]['type'],
-      nodeId: 1 + prng.below(this.#group.members.length),
-    }));
-    const transition = prng.below(3) as ConfChange['transition'];
-    const isLeave = count === 0 && transition !== Transition.auto;
-    if (isLeave) return false;
+    const { voters, learners } = raft.tracker.conf;
+    const pick = (ids: readonly number[]): number => ids[prng.below(ids.length)] ?? 0;
+    const kind = prng.next();
+    if (kind < 0.3 && voters.length + learners.length < MEMBERS_MAX) {
+      const member = this.#newcomer();
+      return this.#ask((node) => node.addLearner(member.id));
+    }
+    if (kind < 0.55 && learners.length > 0) {
+      const id = pick(learners);
+      return this.#ask((node) => node.promote(id));
+    }
+    if (kind < 0.7 && learners.length > 0) {
+      const [oldId, newId] = [pick(voters), pick(learners)];
+      return this.#ask((node) => node.replaceMember(oldId, newId));
+    }
+    if (kind < 0.85) {
+      const id = pick(prng.chance(0.2) ? learners : voters);
+      return id !== 0 && this.#ask((node) => node.removeMember(id));
+    }
+    return this.#rawChange([...voters, ...learners]);
+  }
+
+  #newcomer(): SimMember {
+    const member = this.#group.addMember();
+    this.#group.start(member);
+    return member;
+  }
+
+  /** Any change that the core accepts, whatever a manager would ask for. */
+  #rawChange(ids: readonly number[]): boolean {
+    const host = this.#group.leader()?.process?.host;
+    if (!host) return false;
+    const prng = this.#prng;
+    const count = prng.chance(0.2) ? 0 : 1 + prng.below(3);
+    const kinds = [ChangeType.addVoter, ChangeType.remove, ChangeType.addLearner];
+    const changes = Array.from({ length: count }, () => {
+      const isNew = ids.length < MEMBERS_MAX && prng.chance(0.3);
+      const type = kinds[prng.below(kinds.length)] as ConfChange['changes'][number]['type'];
+      const nodeId = isNew ? this.#newcomer().id : (ids[prng.below(ids.length)] as number);
+      return { type, nodeId };
+    });
+    // Without changes: leave a joint configuration.
+    const transition = count === 0 ? Transition.auto : (prng.below(3) as ConfChange['transition']);
     const refused = host.core.proposeConfChange({ transition, changes, context: NO_CONTEXT });
     host.receive([]);
     return refused === null;

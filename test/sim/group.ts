@@ -1,16 +1,17 @@
 // A group of managers under weather: makes members, starts and ends their processes, carries their
 // messages, and tells the checks of everything. What runs on top (registers, or the whole manager)
 // comes in as an application.
+import type { RaftHost } from '#manager/host/raft/host';
 import type { RaftNode, RaftNodeOptions } from '#manager/host/raft/raft-node';
 import { Role } from '#manager/raft/types';
 import type { TswarmError } from '#protocol/errors';
 import { check, SimFailure } from './failure.ts';
 import { type CheckedMember, GroupChecks } from './group-checks.ts';
 import { SimCrypto } from './sim-crypto.ts';
-import { SimDrive } from './sim-drive.ts';
+import { type DriveSpeed, SimDrive } from './sim-drive.ts';
 import { CLUSTER_ID, SimMember } from './sim-member.ts';
 import { SimNetwork } from './sim-network.ts';
-import { SimProcess } from './sim-process.ts';
+import { type Packet, SimProcess } from './sim-process.ts';
 import { stream } from './streams.ts';
 import type { Weather } from './weather.ts';
 import type { Actor, World } from './world.ts';
@@ -40,7 +41,9 @@ export class Group {
   readonly world: World;
   readonly network: SimNetwork;
   readonly checks: GroupChecks = new GroupChecks();
-  readonly members: readonly SimMember[];
+  /** All that ever were; member n is at n - 1. */
+  readonly members: SimMember[] = [];
+  readonly #crypto: SimCrypto;
   readonly #settings: GroupSettings;
   readonly #app: Application;
   readonly #clockPrng: ReturnType<typeof stream>;
@@ -57,20 +60,9 @@ export class Group {
     this.network = new SimNetwork(world, stream(seed, 'network'));
     this.network.weather = weather.link;
     this.#clockPrng = stream(seed, 'clock');
-    const crypto = new SimCrypto(stream(seed, 'crypto'));
-    const count = weather.voters + weather.spares;
+    this.#crypto = new SimCrypto(stream(seed, 'crypto'));
     const voters = Array.from({ length: weather.voters }, (_, i) => i + 1);
-    this.members = Array.from({ length: count }, (_, i) => {
-      const drive = new SimDrive(world, stream(seed, 'disk', i));
-      drive.speed = {
-        fastUs: weather.diskUs,
-        slowChance: weather.diskSlowChance,
-        slowUs: weather.diskSlowUs,
-      };
-      const member = new SimMember(i + 1, drive, crypto);
-      member.prepare(voters, settings.segmentBytes);
-      return member;
-    });
+    for (const _ of voters) this.addMember().prepare(voters, settings.segmentBytes);
     this.checks.durableOf = (id) => {
       const member = this.members[id - 1];
       return member ? { log: member.durable, hasRotted: member.hasRotted } : null;
@@ -88,9 +80,24 @@ export class Group {
     return this.members[id - 1] as SimMember;
   }
 
+  /** A new member with an empty disk, which is not in the group yet. */
+  addMember(): SimMember {
+    const id = this.members.length + 1;
+    const drive = new SimDrive(this.world, stream(this.#settings.seed, 'disk', id));
+    drive.speed = this.usualSpeed;
+    const member = new SimMember(id, drive, this.#crypto);
+    this.members.push(member);
+    return member;
+  }
+
+  get usualSpeed(): DriveSpeed {
+    const { diskUs, diskSlowChance, diskSlowUs } = this.#settings.weather;
+    return { fastUs: diskUs, slowChance: diskSlowChance, slowUs: diskSlowUs };
+  }
+
   /** Starts the member's process. */
   start(member: SimMember): void {
-    if (member.process !== null) return;
+    if (member.process !== null || member.isGone) return;
     const { seed, weather } = this.#settings;
     this.checks.started(member.id);
     member.hasCause = member.drive.failures > 0 || member.drive.freeBytes < PLENTY_BYTES;
@@ -102,13 +109,16 @@ export class Group {
       rate: 1 + (prng.next() * 2 - 1) * weather.drift,
       skewMs: Math.round((prng.next() * 2 - 1) * weather.drift * 3_600_000),
       diskCheckMs: weather.tickMs * DISK_CHECK_TICKS,
-      send: (to, bytes, isSnapshot) => this.#send(member, to, bytes, isSnapshot),
+      send: (to, packet) => this.#send(member, to, packet),
       onSent: (message) => {
         const checked = this.#checked(member);
         if (checked !== null) this.checks.sent(checked, message);
       },
       onEnd: (reason, error) => this.#onEnd(member, reason, error),
-      attach: (node) => this.#app.attach(member, { node, main: process.main }),
+      attach: (node) => {
+        node.onRemoved(() => this.#removed(member));
+        this.#app.attach(member, { node, main: process.main });
+      },
     });
     member.process = process;
     this.#byActor.set(process.raft, member);
@@ -120,7 +130,9 @@ export class Group {
       dataDir: `/sim/${member.id}`,
       clusterId: CLUSTER_ID,
       raftId: member.id,
-      bootstrap: false,
+      startMode: member.starts === 0 ? 'join' : 'restart',
+      forceNewCluster: false,
+      listenAddress: null,
       tickMs: weather.tickMs,
       heartbeatTicks: 1,
       electionTicks: weather.electionTicks,
@@ -156,33 +168,45 @@ export class Group {
     this.#app.ended(member);
   }
 
-  #send(from: SimMember, to: number, bytes: Uint8Array, isSnapshot: boolean): void {
+  #removed(member: SimMember): void {
+    member.isGone = true;
+    this.kill(member);
+  }
+
+  #send(from: SimMember, to: number, packet: Packet): void {
     const sender = from.process;
-    const hops = isSnapshot ? SNAPSHOT_HOPS : 1;
     const deliver = (left: number): void => {
       if (left > 1) {
         if (!this.network.send(from.id, to, () => deliver(left - 1))) failed();
         return;
       }
-      const process = this.members[to - 1]?.process;
-      if (process === null || process === undefined) failed();
-      else this.world.become(process.raft, () => process.receive(bytes));
-      if (isSnapshot && process) this.#later(sender, (own) => own.reportSnapshot(to, false));
-    };
-    const failed = (): void => {
-      this.#later(sender, (own) => {
-        if (isSnapshot) own.reportSnapshot(to, true);
-        else own.reportUnreachable(to);
+      const target = this.members[to - 1]?.process ?? null;
+      if (target === null) {
+        failed();
+        return;
+      }
+      if (packet.isSnapshot) this.#later(sender, (host) => host.snapshotSent(to, false));
+      this.world.become(target.raft, () => {
+        if (target.receive(from.id, packet)) this.#later(sender, (host) => host.toldRemoved(to));
       });
     };
+    const failed = (): void => {
+      this.#later(sender, (host) => {
+        if (packet.isSnapshot) host.snapshotSent(to, true);
+        else host.unreachable(to);
+      });
+    };
+    const hops = packet.isSnapshot ? SNAPSHOT_HOPS : 1;
     if (!this.network.send(from.id, to, () => deliver(hops))) failed();
   }
 
   /** The transport of `process` learns something after a while, if it still lives. */
-  #later(process: SimProcess | null, action: (process: SimProcess) => void): void {
+  #later(process: SimProcess | null, action: (host: RaftHost) => void): void {
     if (process === null || !process.raft.isAlive) return;
     const us = this.network.weather.delayUs * 2;
-    this.world.at(us, process.raft, () => action(process));
+    this.world.at(us, process.raft, () => {
+      if (process.host !== null) action(process.host);
+    });
   }
 
   #checked(member: SimMember): CheckedMember | null {

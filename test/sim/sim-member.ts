@@ -26,6 +26,8 @@ export class SimMember {
   /** Faults of this life of the process that may end it. */
   hasCause = false;
   starts = 0;
+  /** Out of the group for good; never started again. */
+  isGone = false;
 
   constructor(id: number, drive: SimDrive, crypto: SimCrypto) {
     this.id = id;

@@ -2,13 +2,14 @@
 // thread, and between them, in place of Node's threads, messages that take a moment. What the
 // program's thread.ts does with timers and sockets is done here with the world's.
 import { createRaftNode } from '#manager/host/raft/client';
+import type { Greeting } from '#manager/host/raft/greeting';
 import { RaftHost } from '#manager/host/raft/host';
 import { type OpenedLog, openLog } from '#manager/host/raft/open-member';
 import type { RaftNode, RaftNodeOptions } from '#manager/host/raft/raft-node';
 import { threadError, toThreadError } from '#manager/host/raft/thread-errors';
 import type { FromThread, ThreadEvents, ToThread } from '#manager/host/raft/thread-messages';
 import { decodeMessages, encodeMessages } from '#manager/raft/codec';
-import { type Message, MessageType } from '#manager/raft/types';
+import type { Message } from '#manager/raft/types';
 import type { TswarmError } from '#protocol/errors';
 import type { Log } from '#protocol/world';
 import type { Prng } from '#test/support/prng';
@@ -19,6 +20,9 @@ import type { Actor, World } from './world.ts';
 const THREAD_HOP_US = 10;
 /** Below it the host refuses proposals; as in thread.ts. */
 const DISK_LOW_BYTES = 64 * 1024 * 1024;
+/** The state that a group begins with has no file. */
+const EMPTY_INDEX = 1;
+const NO_DATA = new Uint8Array(0);
 
 export const SILENT: Log = {
   error: () => {},
@@ -27,6 +31,13 @@ export const SILENT: Log = {
   debug: () => {},
   child: () => SILENT,
 };
+
+/** What one member sends to another. */
+export interface Packet {
+  readonly bytes: Uint8Array;
+  readonly greeting: Greeting;
+  readonly isSnapshot: boolean;
+}
 
 /** What a process needs of its surroundings. */
 export interface ProcessDeps {
@@ -37,8 +48,8 @@ export interface ProcessDeps {
   readonly rate: number;
   readonly skewMs: number;
   readonly diskCheckMs: number;
-  /** Bytes for another member. */
-  readonly send: (to: number, bytes: Uint8Array, isSnapshot: boolean) => void;
+  /** Bytes for another member, and what this one says of itself. */
+  readonly send: (to: number, packet: Packet) => void;
   readonly onSent: (message: Message) => void;
   readonly onEnd: (reason: 'fatal' | 'failed', error: TswarmError) => void;
   /** Registers the application's callbacks, before the start. */
@@ -131,7 +142,11 @@ export class SimProcess {
       appliedIndex,
       recoverUpTo,
       random: () => prng.next(),
+      nowMs: () => performance.now(),
       send: (to, messages) => this.#send(to, messages),
+      sendSnapshot: (to, message) => this.#sendSnapshot(to, message),
+      membersChanged: () => {},
+      peerPort: () => null,
       postTurn: (turn) => this.#post(turn),
       fatal: (error) => this.#post({ type: 'fatal', error }),
       schedule: (action) => world.at(1, this.raft, action),
@@ -152,12 +167,15 @@ export class SimProcess {
       notes: null,
       restore,
       applied: null,
+      lost: null,
       refused: null,
       reads: null,
       snapshotWanted: false,
       status: host.status(),
       termStartIndex: 0,
       isReplayed: false,
+      answers: null,
+      isRemoved: false,
     });
     host.start();
     for (const message of this.#early) host.handle(message);
@@ -170,50 +188,41 @@ export class SimProcess {
   }
 
   #send(to: number, messages: readonly Message[]): void {
+    const host = this.#host as RaftHost;
     for (const message of messages) this.#deps.onSent(message);
-    const plain = messages.filter(({ type }) => type !== MessageType.snapshot);
-    if (plain.length > 0) this.#deps.send(to, encodeMessages(plain), false);
-    for (const message of messages) {
-      const { snapshot } = message;
-      if (snapshot === null || message.type !== MessageType.snapshot) continue;
-      const data = this.#member.readSnapshot(snapshot);
-      if (data === null) {
-        this.reportSnapshot(to, true);
-        continue;
-      }
-      const whole = { ...message, snapshot: { ...snapshot, data } };
-      this.#deps.send(to, encodeMessages([whole]), true);
-    }
+    const bytes = encodeMessages(messages);
+    this.#deps.send(to, { bytes, greeting: host.greeting(), isSnapshot: false });
   }
 
-  /** Bytes of another member have arrived. */
-  receive(bytes: Uint8Array): void {
+  #sendSnapshot(to: number, message: Message): void {
+    const host = this.#host as RaftHost;
+    this.#deps.onSent(message);
+    const { snapshot } = message;
+    if (snapshot === null) throw new Error('a snapshot message without a snapshot');
+    const data = snapshot.index === EMPTY_INDEX ? NO_DATA : this.#member.readSnapshot(snapshot);
+    if (data === null) {
+      this.#deps.world.at(1, this.raft, () => host.snapshotSent(to, true));
+      return;
+    }
+    const bytes = encodeMessages([{ ...message, snapshot: { ...snapshot, data } }]);
+    this.#deps.send(to, { bytes, greeting: host.greeting(), isSnapshot: true });
+  }
+
+  /** Bytes of member `from` have arrived. Returns whether `from` is told to be removed. */
+  receive(from: number, packet: Packet): boolean {
     const host = this.#host;
-    const messages = decodeMessages(bytes);
+    if (host === null) return false;
+    const judgement = host.judge(from, packet.greeting);
+    if (judgement !== 'heard') return judgement === 'removed';
+    const messages = decodeMessages(packet.bytes);
     if (messages === null) throw new Error('a message does not survive its bytes');
-    if (host === null) return;
-    const plain = messages.filter(({ type }) => type !== MessageType.snapshot);
-    if (plain.length > 0) host.receive(plain);
-    for (const message of messages) {
-      if (message.type !== MessageType.snapshot) continue;
-      // A snapshot that cannot be stored is not received: the leader will send it again.
-      host.receiveSnapshot(message).catch(() => {});
+    if (!packet.isSnapshot) {
+      host.receive(messages);
+      return false;
     }
-  }
-
-  /** The transport's word about a snapshot that was sent. */
-  reportSnapshot(to: number, failed: boolean): void {
-    const host = this.#host;
-    if (host === null) return;
-    host.core.reportSnapshot(to, failed);
-    host.receive([]);
-  }
-
-  reportUnreachable(to: number): void {
-    const host = this.#host;
-    if (host === null) return;
-    host.core.reportUnreachable(to);
-    host.receive([]);
+    // A snapshot that cannot be stored is not received: the leader will send it again.
+    for (const message of messages) host.receiveSnapshot(message).catch(() => {});
+    return false;
   }
 
   kill(): void {

@@ -8,8 +8,6 @@ import type { LinkWeather } from './sim-network.ts';
 /** One run's settings. */
 export interface Weather {
   readonly voters: number;
-  /** Members outside of the first configuration. */
-  readonly spares: number;
   readonly tickMs: number;
   readonly electionTicks: number;
   readonly snapshotEveryEntries: number;
@@ -86,7 +84,6 @@ export function drawWeather(prng: Prng): Weather {
   if (faults.rot > 0) faults.changeMembers = 0;
   return {
     voters: pick([1, 2, 3, 3, 3, 3, 4, 5, 5]),
-    spares: faults.changeMembers > 0 ? 1 + prng.below(3) : 0,
     tickMs,
     electionTicks,
     snapshotEveryEntries: pick([10, 30, 100, 1_000_000]),

@@ -9,7 +9,7 @@ import { SimFailure } from './failure.ts';
 /** Something that is due; `isCancelled` may be set by whoever scheduled it. */
 export interface SimEvent {
   atUs: number;
-  order: number;
+  readonly order: number;
   readonly actor: Actor | null;
   readonly action: () => void;
   isCancelled: boolean;
@@ -122,9 +122,8 @@ export class World {
       if (actor !== null) {
         if (!actor.isAlive) continue;
         if (actor.pausedUntilUs > event.atUs) {
-          // Due when it goes on, behind whatever waits there already.
+          // Due when it goes on; what waits there stays in the order in which it was made.
           event.atUs = actor.pausedUntilUs;
-          event.order = this.#nextOrder++;
           this.#push(event);
           continue;
         }
