@@ -205,8 +205,7 @@ export class RaftHost {
   /** A snapshot from the leader has arrived whole: stores it, then lets the core decide. */
   async receiveSnapshot(message: Message): Promise<void> {
     if (this.#isStopped || this.#isRemoved) return;
-    const stored = await this.#snapshotter.receive(message);
-    if (stored !== null) this.receive([stored]);
+    await this.#snapshotter.receive(message, (stored) => this.receive([stored]));
   }
 
   /** What was sent to `id` was probably lost. */

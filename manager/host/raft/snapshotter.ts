@@ -11,8 +11,6 @@ import type { SnapshotSettings } from './raft-node.ts';
 import type { SnapshotFiles } from './snapshot-store.ts';
 import type { ThreadNote } from './thread-messages.ts';
 
-/** One that the core is deciding about and one that has just come. */
-const MAX_RECEIVED_SNAPSHOTS = 2;
 const NO_DATA = new Uint8Array(0);
 
 export interface SnapshotterDeps {
@@ -43,8 +41,9 @@ export class Snapshotter {
   #onWhole: ((isDone: boolean) => void)[] = [];
   /** The running one was asked for by them. */
   #isWhole = false;
-  /** Snapshots that came from the leader and are stored, by index; the core decides about them. */
-  readonly #received = new Map<number, Uint8Array>();
+  /** Snapshots from the leader that the core has taken, until their mark is durable, by index: what
+   * the log names must be here then. A leader sends one at a time, so there are hardly ever two. */
+  readonly #taken = new Map<number, Uint8Array>();
 
   constructor(settings: SnapshotSettings, deps: SnapshotterDeps) {
     this.#settings = settings;
@@ -123,10 +122,12 @@ export class Snapshotter {
   }
 
   #mark(meta: SnapshotMeta, bytes: number): void {
-    const { storage } = this.#deps;
+    const { storage, node } = this.#deps;
     const { index } = meta;
     const trailing = this.#isWhole ? 0 : this.#settings.trailingEntries;
-    const baseIndex = Math.max(storage.firstIndex() - 1, index - trailing);
+    // By the core's log: a snapshot from the leader may be on its way to the disk, and the mark of an
+    // older one must not follow it there.
+    const baseIndex = Math.max(node.raft.log.firstIndex() - 1, index - trailing);
     const baseTerm = storage.term(baseIndex);
     if (baseTerm === null || baseIndex > index) {
       this.#end(false); // Overtaken while it was written.
@@ -148,8 +149,9 @@ export class Snapshotter {
       return null;
     }
     this.#end(false);
-    const bytes = this.#received.get(index);
-    this.#received.clear();
+    const bytes = this.#taken.get(index);
+    // Not the newer ones: their marks are still on the way.
+    for (const taken of this.#taken.keys()) if (taken <= index) this.#taken.delete(taken);
     if (bytes === undefined) {
       throw new Error(`the snapshot at ${index} is in the log but was never stored`);
     }
@@ -166,15 +168,15 @@ export class Snapshotter {
     for (const done of this.#onWhole.splice(0)) done(isDone);
   }
 
-  /** Whether the received snapshot at `index` is in a file. */
+  /** Whether the snapshot at `index`, taken by the core, is in a file. */
   hasFile(index: number): boolean {
-    return (this.#received.get(index)?.length ?? 0) > 0;
+    return (this.#taken.get(index)?.length ?? 0) > 0;
   }
 
-  /** One from the leader has arrived whole: stores it, then returns what the core decides about. */
-  async receive(message: Message): Promise<Message | null> {
+  /** One from the leader has arrived whole: stores it, then lets the core decide by `step`. */
+  async receive(message: Message, step: (message: Message) => void): Promise<void> {
     const { snapshot } = message;
-    if (snapshot === null) return null;
+    if (snapshot === null) return;
     const { index, term, confState, data } = snapshot;
     if (data.length > 0) {
       this.#isStoring = true;
@@ -184,10 +186,8 @@ export class Snapshotter {
         this.#isStoring = false;
       }
     }
-    this.#received.set(index, data);
-    for (const older of this.#received.keys()) {
-      if (this.#received.size > MAX_RECEIVED_SNAPSHOTS) this.#received.delete(older);
-    }
-    return { ...message, snapshot: { index, term, confState, data: NO_DATA } };
+    step({ ...message, snapshot: { index, term, confState, data: NO_DATA } });
+    const { unstable } = this.#deps.node.raft.log;
+    if (unstable.nextSnapshot()?.index === index) this.#taken.set(index, data);
   }
 }
