@@ -21,6 +21,12 @@ import {
   MANAGER_STOP_TIMEOUT_MS,
 } from './limits.ts';
 
+/**
+ * V8 24 on processors with protection keys aborts now and then when a process has several threads
+ * ("Check failed: jit_page.has_value()"); the manager has two.
+ */
+const NO_PROTECTION_KEYS = process.arch === 'x64' ? ['--no-memory-protection-keys'] : [];
+
 export interface ManagerProcessOptions {
   /** Path of manager/main.ts or its compiled form. */
   readonly script: string;
@@ -131,6 +137,7 @@ export class ManagerProcess {
     const child = fork(this.#options.script, [...this.#options.args], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'json',
+      execArgv: [...process.execArgv, ...NO_PROTECTION_KEYS],
     });
     this.#child = child;
     return new Promise((resolve, reject) => {

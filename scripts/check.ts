@@ -50,6 +50,7 @@ const results = [
 if (!process.argv.includes('--no-tests')) {
   results.push(
     command('tests', [
+      ...(process.arch === 'x64' ? ['--no-memory-protection-keys'] : []),
       'node_modules/vitest/vitest.mjs',
       'run',
       '--project',
