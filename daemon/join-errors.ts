@@ -19,11 +19,21 @@ export function explainJoinFailure(error: unknown, address: string, nowMs: numbe
   if (error.code !== 'unavailable' && error.code !== 'deadline_exceeded') return error;
   return new TswarmError(
     'unavailable',
-    `${address} was reached, but does not answer as a manager: ${text}`,
+    `${address} was reached, but does not answer as a manager: ${shortened(text)}`,
     {
       hint: 'Check that it is the control address of a manager (tswarm join-token worker shows it).',
       retryable: true,
       cause: error,
     },
   );
+}
+
+/** What gRPC and OpenSSL say, less the frame around it and what follows the first line. */
+function shortened(text: string): string {
+  const [line = ''] = text.split('\n');
+  const reason = line
+    .replace(/^.*Last error: (?:Error: )?/, '')
+    .replace(/ Resolution note: *$/, '');
+  const alert = /SSL routines:[^:]*:([^:]+)/.exec(reason)?.[1];
+  return alert ?? reason;
 }

@@ -64,7 +64,10 @@ function readHolder(path: string): { readonly pid: number; readonly alive: boole
   return { pid: number, alive: startTimeOf(number) === started };
 }
 
-/** Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat); undefined when there is none. */
+/**
+ * Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat); undefined when there is none, or only its exit status is left because
+ * nobody has asked for it (a container's first process often never does).
+ */
 export function startTimeOf(pid: number): string | undefined {
   let text: string;
   try {
@@ -74,5 +77,14 @@ export function startTimeOf(pid: number): string | undefined {
   }
   // The name in field 2 may hold spaces and parentheses: count from the last one.
   const rest = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return rest[19];
+  return rest[0] === 'Z' && !hasThreads(pid) ? undefined : rest[19];
+}
+
+/** A process whose first thread has ended may still have others at work. */
+function hasThreads(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length > 1;
+  } catch {
+    return false;
+  }
 }

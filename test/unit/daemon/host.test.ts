@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -111,6 +112,21 @@ describe('lock', () => {
     child.kill('SIGKILL');
     await ended;
     takeLock(folder)();
+  });
+});
+
+describe('a process that nobody asked for its exit status', () => {
+  it('holds no lock any more', async () => {
+    // The shell's child ends; the shell itself has become a program that never waits.
+    const parent = spawn('sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 60']);
+    const pid = await new Promise<number>((resolve) => {
+      parent.stdout.on('data', (data: Buffer) => resolve(Number(data.toString())));
+    });
+    expect(startTimeOf(pid)).toMatch(/^\d+$/);
+    const isZombie = (): boolean => / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    while (!isZombie()) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(startTimeOf(pid)).toBeUndefined();
+    parent.kill('SIGKILL');
   });
 });
 

@@ -120,6 +120,14 @@ describe('why a join failed', () => {
     );
   });
 
+  it('keeps of an OpenSSL error what a person can use', () => {
+    const ssl =
+      'No connection established. Last error: Error: 40BD:error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:../deps/x.c:918:SSL alert number 116\n (2026). Resolution note: ';
+    expect(of('unavailable', ssl).message).toMatch(
+      /as a manager: tlsv13 alert certificate required$/,
+    );
+  });
+
   it('keeps what a manager said', () => {
     const refusal = new TswarmError('unauthenticated', 'the join token is not valid');
     expect(explainJoinFailure(refusal, 'x', now)).toBe(refusal);
