@@ -32,6 +32,8 @@ import { actOnServices } from './services.ts';
 import { deployStack } from './stack-deploy.ts';
 import { removeStack } from './stack-remove.ts';
 import { publicUnion, watch } from './watch.ts';
+import { why } from './why.ts';
+import type { WhyContext } from './why-task.ts';
 
 export interface ControlDeps {
   readonly replicated: ReplicatedStore;
@@ -44,6 +46,8 @@ export interface ControlDeps {
   readonly version: string;
   /** `host:port` at which nodes reach this manager. */
   readonly controlAddress: () => string;
+  /** What explanations need besides the state. */
+  readonly why: WhyContext;
   /** The pieces of a backup of the state as it is now. */
   backup(): AsyncIterable<Uint8Array>;
 }
@@ -210,9 +214,15 @@ function readHandlers(
       await raft.readIndex();
       for await (const data of deps.backup()) yield { data };
     }),
-    why: admin(() => {
-      throw new TswarmError('not_supported', 'explanations are not supported yet');
-    }),
+    // At the leader: it alone knows which nodes have acknowledged what.
+    why: admin((request, context) =>
+      deps.leader.run(
+        context,
+        ControlService,
+        async () => why(replicated.view, request, deps.why),
+        (client, options) => client.why(request, options),
+      ),
+    ),
   };
 }
 

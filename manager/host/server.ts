@@ -93,6 +93,12 @@ export class ManagerServer {
         members: () => raft.status().members,
         tools: clusterTools({ random, nowMicros }),
       },
+      why: {
+        get nowMicros() {
+          return nowMicros();
+        },
+        lagging: (serviceId) => this.#deps.dispatcher.lagging(serviceId),
+      },
       backup: () => backupOf(this.#deps.nodeId, replicated.store, nowMicros()),
     });
     const membership = membershipHandlers({

@@ -272,6 +272,11 @@ function assignTasks(pass: Pass): void {
 
 function assignTask(pass: Pass, placer: Placer, task: Task): void {
   const { memory, tx, context } = pass;
+  const fault = memory.serviceFaults.get(task.serviceId);
+  if (fault !== undefined) {
+    wait(pass, task, TaskState.NEW, fault);
+    return;
+  }
   let attachments = task.networkAttachments;
   if (attachments.length === 0 && (task.spec?.networks ?? []).length > 0) {
     try {

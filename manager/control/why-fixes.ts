@@ -1,0 +1,133 @@
+// What would help a task that finds no node: derived from what the filters refused. Codes with values; whoever shows them makes the words (cli/tswarm/why).
+// Refuses to guess: a fix is named only where it would change a filter's answer.
+import { parseConstraint } from '#manager/scheduler/constraint';
+import type { Refusal } from '#manager/scheduler/explain';
+import type { ReadView } from '#manager/store/view';
+import { WhyFix } from '#protocol/generated/control';
+import { type Node, NodeState, type Task, TaskState } from '#protocol/generated/objects';
+import { MountType, NodeAvailability, PublishMode } from '#protocol/generated/specs';
+
+/** Hostnames named in one fix. */
+const NAMES_MAX = 3;
+
+/**
+ * Codes: bring-back-node HOST…, activate-node HOST…, lower-reservation, add-node, label-node HOST LABEL VALUE, change-constraint TEXT, add-platform
+ * OS/ARCH, free-port PORT SERVICE, raise-max-replicas MAX, add-plugin TYPE NAME, look-at-service NAME, look-at-logs NAME, resume-update NAME,
+ * rollback NAME, add-address NETWORK.
+ */
+export function fixesFor(task: Task, refusals: readonly Refusal[], view: ReadView): WhyFix[] {
+  const fixes: WhyFix[] = [];
+  const by = new Map<string, Refusal[]>();
+  for (const refusal of refusals) {
+    by.set(refusal.filter, [...(by.get(refusal.filter) ?? []), refusal]);
+  }
+  fixes.push(...readyFixes(by.get('ready') ?? []));
+  if (by.has('resource')) fixes.push(fix('lower-reservation'), fix('add-node'));
+  const constrained = by.get('constraint')?.[0];
+  if (constrained) fixes.push(...constraintFixes(task, constrained));
+  if (by.has('platform')) fixes.push(platformFix(task));
+  for (const refusal of (by.get('host-port') ?? []).slice(0, 1)) {
+    fixes.push(...portFixes(task, refusal, view));
+  }
+  if (by.has('max-replicas')) {
+    const max = task.spec?.placement?.maxReplicas ?? 0;
+    fixes.push(fix('raise-max-replicas', String(max)), fix('add-node'));
+  }
+  for (const refusal of (by.get('plugin') ?? []).slice(0, 1)) {
+    fixes.push(fix('add-plugin', refusal.detail));
+  }
+  if (by.has('volume')) fixes.push(...volumeFixes(task, view));
+  if (refusals.length === 0 && by.size === 0) fixes.push(fix('add-node'));
+  return unique(fixes);
+}
+
+export function fix(code: string, ...values: readonly string[]): WhyFix {
+  return WhyFix.create({ code, values });
+}
+
+function nameOf(node: Node): string {
+  return node.description?.hostname || node.id;
+}
+
+function readyFixes(refusals: readonly Refusal[]): WhyFix[] {
+  const names = (match: (node: Node) => boolean): string[] =>
+    refusals
+      .map(({ info }) => info.node)
+      .filter(match)
+      .map(nameOf)
+      .slice(0, NAMES_MAX);
+  const down = names((node) => node.status?.state !== NodeState.READY);
+  const closed = names(
+    (node) =>
+      node.status?.state === NodeState.READY && node.spec?.availability !== NodeAvailability.ACTIVE,
+  );
+  const fixes: WhyFix[] = [];
+  if (closed.length > 0) fixes.push(fix('activate-node', ...closed));
+  if (down.length > 0) fixes.push(fix('bring-back-node', ...down));
+  return fixes;
+}
+
+/** A label that a node lacks can be given to it; everything else is as it is. */
+function constraintFixes(task: Task, { info, detail }: Refusal): WhyFix[] {
+  const texts = task.spec?.placement?.constraints ?? [];
+  const text = texts.find((one) => detail.startsWith(`${one}:`)) ?? '';
+  if (text === '') return [];
+  const { key, operator, values } = parseConstraint(text);
+  const label = /^node\.labels\.(.+)$/i.exec(key)?.[1];
+  const [value = ''] = values;
+  const canLabel = label !== undefined && ['==', 'in', 'exists'].includes(operator);
+  const labelled = canLabel && !value.includes('*');
+  return [
+    ...(labelled ? [fix('label-node', nameOf(info.node), label, value)] : []),
+    fix('change-constraint', text),
+  ];
+}
+
+function platformFix(task: Task): WhyFix {
+  const platforms = task.spec?.placement?.platforms ?? [];
+  return fix('add-platform', ...platforms.map(({ os, architecture }) => `${os}/${architecture}`));
+}
+
+function portFixes(task: Task, { info }: Refusal, view: ReadView): WhyFix[] {
+  const fixes: WhyFix[] = [];
+  const mine = hostPorts(task);
+  for (const other of view.tasksByNode(info.node.id)) {
+    const ended = (other.status?.state ?? TaskState.NEW) > TaskState.RUNNING;
+    if (ended || other.id === task.id) continue;
+    for (const port of hostPorts(other)) {
+      if (mine.includes(port)) fixes.push(fix('free-port', port, other.serviceName));
+    }
+  }
+  return fixes;
+}
+
+function hostPorts(task: Task): string[] {
+  return (task.endpoint?.ports ?? [])
+    .filter((port) => port.publishMode === PublishMode.HOST && port.publishedPort > 0)
+    .map((port) => String(port.publishedPort));
+}
+
+/** A volume's home is where its data is: that node has to come back. */
+function volumeFixes(task: Task, view: ReadView): WhyFix[] {
+  const fixes: WhyFix[] = [];
+  for (const mount of task.spec?.containerSpec?.mounts ?? []) {
+    if (mount.type !== MountType.VOLUME) continue;
+    const home = view.get('node', view.byName('volume', mount.source)?.nodeId ?? '');
+    if (!home) continue;
+    if (home.status?.state !== NodeState.READY) fixes.push(fix('bring-back-node', nameOf(home)));
+    else if (home.spec?.availability !== NodeAvailability.ACTIVE) {
+      fixes.push(fix('activate-node', nameOf(home)));
+    }
+  }
+  return fixes;
+}
+
+function unique(fixes: readonly WhyFix[]): WhyFix[] {
+  const seen = new Set<string>();
+  return fixes.filter(({ code, values }) => {
+    const key = JSON.stringify([code, ...values]);
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
