@@ -7,6 +7,7 @@ import type { Clock, Lifecycle, Log } from '#protocol/world';
 import type { ClusterEvents } from './cache/cluster-events.ts';
 import { clusterRoutes } from './cluster/cluster.ts';
 import { membershipRoutes } from './cluster/membership.ts';
+import { clusterServiceRoutes } from './cluster/services.ts';
 import { stackRoutes } from './cluster/stacks.ts';
 import type { Context, Handler, Route } from './context.ts';
 import { buildRoutes } from './engine/build.ts';
@@ -174,6 +175,7 @@ function allRoutes(context: Context): readonly Route[] {
     ...pluginRoutes(),
     ...clusterRoutes(context),
     ...membershipRoutes(context),
+    ...clusterServiceRoutes(context),
     ...stackRoutes(context),
   ];
 }

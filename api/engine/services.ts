@@ -46,7 +46,7 @@ async function list(context: Context, request: ApiRequest, reply: Reply): Promis
     if (filters.runtime && !filters.runtime.includes(spec?.taskTemplate?.runtime || 'container')) {
       continue;
     }
-    out.push(serviceJson(cache, service, options));
+    out.push(asDockerKnows(serviceJson(cache, service, options)));
   }
   reply.json(200, out);
 }
@@ -62,7 +62,15 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
   const { cache } = requireSession(context);
   const service = lookup(cache, 'service', pathId(request));
   const defaults = request.query.bool('insertDefaults');
-  reply.json(200, serviceJson(cache, service, { status: false, defaults }));
+  reply.json(200, asDockerKnows(serviceJson(cache, service, { status: false, defaults })));
+}
+
+/** Docker's clients do not know an update that ended as failed and would wait for it for ever; to them it is paused, with the same message. */
+function asDockerKnows(json: Record<string, unknown>): Record<string, unknown> {
+  const update = json.UpdateStatus as Record<string, unknown> | undefined;
+  return update?.State === 'failed'
+    ? { ...json, UpdateStatus: { ...update, State: 'paused' } }
+    : json;
 }
 
 async function create(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
@@ -146,7 +154,7 @@ async function remove(context: Context, request: ApiRequest, reply: Reply): Prom
 }
 
 /** Reads a ServiceSpec and resolves the names in it. @throws invalid_argument, not_found. */
-function readSpec(session: ClusterSession, body: unknown): ServiceSpec {
+export function readSpec(session: ClusterSession, body: unknown): ServiceSpec {
   const spec = fromEngineJson(ServiceSpec, legacyNetworks(body as Record<string, unknown>));
   const template = spec.taskTemplate;
   if (!template) return spec;

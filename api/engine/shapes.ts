@@ -24,9 +24,6 @@ export function serviceJson(
   template.Runtime ??= 'container';
   if (options.defaults) insertDefaults(spec, template);
   if (options.status) json.ServiceStatus = serviceStatus(cache, service);
-  // Docker's clients do not know an update that ended as failed and would wait for it for ever; to them it is paused, with the same message.
-  const update = json.UpdateStatus as Json | undefined;
-  if (update?.State === 'failed') update.State = 'paused';
   return json;
 }
 
