@@ -6,6 +6,7 @@ import { addBackupCommands, addClusterCommands } from './cluster/commands.ts';
 import { type CommandTools, collect } from './command-tools.ts';
 import { clientFor, type GlobalOptions } from './context.ts';
 import { addNodeCommands } from './node/commands.ts';
+import { addServiceCommands } from './service/commands.ts';
 
 type Options = Readonly<Record<string, never>>;
 
@@ -24,7 +25,8 @@ export const program: Command = new Command('tswarm')
 Examples:
   tswarm init                     make this host the first manager
   tswarm service ls               what runs
-  tswarm service ps web           the tasks of a service, and why they wait
+  tswarm service ps web           the tasks of a service
+  tswarm why web                  why they do not run, and what would help
   tswarm image load -i web.tar    an image from a file
 Compose files are deployed with "tcompose up".`,
   );
@@ -39,8 +41,6 @@ function run(verb: (...args: never[]) => Promise<number>): (...args: unknown[]) 
 
 const cluster = (): Promise<typeof import('./cluster/cluster.ts')> =>
   import('./cluster/cluster.ts');
-const service = (): Promise<typeof import('./service/service.ts')> =>
-  import('./service/service.ts');
 const image = (): Promise<typeof import('./image/image.ts')> => import('./image/image.ts');
 
 const tools: CommandTools = { run, client };
@@ -63,67 +63,17 @@ program
   .option('-f, --format <template>', 'json or a template')
   .action(run(async (options: Options) => (await cluster()).version(client(), options)));
 
-const services = program.command('service').description('Services');
-services
-  .command('ls')
-  .alias('list')
-  .description('List services')
-  .option('-f, --filter <key=value>', 'only those (repeatable)', collect)
-  .option('--format <template>', 'table, json or a template')
-  .option('-q, --quiet', 'only ids')
-  .option('--json', 'one JSON object a line')
-  .action(run(async (options: Options) => (await service()).ls(client(), options)));
-services
-  .command('ps <services...>')
-  .description('List the tasks of services')
-  .option('-f, --filter <key=value>', 'only those (repeatable)', collect)
-  .option('--format <template>', 'table, json or a template')
-  .option('--no-resolve', 'ids instead of node names')
-  .option('--no-trunc', 'do not cut')
-  .option('-q, --quiet', 'only ids')
-  .option('--json', 'one JSON object a line')
-  .action(
-    run(async (names: string[], options: Options) =>
-      (await service()).ps(client(), names, options),
-    ),
-  );
-services
-  .command('inspect <services...>')
-  .description('Show everything about services')
-  .option('-f, --format <template>', 'json or a template')
-  .action(
-    run(async (names: string[], options: Options) =>
-      (await service()).inspect(client(), names, options),
-    ),
-  );
-services
-  .command('logs <service>')
-  .description('Show the logs of a service')
-  .option('-f, --follow', 'go on with new lines')
-  .option('-n, --tail <lines>', 'last lines of each task', 'all')
-  .option('-t, --timestamps', 'with times')
-  .option('--since <time>', 'from this time or age')
-  .option('--raw', 'only the lines')
-  .option('--no-task-ids', 'without task ids')
+addServiceCommands(program.command('service').description('Services'), tools);
+program
+  .command('why <name>')
+  .description('Say why a service, a task (web.2, or its id) or a node is as it is')
+  .option('--kind <kind>', 'service, task or node, where the name could be several')
+  .option('-f, --format <format>', 'json: everything that is known')
   .action(
     run(async (name: string, options: Options) =>
-      (await import('./service/logs.ts')).logs(client(), name, options),
+      (await import('./why/why.ts')).why(client(), name, options),
     ),
   );
-services
-  .command('scale <service=replicas...>')
-  .description('Change the number of replicas')
-  .option('-d, --detach', 'do not wait')
-  .action(
-    run(async (pairs: string[], options: Options) =>
-      (await service()).scale(client(), pairs, options),
-    ),
-  );
-services
-  .command('rm <services...>')
-  .alias('remove')
-  .description('Remove services')
-  .action(run(async (names: string[]) => (await service()).rm(client(), names)));
 
 const images = program.command('image').description('Images of this node');
 images
