@@ -26,6 +26,10 @@ export interface TaskView {
   readonly runState: string;
   readonly hasHealthcheck: boolean;
   readonly restarts: boolean;
+  /** Ended by itself and waits for its next start. */
+  readonly backsOff: boolean;
+  /** When it came into its state, RFC 3339. */
+  readonly since: string;
 }
 
 export interface ServiceView {
@@ -190,5 +194,10 @@ function taskView(object: Json): TaskView {
     runState: text(object.RunState) || 'running',
     hasHealthcheck: Array.isArray(record(containerSpec.Healthcheck).Test),
     restarts: spec.EngineRestart === undefined || (restart !== 'no' && restart !== ''),
+    backsOff:
+      text(status.State) === 'starting' &&
+      text(container.ContainerID) !== '' &&
+      number(container.PID) === 0,
+    since: text(status.Timestamp),
   };
 }

@@ -17,6 +17,7 @@ interface Line {
 
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const REFRESH_MS = 100;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Cuts in the middle: kind and number of a container both tell something. */
 function shorten(id: string, width: number): string {
@@ -33,9 +34,14 @@ export class ProgressDisplay {
   #timer: NodeJS.Timeout | undefined;
   #drawnRows = 0;
   #frame = 0;
-  readonly #interrupted = (): void => {
+  /** Where nobody else looks after a signal, the cursor would stay hidden. */
+  readonly #signalled = (signal: NodeJS.Signals): void => {
     this.stop();
-    process.exit(EXIT.interrupted);
+    if (signal === 'SIGINT') process.exit(EXIT.interrupted);
+    process.kill(process.pid, signal);
+  };
+  readonly #exiting = (): void => {
+    this.stop();
   };
 
   constructor(title: string, mode: ProgressMode) {
@@ -72,7 +78,8 @@ export class ProgressDisplay {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    process.off('SIGINT', this.#interrupted);
+    process.off('exit', this.#exiting);
+    for (const signal of SIGNALS) process.off(signal, this.#signalled);
     this.#draw(true);
     this.#drawnRows = 0;
     process.stderr.write('\u001b[?25h');
@@ -92,8 +99,9 @@ export class ProgressDisplay {
       );
     } else if (this.#mode === 'tty' && !this.#timer) {
       process.stderr.write('\u001b[?25l');
-      // Where nobody else looks after Ctrl-C, the cursor would stay hidden.
-      if (process.listenerCount('SIGINT') === 0) process.on('SIGINT', this.#interrupted);
+      process.on('exit', this.#exiting);
+      for (const signal of SIGNALS)
+        if (process.listenerCount(signal) === 0) process.on(signal, this.#signalled);
       this.#timer = setInterval(() => {
         this.#frame += 1;
         this.#draw();

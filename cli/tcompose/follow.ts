@@ -46,7 +46,7 @@ export function assess(task: TaskView, goal: Goal): Assessment {
     return verdict('error', 'Error', task.error || state, 'failed');
   if (task.waitingFor.startsWith(DEPENDENCY_FAILED))
     return verdict('error', 'Error', task.waitingFor, 'failed');
-  if (hasEnded(task)) return assessEnd(task);
+  if (hasEnded(task) || task.backsOff) return assessEnd(task, goal);
   if (state === 'running') {
     if (task.health === 'unhealthy')
       return verdict('warning', 'Unhealthy', '', goal === 'healthy' ? 'failed' : 'ok');
@@ -87,10 +87,15 @@ export function hasCompleted(task: TaskView): boolean {
   return task.state === 'complete' && task.containerId !== '';
 }
 
-function assessEnd(task: TaskView): Assessment {
-  if (task.state === 'complete' || task.exitCode === 0)
+function assessEnd(task: TaskView, goal: Goal): Assessment {
+  if (!task.backsOff && (task.state === 'complete' || task.exitCode === 0))
     return verdict('done', 'Exited', '(0)', 'ok');
-  if (task.restarts) return verdict('warning', 'Restarting', `exit ${task.exitCode}`, 'pending');
+  if (task.restarts) {
+    // Whoever waits for it to work learns that it does not; it may come round in the background.
+    if (goal === 'healthy')
+      return verdict('error', 'Restarting', `exited (${task.exitCode})`, 'failed');
+    return verdict('warning', 'Restarting', `exit ${task.exitCode}`, 'pending');
+  }
   const details = task.error === '' ? `exit ${task.exitCode}` : task.error;
   return verdict('error', 'Exited', details, 'failed');
 }
@@ -134,63 +139,145 @@ export interface FollowResult {
 /** Reads the stack's watch stream until everything that counts has reached the goal or failed. */
 export async function follow(options: FollowOptions): Promise<FollowResult> {
   const model = new StackModel();
+  const watched = new Watched();
   const path = `/tswarm/v1/stacks/${encodeURIComponent(options.stack)}/watch`;
   const stop = new AbortController();
   options.signal?.addEventListener('abort', () => stop.abort(), { once: true });
-  let result: FollowResult | undefined;
-  for await (const line of options.client.lines('GET', path, { signal: stop.signal })) {
-    model.apply(line as unknown as WatchLine);
-    if (model.index < options.minIndex) continue;
-    const step =
-      options.goal === 'removed' ? showRemoval(model, options) : showServices(model, options);
-    if (!step) continue;
-    result = { model, ...step };
-    break;
+  const lines = options.client.lines('GET', path, { signal: stop.signal });
+  let next = lines.next();
+  let lookAgainMs: number | undefined;
+  try {
+    for (;;) {
+      const line = await within(next, lookAgainMs);
+      if (line?.done === true) break;
+      if (line) {
+        model.apply(line.value as unknown as WatchLine);
+        next = lines.next();
+      }
+      if (model.index < options.minIndex) continue;
+      const step =
+        options.goal === 'removed'
+          ? showRemoval(model, options)
+          : showServices(model, options, watched);
+      if (step.isEnd) return { ok: step.failures.length === 0, model, failures: step.failures };
+      lookAgainMs = step.lookAgainMs;
+    }
+  } finally {
+    stop.abort();
   }
-  stop.abort();
-  if (result) return result;
   if (!options.signal?.aborted) throw connectionLost(options.client.endpoint);
   return { ok: false, model, failures: [] };
 }
 
+/** The promise's value, or undefined when it takes longer than `ms` (undefined = as long as it takes). */
+async function within<T>(promise: Promise<T>, ms: number | undefined): Promise<T | undefined> {
+  if (ms === undefined) return promise;
+  let timer: NodeJS.Timeout | undefined;
+  const timeUp = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  try {
+    return await Promise.race([promise, timeUp]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 interface Step {
-  readonly ok: boolean;
+  /** Nothing is to be waited for any more. */
+  readonly isEnd: boolean;
   readonly failures: readonly string[];
+  /** Time may change the judgement, even if nothing is heard. */
+  readonly lookAgainMs?: number;
+}
+
+const GO_ON: Step = { isEnd: false, failures: [] };
+
+/**
+ * How long a container without a health check must have run before `--wait` believes that it works: a program that cannot work (a missing setting, a
+ * taken port) ends within its first second or two.
+ */
+export const STEADY_MS = 2000;
+
+/** What was seen while following: which runs have begun, which tasks had ended before. */
+export class Watched {
+  readonly #firstSeenMs = new Map<string, number>();
+  #endedBefore: ReadonlySet<string> | undefined;
+
+  /** Ms until a running task without a health check counts as working; 0 = it does. */
+  unsteadyMs(task: TaskView, nowMs: number, wallMs: number): number {
+    const hasCheck = task.health !== '' && task.health !== 'none';
+    if (task.state !== 'running' || hasCheck) return 0;
+    const key = `${task.id} ${task.run}`;
+    const seenMs = this.#firstSeenMs.get(key) ?? nowMs;
+    this.#firstSeenMs.set(key, seenMs);
+    const ranMs = Math.max(nowMs - seenMs, wallMs - Date.parse(task.since) || 0);
+    return Math.max(0, STEADY_MS - ranMs);
+  }
+
+  /** Tasks that failed since the first look and were replaced by others (Swarm's way to restart). */
+  replacedFailures(model: StackModel, serviceId: string): readonly TaskView[] {
+    const ended = model.tasks().filter((task) => hasEnded(task) && !isWanted(task));
+    this.#endedBefore ??= new Set(ended.map((task) => task.id));
+    const before = this.#endedBefore;
+    return ended.filter(
+      (task) => task.serviceId === serviceId && task.state === 'failed' && !before.has(task.id),
+    );
+  }
 }
 
 function counts(service: ServiceView, options: FollowOptions): boolean {
   return options.services === undefined || options.services.has(service.id);
 }
 
-function showServices(model: StackModel, options: FollowOptions): Step | undefined {
+function showServices(model: StackModel, options: FollowOptions, watched: Watched): Step {
   const failures: string[] = [];
   let pending = false;
+  let unsteadyMs = 0;
   for (const service of model.services()) {
     if (!counts(service, options)) continue;
     const current = model.currentTasks(service.id);
-    if (service.replicas !== undefined && current.length < service.replicas) pending = true;
-    if (service.updateState === 'updating' && current.some((task) => !task.upToDate))
-      pending = true;
+    if (isIncomplete(service, current)) pending = true;
     if (service.updateState === 'paused' || service.updateState === 'failed') {
       failures.push(`Service ${service.key}: ${service.updateMessage}`);
     }
+    if (options.goal === 'healthy') {
+      for (const task of watched.replacedFailures(model, service.id))
+        failures.push(`Container ${task.containerName}: exited (${task.exitCode})`);
+    }
     for (const task of current) {
-      const assessment = assess(task, options.goal);
-      const unsettled = options.settled?.(task) === false;
-      const id = `Container ${task.containerName}`;
-      if (unsettled) options.display.update(id, 'working', 'Waiting');
-      else options.display.update(id, assessment.state, assessment.text, assessment.details);
-      if (assessment.verdict === 'failed' && !unsettled)
-        failures.push(`${id}: ${assessment.details || assessment.text}`);
-      if (assessment.verdict === 'pending' || unsettled) pending = true;
+      const assessment = showTask(task, options);
+      if (assessment.verdict === 'failed')
+        failures.push(`Container ${task.containerName}: ${assessment.details || assessment.text}`);
+      if (assessment.verdict === 'pending') pending = true;
+      if (assessment.verdict === 'ok' && options.goal === 'healthy')
+        unsteadyMs = Math.max(unsteadyMs, watched.unsteadyMs(task, performance.now(), Date.now()));
     }
   }
   // As docker compose: the first failure ends the wait; what else moves goes on in the background.
-  if (failures.length > 0) return { ok: false, failures };
-  return pending ? undefined : { ok: true, failures: [] };
+  if (failures.length > 0) return { isEnd: true, failures };
+  if (pending) return GO_ON;
+  return unsteadyMs > 0 ? { ...GO_ON, lookAgainMs: unsteadyMs } : { isEnd: true, failures: [] };
 }
 
-function showRemoval(model: StackModel, options: FollowOptions): Step | undefined {
+/** Containers are still to be made, or replaced by an update. */
+function isIncomplete(service: ServiceView, current: readonly TaskView[]): boolean {
+  if (service.replicas !== undefined && current.length < service.replicas) return true;
+  return service.updateState === 'updating' && current.some((task) => !task.upToDate);
+}
+
+/** Shows where a task stands. One that has not come far enough to be judged is pending. */
+function showTask(task: TaskView, options: FollowOptions): Assessment {
+  const isSettled = options.settled?.(task) !== false;
+  const assessment = isSettled
+    ? assess(task, options.goal)
+    : verdict('working', 'Waiting', '', 'pending');
+  const { state, text, details } = assessment;
+  options.display.update(`Container ${task.containerName}`, state, text, details);
+  return assessment;
+}
+
+function showRemoval(model: StackModel, options: FollowOptions): Step {
   const { display } = options;
   for (const task of model.tasks()) {
     const id = `Container ${task.containerName}`;
@@ -198,5 +285,5 @@ function showRemoval(model: StackModel, options: FollowOptions): Step | undefine
       display.update(id, 'working', 'Removing');
   }
   const left = model.tasks().length + model.services().length + model.names('network').length;
-  return left === 0 && !model.hasStack ? { ok: true, failures: [] } : undefined;
+  return left === 0 && !model.hasStack ? { isEnd: true, failures: [] } : GO_ON;
 }

@@ -1,7 +1,8 @@
 // From a task to a line of progress, and whether that is the end of waiting.
 import { describe, expect, it } from 'vitest';
-import type { TaskView } from '#cli/client/stack-model';
-import { assess, type Goal, needsStart } from '#cli/tcompose/follow';
+import type { WatchLine } from '#api/cluster/types';
+import { StackModel, type TaskView } from '#cli/client/stack-model';
+import { assess, type Goal, needsStart, STEADY_MS, Watched } from '#cli/tcompose/follow';
 
 const TASK: TaskView = {
   id: 't',
@@ -27,6 +28,8 @@ const TASK: TaskView = {
   runState: 'running',
   hasHealthcheck: false,
   restarts: false,
+  backsOff: false,
+  since: '',
 };
 
 describe('assess', () => {
@@ -55,6 +58,20 @@ describe('assess', () => {
       'started',
       'Restarting',
       'pending',
+    ],
+    [
+      'waits for its next start',
+      { state: 'starting', exitCode: 3, restarts: true, backsOff: true },
+      'started',
+      'Restarting',
+      'pending',
+    ],
+    [
+      'ends again and again, and should work',
+      { state: 'starting', restarts: true, backsOff: true },
+      'healthy',
+      'Restarting',
+      'failed',
     ],
     [
       'is to start after a stop',
@@ -89,5 +106,65 @@ describe('needsStart', () => {
     ['has no container', { state: 'failed', containerId: '' }, false],
   ])('a task that %s', (_, change, expected) => {
     expect(needsStart({ ...TASK, ...change })).toBe(expected);
+  });
+});
+
+describe('what is watched while waiting', () => {
+  const wall = Date.parse('2026-01-01T00:00:10Z');
+
+  it('a container without a health check has to run for a while', () => {
+    const watched = new Watched();
+    const task = { ...TASK, since: '2026-01-01T00:00:10Z' };
+    expect(watched.unsteadyMs(task, 5000, wall)).toBe(STEADY_MS);
+    expect(watched.unsteadyMs(task, 5500, wall + 500)).toBe(STEADY_MS - 500);
+    expect(watched.unsteadyMs({ ...task, run: 2 }, 5500, wall)).toBe(STEADY_MS);
+    expect(watched.unsteadyMs(task, 5000 + STEADY_MS, wall)).toBe(0);
+  });
+
+  it('one that has run for long, or has a health check, need not', () => {
+    const watched = new Watched();
+    const since = '2026-01-01T00:00:00Z';
+    expect(watched.unsteadyMs({ ...TASK, since }, 5000, wall)).toBe(0);
+    expect(watched.unsteadyMs({ ...TASK, health: 'healthy' }, 5000, wall)).toBe(0);
+    expect(watched.unsteadyMs({ ...TASK, health: 'none' }, 5000, wall)).toBe(STEADY_MS);
+  });
+
+  it('a task that failed and was replaced meanwhile is told once; older ones are history', () => {
+    const task = (ID: string, State: string, DesiredState: string): object => ({
+      ID,
+      ServiceID: 's',
+      DesiredState,
+      Status: { State },
+    });
+    const line = (...tasks: object[]): WatchLine =>
+      ({
+        type: 'snapshot',
+        index: 1,
+        stack: null,
+        tasks,
+        services: [],
+        networks: [],
+      }) as unknown as WatchLine;
+    const model = new StackModel();
+    const watched = new Watched();
+    model.apply({
+      ...line(task('old', 'failed', 'shutdown')),
+      volumes: [],
+      secrets: [],
+      configs: [],
+    } as WatchLine);
+    expect(watched.replacedFailures(model, 's')).toEqual([]);
+    model.apply({
+      ...line(
+        task('old', 'failed', 'shutdown'),
+        task('new', 'failed', 'shutdown'),
+        task('now', 'failed', 'running'),
+      ),
+      volumes: [],
+      secrets: [],
+      configs: [],
+    } as WatchLine);
+    expect(watched.replacedFailures(model, 's').map(({ id }) => id)).toEqual(['new']);
+    expect(watched.replacedFailures(model, 'other')).toEqual([]);
   });
 });
