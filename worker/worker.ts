@@ -119,7 +119,8 @@ class NodeWorker implements Worker {
   async start(): Promise<void> {
     const { dataRoot, runRoot } = this.#options;
     await Promise.all([makeFolder(dataRoot, 0o711), makeFolder(runRoot, 0o711)]);
-    await openSecretsRoot(this.#secretsRoot());
+    // Only tasks have secrets: it comes into memory when the node joins.
+    await makeFolder(this.#secretsRoot());
     await this.#sweep();
     const parts = await makeParts({
       options: this.#options,

@@ -169,6 +169,7 @@ function taskView(object: Json): TaskView {
   const spec = record(object.Spec);
   const containerSpec = record(spec.ContainerSpec);
   const restart = text(record(spec.EngineRestart).Name);
+  const restarts = spec.EngineRestart === undefined || (restart !== 'no' && restart !== '');
   const named = text(containerSpec.ContainerName).replaceAll('{slot}', String(object.Slot ?? ''));
   return {
     id: text(object.ID),
@@ -193,8 +194,9 @@ function taskView(object: Json): TaskView {
     restartRequest: number(object.RestartRequest),
     runState: text(object.RunState) || 'running',
     hasHealthcheck: Array.isArray(record(containerSpec.Healthcheck).Test),
-    restarts: spec.EngineRestart === undefined || (restart !== 'no' && restart !== ''),
+    restarts,
     backsOff:
+      restarts &&
       text(status.State) === 'starting' &&
       text(container.ContainerID) !== '' &&
       number(container.PID) === 0,

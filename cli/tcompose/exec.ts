@@ -37,6 +37,8 @@ export async function exec(
       User: options.user ?? '',
       WorkingDir: options.workdir ?? '',
       Privileged: options.privileged === true,
+      // The program's first look at its terminal sees the right size.
+      ...(tty ? { ConsoleSize: [process.stdout.rows, process.stdout.columns] } : {}),
     },
   });
   const path = `/exec/${created.Id}`;

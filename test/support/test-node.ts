@@ -13,7 +13,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { commandLines } from './command-lines.ts';
 
 export const ROOT: string = join(import.meta.dirname, '../..');
 export const NODE: string = join(ROOT, `node_modules/node-linux-${process.arch}/bin/node`);
@@ -118,6 +119,7 @@ export class TestNode implements AsyncDisposable {
   }
 
   #program(script: string, args: readonly string[], options: RunOptions): Promise<Result> {
+    commandLines.push([basename(dirname(script)), ...args]);
     const env = { ...options.env, TSWARM_HOST: `unix://${this.clusterSocket}` };
     return run(NODE, [join(ROOT, script), ...args], { ...options, env });
   }

@@ -1,0 +1,240 @@
+// What people expect of docker compose beyond a first `up`: who is replaced and who is not, what waiting means, one replica of several, and a host that is
+// as it was before once the node has left. Seen through containers' ids and start times, exit codes, and the kernel's own lists.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestNode, until } from '../support/test-node.ts';
+
+let node: TestNode;
+
+beforeAll(async () => {
+  node = new TestNode();
+  await node.start();
+  await node.tswarm(['init', '--listen-addr', '127.0.0.1:23793', '--advertise-addr', '127.0.0.1']);
+  await node.importBusybox();
+});
+
+afterAll(async () => {
+  await node[Symbol.asyncDispose]();
+});
+
+const SERVICE = 'image: "busybox:test", stop_grace_period: 100ms';
+
+interface Seen {
+  readonly Name: string;
+  readonly Id: string;
+  readonly State: { readonly Status: string; readonly StartedAt: string };
+}
+
+/** The project's containers by name. */
+async function containers(project: string): Promise<Map<string, Seen>> {
+  const filter = `label=com.docker.compose.project=${project}`;
+  const ids = (await node.docker(['ps', '-aq', '--filter', filter])).stdout.trim();
+  if (ids === '') return new Map();
+  const all = JSON.parse((await node.docker(['inspect', ...ids.split('\n')])).stdout) as Seen[];
+  return new Map(all.map((one) => [one.Name.slice(1), one]));
+}
+
+describe('who is replaced', () => {
+  it('up --force-recreate web leaves what web depends on alone', async () => {
+    const cwd = node.project('force', {
+      'compose.yaml': `services: {web: {${SERVICE}, command: sleep 1000, depends_on: [db]}, db: {${SERVICE}, command: sleep 1000}}`,
+    });
+    await node.tcompose(['up', '-d'], { cwd });
+    const before = await containers('force');
+    expect((await node.tcompose(['up', '-d', '--force-recreate', 'web'], { cwd })).code).toBe(0);
+    const after = await containers('force');
+    expect(after.get('force-db-1')?.Id).toBe(before.get('force-db-1')?.Id);
+    expect(after.get('force-web-1')?.Id).not.toBe(before.get('force-web-1')?.Id);
+    await node.tcompose(['down'], { cwd });
+  });
+
+  it.each([['up -d'], ['start']])(
+    '%s starts the replica that was stopped and leaves the other alone',
+    async (verb) => {
+      const cwd = node.project('replicas', {
+        'compose.yaml': `services: {web: {${SERVICE}, command: sleep 1000, scale: 2}}`,
+      });
+      await node.tcompose(['up', '-d'], { cwd });
+      const before = await containers('replicas');
+      await node.docker(['stop', 'replicas-web-2']);
+      const again = await node.tcompose(verb.split(' '), { cwd });
+      expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('replicas-web-2')]);
+      const after = await containers('replicas');
+      expect(after.get('replicas-web-1')).toEqual(before.get('replicas-web-1'));
+      expect(after.get('replicas-web-2')?.Id).toBe(before.get('replicas-web-2')?.Id);
+      expect(after.get('replicas-web-2')?.State.Status).toBe('running');
+      expect((await node.tcompose(['restart'], { cwd })).code).toBe(0);
+      const restarted = await containers('replicas');
+      for (const [name, { State }] of restarted)
+        expect(State.StartedAt).not.toBe(after.get(name)?.State.StartedAt);
+      await node.tcompose(['down'], { cwd });
+    },
+  );
+
+  it('start runs again what has done its work, up does not', async () => {
+    const cwd = node.project('work', {
+      'compose.yaml': `services: {job: {${SERVICE}, command: echo done}}`,
+    });
+    const started = async (): Promise<string | undefined> =>
+      (await containers('work')).get('work-job-1')?.State.StartedAt;
+    await node.tcompose(['up', '-d'], { cwd });
+    await until(
+      async () => (await node.tcompose(['ps', '-a'], { cwd })).stdout.includes('Exited (0)'),
+      10_000,
+    );
+    const first = await started();
+    expect((await node.tcompose(['up', '-d'], { cwd })).code).toBe(0);
+    expect(await started()).toBe(first);
+    expect((await node.tcompose(['start'], { cwd })).code).toBe(0);
+    expect(await started()).not.toBe(first);
+    await node.tcompose(['down'], { cwd });
+  });
+});
+
+describe('up --wait', () => {
+  it.each([
+    ['restart', 'restart: always'],
+    ['restart_policy', 'deploy: {restart_policy: {condition: any, delay: 1s}}'],
+    ['no', 'restart: "no"'],
+  ])('fails for a container that ends (%s) and has no health check', async (name, policy) => {
+    const cwd = node.project(`loop-${name}`, {
+      'compose.yaml': `services: {bad: {${SERVICE}, ${policy}, command: [sh, -c, "sleep 0.7; exit 3"]}}`,
+    });
+    const up = await node.tcompose(['up', '--wait', '--wait-timeout', '60'], { cwd });
+    expect(up.stderr).toMatch(/Error: Container \S+: .*\(3\)/);
+    expect(up.code).toBe(1);
+    expect(up.ms).toBeLessThan(20_000);
+    await node.tcompose(['down'], { cwd });
+  });
+
+  it('is content with what runs, has done its work, or ran before', async () => {
+    const cwd = node.project('fine', {
+      'compose.yaml': `services: {web: {${SERVICE}, command: sleep 1000}, job: {${SERVICE}, command: "true"}}`,
+    });
+    const first = await node.tcompose(['up', '--wait'], { cwd });
+    expect([first.code, first.stderr]).toEqual([0, expect.stringContaining('Started')]);
+    const second = await node.tcompose(['up', '--wait'], { cwd });
+    expect(second.code).toBe(0);
+    expect(second.ms).toBeLessThan(first.ms);
+    await node.tcompose(['down'], { cwd });
+  });
+});
+
+describe('docker shows', () => {
+  it('one message for a start that failed, and its exit code', async () => {
+    for (const flags of [[], ['--rm']]) {
+      const result = await node.docker(['run', ...flags, 'busybox:test', 'nothing-here']);
+      expect(result.code).toBe(127);
+      expect(result.stderr.match(/executable file not found/g)).toHaveLength(1);
+      expect(result.stderr).not.toContain('Error waiting for container');
+    }
+    await node.docker(['create', '--name', 'bad', 'busybox:test', 'nothing-here']);
+    expect((await node.docker(['start', 'bad'])).code).toBe(1);
+    expect(await node.docker(['wait', 'bad'])).toMatchObject({ stdout: '127\n', stderr: '' });
+    await node.docker(['rm', 'bad']);
+  });
+
+  it('a command as it was written, in one line', async () => {
+    const script = 'echo "a"\nsleep 1000';
+    await node.docker(['run', '-d', '--name', 'quoted', 'busybox:test', 'sh', '-c', script]);
+    const list = await node.docker([
+      'ps',
+      '--no-trunc',
+      '--filter',
+      'name=quoted',
+      '--format',
+      '{{.Command}}',
+    ]);
+    expect(list.stdout).toBe(`${JSON.stringify(`sh -c '${script}'`)}\n`);
+    await node.docker(['rm', '-f', 'quoted']);
+    const cwd = node.project('quoted', {
+      'compose.yaml': `services: {web: {${SERVICE}, command: [sleep, "1000"]}, sh: {${SERVICE}, command: [sh, -c, "sleep 1000; true"]}}`,
+    });
+    await node.tcompose(['up', '-d'], { cwd });
+    const ps = await node.tcompose(['ps', '--format', '{{.Service}} {{.Command}}'], { cwd });
+    expect(ps.stdout).toBe('sh "sh -c \'sleep 1000; …"\nweb "sleep 1000"\n');
+    await node.tcompose(['down'], { cwd });
+  });
+});
+
+describe('a registry that does not answer', () => {
+  it('is given up in less than 10 s, in one sentence', async () => {
+    // Packets to it go into the loopback device, where nobody takes them.
+    await node.inside('ip', ['route', 'add', '10.9.9.1', 'dev', 'lo']);
+    const pull = await node.tswarm(['image', 'pull', '10.9.9.1:5000/some/image']);
+    expect(pull.code).toBe(1);
+    expect(pull.ms).toBeLessThan(10_000);
+    expect(pull.stderr.trim().split('\n')).toHaveLength(1);
+    expect(pull.stderr).toMatch(/^Error: .*10\.9\.9\.1:5000.* i\/o timeout$/m);
+    const name = await node.tswarm(['image', 'pull', 'nowhere.invalid/some/image']);
+    expect(name.stderr).toMatch(/^Error: .*lookup nowhere\.invalid: no such host\n$/);
+    expect([name.code, name.ms < 10_000]).toEqual([1, true]);
+  });
+});
+
+describe('tswarm leave', () => {
+  /** What the node has in the kernel beside its daemon's own helpers. */
+  function traces(): string[] {
+    const tag = readFileSync(join(node.dataRoot, 'node-tag'), 'utf8').trim();
+    const mounts = existsSync('/sys/fs/cgroup') ? readdirSync('/sys/fs/cgroup') : [];
+    const groups = ['', ...mounts]
+      .map((mount) => join('/sys/fs/cgroup', mount, `tswarm-${tag}`))
+      .filter((path) => existsSync(path));
+    return [...node.leftovers(), ...groups];
+  }
+
+  async function tables(): Promise<string> {
+    return (await node.inside('nft', ['list', 'tables'])).stdout;
+  }
+
+  it('leaves no process, table, control group, mount or interface; the next container brings them back', async () => {
+    const cwd = node.project('gone', {
+      'compose.yaml': `services: {web: {${SERVICE}, command: "httpd -f -p 80", ports: ["18970:80"], secrets: [s]}}\nsecrets: {s: {file: ./s}}`,
+      s: 'secret',
+    });
+    expect((await node.tcompose(['up', '-d'], { cwd })).code).toBe(0);
+    expect(await tables()).toContain('tswarm_');
+    expect((await node.tswarm(['leave', '--force'])).code).toBe(0);
+    expect([traces(), await tables()]).toEqual([[], '']);
+    await node.stop();
+    await node.start();
+    expect([traces(), await tables()]).toEqual([[], '']);
+
+    expect((await node.tcompose(['up', '-d'], { cwd })).code).toBe(0);
+    const answer = await node.inside('curl', ['-s', '-m', '3', 'http://127.0.0.1:18970/bin/true']);
+    expect(answer.stdout).not.toBe('');
+    const lookup = await node.tcompose(['exec', '-T', 'web', 'nslookup', 'web'], { cwd });
+    expect(lookup.stdout).toContain('Address');
+    expect(lookup.code).toBe(0);
+    expect((await node.tswarm(['leave', '--force'])).code).toBe(0);
+    expect([traces(), await tables()]).toEqual([[], '']);
+  });
+
+  it('leaves containers of docker run alone, with their network', async () => {
+    await node.tswarm([
+      'init',
+      '--advertise-addr',
+      '127.0.0.1:23793',
+      '--listen-addr',
+      '127.0.0.1:23793',
+    ]);
+    await node.docker(['network', 'create', 'mine']);
+    await node.docker([
+      'run',
+      '-d',
+      '--name',
+      'own',
+      '--network',
+      'mine',
+      'busybox:test',
+      'sleep',
+      '1000',
+    ]);
+    expect((await node.tswarm(['leave', '--force'])).code).toBe(0);
+    expect((await node.docker(['exec', 'own', 'nslookup', 'own'])).code).toBe(0);
+    expect(await tables()).toContain('tswarm_');
+    await node.docker(['rm', '-f', 'own']);
+    await node.docker(['network', 'rm', 'mine']);
+  });
+});
