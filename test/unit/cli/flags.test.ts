@@ -4,6 +4,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { allFlags, strayTwins, usesFlag } from '../../support/flag-tests.ts';
+import { OWED_FLAGS } from '../../support/flags-owed.ts';
+
+/** Flags that have no test yet. This list may only get shorter. */
+const OWED: ReadonlySet<string> = new Set(OWED_FLAGS);
 
 const TESTS = join(import.meta.dirname, '../..');
 
@@ -24,8 +28,13 @@ function testedFlags(source: string): string[] {
 describe('flags of tcompose and tswarm', () => {
   const tested = new Set(testSources(TESTS).flatMap(testedFlags));
 
-  it('are all tested by their effect', () => {
-    expect(allFlags().filter((flag) => !tested.has(flag))).toEqual([]);
+  it('are all tested by their effect, but those that are owed', () => {
+    expect(allFlags().filter((flag) => !tested.has(flag) && !OWED.has(flag))).toEqual([]);
+  });
+
+  it('are owed no longer once they are tested, or gone', () => {
+    const known = new Set(allFlags());
+    expect([...OWED].filter((flag) => tested.has(flag) || !known.has(flag))).toEqual([]);
   });
 
   it('are tested under names that exist', () => {
