@@ -25,6 +25,7 @@ import {
   NO_NODE,
   type RaftId,
   type ReadState,
+  Role,
   type Snapshot,
   type SoftState,
   type StepError,
@@ -104,6 +105,16 @@ export class RawNode {
 
   forgetLeader(): void {
     this.raft.step(makeMessage(MessageType.forgetLeader, this.raft.id));
+  }
+
+  /** The connection to the leader has ended: it is probably dead. Unless it is heard again, this
+   * member asks for pre-votes in `ticks`, long before its election timeout; others grant them only if
+   * they do not hear it either. (etcd-io/raft has ForgetLeader for the first half of this.) */
+  suspectLeader(ticks: number): void {
+    const { raft } = this;
+    if (raft.role !== Role.follower || raft.leader === NO_NODE) return;
+    this.forgetLeader();
+    raft.electionElapsed = Math.max(raft.electionElapsed, raft.randomizedElectionTicks - ticks);
   }
 
   /** The last message to `id` was not delivered. */

@@ -25,7 +25,13 @@ import type { Wal } from '#manager/wal/wal';
 import { AppendWriter } from './append-writer.ts';
 import { type Greeting, greetingOf, type Judgement, judge } from './greeting.ts';
 import { LeaderHealth } from './leader-health.ts';
-import { MAX_HELD_BYTES, PROPOSAL_HEADER_BYTES, STATUS_EVERY_ELECTIONS } from './limits.ts';
+import {
+  MAX_HELD_BYTES,
+  PROPOSAL_HEADER_BYTES,
+  STATUS_EVERY_ELECTIONS,
+  SUSPECT_TICKS_MIN,
+  SUSPECT_TICKS_SPREAD,
+} from './limits.ts';
 import { MembershipDesk } from './membership-desk.ts';
 import { packApplied, unpackProposals } from './packing.ts';
 import { PeerView } from './peer-view.ts';
@@ -206,6 +212,15 @@ export class RaftHost {
   async receiveSnapshot(message: Message): Promise<void> {
     if (this.#isStopped || this.#isRemoved) return;
     await this.#snapshotter.receive(message, (stored) => this.receive([stored]));
+  }
+
+  /** Everything that `id` had to say to this member has ended with its connection. */
+  lostContact(id: RaftId): void {
+    if (this.#isStopped || this.#isRemoved || this.#node.raft.leader !== id) return;
+    const { random } = this.#deps;
+    const ticks = SUSPECT_TICKS_MIN + Math.floor(random() * SUSPECT_TICKS_SPREAD);
+    this.#node.suspectLeader(Math.min(ticks, this.#options.electionTicks));
+    this.#wake();
   }
 
   /** What was sent to `id` was probably lost. */

@@ -105,6 +105,11 @@ export const MAIN_SILENT_MS = 5_000;
  * better, the group would only change leaders. */
 export const HAND_OVER_PAUSE_MS = 30_000;
 
+/** After the leader's connection has ended, ticks until a pre-vote: time for it to come back when
+ * only the connection was lost, and a spread, so that not all ask at once. */
+export const SUSPECT_TICKS_MIN = 3;
+export const SUSPECT_TICKS_SPREAD = 4;
+
 /** How often overdue proposals are looked for. */
 export const TIMEOUT_SWEEP_MS = 250;
 

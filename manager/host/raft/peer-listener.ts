@@ -42,6 +42,8 @@ export interface PeerListenerDeps {
   /** This member is of an older epoch than the caller. */
   readonly outdated: (by: number) => void;
   readonly receive: (messages: readonly Message[]) => void;
+  /** The last stream of messages from this member has ended. */
+  readonly lostContact: (from: number) => void;
   readonly snapshot: (call: SnapshotCall, admit: (hello: PeerHello | undefined) => number) => void;
   readonly note: (message: string, values: Readonly<Record<string, string | number>>) => void;
 }
@@ -49,6 +51,7 @@ export interface PeerListenerDeps {
 /** A caller that was let in; `from` is null before its hello. */
 interface Admitted {
   readonly call: AnyCall;
+  readonly isMessages: boolean;
   from: number | null;
 }
 
@@ -59,6 +62,7 @@ export class PeerListener {
   #credentials: grpc.ServerCredentials | null = null;
   #roots: readonly string[] = [];
   #port: number | null = null;
+  #isClosed = false;
 
   constructor(deps: PeerListenerDeps) {
     this.#deps = deps;
@@ -103,6 +107,7 @@ export class PeerListener {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#server.forceShutdown();
   }
 
@@ -125,7 +130,7 @@ export class PeerListener {
   }
 
   #onMessages(call: MessageCall): void {
-    const admitted = this.#register(call);
+    const admitted = this.#register(call, true);
     call.on('data', (frame: PeerFrame) => {
       try {
         if (admitted.from === null) {
@@ -147,15 +152,15 @@ export class PeerListener {
   }
 
   #onSnapshot(call: SnapshotCall): void {
-    const admitted = this.#register(call);
+    const admitted = this.#register(call, false);
     this.#deps.snapshot(call, (hello) => {
       admitted.from = this.#admit(call, hello);
       return admitted.from ?? 0;
     });
   }
 
-  #register(call: AnyCall): Admitted {
-    const admitted: Admitted = { call, from: null };
+  #register(call: AnyCall, isMessages: boolean): Admitted {
+    const admitted: Admitted = { call, isMessages, from: null };
     this.#calls.add(admitted);
     const greetingTimer = setTimeout(() => {
       if (admitted.from !== null) return;
@@ -163,7 +168,7 @@ export class PeerListener {
     }, CONNECT_TIMEOUT_MS);
     const gone = (): void => {
       clearTimeout(greetingTimer);
-      this.#calls.delete(admitted);
+      if (this.#calls.delete(admitted)) this.#ended(admitted);
     };
     call.on('cancelled', gone);
     call.on('close', gone);
@@ -171,6 +176,12 @@ export class PeerListener {
     // Without a listener an error of the stream would end the process.
     call.on('error', gone);
     return admitted;
+  }
+
+  #ended({ from, isMessages }: Admitted): void {
+    if (!isMessages || from === null || this.#isClosed) return;
+    for (const other of this.#calls) if (other.isMessages && other.from === from) return;
+    this.#deps.lostContact(from);
   }
 
   /** The caller's Raft id; null when it was told to be removed. @throws TswarmError */

@@ -28,6 +28,7 @@ export interface TransportMember {
   toldRemoved(by: number): void;
   receive(messages: readonly Message[]): void;
   receiveSnapshot(message: Message): Promise<void>;
+  lostContact(id: number): void;
   unreachable(id: number): void;
   snapshotSent(id: number, hasFailed: boolean): void;
 }
@@ -86,6 +87,7 @@ export class PeerTransport {
       judge: (from, greeting) => member.judge(from, greeting),
       outdated: (by) => member.toldRemoved(by),
       receive: (messages) => member.receive(messages),
+      lostContact: (id) => member.lostContact(id),
       snapshot: (call, admit) => this.#receiver.handle(call, admit),
       note: (message, values) => note('warn', message, values),
     });

@@ -45,6 +45,7 @@ function run(member: OpenedMember): void {
         toldRemoved: (by) => host.toldRemoved(by),
         receive: (messages) => host.receive(messages),
         receiveSnapshot: (message) => host.receiveSnapshot(message),
+        lostContact: (id) => host.lostContact(id),
         unreachable: (id) => host.unreachable(id),
         snapshotSent: (id, hasFailed) => host.snapshotSent(id, hasFailed),
       },
