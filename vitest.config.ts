@@ -29,6 +29,15 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          name: 'sim',
+          include: ['test/sim/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 30_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/native/**/*.test.ts'],
           pool: 'forks',

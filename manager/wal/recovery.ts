@@ -124,7 +124,7 @@ function surveySegments(input: RecoveryInput): Survey | WalRefusal {
   const spares: number[] = [];
   for (const seq of seqs) {
     const segment = segmentName(seq);
-    const state = decodeSegmentHeader(readHeaderBlocks(disk, segment));
+    const state = decodeSegmentHeader(readHeaderBlocks(disk, segment), seq);
     if (state.state === 'version') {
       const detail = `format version ${state.version} is not supported`;
       return { reason: 'version', segment, detail };

@@ -83,18 +83,22 @@ export type HeaderState =
   | { readonly state: 'bad' }
   | { readonly state: 'version'; readonly version: number };
 
-/** Reads whichever of the two copies is whole. */
-export function decodeSegmentHeader(copies: Uint8Array): HeaderState {
-  let allZero = true;
+/** Reads whichever of the two copies is whole; rather the one that belongs to segment `seq`, for a
+ * disk may have put another segment's header in the place of one of them. */
+export function decodeSegmentHeader(copies: Uint8Array, seq: number): HeaderState {
+  let isZero = true;
+  let other: HeaderState | null = null;
   for (let offset = 0; offset + BLOCK_BYTES <= copies.length; offset += BLOCK_BYTES) {
     const block = copies.subarray(offset, offset + BLOCK_BYTES);
     if (block.every((byte) => byte === 0)) continue;
-    allZero = false;
+    isZero = false;
     const stored = new DataView(block.buffer, block.byteOffset).getUint32(BLOCK_BYTES - 4);
     if (crc32c(block, 0, BLOCK_BYTES - 4) !== stored) continue;
-    return decodeBlock(block);
+    const found = decodeBlock(block);
+    if (found.state === 'ok' && found.header.seq === seq) return found;
+    other ??= found;
   }
-  return { state: allZero ? 'empty' : 'bad' };
+  return other ?? { state: isZero ? 'empty' : 'bad' };
 }
 
 function decodeBlock(block: Uint8Array): HeaderState {

@@ -97,7 +97,7 @@ export class Group {
 
   /** Starts the member's process. */
   start(member: SimMember): void {
-    if (member.process !== null || member.isGone) return;
+    if (member.process !== null || member.isGone || member.isBroken) return;
     const { seed, weather } = this.#settings;
     this.checks.started(member.id);
     member.hasCause = member.drive.failures > 0 || member.drive.freeBytes < PLENTY_BYTES;
@@ -150,7 +150,13 @@ export class Group {
       reason,
       error: error.message,
     });
-    check(member.hasCause, 'a process ends only after a fault of its disk', values);
+    // Refusing to start is right when decay has taken the configuration.
+    if (reason === 'failed' && member.hasRotted) member.isBroken = true;
+    check(
+      member.hasCause || member.isBroken,
+      'a process ends only after a fault of its disk',
+      values,
+    );
     this.kill(member);
     const restartUs = this.timeoutUs * 2 * this.#clockPrng.next();
     this.world.at(restartUs, null, () => this.start(member));

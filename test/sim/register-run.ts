@@ -176,7 +176,9 @@ export class RegisterRun {
     const raft = this.#group.leader()?.process?.host?.core.raft;
     if (raft === undefined || raft.log.committed < raft.log.lastIndex()) return false;
     for (const [id] of raft.tracker.entries()) {
-      const other = this.#group.member(id).process?.host?.core.raft;
+      const member = this.#group.member(id);
+      if (member.isBroken) continue;
+      const other = member.process?.host?.core.raft;
       if (other === undefined || other.log.applied < raft.log.committed) return false;
       if (other.isRecovering()) return false;
     }

@@ -207,26 +207,27 @@ export class SimDrive implements WalDisk {
     }
   }
 
-  /** Lets one written block of the log decay; false when there is none that may. */
+  /** Lets one written block of the log, or of a snapshot, decay; false when there is none that may. */
   rot(): boolean {
     const blocks: [string, Uint8Array, number][] = [];
-    for (const name of this.list()) {
-      const file = this.#file(name);
-      // Of a header's two copies only the first decays.
+    for (const [name, file] of this.#files) {
+      if (name.endsWith('.tmp')) continue;
       for (let at = 0; at + BLOCK_BYTES <= file.length; at += BLOCK_BYTES) {
-        const isSecondCopy = at === BLOCK_BYTES;
+        // Of a segment header's two copies only the first decays.
+        const isSecondCopy = at === BLOCK_BYTES && !isSnapshot(name);
         if (!isSecondCopy && !this.#isLast(name, at) && isWritten(file, at)) {
           blocks.push([name, file, at]);
         }
       }
+      if (isSnapshot(name) && file.length < BLOCK_BYTES) blocks.push([name, file, 0]);
     }
     const chosen = blocks[this.#prng.below(blocks.length)];
     if (chosen === undefined) return false;
     const [, file, at] = chosen;
     this.counts.rotten++;
-    const kind = this.#prng.below(3);
+    const kind = file.length < BLOCK_BYTES ? 0 : this.#prng.below(3);
     if (kind === 0) {
-      const place = at + this.#prng.below(64);
+      const place = at + this.#prng.below(Math.min(64, file.length - at));
       file[place] = (file[place] as number) ^ (1 << this.#prng.below(8));
     } else if (kind === 1) {
       file.fill(0, at, at + BLOCK_BYTES); // A write that the disk has lost.

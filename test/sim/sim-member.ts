@@ -28,6 +28,8 @@ export class SimMember {
   starts = 0;
   /** Out of the group for good; never started again. */
   isGone = false;
+  /** Its log has lost what it cannot do without: an operator would have to replace it. */
+  isBroken = false;
 
   constructor(id: number, drive: SimDrive, crypto: SimCrypto) {
     this.id = id;

@@ -155,6 +155,7 @@ export class SimProcess {
     setInterval(() => host.tick(), options.tickMs);
     let isLow = false;
     setInterval(() => {
+      this.#post({ type: 'ping' });
       const { freeBytes } = this.#member.drive;
       if (freeBytes < DISK_LOW_BYTES !== isLow) {
         isLow = !isLow;
@@ -183,8 +184,12 @@ export class SimProcess {
   }
 
   #handle(message: ToThread): void {
-    if (this.#host === null) this.#early.push(message);
-    else this.#host.handle(message);
+    if (this.#host === null) {
+      this.#early.push(message);
+      return;
+    }
+    this.#host.handle(message);
+    if (message.type === 'pong') this.#host.mainAnswered();
   }
 
   #send(to: number, messages: readonly Message[]): void {

@@ -60,7 +60,7 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   slowDisk: 0.5,
   syncError: 0.4,
   fullDisk: 0.4,
-  rot: 0,
+  rot: 0.8,
   transfer: 1,
   changeMembers: 3,
   burst: 0.5,

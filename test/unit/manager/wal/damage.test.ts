@@ -56,6 +56,17 @@ describe('damage', () => {
     }
   });
 
+  it('of one header copy by a header that belongs elsewhere does no harm', () => {
+    const disk = logOf(3);
+    const { wal } = openWhole(disk, new WatchedCrypto());
+    wal.begin([], (error) => expect(error).toBeNull());
+    append(wal, 4);
+    const misplaced = disk.read(FIRST, 0, BLOCK_BYTES);
+    disk.open('wal-00000000000002.seg').write(0, misplaced, (error) => expect(error).toBeNull());
+    const { contents } = openWhole(disk, new WatchedCrypto());
+    expect(contents.entries.map(({ index }) => index)).toEqual([1, 2, 3, 4]);
+  });
+
   it('of the last write cannot be told from a torn one, unless the log was closed', () => {
     const torn = logOf(5);
     torn.damage(FIRST, frameAt(5) + 70, 0);

@@ -1,0 +1,96 @@
+// Goal: the linearizability search accepts what is in order and refuses what is not. Method: small
+// histories with known answers, and a naive twin that tries all orders of random ones.
+import { describe, expect, it } from 'vitest';
+import { Prng } from '#test/support/prng';
+import { findViolation, isLinearizable, type Operation } from './linearizable.ts';
+
+function operation(
+  kind: Operation['kind'],
+  at: readonly [number, number],
+  fields: Partial<Operation> = {},
+): Operation {
+  const [calledUs, endedUs] = at;
+  return {
+    key: 1,
+    kind,
+    value: 0,
+    expected: 0,
+    calledUs,
+    endedUs,
+    outcome: 'ok',
+    result: 0,
+    hint: Number.POSITIVE_INFINITY,
+    ...fields,
+  };
+}
+
+const write = (value: number, from: number, to: number): Operation =>
+  operation('write', [from, to], { value });
+const read = (result: number, from: number, to: number): Operation =>
+  operation('read', [from, to], { result });
+
+describe('the linearizability search', () => {
+  it('accepts a read of what was written before, or at the same time', () => {
+    expect(isLinearizable([write(1, 0, 1), read(1, 2, 3)])).toBe(true);
+    expect(isLinearizable([write(1, 0, 5), read(1, 2, 3)])).toBe(true);
+    expect(isLinearizable([write(1, 0, 5), read(0, 2, 3)])).toBe(true);
+  });
+
+  it('refuses a stale read, a lost write, and time that goes back', () => {
+    expect(isLinearizable([write(1, 0, 1), read(0, 2, 3)])).toBe(false);
+    expect(isLinearizable([write(1, 0, 1), write(2, 2, 3), read(1, 4, 5)])).toBe(false);
+    const back = [write(1, 0, 9), read(1, 1, 2), read(0, 3, 4)];
+    expect(isLinearizable(back)).toBe(false);
+  });
+
+  it('lets an unanswered write happen late or never, but not twice', () => {
+    const unknown = { ...write(1, 0, Number.POSITIVE_INFINITY), outcome: 'unknown' as const };
+    expect(isLinearizable([unknown, read(0, 5, 6), read(1, 7, 8)])).toBe(true);
+    expect(isLinearizable([unknown, read(0, 5, 6)])).toBe(true);
+    const twice = [unknown, read(1, 1, 2), write(2, 3, 4), read(1, 5, 6)];
+    expect(isLinearizable(twice)).toBe(false);
+  });
+
+  it('knows conditional writes', () => {
+    const swap = (expected: number, value: number, result: number): Operation =>
+      operation('swap', [2, 3], { expected, value, result });
+    expect(isLinearizable([write(1, 0, 1), swap(1, 2, 1), read(2, 4, 5)])).toBe(true);
+    expect(isLinearizable([write(1, 0, 1), swap(7, 2, 1), read(2, 4, 5)])).toBe(false);
+    expect(isLinearizable([write(1, 0, 1), swap(1, 2, 0)])).toBe(false);
+  });
+
+  it('keeps keys apart, and takes a refused write that shows up for a violation', () => {
+    const other = { ...read(0, 2, 3), key: 2 };
+    expect(findViolation([write(1, 0, 1), other])).toBeNull();
+    const refused = { ...write(1, 0, 1), outcome: 'refused' as const };
+    expect(findViolation([refused, read(1, 2, 3)])).not.toBeNull();
+  });
+
+  it('agrees with the trial of all orders', () => {
+    const prng = new Prng(7);
+    let accepted = 0;
+    for (let round = 0; round < 2000; round++) {
+      const history = Array.from({ length: 6 }, () => {
+        const from = prng.below(12);
+        const to = from + 1 + prng.below(5);
+        const value = 1 + prng.below(3);
+        return prng.chance(0.5) ? write(value, from, to) : read(prng.below(4), from, to);
+      });
+      const expected = tryAll(history, [], 0);
+      if (expected) accepted++;
+      expect(isLinearizable(history), JSON.stringify(history)).toBe(expected);
+    }
+    expect(accepted).toBeGreaterThan(50);
+    expect(accepted).toBeLessThan(1950);
+  });
+});
+
+function tryAll(left: readonly Operation[], done: readonly Operation[], value: number): boolean {
+  if (left.length === 0) return true;
+  return left.some((next) => {
+    const rest = left.filter((other) => other !== next);
+    if (rest.some(({ endedUs }) => endedUs < next.calledUs)) return false;
+    if (next.kind === 'read' && next.result !== value) return false;
+    return tryAll(rest, [...done, next], next.kind === 'write' ? next.value : value);
+  });
+}
