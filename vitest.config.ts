@@ -38,6 +38,17 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/native/**/*.test.ts'],
           pool: 'forks',

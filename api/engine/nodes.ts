@@ -4,7 +4,7 @@ import type { EngineFilters } from '#protocol/engine';
 import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { fromEngineJson } from '#protocol/engine-json';
 import { ObjectKind, SpecUnion } from '#protocol/generated/control';
-import type { Node } from '#protocol/generated/objects';
+import { type Node, NodeState, NodeStatus, Reachability } from '#protocol/generated/objects';
 import { NodeRole, NodeSpec } from '#protocol/generated/specs';
 import { lookup, nameOf } from '../cache/lookup.ts';
 import type { ObjectCache } from '../cache/object-cache.ts';
@@ -14,6 +14,7 @@ import { EngineError } from '../http/errors.ts';
 import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
+import type { ClusterSession } from '../node-control.ts';
 import { nodeJson } from './shapes.ts';
 
 const FILTERS = ['id', 'label', 'name', 'node.label', 'membership', 'role'];
@@ -24,18 +25,21 @@ export function nodeRoutes(context: Context): readonly Route[] {
       method: 'GET',
       pattern: '/nodes',
       handler: async (request, reply) => {
-        const { cache } = requireSession(context);
+        const session = requireSession(context);
         const filters = parseFilters(request.query.raw('filters'));
         checkFilters(filters, FILTERS);
-        reply.json(200, listNodes(cache, filters).map(nodeJson));
+        const shown = await asKnown(session, listNodes(session.cache, filters), request.signal);
+        reply.json(200, shown.map(nodeJson));
       },
     },
     {
       method: 'GET',
       pattern: '/nodes/{id}',
       handler: async (request, reply) => {
-        const { cache } = requireSession(context);
-        reply.json(200, nodeJson(lookup(cache, 'node', pathId(request))));
+        const session = requireSession(context);
+        const node = lookup(session.cache, 'node', pathId(request));
+        const [shown = node] = await asKnown(session, [node], request.signal);
+        reply.json(200, nodeJson(shown));
       },
     },
     { method: 'POST', pattern: '/nodes/{id}/update', handler: (q, r) => update(context, q, r) },
@@ -55,6 +59,27 @@ export function nodeRoutes(context: Context): readonly Route[] {
       },
     },
   ];
+}
+
+/**
+ * Without a leader nobody watches the nodes: what is written down about who lives and who leads is old, and is not passed on as if it were true.
+ */
+async function asKnown(
+  session: ClusterSession,
+  nodes: readonly Node[],
+  signal: AbortSignal,
+): Promise<readonly Node[]> {
+  const status = await session.control.clusterStatus({}, callOptions(signal));
+  if (status.leaderNodeId !== '') return nodes;
+  return nodes.map((node) => ({
+    ...node,
+    status: NodeStatus.create({ ...node.status, state: NodeState.UNKNOWN, message: 'no leader' }),
+    managerStatus: node.managerStatus && {
+      ...node.managerStatus,
+      leader: false,
+      reachability: Reachability.UNKNOWN,
+    },
+  }));
 }
 
 /** Nodes that pass the filters of GET /nodes. @throws EngineError on a bad role or membership. */

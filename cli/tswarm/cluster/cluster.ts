@@ -39,21 +39,30 @@ export async function info(
     ],
     ['Images', facts.Images],
     ['Cluster', cluster.state],
+    ...(cluster.error ? [['  Error', cluster.error] as [string, unknown]] : []),
   ];
-  if (cluster.state === 'active') {
-    lines.push(
-      ['  Cluster ID', cluster.clusterId],
-      ['  Node ID', cluster.nodeId],
-      ['  Manager', cluster.isManager ? (cluster.leader ? 'yes (leader)' : 'yes') : 'no'],
-      ['  Managers', cluster.managers],
-      ['  Nodes', cluster.nodes],
-      ['  Control address', cluster.controlAddr],
-    );
-  }
+  if (cluster.state !== 'inactive') lines.push(...clusterLines(cluster, facts));
   for (const [name, value] of lines) process.stdout.write(`${name}: ${value ?? ''}\n`);
   for (const warning of (facts.Warnings as readonly string[] | null) ?? [])
     process.stderr.write(`WARNING: ${warning}\n`);
   return EXIT.ok;
+}
+
+function clusterLines(cluster: ClusterInfo, facts: Json): [string, unknown][] {
+  const swarm = facts.Swarm as { readonly RemoteManagers?: readonly { Addr: string }[] | null };
+  const lines: [string, unknown][] = [
+    ['  Cluster ID', cluster.clusterId],
+    ['  Node ID', cluster.nodeId],
+    ['  Manager', cluster.isManager ? (cluster.leader ? 'yes (leader)' : 'yes') : 'no'],
+  ];
+  if (cluster.isManager && cluster.nodes !== undefined) {
+    lines.push(['  Managers', cluster.managers], ['  Nodes', cluster.nodes]);
+    lines.push(['  Leader', cluster.leaderAddr || 'none: too few managers are online']);
+    lines.push(['  Control address', cluster.controlAddr]);
+  }
+  const managers = swarm.RemoteManagers ?? [];
+  lines.push(['  Manager addresses', managers.map((manager) => manager.Addr).join(', ')]);
+  return lines;
 }
 
 /** Client and server; a server that cannot be reached is an error after the client's part. */

@@ -1,4 +1,5 @@
 // tswarm node ls, inspect, ps: with docker's columns.
+import type { ClusterInfo } from '#api/cluster/types';
 import { TswarmError } from '#protocol/errors';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
@@ -24,11 +25,16 @@ export async function ls(
     readonly json?: boolean;
   },
 ): Promise<number> {
-  const [nodes, info] = await Promise.all([
+  const [nodes, cluster] = await Promise.all([
     client.get<Json[]>('/nodes', { query: { filters: filtersQuery(options.filter) } }),
-    client.get<Json>('/info'),
+    client.get<ClusterInfo>('/tswarm/v1/cluster'),
   ]);
-  const self = obj(info.Swarm).NodeID;
+  const self = cluster.nodeId;
+  if (cluster.leaderAddr === '') {
+    process.stderr.write(
+      'Warning: the swarm does not have a leader; this is what was known before.\n',
+    );
+  }
   const rows = nodes.map((node) => {
     const manager = node.ManagerStatus ? obj(node.ManagerStatus) : undefined;
     const mark =

@@ -3,8 +3,18 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeBusyboxRoot } from '../busybox-root.ts';
 import { type Result, type RunOptions, run } from '../test-node.ts';
-import { addressOf, dropFrom, droppedFrom, heal, makeHost, makeSwitch, shape } from './kernel.ts';
+import {
+  addressOf,
+  dropFrom,
+  droppedFrom,
+  heal,
+  makeHost,
+  makeSwitch,
+  must,
+  shape,
+} from './kernel.ts';
 import {
   controlPids,
   daemonPid,
@@ -24,6 +34,11 @@ const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
 
 export type DaemonState = 'running' | 'paused' | 'stopped';
+
+export interface StartOptions {
+  /** The daemon's wall clock is off by this many seconds. */
+  readonly clockOffsetS?: number;
+}
 
 export interface UpOptions {
   readonly managers: number;
@@ -162,10 +177,14 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Starts a node's daemon, or lets a paused one go on, and waits until it answers. */
-  async start(name: string, flags: readonly string[] = []): Promise<void> {
+  async start(
+    name: string,
+    flags: readonly string[] = [],
+    options: StartOptions = {},
+  ): Promise<void> {
     const paths = this.paths(name);
     if (this.state(name) === 'paused') for (const pid of controlPids(paths)) signal(pid, 'SIGCONT');
-    if (this.state(name) === 'stopped') this.#spawn(name, flags);
+    if (this.state(name) === 'stopped') this.#spawn(name, flags, options);
     const endMs = performance.now() + START_TIMEOUT_MS;
     while (!(await this.answers(name))) {
       const isGone = daemonPid(paths) === undefined;
@@ -177,19 +196,35 @@ export class Lab implements AsyncDisposable {
     }
   }
 
-  #spawn(name: string, flags: readonly string[]): void {
+  #spawn(name: string, flags: readonly string[], options: StartOptions): void {
     const paths = this.paths(name);
     const log = openSync(paths.log, 'a');
     const roots = ['--data-root', paths.dataRoot, '--run-root', paths.runRoot];
     const child = spawn(
       'nsenter',
       [...this.enter(name), NODE, join(ROOT, 'dist/daemon/main.js'), ...roots, ...flags],
-      { stdio: ['ignore', log, log], detached: true, cwd: '/' },
+      {
+        stdio: ['ignore', log, log],
+        detached: true,
+        cwd: '/',
+        env: { ...process.env, ...this.#clock(options.clockOffsetS) },
+      },
     );
     closeSync(log);
     // nsenter becomes the daemon: the same pid.
     writeFileSync(paths.pidFile, String(child.pid));
     child.unref();
+  }
+
+  /** Environment of a daemon whose wall clock is off. */
+  #clock(offsetS: number | undefined): Readonly<Record<string, string>> {
+    if (offsetS === undefined) return {};
+    const library = join(this.folder, 'clock-offset.so');
+    if (!existsSync(library)) {
+      const source = join(import.meta.dirname, 'clock-offset.c');
+      must('gcc', ['-shared', '-fPIC', '-O1', '-o', library, source]);
+    }
+    return { LD_PRELOAD: library, CLOCK_OFFSET_S: String(offsetS) };
   }
 
   async answers(name: string): Promise<boolean> {
@@ -258,6 +293,20 @@ export class Lab implements AsyncDisposable {
   /** Delay and loss on the way out of a node (tc-netem(8)), for instance `delay 100ms loss 1%`. */
   shape(name: string, netem: readonly string[]): void {
     shape(this.paths(name), netem);
+  }
+
+  /** `busybox:test` on these nodes: a shell and its applets. */
+  async importBusybox(names: readonly string[]): Promise<void> {
+    const tar = join(this.folder, 'busybox.tar');
+    if (!existsSync(tar)) {
+      const root = join(this.folder, 'busybox');
+      writeBusyboxRoot(root);
+      must('tar', ['-C', root, '-cf', tar, '.']);
+    }
+    const flags = ['-c', 'CMD ["sh"]'];
+    await Promise.all(
+      names.map((name) => this.ok(name, ['image', 'import', tar, 'busybox:test', ...flags])),
+    );
   }
 
   log(name: string): string {
