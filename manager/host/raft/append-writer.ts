@@ -48,6 +48,7 @@ export class AppendWriter {
   readonly #events: AppendWriterEvents;
   #queue: Work[] = [];
   #isWriting = false;
+  #isPumping = false;
   #hardState: HardState;
   #startedMs: number | null = null;
   readonly #nowMs: () => number;
@@ -86,7 +87,10 @@ export class AppendWriter {
 
   /** Starts writing unless a write is on its way. With a synchronous disk all is done on return. */
   pump(): void {
+    if (this.#isPumping) return; // With a synchronous disk a write ends within this loop.
+    this.#isPumping = true;
     while (!this.#isWriting && this.#queue.length > 0) this.#writeGroup();
+    this.#isPumping = false;
   }
 
   #writeGroup(): void {
@@ -119,6 +123,7 @@ export class AppendWriter {
       if (group.snapshot !== null) this.#storage.applySnapshot(group.snapshot);
       if (group.mark !== null) this.#events.marked(group.mark);
       this.#events.respond(group.responses);
+      this.pump(); // What has collected meanwhile; no turn may be due.
     });
   }
 

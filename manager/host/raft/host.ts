@@ -15,7 +15,6 @@ import {
   EntryType,
   type Message,
   MessageType,
-  NO_NODE,
   type RaftId,
   Role,
   type StepError,
@@ -24,32 +23,19 @@ import type { SnapshotMark } from '#manager/wal/frame';
 import type { Wal } from '#manager/wal/wal';
 import { AppendWriter } from './append-writer.ts';
 import { type Greeting, greetingOf, type Judgement, judge } from './greeting.ts';
+import { statusOf } from './host-status.ts';
 import { LeaderHealth } from './leader-health.ts';
-import {
-  MAX_HELD_BYTES,
-  PROPOSAL_HEADER_BYTES,
-  STATUS_EVERY_ELECTIONS,
-  SUSPECT_TICKS_MIN,
-  SUSPECT_TICKS_SPREAD,
-} from './limits.ts';
+import { STATUS_EVERY_ELECTIONS, SUSPECT_TICKS_MIN, SUSPECT_TICKS_SPREAD } from './limits.ts';
 import { MembershipDesk } from './membership-desk.ts';
-import { packApplied, unpackProposals } from './packing.ts';
+import { unpackProposals } from './packing.ts';
 import { PeerView } from './peer-view.ts';
-import { ProposalLedger } from './proposal-ledger.ts';
-import type { RaftNodeOptions, RaftRole, RaftStatus } from './raft-node.ts';
+import { ProposalDesk } from './proposal-desk.ts';
+import type { RaftNodeOptions, RaftStatus } from './raft-node.ts';
 import type { SnapshotFiles } from './snapshot-store.ts';
 import { Snapshotter } from './snapshotter.ts';
 import { refusalOf, threadError } from './thread-errors.ts';
-import type {
-  Answer,
-  AnsweredRead,
-  LostProposals,
-  RefusedProposals,
-  ThreadError,
-  ThreadNote,
-  ToThread,
-  Turn,
-} from './thread-messages.ts';
+import type { ThreadError, ThreadNote, ToThread, Turn } from './thread-messages.ts';
+import { TurnReport } from './turn-report.ts';
 
 export interface HostDeps {
   readonly wal: Wal;
@@ -76,13 +62,6 @@ export interface HostDeps {
   readonly schedule: (action: () => void) => void;
 }
 
-const ROLE_NAMES: Readonly<Record<Role, RaftRole>> = {
-  [Role.follower]: 'follower',
-  [Role.candidate]: 'candidate',
-  [Role.leader]: 'leader',
-  [Role.preCandidate]: 'pre-candidate',
-};
-
 export class RaftHost {
   readonly #options: RaftNodeOptions;
   readonly #deps: HostDeps;
@@ -91,7 +70,8 @@ export class RaftHost {
   readonly #snapshotter: Snapshotter;
   readonly #desk: MembershipDesk;
   readonly #view: PeerView;
-  readonly #ledger = new ProposalLedger();
+  readonly #proposals: ProposalDesk;
+  readonly #report = new TurnReport();
   readonly #health: LeaderHealth;
   #isRecovering: boolean;
   #isScheduled = false;
@@ -100,25 +80,11 @@ export class RaftHost {
   /** Commit mark at start: replay is complete when it is applied. */
   readonly #replayTo: number;
   #isReplayed = false;
-  #refuseAll: ThreadError | null = null;
-  /** Proposals that wait for the end of a transfer. */
-  #held: { readonly batch: readonly Uint8Array[]; readonly firstSeq: number }[] = [];
-  #heldBytes = 0;
   /** Pages at the main thread, oldest first, with the response for the core. */
   #applying: { readonly lastIndex: number; readonly response: Message }[] = [];
   #conf: Conf | null = null;
   #ticksSinceStatus = 0;
-  #notes: ThreadNote[] = [];
-  #applied: Entry[] = [];
   #appliedIndex: number;
-  #hasApplied = false;
-  #restore: { readonly index: number; readonly bytes: Uint8Array } | null = null;
-  #lost: LostProposals | null = null;
-  #refused: RefusedProposals[] = [];
-  #reads: AnsweredRead[] = [];
-  #answers: Answer[] = [];
-  #tellsRemoved = false;
-  #hasStatusNews = true;
 
   constructor(options: RaftNodeOptions, deps: HostDeps) {
     this.#options = options;
@@ -142,7 +108,10 @@ export class RaftHost {
       node: this.#node,
       electionTicks: options.electionTicks,
       isActive: (id) => this.#view.isActive(id),
-      answer: (id, error) => this.#answers.push({ id, error }),
+      answer: (id, error) => this.#report.answer(id, error),
+    });
+    this.#proposals = new ProposalDesk(this.#node, (seqs, error) => {
+      this.#report.refused(seqs, error);
     });
     this.#health = new LeaderHealth(deps.nowMs, options.electionTicks * options.tickMs);
     this.#writer = new AppendWriter(deps.wal, deps.storage, deps.nowMs, {
@@ -161,7 +130,7 @@ export class RaftHost {
         snapshots: deps.snapshots,
         everyBytes: options.snapshotEveryBytes,
         enqueueMark: (mark) => this.#writer.enqueueMark(mark),
-        note: (level, message, values) => this.#noteLine(level, message, values),
+        note: (level, message, values) => this.#report.note(level, message, values),
         wake: () => this.#wake(),
       },
     );
@@ -194,7 +163,7 @@ export class RaftHost {
     this.#ticksSinceStatus++;
     if (this.#ticksSinceStatus >= STATUS_EVERY_ELECTIONS * this.#options.electionTicks) {
       this.#ticksSinceStatus = 0;
-      if (this.#node.raft.role === Role.leader) this.#hasStatusNews = true;
+      if (this.#node.raft.role === Role.leader) this.#report.hasStatusNews = true;
     }
     this.#wake();
   }
@@ -250,7 +219,7 @@ export class RaftHost {
   /** Another member knows that this one was removed. */
   toldRemoved(by: RaftId): void {
     if (this.#isRemoved) return;
-    this.#noteLine('warn', 'told by another member to be removed from the group', { by });
+    this.#report.note('warn', 'told by another member to be removed from the group', { by });
     this.#becomeRemoved();
     this.#wake();
   }
@@ -278,17 +247,17 @@ export class RaftHost {
     const reason = this.#health.reasonToHandOver(this.#writer.writingMs(this.#deps.nowMs()));
     if (reason === null || !this.giveAwayLeadership()) return;
     this.#health.handedOver();
-    this.#noteLine('warn', 'hands leadership over', { reason });
+    this.#report.note('warn', 'hands leadership over', { reason });
   }
 
   /** The log that was lost is here again: the next segment's header says so. */
   #watchRecovery(): void {
     if (!this.#isRecovering || this.#node.raft.isRecovering()) return;
     this.#isRecovering = false;
-    this.#hasStatusNews = true;
+    this.#report.hasStatusNews = true;
     this.#deps.wal.recoverUpTo = 0;
     this.#writer.enqueueSegment(() => {});
-    this.#noteLine('info', 'the damaged log is whole again', {
+    this.#report.note('info', 'the damaged log is whole again', {
       index: this.#node.raft.log.committed,
     });
   }
@@ -297,18 +266,17 @@ export class RaftHost {
     const restore = this.#snapshotter.marked(mark);
     if (restore === null) return;
     // The log was replaced: the state machine must be, too, before anything else is applied.
-    const { index } = restore;
-    this.#applied = this.#applied.filter((entry) => entry.index > index);
+    const { index, bytes } = restore;
     this.#applying = this.#applying.filter(({ lastIndex }) => lastIndex > index);
     this.#appliedIndex = Math.max(this.#appliedIndex, index);
-    this.#restore = restore;
-    this.#lost = this.#ledger.replaced() ?? this.#lost;
-    this.#hasStatusNews = true;
+    this.#report.restored(index, bytes);
+    this.#report.lost(this.#proposals.replaced());
+    this.#report.hasStatusNews = true;
   }
 
   /** While set, nothing new is accepted (the disk is nearly full). */
   refuseProposals(error: ThreadError | null): void {
-    this.#refuseAll = error;
+    this.#proposals.refuseAll = error;
     if (error !== null) this.giveAwayLeadership();
   }
 
@@ -326,7 +294,8 @@ export class RaftHost {
       case 'input':
         this.#onApplied(message.appliedIndex);
         if (message.packed !== null) {
-          this.#propose(unpackProposals(message.packed), message.firstSeq);
+          const entries = unpackProposals(message.packed);
+          this.#proposals.propose(entries, message.firstSeq, this.#desk.isTransferring);
         }
         break;
       case 'read':
@@ -357,58 +326,11 @@ export class RaftHost {
     return this.#writer.isIdle && !this.#snapshotter.isStoring;
   }
 
-  #propose(batch: readonly Uint8Array[], firstSeq: number): void {
-    const { raft } = this.#node;
-    const leaderId = raft.leader;
-    if (this.#hold(batch, firstSeq)) return;
-    let error = this.#refuseAll;
-    if (error === null) {
-      const refused = this.#node.proposeBatch(batch);
-      this.#ledger.accepted(raft.term, firstSeq + batch.length - 1);
-      if (refused === null) return;
-      // One of many may have been too much: the others still get their chance.
-      if (batch.length > 1 && (refused === 'uncommitted_limit' || refused === 'too_large')) {
-        for (let i = 0; i < batch.length; i++) {
-          const single = this.#node.propose(batch[i] as Uint8Array);
-          if (single !== null) this.#refuse([firstSeq + i], refusalOf(single, leaderId));
-        }
-        return;
-      }
-      error = refusalOf(refused, leaderId);
-    }
-    this.#refuse(
-      batch.map((_, i) => firstSeq + i),
-      error,
-    );
-  }
-
-  /** During a transfer nothing can be appended; a moment later it is known where. */
-  #hold(batch: readonly Uint8Array[], firstSeq: number): boolean {
-    if (!this.#desk.isTransferring) return false;
-    const bytes = batch.reduce((sum, { length }) => sum + length, 0);
-    if (this.#heldBytes + bytes > MAX_HELD_BYTES) return false;
-    this.#held.push({ batch, firstSeq });
-    this.#heldBytes += bytes;
-    return true;
-  }
-
-  #releaseHeld(): void {
-    if (this.#held.length === 0 || this.#desk.isTransferring) return;
-    const held = this.#held;
-    this.#held = [];
-    this.#heldBytes = 0;
-    for (const { batch, firstSeq } of held) this.#propose(batch, firstSeq);
-  }
-
-  #refuse(seqs: readonly number[], error: ThreadError): void {
-    this.#refused.push({ seqs, error });
-  }
-
   #read(context: number): void {
     const refused: StepError | null = this.#node.readIndex(context);
     if (refused === null) return;
     const error = refusalOf(refused, this.#node.raft.leader);
-    this.#reads.push({ context, index: null, error });
+    this.#report.read({ context, index: null, error });
   }
 
   #onApplied(index: number): void {
@@ -420,7 +342,7 @@ export class RaftHost {
     }
     if (!this.#isReplayed && this.#node.raft.log.applied >= this.#replayTo) {
       this.#isReplayed = true;
-      this.#hasStatusNews = true;
+      this.#report.hasStatusNews = true;
     }
     this.#snapshotter.wantIfDue();
   }
@@ -436,11 +358,11 @@ export class RaftHost {
     this.#isScheduled = false;
     this.#work();
     this.#desk.advance(this.#appliedConf());
-    this.#releaseHeld();
+    if (!this.#desk.isTransferring) this.#proposals.release();
     this.#watchRecovery();
     this.#work();
     this.#watchMembers();
-    this.#report();
+    this.#tell();
   }
 
   /** The configuration as of what was handed to the main thread. */
@@ -453,7 +375,7 @@ export class RaftHost {
     const { tracker } = this.#node.raft;
     if (this.#conf === tracker.conf) return;
     this.#conf = tracker.conf;
-    this.#hasStatusNews = true;
+    this.#report.hasStatusNews = true;
     this.#view.keep(new Set([...tracker.entries()].map(([id]) => id)));
     this.#deps.membersChanged(tracker.conf);
   }
@@ -469,17 +391,16 @@ export class RaftHost {
 
   #becomeRemoved(): void {
     this.#isRemoved = true;
-    this.#tellsRemoved = true;
-    this.#hasStatusNews = true;
+    this.#report.removed();
   }
 
   #work(): void {
     // With a synchronous disk, pump() delivers responses at once, which makes more work ready.
     while (this.#node.hasReady()) {
       const ready = this.#node.ready();
-      if (ready.softState !== null) this.#hasStatusNews = true;
+      if (ready.softState !== null) this.#report.hasStatusNews = true;
       for (const { context, index } of ready.readStates) {
-        this.#reads.push({ context, index, error: null });
+        this.#report.read({ context, index, error: null });
       }
       this.#dispatch(ready.messages);
       this.#writer.pump();
@@ -514,19 +435,13 @@ export class RaftHost {
     const { entries } = message;
     const last = entries[entries.length - 1] as Entry;
     const response = message.responses[0] as Message;
-    let bytes = 0;
-    let hasChange = false;
-    for (const entry of entries) {
-      bytes += entry.data.length;
-      const hasData = entry.data.length >= PROPOSAL_HEADER_BYTES;
-      if (entry.type === EntryType.normal && hasData) this.#applied.push(entry);
-      if (entry.type === EntryType.confChange) hasChange = true;
-    }
+    const bytes = entries.reduce((sum, { data }) => sum + data.length, 0);
+    const hasChange = entries.some(({ type }) => type === EntryType.confChange);
+    this.#report.applied(entries);
     this.#snapshotter.applied(entries.length, bytes);
-    this.#lost = this.#ledger.appliedTerm(last.term) ?? this.#lost;
+    this.#report.lost(this.#proposals.applied(last.term));
     this.#appliedIndex = last.index;
     if (hasChange) this.#checkRemoved();
-    this.#hasApplied = true;
     this.#applying.push({ lastIndex: last.index, response });
   }
 
@@ -549,103 +464,35 @@ export class RaftHost {
 
   #note(note: RaftNote): void {
     if (note.level === 'debug') return; // Per message: for tests of the core.
-    this.#noteLine(note.level, note.message, note.values);
+    this.#report.note(note.level, note.message, note.values);
   }
 
   /** The status goes to the main thread with the next turn. */
   reportStatus(): void {
-    this.#hasStatusNews = true;
+    this.#report.hasStatusNews = true;
     this.#wake();
   }
 
   /** A line for the log, from whatever works around this host. */
-  noteLine(
-    level: ThreadNote['level'],
-    message: string,
-    values: Readonly<Record<string, string | number | boolean>>,
-  ): void {
-    this.#noteLine(level, message, values);
+  noteLine(level: ThreadNote['level'], message: string, values: ThreadNote['values']): void {
+    this.#report.note(level, message, values);
     this.#wake();
   }
 
-  #noteLine(
-    level: ThreadNote['level'],
-    message: string,
-    values: Readonly<Record<string, string | number | boolean>>,
-  ): void {
-    this.#notes.push({ level, message, values });
-  }
-
-  #report(): void {
-    const hasNews =
-      this.#hasApplied ||
-      this.#hasStatusNews ||
-      this.#snapshotter.isWanted ||
-      this.#restore !== null ||
-      this.#lost !== null ||
-      this.#notes.length + this.#refused.length + this.#reads.length + this.#answers.length > 0;
-    if (!hasNews) return;
-    const applied = this.#hasApplied
-      ? { packed: packApplied(this.#applied), appliedIndex: this.#appliedIndex }
-      : null;
-    this.#deps.postTurn({
-      type: 'turn',
-      notes: orNull(this.#notes),
-      restore: this.#restore,
-      applied,
-      lost: this.#lost,
-      refused: orNull(this.#refused),
-      reads: orNull(this.#reads),
-      snapshotWanted: this.#snapshotter.takeWish(),
+  #tell(): void {
+    if (!this.#report.hasNews && !this.#snapshotter.isWanted) return;
+    const turn = this.#report.take({
       status: this.status(),
       termStartIndex: this.#node.raft.termStartIndex,
       isReplayed: this.#isReplayed || this.#appliedIndex >= this.#replayTo,
-      answers: orNull(this.#answers),
-      isRemoved: this.#tellsRemoved,
+      snapshotWanted: this.#snapshotter.takeWish(),
     });
-    this.#notes = [];
-    this.#applied = [];
-    this.#hasApplied = false;
-    this.#refused = [];
-    this.#reads = [];
-    this.#restore = null;
-    this.#lost = null;
-    this.#answers = [];
-    this.#tellsRemoved = false;
-    this.#hasStatusNews = false;
+    this.#deps.postTurn(turn);
   }
 
   status(): RaftStatus {
-    const { raft } = this.#node;
     const { wal, storage } = this.#deps;
-    const isLeader = raft.role === Role.leader;
-    const members = [...raft.tracker.entries()].map(([raftId, progress]) => ({
-      raftId,
-      voter: !progress.isLearner,
-      matchIndex: isLeader ? progress.match : null,
-      active: isLeader ? raftId === raft.id || this.#view.isActive(raftId) : null,
-      rttMs: isLeader ? this.#view.rttMs(raftId) : null,
-      silentMs: isLeader ? (raftId === raft.id ? 0 : this.#view.silentMs(raftId)) : null,
-    }));
-    return {
-      raftId: raft.id,
-      role: ROLE_NAMES[raft.role],
-      term: raft.term,
-      leaderId: raft.leader === NO_NODE ? null : raft.leader,
-      commitIndex: raft.log.committed,
-      appliedIndex: raft.log.applied,
-      firstIndex: raft.log.firstIndex(),
-      lastIndex: raft.log.lastIndex(),
-      snapshotIndex: storage.snapshot()?.index ?? 0,
-      members,
-      walSyncs: wal.syncs,
-      walBytes: wal.bytesWritten,
-      peerPort: this.#deps.peerPort(),
-      isRecovering: raft.isRecovering(),
-    };
+    const { raft } = this.#node;
+    return statusOf({ raft, storage, wal, view: this.#view, peerPort: this.#deps.peerPort() });
   }
-}
-
-function orNull<T>(list: readonly T[]): readonly T[] | null {
-  return list.length === 0 ? null : list;
 }
