@@ -7,6 +7,7 @@ import { type CommandTools, collect } from './command-tools.ts';
 import { clientFor, type GlobalOptions } from './context.ts';
 import { addNodeCommands } from './node/commands.ts';
 import { addServiceCommands } from './service/commands.ts';
+import { addSpecCommands } from './service/spec-commands.ts';
 
 type Options = Readonly<Record<string, never>>;
 
@@ -18,6 +19,8 @@ export const program: Command = new Command('tswarm')
     'daemon to talk to: unix:///path (default: TSWARM_HOST or /run/tswarm/cluster.sock)',
   )
   .helpCommand(false)
+  // What follows the image of "service create" belongs to the container, flags too.
+  .enablePositionalOptions()
   .showSuggestionAfterError(true)
   .addHelpText(
     'after',
@@ -63,7 +66,9 @@ program
   .option('-f, --format <template>', 'json or a template')
   .action(run(async (options: Options) => (await cluster()).version(client(), options)));
 
-addServiceCommands(program.command('service').description('Services'), tools);
+const services = program.command('service').description('Services').enablePositionalOptions();
+addSpecCommands(services, tools);
+addServiceCommands(services, tools);
 program
   .command('why <name>')
   .description('Say why a service, a task (web.2, or its id) or a node is as it is')

@@ -1,0 +1,145 @@
+// Follows a rollout until it has ended: a line per task with its state and what it waits for, then the update's own end. The exit code says whether it
+// went through: 1 when it was paused, failed or rolled back. Asks a few times a second; the gateway answers from memory.
+import type { ApiClient, Json } from '../../client/http.ts';
+import { EXIT } from '../../output/fail.ts';
+import { ProgressDisplay, type ProgressState } from '../../output/progress.ts';
+
+const POLL_MS = 200;
+/** As docker: more tasks than this are one line. */
+const LINES_MAX = 20;
+/** Without an update status (create, scale) tasks must have run this long. */
+const STABLE_MS = 1000;
+
+const obj = (value: unknown): Json =>
+  typeof value === 'object' && value !== null ? (value as Json) : {};
+const str = (value: unknown): string =>
+  value === undefined || value === null ? '' : String(value);
+
+export interface FollowOptions {
+  readonly quiet: boolean;
+}
+
+interface Picture {
+  readonly service: Json;
+  readonly tasks: readonly Json[];
+}
+
+/** @returns the exit code */
+export async function followRollout(
+  client: ApiClient,
+  idOrName: string,
+  { quiet }: FollowOptions,
+): Promise<number> {
+  const display = new ProgressDisplay('Rollout', quiet ? 'quiet' : 'auto');
+  let stableSince = 0;
+  try {
+    for (;;) {
+      const picture = await look(client, idOrName);
+      draw(display, picture);
+      const end = endOf(picture);
+      const now = performance.now();
+      stableSince = end === undefined ? 0 : stableSince || now;
+      const isJobDone = end !== undefined && jobMode(picture.service) !== undefined;
+      const isDecided = str(obj(picture.service.UpdateStatus).State) !== '' || isJobDone;
+      if (end !== undefined && (isDecided || now - stableSince >= STABLE_MS)) {
+        display.stop();
+        return report(picture.service, end);
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  } finally {
+    display.stop();
+  }
+}
+
+async function look(client: ApiClient, idOrName: string): Promise<Picture> {
+  const service = await client.get<Json>(`/tswarm/v1/services/${encodeURIComponent(idOrName)}`);
+  const tasks = await client.get<Json[]>('/tswarm/v1/tasks', {
+    query: { service: str(service.ID) },
+  });
+  return { service, tasks: tasks.filter(isWanted) };
+}
+
+function isWanted(task: Json): boolean {
+  return !['shutdown', 'remove', 'orphaned'].includes(str(task.DesiredState));
+}
+
+function jobMode(service: Json): Json | undefined {
+  const mode = obj(obj(service.Spec).Mode);
+  return (mode.ReplicatedJob ?? mode.GlobalJob) as Json | undefined;
+}
+
+const FAILED_STATES = ['paused', 'failed', 'rollback_paused', 'rollback_completed'];
+
+/** Undefined while it goes on. */
+function endOf({ service, tasks }: Picture): 'done' | 'failed' | undefined {
+  const update = obj(service.UpdateStatus);
+  const state = str(update.State);
+  const byHand = str(update.Message).includes('manually requested') || state === 'completed';
+  if (state === 'rollback_completed' && isOurRollback(service)) return 'done';
+  if (FAILED_STATES.includes(state) && !byHand) return 'failed';
+  if (state === 'updating' || state === 'rollback_started') return undefined;
+  const status = obj(service.ServiceStatus);
+  if (jobMode(service)) {
+    const mode = obj(obj(obj(service.Spec).Mode).ReplicatedJob);
+    const total = Number(mode.TotalCompletions ?? tasks.length);
+    return Number(status.CompletedTasks ?? 0) >= total ? 'done' : undefined;
+  }
+  const running = tasks.filter((task) => str(obj(task.Status).State) === 'running').length;
+  const desired = Number(status.DesiredTasks ?? 0);
+  return running >= desired && tasks.every(runs) ? 'done' : undefined;
+}
+
+/** It was asked for, and not what the failure action made of an update. */
+function isOurRollback(service: Json): boolean {
+  return obj(service.PreviousSpec).Name !== undefined;
+}
+
+function runs(task: Json): boolean {
+  return ['running', 'complete'].includes(str(obj(task.Status).State));
+}
+
+function draw(display: ProgressDisplay, { service, tasks }: Picture): void {
+  const name = str(obj(service.Spec).Name);
+  const update = obj(service.UpdateStatus);
+  const done = tasks.filter(runs).length;
+  const all = Math.max(Number(obj(service.ServiceStatus).DesiredTasks ?? 0), tasks.length);
+  const updated =
+    Number(update.Total ?? 0) > 0
+      ? `, ${str(update.Updated) || '0'} of ${str(update.Total)} updated`
+      : '';
+  const state: ProgressState = done >= all ? 'done' : 'working';
+  display.update(`Service ${name}`, state, `${done}/${all} running${updated}`);
+  if (tasks.length > LINES_MAX) return;
+  for (const task of tasks) {
+    const slot = Number(task.Slot ?? 0) > 0 ? str(task.Slot) : str(task.NodeName);
+    display.update(
+      `Task ${name}.${slot}`,
+      taskState(task),
+      str(obj(task.Status).State),
+      reason(task),
+    );
+  }
+}
+
+function taskState(task: Json): ProgressState {
+  const state = str(obj(task.Status).State);
+  if (state === 'failed' || state === 'rejected') return 'error';
+  return runs(task) ? 'done' : 'working';
+}
+
+/** What it waits for, or what went wrong. */
+function reason(task: Json): string {
+  if (runs(task)) return '';
+  return str(obj(task.Status).Err) || str(task.WaitingFor) || str(obj(task.Status).Message);
+}
+
+function report(service: Json, end: 'done' | 'failed'): number {
+  const update = obj(service.UpdateStatus);
+  const name = str(obj(service.Spec).Name);
+  if (end === 'done') return EXIT.ok;
+  process.stderr.write(
+    `Error: service ${name}: ${str(update.State).replace('_', ' ')}: ${str(update.Message)}\nHint:  tswarm why ${name}\n`,
+  );
+  return EXIT.failed;
+}
