@@ -88,6 +88,14 @@ int net_inspect(const struct net_host *host, const struct ts_json *request, stru
 int net_counters(const struct net_host *host, const struct ts_json *request, struct ts_buf *answer,
 		 struct ts_err *err);
 
+/* mesh.c: interfaces, routes and rules between nodes; see PROTOCOL.md. */
+int net_link(const struct net_host *host, const struct ts_json *request, struct ts_buf *answer,
+	     struct ts_err *err);
+int net_routing(const struct net_host *host, const struct ts_json *request, struct ts_err *err);
+/* mesh-inspect.c */
+int net_inspect_mesh(const struct net_host *host, const struct ts_json *request,
+		     struct ts_buf *answer, struct ts_err *err);
+
 /* watch.c: changes that somebody else makes. */
 int net_watch(const struct net_host *host, const struct ts_json *request, struct ts_err *err);
 int net_watch_process(const struct ts_json *request, struct ts_err *err);

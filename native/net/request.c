@@ -244,6 +244,12 @@ int net_request(const struct net_host *host, const struct ts_json *request, stru
 		return sysctl(request, err);
 	if (strcmp(op, "inspect") == 0)
 		return net_inspect(host, request, answer, err);
+	if (strcmp(op, "link") == 0)
+		return net_link(host, request, answer, err);
+	if (strcmp(op, "routing") == 0)
+		return net_routing(host, request, err);
+	if (strcmp(op, "inspect-mesh") == 0)
+		return net_inspect_mesh(host, request, answer, err);
 	if (strcmp(op, "counters") == 0)
 		return net_counters(host, request, answer, err);
 	if (strcmp(op, "watch") == 0)

@@ -7,7 +7,9 @@
  * Also the end of a process that is not the worker's child: {"event":"ended","pid":N}.
  */
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/netconf.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -42,9 +44,11 @@ static struct {
 	pid_t process_pid;
 	char own_name[16]; /* of this process, as the kernel reports it */
 	char table[64], prefix[IFNAMSIZ];
-	unsigned touched;	/* CHANGED_* in the nftables transaction that is being read */
-	unsigned changed;	/* CHANGED_* that is to be told */
-	unsigned expected_next; /* ring of names whose end is no change */
+	char mesh[IFNAMSIZ];	     /* prefix of the interfaces between nodes; "" = none */
+	uint32_t rule_min, rule_max; /* priorities of our routing rules */
+	unsigned touched;	     /* CHANGED_* in the nftables transaction that is being read */
+	unsigned changed;	     /* CHANGED_* that is to be told */
+	unsigned expected_next;	     /* ring of names whose end is no change */
 	char expected[EXPECTED_MAX][IFNAMSIZ];
 } watch = {.rules = -1, .routes = -1, .process = -1};
 
@@ -62,9 +66,19 @@ static char *find_expected(const char *name)
 	return NULL;
 }
 
+static bool has_prefix(const char *name, const char *prefix)
+{
+	return name && prefix[0] && strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_mesh(const char *name)
+{
+	return has_prefix(name, watch.mesh);
+}
+
 static bool is_ours(const char *name)
 {
-	return name && watch.prefix[0] && strncmp(name, watch.prefix, strlen(watch.prefix)) == 0;
+	return has_prefix(name, watch.prefix) || is_mesh(name);
 }
 
 /* Every message about a part of a table has the table's name in attribute 1; the transaction ends
@@ -114,15 +128,35 @@ static void route_message(const struct nlmsghdr *head)
 	const struct rtmsg *route = NLMSG_DATA(head);
 	const uint32_t *oif = nl_find(RTM_RTA(route), RTM_PAYLOAD(head), RTA_OIF, sizeof(*oif));
 	uint8_t whole = route->rtm_family == AF_INET ? 32 : 128;
-	char name[IF_NAMESIZE];
-	if (head->nlmsg_pid == watch.own_port || route->rtm_table != RT_TABLE_MAIN ||
-	    route->rtm_dst_len != whole)
+	char text[IF_NAMESIZE];
+	const char *name = oif ? if_indextoname(*oif, text) : NULL;
+	bool host_route = route->rtm_table == RT_TABLE_MAIN && route->rtm_dst_len == whole;
+	if (head->nlmsg_pid == watch.own_port || (!host_route && !is_mesh(name)))
 		return;
 	/* A route that replaces one of ours names only the new interface. */
 	bool replaced = head->nlmsg_type == RTM_NEWROUTE && head->nlmsg_flags & NLM_F_REPLACE;
-	bool removed =
-	    head->nlmsg_type == RTM_DELROUTE && oif && if_indextoname(*oif, name) && is_ours(name);
-	if (replaced || removed)
+	if (replaced || (head->nlmsg_type == RTM_DELROUTE && is_ours(name)))
+		watch.changed |= CHANGED_ROUTES;
+}
+
+static void rule_message(const struct nlmsghdr *head)
+{
+	const struct fib_rule_hdr *rule = NLMSG_DATA(head);
+	const char *attrs = (const char *)rule + NLMSG_ALIGN(sizeof(*rule));
+	if (head->nlmsg_len < NLMSG_SPACE(sizeof(*rule)) || head->nlmsg_pid == watch.own_port)
+		return;
+	const uint32_t *priority = nl_find(attrs, head->nlmsg_len - NLMSG_SPACE(sizeof(*rule)),
+					   FRA_PRIORITY, sizeof(*priority));
+	if (priority && *priority >= watch.rule_min && *priority <= watch.rule_max)
+		watch.changed |= CHANGED_ROUTES;
+}
+
+static void neighbour_message(const struct nlmsghdr *head)
+{
+	const struct ndmsg *neighbour = NLMSG_DATA(head);
+	char name[IF_NAMESIZE];
+	if (head->nlmsg_pid != watch.own_port &&
+	    is_mesh(if_indextoname((unsigned)neighbour->ndm_ifindex, name)))
 		watch.changed |= CHANGED_ROUTES;
 }
 
@@ -149,6 +183,12 @@ static void message(const struct nlmsghdr *head)
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		route_message(head);
+		break;
+	case RTM_DELRULE:
+		rule_message(head);
+		break;
+	case RTM_DELNEIGH:
+		neighbour_message(head);
 		break;
 	case RTM_NEWNETCONF:
 		settings_message(head);
@@ -238,19 +278,24 @@ static int open_socket(int protocol, uint32_t groups, int *out, struct ts_err *e
 
 int net_watch(const struct net_host *host, const struct ts_json *request, struct ts_err *err)
 {
-	const char *table = NULL, *prefix = NULL;
+	const char *table = NULL, *prefix = NULL, *mesh = "";
 	if (ts_json_opt_str(request, "table", "watch", &table, err) < 0 ||
-	    ts_json_opt_str(request, "links", "watch", &prefix, err) < 0)
+	    ts_json_opt_str(request, "links", "watch", &prefix, err) < 0 ||
+	    ts_json_opt_str(request, "mesh", "watch", &mesh, err) < 0 ||
+	    ts_json_opt_u32(request, "ruleMin", "watch", &watch.rule_min, err) < 0 ||
+	    ts_json_opt_u32(request, "ruleMax", "watch", &watch.rule_max, err) < 0)
 		return -1;
 	if (!table || !prefix || !*prefix || strlen(table) >= sizeof(watch.table) ||
-	    strlen(prefix) >= sizeof(watch.prefix))
+	    strlen(prefix) >= sizeof(watch.prefix) || strlen(mesh) >= sizeof(watch.mesh))
 		return ts_fail(err, TS_E_INVALID, 0, "watch", "table",
 			       "watch: table and links are missing or too long");
 	strcpy(watch.table, table);
 	strcpy(watch.prefix, prefix);
+	strcpy(watch.mesh, mesh);
 	watch.own_port = nl_port(host->rtnl);
 	prctl(PR_GET_NAME, watch.own_name);
-	uint32_t routes = RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE |
+	uint32_t routes = RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE |
+			  GROUP(RTNLGRP_IPV4_RULE) | GROUP(RTNLGRP_IPV6_RULE) |
 			  GROUP(RTNLGRP_IPV4_NETCONF) | GROUP(RTNLGRP_IPV6_NETCONF);
 	if (open_socket(NETLINK_NETFILTER, GROUP(NFNLGRP_NFTABLES), &watch.rules, err) < 0)
 		return -1;
