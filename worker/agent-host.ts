@@ -145,6 +145,7 @@ export class AgentHost {
     else if (thing.config) this.#background('config', store.configs.set(thing.config));
     else if (thing.network) this.#background('network', store.networks.set(thing.network));
     else if (thing.endpoints) this.#background('endpoints', store.endpoints.set(thing.endpoints));
+    else if (thing.peer) this.#background('peer', store.peers.set(thing.peer));
     else if (thing.volume) {
       this.#background('volume', store.volumes.set(thing.volume));
       this.#makeVolume(thing.volume);
@@ -166,6 +167,7 @@ export class AgentHost {
     this.#background('secret', store.keepOnlySecrets(ids((thing) => thing.secret?.id)));
     this.#background('config', store.configs.keepOnly(ids((thing) => thing.config?.id)));
     this.#background('network', store.networks.keepOnly(ids((thing) => thing.network?.id)));
+    this.#background('peer', store.peers.keepOnly(ids((thing) => thing.peer?.nodeId)));
     this.#background('volume', store.volumes.keepOnly(ids((thing) => thing.volume?.id)));
     this.#background(
       'endpoints',
@@ -200,11 +202,15 @@ export class AgentHost {
       if (assignment?.endpoints) {
         this.#background('endpoints', store.endpoints.delete(assignment.endpoints.serviceId));
       }
+      if (assignment?.peer) {
+        this.#background('peer', store.peers.delete(assignment.peer.nodeId));
+      }
     }
     const applied = network.setState({
       nodeId: this.#node.id,
       networks: [...store.networks.objects.values()],
       endpoints: [...store.endpoints.objects.values()],
+      peers: [...store.peers.objects.values()],
     });
     this.#networksKnown = applied.catch(() => undefined);
     applied.then(
@@ -425,7 +431,11 @@ export class AgentHost {
 }
 
 function isNetworkPart(assignment: Assignment | undefined): boolean {
-  return assignment?.network !== undefined || assignment?.endpoints !== undefined;
+  return (
+    assignment?.network !== undefined ||
+    assignment?.endpoints !== undefined ||
+    assignment?.peer !== undefined
+  );
 }
 
 function pullPolicyOf(text: string): PullPolicy {

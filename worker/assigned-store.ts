@@ -5,7 +5,7 @@
 import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MessageType } from '#protocol/codec';
-import { ServiceEndpoints } from '#protocol/generated/dispatcher';
+import { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import type { Secret } from '#protocol/generated/objects';
 import { Config, Network, Task, TaskStatus, Volume } from '#protocol/generated/objects';
 import type { Log } from '#protocol/world';
@@ -35,6 +35,7 @@ const ENDPOINTS: Kind<ServiceEndpoints> = {
   type: ServiceEndpoints,
   idOf: (item) => item.serviceId,
 };
+const PEERS: Kind<MeshPeer> = { folder: 'peers', type: MeshPeer, idOf: (item) => item.nodeId };
 const CONFIGS: Kind<Config> = { folder: 'configs', type: Config, idOf: (item) => item.id };
 const VOLUMES: Kind<Volume> = { folder: 'volumes', type: Volume, idOf: (item) => item.id };
 
@@ -107,18 +108,21 @@ export class AssignedKind<T> {
 export async function savedNetworkState(dataDir: string): Promise<DesiredNetworkState> {
   const networks = new AssignedKind(NETWORKS, dataDir);
   const endpoints = new AssignedKind(ENDPOINTS, dataDir);
+  const peers = new AssignedKind(PEERS, dataDir);
   const isMember = (await listFolder(dataDir)).length > 0;
-  if (isMember) await Promise.all([networks.load(), endpoints.load()]);
+  if (isMember) await Promise.all([networks.load(), endpoints.load(), peers.load()]);
   return {
     nodeId: '',
     networks: [...networks.objects.values()],
     endpoints: [...endpoints.objects.values()],
+    peers: [...peers.objects.values()],
   };
 }
 
 export class AssignedStore implements FileSource {
   readonly networks: AssignedKind<Network>;
   readonly endpoints: AssignedKind<ServiceEndpoints>;
+  readonly peers: AssignedKind<MeshPeer>;
   readonly configs: AssignedKind<Config>;
   readonly volumes: AssignedKind<Volume>;
   readonly #tasksDir: string;
@@ -139,6 +143,7 @@ export class AssignedStore implements FileSource {
     this.#log = log;
     this.networks = new AssignedKind(NETWORKS, options.dataDir);
     this.endpoints = new AssignedKind(ENDPOINTS, options.dataDir);
+    this.peers = new AssignedKind(PEERS, options.dataDir);
     this.configs = new AssignedKind(CONFIGS, options.dataDir);
     this.volumes = new AssignedKind(VOLUMES, options.dataDir);
   }
@@ -148,6 +153,7 @@ export class AssignedStore implements FileSource {
     await Promise.all([
       this.networks.load(),
       this.endpoints.load(),
+      this.peers.load(),
       this.configs.load(),
       this.volumes.load(),
       this.#loadSecrets(),
@@ -248,6 +254,7 @@ export class AssignedStore implements FileSource {
     await Promise.all([
       this.networks.keepOnly(none),
       this.endpoints.keepOnly(none),
+      this.peers.keepOnly(none),
       this.configs.keepOnly(none),
       this.volumes.keepOnly(none),
       this.keepOnlySecrets(none),

@@ -7,6 +7,7 @@ import {
   PluginDescription,
 } from '#protocol/generated/objects';
 import { Platform, Resources } from '#protocol/generated/specs';
+import type { MeshDescription } from './network/types.ts';
 import type { HostFacts } from './runtime/host-facts.ts';
 
 const PLUGINS: readonly (readonly [string, string])[] = [
@@ -24,7 +25,7 @@ export function describeNode(input: {
   readonly host: HostFacts;
   readonly engineVersion: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly wireguardKey: string;
+  readonly mesh: MeshDescription;
   readonly caCert: string;
 }): NodeDescription {
   const { host } = input;
@@ -42,7 +43,10 @@ export function describeNode(input: {
     }),
     tlsInfo: NodeTlsInfo.create({ trustRoot: input.caCert }),
     addresses: hostAddresses(),
-    wireguardKey: input.wireguardKey,
+    wireguardKey: input.mesh.wireguardKey,
+    meshAddr: input.mesh.address,
+    meshPort: input.mesh.port,
+    meshFaults: input.mesh.faults,
   });
 }
 

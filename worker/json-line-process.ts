@@ -3,6 +3,7 @@
 // while nothing is asked.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
+import type { ErrorCode } from '#protocol/error-codes';
 import { TswarmError } from '#protocol/errors';
 
 export interface HelperError {
@@ -23,6 +24,12 @@ export interface HelperEvent {
   readonly event: string;
   readonly [member: string]: unknown;
 }
+
+/** The helpers' codes that callers tell apart. */
+const ERROR_CODES: Readonly<Record<string, ErrorCode>> = {
+  invalid: 'invalid_argument',
+  unsupported: 'not_supported',
+};
 
 interface Waiting {
   readonly resolve: (answer: HelperAnswer) => void;
@@ -76,7 +83,7 @@ export class JsonLineProcess {
   async demand(request: Readonly<Record<string, unknown>>): Promise<HelperAnswer> {
     const answer = await this.ask(request);
     if (answer.ok) return answer;
-    const code = answer.error?.code === 'invalid' ? 'invalid_argument' : 'internal';
+    const code = ERROR_CODES[answer.error?.code ?? ''] ?? 'internal';
     throw new TswarmError(code, answer.error?.message ?? `${this.#options.program} failed`);
   }
 

@@ -59,7 +59,14 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
   await volumes.start();
   const localNetworks = new LocalNetworkNames();
   const network = await createNetworkService(
-    { dataDir: join(dataRoot, 'network'), runDir: join(runRoot, 'network'), nativeDir, nodeTag },
+    {
+      dataDir: join(dataRoot, 'network'),
+      runDir: join(runRoot, 'network'),
+      nativeDir,
+      nodeTag,
+      meshPort: options.meshPort ?? 0,
+      meshAddress: options.meshAddress ?? '',
+    },
     {
       clock,
       random,

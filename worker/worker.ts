@@ -39,6 +39,10 @@ export interface WorkerOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
+  /** UDP port of the mesh between nodes; absent or 0 = 51820. */
+  readonly meshPort?: number;
+  /** IP address by which other nodes reach it; absent or '' = the one that the managers see. */
+  readonly meshAddress?: string;
 }
 
 export interface WorkerDeps {
@@ -274,7 +278,7 @@ class NodeWorker implements Worker {
             host: parts.host,
             engineVersion: this.#options.engineVersion,
             labels: this.#options.labels,
-            wireguardKey: parts.network.wireguardKey,
+            mesh: parts.network.mesh(),
             caCert: this.#caCert,
           }),
         statuses: () => host.statuses(),
@@ -315,7 +319,12 @@ class NodeWorker implements Worker {
     else await this.#removeTaskContainers(parts);
     await this.#store?.clear();
     await removeTree(join(this.#options.dataRoot, 'agent'));
-    await parts.network.manager.setState({ nodeId: '', networks: [], endpoints: [] });
+    await parts.network.manager.setState({
+      nodeId: '',
+      networks: [],
+      endpoints: [],
+      peers: [],
+    });
     this.#store = undefined;
     this.#membership = undefined;
     await closeSecretsRoot(this.#secretsRoot());

@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "json-write.h"
 #include "net.h"
+#include "object.h"
 
 struct mesh_listing {
 	const char *prefix;
@@ -158,6 +159,82 @@ int net_inspect_mesh(const struct net_host *host, const struct ts_json *request,
 	ts_buf_puts(answer, "],\"rules\":[");
 	if (dump(host, &list, RTM_GETRULE, each_rule, err) < 0)
 		return -1;
+	ts_buf_puts(answer, "]");
+	return 0;
+}
+
+struct path {
+	uint32_t mtu; /* 0 = not found */
+	int index;    /* of the interface, 0 = no way */
+};
+
+static void path_route(const struct nlmsghdr *head, void *data)
+{
+	struct path *path = data;
+	if (head->nlmsg_type != RTM_NEWROUTE)
+		return;
+	const struct rtmsg *route = NLMSG_DATA(head);
+	const void *attrs = RTM_RTA(route);
+	size_t len = RTM_PAYLOAD(head), size = 0;
+	const uint32_t *oif = nl_find(attrs, len, RTA_OIF, sizeof(*oif));
+	const void *metrics = nl_find_len(attrs, len, RTA_METRICS, &size);
+	if (!oif || route->rtm_type != RTN_UNICAST)
+		return;
+	path->index = (int)*oif;
+	const uint32_t *mtu = metrics ? nl_find(metrics, size, RTAX_MTU, sizeof(*mtu)) : NULL;
+	if (mtu)
+		path->mtu = *mtu;
+}
+
+static void path_link(const struct nlmsghdr *head, void *data)
+{
+	struct path *path = data;
+	if (head->nlmsg_type != RTM_NEWLINK)
+		return;
+	const struct ifinfomsg *info = NLMSG_DATA(head);
+	const uint32_t *mtu = nl_find(IFLA_RTA(info), IFLA_PAYLOAD(head), IFLA_MTU, sizeof(*mtu));
+	if (mtu)
+		path->mtu = *mtu;
+}
+
+/* The MTU of the way to an address: the route's own, or its interface's; 0 = there is none. */
+static uint32_t path_mtu(const struct net_host *host, const char *to)
+{
+	struct path path = {0};
+	struct net_prefix dst;
+	struct ts_err ignored = {0};
+	if (net_prefix_parse(to, &dst, &ignored) < 0)
+		return 0;
+	cleanup_batch struct nl_batch batch = {0};
+	struct rtmsg body = {.rtm_family = (uint8_t)dst.family, .rtm_dst_len = dst.length};
+	nl_begin(&batch, RTM_GETROUTE, 0, &body, sizeof(body), "route");
+	nl_attr(&batch, RTA_DST, dst.address, dst.size);
+	if (nl_query(host->rtnl, &batch, 0, path_route, &path, &ignored) < 0 || path.index == 0)
+		return 0;
+	if (path.mtu > 0)
+		return path.mtu;
+	struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = path.index};
+	nl_begin(&batch, RTM_GETLINK, 0, &link, sizeof(link), "interface");
+	nl_query(host->rtnl, &batch, 0, path_link, &path, &ignored);
+	return path.mtu;
+}
+
+int net_path_mtu(const struct net_host *host, const struct ts_json *request, struct ts_buf *answer,
+		 struct ts_err *err)
+{
+	const struct ts_json *list = NULL;
+	if (ts_json_opt_node(request, "to", "path-mtu", TS_JSON_ARRAY, &list, err) < 0)
+		return -1;
+	const char *comma = "";
+	ts_buf_puts(answer, ",\"mtus\":[");
+	ts_json_each (item, list) {
+		uint32_t mtu = item->type == TS_JSON_STRING ? path_mtu(host, item->str) : 0;
+		if (mtu > 0)
+			ts_buf_printf(answer, "%s%u", comma, mtu);
+		else
+			ts_buf_printf(answer, "%snull", comma);
+		comma = ",";
+	}
 	ts_buf_puts(answer, "]");
 	return 0;
 }

@@ -98,10 +98,10 @@ static int link_make(const struct net_host *host, const struct ts_json *json, st
 /* {"name","mtu","addresses":[CIDR]}: settings, addresses, up. Can be done again at any time. */
 static int link_set(const struct net_host *host, const struct ts_json *json, struct ts_err *err)
 {
-	/* Answers may come by another way than questions went; senders are checked by the worker's
-	   rules. src_valid_mark: where the host checks senders all the same, the mark counts. */
+	/* Answers may come by another way than questions went, and programs of the host call by
+	   loopback; the worker's rules check senders, and drop what others send to 127/8. */
 	static const struct net_setting settings[] = {{IPV4_DEVCONF_RP_FILTER, 0},
-						      {IPV4_DEVCONF_SRC_VMARK, 1},
+						      {IPV4_DEVCONF_ROUTE_LOCALNET, 1},
 						      {IPV4_DEVCONF_SEND_REDIRECTS, 0},
 						      {IPV4_DEVCONF_FORWARDING, 1}};
 	const char *name = NULL;

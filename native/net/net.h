@@ -95,6 +95,8 @@ int net_routing(const struct net_host *host, const struct ts_json *request, stru
 /* mesh-inspect.c */
 int net_inspect_mesh(const struct net_host *host, const struct ts_json *request,
 		     struct ts_buf *answer, struct ts_err *err);
+int net_path_mtu(const struct net_host *host, const struct ts_json *request, struct ts_buf *answer,
+		 struct ts_err *err);
 
 /* watch.c: changes that somebody else makes. */
 int net_watch(const struct net_host *host, const struct ts_json *request, struct ts_err *err);

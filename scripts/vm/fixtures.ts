@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { dockerLike } from '#test/native/runtime-bundle';
 import { NODE_ID, port, service } from '#test/support/network-lab/objects';
 import { RuleComputer } from '#worker/network/desired-rules';
+import { meshNames } from '#worker/network/mesh/addresses';
 import { baseScript, diffScript, emptyRules } from '#worker/network/ruleset';
 import type { AttachedEndpoint } from '#worker/network/types';
 
@@ -15,7 +16,7 @@ const config = dockerLike(['/bin/sh'], '/ID');
 config.linux.namespaces.push({ type: 'cgroup' });
 writeFileSync(join(target, 'config.json'), JSON.stringify(config));
 
-const names = { table: 'vmtest', links: 'vmt', dns: '169.254.1.1' };
+const names = { table: 'vmtest', links: 'vmt', mesh: meshNames('vm'), dns: '169.254.1.1' };
 const endpoint: AttachedEndpoint = {
   networkId: 'front',
   networkName: 'front',
@@ -31,6 +32,9 @@ const endpoint: AttachedEndpoint = {
 };
 const other = { ...endpoint, ipv4: '10.81.1.11', ipv6: 'fd00:81:1::11' };
 const rules = new RuleComputer().compute({
+  doors: new Map(),
+  origins: new Map(),
+  hostAddress4: '',
   nodeId: NODE_ID,
   networks: [
     { id: 'front', subnets: ['10.81.1.0/24', 'fd00:81:1::/64'], internal: false },

@@ -31,6 +31,8 @@ const net = await createNetworkService(
     runDir: join(folder, 'run'),
     nativeDir: join(program('tswarm-net'), '..'),
     nodeTag: 'bench',
+    meshPort: 0,
+    meshAddress: '',
   },
   {
     clock: nodeClock,
@@ -46,7 +48,7 @@ const net = await createNetworkService(
   },
 );
 const { manager } = net;
-const nothing: DesiredNetworkState = { nodeId: NODE_ID, networks: [], endpoints: [] };
+const nothing: DesiredNetworkState = { nodeId: NODE_ID, networks: [], endpoints: [], peers: [] };
 
 function id(n: number): string {
   return n.toString(16).padStart(64, '0');
@@ -116,7 +118,7 @@ const endpoints = Array.from({ length: services }, (_, n) => {
     elsewhere: tasks.map(([task]) => String(task)),
   });
 });
-const all: DesiredNetworkState = { nodeId: NODE_ID, networks, endpoints };
+const all: DesiredNetworkState = { nodeId: NODE_ID, networks, endpoints, peers: [] };
 process.stdout.write(
   `${services} services of 5 tasks: ${(await timed(() => manager.setState(all))).toFixed(1)} ms\n`,
 );

@@ -39,7 +39,7 @@ describe.skipIf(!isRoot)('the network of a node', () => {
   beforeAll(async () => {
     await lab.start();
     await lab.restore();
-    await lab.call('setState', { nodeId: NODE_ID, networks: NETWORKS, endpoints: [] });
+    await lab.call('setState', { nodeId: NODE_ID, networks: NETWORKS, endpoints: [], peers: [] });
     const wanted = {
       a: container({ front: ['10.81.1.10', 'fd00:81:1::10'] }),
       b: container({ front: ['10.81.1.11', 'fd00:81:1::11'] }),
@@ -385,7 +385,7 @@ describe.skipIf(!isRoot)('the network of a node', () => {
         IPAM: { Config: [{ Subnet: '10.92.0.0/16' }] },
       });
       const clash = network('clash', ['10.92.5.0/24']);
-      const state = { nodeId: NODE_ID, networks: [...NETWORKS, clash], endpoints: [] };
+      const state = { nodeId: NODE_ID, networks: [...NETWORKS, clash], endpoints: [], peers: [] };
       await lab.call('setState', state);
       await expect(lab.attach('z', container({ clash: ['10.92.5.9'] }))).rejects.toThrow(
         'network clash cannot be used: its subnet is in use on this node by network first',

@@ -1,7 +1,11 @@
 // The fixed chains of the node's table. Pure; the only place where the order of rules matters.
 // Invariants: a packet from a container has one of that container's addresses; nothing of a container reaches the host's 127.0.0.0/8; a virtual address
 // is translated only for a sender on its network; between networks nothing passes but what was translated by a published port; an internal network
-// reaches only itself and the resolver.
+// reaches only itself and the resolver; what comes out of the tunnel from other nodes has a sender that lives there and stays on its network; clients
+// that other nodes pass on reach nothing but published ports, and their answers go back the way they came.
+
+import type { MeshNames } from './mesh/addresses.ts';
+import { DOOR_UDP_PORT, MARK_MASK, MESH_PREFIX, MESH_SUBNET } from './mesh/addresses.ts';
 import type { RuleNames } from './ruleset.ts';
 
 /** The resolver as every container knows it. */
@@ -10,11 +14,13 @@ export const RESOLVER_ADDRESS = '127.0.0.11';
 export function baseChains(names: RuleNames): readonly string[] {
   const ours = `"${names.links}*"`;
   return [
-    ...guard(ours, names.dns),
-    ...translation(),
-    ...masquerading(ours),
-    ...toTheHost(ours, names.dns),
-    ...between(ours),
+    ...guard(ours, names),
+    ...marks(names.mesh),
+    ...translation(names.mesh),
+    ...masquerading(ours, names.mesh),
+    ...toTheHost(ours, names),
+    ...between(ours, names.mesh),
+    ...betweenNodes(ours),
   ];
 }
 
@@ -22,10 +28,15 @@ export function baseChains(names: RuleNames): readonly string[] {
  * Before anything else: senders, and the resolver's address. That one is rewritten without connection tracking, both ways: questions are many and short,
  * and two that race through a tracked translation can lose one (the resolver's five seconds).
  */
-function guard(ours: string, dns: string): string[] {
+function guard(ours: string, { dns, mesh }: RuleNames): string[] {
   const lines = [
     '  chain guard {',
     '    type filter hook prerouting priority raw; policy accept;',
+    // A peer may still be allowed an address that has moved away; the routes know better.
+    `    iifname "${mesh.tunnel}" fib saddr . iif oif missing drop`,
+    `    iifname "${mesh.prefix}*" ip daddr 127.0.0.0/8 drop`,
+    `    iifname != "${mesh.tunnel}" iifname != "lo" ip6 daddr ${MESH_SUBNET} drop`,
+    `    iifname != "${mesh.tunnel}" meta nfproto ipv6 udp dport ${DOOR_UDP_PORT} fib daddr type local drop`,
     `    iifname != ${ours} return`,
     '    iifname . ip saddr != @bound4 drop',
     // Link-local senders are stopped further on; neighbour discovery needs them.
@@ -57,8 +68,26 @@ function guard(ours: string, dns: string): string[] {
   return [...lines, '  }'];
 }
 
+/** A client that came through another node is remembered with that node; answers are routed by it. */
+function marks({ door }: MeshNames): string[] {
+  const mask = `0x${MARK_MASK.toString(16)}`;
+  return [
+    '  chain marks {',
+    '    type filter hook prerouting priority mangle; policy accept;',
+    `    iifname "${door}" ct state new ct mark set ether saddr map @origins`,
+    `    iifname "${door}" ct state new ct mark & ${mask} == 0 drop`,
+    `    ct direction reply ct mark & ${mask} != 0 meta mark set ct mark`,
+    '  }',
+    // The resets of our own for such clients.
+    '  chain ownmarks {',
+    '    type route hook output priority mangle; policy accept;',
+    `    ct direction reply ct mark & ${mask} != 0 meta mark set ct mark`,
+    '  }',
+  ];
+}
+
 /** Virtual addresses and published ports. */
-function translation(): string[] {
+function translation({ door }: MeshNames): string[] {
   const published = [
     '    fib daddr type local ip daddr . meta l4proto . th dport vmap @addrport4',
     '    fib daddr type local meta nfproto ipv4 meta l4proto . th dport vmap @port4',
@@ -69,6 +98,9 @@ function translation(): string[] {
   return [
     '  chain prerouting {',
     '    type nat hook prerouting priority dstnat; policy accept;',
+    `    iifname "${door}" meta nfproto ipv4 meta l4proto . th dport vmap @door4`,
+    `    iifname "${door}" meta nfproto ipv6 meta l4proto . th dport vmap @door6`,
+    `    iifname "${door}" return`,
     '    ip saddr . ip daddr @pairs4 ip daddr vmap @vip4',
     '    ip6 saddr . ip6 daddr @pairs6 ip6 daddr vmap @vip6',
     ...published,
@@ -82,7 +114,7 @@ function translation(): string[] {
   ];
 }
 
-function masquerading(ours: string): string[] {
+function masquerading(ours: string, mesh: MeshNames): string[] {
   return [
     '  chain postrouting {',
     '    type nat hook postrouting priority srcnat; policy accept;',
@@ -90,16 +122,23 @@ function masquerading(ours: string): string[] {
     '    ip saddr . ip daddr @self4 masquerade',
     '    ip6 saddr . ip6 daddr @self6 masquerade',
     `    ip saddr 127.0.0.0/8 oifname ${ours} masquerade`,
+    `    oifname "${mesh.door}" snat ip to ip saddr map @loopback4`,
+    // Other nodes see who it really is.
+    `    oifname "${mesh.prefix}*" return`,
     `    ip saddr @subnets4 ip daddr != @subnets4 oifname != ${ours} masquerade`,
     `    ip6 saddr @subnets6 ip6 daddr != @subnets6 oifname != ${ours} masquerade`,
     '  }',
   ];
 }
 
-function toTheHost(ours: string, dns: string): string[] {
+function toTheHost(ours: string, { dns, mesh }: RuleNames): string[] {
   return [
     '  chain input {',
     '    type filter hook input priority filter; policy accept;',
+    `    iifname "${mesh.tunnel}" goto fromnodes`,
+    // Answers to programs of this host that called a published port.
+    `    iifname "${mesh.door}" ct state established,related accept`,
+    `    iifname "${mesh.door}" drop`,
     `    iifname != ${ours} return`,
     // Only what came for the resolver's well-known address gets here.
     `    ip daddr ${dns} accept`,
@@ -111,7 +150,7 @@ function toTheHost(ours: string, dns: string): string[] {
   ];
 }
 
-function between(ours: string): string[] {
+function between(ours: string, mesh: MeshNames): string[] {
   return [
     '  chain unreachable {',
     '    meta l4proto tcp reject with tcp reset',
@@ -119,6 +158,10 @@ function between(ours: string): string[] {
     '  }',
     '  chain forward {',
     '    type filter hook forward priority filter; policy accept;',
+    `    iifname "${mesh.tunnel}" goto frompeers`,
+    `    iifname "${mesh.door}" goto fromdoors`,
+    `    oifname "${mesh.tunnel}" goto topeers`,
+    `    oifname "${mesh.door}" goto todoors`,
     `    iifname != ${ours} oifname != ${ours} return`,
     // An address that nobody has: not out to the host's network, also not for connections that are older than its end.
     `    oifname != ${ours} ip daddr @subnets4 goto unreachable`,
@@ -131,6 +174,53 @@ function between(ours: string): string[] {
     '    ct status dnat accept',
     `    iifname ${ours} oifname != ${ours} accept`,
     `    oifname ${ours} drop`,
+    '  }',
+  ];
+}
+
+/** What goes to and comes from other nodes: containers' packets through the tunnel, clients' through the doors. */
+function betweenNodes(ours: string): string[] {
+  const pairs = [
+    '    ip saddr . ip daddr @pairs4 accept',
+    '    ip6 saddr . ip6 daddr @pairs6 accept',
+  ];
+  // Who sends more than the tunnel takes often never hears of it.
+  const clamp = '    tcp flags syn / syn,rst tcp option maxseg size set rt mtu';
+  return [
+    '  chain topeers {',
+    clamp,
+    '    ct state established,related accept',
+    ...pairs,
+    '    goto unreachable',
+    '  }',
+    '  chain frompeers {',
+    clamp,
+    `    oifname != ${ours} ip daddr @subnets4 goto unreachable`,
+    `    oifname != ${ours} ip6 daddr @subnets6 goto unreachable`,
+    `    oifname != ${ours} drop`,
+    '    ct state established,related accept',
+    ...pairs,
+    '    drop',
+    '  }',
+    '  chain todoors {',
+    clamp,
+    '    ct status dnat accept',
+    '    ct state established,related accept',
+    '    drop',
+    '  }',
+    '  chain fromdoors {',
+    clamp,
+    '    ct state established,related accept',
+    `    oifname ${ours} ct status dnat accept`,
+    // Nobody serves it here any more: said at once, so that the client can try again. The mark leads back.
+    '    meta mark set ct mark meta l4proto tcp reject with tcp reset',
+    '    drop',
+    '  }',
+    '  chain fromnodes {',
+    '    ct state established,related accept',
+    '    meta l4proto icmpv6 accept',
+    `    ip6 saddr ${MESH_PREFIX} udp dport ${DOOR_UDP_PORT} accept`,
+    '    drop',
     '  }',
   ];
 }

@@ -5,7 +5,13 @@ import type { EndpointBackend, ServiceEndpoints } from '#protocol/generated/disp
 import type { PortConfig } from '#protocol/generated/specs';
 import { EndpointMode, PortProtocol, PublishMode } from '#protocol/generated/specs';
 import { isSubnetText } from './host.ts';
-import { ContainerParts, localTasks, ServiceParts } from './parts.ts';
+import {
+  ContainerParts,
+  type Doors,
+  localTasks,
+  type ServiceContext,
+  ServiceParts,
+} from './parts.ts';
 import {
   type BalanceChain,
   balanceChain,
@@ -13,6 +19,7 @@ import {
   type RuleState,
   SET_NAMES,
   type SetName,
+  type Target,
 } from './ruleset.ts';
 import type { AttachedEndpoint } from './types.ts';
 
@@ -41,6 +48,12 @@ export interface DesiredRulesInput {
   readonly networks: readonly NetworkFact[];
   readonly services: readonly ServiceEndpoints[];
   readonly containers: readonly LocalContainer[];
+  /** What other nodes do for published ports, and we for them. */
+  readonly doors: Doors;
+  /** Ethernet address on the VXLAN → connection mark. */
+  readonly origins: ReadonlyMap<string, number>;
+  /** Of this host; '' = none. */
+  readonly hostAddress4: string;
 }
 
 export const PROTOCOL_WORDS: Readonly<Record<number, 'tcp' | 'udp' | 'sctp'>> = {
@@ -73,10 +86,15 @@ export class RuleComputer {
       for (const [set, key, value] of part.elements) sets[set].set(key, value);
       for (const [name, chain] of part.chains) chains.set(name, chain);
     };
-    const context = { nodeId: input.nodeId, byTask: localTasks(input.containers) };
+    const byTask = localTasks(input.containers);
+    const context = { nodeId: input.nodeId, byTask, doors: input.doors };
     for (const network of input.networks) add(networkPart(network));
     for (const service of input.services) add(this.#services.of(service, context));
     for (const container of input.containers) add(this.#containers.of(container));
+    for (const [mac, mark] of input.origins) sets.origins.set(mac, `0x${mark.toString(16)}`);
+    if (input.doors.size > 0 && input.hostAddress4 !== '') {
+      sets.loopback4.set('127.0.0.0/8', input.hostAddress4);
+    }
     return { sets, chains };
   }
 }
@@ -84,11 +102,11 @@ export class RuleComputer {
 function servicePart(
   service: ServiceEndpoints,
   serving: readonly EndpointBackend[],
-  byTask: ReadonlyMap<string, LocalContainer>,
+  context: ServiceContext<LocalContainer>,
 ): RulePart {
   const part = new RulePart();
   addVirtualIps(part, service, serving);
-  addIngressPorts(part, service, serving, byTask);
+  addIngressPorts(part, service, serving, context);
   return part;
 }
 
@@ -160,21 +178,50 @@ function addIngressPorts(
   part: RulePart,
   service: ServiceEndpoints,
   backends: readonly EndpointBackend[],
-  byTask: ReadonlyMap<string, LocalContainer>,
+  { byTask, doors }: ServiceContext<LocalContainer>,
 ): void {
   for (const port of service.ports) {
     if (port.publishMode !== PublishMode.INGRESS || port.publishedPort === 0) continue;
-    const targets = backends.flatMap((backend) => targetsOf(backend, byTask.get(backend.taskId)));
-    publish(part, port, targets.sort());
+    const here = backends
+      .flatMap(({ taskId }) => {
+        const local = byTask.get(taskId);
+        return local ? publishedAddresses(local) : [];
+      })
+      .map((address) => ({ address, port: port.targetPort }));
+    const elsewhere = backends
+      .filter(({ taskId }) => !byTask.has(taskId))
+      .flatMap((backend) => doorsOf(backend, doors))
+      .map((address) => ({ address, port: port.publishedPort }));
+    publish(part, port, [...here, ...elsewhere].sort(byAddress));
+    publishToNodes(part, port, here.sort(byAddress));
   }
 }
 
-/** Where a backend can be reached from this node: its local addresses when it is here, else the first network that has some. */
-function targetsOf(backend: EndpointBackend, local: LocalContainer | undefined): string[] {
-  if (local) return publishedAddresses(local);
-  return firstPerFamily(
-    backend.attachments.flatMap((attachment) => attachment.addresses.map(bare)),
+function byAddress(a: Target, b: Target): number {
+  return a.address < b.address ? -1 : a.address > b.address ? 1 : 0;
+}
+
+/** The door of a task's node, which knows its tasks best; for IPv6 only when the task has it. */
+function doorsOf(backend: EndpointBackend, doors: Doors): string[] {
+  const door = doors.get(backend.nodeId);
+  if (!door) return [];
+  const hasIpv6 = backend.attachments.some(({ addresses }) =>
+    addresses.some((address) => address.includes(':')),
   );
+  return hasIpv6 ? [door.v4, door.v6] : [door.v4];
+}
+
+/** For clients that other nodes pass on: only tasks of this node, so that nothing goes in circles. */
+function publishToNodes(part: RulePart, port: PortConfig, all: readonly Target[]): void {
+  const protocol = PROTOCOL_WORDS[port.protocol] ?? 'tcp';
+  for (const family of ['4', '6'] as const) {
+    const targets = all.filter(({ address }) => familyOf(address) === family);
+    if (targets.length === 0) continue;
+    const front = { address: '', port: port.publishedPort };
+    const chain = chainName('d', family, protocol, String(port.publishedPort));
+    part.chains.push([chain, balanceChain({ family, protocol, front, targets })]);
+    part.element(`door${family}`, `${protocol} . ${port.publishedPort}`, `jump ${chain}`);
+  }
 }
 
 /** The addresses that published ports lead to: those with the default route, by which the answers leave. */
@@ -190,13 +237,11 @@ function firstPerFamily(addresses: readonly string[]): string[] {
   return [v4, v6].filter((address) => address !== undefined);
 }
 
-function publish(part: RulePart, port: PortConfig, addresses: readonly string[]): void {
+function publish(part: RulePart, port: PortConfig, all: readonly Target[]): void {
   const protocol = PROTOCOL_WORDS[port.protocol] ?? 'tcp';
   const host = port.hostIp === '0.0.0.0' || port.hostIp === '::' ? '' : port.hostIp;
   for (const family of ['4', '6'] as const) {
-    const targets = addresses
-      .filter((address) => familyOf(address) === family)
-      .map((address) => ({ address, port: port.targetPort }));
+    const targets = all.filter(({ address }) => familyOf(address) === family);
     if (targets.length === 0) continue;
     if (host !== '' && (!isAddress(host) || familyOf(host) !== family)) continue;
     const front = { address: host, port: port.publishedPort };
@@ -223,6 +268,9 @@ function containerPart(container: LocalContainer): RulePart {
     }
   }
   const addresses = publishedAddresses(container);
-  for (const port of container.ports) if (port.publishedPort > 0) publish(part, port, addresses);
+  for (const port of container.ports) {
+    const targets = addresses.map((address) => ({ address, port: port.targetPort }));
+    if (port.publishedPort > 0) publish(part, port, targets);
+  }
   return part;
 }

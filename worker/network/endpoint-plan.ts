@@ -25,9 +25,12 @@ export interface EndpointPlan {
 export const MTU_OPTION = 'com.docker.network.driver.mtu';
 
 /** @throws TswarmError invalid_argument */
-export function mtuOf(options: Readonly<Record<string, string>>): number {
+export function mtuOf(
+  options: Readonly<Record<string, string>>,
+  defaultBytes: number = MTU_BYTES_DEFAULT,
+): number {
   const text = options[MTU_OPTION];
-  if (text === undefined || text === '') return MTU_BYTES_DEFAULT;
+  if (text === undefined || text === '') return defaultBytes;
   const mtuBytes = Number(text);
   if (Number.isInteger(mtuBytes) && mtuBytes >= MTU_BYTES_MIN && mtuBytes <= MTU_BYTES_MAX)
     return mtuBytes;
@@ -82,11 +85,14 @@ export class KnownNetworks {
   readonly #local: LocalNetworks;
   readonly #random: Random;
   readonly #log: Log;
+  readonly #clusterMtuBytes: () => number;
   #cluster: ReadonlyMap<string, Network> = new Map();
   /** Computed when one of the two lists has changed. */
   #accepted: (Acceptance & { readonly localVersion: number }) | undefined;
 
-  constructor(local: LocalNetworks, random: Random, log: Log) {
+  /** `clusterMtuBytes`: of the way to other nodes, as it is now. */
+  constructor(local: LocalNetworks, random: Random, log: Log, clusterMtuBytes: () => number) {
+    this.#clusterMtuBytes = clusterMtuBytes;
     this.#local = local;
     this.#random = random;
     this.#log = log;
@@ -100,6 +106,12 @@ export class KnownNetworks {
   /** Networks that can be used here. */
   facts(): readonly NetworkFact[] {
     return this.#known().accepted;
+  }
+
+  /** Ids of the cluster's networks that can be used here. */
+  clusterIds(): ReadonlySet<string> {
+    const { refused } = this.#known();
+    return new Set([...this.#cluster.keys()].filter((id) => !refused.has(id)));
   }
 
   /** Id of the network that is meant: an id, or the name of a local one. */
@@ -173,6 +185,7 @@ export class KnownNetworks {
       name,
       internal: network.spec?.internal ?? false,
       options: network.spec?.driverConfig?.options ?? {},
+      mtuBytesDefault: this.#clusterMtuBytes(),
     });
   }
 
@@ -207,7 +220,8 @@ export class KnownNetworks {
       subnet6: v6?.subnet ?? '',
       ipv6Gateway: v6?.gateway ?? '',
     };
-    return this.#endpoint(request, addressing, network);
+    const mtuBytesDefault = MTU_BYTES_DEFAULT;
+    return this.#endpoint(request, addressing, { ...network, mtuBytesDefault });
   }
 
   #endpoint(
@@ -218,6 +232,7 @@ export class KnownNetworks {
       readonly name: string;
       readonly internal: boolean;
       readonly options: Readonly<Record<string, string>>;
+      readonly mtuBytesDefault: number;
     },
   ): EndpointPlan {
     const { ipv4, ipv6, subnet4, subnet6 } = addressing;
@@ -240,7 +255,7 @@ export class KnownNetworks {
       subnet6,
       internal: network.internal,
       gwPriority: attachment.gwPriority,
-      mtuBytes: mtuOf(network.options),
+      mtuBytes: mtuOf(network.options, network.mtuBytesDefault),
     };
   }
 }

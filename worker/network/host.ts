@@ -1,6 +1,7 @@
 // Facts about the host's network, read from /proc and /etc when they are needed: resolvers, routes, who listens on a port.
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 
 export interface HostResolver {
   readonly nameservers: readonly string[];
@@ -111,6 +112,16 @@ function ipv6Number(text: string): bigint {
     (sum, group) => sum * 65_536n + BigInt(`0x${group}`),
     0n,
   );
+}
+
+/** An IPv4 address of the host by which it can be answered; '' = none. Interfaces of ours have none that count. */
+export function hostAddress4(ourPrefixes: readonly string[]): string {
+  for (const [name, list] of Object.entries(networkInterfaces())) {
+    if (ourPrefixes.some((prefix) => name.startsWith(prefix))) continue;
+    const found = list?.find((entry) => entry.family === 'IPv4' && !entry.internal);
+    if (found && !found.address.startsWith('169.254.')) return found.address;
+  }
+  return '';
 }
 
 /** Who holds a port on this host, or undefined when it is free. */

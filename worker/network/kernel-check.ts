@@ -19,6 +19,8 @@ export interface KernelCheckDeps {
   readonly rewriteRules: () => Promise<void>;
   /** Sees to it that the host's own firewall does not cut off containers. */
   readonly openFirewall: () => Promise<void>;
+  /** Makes the mesh as it should be. */
+  readonly repairMesh: () => Promise<void>;
   /** Attachments that are complete and not being changed. Their interfaces are the same object as long as they are the same. */
   readonly settled: () => readonly AttachmentRecord[];
 }
@@ -76,6 +78,7 @@ export class KernelCheck {
     const before = new Set(this.#deps.settled().map((record) => record.interfaces));
     const found = await helper.inspect(names.links);
     const isWhole = wholeness(found);
+    if (parts.includes('links') || parts.includes('routes')) await this.#deps.repairMesh();
     await this.#deps.forwarding.repair(found.forwarding);
     for (const record of this.#deps.settled()) {
       // One that began to change meanwhile looks after itself.

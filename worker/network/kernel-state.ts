@@ -17,6 +17,8 @@ import { type StaleFlow, staleFlows } from './stale-flows.ts';
 export interface Desired {
   readonly rules: RuleState;
   readonly publishNames: () => Promise<void>;
+  /** Never fails. */
+  readonly applyMesh: () => Promise<void>;
 }
 
 export class KernelState {
@@ -86,11 +88,11 @@ export class KernelState {
   }
 
   async #apply(): Promise<void> {
-    const { rules, publishNames } = this.#compute();
+    const { rules, publishNames, applyMesh } = this.#compute();
     const gone = this.#gone;
     this.#gone = [];
     const before = this.#applied;
-    const done = await Promise.allSettled([this.#applyRules(rules), publishNames()]);
+    const done = await Promise.allSettled([this.#applyRules(rules), publishNames(), applyMesh()]);
     for (const result of done) if (result.status === 'rejected') throw result.reason;
     this.#forgetting = this.#forget(gone, before ? staleFlows(before, rules) : []);
   }

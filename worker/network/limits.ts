@@ -45,3 +45,30 @@ export const RESPONDER_RESTART_PAUSE_MS_MAX = 10_000;
 export const DRAIN_POLL_MS = 20;
 /** It has none when this many counts in a row say so. */
 export const DRAIN_QUIET_READINGS = 2;
+
+/** As WireGuard's own tools have it. */
+export const MESH_PORT_DEFAULT = 51_820;
+/** Where distributions and `go install` as root put it. */
+export const WIREGUARD_GO: readonly string[] = [
+  '/usr/bin/wireguard-go',
+  '/usr/local/bin/wireguard-go',
+  '/usr/sbin/wireguard-go',
+];
+/** wireguard-go is ready some ten milliseconds after its start. */
+export const TUNNEL_START_TIMEOUT_MS = 5_000;
+export const TUNNEL_START_POLL_MS = 5;
+/** It answers at once; a thousand peers take some milliseconds. */
+export const UAPI_TIMEOUT_MS = 5_000;
+/** IPv6 (40), UDP (8), WireGuard's header and tag (32); also where the outer packet is IPv4 and 20 less would do. */
+export const TUNNEL_OVERHEAD_BYTES = 80;
+/** VXLAN over IPv6: outer IPv6 (40), UDP (8), VXLAN (8), inner Ethernet (14). */
+export const DOOR_OVERHEAD_BYTES = 70;
+/** After a mesh that could not be made; doubled each time up to the second. */
+export const MESH_RETRY_MS = 1_000;
+export const MESH_RETRY_MS_MAX = 60_000;
+/** How often handshakes are looked at, for what the node tells about its mesh. */
+export const MESH_LOOK_PERIOD_MS = 10_000;
+/** WireGuard makes a new session after two minutes and forgets the old one after three: without a handshake for longer nothing passes. */
+export const HANDSHAKE_STALE_MS = 190_000;
+/** A new peer that can be reached answers within a round trip; the second try is after 5 s. */
+export const HANDSHAKE_FIRST_MS = 15_000;

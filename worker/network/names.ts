@@ -5,7 +5,7 @@ import type { ServiceEndpoints } from '#protocol/generated/dispatcher';
 import { EndpointMode } from '#protocol/generated/specs';
 import { bare, type LocalContainer } from './desired-rules.ts';
 import { DNS_TTL_SECONDS, UPSTREAMS_MAX } from './limits.ts';
-import { ContainerParts, localTasks, ServiceParts } from './parts.ts';
+import { ContainerParts, localTasks, NO_DOORS, ServiceParts } from './parts.ts';
 
 interface NameEntry {
   readonly a: readonly string[];
@@ -57,7 +57,8 @@ export class NamesComputer {
     const add = (all: NameParts): void => {
       for (const [networkId, part] of all) parts.get(networkId)?.push(part);
     };
-    const context = { nodeId: input.nodeId, byTask: localTasks(input.containers) };
+    const byTask = localTasks(input.containers);
+    const context = { nodeId: input.nodeId, byTask, doors: NO_DOORS };
     for (const service of input.services) add(this.#services.of(service, context));
     for (const container of input.containers) add(this.#containers.of(container));
     const texts = new Map<string, NetworkText>();

@@ -4,6 +4,9 @@ import type { Log } from '#protocol/world';
 import { type HelperEvent, JsonLineProcess } from '../json-line-process.ts';
 import type { HelperInterface } from './attachment.ts';
 import { HELPER_TIMEOUT_MS, LINKS_PER_REQUEST } from './limits.ts';
+import { RULE_END, RULE_MESH } from './mesh/addresses.ts';
+import type { RoutingItem } from './mesh/plan.ts';
+import type { DeviceChange } from './mesh/wireguard.ts';
 import type { RuleNames } from './ruleset.ts';
 import type { StaleFlow } from './stale-flows.ts';
 import type { InterfaceStats } from './types.ts';
@@ -17,6 +20,41 @@ export interface NetHelperListener {
   onEnded(pid: number): void;
   /** The helper died; what it was watching must be asked for again. */
   onLost(): void;
+}
+
+/** What there is of the mesh in the kernel. */
+export interface MeshInspection {
+  readonly links: readonly { readonly name: string; readonly up: boolean; readonly mtu: number }[];
+  readonly routes: readonly {
+    readonly to: string;
+    readonly length: number;
+    readonly link: string;
+    readonly table: number;
+    readonly via?: string;
+  }[];
+  readonly rules: readonly {
+    readonly family: 4 | 6;
+    readonly priority: number;
+    readonly mark: number;
+    readonly mask: number;
+    readonly table: number;
+    readonly goto: number;
+    readonly length: number;
+    readonly to?: string;
+  }[];
+}
+
+/** An interface of the mesh. */
+export interface MeshLink {
+  readonly name: string;
+  readonly mtu: number;
+  readonly addresses: readonly string[];
+  /** Absent: it is there, somebody else has made it. */
+  readonly make?: {
+    readonly kind: 'wireguard' | 'vxlan';
+    readonly mac?: string;
+    readonly vxlan?: { readonly id: number; readonly port: number; readonly local: string };
+  };
 }
 
 /** What there is of ours in the kernel. */
@@ -108,6 +146,53 @@ export class NetHelper {
     return answer as unknown as Inspection;
   }
 
+  /** Makes (or takes as it is) an interface of the mesh and sets it up. @throws TswarmError not_supported when the kernel does not know the kind */
+  async meshLink({ name, mtu, addresses, make }: MeshLink): Promise<void> {
+    await this.#process.demand({
+      op: 'link',
+      ...(make ? { make: { name, mtu, ...make } } : {}),
+      set: { name, mtu, addresses },
+    });
+  }
+
+  /** Only makes it, down. False when it was there. */
+  async makeLink(name: string, kind: 'wireguard', mtu: number): Promise<boolean> {
+    const answer = await this.#process.demand({ op: 'link', make: { name, kind, mtu } });
+    return answer.made === true;
+  }
+
+  /** Removals first; adding what is there and removing what is not are no errors. */
+  async routing(add: readonly RoutingItem[], remove: readonly RoutingItem[]): Promise<void> {
+    await this.#process.demand({ op: 'routing', add, remove });
+  }
+
+  async inspectMesh(
+    links: string,
+    rules: { readonly min: number; readonly max: number },
+  ): Promise<MeshInspection> {
+    const answer = await this.#process.demand({
+      op: 'inspect-mesh',
+      links,
+      ruleMin: rules.min,
+      ruleMax: rules.max,
+    });
+    return answer as unknown as MeshInspection;
+  }
+
+  async wireguardGet(link: string): Promise<Readonly<Record<string, unknown>>> {
+    return this.#process.demand({ op: 'wireguard-get', link });
+  }
+
+  async wireguardSet(link: string, change: DeviceChange): Promise<void> {
+    await this.#process.demand({ op: 'wireguard-set', link, ...change });
+  }
+
+  /** MTU of the ways to these addresses, in bytes; undefined = no way. */
+  async pathMtus(to: readonly string[]): Promise<readonly (number | undefined)[]> {
+    const answer = await this.#process.demand({ op: 'path-mtu', to });
+    return (answer.mtus as readonly (number | null)[]).map((mtu) => mtu ?? undefined);
+  }
+
   /** Counters of these interfaces, undefined for those that are not there. */
   async counters(links: readonly string[]): Promise<readonly (InterfaceStats | undefined)[]> {
     const answer = await this.#process.demand({ op: 'counters', links });
@@ -116,7 +201,14 @@ export class NetHelper {
 
   /** From now on `onChanged` is told. */
   async watch(names: RuleNames): Promise<void> {
-    await this.#process.demand({ op: 'watch', table: names.table, links: names.links });
+    await this.#process.demand({
+      op: 'watch',
+      table: names.table,
+      links: names.links,
+      mesh: names.mesh.prefix,
+      ruleMin: RULE_MESH,
+      ruleMax: RULE_END,
+    });
   }
 
   /** `onEnded` is told about this process (one at a time). @throws TswarmError when there is no such process */

@@ -12,14 +12,18 @@ import { AttachmentStore } from './attachment-store.ts';
 import { RuleComputer } from './desired-rules.ts';
 import { KnownNetworks } from './endpoint-plan.ts';
 import { Forwarding } from './forwarding.ts';
-import { portHolder } from './host.ts';
+import { hostAddress4, portHolder } from './host.ts';
 import { HostResolverWatch } from './host-resolver.ts';
 import { containerStats } from './interface-stats.ts';
 import { KernelCheck } from './kernel-check.ts';
 import { type Desired, KernelState } from './kernel-state.ts';
-import { HELPER_RESTART_MS, SWEEP_DELAY_MS } from './limits.ts';
+import { HELPER_RESTART_MS, MESH_PORT_DEFAULT, SWEEP_DELAY_MS, WIREGUARD_GO } from './limits.ts';
 import { LocalNetworkApi } from './local-network-api.ts';
 import { LocalNetworks } from './local-networks.ts';
+import { meshNames } from './mesh/addresses.ts';
+import { KernelDevice } from './mesh/kernel-device.ts';
+import { Mesh } from './mesh/mesh.ts';
+import { UserspaceDevice } from './mesh/userspace-device.ts';
 import { type NamedContainer, NamesComputer } from './names.ts';
 import { NamesProcess } from './names-process.ts';
 import { NetHelper } from './net-helper.ts';
@@ -33,6 +37,7 @@ import type {
   AttachResult,
   DesiredNetworkState,
   InterfaceStats,
+  MeshDescription,
   NetworkDeps,
   NetworkManager,
   NetworkOptions,
@@ -56,10 +61,14 @@ export async function createNetworkService(
   return {
     manager,
     api,
-    wireguardKey: '',
+    mesh: () => manager.meshDescription(),
+    renewMeshKey: () => manager.renewMeshKey(),
     info: async (): Promise<EngineJson> => ({ Network: ['bridge', 'host', 'none', 'overlay'] }),
     stop: () => manager.stop(),
-    rest: () => manager.rest(),
+    rest: async () => {
+      await manager.rest();
+      await manager.forgetMeshKey();
+    },
     removeAll: () => manager.removeAll(),
   };
 }
@@ -86,6 +95,7 @@ export class NodeNetworks implements NetworkManager {
   readonly #ports: PortRegistry;
   readonly #records: AttachmentStore;
   readonly #attacher: Attacher;
+  readonly #mesh: Mesh;
   readonly #ruleComputer = new RuleComputer();
   readonly #namesComputer = new NamesComputer();
   /** The same object for the same record, so that what was computed from it can be used again. */
@@ -101,15 +111,17 @@ export class NodeNetworks implements NetworkManager {
     this.#options = options;
     this.#log = log;
     this.#local = local;
-    this.#known = new KnownNetworks(local, random, log);
+    this.#known = new KnownNetworks(local, random, log, () => this.#mesh.mtuBytes);
     local.otherSubnets = () => this.#known.facts().flatMap((fact) => fact.subnets);
     this.#records = new AttachmentStore(`${runDir}/containers`);
     this.#rules = {
       table: `tswarm_${nodeTag}`,
       links: `t${nodeTag}`,
+      mesh: meshNames(nodeTag),
       dns: resolverAddress(nodeTag),
     };
     this.#helper = this.#newHelper(nativeDir);
+    this.#mesh = this.#newMesh(options, deps);
     this.#ports = new PortRegistry(portHolder, () => this.#services);
     this.#resolver = new HostResolverWatch(log, () => this.#flushSoon());
     this.#names = this.#newNamesProcess(runDir, nativeDir);
@@ -138,6 +150,7 @@ export class NodeNetworks implements NetworkManager {
       monotonicMs: () => deps.clock.monotonicMs(),
       rewriteRules: () => this.#kernel.rewrite(),
       openFirewall: () => this.#firewall.open(),
+      repairMesh: () => this.#mesh.check(),
       settled: () =>
         this.#records.list().filter((record) => !this.#attacher.isChanging(record.containerId)),
     });
@@ -152,6 +165,30 @@ export class NodeNetworks implements NetworkManager {
         onLost: () => this.#helperLost(),
       },
       this.#log,
+    );
+  }
+
+  #newMesh({ dataDir, runDir, nativeDir, meshPort }: NetworkOptions, deps: NetworkDeps): Mesh {
+    const { mesh: names } = this.#rules;
+    return new Mesh(
+      {
+        names,
+        keyFile: `${dataDir}/mesh-key`,
+        memoryFile: `${runDir}/mesh.json`,
+        port: meshPort === 0 ? MESH_PORT_DEFAULT : meshPort,
+      },
+      {
+        helper: this.#helper,
+        kernel: new KernelDevice(this.#helper, names.tunnel),
+        userspace: new UserspaceDevice({
+          link: names.tunnel,
+          programs: [`${nativeDir}/wireguard-go`, ...WIREGUARD_GO],
+          pidFile: `${runDir}/mesh.pid`,
+          logFile: `${runDir}/mesh.log`,
+        }),
+        clock: deps.clock,
+        log: deps.log,
+      },
     );
   }
 
@@ -174,15 +211,44 @@ export class NodeNetworks implements NetworkManager {
       this.#forwarding.start(),
       this.#helper.watch(this.#rules),
       this.#resolver.start(),
+      this.#mesh.start(),
     ]);
   }
 
   async setState(desired: DesiredNetworkState): Promise<void> {
+    this.#take(desired);
+    await this.#kernel.flush();
+    await this.#kernel.forgotten();
+  }
+
+  #take(desired: DesiredNetworkState): void {
     this.#nodeId = desired.nodeId;
     this.#known.setCluster(desired.networks);
     this.#services = desired.endpoints;
-    await this.#kernel.flush();
-    await this.#kernel.forgotten();
+    this.#mesh.setState({
+      nodeId: desired.nodeId,
+      peers: desired.peers,
+      services: desired.endpoints,
+      networkIds: this.#known.clusterIds(),
+    });
+  }
+
+  meshDescription(): MeshDescription {
+    const { meshAddress, meshPort } = this.#options;
+    return {
+      wireguardKey: this.#mesh.publicKey,
+      address: meshAddress,
+      port: meshPort === 0 ? MESH_PORT_DEFAULT : meshPort,
+      faults: this.#mesh.fault === '' ? [] : [this.#mesh.fault],
+    };
+  }
+
+  forgetMeshKey(): Promise<void> {
+    return this.#mesh.forgetKey();
+  }
+
+  renewMeshKey(): Promise<void> {
+    return this.#mesh.renewKey();
   }
 
   stateOf(containerId: string): AttachResult | undefined {
@@ -213,9 +279,7 @@ export class NodeNetworks implements NetworkManager {
   }
 
   async restore(liveContainerIds: readonly string[], known: DesiredNetworkState): Promise<void> {
-    this.#nodeId = known.nodeId;
-    this.#known.setCluster(known.networks);
-    this.#services = known.endpoints;
+    this.#take(known);
     const live = new Set(liveContainerIds);
     await this.#records.load();
     for (const { containerId, request, result } of this.#records.list()) {
@@ -274,12 +338,14 @@ export class NodeNetworks implements NetworkManager {
     clearTimeout(this.#sweepTimer);
     this.#check.stop();
     this.#resolver.stop();
+    this.#mesh.stop();
     await this.#helper.stop();
   }
 
   async rest(): Promise<void> {
     if (this.#records.list().length > 0) return;
     await this.#sweep();
+    if (this.#mesh.plan.peers.size === 0) await this.#mesh.remove();
     await this.#kernel.remove();
     await this.#firewall.close();
     await this.#names.rest();
@@ -304,7 +370,13 @@ export class NodeNetworks implements NetworkManager {
       containers,
     };
     return {
-      rules: this.#ruleComputer.compute(common),
+      rules: this.#ruleComputer.compute({
+        ...common,
+        doors: this.#mesh.plan.doors,
+        origins: this.#mesh.plan.origins,
+        hostAddress4: hostAddress4([this.#rules.links, this.#rules.mesh.prefix]),
+      }),
+      applyMesh: () => this.#mesh.apply(),
       publishNames: async () => {
         if (containers.every((container) => container.endpoints.length === 0)) return;
         const { nameservers } = this.#resolver.current;

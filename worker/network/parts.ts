@@ -3,15 +3,21 @@
 import type { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import type { LocalContainer } from './desired-rules.ts';
 
+export type Doors = ReadonlyMap<string, { readonly v4: string; readonly v6: string }>;
+export const NO_DOORS: Doors = new Map();
+
 /** What a service's part depends on besides the service. */
 export interface ServiceContext<C extends LocalContainer> {
   readonly nodeId: string;
+  /** node id → where its published ports are reached. The same object as long as it says the same. */
+  readonly doors: Doors;
   /** task id → its container here */
   readonly byTask: ReadonlyMap<string, C>;
 }
 
 interface Remembered<C, P> {
   readonly nodeId: string;
+  readonly doors: Doors;
   /** The containers here of its backends, in their order. */
   readonly locals: readonly (C | undefined)[];
   readonly part: P;
@@ -22,7 +28,7 @@ export class ServiceParts<C extends LocalContainer, P> {
   readonly #make: (
     service: ServiceEndpoints,
     serving: readonly EndpointBackend[],
-    byTask: ReadonlyMap<string, C>,
+    context: ServiceContext<C>,
   ) => P;
   readonly #parts = new WeakMap<ServiceEndpoints, Remembered<C, P>>();
 
@@ -30,21 +36,23 @@ export class ServiceParts<C extends LocalContainer, P> {
     make: (
       service: ServiceEndpoints,
       serving: readonly EndpointBackend[],
-      byTask: ReadonlyMap<string, C>,
+      context: ServiceContext<C>,
     ) => P,
   ) {
     this.#make = make;
   }
 
-  of(service: ServiceEndpoints, { nodeId, byTask }: ServiceContext<C>): P {
+  of(service: ServiceEndpoints, context: ServiceContext<C>): P {
+    const { nodeId, byTask, doors } = context;
     const known = this.#parts.get(service);
     const isCurrent =
       known?.nodeId === nodeId &&
+      known.doors === doors &&
       service.backends.every((backend, i) => byTask.get(backend.taskId) === known.locals[i]);
     if (known && isCurrent) return known.part;
     const locals = service.backends.map((backend) => byTask.get(backend.taskId));
-    const part = this.#make(service, servingBackends(service, { nodeId, byTask }), byTask);
-    this.#parts.set(service, { nodeId, locals, part });
+    const part = this.#make(service, servingBackends(service, context), context);
+    this.#parts.set(service, { nodeId, doors, locals, part });
     return part;
   }
 }
@@ -79,7 +87,7 @@ export function localTasks<C extends LocalContainer>(
  */
 export function servingBackends<C extends LocalContainer>(
   service: ServiceEndpoints,
-  { nodeId, byTask }: ServiceContext<C>,
+  { nodeId, byTask }: Pick<ServiceContext<C>, 'nodeId' | 'byTask'>,
 ): readonly EndpointBackend[] {
   return service.backends.filter(
     (backend) =>

@@ -2,6 +2,7 @@
 // Fixed chains (base-rules.ts) hold a handful of rules over sets and maps; what changes with containers and services are elements of those and one
 // small chain per virtual address or published port, so that a packet's cost does not grow with their number and a change costs what changed.
 import { baseChains } from './base-rules.ts';
+import type { MeshNames } from './mesh/addresses.ts';
 
 export type Family = '4' | '6';
 
@@ -52,6 +53,13 @@ const SETS = {
   port6: 'map { type inet_proto . inet_service : verdict; }',
   addrport4: 'map { type ipv4_addr . inet_proto . inet_service : verdict; }',
   addrport6: 'map { type ipv6_addr . inet_proto . inet_service : verdict; }',
+  /** What comes from another node for one of our published ports: the tasks here. */
+  door4: 'map { type inet_proto . inet_service : verdict; }',
+  door6: 'map { type inet_proto . inet_service : verdict; }',
+  /** Which node a client came through: its Ethernet address on the VXLAN → connection mark. */
+  origins: 'map { type ether_addr : mark; }',
+  /** What a program on this host calls itself when it calls by loopback and is answered elsewhere. */
+  loopback4: 'map { type ipv4_addr : ipv4_addr; flags interval; }',
 } as const;
 export type SetName = keyof typeof SETS;
 export const SET_NAMES = Object.keys(SETS) as readonly SetName[];
@@ -61,6 +69,7 @@ export interface RuleNames {
   readonly table: string;
   /** Prefix of the host ends of this node's containers. */
   readonly links: string;
+  readonly mesh: MeshNames;
   /** Address of this node's resolver. */
   readonly dns: string;
 }

@@ -2,7 +2,7 @@
 // ports and resolver, take it away again; and what it is told about containers. Implemented in network-manager.ts.
 // Invariant: everything here is idempotent and level-triggered; after a restart of the worker `restore` says what is alive and the rest is swept.
 import type { EngineJson, LocalNetworkEngine } from '#protocol/engine';
-import type { ServiceEndpoints } from '#protocol/generated/dispatcher';
+import type { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import type { Network } from '#protocol/generated/objects';
 import type { PortConfig } from '#protocol/generated/specs';
 import type { Clock, Log, Random } from '#protocol/world';
@@ -13,6 +13,8 @@ export interface DesiredNetworkState {
   /** The cluster's networks that this node takes part in. */
   readonly networks: readonly Network[];
   readonly endpoints: readonly ServiceEndpoints[];
+  /** The other nodes that this one exchanges packets with. */
+  readonly peers: readonly MeshPeer[];
 }
 
 export interface AttachmentRequest {
@@ -116,8 +118,10 @@ export interface InterfaceStats {
 export interface NetworkService {
   readonly manager: NetworkManager;
   readonly api: LocalNetworkEngine;
-  /** Public WireGuard key, base64; '' = no mesh. */
-  readonly wireguardKey: string;
+  /** What the managers tell other nodes about the mesh of this one. */
+  mesh(): MeshDescription;
+  /** With each new certificate: a new key for the mesh. The managers must be told (`mesh`) right away. */
+  renewMeshKey(): Promise<void>;
   /** Network part of GET /info (plugins, warnings). */
   info(): Promise<EngineJson>;
   /** Stops helpers that must not outlive the worker; containers' namespaces, rules and the names program stay. */
@@ -128,6 +132,17 @@ export interface NetworkService {
   rest(): Promise<void>;
   /** Removes everything of this node from the kernel, for good. */
   removeAll(): Promise<void>;
+}
+
+export interface MeshDescription {
+  /** Public WireGuard key, base64. */
+  readonly wireguardKey: string;
+  /** Bare IP address for other nodes; '' = the one that the managers see. */
+  readonly address: string;
+  /** UDP port. */
+  readonly port: number;
+  /** What is wrong now, one sentence each. */
+  readonly faults: readonly string[];
 }
 
 /** What the network's API needs to know of containers. */
@@ -150,11 +165,17 @@ export interface NetworkOptions {
   readonly runDir: string;
   /** Folder of the native programs (`tswarm-names`, the network helper). */
   readonly nativeDir: string;
+  /** UDP port of the mesh; 0 = 51820. */
+  readonly meshPort: number;
+  /** Address by which other nodes reach it; '' = the one that the managers see. */
+  readonly meshAddress: string;
   /** Letters and digits, at most 8: prefix of everything in the kernel, so that several nodes fit on one host. */
   readonly nodeTag: string;
 }
 
 export interface NetworkDeps {
+  /** The mesh's description has changed: the managers should hear of it. */
+  readonly meshChanged?: () => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

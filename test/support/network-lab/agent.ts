@@ -38,7 +38,8 @@ function listenUdp(port: number, name: string, address: string): Promise<object>
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   socket.on('message', (_text, from) => {
     heard.push(from.address);
-    socket.send(JSON.stringify({ name, from: from.address }), from.port, from.address);
+    const caller = from.address.replace('::ffff:', '');
+    socket.send(JSON.stringify({ name, from: caller }), from.port, from.address);
   });
   return new Promise((resolve) => {
     socket.on('error', (error: NodeJS.ErrnoException) => resolve({ error: error.code }));

@@ -18,6 +18,8 @@ async function call(service: NetworkService, method: string, args: unknown[]): P
     service.api as unknown as Record<string, unknown>,
   ];
   if (method === 'removeAll') return service.removeAll();
+  if (method === 'mesh') return service.mesh();
+  if (method === 'renewMeshKey') return service.renewMeshKey();
   if (method === 'attachMany') {
     const manager = service.manager as NodeNetworks;
     const started = performance.now();
@@ -29,6 +31,9 @@ async function call(service: NetworkService, method: string, args: unknown[]): P
       results: results.map((r) => (r.status === 'fulfilled' ? r.value : String(r.reason))),
     };
   }
+  // Most tests are about one host.
+  if (method === 'setState') args = [{ peers: [], ...(args[0] as object) }];
+  if (method === 'restore') args = [args[0], { peers: [], ...(args[1] as object) }];
   const [kind, name = ''] = method.split('.');
   const target = kind === 'api' ? targets[1] : targets[0];
   const found = target?.[name === '' ? method : name];
@@ -38,7 +43,7 @@ async function call(service: NetworkService, method: string, args: unknown[]): P
 
 const [dataDir = '', runDir = '', nativeDir = '', nodeTag = ''] = process.argv.slice(2);
 const service = await createNetworkService(
-  { dataDir, runDir, nativeDir, nodeTag },
+  { dataDir, runDir, nativeDir, nodeTag, meshPort: 0, meshAddress: '' },
   {
     clock: nodeClock,
     random: nodeRandom,

@@ -20,7 +20,10 @@ export const OUTSIDE6 = '2001:db8::2';
 const NODE = process.execPath;
 const SOURCE_FLAG = '--conditions=source';
 
-const NOTHING: DesiredNetworkState = { nodeId: '', networks: [], endpoints: [] };
+/** Without peers: a host alone. */
+export type StateText = Omit<DesiredNetworkState, 'peers'> & Partial<DesiredNetworkState>;
+
+const NOTHING: StateText = { nodeId: '', networks: [], endpoints: [], peers: [] };
 
 /** A process that answers JSON lines. */
 class Peer {
@@ -112,51 +115,105 @@ export interface DriverError extends Error {
   readonly code: string;
 }
 
+/** A world that several hosts share: the namespace of `outside`, with a bridge that all are on. */
+export class SharedWorld {
+  readonly #holder: ChildProcess = spawn('unshare', ['-n', 'sleep', 'infinity'], {
+    stdio: 'ignore',
+  });
+
+  get pid(): number {
+    return this.#holder.pid ?? 0;
+  }
+
+  async start(): Promise<void> {
+    await eventually(() => isApart(this.pid));
+    this.run('ip link set lo up; ip link add in0 type bridge; ip link set in0 up');
+    this.run(`ip addr add ${OUTSIDE}/24 dev in0; ip -6 addr add ${OUTSIDE6}/64 dev in0 nodad`);
+  }
+
+  run(command: string): string {
+    const args = ['-t', String(this.pid), '-n', '--', 'sh', '-ec', command];
+    return execFileSync('nsenter', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
+  end(): void {
+    this.#holder.kill('SIGKILL');
+  }
+}
+
+/** Whether the holder has its own namespace by now. */
+function isApart(pid: number): boolean {
+  const links = [pid, 'self'].map((of) =>
+    execFileSync('readlink', [`/proc/${of}/ns/net`], { encoding: 'utf8' }),
+  );
+  const name = execFileSync('cat', [`/proc/${pid}/comm`], { encoding: 'utf8' });
+  return links[0] !== links[1] && name.trim() === 'sleep';
+}
+
+export interface LabOptions {
+  /** One of several hosts in it: `number` 1 to 250 is the last part of its address. */
+  readonly world?: { readonly world: SharedWorld; readonly number: number; readonly mtu?: number };
+}
+
 export class NetworkLab {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'tswarm-net-'));
   readonly tag: string;
+  readonly #world: LabOptions['world'];
+  readonly address: string;
+  readonly address6: string;
   readonly #holders: ChildProcess[] = [];
   readonly #agents: Agent[] = [];
   #driver: Peer | undefined;
 
-  constructor(tag = 'lab') {
+  constructor(tag = 'lab', { world }: LabOptions = {}) {
     this.tag = tag;
+    this.#world = world;
+    this.address = world ? `192.0.2.${world.number}` : HOST;
+    this.address6 = world ? `2001:db8::${world.number}` : HOST6;
   }
 
   async start(): Promise<void> {
     for (const dir of ['data', 'run']) mkdirSync(join(this.folder, dir));
     writeFileSync(join(this.folder, 'resolv.conf'), `nameserver ${OUTSIDE}\n`);
-    for (const flags of ['-nm', '-n']) {
+    for (const flags of this.#world ? ['-nm'] : ['-nm', '-n']) {
       const holder = spawn('unshare', [flags, 'sleep', 'infinity'], { stdio: 'ignore' });
       this.#holders.push(holder);
     }
-    await eventually(() => this.#holders.every((_, index) => this.#isApart(index)));
-    const [, outside = 0] = this.#pids();
+    await eventually(() => this.#holders.every(({ pid }) => isApart(pid ?? 0)));
     this.host(
       `mount --bind ${this.folder}/resolv.conf /etc/resolv.conf; mount -t sysfs sysfs /sys`,
     );
     // Namespaces may begin with the machine's own settings.
     this.host('sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0');
-    this.host(`ip link set lo up; ip link add out0 type veth peer name in0 netns ${outside}`);
-    this.host(`ip addr add ${HOST}/24 dev out0; ip -6 addr add ${HOST6}/64 dev out0 nodad`);
-    this.outside(`ip link set lo up; ip addr add ${OUTSIDE}/24 dev in0`);
-    this.outside(`ip -6 addr add ${OUTSIDE6}/64 dev in0 nodad; ip link set in0 up`);
+    if (this.#world) this.#joinWorld(this.#world);
+    else this.#makeWorld();
+    this.host(`ip addr add ${this.address}/24 dev out0`);
+    this.host(`ip -6 addr add ${this.address6}/64 dev out0 nodad`);
     this.host(`ip link set out0 up; ip route add default via ${OUTSIDE}`);
     this.host(`ip -6 route add default via ${OUTSIDE6}`);
     await this.startNode();
+  }
+
+  #makeWorld(): void {
+    const [, outside = 0] = this.#pids();
+    this.host(`ip link set lo up; ip link add out0 type veth peer name in0 netns ${outside}`);
+    this.outside(`ip link set lo up; ip addr add ${OUTSIDE}/24 dev in0`);
+    this.outside(`ip -6 addr add ${OUTSIDE6}/64 dev in0 nodad; ip link set in0 up`);
+  }
+
+  #joinWorld({ world, number, mtu = 1500 }: NonNullable<LabOptions['world']>): void {
+    const peer = `p${number}`;
+    this.host(`ip link set lo up; ip link add out0 type veth peer name ${peer} netns ${world.pid}`);
+    this.host(`ip link set out0 mtu ${mtu}`);
+    world.run(`ip link set ${peer} master in0; ip link set ${peer} up`);
   }
 
   #pids(): number[] {
     return this.#holders.map((holder) => holder.pid ?? 0);
   }
 
-  /** Whether the holder has its own namespace by now. */
-  #isApart(index: number): boolean {
-    const links = [this.#pids()[index], 'self'].map((pid) =>
-      execFileSync('readlink', [`/proc/${pid}/ns/net`], { encoding: 'utf8' }),
-    );
-    const name = execFileSync('cat', [`/proc/${this.#pids()[index]}/comm`], { encoding: 'utf8' });
-    return links[0] !== links[1] && name.trim() === 'sleep';
+  get #outsidePid(): number {
+    return this.#world?.world.pid ?? this.#pids()[1] ?? 0;
   }
 
   #inHost(): string[] {
@@ -170,7 +227,7 @@ export class NetworkLab {
   }
 
   outside(command: string): string {
-    const args = ['-t', String(this.#pids()[1]), '-n', '--', 'sh', '-ec', command];
+    const args = ['-t', String(this.#outsidePid), '-n', '--', 'sh', '-ec', command];
     return execFileSync('nsenter', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   }
 
@@ -212,7 +269,7 @@ export class NetworkLab {
   }
 
   /** As a worker does at its start. `known`: what the managers had said. */
-  restore(live: readonly string[] = [], known: DesiredNetworkState = NOTHING): Promise<undefined> {
+  restore(live: readonly string[] = [], known: StateText = NOTHING): Promise<undefined> {
     return this.call('restore', live.map(containerId), known);
   }
 
@@ -238,7 +295,7 @@ export class NetworkLab {
   agent(netnsPath: string): Agent {
     const command =
       netnsPath === 'outside'
-        ? ['nsenter', '-t', String(this.#pids()[1]), '-n', '--']
+        ? ['nsenter', '-t', String(this.#outsidePid), '-n', '--']
         : [...this.#inHost(), ...(netnsPath === '' ? [] : ['nsenter', `--net=${netnsPath}`, '--'])];
     const agent = new Agent(command);
     this.#agents.push(agent);

@@ -40,6 +40,8 @@ export interface ServiceText {
   readonly tasks?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Tasks that do not serve. */
   readonly waiting?: readonly string[];
+  /** task id → node id; absent = NODE_ID */
+  readonly nodes?: Readonly<Record<string, string>>;
   /** Tasks of another node. */
   readonly elsewhere?: readonly string[];
 }
@@ -67,7 +69,7 @@ export function service(text: ServiceText): ServiceEndpoints {
         taskId,
         taskName: `${text.name}.${index + 1}.${taskId}`,
         slot: index + 1,
-        nodeId: text.elsewhere?.includes(taskId) ? 'other' : NODE_ID,
+        nodeId: text.elsewhere?.includes(taskId) ? 'other' : (text.nodes?.[taskId] ?? NODE_ID),
         serving: !text.waiting?.includes(taskId),
         attachments: Object.entries(addresses).map(([networkId, address]) => ({
           networkId,

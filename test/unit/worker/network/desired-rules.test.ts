@@ -9,12 +9,18 @@ import { NODE_ID, port, service } from '../../../support/network-lab/objects.ts'
 
 type Input = Parameters<RuleComputer['compute']>[0];
 
+/** `elsewhere` in services means this node. */
+const DOORS = new Map([['other', { v4: '169.254.192.1', v6: 'fd74:7377:6d00:2::1' }]]);
+
 function rules(input: Partial<Input>): RuleState {
   return new RuleComputer().compute({
     nodeId: NODE_ID,
     networks: [],
     services: [],
     containers: [],
+    doors: DOORS,
+    origins: new Map(),
+    hostAddress4: '',
     ...input,
   });
 }
@@ -164,7 +170,7 @@ describe('services', () => {
     expect(chains(state)).toEqual({
       v_4_idweb_front: 'dnat ip to numgen random mod 2 map { 0 : 10.1.0.21, 1 : 10.1.0.22 }',
       p_4_tcp_8080_:
-        'meta l4proto tcp dnat ip addr . port to numgen random mod 2 map { 0 : 10.1.0.21 . 80, 1 : 10.1.0.22 . 80 }',
+        'meta l4proto tcp dnat ip addr . port to numgen random mod 2 map { 0 : 169.254.192.1 . 8080, 1 : 169.254.192.1 . 8080 }',
     });
     expect(chains(rules({ services: [web({ waiting: ['t1'] })] })).v_4_idweb_front).toBe(
       'dnat ip to 10.1.0.22',
@@ -188,17 +194,47 @@ describe('services', () => {
     expect(vip([local('t1', { serving: false })])).toBe('dnat ip to 10.1.0.22');
   });
 
-  it('publish a local task at the address that answers, a remote one at its first', () => {
+  it('publish a local task at the address that answers, a remote one at the door of its node', () => {
     const state = rules({
       services: [web({ elsewhere: ['t2'] })],
       containers: [local('t1', { endpoints: [endpoint('bridge', '172.17.0.9')] })],
     });
-    expect(chains(state).p_4_tcp_8080_).toContain('{ 0 : 10.1.0.22 . 80, 1 : 172.17.0.9 . 80 }');
+    expect(chains(state).p_4_tcp_8080_).toContain(
+      '{ 0 : 169.254.192.1 . 8080, 1 : 172.17.0.9 . 80 }',
+    );
+    // What comes through our own door goes to our own tasks only.
+    expect(chains(state).d_4_tcp_8080).toBe('meta l4proto tcp dnat ip to 172.17.0.9:80');
+    expect(Object.fromEntries(state.sets.door4)).toEqual({ 'tcp . 8080': 'jump d_4_tcp_8080' });
+  });
+
+  it('publish a remote task for IPv6 clients only when it has IPv6, and none of a node without a door', () => {
+    const both = web({ tasks: { t1: { front: 'fd00:1::21' } }, elsewhere: ['t1'] });
+    expect(chains(rules({ services: [both] })).p_6_tcp_8080_).toBe(
+      'meta l4proto tcp dnat ip6 to [fd74:7377:6d00:2::1]:8080',
+    );
+    expect(rules({ services: [web()] }).sets.port6.size).toBe(0);
+    expect(rules({ services: [web()], doors: new Map() }).sets.port4.size).toBe(0);
+  });
+
+  it('remember through which node a client came, and what this host calls itself', () => {
+    const state = rules({
+      origins: new Map([['02:00:00:00:00:01', 0x100000]]),
+      hostAddress4: '192.0.2.7',
+    });
+    expect(Object.fromEntries(state.sets.origins)).toEqual({ '02:00:00:00:00:01': '0x100000' });
+    expect(Object.fromEntries(state.sets.loopback4)).toEqual({ '127.0.0.0/8': '192.0.2.7' });
   });
 
   it('remember parts without remembering wrongly', () => {
     const computer = new RuleComputer();
-    const base = { nodeId: NODE_ID, networks: [], services: [web({ elsewhere: [] })] };
+    const base = {
+      nodeId: NODE_ID,
+      networks: [],
+      services: [web({ elsewhere: [] })],
+      doors: new Map(),
+      origins: new Map(),
+      hostAddress4: '',
+    };
     for (const containers of [
       [],
       [local('t1')],
@@ -232,13 +268,10 @@ describe('flows to forget', () => {
   const two = { ...one, t2: { front: '10.1.0.22' } };
 
   it('are those to a task that is no longer behind an address or port', () => {
-    expect(staleFlows(udp(two), udp(one))).toEqual([
-      { front: '10.1.0.200', backend: '10.1.0.22' },
-      { port: 53, backend: '10.1.0.22' },
-    ]);
+    expect(staleFlows(udp(two), udp(one))).toEqual([{ front: '10.1.0.200', backend: '10.1.0.22' }]);
     expect(staleFlows(udp(one), udp({}))).toEqual([
       { front: '10.1.0.200', backend: '10.1.0.21' },
-      { port: 53, backend: '10.1.0.21' },
+      { port: 53, backend: '169.254.192.1' },
     ]);
   });
 

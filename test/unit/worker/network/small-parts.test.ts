@@ -19,6 +19,7 @@ import { acceptNetworks } from '#worker/network/endpoint-plan';
 import { addressNumber, addressText, subnetsMeet } from '#worker/network/host';
 import { containerStats } from '#worker/network/interface-stats';
 import { wholeness } from '#worker/network/kernel-check';
+import { meshNames } from '#worker/network/mesh/addresses';
 import { missingRules, ownHandles } from '#worker/network/other-firewall';
 import { checkNameservers, resolvConf } from '#worker/network/resolv-conf';
 import { container } from '../../../support/network-lab/objects.ts';
@@ -294,7 +295,7 @@ describe('what is kept of attachments', () => {
 });
 
 describe('beside iptables', () => {
-  const names = { table: 'tswarm_t', links: 'tt', dns: '169.254.7.7' };
+  const names = { table: 'tswarm_t', links: 'tt', mesh: meshNames('t'), dns: '169.254.7.7' };
   const forward = ['oifname "tt*" counter accept', 'iifname "tt*" counter accept'];
   const chain = (...rules: readonly string[]): string =>
     [

@@ -1,0 +1,383 @@
+// Goal: containers of several hosts talk to each other, encrypted, only on their networks; every host answers for published ports, and tasks see who really
+// calls; it goes on while the worker restarts, and heals. Method: three hosts in namespaces of their own on one Ethernet, the real network of a node on each,
+// real sockets, a capture of everything on the wire. Needs root.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MeshPeer, type ServiceEndpoints } from '#protocol/generated/dispatcher';
+import type { AttachResult, MeshDescription } from '#worker/network/types';
+import {
+  type Agent,
+  eventually,
+  NetworkLab,
+  OUTSIDE,
+  OUTSIDE6,
+  SharedWorld,
+} from '../support/network-lab/lab.ts';
+import { container, network, port, service } from '../support/network-lab/objects.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+const FRONT = network('front', ['10.84.1.0/24', 'fd00:84:1::/64']);
+const BACK = network('back', ['10.84.2.0/24']);
+const NODES = ['n1', 'n2', 'n3'] as const;
+type Node = (typeof NODES)[number];
+
+/** Tasks a1, a2, a3 of `app` on front, one per node; b1, b3 of `base` on back; `edge` published by the hosts, with tasks on n2 and n3 only. */
+const APP = service({
+  name: 'app',
+  vips: { front: '10.84.1.200' },
+  tasks: {
+    a1: { front: '10.84.1.11' },
+    a2: { front: '10.84.1.12' },
+    a3: { front: '10.84.1.13' },
+  },
+  nodes: { a1: 'n1', a2: 'n2', a3: 'n3' },
+});
+const BASE = service({
+  name: 'base',
+  tasks: { b1: { back: '10.84.2.11' }, b3: { back: '10.84.2.13' } },
+  nodes: { b1: 'n1', b3: 'n3' },
+});
+const EDGE_PORTS = [port('8080:80', 'ingress'), port('8080:80/udp', 'ingress')];
+
+function withIpv6(endpoints: ServiceEndpoints): ServiceEndpoints {
+  return {
+    ...endpoints,
+    backends: endpoints.backends.map((backend) => ({
+      ...backend,
+      attachments: backend.attachments.map((attachment) => ({
+        ...attachment,
+        addresses: attachment.addresses.flatMap((address) =>
+          attachment.networkId === 'front'
+            ? [`${address}/24`, `fd00:84:1::${address.split('.').at(-1)}/64`]
+            : [`${address}/24`],
+        ),
+      })),
+    })),
+  };
+}
+
+function edge(tasks: Readonly<Record<string, Node>>): ServiceEndpoints {
+  const numbers: Readonly<Record<Node, number>> = { n1: 21, n2: 22, n3: 23 };
+  return withIpv6(
+    service({
+      name: 'edge',
+      ports: EDGE_PORTS,
+      tasks: Object.fromEntries(
+        Object.entries(tasks).map(([task, node]) => [task, { front: `10.84.1.${numbers[node]}` }]),
+      ),
+      nodes: tasks,
+    }),
+  );
+}
+
+const EDGE = edge({ e2: 'n2', e3: 'n3' });
+
+describe.skipIf(!isRoot)('the mesh between hosts', () => {
+  const world = new SharedWorld();
+  const labs = {} as Record<Node, NetworkLab>;
+  const keys = {} as Record<Node, string>;
+  const at: Record<string, AttachResult> = {};
+  const as: Record<string, Agent> = {};
+  const captures: ChildProcess[] = [];
+
+  const lab = (node: Node): NetworkLab => labs[node];
+  const who = (name: string): Agent => {
+    const agent = as[name];
+    if (!agent) throw new Error(`no ${name}`);
+    return agent;
+  };
+  const peersOf = (node: Node): MeshPeer[] =>
+    NODES.filter((other) => other !== node).map((other) =>
+      MeshPeer.create({
+        nodeId: other,
+        hostname: other,
+        wireguardKey: keys[other],
+        addr: labs[other].address,
+        port: 51820,
+      }),
+    );
+  const stateOf = (node: Node, edges: ServiceEndpoints = EDGE): object => ({
+    nodeId: node,
+    networks: node === 'n2' ? [FRONT] : [FRONT, BACK],
+    endpoints: [withIpv6(APP), ...(node === 'n2' ? [] : [BASE]), edges],
+    peers: peersOf(node),
+  });
+  const setAll = (edges: ServiceEndpoints = EDGE): Promise<unknown> =>
+    Promise.all(NODES.map((node) => lab(node).call('setState', stateOf(node, edges))));
+  const learnKey = async (node: Node): Promise<void> => {
+    keys[node] = (await lab(node).call<MeshDescription>('mesh')).wireguardKey;
+  };
+
+  async function attach(node: Node, name: string, addresses: readonly string[]): Promise<void> {
+    const on = addresses[0]?.startsWith('10.84.2.') ? 'back' : 'front';
+    const result = await lab(node).attach(
+      name,
+      container({ [on]: addresses }, { taskId: name, names: [name] }),
+    );
+    at[name] = result;
+    as[name] = lab(node).agent(result.netnsPath);
+    await who(name).serve(80, name, on === 'front' ? '::' : '0.0.0.0');
+  }
+
+  /** Bytes on the wire of a host's underlay while `work` goes on. */
+  async function captured(node: Node, work: () => Promise<void>): Promise<Buffer> {
+    const code = [
+      'use Socket; $| = 1',
+      'socket(S, 17, 3, 768) or die; print STDERR "r"',
+      '$SIG{TERM} = sub { exit 0 }',
+      'while (defined(recv(S, $d, 65535, 0))) { print $d }',
+    ].join('; ');
+    const args = ['-t', String(lab(node).nodePid), '-n', '--', 'perl', '-e', code];
+    const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    captures.push(child);
+    const chunks: Buffer[] = [];
+    child.stdout?.on('data', (data: Buffer) => chunks.push(data));
+    await new Promise((resolve) => child.stderr?.once('data', resolve));
+    await work();
+    child.kill('SIGTERM');
+    await new Promise((resolve) => child.once('close', resolve));
+    return Buffer.concat(chunks);
+  }
+
+  beforeAll(async () => {
+    await world.start();
+    for (const [index, node] of NODES.entries()) {
+      labs[node] = new NetworkLab(`mesh${index}`, { world: { world, number: 11 + index } });
+      await lab(node).start();
+      await lab(node).restore();
+      await learnKey(node);
+    }
+    await setAll();
+    await attach('n1', 'a1', ['10.84.1.11', 'fd00:84:1::11']);
+    await attach('n2', 'a2', ['10.84.1.12', 'fd00:84:1::12']);
+    await attach('n3', 'a3', ['10.84.1.13', 'fd00:84:1::13']);
+    await attach('n1', 'b1', ['10.84.2.11']);
+    await attach('n3', 'b3', ['10.84.2.13']);
+    await attach('n2', 'e2', ['10.84.1.22', 'fd00:84:1::22']);
+    await attach('n3', 'e3', ['10.84.1.23', 'fd00:84:1::23']);
+    as.client = lab('n1').agent('outside');
+    for (const node of NODES) as[`host ${node}`] = lab(node).agent('');
+  }, 60_000);
+
+  afterAll(async () => {
+    for (const capture of captures) capture.kill('SIGKILL');
+    await Promise.all(Object.values(labs).map((one) => one.destroy()));
+    world.end();
+  });
+
+  it('carries packets between containers of all hosts, with their own addresses', async () => {
+    for (const from of ['a1', 'a2', 'a3']) {
+      for (const [to, address] of [
+        ['a1', '10.84.1.11'],
+        ['a2', '10.84.1.12'],
+        ['a3', '10.84.1.13'],
+      ] as const) {
+        expect(await who(from).ask('tcp', { host: address, port: 80 })).toMatchObject({
+          name: to,
+          from: at[from]?.endpoints[0]?.ipv4,
+        });
+        expect(await who(from).udp(address, 80)).toBe(to);
+      }
+    }
+    expect(await who('a1').tcp('fd00:84:1::12', 80)).toBe('a2');
+    expect(await who('b1').tcp('10.84.2.13', 80)).toBe('b3');
+  });
+
+  it('reaches virtual addresses and names of tasks elsewhere', async () => {
+    const met = new Set<unknown>();
+    for (let i = 0; i < 40; i++) met.add(await who('a1').tcp('10.84.1.200', 80));
+    expect([...met].sort()).toEqual(['a1', 'a2', 'a3']);
+    expect(await who('a2').resolve('app')).toEqual(['10.84.1.200']);
+    expect((await who('a2').resolve('tasks.app')) as string[]).toHaveLength(3);
+  });
+
+  it('keeps networks apart, also across hosts', async () => {
+    expect(await who('a1').tcp('10.84.2.13', 80)).not.toBe('b3');
+    expect(await who('b1').tcp('10.84.1.13', 80)).not.toBe('a3');
+    expect(await who('a2').tcp('10.84.2.11', 80)).not.toBe('b1');
+    // A sender's address of another network, and one that lives elsewhere.
+    lab('n1').inside(at.b1?.netnsPath ?? '', 'ip addr add 10.84.1.99/32 dev eth0');
+    expect(await who('b1').tcp('10.84.1.13', 80, { from: '10.84.1.99' })).toBe('TIMEOUT');
+  });
+
+  it('is encrypted: nothing that containers say can be read on the wire', async () => {
+    const secret = 'the-quick-brown-fox-jumps-over-0123456789';
+    const said = await captured('n1', async () => {
+      await who('a1').tcp('10.84.1.12', 80, { keep: 'secret' });
+      await who('a1').ask('talk', { key: 'secret', text: secret });
+      // The test of the test: what is not encrypted is seen.
+      await who('client').tcp('192.0.2.11', 8080, { keep: 'plain' });
+      await who('client').ask('talk', { key: 'plain', text: 'to-be-seen-on-the-wire' });
+    });
+    const text = said.toString('latin1');
+    expect(text.includes('to-be-seen-on-the-wire')).toBe(true);
+    // Seen at the container's own interface, which the capture includes too, but in no packet to the other host.
+    const packets = text.split(secret).length - 1;
+    expect(packets).toBeGreaterThan(0);
+    const wire = await capturedOutside(secret);
+    expect(wire.plaintext).toBe(false);
+    expect(wire.tunnel).toBe(true);
+  });
+
+  async function capturedOutside(secret: string): Promise<{ plaintext: boolean; tunnel: boolean }> {
+    const code = [
+      'socket(S, 17, 3, 768) or die; print STDERR "r"; $| = 1',
+      'while (defined(recv(S, $d, 65535, 0))) { print $d }',
+    ].join('; ');
+    const args = ['-t', String(world.pid), '-n', '--', 'perl', '-e', code];
+    const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    captures.push(child);
+    const chunks: Buffer[] = [];
+    child.stdout?.on('data', (data: Buffer) => chunks.push(data));
+    await new Promise((resolve) => child.stderr?.once('data', resolve));
+    await who('a1').ask('talk', { key: 'secret', text: secret });
+    await who('client').ask('talk', { key: 'plain', text: secret.toUpperCase() });
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('close', resolve));
+    const text = Buffer.concat(chunks).toString('latin1');
+    expect(text.includes(secret.toUpperCase())).toBe(true);
+    // Port 51820 as source and destination, then WireGuard's data message.
+    const tunnel = text.includes('\xca\x6c\xca\x6c') && text.includes('\x04\x00\x00\x00');
+    return { plaintext: text.includes(secret), tunnel };
+  }
+
+  it('answers published ports on every host, and tasks see the client', async () => {
+    const { client } = as;
+    if (!client) throw new Error('no client');
+    for (const node of NODES) {
+      const met = new Set<unknown>();
+      for (let i = 0; i < 12; i++) {
+        const answer = await client.ask('tcp', { host: lab(node).address, port: 8080 });
+        expect(answer).toMatchObject({ from: OUTSIDE });
+        met.add(answer.name);
+      }
+      expect([...met].sort()).toEqual(['e2', 'e3']);
+      const answer = await client.ask('udp', { host: lab(node).address, port: 8080 });
+      expect(answer).toMatchObject({ from: OUTSIDE });
+      const sixth = await client.ask('tcp', { host: lab(node).address6, port: 8080 });
+      expect(sixth).toMatchObject({ from: OUTSIDE6 });
+    }
+  });
+
+  it('answers published ports also to containers and to programs of a host without a task', async () => {
+    expect(['e2', 'e3']).toContain(await who('a1').tcp('192.0.2.11', 8080));
+    expect(['e2', 'e3']).toContain(await who('a1').tcp('192.0.2.12', 8080));
+    expect(['e2', 'e3']).toContain(await who('host n1').tcp('192.0.2.11', 8080));
+    expect(['e2', 'e3']).toContain(await who('host n1').tcp('127.0.0.1', 8080));
+  });
+
+  it('resets a client at once when the host that it was sent to has no task any more', async () => {
+    await lab('n2').detach('e2');
+    await lab('n3').detach('e3');
+    expect(await who('client').tcp('192.0.2.11', 8080)).toBe('ECONNREFUSED');
+    await attach('n2', 'e2', ['10.84.1.22', 'fd00:84:1::22']);
+    await attach('n3', 'e3', ['10.84.1.23', 'fd00:84:1::23']);
+    expect(['e2', 'e3']).toContain(await who('client').tcp('192.0.2.11', 8080));
+  });
+
+  it('lets in nothing but what it is for', async () => {
+    // The doors' UDP port is for the tunnel only; the addresses inside are nobody else's.
+    const door = lab('n2')
+      .host('ip -6 -o addr show dev wmesh10')
+      .match(/fd74[0-9a-f:]+/)?.[0];
+    world.run(`ip -6 route add ${door} via 2001:db8::12`);
+    // A host's own services are not for other nodes' tunnels.
+    await who('host n2').serve(9000, 'private', '::');
+    expect(await who('host n2').tcp(String(door), 9000)).toBe('private');
+    expect(await who('host n1').tcp(String(door), 9000)).toBe('TIMEOUT');
+    expect(await who('client').tcp(String(door), 9000)).toBe('TIMEOUT');
+  });
+
+  it('carries full packets: MTU of the way, MSS, nothing lost', async () => {
+    expect(lab('n1').host('ip -o link show dev wmesh00')).toContain('mtu 1420');
+    expect(lab('n1').inside(at.a1?.netnsPath ?? '', 'ip -o link show dev eth0')).toContain(
+      'mtu 1420',
+    );
+    const long = 'x'.repeat(60_000);
+    await who('a1').tcp('10.84.1.12', 80, { keep: 'long' });
+    expect(await who('a1').ask('talk', { key: 'long', text: long })).toMatchObject({ text: long });
+    await who('client').tcp('192.0.2.11', 8080, { keep: 'long' });
+    expect(await who('client').ask('talk', { key: 'long', text: long })).toMatchObject({
+      text: long,
+    });
+  });
+
+  it('goes on while a worker restarts, and keeps connections through it', async () => {
+    await who('a1').tcp('10.84.1.12', 80, { keep: 'restart' });
+    await who('client').tcp('192.0.2.11', 8080, { keep: 'restart' });
+    for (const node of ['n1', 'n2', 'n3'] as const) {
+      await lab(node).stopNode('SIGKILL');
+      expect(await who('a1').ask('talk', { key: 'restart', text: 'x1' })).toEqual({
+        id: expect.anything(),
+        text: 'x1',
+      });
+      await lab(node).startNode();
+      const live = Object.keys(at).filter((name) =>
+        at[name]?.netnsPath.startsWith(lab(node).folder),
+      );
+      await lab(node).restore(live, { ...stateOf(node), nodeId: '' } as never);
+      await lab(node).call('setState', stateOf(node));
+      const before = keys[node];
+      await learnKey(node);
+      expect(keys[node]).toBe(before);
+    }
+    expect(await who('client').ask('talk', { key: 'restart', text: 'x2' })).toMatchObject({
+      text: 'x2',
+    });
+    expect(await who('a1').ask('talk', { key: 'restart', text: 'x3' })).toMatchObject({
+      text: 'x3',
+    });
+  }, 60_000);
+
+  it('heals: routes, rules, next hops, interfaces, the tunnel itself', async () => {
+    const works = async (): Promise<boolean> =>
+      (await who('a1').tcp('10.84.1.12', 80)) === 'a2' &&
+      ['e2', 'e3'].includes(String(await who('client').tcp('192.0.2.11', 8080)));
+    expect(await works()).toBe(true);
+    for (const [node, harm] of [
+      ['n1', 'ip route del 10.84.1.12/32'],
+      ['n1', 'ip route flush dev wmesh0x'],
+      ['n2', 'while ip rule del priority 7475 2>/dev/null; do :; done'],
+      ['n2', 'ip route flush table $((0x74730000 + 1)); ip route flush table $((0x74730000 + 2))'],
+      ['n1', 'ip -6 neigh flush dev wmesh0x nud permanent'],
+      ['n2', 'ip link set wmesh1x down'],
+      ['n2', 'ip link del wmesh1x'],
+      ['n1', 'ip link set wmesh00 down'],
+      ['n1', 'ip link del wmesh00'],
+      ['n2', 'kill -9 $(cat $RUN/network/mesh.pid 2>/dev/null || cat $RUN/mesh.pid)'],
+    ] as const) {
+      lab(node).host(harm.replaceAll('$RUN', `${lab(node).folder}/run`));
+      await eventually(works, 15_000);
+    }
+  }, 120_000);
+
+  it('follows new keys and removes a node', async () => {
+    await lab('n2').call('renewMeshKey');
+    const old = keys.n2;
+    await learnKey('n2');
+    expect(keys.n2).not.toBe(old);
+    await setAll();
+    await eventually(async () => (await who('a1').tcp('10.84.1.12', 80)) === 'a2', 10_000);
+    const removed = { ...stateOf('n1'), peers: peersOf('n1').slice(1) };
+    await lab('n1').call('setState', removed);
+    expect(await who('a1').tcp('10.84.1.12', 80)).not.toBe('a2');
+    expect(await who('a1').tcp('10.84.1.13', 80)).toBe('a3');
+    await setAll();
+    await eventually(async () => (await who('a1').tcp('10.84.1.12', 80)) === 'a2', 10_000);
+  }, 60_000);
+
+  it('leaves nothing behind', async () => {
+    for (const name of Object.keys(at)) {
+      for (const node of NODES) await lab(node).detach(name);
+    }
+    for (const node of NODES) {
+      await lab(node).call('setState', { nodeId: '', networks: [], endpoints: [], peers: [] });
+      await lab(node).call('removeAll');
+      expect(lab(node).host('ip -o link')).not.toMatch(/ wmesh/);
+      expect(lab(node).host('ip rule; ip -6 rule')).not.toMatch(/74[789]\d:/);
+      expect(lab(node).host('nft list tables')).not.toContain('tswarm');
+      expect(lab(node).host('ip route show table all')).not.toContain('1953693');
+    }
+  });
+});

@@ -1,0 +1,83 @@
+// Addresses and names of the mesh that follow from a node's id or tag: nothing to allocate, nothing to keep, no two nodes alike. Pure.
+// IPv6 of a prefix of our own carries what nodes say to each other inside the tunnel; `door` addresses stand for "the published ports of that node".
+import { createHash } from 'node:crypto';
+
+/** All of ours inside the tunnel (RFC 4193; the digits are chosen once). */
+export const MESH_PREFIX = 'fd74:7377:6d00::/48';
+/** The nodes themselves. */
+export const MESH_SUBNET = 'fd74:7377:6d00:1::/64';
+/** UDP port of the VXLAN that carries clients' packets between nodes; only inside the tunnel. */
+export const DOOR_UDP_PORT = 24_789;
+export const DOOR_VXLAN_ID = 0x747377;
+/** Bits of packet and connection marks that are ours: 20 to 30. Tailscale has 16 to 23 but 18 and 19 only, Kubernetes 14 and 15, wg-quick the lowest 16. */
+export const MARK_SHIFT = 20;
+export const MARK_MASK = 0x7ff0_0000;
+/** Nodes that clients can come from at the same time; as many as the bits of the mark allow. */
+export const ORIGINS_MAX = 2047;
+/** Number of the routing table of the first origin; "ts" in the upper half, out of everybody's way. */
+export const TABLE_BASE = 0x7473_0000;
+/** Priorities of our routing rules, in the order in which they are looked at. */
+export const RULE_MESH = 7473;
+export const RULE_UNMARKED = 7474;
+export const RULE_ORIGIN = 7475;
+export const RULE_END = 7490;
+
+export interface MeshNames {
+  /** Prefix of both interfaces. */
+  readonly prefix: string;
+  /** The WireGuard interface. */
+  readonly tunnel: string;
+  /** The VXLAN interface inside it. */
+  readonly door: string;
+}
+
+export function meshNames(nodeTag: string): MeshNames {
+  // Not the prefix of containers' interfaces, which have rules of their own.
+  const prefix = `w${nodeTag}`;
+  return { prefix, tunnel: `${prefix}0`, door: `${prefix}x` };
+}
+
+export interface MeshIdentity {
+  /** Inside the tunnel. */
+  readonly address: string;
+  /** Ethernet address on the VXLAN. */
+  readonly mac: string;
+  /** Next hop on the VXLAN. */
+  readonly linkLocal: string;
+  /** Stands for the published ports of the node, for IPv6 clients. */
+  readonly door6: string;
+}
+
+const identities = new Map<string, MeshIdentity>();
+
+export function meshIdentity(nodeId: string): MeshIdentity {
+  const known = identities.get(nodeId);
+  if (known) return known;
+  const digest = createHash('sha256').update(`tswarm mesh ${nodeId}`).digest();
+  const groups = (from: number): string =>
+    [0, 2, 4, 6].map((at) => digest.readUInt16BE(from + at).toString(16)).join(':');
+  const [first = 0, ...rest] = digest.subarray(8, 14);
+  // Locally administered, not a group.
+  const bytes = [(first & 0xfc) | 0x02, ...rest];
+  const identity = {
+    address: `fd74:7377:6d00:1:${groups(16)}`,
+    mac: bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
+    linkLocal: `fe80::${groups(16)}`,
+    door6: `fd74:7377:6d00:2:${groups(16)}`,
+  };
+  identities.set(nodeId, identity);
+  return identity;
+}
+
+/** Stands for the published ports of the node with this number (1 to ORIGINS_MAX), for IPv4 clients; only this host knows it. */
+export function doorAddress4(number: number): string {
+  return `169.254.${192 + (number >> 8)}.${number & 255}`;
+}
+
+export function markOf(number: number): number {
+  return number * 2 ** MARK_SHIFT;
+}
+
+export function tableOf(number: number): number {
+  return TABLE_BASE + number;
+}

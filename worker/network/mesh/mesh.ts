@@ -1,0 +1,335 @@
+// Keeps the mesh of this node as planned: the WireGuard interface (the kernel's, or wireguard-go), its peers, the VXLAN for published ports inside it,
+// routes, next hops and routing rules. What was told is remembered, so that a change costs what changed; whenever that is not certain (start, somebody else
+// meddled, a failure) the kernel is asked what it has. The mesh never holds up anything else: what fails is logged, shown, and tried again.
+import { messageOf, TswarmError } from '#protocol/errors';
+import type { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher';
+import type { Clock, Log } from '#protocol/world';
+import {
+  DOOR_OVERHEAD_BYTES,
+  MESH_RETRY_MS,
+  MESH_RETRY_MS_MAX,
+  MTU_BYTES_DEFAULT,
+  MTU_BYTES_MIN,
+  TUNNEL_OVERHEAD_BYTES,
+} from '../limits.ts';
+import type { MeshInspection, NetHelper } from '../net-helper.ts';
+import {
+  DOOR_UDP_PORT,
+  DOOR_VXLAN_ID,
+  type MeshNames,
+  meshIdentity,
+  RULE_END,
+  RULE_MESH,
+} from './addresses.ts';
+import type { KernelDevice } from './kernel-device.ts';
+import { forgetMeshKey, type MeshKey, newMeshKey, openMeshKey } from './keys.ts';
+import { MeshMemory } from './memory.ts';
+import {
+  canonicalAddress,
+  type MeshPlan,
+  NO_MESH,
+  planMesh,
+  type RoutingItem,
+  routeKey,
+  ruleKey,
+  wholeAddress,
+} from './plan.ts';
+import type { UserspaceDevice } from './userspace-device.ts';
+import { peerChanges, type ToldPeers, toldFrom, type WireguardDevice } from './wireguard.ts';
+
+export interface MeshOptions {
+  readonly names: MeshNames;
+  readonly keyFile: string;
+  readonly memoryFile: string;
+  /** UDP port. */
+  readonly port: number;
+}
+
+export interface MeshDeps {
+  readonly helper: NetHelper;
+  readonly kernel: KernelDevice;
+  readonly userspace: UserspaceDevice;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What the managers say, as far as the mesh goes. Replaced as a whole. */
+export interface MeshState {
+  readonly nodeId: string;
+  readonly peers: readonly MeshPeer[];
+  readonly services: readonly ServiceEndpoints[];
+  readonly networkIds: ReadonlySet<string>;
+}
+
+export class Mesh {
+  readonly #options: MeshOptions;
+  readonly #deps: MeshDeps;
+  readonly #memory: MeshMemory;
+  #key: MeshKey | undefined;
+  #device: WireguardDevice | undefined;
+  #state: MeshState | undefined;
+  #plan: MeshPlan = NO_MESH;
+  /** Undefined = not certain. */
+  #told: ToldPeers | undefined;
+  #routing: ReadonlyMap<string, RoutingItem> | undefined;
+  #hasDoor = false;
+  #mtuBytes = MTU_BYTES_DEFAULT - TUNNEL_OVERHEAD_BYTES;
+  #running: Promise<void> = Promise.resolve();
+  #retry: NodeJS.Timeout | undefined;
+  #retryMs = MESH_RETRY_MS;
+  #fault = '';
+  #stopped = false;
+
+  constructor(options: MeshOptions, deps: MeshDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#memory = new MeshMemory(options.memoryFile);
+  }
+
+  async start(): Promise<void> {
+    this.#key = await openMeshKey(this.#options.keyFile);
+    await this.#memory.load();
+    await this.#readMtu([]);
+  }
+
+  /** Base64. */
+  get publicKey(): string {
+    return this.#key?.publicKey ?? '';
+  }
+
+  /** MTU of the interfaces of containers whose packets go through the tunnel, in bytes. */
+  get mtuBytes(): number {
+    return this.#mtuBytes;
+  }
+
+  /** As of the last `setState`; the rules are made from it. */
+  get plan(): MeshPlan {
+    return this.#plan;
+  }
+
+  /** Why there is no mesh now; '' = there is. */
+  get fault(): string {
+    return this.#fault;
+  }
+
+  /** What WireGuard knows of the peers; undefined while there is no mesh. */
+  async device(): Promise<WireguardDevice | undefined> {
+    await this.#running;
+    return this.#told ? this.#device : undefined;
+  }
+
+  setState(said: MeshState): void {
+    const state = { ...said, nodeId: this.#memory.nodeIdOf(said) };
+    this.#state = state;
+    this.#memory.assign(state.peers.map((peer) => peer.nodeId));
+    const names = this.#options.names;
+    const plan = planMesh({ ...state, names, numbers: this.#memory.numbers });
+    // The same object as long as it says the same: the rules of published ports are made from it.
+    const doors = isSameText(plan.doors, this.#plan.doors) ? this.#plan.doors : plan.doors;
+    this.#plan = { ...plan, doors };
+  }
+
+  /** Resolves when the plan of this moment is in the kernel, or has failed and will be tried again. */
+  apply(): Promise<void> {
+    return this.#run(() => this.#apply());
+  }
+
+  /** Looks at what there really is and makes it right. */
+  check(): Promise<void> {
+    return this.#run(async () => {
+      if (!this.#device || this.#plan.peers.size === 0) return;
+      this.#told = undefined;
+      this.#routing = undefined;
+      await this.#apply();
+    });
+  }
+
+  /** A new key; the managers must be told. Peers call as soon as they have heard of it. */
+  renewKey(): Promise<void> {
+    return this.#run(async () => {
+      this.#key = await newMeshKey(this.#options.keyFile);
+      if (this.#told) await this.#device?.write({ privateKey: this.#key.privateKey, peers: [] });
+    });
+  }
+
+  /** The next cluster gets to know another key. */
+  forgetKey(): Promise<void> {
+    return this.#run(async () => {
+      await forgetMeshKey(this.#options.keyFile);
+      this.#key = await openMeshKey(this.#options.keyFile);
+    });
+  }
+
+  /** Takes all of it out of the kernel. */
+  async remove(): Promise<void> {
+    await this.#run(async () => {
+      const { helper, userspace } = this.#deps;
+      const { names } = this.#options;
+      clearTimeout(this.#retry);
+      const actual = await helper.inspectMesh(names.prefix, { min: RULE_MESH, max: RULE_END });
+      await helper.routing([], [...itemsOf(actual).values()]);
+      await helper.deleteLinks(actual.links.map((link) => link.name));
+      await userspace.end();
+      this.#told = undefined;
+      this.#routing = undefined;
+      this.#device = undefined;
+      this.#hasDoor = false;
+      this.#plan = NO_MESH;
+    });
+  }
+
+  /** Everything stays in the kernel. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#retry);
+  }
+
+  #run(work: () => Promise<void>): Promise<void> {
+    const next = this.#running.then(work).then(
+      () => {
+        this.#fault = '';
+        this.#retryMs = MESH_RETRY_MS;
+      },
+      (error: unknown) => this.#failed(error),
+    );
+    this.#running = next;
+    return next;
+  }
+
+  #failed(error: unknown): void {
+    this.#told = undefined;
+    this.#routing = undefined;
+    if (this.#stopped) return;
+    const reason = messageOf(error);
+    if (reason !== this.#fault) {
+      const hint = error instanceof TswarmError ? error.hint : undefined;
+      this.#deps.log.error('no mesh to other nodes', { error: reason, hint });
+    }
+    this.#fault = reason;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => void this.apply(), this.#retryMs);
+    this.#retry.unref();
+    this.#retryMs = Math.min(2 * this.#retryMs, MESH_RETRY_MS_MAX);
+  }
+
+  async #apply(): Promise<void> {
+    const plan = this.#plan;
+    const nodeId = this.#state?.nodeId ?? '';
+    // Before the node's id is known nothing is touched: what there is goes on.
+    if (nodeId === '' || (plan.peers.size === 0 && !this.#device)) return;
+    await this.#memory.save();
+    if (!this.#told || !this.#routing) await this.#adopt(nodeId);
+    await this.#tellPeers(plan);
+    await this.#route(plan, nodeId);
+  }
+
+  /** Makes sure of the tunnel and finds out what it has. */
+  async #adopt(nodeId: string): Promise<void> {
+    const { helper } = this.#deps;
+    const { names, port } = this.#options;
+    await this.#readMtu([...(this.#state?.peers ?? [])]);
+    this.#device = await this.#openDevice();
+    await helper.meshLink({
+      name: names.tunnel,
+      mtu: this.#mtuBytes,
+      addresses: [wholeAddress(meshIdentity(nodeId).address)],
+    });
+    const state = await this.#device.read();
+    const key = this.#key;
+    if (key && (state.publicKey !== key.publicKey || state.listenPort !== port)) {
+      await this.#device.write({ privateKey: key.privateKey, listenPort: port, peers: [] });
+    }
+    this.#told = toldFrom(state, this.#plan.peers);
+    const actual = await helper.inspectMesh(names.prefix, { min: RULE_MESH, max: RULE_END });
+    this.#hasDoor = false;
+    this.#routing = itemsOf(actual);
+  }
+
+  async #openDevice(): Promise<WireguardDevice> {
+    const { helper, kernel, userspace } = this.#deps;
+    try {
+      await helper.makeLink(this.#options.names.tunnel, 'wireguard', this.#mtuBytes);
+      if (await kernel.isOurs()) return kernel;
+    } catch (error) {
+      if (!(error instanceof TswarmError && error.code === 'not_supported')) throw error;
+    }
+    await userspace.ensure();
+    return userspace;
+  }
+
+  async #tellPeers(plan: MeshPlan): Promise<void> {
+    if (!this.#told) return;
+    const peers = peerChanges(this.#told, plan.peers);
+    if (peers.length > 0) await this.#device?.write({ peers });
+  }
+
+  async #route(plan: MeshPlan, nodeId: string): Promise<void> {
+    const { helper } = this.#deps;
+    const before = this.#routing ?? new Map<string, RoutingItem>();
+    if (!this.#hasDoor && plan.doors.size + plan.origins.size > 0) await this.#openDoor(nodeId);
+    const add = [...plan.routing].filter(([key]) => !before.has(key)).map(([, item]) => item);
+    const remove = [...before].filter(([key]) => !plan.routing.has(key)).map(([, item]) => item);
+    if (add.length + remove.length > 0) await helper.routing(add, remove);
+    this.#routing = plan.routing;
+  }
+
+  async #openDoor(nodeId: string): Promise<void> {
+    const { names } = this.#options;
+    const identity = meshIdentity(nodeId);
+    await this.#deps.helper.meshLink({
+      name: names.door,
+      mtu: Math.max(MTU_BYTES_MIN, this.#mtuBytes - DOOR_OVERHEAD_BYTES),
+      addresses: [],
+      make: {
+        kind: 'vxlan',
+        mac: identity.mac,
+        vxlan: { id: DOOR_VXLAN_ID, port: DOOR_UDP_PORT, local: identity.address },
+      },
+    });
+    this.#hasDoor = true;
+  }
+
+  /** The least of the ways to the peers; without peers, that of the default route. */
+  async #readMtu(peers: readonly MeshPeer[]): Promise<void> {
+    const known = peers.map((peer) => canonicalAddress(peer.addr)).filter((to) => to !== '');
+    const asked = known.length > 0 ? known : DEFAULT_ROUTE_PROBES;
+    const found = (await this.#deps.helper.pathMtus(asked)).filter((mtu) => mtu !== undefined);
+    const pathBytes = Math.min(...found, found.length > 0 ? Infinity : MTU_BYTES_DEFAULT);
+    this.#mtuBytes = Math.max(MTU_BYTES_MIN, pathBytes - TUNNEL_OVERHEAD_BYTES);
+  }
+}
+
+function isSameText(a: ReadonlyMap<string, object>, b: ReadonlyMap<string, object>): boolean {
+  return JSON.stringify([...a]) === JSON.stringify([...b]);
+}
+
+/** Addresses that nobody has (RFC 5737, 3849): whatever leads to them is the default route. */
+const DEFAULT_ROUTE_PROBES = ['192.0.2.1', '2001:db8::1'];
+
+/** What there is, in the words of a plan. Next hops are always told again: telling twice is no error. */
+function itemsOf(actual: MeshInspection): ReadonlyMap<string, RoutingItem> {
+  const items = new Map<string, RoutingItem>();
+  for (const { to, length, link, table, via } of actual.routes) {
+    const item = {
+      kind: 'route' as const,
+      to: `${to}/${length}`,
+      link,
+      table,
+      ...(via === undefined ? {} : { via }),
+    };
+    items.set(routeKey(item), item);
+  }
+  for (const { family, priority, mark, mask, table, goto, to, length } of actual.rules) {
+    const item = {
+      kind: 'rule' as const,
+      family,
+      priority,
+      ...(mask === 0 ? {} : { mark, mask }),
+      ...(table === 0 ? {} : { table }),
+      ...(goto === 0 ? {} : { goto }),
+      ...(to === undefined ? {} : { to: `${to}/${length}` }),
+    };
+    items.set(ruleKey(item), item);
+  }
+  return items;
+}

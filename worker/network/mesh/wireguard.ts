@@ -1,0 +1,124 @@
+// A WireGuard interface, whoever runs it: what it has now, what is to change. And what must be said to turn one into the other. Pure but for the interface.
+// An allowed address is moved by giving it to the new peer; older kernels and wireguard-go cannot take one away from a peer, so that is never asked for:
+// routes and nftables make an address unreachable. A peer's list is replaced as a whole when most of it is stale.
+import type { PeerPlan } from './plan.ts';
+
+export interface DevicePeer {
+  /** `address:port` as last heard of; '' = none. */
+  readonly endpoint: string;
+  readonly allowedIps: readonly string[];
+  /** Milliseconds since 1970 of the last handshake; 0 = none. */
+  readonly handshakeMs: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
+export interface DeviceState {
+  /** Base64; '' = none. */
+  readonly publicKey: string;
+  readonly listenPort: number;
+  readonly peers: ReadonlyMap<string, DevicePeer>;
+}
+
+export interface PeerChange {
+  /** Base64. */
+  readonly publicKey: string;
+  readonly remove?: boolean;
+  readonly endpoint?: string;
+  readonly replaceAllowedIps?: boolean;
+  readonly addAllowedIps?: readonly string[];
+  readonly keepaliveSeconds?: number;
+}
+
+export interface DeviceChange {
+  /** Base64. */
+  readonly privateKey?: string;
+  readonly listenPort?: number;
+  readonly peers: readonly PeerChange[];
+}
+
+export interface WireguardDevice {
+  /** @throws TswarmError unavailable when it is not there */
+  read(): Promise<DeviceState>;
+  write(change: DeviceChange): Promise<void>;
+}
+
+/** Behind NAT a mapping lives some 30 s; it also keeps a handshake going that tells whether the peer can be reached. */
+export const KEEPALIVE_SECONDS = 25;
+/** Stale addresses that a peer may keep beside as many good ones. */
+const STALE_MAX = 64;
+
+/** What was told to the device. Address lists are sets that change with what is told. */
+export type ToldPeers = Map<string, { endpoint: string; readonly allowedIps: Set<string> }>;
+
+/** What the device has, as if we had told it. */
+export function toldFrom(state: DeviceState, plan: ReadonlyMap<string, PeerPlan>): ToldPeers {
+  const told: ToldPeers = new Map();
+  for (const [key, peer] of state.peers) {
+    // A peer that has been heard of may have moved since the managers knew it: its endpoint is better than theirs.
+    const endpoint = peer.handshakeMs > 0 ? (plan.get(key)?.endpoint ?? '') : peer.endpoint;
+    told.set(key, { endpoint, allowedIps: new Set(peer.allowedIps) });
+  }
+  return told;
+}
+
+/** What to tell the device, and changes `told` accordingly. New peers and addresses first: what they take over moves without a gap. */
+export function peerChanges(
+  told: ToldPeers,
+  plan: ReadonlyMap<string, PeerPlan>,
+): readonly PeerChange[] {
+  const changes: PeerChange[] = [];
+  const owners = new Map<string, string>();
+  for (const [key, { allowedIps }] of told) for (const ip of allowedIps) owners.set(ip, key);
+  for (const [publicKey, peer] of plan) {
+    const known = told.get(publicKey);
+    const change = known ? changeOf(publicKey, peer, known) : freshPeer(publicKey, peer);
+    if (!change) continue;
+    changes.push(change);
+    for (const ip of peer.allowedIps) {
+      const owner = owners.get(ip);
+      if (owner !== undefined && owner !== publicKey) told.get(owner)?.allowedIps.delete(ip);
+      owners.set(ip, publicKey);
+    }
+    const allowedIps = change.replaceAllowedIps ? [] : (known?.allowedIps ?? []);
+    told.set(publicKey, {
+      endpoint: peer.endpoint,
+      allowedIps: new Set([...allowedIps, ...peer.allowedIps]),
+    });
+  }
+  for (const publicKey of [...told.keys()]) {
+    if (plan.has(publicKey)) continue;
+    told.delete(publicKey);
+    changes.push({ publicKey, remove: true });
+  }
+  return changes;
+}
+
+function freshPeer(publicKey: string, peer: PeerPlan): PeerChange {
+  return {
+    publicKey,
+    replaceAllowedIps: true,
+    addAllowedIps: peer.allowedIps,
+    keepaliveSeconds: KEEPALIVE_SECONDS,
+    ...(peer.endpoint === '' ? {} : { endpoint: peer.endpoint }),
+  };
+}
+
+function changeOf(
+  publicKey: string,
+  peer: PeerPlan,
+  known: { readonly endpoint: string; readonly allowedIps: ReadonlySet<string> },
+): PeerChange | undefined {
+  const fresh = peer.allowedIps.filter((ip) => !known.allowedIps.has(ip));
+  const stale = known.allowedIps.size + fresh.length - peer.allowedIps.length;
+  const isStale = stale > Math.max(STALE_MAX, peer.allowedIps.length);
+  const hasMoved = peer.endpoint !== '' && peer.endpoint !== known.endpoint;
+  if (fresh.length === 0 && !isStale && !hasMoved) return undefined;
+  return {
+    publicKey,
+    ...(isStale
+      ? { replaceAllowedIps: true, addAllowedIps: peer.allowedIps }
+      : { addAllowedIps: fresh }),
+    ...(hasMoved ? { endpoint: peer.endpoint } : {}),
+  };
+}
