@@ -297,8 +297,18 @@ class NodeWorker implements Worker {
     const isNewRoot = this.#caCert !== '' && this.#caCert !== identity.caCert;
     this.#caCert = identity.caCert;
     this.#session?.setIdentity(identity);
+    // The key of the mesh is as old as the certificate. Others hear of it at once and call; what is under way meanwhile is sent again.
+    this.#renewMeshKey();
     // The managers wait for every node to say which root it trusts.
     if (isNewRoot) this.#session?.describeAgain();
+  }
+
+  #renewMeshKey(): void {
+    const { log } = this.#deps;
+    this.#parts?.network.renewMeshKey().then(
+      () => this.#session?.describeAgain(),
+      (error: unknown) => log.error('mesh key not renewed', { reason: messageOf(error) }),
+    );
   }
 
   setManagers(managers: readonly string[]): void {

@@ -89,7 +89,8 @@ export class Mesh {
   async start(): Promise<void> {
     this.#key = await openMeshKey(this.#options.keyFile);
     await this.#memory.load();
-    await this.#readMtu([]);
+    // Read again with the first peer; until then a guess will do.
+    await this.#run(() => this.#readMtu([]));
   }
 
   /** Base64. */
