@@ -143,8 +143,8 @@ export class RegisterRun {
     };
     const tryAgain = (): void => {
       const leader = group.leader();
-      const isDone = probe !== null && probe.outcome === 'ok';
-      if (leader !== null && !isDone) probe = this.#probe(leader);
+      // A member whose log has decayed waits until the log is as long as it once was: go on writing.
+      if (leader !== null) probe = this.#probe(leader);
       this.#world.at(group.timeoutUs, null, tryAgain);
     };
     tryAgain();
@@ -189,6 +189,12 @@ export class RegisterRun {
     const leader = this.#group.leader();
     const raft = leader?.process?.host?.core.raft;
     if (leader === null || raft === undefined) this.#group.fail('no leader after healing');
+    const { conf } = raft.tracker;
+    const isStuck = conf.votersOutgoing.length > 0 && conf.autoLeave;
+    if (isStuck) this.#group.fail('a joint configuration is left by itself');
+    if (!conf.voters.includes(leader.id) && conf.votersOutgoing.length === 0) {
+      this.#group.fail('a leader that was removed steps down');
+    }
     const values = { leader: leader.id, uncommittedBytes: raft.uncommittedBytes };
     if (raft.uncommittedBytes > 0)
       this.#group.fail('an idle leader has nothing uncommitted', values);

@@ -1,0 +1,97 @@
+// npm run sim:mutants [-- --only TEXT --seeds N --jobs N]: plants each bug of mutants.ts in a copy of
+// the sources, and runs seeds until a check catches it. Ends with 1 when one is not caught, or when a
+// bug no longer fits the sources.
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { MUTANTS, type Mutant } from './mutants.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+/** What the simulator imports, and package.json for the names of the imports. */
+const COPIED = ['manager', 'protocol', 'worker', 'test/sim', 'test/support', 'package.json'];
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    seeds: { type: 'string', default: '5000' },
+    jobs: { type: 'string', default: '1' },
+  },
+});
+
+interface Outcome {
+  readonly isCaught: boolean;
+  readonly text: string;
+}
+
+function plant({ name, file, find, replace }: Mutant): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tswarm-mutant-'));
+  for (const part of COPIED) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  const path = join(folder, file);
+  const source = readFileSync(path, 'utf8');
+  if (source.split(find).length !== 2) {
+    rmSync(folder, { recursive: true });
+    throw new Error(`the bug "${name}" does not fit ${file} any more`);
+  }
+  writeFileSync(
+    path,
+    source.replace(find, () => replace),
+  );
+  return folder;
+}
+
+function simulate(folder: string): Promise<Outcome> {
+  const main = join(folder, 'test/sim/main.ts');
+  const args = ['--conditions=source', main, '--seed', '1', '--count', values.seeds, '--quiet'];
+  const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (bytes: Buffer) => {
+    output += bytes.toString();
+  });
+  child.stderr.on('data', (bytes: Buffer) => {
+    output += bytes.toString();
+  });
+  return new Promise((resolve) => {
+    child.on('close', (code) => {
+      const found = /seed (\d+) breaks a rule: ([^:{]*)/.exec(output);
+      const isCaught = code === 1 && found !== null;
+      const text = isCaught ? `seed ${found[1]}: ${found[2]}` : output.trim().slice(-300);
+      resolve({ isCaught, text });
+    });
+  });
+}
+
+async function main(): Promise<void> {
+  const wanted = MUTANTS.filter(({ name }) => name.includes(values.only));
+  const waiting = [...wanted];
+  let caught = 0;
+  const work = async (): Promise<void> => {
+    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+      const outcome = await runOne(mutant);
+      if (outcome.isCaught) caught++;
+      const mark = outcome.isCaught ? 'caught ' : 'MISSED ';
+      process.stdout.write(`${mark} ${mutant.name} (${mutant.source}): ${outcome.text}\n`);
+    }
+  };
+  await Promise.all(Array.from({ length: Number(values.jobs) }, work));
+  process.stdout.write(`${caught} of ${wanted.length} planted bugs were caught\n`);
+  process.exitCode = caught === wanted.length ? 0 : 1;
+}
+
+async function runOne(mutant: Mutant): Promise<Outcome> {
+  let folder: string;
+  try {
+    folder = plant(mutant);
+  } catch (error) {
+    return { isCaught: false, text: String(error) };
+  }
+  try {
+    return await simulate(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+await main();
