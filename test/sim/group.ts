@@ -105,6 +105,7 @@ export class Group {
     const process: SimProcess = new SimProcess(member, {
       world: this.world,
       options: this.#optionsOf(member),
+      tuning: weather.tuning,
       prng: stream(seed, 'raft', member.id * 1000 + member.starts),
       rate: 1 + (prng.next() * 2 - 1) * weather.drift,
       skewMs: Math.round((prng.next() * 2 - 1) * weather.drift * 3_600_000),

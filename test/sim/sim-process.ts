@@ -3,7 +3,7 @@
 // program's thread.ts does with timers and sockets is done here with the world's.
 import { createRaftNode } from '#manager/host/raft/client';
 import type { Greeting } from '#manager/host/raft/greeting';
-import { RaftHost } from '#manager/host/raft/host';
+import { type CoreTuning, RaftHost } from '#manager/host/raft/host';
 import { type OpenedLog, openLog } from '#manager/host/raft/open-member';
 import type { RaftNode, RaftNodeOptions } from '#manager/host/raft/raft-node';
 import { threadError, toThreadError } from '#manager/host/raft/thread-errors';
@@ -43,6 +43,7 @@ export interface Packet {
 export interface ProcessDeps {
   readonly world: World;
   readonly options: RaftNodeOptions;
+  readonly tuning: CoreTuning;
   readonly prng: Prng;
   /** Speed of its clocks. */
   readonly rate: number;
@@ -141,6 +142,7 @@ export class SimProcess {
       snapshots,
       appliedIndex,
       recoverUpTo,
+      tuning: this.#deps.tuning,
       random: () => prng.next(),
       nowMs: () => performance.now(),
       send: (to, messages) => this.#send(to, messages),

@@ -2,6 +2,7 @@
 // strength: runs with few kinds reach deeper states of those than runs with all at once (swarm
 // testing, Groce et al. 2012). Times follow the election timeout, so that faults fall into elections
 // as well as between them.
+import type { CoreTuning } from '#manager/host/raft/host';
 import type { Prng } from '#test/support/prng';
 import type { LinkWeather } from './sim-network.ts';
 
@@ -10,6 +11,7 @@ export interface Weather {
   readonly voters: number;
   readonly tickMs: number;
   readonly electionTicks: number;
+  readonly tuning: CoreTuning;
   readonly snapshotEveryEntries: number;
   readonly trailingEntries: number;
   readonly link: LinkWeather;
@@ -86,6 +88,13 @@ export function drawWeather(prng: Prng): Weather {
     voters: pick([1, 2, 3, 3, 3, 3, 4, 5, 5]),
     tickMs,
     electionTicks,
+    tuning: {
+      maxMessageBytes: pick([1_000_000, 1_000_000, 200, 50]),
+      maxCommittedBytesPerReady: pick([1_000_000, 1_000_000, 200, 1]),
+      maxUncommittedBytes: pick([1_000_000, 1_000_000, 500]),
+      maxInflightMessages: pick([256, 256, 8, 1]),
+      maxInflightBytes: pick([1_000_000, 1_000_000, 300]),
+    },
     snapshotEveryEntries: pick([10, 30, 100, 1_000_000]),
     trailingEntries: pick([0, 5, 20, 100]),
     link: {

@@ -5,7 +5,7 @@
 // together; responses go out when the log is durable; committed entries go to the main thread.
 
 import { type Conf, isMember } from '#manager/raft/conf';
-import { RAFT_DEFAULTS, type RaftNote } from '#manager/raft/config';
+import { RAFT_DEFAULTS, type RaftConfig, type RaftNote } from '#manager/raft/config';
 import { RawNode } from '#manager/raft/raw-node';
 import type { MemoryStorage } from '#manager/raft/storage';
 import {
@@ -37,6 +37,16 @@ import { refusalOf, threadError } from './thread-errors.ts';
 import type { ThreadError, ThreadNote, ToThread, Turn } from './thread-messages.ts';
 import { TurnReport } from './turn-report.ts';
 
+/** Sizes that change how often the core takes its rarer ways, never what is right. */
+export type CoreTuning = Pick<
+  RaftConfig,
+  | 'maxMessageBytes'
+  | 'maxCommittedBytesPerReady'
+  | 'maxUncommittedBytes'
+  | 'maxInflightMessages'
+  | 'maxInflightBytes'
+>;
+
 export interface HostDeps {
   readonly wal: Wal;
   readonly storage: MemoryStorage;
@@ -44,6 +54,8 @@ export interface HostDeps {
   /** Index that the main thread has got by the restored snapshot; 0 for none. */
   readonly appliedIndex: number;
   readonly recoverUpTo: number;
+  /** Other sizes of pages and windows than the program's; for tests that must reach their edges. */
+  readonly tuning?: Partial<CoreTuning>;
   readonly random: () => number;
   /** Monotonic. */
   readonly nowMs: () => number;
@@ -93,6 +105,7 @@ export class RaftHost {
     this.#appliedIndex = deps.appliedIndex;
     this.#node = new RawNode({
       ...RAFT_DEFAULTS,
+      ...deps.tuning,
       id: options.raftId,
       electionTicks: options.electionTicks,
       heartbeatTicks: options.heartbeatTicks,
