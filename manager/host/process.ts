@@ -47,14 +47,19 @@ function parseFlags(argv: readonly string[]): Flags {
   if (!dataDir.startsWith('/')) throw new Error('--data: an absolute path is needed');
   const listenAddress = address('--listen', values.listen);
   const advertiseAddress = address('--advertise', values.advertise ?? listenAddress);
+  const raftListenAddress = address(
+    '--raft-listen',
+    values['raft-listen'] ?? nextPort(listenAddress),
+  );
+  const raftAdvertiseAddress = address(
+    '--raft-advertise',
+    values['raft-advertise'] ?? withPort(advertiseAddress, portOf(raftListenAddress)),
+  );
   const places: Places = {
     listenAddress,
     advertiseAddress,
-    raftListenAddress: address('--raft-listen', values['raft-listen'] ?? nextPort(listenAddress)),
-    raftAdvertiseAddress: address(
-      '--raft-advertise',
-      values['raft-advertise'] ?? nextPort(advertiseAddress),
-    ),
+    raftListenAddress,
+    raftAdvertiseAddress,
   };
   return {
     dataDir,

@@ -123,7 +123,7 @@ export class ManagerNode {
       this.#ports === undefined || newPorts
         ? ['--listen', '127.0.0.1:0', '--raft-listen', '127.0.0.1:0']
         : this.#ports;
-    const level = process.env['TSWARM_TEST_LOG'] ?? 'error';
+    const level = process.env.TSWARM_TEST_LOG ?? 'error';
     const child = fork(
       MAIN,
       ['--data', this.folder, ...ports, '--log-level', level, '--log-format', 'text'],
