@@ -32,7 +32,7 @@ import { Wakeups } from './pacing.ts';
 import { type Places, withPortIfAny } from './places.ts';
 import { createRaftNode } from './raft/client.ts';
 import { compileRaftOptions } from './raft/options.ts';
-import type { RaftNode } from './raft/raft-node.ts';
+import type { RaftNode, RaftPeer } from './raft/raft-node.ts';
 import { ReplicatedStore } from './replicated-store.ts';
 import { ManagerServer } from './server.ts';
 
@@ -166,6 +166,7 @@ export class Manager {
     const port = await this.#server.listen(places.listenAddress, this.#identity.current);
     this.#controlAddress = withPortIfAny(places.advertiseAddress, port);
     this.#isServing = true;
+    this.#raft.setPeers(this.#peers());
     this.#identityCheck = setInterval(() => void this.#follow(), IDENTITY_CHECK_MS).unref();
     if (this.#replicated.isLeading) this.#startLeading();
     if (request.type === 'join') await this.#untilVoter();
@@ -239,13 +240,21 @@ export class Manager {
     const has = (kind: string): boolean =>
       entry === 'reset' || entry.changes.some((change) => change.kind === kind);
     if (has('node')) {
-      const { raftId } = this.#options.identity;
-      this.#raft.setPeers(peersOf(this.#replicated.view, raftId));
+      this.#raft.setPeers(this.#peers());
     }
     if (has('cluster')) {
       this.#wakeups.wake();
       if (this.#isServing) void this.#follow();
     }
+  }
+
+  /** As the store has them; until it has caught up also those that the leader named at the join. */
+  #peers(): RaftPeer[] {
+    const { raftId, peers: named } = this.#options.identity;
+    const known = peersOf(this.#replicated.view, raftId);
+    if (this.#isServing) return known;
+    const missing = named.filter((peer) => !known.some((k) => k.raftId === peer.raftId));
+    return [...known, ...missing];
   }
 
   #follow(): Promise<void> {
