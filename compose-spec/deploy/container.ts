@@ -59,6 +59,9 @@ export function planContainer(
     oomScoreAdj: service.oom_score_adj ?? 0,
     shmSize: service.shm_size ?? 0,
     devices: planDevices(path, service, problems),
+    deviceCgroupRules: service.device_cgroup_rules ?? [],
+    cgroupParent: service.cgroup_parent ?? '',
+    ...planNamespaces(path, service, problems),
     pullPolicy: planPullPolicy(path, service, problems),
   });
 }
@@ -152,6 +155,34 @@ function planDevices(path: string, service: Service, problems: Problems): specs.
     );
   }
   return devices;
+}
+
+/** What each namespace key may say; a namespace of another service would tie two tasks to one node and one life. */
+const NAMESPACES = {
+  ipc: ['host', 'private', 'shareable', 'none'],
+  pid: ['host'],
+  uts: ['host'],
+  userns_mode: ['host'],
+} as const;
+
+function planNamespaces(
+  path: string,
+  service: Service,
+  problems: Problems,
+): Pick<specs.ContainerSpec, 'ipcMode' | 'pidMode' | 'utsMode' | 'usernsMode'> {
+  const mode = (key: keyof typeof NAMESPACES): string => {
+    const value = service[key] ?? '';
+    const known: readonly string[] = NAMESPACES[key];
+    if (value === '' || known.includes(value)) return value;
+    problems.unsupported(`${path}.${key}`, `${value}; this version knows ${known.join(', ')}`);
+    return '';
+  };
+  return {
+    ipcMode: mode('ipc'),
+    pidMode: mode('pid'),
+    utsMode: mode('uts'),
+    usernsMode: mode('userns_mode'),
+  };
 }
 
 function planPullPolicy(path: string, service: Service, problems: Problems): string {

@@ -27,9 +27,50 @@ export function planResources(
   if (reservation.devices !== undefined) {
     problems.unsupported(`${path}.deploy.resources.reservations.devices`, 'not implemented yet');
   }
-  const planned = { limits: planOne(limit), reservations: planOne(reservation) };
-  if (planned.limits === undefined && planned.reservations === undefined) return undefined;
-  return specs.ResourceRequirements.create(planned);
+  const planned = {
+    limits: planOne(limit),
+    reservations: planOne(reservation),
+    ...planSwap(path, service, limit, problems),
+    cpuShares: service.cpu_shares ?? 0,
+    cpusetCpus: service.cpuset ?? '',
+    blkioWeight: planWeight(path, service, problems),
+    oomKillDisable: service.oom_kill_disable === true,
+  };
+  const empty = specs.ResourceRequirements.create({});
+  const requirements = specs.ResourceRequirements.create(planned);
+  const bytes = specs.ResourceRequirements.encode(requirements);
+  return bytes.length === specs.ResourceRequirements.encode(empty).length
+    ? undefined
+    : requirements;
+}
+
+/** Compose's limit is memory and swap together, a service's is swap alone. */
+function planSwap(
+  path: string,
+  service: Service,
+  limit: Resource,
+  problems: Problems,
+): Pick<specs.ResourceRequirements, 'swapBytes' | 'memorySwappiness'> {
+  const { memswap_limit: total, mem_swappiness: memorySwappiness } = service;
+  if (total === undefined || total === 0) return { swapBytes: undefined, memorySwappiness };
+  if (total === -1) return { swapBytes: -1, memorySwappiness };
+  const { memory } = limit;
+  const where = `${path}.memswap_limit`;
+  if (memory === undefined) {
+    problems.error(where, 'needs a limit of the memory beside it', 'set `mem_limit` too');
+  } else if (total < memory) {
+    const message = `is less than the memory limit, ${memory} bytes`;
+    problems.error(where, message, 'it is memory and swap together');
+  } else return { swapBytes: total - memory, memorySwappiness };
+  return { swapBytes: undefined, memorySwappiness };
+}
+
+function planWeight(path: string, service: Service, problems: Problems): number {
+  const { weight = 0, ...rest } = service.blkio_config ?? {};
+  for (const key of Object.keys(rest)) {
+    problems.unsupported(`${path}.blkio_config.${key}`, 'only `weight` is known');
+  }
+  return weight;
 }
 
 function checkMemory(

@@ -241,7 +241,10 @@ export function actOnServices(
     }
     let spec = service.spec;
     if (request.setRunState) spec = ServiceSpec.create({ ...spec, runState: request.runState });
-    if (request.replicas !== undefined) spec = scaled(spec, request.replicas);
+    if (request.replicas !== undefined) {
+      spec = scaled(spec, request.replicas);
+      checkServiceSpec(spec);
+    }
     const restartRequest = request.restart
       ? requestRestart(tx, service, request.restartTasks)
       : service.restartRequest;

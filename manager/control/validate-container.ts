@@ -49,12 +49,63 @@ export function checkContainer(container: ContainerSpec | undefined): void {
       `invalid OOM score ${container.oomScoreAdj}, range [-1000, 1000]`,
     );
   }
+  checkHostParts(container);
   if (container.shmSize < 0) throw invalid(`${FIELD}.ShmSize`, 'ShmSize cannot be negative');
   for (const limit of container.ulimits) {
     if (limit.hard >= 0 && (limit.soft > limit.hard || limit.soft < 0)) {
       throw invalid(
         `${FIELD}.Ulimits`,
         `ulimit ${limit.name}: soft limit ${limit.soft} is above the hard limit ${limit.hard}`,
+      );
+    }
+  }
+}
+
+/** What each namespace may be: a service's task shares it with its node or with nobody. */
+const NAMESPACES = {
+  IpcMode: ['', 'none', 'private', 'shareable', 'host'],
+  PidMode: ['', 'host'],
+  UtsMode: ['', 'host'],
+  UsernsMode: ['', 'host'],
+} as const;
+
+/** What a container gets of its host. Whether a device is there only its node knows. */
+function checkHostParts(container: ContainerSpec): void {
+  const modes: Readonly<Record<keyof typeof NAMESPACES, string>> = {
+    IpcMode: container.ipcMode,
+    PidMode: container.pidMode,
+    UtsMode: container.utsMode,
+    UsernsMode: container.usernsMode,
+  };
+  for (const [name, known] of Object.entries(NAMESPACES)) {
+    const mode = modes[name as keyof typeof NAMESPACES];
+    if ((known as readonly string[]).includes(mode)) continue;
+    throw invalid(
+      `${FIELD}.${name}`,
+      `ContainerSpec: ${name} ${quote(mode)} is not supported for services`,
+      `It is one of: ${known.filter((one) => one !== '').join(', ')}.`,
+    );
+  }
+  for (const { pathOnHost, pathInContainer, cgroupPermissions } of container.devices) {
+    if (
+      !pathOnHost.startsWith('/') ||
+      (pathInContainer !== '' && !pathInContainer.startsWith('/'))
+    ) {
+      throw invalid(`${FIELD}.Devices`, `device ${quote(pathOnHost)}: paths must be absolute`);
+    }
+    if (!/^[rwm]{0,3}$/.test(cgroupPermissions)) {
+      throw invalid(
+        `${FIELD}.Devices`,
+        `device ${quote(pathOnHost)}: permissions ${quote(cgroupPermissions)} are not of r, w and m`,
+      );
+    }
+  }
+  for (const rule of container.deviceCgroupRules) {
+    if (!/^[acb] (\d+|\*):(\d+|\*) [rwm]{1,3}$/.test(rule)) {
+      throw invalid(
+        `${FIELD}.DeviceCgroupRules`,
+        `invalid device cgroup rule format: ${quote(rule)}`,
+        'Write it like "c 10:200 rwm".',
       );
     }
   }
@@ -164,9 +215,41 @@ export function checkResources(template: TaskSpec): void {
   if (weight !== 0 && (weight < 10 || weight > 1000)) {
     throw invalid(`${field}.BlkioWeight`, `invalid io weight ${weight}: 10 to 1000`);
   }
+  const cpus = template.resources?.cpusetCpus ?? '';
+  if (!/^(\d+(-\d+)?(,\d+(-\d+)?)*)?$/.test(cpus)) {
+    throw invalid(`${field}.CpusetCpus`, `invalid cpu set ${quote(cpus)}`, 'Write it like 0-2,4.');
+  }
+  checkGeneric(reservations, `${field}.Reservations`);
+  if ((limits?.genericResources.length ?? 0) > 0) {
+    throw invalid(
+      `${field}.Limits.GenericResources`,
+      'generic resources can only be reserved, not limited',
+    );
+  }
   const swappiness = template.resources?.memorySwappiness ?? -1;
   if (swappiness < -1 || swappiness > 100) {
     throw invalid(`${field}.MemorySwappiness`, `invalid swappiness ${swappiness}: -1 to 100`);
+  }
+}
+
+/** One request per kind, as the node's list of it is one; counts of at least 1. */
+function checkGeneric(reservations: Resources | undefined, field: string): void {
+  const kinds = new Set<string>();
+  for (const resource of reservations?.genericResources ?? []) {
+    const { namedResourceSpec: named, discreteResourceSpec: discrete } = resource;
+    const kind = (named ?? discrete)?.kind ?? '';
+    const isValid = kind !== '' && (named ? named.value !== '' : (discrete?.value ?? 0) >= 1);
+    if (!isValid || (named && discrete)) {
+      throw invalid(`${field}.GenericResources`, `invalid generic resource of kind ${quote(kind)}`);
+    }
+    const key = named ? `${kind}=${named.value}` : kind;
+    if (kinds.has(key)) {
+      throw invalid(
+        `${field}.GenericResources`,
+        `generic resource ${quote(key)} is asked for twice`,
+      );
+    }
+    kinds.add(key);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type ServiceSpec,
   type TaskSpec,
   type UpdateConfig,
+  UpdateOrder,
 } from '#protocol/generated/specs';
 import { checkContainer, checkResources } from './validate-container.ts';
 import { checkDnsName, checkLabels, invalid, quote } from './validate-names.ts';
@@ -33,6 +34,9 @@ export function checkServiceSpec(spec: ServiceSpec): void {
   checkRestart(template);
   checkPlacement(template);
   checkDependencies(spec, template);
+  checkAddresses(spec, template);
+  if ((spec.drainTimeout ?? 0) < 0)
+    throw invalid('DrainTimeout', 'drain timeout cannot be negative');
   checkUpdateConfig(spec.updateConfig, 'UpdateConfig');
   checkUpdateConfig(spec.rollbackConfig, 'RollbackConfig');
   checkJob(spec);
@@ -105,6 +109,28 @@ function checkPlacement(template: TaskSpec): void {
   }
   if ((template.placement?.maxReplicas ?? 0) < 0) {
     throw invalid(`${field}.MaxReplicas`, 'TaskSpec: max replicas per node cannot be negative');
+  }
+}
+
+/** An address belongs to one task at a time, so a service that asks for one has one task. */
+function checkAddresses(spec: ServiceSpec, template: TaskSpec): void {
+  const fixed = template.networks.find((one) => one.ipv4Address !== '' || one.ipv6Address !== '');
+  if (!fixed) return;
+  const field = 'TaskTemplate.Networks';
+  const address = fixed.ipv4Address || fixed.ipv6Address;
+  if ((spec.mode?.replicated?.replicas ?? 1) > 1 || (spec.mode && !spec.mode.replicated)) {
+    throw invalid(
+      field,
+      `address ${address} can only be given to a service with one replica`,
+      'Leave the address out, or set the replicas to 1.',
+    );
+  }
+  if (spec.updateConfig?.order === UpdateOrder.START_FIRST) {
+    throw invalid(
+      field,
+      `address ${address} cannot be used with start-first: two tasks would need it`,
+      'Use stop-first.',
+    );
   }
 }
 

@@ -619,3 +619,44 @@ describe('tasks', () => {
     expect(utf8Bytes(text)).toEqual(new TextEncoder().encode(text));
   });
 });
+
+describe('what a container gets of its host', () => {
+  test('namespaces, devices, control group and cpus', () => {
+    const fields =
+      'ipc: host, pid: host, uts: host, userns_mode: host, cgroup_parent: /batch, device_cgroup_rules: ["c 10:200 rwm"]';
+    expect(containerOf(fields)).toMatchObject({
+      ipcMode: 'host',
+      pidMode: 'host',
+      utsMode: 'host',
+      usernsMode: 'host',
+      cgroupParent: '/batch',
+      deviceCgroupRules: ['c 10:200 rwm'],
+    });
+    const resources =
+      'cpuset: "0-2,4", cpu_shares: 512, mem_swappiness: 10, mem_limit: 64m, memswap_limit: 96m, oom_kill_disable: true, blkio_config: {weight: 300}';
+    expect(serviceOf(resources).taskTemplate?.resources).toMatchObject({
+      cpusetCpus: '0-2,4',
+      cpuShares: 512,
+      memorySwappiness: 10,
+      swapBytes: 32 * 1024 * 1024,
+      oomKillDisable: true,
+      blkioWeight: 300,
+    });
+    expect(serviceOf('tty: true').taskTemplate?.resources).toBeUndefined();
+  });
+
+  test.each([
+    ['ipc: "container:b"', 'services.a.ipc: not supported by this version of tswarm (container:b;'],
+    ['memswap_limit: 64m', 'services.a.memswap_limit: needs a limit of the memory beside it'],
+    [
+      'mem_limit: 64m, memswap_limit: 32m',
+      'services.a.memswap_limit: is less than the memory limit',
+    ],
+    [
+      'blkio_config: {device_read_bps: [{path: /dev/sda, rate: 1m}]}',
+      'services.a.blkio_config.device_read_bps: not supported by this version of tswarm (only `weight`',
+    ],
+  ])('%s is refused', (fields, message) => {
+    expect(errorsOf(fields).join('\n')).toContain(message);
+  });
+});

@@ -32,6 +32,8 @@ import {
   PortConfig,
   PortProtocol,
   PublishMode,
+  ResourceRequirements,
+  Resources,
   RunState,
   SecretSpec,
   ServiceMode,
@@ -653,5 +655,43 @@ describe('pausing an update by hand', () => {
     const id = makeService(c, spec('web'));
     expect(() => steer(c, id, RolloutAction.PAUSE)).toThrow('no update is under way');
     expect(() => steer(c, id, RolloutAction.RESUME)).toThrow('no update is paused');
+  });
+});
+
+describe('what a service asks of its host', () => {
+  const refused = (container: Parameters<typeof template>[1], over: Partial<TaskSpec> = {}) =>
+    expect(() =>
+      makeService(testCluster(), spec('web', { taskTemplate: template(over, container) })),
+    );
+
+  it('is checked field by field', () => {
+    refused({ ipcMode: 'container:x' }).toThrow('IpcMode "container:x" is not supported');
+    refused({ pidMode: 'private' }).toThrow('PidMode "private" is not supported');
+    const device = { pathOnHost: 'fuse', pathInContainer: '', cgroupPermissions: 'rw' };
+    refused({ devices: [device] }).toThrow('paths must be absolute');
+    refused({ deviceCgroupRules: ['x'] }).toThrow('invalid device cgroup rule format');
+    const resources = ResourceRequirements.create({ cpusetCpus: '0-x' });
+    refused({}, { resources }).toThrow('invalid cpu set "0-x"');
+    const twice = ['1', '2'].map((value) => ({
+      namedResourceSpec: undefined,
+      discreteResourceSpec: { kind: 'GPU', value: Number(value) },
+    }));
+    const reservations = Resources.create({ genericResources: twice });
+    refused({}, { resources: ResourceRequirements.create({ reservations }) }).toThrow(
+      'generic resource "GPU" is asked for twice',
+    );
+  });
+
+  it('gives an address to one replica only, also when it is scaled', () => {
+    const c = testCluster();
+    const net = make(c, { network: NetworkSpec.create({ name: 'front' }) });
+    const networks = [NetworkAttachmentConfig.create({ target: net, ipv4Address: '10.0.1.9' })];
+    const replicas = (count: number) => ServiceMode.create({ replicated: { replicas: count } });
+    const fixed = (count: number) =>
+      spec('web', { taskTemplate: template({ networks }), mode: replicas(count) });
+    expect(() => makeService(c, fixed(2))).toThrow('address 10.0.1.9 can only be given to');
+    const id = makeService(c, fixed(1));
+    const scale = ServiceActionRequest.create({ services: [id], replicas: 3 });
+    expect(() => c.run((tx, context) => actOnServices(tx, context, scale))).toThrow('10.0.1.9');
   });
 });
