@@ -13,7 +13,21 @@ export type MemberCall =
   | { readonly kind: 'propose'; readonly text: string }
   | { readonly kind: 'addLearner' | 'promote' | 'removeMember'; readonly raftId: number }
   | { readonly kind: 'transfer'; readonly to: number }
-  | { readonly kind: 'texts' };
+  | { readonly kind: 'texts' }
+  /** Proposes `count` values of `bytes`, `clients` at a time; the answer is JSON of `Measured`. */
+  | {
+      readonly kind: 'measure';
+      readonly count: number;
+      readonly clients: number;
+      readonly bytes: number;
+    };
+
+export interface Measured {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly syncsPerWrite: number;
+}
 
 export type FromMember =
   | { readonly type: 'status'; readonly status: RaftStatus }
@@ -39,6 +53,30 @@ function tell(message: FromMember): void {
   process.send?.(message);
 }
 
+async function measure(count: number, clients: number, bytes: number): Promise<Measured> {
+  const value = new Uint8Array(bytes).fill(0x61);
+  const times: number[] = [];
+  const before = node.status().walSyncs;
+  const startMs = performance.now();
+  const client = async (): Promise<void> => {
+    for (let i = 0; i < count / clients; i++) {
+      const sentMs = performance.now();
+      await node.propose(value);
+      times.push(performance.now() - sentMs);
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  const seconds = (performance.now() - startMs) / 1000;
+  times.sort((a, b) => a - b);
+  const at = (share: number): number => times[Math.floor(times.length * share)] ?? 0;
+  return {
+    perSecond: times.length / seconds,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    syncsPerWrite: (node.status().walSyncs - before) / times.length,
+  };
+}
+
 async function perform(call: MemberCall): Promise<void> {
   switch (call.kind) {
     case 'identity':
@@ -57,16 +95,21 @@ async function perform(call: MemberCall): Promise<void> {
     case 'transfer':
       return node.transferLeadership(call.to);
     case 'texts':
+    case 'measure':
       return;
   }
 }
 
+async function resultOf(call: MemberCall): Promise<readonly string[]> {
+  if (call.kind === 'texts') return texts;
+  if (call.kind !== 'measure') return [];
+  return [JSON.stringify(await measure(call.count, call.clients, call.bytes))];
+}
+
 process.on('message', ({ id, call }: { readonly id: number; readonly call: MemberCall }) => {
-  perform(call).then(
-    () => {
-      const held = call.kind === 'texts' ? texts : [];
-      tell({ type: 'answer', id, code: null, message: '', texts: held });
-    },
+  const done = perform(call).then(() => resultOf(call));
+  done.then(
+    (held) => tell({ type: 'answer', id, code: null, message: '', texts: held }),
     (error: unknown) => {
       const code = (error as { code?: string }).code ?? 'internal';
       tell({ type: 'answer', id, code, message: messageOf(error), texts: [] });
