@@ -36,6 +36,7 @@ export const PACKAGES = {
     'iproute2',
     'curl',
     'dnsutils',
+    'e2fsprogs',
     'procps',
     'docker-registry',
     'skopeo',

@@ -1,10 +1,19 @@
 // Goal: the real manager process, from bootstrap to a killed and restarted one, as the daemon, the
 // gateway and a worker see it: IPC, mutual TLS, control calls, assignments, durability. Method:
 // fork manager/main.ts, real Raft log in a temporary folder, loopback only.
-import { type ChildProcess, fork } from 'node:child_process';
-import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type * as grpc from '@grpc/grpc-js';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { type GeneratedKey, generateKey } from '#manager/host/node-crypto';
@@ -39,7 +48,8 @@ import { clientOf, connectChannel } from '#protocol/transport/grpc';
 import { makeCsr } from '../unit/manager/support/csr.ts';
 import { attach, template } from '../unit/manager/support/objects.ts';
 
-const MAIN = new URL('../../manager/main.ts', import.meta.url).pathname;
+const ROOT = new URL('../..', import.meta.url).pathname;
+const MAIN = join(ROOT, 'manager/main.ts');
 const folders: string[] = [];
 const children = new Set<ChildProcess>();
 const channels: grpc.Client[] = [];
@@ -73,9 +83,10 @@ async function startManager(
   dataDir: string,
   request: ToManager,
   flags: readonly string[] = [],
+  main = MAIN,
 ): Promise<Running> {
   const base = ['--data', dataDir, '--listen', '127.0.0.1:0', '--log-level', 'warn'];
-  const child = fork(MAIN, [...base, ...flags], {
+  const child = fork(main, [...base, ...flags], {
     execArgv: ['--conditions=source'],
   });
   children.add(child);
@@ -403,17 +414,24 @@ describe('a manager', () => {
   it.runIf(process.getuid?.() === 0)('gives up root before it opens anything', async () => {
     const dataDir = newFolder();
     chownSync(dataDir, 65_534, 65_534);
-    const { child } = await startManager(dataDir, bootstrap(), [
-      '--uid',
-      '65534',
-      '--gid',
-      '65534',
-    ]);
-    for (const thread of readdirSync(`/proc/${child.pid}/task`)) {
-      const status = readFileSync(`/proc/${child.pid}/task/${thread}/status`, 'utf8');
-      expect(/^Uid:.*$/m.exec(status)?.[0]).toBe('Uid:\t65534\t65534\t65534\t65534');
-      expect(/^Gid:.*$/m.exec(status)?.[0]).toBe('Gid:\t65534\t65534\t65534\t65534');
-      expect(/^Groups:\s*$/m.test(status)).toBe(true);
+    // The other user must be able to read the programs; a checkout may lie below root's own folder.
+    const programs = mkdtempSync(join(tmpdir(), 'tswarm-programs-'));
+    chmodSync(programs, 0o755);
+    execFileSync('mount', ['--bind', ROOT, programs]);
+    try {
+      const flags = ['--uid', '65534', '--gid', '65534'];
+      const main = join(programs, relative(ROOT, MAIN));
+      const { child } = await startManager(dataDir, bootstrap(), flags, main);
+      for (const thread of readdirSync(`/proc/${child.pid}/task`)) {
+        const status = readFileSync(`/proc/${child.pid}/task/${thread}/status`, 'utf8');
+        expect(/^Uid:.*$/m.exec(status)?.[0]).toBe('Uid:\t65534\t65534\t65534\t65534');
+        expect(/^Gid:.*$/m.exec(status)?.[0]).toBe('Gid:\t65534\t65534\t65534\t65534');
+        expect(/^Groups:\s*$/m.test(status)).toBe(true);
+      }
+      await end(child, 'SIGTERM');
+    } finally {
+      execFileSync('umount', ['--lazy', programs]);
+      rmdirSync(programs);
     }
     for (const file of readdirSync(dataDir, { recursive: true, withFileTypes: true })) {
       expect(statSync(join(file.parentPath, file.name)).uid).toBe(65_534);

@@ -59,7 +59,8 @@ node.onSnapshotRestore((bytes) => {
 node.provideSnapshot(() => Buffer.from(JSON.stringify([...held])));
 await node.start();
 print(`state ${ranges()}`);
-let next = Number(first);
+// A life may have ended after its proposals were on the disk and before it could say so.
+let next = [...held].reduce((above, seq) => Math.max(above, seq + 1), Number(first));
 async function proposeForEver(): Promise<never> {
   for (;;) {
     const seq = next++;
