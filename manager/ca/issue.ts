@@ -8,6 +8,7 @@ import { TswarmError } from '#protocol/errors';
 import type { IssueNodeCertificateRequest } from '#protocol/generated/ca';
 import {
   type Cluster,
+  ManagerStatus,
   Node,
   NodeDescription,
   NodeState,
@@ -123,6 +124,14 @@ export function recordCertificate(
 ): void {
   const node = tx.get('node', nodeId);
   if (node) tx.update('node', { ...node, certificate: utf8Bytes(certificate), rootDigest });
+}
+
+/** Keeps which root the administrator's certificate of a manager's gateway is of. */
+export function recordAdministrator(tx: WriteView, nodeId: string, adminRootDigest: string): void {
+  const node = tx.get('node', nodeId);
+  if (!node?.managerStatus) return;
+  const managerStatus = ManagerStatus.create({ ...node.managerStatus, adminRootDigest });
+  tx.update('node', { ...node, managerStatus });
 }
 
 /** How long a leaf lives, from the cluster's settings. */

@@ -66,11 +66,17 @@ export function beginRotation(cluster: Cluster, next: NewRoot): Cluster {
   return { ...cluster, rootCa };
 }
 
-/** Whether the node must get a new certificate for its worker. */
+/** Whether the node must get new certificates, for its worker or, on a manager, its gateway. */
 export function mustRenew(cluster: Cluster, node: Node): boolean {
+  if (cluster.rootCa?.rootRotation && isGatewayOld(node, issuingRoot(cluster).digest)) return true;
   // Nodes from before the first rotation do not say which root theirs is of.
   if (node.rootDigest === '' && !cluster.rootCa?.rootRotation) return false;
   return node.rootDigest !== issuingRoot(cluster).digest;
+}
+
+function isGatewayOld({ managerStatus }: Node, digest: string): boolean {
+  const { adminRootDigest = '' } = managerStatus ?? {};
+  return adminRootDigest !== '' && adminRootDigest !== digest;
 }
 
 /** Ids of the nodes that still have a certificate of a root that goes out. */

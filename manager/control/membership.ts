@@ -100,6 +100,7 @@ export function announceManager(tx: WriteView, request: AnnounceRequest): void {
     addr: request.controlAddr,
     raftAddr: request.raftAddr,
     rootDigest: request.rootDigest,
+    adminRootDigest: request.adminRootDigest || status.adminRootDigest,
   });
   tx.update('node', { ...node, managerStatus });
   if (request.workerCertificate === '') return;

@@ -3,13 +3,19 @@
 // leader, because they are recorded. Certificates are built from the cluster's root key, which is
 // in the store; its parsed form is kept as long as it does not change. Callers without a
 // certificate are limited per address, wrong tokens more so.
-import { type Issuer, issueLeaf, publicKeyOfRequest } from '#manager/ca/certificates';
+import {
+  CERTIFICATE_ROLE,
+  type Issuer,
+  issueLeaf,
+  publicKeyOfRequest,
+} from '#manager/ca/certificates';
 import {
   admitNode,
   decideRenewal,
   type Grant,
   leafValidityMicros,
   nodeIdOf,
+  recordAdministrator,
   recordCertificate,
 } from '#manager/ca/issue';
 import {
@@ -111,9 +117,7 @@ export class CertificateAuthority {
         : await this.#admit(request, nodeIdOf(nodeCaCrypto, publicKey), peer);
     const cluster = this.#cluster();
     const certificate = this.issue(cluster, grant, publicKey);
-    if (grant.certificateRole === 'swarm-worker') {
-      await this.#record(grant.nodeId, certificate, issuingRoot(cluster).digest);
-    }
+    await this.#record(grant, certificate, issuingRoot(cluster).digest);
     return {
       nodeId: grant.nodeId,
       certificate,
@@ -140,10 +144,14 @@ export class CertificateAuthority {
     }
   }
 
-  async #record(nodeId: string, certificate: string, rootDigest: string): Promise<void> {
-    await this.#deps.replicated.update({ author: 'ca', summary: '' }, (tx) =>
-      recordCertificate(tx, nodeId, certificate, rootDigest),
-    );
+  /** A manager tells of its own certificate itself, once it uses it. */
+  async #record(grant: Grant, certificate: string, rootDigest: string): Promise<void> {
+    const { nodeId, certificateRole } = grant;
+    if (certificateRole === CERTIFICATE_ROLE.manager) return;
+    await this.#deps.replicated.update({ author: 'ca', summary: '' }, (tx) => {
+      if (certificateRole === CERTIFICATE_ROLE.admin) recordAdministrator(tx, nodeId, rootDigest);
+      else recordCertificate(tx, nodeId, certificate, rootDigest);
+    });
   }
 
   /** A call that was passed on was counted by the manager that it came to. */

@@ -48,6 +48,14 @@ export interface ManagerOptions {
   removed(): void;
 }
 
+/** What this manager has signed for its host when it got ready. */
+interface Signed {
+  /** PEM; '' = none. */
+  readonly worker: string;
+  readonly hasAdmin: boolean;
+  readonly rootDigest: string;
+}
+
 export class Manager {
   readonly #options: ManagerOptions;
   readonly #log: Log;
@@ -69,7 +77,7 @@ export class Manager {
   #isServing = false;
   #controlAddress = '';
   /** Signed here at start, until the leader has been told. */
-  #worker: { readonly certificate: string; readonly rootDigest: string } | undefined;
+  #signed: Signed | undefined;
 
   constructor(options: ManagerOptions, log: Log) {
     this.#options = options;
@@ -132,7 +140,7 @@ export class Manager {
       log: log.child('announcer'),
       describe: () => this.#describe(),
       told: () => {
-        this.#worker = undefined;
+        this.#signed = undefined;
       },
     });
     this.#server = new ManagerServer({
@@ -192,7 +200,7 @@ export class Manager {
     const workerCertificate = this.#sign(cluster, CERTIFICATE_ROLE.worker, workerCsr);
     const adminCertificate = this.#sign(cluster, CERTIFICATE_ROLE.admin, request.adminCsr);
     const rootDigest = issuingRoot(cluster).digest;
-    if (workerCertificate !== '') this.#worker = { certificate: workerCertificate, rootDigest };
+    this.#signed = { worker: workerCertificate, hasAdmin: adminCertificate !== '', rootDigest };
     const announced = this.#announcer.announce();
     // Without a leader there is nobody to tell, and what runs here does not need to wait for it.
     if (this.#replicated.isLeading) await announced;
@@ -352,14 +360,15 @@ export class Manager {
   #describe(): AnnounceRequest {
     const { nodeId, raftId } = this.#options.identity;
     const { digest } = issuingRoot(this.#replicated.view.cluster());
-    const isOfRoot = this.#worker?.rootDigest === digest;
+    const signed = this.#signed?.rootDigest === digest ? this.#signed : undefined;
     return {
       nodeId,
       raftId,
       controlAddr: this.#controlAddress,
       raftAddr: this.#raftAddress(),
       rootDigest: digest,
-      workerCertificate: isOfRoot ? (this.#worker?.certificate ?? '') : '',
+      workerCertificate: signed?.worker ?? '',
+      adminRootDigest: signed?.hasAdmin ? digest : '',
     };
   }
 

@@ -176,6 +176,8 @@ export interface AnnounceRequest {
   readonly rootDigest: string;
   /** PEM, when this manager has signed one for its own worker; "" = unchanged */
   readonly workerCertificate: string;
+  /** when this manager has signed one for its own gateway; "" = unchanged */
+  readonly adminRootDigest: string;
 }
 export const AnnounceRequest: MessageType<AnnounceRequest> = {
   name: 'AnnounceRequest',
@@ -186,8 +188,9 @@ export const AnnounceRequest: MessageType<AnnounceRequest> = {
     { name: 'raftAddr', json: 'RaftAddr', id: 4, kind: 'string', shape: 'one' },
     { name: 'rootDigest', json: 'RootDigest', id: 5, kind: 'string', shape: 'one' },
     { name: 'workerCertificate', json: 'WorkerCertificate', id: 6, kind: 'string', shape: 'one' },
+    { name: 'adminRootDigest', json: 'AdminRootDigest', id: 7, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<AnnounceRequest>): AnnounceRequest => ({ ...{ nodeId: '', raftId: 0, controlAddr: '', raftAddr: '', rootDigest: '', workerCertificate: '' }, ...partial }),
+  create: (partial?: Partial<AnnounceRequest>): AnnounceRequest => ({ ...{ nodeId: '', raftId: 0, controlAddr: '', raftAddr: '', rootDigest: '', workerCertificate: '', adminRootDigest: '' }, ...partial }),
   write(m: AnnounceRequest, w: Writer): Writer {
     if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
     if (m.raftId !== 0) w.uint32(16).int64(m.raftId);
@@ -195,11 +198,12 @@ export const AnnounceRequest: MessageType<AnnounceRequest> = {
     if (m.raftAddr !== '') w.uint32(34).string(m.raftAddr);
     if (m.rootDigest !== '') w.uint32(42).string(m.rootDigest);
     if (m.workerCertificate !== '') w.uint32(50).string(m.workerCertificate);
+    if (m.adminRootDigest !== '') w.uint32(58).string(m.adminRootDigest);
     return w;
   },
   read(r: Reader, length: number): AnnounceRequest {
     const end = r.pos + length;
-    const m: { nodeId: string; raftId: number; controlAddr: string; raftAddr: string; rootDigest: string; workerCertificate: string } = { nodeId: '', raftId: 0, controlAddr: '', raftAddr: '', rootDigest: '', workerCertificate: '' };
+    const m: { nodeId: string; raftId: number; controlAddr: string; raftAddr: string; rootDigest: string; workerCertificate: string; adminRootDigest: string } = { nodeId: '', raftId: 0, controlAddr: '', raftAddr: '', rootDigest: '', workerCertificate: '', adminRootDigest: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -220,6 +224,9 @@ export const AnnounceRequest: MessageType<AnnounceRequest> = {
           break;
         case 6:
           m.workerCertificate = r.string();
+          break;
+        case 7:
+          m.adminRootDigest = r.string();
           break;
         default:
           r.skipType(t & 7);

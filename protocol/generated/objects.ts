@@ -1236,6 +1236,8 @@ export interface ManagerStatus {
   readonly raftAddr: string;
   /** of the root that signed this manager's present certificate */
   readonly rootDigest: string;
+  /** of the root that signed its gateway's administrator certificate; "" = not known */
+  readonly adminRootDigest: string;
   /** member of the same node whose disk is gone; leaves when raft_id gets its vote */
   readonly replacedRaftId: number;
 }
@@ -1248,9 +1250,10 @@ export const ManagerStatus: MessageType<ManagerStatus> = {
     { name: 'raftId', json: 'RaftID', id: 4, kind: 'int64', shape: 'one', internal: true },
     { name: 'raftAddr', json: 'RaftAddr', id: 5, kind: 'string', shape: 'one', internal: true },
     { name: 'rootDigest', json: 'RootDigest', id: 6, kind: 'string', shape: 'one', internal: true },
+    { name: 'adminRootDigest', json: 'AdminRootDigest', id: 8, kind: 'string', shape: 'one', internal: true },
     { name: 'replacedRaftId', json: 'ReplacedRaftID', id: 7, kind: 'int64', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<ManagerStatus>): ManagerStatus => ({ ...{ leader: false, reachability: 0, addr: '', raftId: 0, raftAddr: '', rootDigest: '', replacedRaftId: 0 }, ...partial }),
+  create: (partial?: Partial<ManagerStatus>): ManagerStatus => ({ ...{ leader: false, reachability: 0, addr: '', raftId: 0, raftAddr: '', rootDigest: '', adminRootDigest: '', replacedRaftId: 0 }, ...partial }),
   write(m: ManagerStatus, w: Writer): Writer {
     if (m.leader) w.uint32(8).bool(m.leader);
     if (m.reachability !== 0) w.uint32(16).int32(m.reachability);
@@ -1258,12 +1261,13 @@ export const ManagerStatus: MessageType<ManagerStatus> = {
     if (m.raftId !== 0) w.uint32(32).int64(m.raftId);
     if (m.raftAddr !== '') w.uint32(42).string(m.raftAddr);
     if (m.rootDigest !== '') w.uint32(50).string(m.rootDigest);
+    if (m.adminRootDigest !== '') w.uint32(66).string(m.adminRootDigest);
     if (m.replacedRaftId !== 0) w.uint32(56).int64(m.replacedRaftId);
     return w;
   },
   read(r: Reader, length: number): ManagerStatus {
     const end = r.pos + length;
-    const m: { leader: boolean; reachability: Reachability; addr: string; raftId: number; raftAddr: string; rootDigest: string; replacedRaftId: number } = { leader: false, reachability: 0, addr: '', raftId: 0, raftAddr: '', rootDigest: '', replacedRaftId: 0 };
+    const m: { leader: boolean; reachability: Reachability; addr: string; raftId: number; raftAddr: string; rootDigest: string; adminRootDigest: string; replacedRaftId: number } = { leader: false, reachability: 0, addr: '', raftId: 0, raftAddr: '', rootDigest: '', adminRootDigest: '', replacedRaftId: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1284,6 +1288,9 @@ export const ManagerStatus: MessageType<ManagerStatus> = {
           break;
         case 6:
           m.rootDigest = r.string();
+          break;
+        case 8:
+          m.adminRootDigest = r.string();
           break;
         case 7:
           m.replacedRaftId = readInt64(r.int64());
