@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeBusyboxRoot } from '../busybox-root.ts';
+import { commandLines } from '../command-lines.ts';
 import { type Result, type RunOptions, run } from '../test-node.ts';
 import {
   addressOf,
@@ -86,8 +87,7 @@ export class Lab implements AsyncDisposable {
       ...Array.from({ length: options.managers }, (_, i) => `m${i + 1}`),
       ...Array.from({ length: options.workers }, (_, i) => `w${i + 1}`),
     ];
-    mkdirSync(this.folder, { recursive: true });
-    makeSwitch(this.folder);
+    await this.makeNetwork();
     for (const name of names) this.addHost(name);
     await Promise.all(names.map((name) => this.start(name, options.daemonFlags)));
     say(`${names.length} hosts started`);
@@ -105,6 +105,12 @@ export class Lab implements AsyncDisposable {
         say(`${name}: joined as worker`);
       }),
     );
+  }
+
+  /** The folder and the switch, with nothing on it yet. */
+  async makeNetwork(): Promise<void> {
+    mkdirSync(this.folder, { recursive: true });
+    makeSwitch(this.folder);
   }
 
   /** Another host beside the ones there are; its daemon is not started. */
@@ -140,10 +146,12 @@ export class Lab implements AsyncDisposable {
 
   /** Runs a tswarm command on a node. */
   tswarm(name: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
+    commandLines.push(['tswarm', ...args]);
     return this.exec(name, [NODE, join(ROOT, 'dist/cli/tswarm/main.js'), ...args], options);
   }
 
   tcompose(name: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
+    commandLines.push(['tcompose', ...args]);
     return this.exec(name, [NODE, join(ROOT, 'dist/cli/tcompose/main.js'), ...args], options);
   }
 
@@ -152,6 +160,13 @@ export class Lab implements AsyncDisposable {
     const result = await this.tswarm(name, args, options);
     if (result.code === 0) return result.stdout;
     throw new Error(`${name}: tswarm ${args.join(' ')}: ${result.stderr || result.stdout}`);
+  }
+
+  /** The answer of a GET on a node's Docker socket. */
+  async api<T>(name: string, path: string): Promise<T> {
+    const { socket } = this.paths(name);
+    const args = ['-s', '-m', '10', '--unix-socket', socket, `http://node${path}`];
+    return JSON.parse((await run('curl', args, {})).stdout) as T;
   }
 
   /** Runs a command on a node: in its namespaces, talking to its daemon. */

@@ -1,0 +1,180 @@
+// Clients that read and change registers of a cluster through its public API and write down what they did, for the check of linearizability. A register is a
+// config whose label holds the value; a change is an update of the version that was read, so it is a compare-and-swap. Every value is written once.
+// Outcomes: answered with 200 = took effect; refused for its version or its form = certainly did not (a pending change that may yet be lost can refuse a
+// later one, so a refusal says nothing about the value); everything else = unknown.
+import { request } from 'node:http';
+import type { Operation } from '../sim/linearizable.ts';
+
+/** An answer that takes longer counts as none. */
+const CALL_TIMEOUT_MS = 8_000;
+/** After an error, so that a cluster without a leader is not flooded. */
+const ERROR_PAUSE_MS = 20;
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+interface Config {
+  readonly Version: { readonly Index: number };
+  readonly Spec: { readonly Name: string; readonly Labels: Readonly<Record<string, string>> };
+}
+
+export interface Progress {
+  readonly reads: number;
+  readonly swaps: number;
+  readonly unknown: number;
+  /** Longest time without an acknowledged change, ms. */
+  readonly gapMs: number;
+}
+
+export class RegisterClients {
+  readonly history: Operation[] = [];
+  readonly #sockets: readonly string[];
+  readonly #registers: number;
+  #ids: readonly string[] = [];
+  #nextValue = 1;
+  #stopped = false;
+  #running: Promise<void>[] = [];
+  #lastOkMs = 0;
+  #gapMs = 0;
+
+  /** `sockets`: Docker sockets of the managers that are asked, each client another one for each operation. */
+  constructor(sockets: readonly string[], registers: number) {
+    this.#sockets = sockets;
+    this.#registers = registers;
+  }
+
+  /** Creates the registers, with 0 in each. */
+  async prepare(): Promise<void> {
+    const ids: string[] = [];
+    for (let key = 0; key < this.#registers; key++) {
+      const body = { Name: `register-${key}`, Labels: { v: '0' }, Data: 'eA==' };
+      const answer = await this.#call('POST', '/configs/create', body);
+      if (answer.status !== 201) throw new Error(`register ${key}: ${answer.text}`);
+      ids.push((JSON.parse(answer.text) as { ID: string }).ID);
+    }
+    this.#ids = ids;
+  }
+
+  start(clients: number): void {
+    this.#lastOkMs = performance.now();
+    this.#running = Array.from({ length: clients }, (_, index) => this.#client(index));
+  }
+
+  /** Ends the clients and reads every register once more. @throws when a register cannot be read */
+  async stop(): Promise<Progress> {
+    this.#stopped = true;
+    await Promise.all(this.#running);
+    this.#noteGap();
+    for (let key = 0; key < this.#registers; key++) {
+      const read = await this.#read(key, this.#sockets[0] ?? '');
+      if (!read) throw new Error(`register ${key} cannot be read at the end`);
+    }
+    const done = (kind: Operation['kind']): number =>
+      this.history.filter((operation) => operation.kind === kind && operation.outcome === 'ok')
+        .length;
+    return {
+      reads: done('read'),
+      swaps: done('swap'),
+      unknown: this.history.filter((operation) => operation.outcome === 'unknown').length,
+      gapMs: this.#gapMs,
+    };
+  }
+
+  async #client(index: number): Promise<void> {
+    for (let round = index; !this.#stopped; round++) {
+      const key = round % this.#registers;
+      const socket = this.#sockets[(round * 7 + index) % this.#sockets.length] ?? '';
+      const found = await this.#read(key, socket);
+      const isDone = found && (await this.#swap(key, found, socket));
+      if (!isDone) await new Promise((resolve) => setTimeout(resolve, ERROR_PAUSE_MS));
+    }
+  }
+
+  async #read(key: number, socket: string): Promise<Config | undefined> {
+    const calledUs = micros();
+    const answer = await this.#call('GET', `/configs/${this.#ids[key]}`, undefined, socket);
+    if (answer.status !== 200) return undefined;
+    const config = JSON.parse(answer.text) as Config;
+    this.history.push({
+      key,
+      kind: 'read',
+      value: 0,
+      expected: 0,
+      calledUs,
+      endedUs: micros(),
+      outcome: 'ok',
+      result: Number(config.Spec.Labels.v),
+      hint: config.Version.Index,
+    });
+    return config;
+  }
+
+  async #swap(key: number, found: Config, socket: string): Promise<boolean> {
+    const value = this.#nextValue++;
+    const expected = Number(found.Spec.Labels.v);
+    const operation: Operation = {
+      key,
+      kind: 'swap',
+      value,
+      expected,
+      calledUs: micros(),
+      endedUs: Number.POSITIVE_INFINITY,
+      outcome: 'unknown',
+      result: 1,
+      hint: found.Version.Index + 1,
+    };
+    this.history.push(operation);
+    const path = `/configs/${this.#ids[key]}/update?version=${found.Version.Index}`;
+    const spec = { Name: found.Spec.Name, Labels: { v: String(value) }, Data: 'eA==' };
+    const answer = await this.#call('POST', path, spec, socket);
+    if (answer.status === 200) {
+      operation.outcome = 'ok';
+      operation.endedUs = micros();
+      this.#noteGap();
+      this.#lastOkMs = performance.now();
+      return true;
+    }
+    const isRefused = answer.status === 400 || answer.text.includes('out of sequence');
+    if (isRefused) {
+      operation.outcome = 'refused';
+      operation.endedUs = micros();
+    }
+    return isRefused;
+  }
+
+  #noteGap(): void {
+    this.#gapMs = Math.max(this.#gapMs, performance.now() - this.#lastOkMs);
+  }
+
+  /** Status 0: no answer. */
+  #call(
+    method: string,
+    path: string,
+    body: unknown,
+    socketPath: string = this.#sockets[0] ?? '',
+  ): Promise<Answer> {
+    return new Promise((resolve) => {
+      const none = (error: Error): void => resolve({ status: 0, text: error.message });
+      const headers = { 'content-type': 'application/json' };
+      const call = request({ socketPath, method, path, headers, timeout: CALL_TIMEOUT_MS });
+      call.on('timeout', () => call.destroy(new Error('no answer in time')));
+      call.on('error', none);
+      call.on('response', (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.on('error', none);
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      });
+      call.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+}
+
+function micros(): number {
+  return performance.now() * 1000;
+}
