@@ -130,7 +130,8 @@ export class Membership {
       log: this.#deps.log.child('renewal'),
       current: () => this.#identity ?? identity,
       managers: () => this.managers,
-      renewed: (renewed) => this.setIdentity({ ...identity, ...renewed }),
+      // One after the other: a new root that is heard of meanwhile must not bring the old pair back.
+      renewed: (renewed) => this.change(() => this.setIdentity({ ...identity, ...renewed })),
     });
     this.#renewal.start();
   }

@@ -388,12 +388,12 @@ export class NodeController implements NodeControl {
   }
 
   async #managerReady(ready: ManagerReady): Promise<void> {
-    if (ready.workerCertificate !== '' && this.#newKey !== undefined) {
-      const { nodeId, clusterId, caCert, workerCertificate: certificate } = ready;
-      const key = this.#newKey;
-      await this.#member.setIdentity({ nodeId, clusterId, caCert, certificate, key });
-    }
     await this.#member.change(async () => {
+      if (ready.workerCertificate !== '' && this.#newKey !== undefined) {
+        const { nodeId, clusterId, caCert, workerCertificate: certificate } = ready;
+        const key = this.#newKey;
+        await this.#member.setIdentity({ nodeId, clusterId, caCert, certificate, key });
+      }
       const { record, isLeaving } = this.#member;
       if (!record || isLeaving) return;
       const own = { nodeId: record.nodeId, addr: ready.controlAddress };

@@ -3,7 +3,6 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { Lab } from '#test/support/cluster-lab/lab';
-import { NODE, ROOT } from '#test/support/cluster-lab/state';
 
 const HELP = `Usage: npm run cluster -- COMMAND
 
@@ -169,13 +168,7 @@ async function onNode(lab: Lab, verb: Verb): Promise<number> {
 }
 
 function exec(lab: Lab, node: string, command: readonly string[]): number {
-  const [program = 'sh', ...args] = command;
-  const ours: Readonly<Record<string, string>> = {
-    tswarm: 'dist/cli/tswarm/main.js',
-    tcompose: 'dist/cli/tcompose/main.js',
-  };
-  const script = ours[program];
-  const words = script === undefined ? [program, ...args] : [NODE, `${ROOT}/${script}`, ...args];
+  const words = command.length === 0 ? ['sh'] : command;
   const result = spawnSync('nsenter', [...lab.enter(node), '--', ...words], {
     stdio: 'inherit',
     env: { ...process.env, ...lab.environment(node) },

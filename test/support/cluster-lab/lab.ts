@@ -111,6 +111,13 @@ export class Lab implements AsyncDisposable {
   async makeNetwork(): Promise<void> {
     mkdirSync(this.folder, { recursive: true });
     makeSwitch(this.folder);
+    // The command lines of this checkout, so that a shell on a node has them.
+    const bin = join(this.folder, 'bin');
+    mkdirSync(bin);
+    for (const name of ['tswarm', 'tcompose']) {
+      const script = join(ROOT, `dist/cli/${name}/main.js`);
+      writeFileSync(join(bin, name), `#!/bin/sh\nexec ${NODE} ${script} "$@"\n`, { mode: 0o755 });
+    }
   }
 
   /** Another host beside the ones there are; its daemon is not started. */
@@ -188,6 +195,7 @@ export class Lab implements AsyncDisposable {
       TSWARM_HOST: `unix://${paths.clusterSocket}`,
       DOCKER_HOST: `unix://${paths.socket}`,
       TSWARM_LAB_NODE: name,
+      PATH: `${join(this.folder, 'bin')}:${process.env.PATH}`,
     };
   }
 
