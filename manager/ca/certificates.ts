@@ -121,12 +121,9 @@ export function crossSignRoot(
     extensions: [
       extension(OID.basicConstraints, true, sequence(boolean(true))),
       keyUsage(USAGE_CERT_SIGN_CRL_SIGN),
-      extension(OID.subjectKeyId, false, octets(keyId(crypto, publicKey))),
-      extension(
-        OID.authorityKeyId,
-        false,
-        sequence(implicit(0, keyId(crypto, by.signer.publicKey))),
-      ),
+      // The one that the root itself has: leaves name their issuer by it, and both must fit them.
+      extension(OID.subjectKeyId, false, octets(keyIdOf(crypto, certificate))),
+      extension(OID.authorityKeyId, false, sequence(implicit(0, keyIdOf(crypto, by.certificate)))),
     ],
   });
 }
@@ -154,7 +151,7 @@ export function issueLeaf(crypto: CaCrypto, issuer: Issuer, request: LeafRequest
       extension(
         OID.authorityKeyId,
         false,
-        sequence(implicit(0, keyId(crypto, issuer.signer.publicKey))),
+        sequence(implicit(0, keyIdOf(crypto, issuer.certificate))),
       ),
       extension(
         OID.subjectAltName,
@@ -246,6 +243,18 @@ function keyId(crypto: CaCrypto, publicKey: Uint8Array): Uint8Array {
   return crypto.sha256(publicKey).subarray(0, 20);
 }
 
+/** The key identifier that a certificate carries; another program may have made it in another way. */
+function keyIdOf(crypto: CaCrypto, certificate: string): Uint8Array {
+  for (const part of partsOfCertificate(certificate)) {
+    for (const item of itemsOf(itemsOf(part)[0])) {
+      const [id, ...values] = itemsOf(item);
+      if (oidOf(id) !== OID.subjectKeyId) continue;
+      return bytesOf(fromDer(bytesOf(values.at(-1)), 'subject key identifier'));
+    }
+  }
+  return keyId(crypto, publicKeyOfCertificate(certificate));
+}
+
 /** SubjectPublicKeyInfo (DER) of a certificate. @throws TswarmError invalid_argument */
 export function publicKeyOfCertificate(certificate: string): Uint8Array {
   const key = partOfCertificate(certificate, PUBLIC_KEY_PART);
@@ -262,9 +271,13 @@ const SUBJECT_PART = 5;
 const PUBLIC_KEY_PART = 6;
 
 function partOfCertificate(certificate: string, place: number): Asn1 {
-  const toSign = itemsOf(fromDer(fromPem('CERTIFICATE', certificate), 'root certificate'))[0];
-  const part = itemsOf(toSign)[place];
+  const part = partsOfCertificate(certificate)[place];
   if (!part)
     throw new TswarmError('invalid_argument', 'root certificate: it has not the right parts');
   return part;
+}
+
+/** The items of TBSCertificate. */
+function partsOfCertificate(certificate: string): readonly Asn1[] {
+  return itemsOf(itemsOf(fromDer(fromPem('CERTIFICATE', certificate), 'root certificate'))[0]);
 }

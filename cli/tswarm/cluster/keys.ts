@@ -38,7 +38,8 @@ export async function joinToken(
 }
 
 export async function unlock(client: ApiClient): Promise<number> {
-  const { state } = await client.get<ClusterInfo>('/tswarm/v1/cluster');
+  // A manager that has just started finds out in a moment that it is locked.
+  const { state } = await client.get<ClusterInfo>('/tswarm/v1/cluster', { query: { wait: true } });
   if (state === 'inactive') throw new TswarmError('no_cluster', 'this node is in no cluster');
   if (state !== 'locked') throw new TswarmError('conflict', 'swarm is not locked');
   const unlockKey = await readSecret('Enter unlock key: ');

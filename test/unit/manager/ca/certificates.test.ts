@@ -1,9 +1,14 @@
 // Goal: certificates are what OpenSSL (through node:crypto) understands and what the design says;
 // requests are checked. Method: real keys, certificates read back by node:crypto.
+import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   CERTIFICATE_ROLE,
+  crossSignRoot,
   issueLeaf,
   makeRootCertificate,
   publicKeyOfRequest,
@@ -51,6 +56,29 @@ describe('root', () => {
     const years = (Date.parse(parsed.validTo) - NOW / 1000) / (365 * 86_400_000);
     expect(years).toBeCloseTo(20, 3);
     expect(signerFromPem(key.pem).publicKey).toEqual(key.signer.publicKey);
+  });
+});
+
+describe('a root that another program has made', () => {
+  it('signs leaves that name it by its own key identifier', () => {
+    // OpenSSL's identifier is another hash than ours: a leaf with ours would find no issuer.
+    const folder = mkdtempSync(join(tmpdir(), 'tswarm-root-'));
+    const [key, cert] = [join(folder, 'key'), join(folder, 'cert')];
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    const made = ['req', '-x509', ...curve, '-subj', '/CN=swarm-ca', '-days', '9'];
+    execFileSync('openssl', [...made, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+    const certificate = readFileSync(cert, 'utf8');
+    const issuer = { certificate, signer: signerFromPem(readFileSync(key, 'utf8')) };
+    const old = root();
+    const cross = crossSignRoot(nodeCaCrypto, old.issuer, certificate, {
+      nowMicros: NOW,
+      serial: random.bytes(16),
+    });
+    const leafOfIt = leaf(CERTIFICATE_ROLE.worker, { ...old, issuer }).certificate;
+    expect(leafOfIt.checkIssued(new X509Certificate(certificate))).toBe(true);
+    expect(leafOfIt.checkIssued(new X509Certificate(cross))).toBe(true);
+    expect(new X509Certificate(cross).checkIssued(new X509Certificate(old.certificate))).toBe(true);
+    rmSync(folder, { recursive: true });
   });
 });
 
