@@ -57,6 +57,8 @@ export const WIREGUARD_GO: readonly string[] = [
 /** wireguard-go is ready some ten milliseconds after its start. */
 export const TUNNEL_START_TIMEOUT_MS = 5_000;
 export const TUNNEL_START_POLL_MS = 5;
+/** It has nothing to save. */
+export const TUNNEL_END_TIMEOUT_MS = 2_000;
 /** It answers at once; a thousand peers take some milliseconds. */
 export const UAPI_TIMEOUT_MS = 5_000;
 /** IPv6 (40), UDP (8), WireGuard's header and tag (32); also where the outer packet is IPv4 and 20 less would do. */

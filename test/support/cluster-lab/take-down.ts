@@ -10,13 +10,15 @@ const ROUNDS_MAX = 100;
 const ROUND_MS = 50;
 
 export async function takeDown(folder: string): Promise<void> {
-  const groups = nodeTags(folder).flatMap(cgroupFolders);
+  const tags = nodeTags(folder);
+  const groups = tags.flatMap(cgroupFolders);
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const pids = [...processesOf(folder), ...groups.flatMap(processesBelow)];
     if (pids.length === 0) break;
     for (const pid of pids) trySignal(pid);
     await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
   }
+  for (const socket of tags.flatMap(meshSockets)) rmSync(socket, { force: true });
   for (const group of groups) for (const path of below(group).reverse()) tryRemove(path);
   // Mounts may lie on mounts: from the last one back, until none is left.
   for (let round = 0; round < ROUNDS_MAX && mountsBelow(folder).length > 0; round++) {
@@ -31,6 +33,7 @@ export function tracesOf(folder: string, tags: readonly string[]): string[] {
     ...processesOf(folder).map((pid) => `process ${pid}`),
     ...mountsBelow(folder).map((path) => `mount ${path}`),
     ...tags.flatMap(cgroupFolders).map((path) => `cgroup ${path}`),
+    ...tags.flatMap(meshSockets).map((path) => `socket ${path}`),
   ];
 }
 
@@ -61,6 +64,11 @@ function mountsBelow(folder: string): string[] {
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '')
     .filter((path) => path.startsWith(`${folder}/`));
+}
+
+/** wireguard-go's, which it leaves when it is killed. */
+function meshSockets(tag: string): string[] {
+  return [`/var/run/wireguard/w${tag}0.sock`].filter((path) => existsSync(path));
 }
 
 /** One for each controller with cgroup v1, one with v2. */

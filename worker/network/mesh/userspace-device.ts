@@ -3,10 +3,16 @@
 import { spawn } from 'node:child_process';
 import { access, open, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, TswarmError } from '#protocol/errors';
 import { readTextFile, removeTree, writeFileAtomic } from '../../files.ts';
-import { TUNNEL_START_POLL_MS, TUNNEL_START_TIMEOUT_MS, UAPI_TIMEOUT_MS } from '../limits.ts';
+import {
+  TUNNEL_END_TIMEOUT_MS,
+  TUNNEL_START_POLL_MS,
+  TUNNEL_START_TIMEOUT_MS,
+  UAPI_TIMEOUT_MS,
+} from '../limits.ts';
 import { publicKeyOf } from './keys.ts';
 import { checkSet, GET_REQUEST, parseGet, setRequest } from './uapi.ts';
 import type { DeviceChange, DeviceState, WireguardDevice } from './wireguard.ts';
@@ -39,6 +45,8 @@ export class UserspaceDevice implements WireguardDevice {
     let failure = '';
     try {
       const child = spawn(program, ['-f', link], {
+        // So that everybody sees whose it is.
+        argv0: join(dirname(pidFile), 'wireguard-go'),
         detached: true,
         stdio: ['ignore', output.fd, output.fd],
         env: { LOG_LEVEL: 'error' },
@@ -85,8 +93,10 @@ export class UserspaceDevice implements WireguardDevice {
     if (pid > 1) {
       const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
       const [program = '', ...args] = command.split('\0');
-      if (program.endsWith('wireguard-go') && args.includes(link)) process.kill(pid, 'SIGTERM');
+      if (program.endsWith('wireguard-go') && args.includes(link)) await endProcess(pid);
     }
+    // One that was killed left it.
+    await removeTree(this.#socket);
     await removeTree(pidFile);
   }
 
@@ -112,8 +122,12 @@ export class UserspaceDevice implements WireguardDevice {
     );
   }
 
+  get #socket(): string {
+    return `${SOCKET_FOLDER}/${this.#options.link}.sock`;
+  }
+
   #ask(request: string): Promise<string> {
-    const path = `${SOCKET_FOLDER}/${this.#options.link}.sock`;
+    const path = this.#socket;
     return new Promise((resolve, reject) => {
       const socket = connect({ path });
       let text = '';
@@ -136,5 +150,26 @@ export class UserspaceDevice implements WireguardDevice {
       });
       socket.write(request);
     });
+  }
+}
+
+/** Resolves when the process is gone. */
+async function endProcess(pid: number): Promise<void> {
+  for (let waited = 0; isAlive(pid); waited += TUNNEL_START_POLL_MS) {
+    if (waited === 0) process.kill(pid, 'SIGTERM');
+    if (waited >= TUNNEL_END_TIMEOUT_MS) {
+      process.kill(pid, 'SIGKILL');
+      return;
+    }
+    await sleep(TUNNEL_START_POLL_MS);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
   }
 }

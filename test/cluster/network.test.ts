@@ -1,0 +1,101 @@
+// Goal: containers of one project on several hosts are one network, encrypted, and every host answers for published ports, with the client's address seen by
+// the task. Method: a real cluster of three hosts (lab), a compose file, what users see.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Lab } from '../support/cluster-lab/lab.ts';
+import { nodeTags, tracesOf } from '../support/cluster-lab/take-down.ts';
+import { until } from '../support/test-node.ts';
+import { labUp } from './cluster.ts';
+
+/** busybox's web server; a page says which container it comes from, and who asked. */
+const COMPOSE = `
+services:
+  web:
+    image: busybox:test
+    command: ["busybox", "httpd", "-f", "-p", "0.0.0.0:80", "-h", "/w"]
+    ports: ["8080:80"]
+    configs: [{source: who, target: /w/cgi-bin/who, mode: 0755}]
+    deploy: {replicas: 2, placement: {constraints: ["node.role==worker"], max_replicas_per_node: 1}}
+  cli:
+    image: busybox:test
+    command: ["sleep", "100000"]
+    deploy: {placement: {constraints: ["node.role==manager"]}}
+configs:
+  who:
+    content: |
+      #!/bin/sh
+      echo
+      echo "$$(busybox hostname) $$REMOTE_ADDR"
+`;
+const NODES = ['m1', 'w1', 'w2'];
+
+let lab: Lab;
+
+beforeAll(async () => {
+  lab = await labUp({ managers: 1, workers: 2 });
+  await lab.importBusybox(NODES);
+  const file = join(lab.folder, 'compose.yaml');
+  writeFileSync(file, COMPOSE);
+  const up = await lab.tcompose('m1', ['-p', 'net', '-f', file, 'up', '-d'], {
+    timeoutMs: 60_000,
+  });
+  expect([up.code, up.stderr]).toEqual([0, expect.any(String)]);
+});
+afterAll(async () => {
+  const { folder } = lab;
+  const tags = nodeTags(folder);
+  await lab.down();
+  expect(tracesOf(folder, tags)).toEqual([]);
+});
+
+/** What a node gets from an address; '' = nothing. */
+async function get(node: string, url: string): Promise<string> {
+  const answer = await lab.exec(node, ['curl', '-s', '-m', '2', url]);
+  return answer.code === 0 ? answer.stdout.trim() : '';
+}
+
+/** In the container of `cli`. */
+async function inCli(...command: readonly string[]): Promise<string> {
+  const ids = (await lab.exec('m1', ['docker', 'ps', '-q'])).stdout.trim().split('\n');
+  return (await lab.exec('m1', ['docker', 'exec', ids[0] ?? '', ...command])).stdout.trim();
+}
+
+const addressOf = (name: string): string =>
+  lab.nodes.find((node) => node.name === name)?.address ?? '';
+
+describe('one network over several hosts', () => {
+  it('names and reaches the tasks of other hosts', async () => {
+    const met = new Set<string>();
+    await until(async () => {
+      met.add(
+        (await inCli('wget', '-qO-', 'http://web/cgi-bin/who')).split(
+          ' ',
+        )[0] ?? '',
+      );
+      met.delete('');
+      return met.size === 2;
+    }, 10_000);
+  });
+
+  it('publishes a port on every host; the task sees who calls', async () => {
+    for (const from of NODES) {
+      for (const to of NODES) {
+        const url = `http://${addressOf(to)}:8080/cgi-bin/who`;
+        const isSeen = async (): Promise<boolean> =>
+          (await get(from, url)).endsWith(` ${addressOf(from)}`);
+        await until(isSeen, 10_000, () => `${from} does not reach ${to}`);
+      }
+    }
+    expect(await get('m1', 'http://127.0.0.1:8080/cgi-bin/who')).toContain(addressOf('m1'));
+  });
+
+  it('goes on while daemons are killed and come back', async () => {
+    for (const node of NODES) {
+      await lab.kill(node);
+      expect(await get('w1', `http://${addressOf('m1')}:8080/cgi-bin/who`)).not.toBe('');
+      await lab.start(node);
+      expect(await get('w2', `http://${addressOf('m1')}:8080/cgi-bin/who`)).not.toBe('');
+    }
+  });
+});
