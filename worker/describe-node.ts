@@ -1,5 +1,4 @@
 // What this node tells the managers about itself: host, platform, resources, plug-ins, addresses, its mesh key.
-import { networkInterfaces } from 'node:os';
 import {
   EngineDescription,
   NodeDescription,
@@ -42,22 +41,10 @@ export function describeNode(input: {
       plugins: PLUGINS.map(([type, name]) => PluginDescription.create({ type, name })),
     }),
     tlsInfo: NodeTlsInfo.create({ trustRoot: input.caCert }),
-    addresses: hostAddresses(),
+    addresses: input.mesh.hostAddresses,
     wireguardKey: input.mesh.wireguardKey,
     meshAddr: input.mesh.address,
     meshPort: input.mesh.port,
     meshFaults: input.mesh.faults,
   });
-}
-
-/** Addresses by which others may reach the host; loopback and link-local ones are left out. */
-function hostAddresses(): readonly string[] {
-  const out: string[] = [];
-  for (const list of Object.values(networkInterfaces())) {
-    for (const entry of list ?? []) {
-      const linkLocal = /^(fe80:|169\.254\.)/.test(entry.address);
-      if (!entry.internal && !linkLocal) out.push(entry.address);
-    }
-  }
-  return out;
 }

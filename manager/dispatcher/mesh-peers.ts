@@ -114,6 +114,7 @@ export function meshPeerOf(node: Node): MeshPeer | undefined {
     wireguardKey: description.wireguardKey,
     addr: description.meshAddr === '' ? (node.status?.addr ?? '') : description.meshAddr,
     port: description.meshPort === 0 ? MESH_PORT : description.meshPort,
+    hostAddrs: description.addresses,
   });
 }
 
@@ -130,6 +131,8 @@ function isSame(a: MeshPeer, b: MeshPeer): boolean {
     a.wireguardKey === b.wireguardKey &&
     a.addr === b.addr &&
     a.port === b.port &&
-    a.hostname === b.hostname
+    a.hostname === b.hostname &&
+    a.hostAddrs.length === b.hostAddrs.length &&
+    a.hostAddrs.every((address, index) => address === b.hostAddrs[index])
   );
 }

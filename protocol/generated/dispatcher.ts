@@ -495,6 +495,8 @@ export interface MeshPeer {
   /** bare IP address of its mesh device, as other nodes reach it; "" = not known */
   readonly addr: string;
   readonly port: number;
+  /** all addresses of the host: its own programs call with one of these */
+  readonly hostAddrs: readonly string[];
 }
 export const MeshPeer: MessageType<MeshPeer> = {
   name: 'MeshPeer',
@@ -504,19 +506,21 @@ export const MeshPeer: MessageType<MeshPeer> = {
     { name: 'wireguardKey', json: 'WireguardKey', id: 3, kind: 'string', shape: 'one' },
     { name: 'addr', json: 'Addr', id: 4, kind: 'string', shape: 'one' },
     { name: 'port', json: 'Port', id: 5, kind: 'uint32', shape: 'one' },
+    { name: 'hostAddrs', json: 'HostAddrs', id: 6, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<MeshPeer>): MeshPeer => ({ ...{ nodeId: '', hostname: '', wireguardKey: '', addr: '', port: 0 }, ...partial }),
+  create: (partial?: Partial<MeshPeer>): MeshPeer => ({ ...{ nodeId: '', hostname: '', wireguardKey: '', addr: '', port: 0, hostAddrs: [] }, ...partial }),
   write(m: MeshPeer, w: Writer): Writer {
     if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
     if (m.hostname !== '') w.uint32(18).string(m.hostname);
     if (m.wireguardKey !== '') w.uint32(26).string(m.wireguardKey);
     if (m.addr !== '') w.uint32(34).string(m.addr);
     if (m.port !== 0) w.uint32(40).uint32(m.port);
+    for (const v of m.hostAddrs) w.uint32(50).string(v);
     return w;
   },
   read(r: Reader, length: number): MeshPeer {
     const end = r.pos + length;
-    const m: { nodeId: string; hostname: string; wireguardKey: string; addr: string; port: number } = { nodeId: '', hostname: '', wireguardKey: '', addr: '', port: 0 };
+    const m: { nodeId: string; hostname: string; wireguardKey: string; addr: string; port: number; hostAddrs: string[] } = { nodeId: '', hostname: '', wireguardKey: '', addr: '', port: 0, hostAddrs: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -534,6 +538,9 @@ export const MeshPeer: MessageType<MeshPeer> = {
           break;
         case 5:
           m.port = r.uint32();
+          break;
+        case 6:
+          m.hostAddrs.push(r.string());
           break;
         default:
           r.skipType(t & 7);

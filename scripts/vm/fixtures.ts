@@ -34,7 +34,7 @@ const other = { ...endpoint, ipv4: '10.81.1.11', ipv6: 'fd00:81:1::11' };
 const rules = new RuleComputer().compute({
   doors: new Map(),
   origins: new Map(),
-  hostAddress4: '',
+  hostAddresses: { 4: '', 6: '' },
   nodeId: NODE_ID,
   networks: [
     { id: 'front', subnets: ['10.81.1.0/24', 'fd00:81:1::/64'], internal: false },

@@ -68,11 +68,7 @@ describe('one network over several hosts', () => {
   it('names and reaches the tasks of other hosts', async () => {
     const met = new Set<string>();
     await until(async () => {
-      met.add(
-        (await inCli('wget', '-qO-', 'http://web/cgi-bin/who')).split(
-          ' ',
-        )[0] ?? '',
-      );
+      met.add((await inCli('wget', '-qO-', 'http://web/cgi-bin/who')).split(' ')[0] ?? '');
       met.delete('');
       return met.size === 2;
     }, 10_000);

@@ -95,6 +95,7 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
         wireguardKey: keys[other],
         addr: labs[other].address,
         port: 51820,
+        hostAddrs: [labs[other].address, labs[other].address6],
       }),
     );
   const stateOf = (node: Node, edges: ServiceEndpoints = EDGE): object => ({
@@ -265,6 +266,12 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
     expect(['e2', 'e3']).toContain(await who('a1').tcp('192.0.2.12', 8080));
     expect(['e2', 'e3']).toContain(await who('host n1').tcp('192.0.2.11', 8080));
     expect(['e2', 'e3']).toContain(await who('host n1').tcp('127.0.0.1', 8080));
+    // From a host to another one, and back to a task at home: both families.
+    for (const address of [lab('n1').address, lab('n1').address6]) {
+      const met = new Set<unknown>();
+      for (let i = 0; i < 12; i++) met.add(await who('host n2').tcp(address, 8080));
+      expect([...met].sort()).toEqual(['e2', 'e3']);
+    }
   });
 
   it('resets a client at once when the host that it was sent to has no task any more', async () => {

@@ -123,6 +123,9 @@ function masquerading(ours: string, mesh: MeshNames): string[] {
     '    ip6 saddr . ip6 daddr @self6 masquerade',
     `    ip saddr 127.0.0.0/8 oifname ${ours} masquerade`,
     `    oifname "${mesh.door}" snat ip to ip saddr map @loopback4`,
+    // A program of a host that called us and is sent back to its own host.
+    `    oifname "${mesh.door}" snat ip to ip saddr . ip daddr map @hairpin4`,
+    `    oifname "${mesh.door}" snat ip6 to ip6 saddr . ip6 daddr map @hairpin6`,
     // Other nodes see who it really is.
     `    oifname "${mesh.prefix}*" return`,
     `    ip saddr @subnets4 ip daddr != @subnets4 oifname != ${ours} masquerade`,

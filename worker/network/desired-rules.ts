@@ -7,6 +7,7 @@ import { EndpointMode, PortProtocol, PublishMode } from '#protocol/generated/spe
 import { isSubnetText } from './host.ts';
 import {
   ContainerParts,
+  type Door,
   type Doors,
   localTasks,
   type ServiceContext,
@@ -52,8 +53,8 @@ export interface DesiredRulesInput {
   readonly doors: Doors;
   /** Ethernet address on the VXLAN → connection mark. */
   readonly origins: ReadonlyMap<string, number>;
-  /** Of this host; '' = none. */
-  readonly hostAddress4: string;
+  /** Of this host, by family; '' = none. */
+  readonly hostAddresses: Readonly<Record<Family, string>>;
 }
 
 export const PROTOCOL_WORDS: Readonly<Record<number, 'tcp' | 'udp' | 'sctp'>> = {
@@ -92,10 +93,24 @@ export class RuleComputer {
     for (const service of input.services) add(this.#services.of(service, context));
     for (const container of input.containers) add(this.#containers.of(container));
     for (const [mac, mark] of input.origins) sets.origins.set(mac, `0x${mark.toString(16)}`);
-    if (input.doors.size > 0 && input.hostAddress4 !== '') {
-      sets.loopback4.set('127.0.0.0/8', input.hostAddress4);
+    if (input.doors.size > 0 && input.hostAddresses['4'] !== '') {
+      sets.loopback4.set('127.0.0.0/8', input.hostAddresses['4']);
     }
+    for (const door of input.doors.values()) addHairpins(sets, door, input.hostAddresses);
     return { sets, chains };
+  }
+}
+
+function addHairpins(
+  sets: Record<SetName, Map<string, string>>,
+  door: Door,
+  own: Readonly<Record<Family, string>>,
+): void {
+  for (const address of door.hostAddresses.filter(isAddress)) {
+    const family = familyOf(address);
+    if (own[family] === '') continue;
+    const to = family === '4' ? door.v4 : door.v6;
+    sets[`hairpin${family}`].set(`${address} . ${to}`, own[family]);
   }
 }
 

@@ -114,14 +114,13 @@ function ipv6Number(text: string): bigint {
   );
 }
 
-/** An IPv4 address of the host by which it can be answered; '' = none. Interfaces of ours have none that count. */
-export function hostAddress4(ourPrefixes: readonly string[]): string {
-  for (const [name, list] of Object.entries(networkInterfaces())) {
-    if (ourPrefixes.some((prefix) => name.startsWith(prefix))) continue;
-    const found = list?.find((entry) => entry.family === 'IPv4' && !entry.internal);
-    if (found && !found.address.startsWith('169.254.')) return found.address;
-  }
-  return '';
+/** Addresses of the host by which others reach it, in the order of its interfaces. Interfaces of ours (by prefix), loopback and link-local do not count. */
+export function hostAddresses(ourPrefixes: readonly string[]): readonly string[] {
+  return Object.entries(networkInterfaces())
+    .filter(([name]) => !ourPrefixes.some((prefix) => name.startsWith(prefix)))
+    .flatMap(([, list]) => list ?? [])
+    .filter(({ internal, address }) => !internal && !/^(fe80:|169\.254\.)/.test(address))
+    .map(({ address }) => address);
 }
 
 /** Who holds a port on this host, or undefined when it is free. */

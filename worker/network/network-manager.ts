@@ -12,7 +12,7 @@ import { AttachmentStore } from './attachment-store.ts';
 import { RuleComputer } from './desired-rules.ts';
 import { KnownNetworks } from './endpoint-plan.ts';
 import { Forwarding } from './forwarding.ts';
-import { hostAddress4, portHolder } from './host.ts';
+import { hostAddresses, portHolder } from './host.ts';
 import { HostResolverWatch } from './host-resolver.ts';
 import { containerStats } from './interface-stats.ts';
 import { KernelCheck } from './kernel-check.ts';
@@ -233,11 +233,16 @@ export class NodeNetworks implements NetworkManager {
     });
   }
 
+  #hostAddresses(): readonly string[] {
+    return hostAddresses([this.#rules.links, this.#rules.mesh.prefix]);
+  }
+
   meshDescription(): MeshDescription {
     const { meshAddress, meshPort } = this.#options;
     return {
       wireguardKey: this.#mesh.publicKey,
       address: meshAddress,
+      hostAddresses: this.#hostAddresses(),
       port: meshPort === 0 ? MESH_PORT_DEFAULT : meshPort,
       faults: this.#mesh.fault === '' ? [] : [this.#mesh.fault],
     };
@@ -374,7 +379,10 @@ export class NodeNetworks implements NetworkManager {
         ...common,
         doors: this.#mesh.plan.doors,
         origins: this.#mesh.plan.origins,
-        hostAddress4: hostAddress4([this.#rules.links, this.#rules.mesh.prefix]),
+        hostAddresses: {
+          4: this.#hostAddresses().find((address) => !address.includes(':')) ?? '',
+          6: this.#hostAddresses().find((address) => address.includes(':')) ?? '',
+        },
       }),
       applyMesh: () => this.#mesh.apply(),
       publishNames: async () => {

@@ -3,7 +3,13 @@
 import type { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import type { LocalContainer } from './desired-rules.ts';
 
-export type Doors = ReadonlyMap<string, { readonly v4: string; readonly v6: string }>;
+export interface Door {
+  readonly v4: string;
+  readonly v6: string;
+  /** By which the programs of that host call. */
+  readonly hostAddresses: readonly string[];
+}
+export type Doors = ReadonlyMap<string, Door>;
 export const NO_DOORS: Doors = new Map();
 
 /** What a service's part depends on besides the service. */

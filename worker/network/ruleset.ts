@@ -60,6 +60,9 @@ const SETS = {
   origins: 'map { type ether_addr : mark; }',
   /** What a program on this host calls itself when it calls by loopback and is answered elsewhere. */
   loopback4: 'map { type ipv4_addr : ipv4_addr; flags interval; }',
+  /** (a node's own address, its door) → what we call ourselves: no host takes packets from itself. */
+  hairpin4: 'map { type ipv4_addr . ipv4_addr : ipv4_addr; }',
+  hairpin6: 'map { type ipv6_addr . ipv6_addr : ipv6_addr; }',
 } as const;
 export type SetName = keyof typeof SETS;
 export const SET_NAMES = Object.keys(SETS) as readonly SetName[];

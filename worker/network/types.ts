@@ -141,6 +141,8 @@ export interface MeshDescription {
   readonly address: string;
   /** UDP port. */
   readonly port: number;
+  /** All addresses of the host, without those of containers' interfaces. */
+  readonly hostAddresses: readonly string[];
   /** What is wrong now, one sentence each. */
   readonly faults: readonly string[];
 }

@@ -4,6 +4,7 @@
 import type { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import { PublishMode } from '#protocol/generated/specs';
 import { addressNumber, addressText } from '../host.ts';
+import type { Door, Doors } from '../parts.ts';
 import {
   doorAddress4,
   MARK_MASK,
@@ -61,8 +62,8 @@ export interface MeshPlan {
   readonly peers: ReadonlyMap<string, PeerPlan>;
   /** key → item; equal keys are the same object in the kernel */
   readonly routing: ReadonlyMap<string, RoutingItem>;
-  /** Nodes that published ports lead to through the door: node id → its address for each family. */
-  readonly doors: ReadonlyMap<string, { readonly v4: string; readonly v6: string }>;
+  /** Nodes that published ports lead to through the door, by node id. */
+  readonly doors: Doors;
   /** Ethernet address of a node that clients may come from → connection mark; empty = nothing here is published. */
   readonly origins: ReadonlyMap<string, number>;
 }
@@ -95,7 +96,7 @@ export function planMesh(input: MeshInput): MeshPlan {
   const isServing = published.has(nodeId);
   const peers = new Map<string, PeerPlan>();
   const routing = new Routing();
-  const doors = new Map<string, { v4: string; v6: string }>();
+  const doors = new Map<string, Door>();
   const origins = new Map<string, number>();
   for (const peer of known) {
     const identity = meshIdentity(peer.nodeId);
@@ -113,7 +114,8 @@ export function planMesh(input: MeshInput): MeshPlan {
     if (number === undefined || !(isBehindDoor || isServing)) continue;
     routing.nextHop(names.door, identity);
     if (isBehindDoor) {
-      const door = { v4: doorAddress4(number), v6: identity.door6 };
+      const hostAddresses = [...new Set([peer.addr, ...peer.hostAddrs].map(canonicalAddress))];
+      const door = { v4: doorAddress4(number), v6: identity.door6, hostAddresses };
       doors.set(peer.nodeId, door);
       for (const address of [door.v4, door.v6]) {
         routing.route(wholeAddress(address), names.door, { via: identity.linkLocal });

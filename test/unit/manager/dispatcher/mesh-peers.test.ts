@@ -98,6 +98,7 @@ describe('mesh peers', () => {
       wireguardKey: 'key-n2',
       addr: '192.0.2.2',
       port: 51820,
+      hostAddrs: [],
     });
     run((tx) => tx.remove('task', 't2'));
     expect([peersOf('n1'), peersOf('n2')]).toEqual([[], []]);

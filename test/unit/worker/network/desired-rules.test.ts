@@ -10,7 +10,9 @@ import { NODE_ID, port, service } from '../../../support/network-lab/objects.ts'
 type Input = Parameters<RuleComputer['compute']>[0];
 
 /** `elsewhere` in services means this node. */
-const DOORS = new Map([['other', { v4: '169.254.192.1', v6: 'fd74:7377:6d00:2::1' }]]);
+const DOORS = new Map([
+  ['other', { v4: '169.254.192.1', v6: 'fd74:7377:6d00:2::1', hostAddresses: ['192.0.2.8'] }],
+]);
 
 function rules(input: Partial<Input>): RuleState {
   return new RuleComputer().compute({
@@ -20,7 +22,7 @@ function rules(input: Partial<Input>): RuleState {
     containers: [],
     doors: DOORS,
     origins: new Map(),
-    hostAddress4: '',
+    hostAddresses: { 4: '', 6: '' },
     ...input,
   });
 }
@@ -219,10 +221,13 @@ describe('services', () => {
   it('remember through which node a client came, and what this host calls itself', () => {
     const state = rules({
       origins: new Map([['02:00:00:00:00:01', 0x100000]]),
-      hostAddress4: '192.0.2.7',
+      hostAddresses: { 4: '192.0.2.7', 6: '' },
     });
     expect(Object.fromEntries(state.sets.origins)).toEqual({ '02:00:00:00:00:01': '0x100000' });
     expect(Object.fromEntries(state.sets.loopback4)).toEqual({ '127.0.0.0/8': '192.0.2.7' });
+    expect(Object.fromEntries(state.sets.hairpin4)).toEqual({
+      '192.0.2.8 . 169.254.192.1': '192.0.2.7',
+    });
   });
 
   it('remember parts without remembering wrongly', () => {
@@ -233,7 +238,7 @@ describe('services', () => {
       services: [web({ elsewhere: [] })],
       doors: new Map(),
       origins: new Map(),
-      hostAddress4: '',
+      hostAddresses: { 4: '', 6: '' },
     };
     for (const containers of [
       [],
