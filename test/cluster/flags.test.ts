@@ -174,11 +174,6 @@ describe('a cluster of one', () => {
         20_000,
         () => lab.log('a').slice(-2000),
       );
-      await until(
-        async () => (await lab.ok('a', ['info'])).includes('Cluster: locked'),
-        20_000,
-        () => lab.log('a').slice(-2000),
-      );
       refused(await lab.tswarm('a', ['node', 'ls']), 'Swarm is encrypted and needs to be unlocked');
       refused(await lab.tswarm('a', ['unlock'], { input: 'SWMKEY-1-AAAA' }), 'unlock key');
       await lab.ok('a', ['unlock'], { input: `${key}\n` });
