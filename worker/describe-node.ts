@@ -1,4 +1,5 @@
 // What this node tells the managers about itself: host, platform, resources, plug-ins, addresses, its mesh key.
+import { X509Certificate } from 'node:crypto';
 import {
   EngineDescription,
   NodeDescription,
@@ -6,6 +7,7 @@ import {
   PluginDescription,
 } from '#protocol/generated/objects';
 import { Platform, Resources } from '#protocol/generated/specs';
+import type { TlsIdentity } from '#protocol/transport/grpc';
 import type { MeshDescription } from './network/types.ts';
 import type { HostFacts } from './runtime/host-facts.ts';
 
@@ -25,7 +27,7 @@ export function describeNode(input: {
   readonly engineVersion: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly mesh: MeshDescription;
-  readonly caCert: string;
+  readonly identity: TlsIdentity;
 }): NodeDescription {
   const { host } = input;
   return NodeDescription.create({
@@ -40,11 +42,27 @@ export function describeNode(input: {
       labels: input.labels,
       plugins: PLUGINS.map(([type, name]) => PluginDescription.create({ type, name })),
     }),
-    tlsInfo: NodeTlsInfo.create({ trustRoot: input.caCert }),
+    tlsInfo: tlsInfo(input.identity),
     addresses: input.mesh.hostAddresses,
     wireguardKey: input.mesh.wireguardKey,
     meshAddr: input.mesh.address,
     meshPort: input.mesh.port,
     meshFaults: input.mesh.faults,
   });
+}
+
+const PEM_BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
+
+/** Which roots this node trusts, and which of them its certificate is of: what a new root waits for. */
+function tlsInfo({ caCert, certificate }: TlsIdentity): NodeTlsInfo {
+  const leaf = new X509Certificate(certificate);
+  for (const [pem] of caCert.matchAll(PEM_BLOCK)) {
+    const root = new X509Certificate(pem);
+    if (!leaf.verify(root.publicKey)) continue;
+    return NodeTlsInfo.create({
+      trustRoot: caCert,
+      certIssuerPublicKey: root.publicKey.export({ type: 'spki', format: 'der' }),
+    });
+  }
+  return NodeTlsInfo.create({ trustRoot: caCert });
 }

@@ -100,7 +100,7 @@ class NodeWorker implements Worker {
   #store: AssignedStore | undefined;
   #session: Session | undefined;
   #membership: WorkerMembership | undefined;
-  #caCert = '';
+  #identity: TlsIdentity | undefined;
   #remotes: Remotes = new Remotes([]);
 
   constructor(options: WorkerOptions, deps: WorkerDeps) {
@@ -258,7 +258,7 @@ class NodeWorker implements Worker {
     );
     this.#host = host;
     await host.start(new Set(parts.restored.ended.map(({ container }) => container.id)));
-    this.#caCert = membership.identity.caCert;
+    this.#identity = membership.identity;
     this.#remotes = new Remotes(membership.managers.map(unnamed));
     this.#session = this.#newSession(membership, parts, host);
     this.#session.start();
@@ -279,7 +279,7 @@ class NodeWorker implements Worker {
             engineVersion: this.#options.engineVersion,
             labels: this.#options.labels,
             mesh: parts.network.mesh(),
-            caCert: this.#caCert,
+            identity: this.#identity ?? membership.identity,
           }),
         statuses: () => host.statuses(),
         assigned: (message) => host.assigned(message),
@@ -294,13 +294,13 @@ class NodeWorker implements Worker {
   }
 
   setIdentity(identity: TlsIdentity): void {
-    const isNewRoot = this.#caCert !== '' && this.#caCert !== identity.caCert;
-    this.#caCert = identity.caCert;
+    const isNewKey = this.#identity !== undefined && this.#identity.key !== identity.key;
+    this.#identity = identity;
     this.#session?.setIdentity(identity);
     // The key of the mesh is as old as the certificate. Others hear of it at once and call; what is under way meanwhile is sent again.
-    this.#renewMeshKey();
-    // The managers wait for every node to say which root it trusts.
-    if (isNewRoot) this.#session?.describeAgain();
+    if (isNewKey) this.#renewMeshKey();
+    // While the root is replaced, the managers wait for every node to say what it has.
+    this.#session?.describeAgain();
   }
 
   #renewMeshKey(): void {

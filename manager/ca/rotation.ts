@@ -7,6 +7,7 @@
 import type { ReadView, WriteView } from '#manager/store/view';
 import { type Cluster, type Node, RootCa, RootRotation } from '#protocol/generated/objects';
 import { formatJoinToken } from '#protocol/join-token';
+import { publicKeyOfCertificate } from './certificates.ts';
 import { ROTATED_TOKENS_MAX } from './limits.ts';
 
 /** A root to rotate to. */
@@ -79,15 +80,28 @@ function isGatewayOld({ managerStatus }: Node, digest: string): boolean {
   return adminRootDigest !== '' && adminRootDigest !== digest;
 }
 
+/** The node says that it holds a certificate of another root. One that was issued may not have got there. */
+function holdsOther(node: Node, rootKey: Uint8Array): boolean {
+  const held = node.description?.tlsInfo?.certIssuerPublicKey ?? NOTHING;
+  return held.length > 0 && !sameBytes(held, rootKey);
+}
+
+const NOTHING: Uint8Array = new Uint8Array();
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
 /** Ids of the nodes that still have a certificate of a root that goes out. */
 export function waitingFor(view: ReadView): string[] {
   const cluster = view.cluster();
-  const { digest } = issuingRoot(cluster);
+  const { digest, certificate } = issuingRoot(cluster);
+  const rootKey = publicKeyOfCertificate(certificate);
   const nodes: string[] = [];
   for (const node of view.list('node')) {
     const { managerStatus } = node;
     const isManagerOld = managerStatus !== undefined && managerStatus.rootDigest !== digest;
-    if (mustRenew(cluster, node) || isManagerOld) nodes.push(node.id);
+    if (mustRenew(cluster, node) || isManagerOld || holdsOther(node, rootKey)) nodes.push(node.id);
   }
   return nodes;
 }
