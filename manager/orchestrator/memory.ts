@@ -2,10 +2,13 @@
 // and not what exists. Made new when a manager becomes leader and when a proposal was lost.
 import { Allocator } from '#manager/allocator/allocator';
 import { NodeSet } from '#manager/scheduler/node-set';
+import { SlotIndex } from './slot-index.ts';
 
 export interface ControllerMemory {
   readonly allocator: Allocator;
   readonly nodes: NodeSet;
+  /** which tasks stand in which slot */
+  readonly slots: SlotIndex;
   /** service name → ids of the services that depend on it */
   readonly dependents: Map<string, Set<string>>;
   /** ids of tasks without a node, looked at again when nodes or resources change */
@@ -26,6 +29,7 @@ export function newControllerMemory(): ControllerMemory {
   return {
     allocator: new Allocator(),
     nodes: new NodeSet(),
+    slots: new SlotIndex(),
     dependents: new Map(),
     unplaced: new Set(),
     backlog: new Set(),

@@ -4,7 +4,7 @@
 import { NODE_LOCAL_NETWORKS } from '#manager/allocator/allocator';
 import { namedVolumes } from '#manager/scheduler/filters';
 import { Placer } from '#manager/scheduler/schedule';
-import type { DecisionContext, StoreChange, WriteView } from '#manager/store/view';
+import type { DecisionContext, ReadView, StoreChange, WriteView } from '#manager/store/view';
 import { messageOf } from '#protocol/errors';
 import {
   Endpoint,
@@ -18,7 +18,7 @@ import { EndpointSpec, type PortConfig, VolumeSpec } from '#protocol/generated/s
 import { RETRY_UNPLACED_MICROS, TASKS_PER_PASS } from './limits.ts';
 import { evictOverload } from './lost.ts';
 import type { ControllerMemory } from './memory.ts';
-import { orchestrateRemoved, orchestrateService } from './services.ts';
+import { orchestrateRemoved, orchestrateService, orchestrateSlots } from './services.ts';
 import { hasEnded, isWanted } from './tasks.ts';
 import { type Node, type Pass, type Service, type Task, TaskState, TaskStatus } from './types.ts';
 
@@ -37,17 +37,42 @@ export function reconcile(
   for (const taskId of memory.backlog) pass.unassigned.add(taskId);
   memory.backlog.clear();
   const dirty = changes === 'all' ? rememberAll(pass) : remember(pass, changes);
-  for (const [serviceId, at] of memory.wakeups) if (at <= context.nowMicros) dirty.add(serviceId);
+  for (const [serviceId, at] of memory.wakeups) {
+    if (at <= context.nowMicros) dirty.all(serviceId);
+  }
   for (const network of tx.list('network'))
     if (network.ipam.length === 0) allocateNetwork(pass, network);
-  for (const serviceId of [...dirty].sort()) {
-    memory.wakeups.delete(serviceId);
+  for (const [serviceId, touched] of dirty.inOrder()) {
     const service = tx.get('service', serviceId);
-    if (service) orchestrateService(pass, allocateService(pass, service));
-    else orchestrateRemoved(pass, serviceId);
+    if (!service) orchestrateRemoved(pass, serviceId);
+    else if (touched === 'all' || !orchestrateSlots(pass, service, touched)) {
+      memory.wakeups.delete(serviceId);
+      orchestrateService(pass, allocateService(pass, service));
+    }
   }
   assignTasks(pass);
-  return { wakeAtMicros: nextWakeUp(pass) };
+  return { wakeAtMicros: memory.backlog.size > 0 ? context.nowMicros : nextWakeUp(pass) };
+}
+
+/** Which services to look at, and of each all slots or some. */
+class Dirty {
+  readonly #services: Map<string, Set<string> | 'all'> = new Map();
+
+  all(serviceId: string): void {
+    this.#services.set(serviceId, 'all');
+  }
+
+  slot(serviceId: string, key: string | undefined): void {
+    const known = this.#services.get(serviceId);
+    if (known === 'all') return;
+    if (key === undefined) this.all(serviceId);
+    else this.#services.set(serviceId, (known ?? new Set()).add(key));
+  }
+
+  /** By id, so that a pass does the same wherever it runs. */
+  inOrder(): (readonly [string, ReadonlySet<string> | 'all'])[] {
+    return [...this.#services].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
 }
 
 function newPass(tx: WriteView, context: DecisionContext, memory: ControllerMemory): Pass {
@@ -55,6 +80,8 @@ function newPass(tx: WriteView, context: DecisionContext, memory: ControllerMemo
     const id = (after ?? before)?.id ?? '';
     memory.nodes.setTask(id, after);
     memory.allocator.apply({ kind: 'task', before, after });
+    if (after) indexTask(tx, memory, after);
+    else memory.slots.delete(id);
   };
   return {
     tx,
@@ -87,18 +114,29 @@ function newPass(tx: WriteView, context: DecisionContext, memory: ControllerMemo
 
 // ---- what changed -----------------------------------------------------------------------------------
 
-function rememberAll(pass: Pass): Set<string> {
+/** Notes the slot of a task; one of a service that is gone stands in none. */
+function indexTask(tx: ReadView, memory: ControllerMemory, task: Task): void {
+  const mode = tx.get('service', task.serviceId)?.spec?.mode;
+  if (!mode) memory.slots.delete(task.id);
+  else {
+    const perNode = mode.global !== undefined || mode.globalJob !== undefined;
+    memory.slots.set(task.id, task.serviceId, perNode ? task.nodeId : String(task.slot));
+  }
+}
+
+function rememberAll(pass: Pass): Dirty {
   const { tx, memory } = pass;
-  const dirty = new Set<string>();
+  const dirty = new Dirty();
   for (const node of tx.list('node')) memory.nodes.setNode(node);
   memory.allocator.rebuild(tx);
   for (const service of tx.list('service')) {
-    dirty.add(service.id);
+    dirty.all(service.id);
     rememberDependencies(memory, service);
   }
   for (const task of tx.list('task')) {
     memory.nodes.setTask(task.id, task);
-    dirty.add(task.serviceId);
+    indexTask(tx, memory, task);
+    dirty.all(task.serviceId);
     if (needsNode(task)) pass.unassigned.add(task.id);
   }
   for (const info of memory.nodes.nodes.values()) evictOverload(pass, info);
@@ -117,9 +155,9 @@ function rememberDependencies(memory: ControllerMemory, service: Service): void 
 }
 
 /** Feeds the changes to the memory (as the objects are now, not as they were: a change may be older than our own pending writes). */
-function remember(pass: Pass, changes: readonly StoreChange[]): Set<string> {
+function remember(pass: Pass, changes: readonly StoreChange[]): Dirty {
   const { tx, memory } = pass;
-  const dirty = new Set<string>();
+  const dirty = new Dirty();
   let roomMayHaveGrown = false;
   for (const change of changes) {
     const id = (change.after ?? change.before)?.id ?? '';
@@ -132,14 +170,17 @@ function remember(pass: Pass, changes: readonly StoreChange[]): Set<string> {
         before: now ?? before ?? (change.after as Task | undefined),
         after: now,
       });
-      markTask(pass, dirty, change);
+      const key = memory.slots.keyOf(id);
+      if (now) indexTask(tx, memory, now);
+      else memory.slots.delete(id);
+      markTask(pass, dirty, change, memory.slots.keyOf(id) ?? key);
       if (!now || hasEnded(now)) roomMayHaveGrown = true;
       if (now && needsNode(now) && now.nodeId === '') memory.unplaced.add(id);
     } else if (change.kind === 'service') {
       const now = tx.get('service', id);
       memory.allocator.apply({ kind: 'service', before: change.before, after: now });
       if (now) rememberDependencies(memory, now);
-      dirty.add(id);
+      dirty.all(id);
       markDependents(memory, dirty, (change.after ?? change.before) as Service);
     } else if (change.kind === 'network') {
       memory.allocator.apply({
@@ -159,24 +200,24 @@ function remember(pass: Pass, changes: readonly StoreChange[]): Set<string> {
   return dirty;
 }
 
-function markTask(pass: Pass, dirty: Set<string>, change: StoreChange): void {
+function markTask(pass: Pass, dirty: Dirty, change: StoreChange, key: string | undefined): void {
   const task = (change.after ?? change.before) as Task;
-  dirty.add(task.serviceId);
+  dirty.slot(task.serviceId, key);
   const before = (change.before as Task | undefined)?.status;
   const after = (change.after as Task | undefined)?.status;
   const moved =
     before?.state !== after?.state ||
     before?.containerStatus?.health !== after?.containerStatus?.health;
   if (!moved) return;
-  for (const id of pass.memory.dependents.get(task.serviceName) ?? []) dirty.add(id);
+  for (const id of pass.memory.dependents.get(task.serviceName) ?? []) dirty.all(id);
 }
 
-function markDependents(memory: ControllerMemory, dirty: Set<string>, service: Service): void {
-  for (const id of memory.dependents.get(service.spec?.name ?? '') ?? []) dirty.add(id);
+function markDependents(memory: ControllerMemory, dirty: Dirty, service: Service): void {
+  for (const id of memory.dependents.get(service.spec?.name ?? '') ?? []) dirty.all(id);
 }
 
 /** @returns true when tasks that found no place should be tried again. */
-function markNode(pass: Pass, dirty: Set<string>, id: string, before: Node | undefined): boolean {
+function markNode(pass: Pass, dirty: Dirty, id: string, before: Node | undefined): boolean {
   const now = pass.tx.get('node', id);
   if (now) pass.memory.nodes.setNode(now);
   else pass.memory.nodes.removeNode(id);
@@ -188,12 +229,12 @@ function markNode(pass: Pass, dirty: Set<string>, id: string, before: Node | und
   if (same) return false;
   for (const task of pass.tx.tasksByNode(id)) {
     pass.memory.nodes.setTask(task.id, task);
-    dirty.add(task.serviceId);
+    dirty.all(task.serviceId);
   }
   const info = pass.memory.nodes.nodes.get(id);
   if (info) evictOverload(pass, info);
   for (const service of pass.tx.list('service')) {
-    if (service.spec?.mode?.global || service.spec?.mode?.globalJob) dirty.add(service.id);
+    if (service.spec?.mode?.global || service.spec?.mode?.globalJob) dirty.all(service.id);
   }
   return true;
 }
@@ -262,7 +303,6 @@ function assignTasks(pass: Pass): void {
     }
     if (done >= TASKS_PER_PASS) {
       pass.memory.backlog.add(id);
-      pass.wakeAt(task.serviceId, pass.context.nowMicros);
       continue;
     }
     done += 1;

@@ -14,9 +14,9 @@ import {
   slotsOf,
   wantedIn,
 } from './slots.ts';
-import { stateOf } from './tasks.ts';
-import { NodeAvailability, type Pass, type Service, TaskState } from './types.ts';
-import { rollForward } from './update.ts';
+import { isCurrent, stateOf } from './tasks.ts';
+import { NodeAvailability, type Pass, type Service, TaskState, UpdateState } from './types.ts';
+import { PAUSED_STATES, rollForward } from './update.ts';
 
 /** Brings one service a step closer to its spec. */
 export function orchestrateService(pass: Pass, service: Service): void {
@@ -25,6 +25,31 @@ export function orchestrateService(pass: Pass, service: Service): void {
   else if (mode?.globalJob) orchestrateGlobalJob(pass, service);
   else if (mode?.global) orchestrateGlobal(pass, service);
   else orchestrateReplicated(pass, service);
+}
+
+/**
+ * The same for the slots of tasks that have changed, when nothing else has: without an update under way, and since what is wanted in a slot changes
+ * in passes only, the other slots are as the last pass left them. @returns false when the whole service has to be looked at.
+ */
+export function orchestrateSlots(pass: Pass, service: Service, keys: ReadonlySet<string>): boolean {
+  const mode = service.spec?.mode;
+  const state = service.updateStatus?.state;
+  const isUpdating = state === UpdateState.UPDATING || state === UpdateState.ROLLBACK_STARTED;
+  if (isUpdating || !(mode?.replicated || mode?.global)) return false;
+  const isPaused = PAUSED_STATES.has(state ?? UpdateState.NONE);
+  const slots: Slot[] = [];
+  for (const key of keys) {
+    const ids = pass.memory.slots.tasksIn(service.id, key);
+    const tasks = ids.flatMap((id) => pass.tx.get('task', id) ?? []);
+    const slot = slotsOf(tasks, mode.global !== undefined).get(key);
+    if (!slot) continue;
+    const wanted = wantedIn(slot);
+    if (!isPaused && wanted.some((task) => !isCurrent(task, service, pass.tx))) return false;
+    slots.push(slot);
+  }
+  for (const slot of slots) if (wantedIn(slot).length > 0) keepAlive(pass, service, slot);
+  finish(pass, service, slots);
+  return true;
 }
 
 /** Takes down what a removed service has left. */

@@ -18,7 +18,8 @@ import {
 } from './types.ts';
 import { blockedReason, measure, type Progress } from './update-progress.ts';
 
-const PAUSED_STATES: ReadonlySet<number> = new Set([
+/** In these an update does nothing until somebody acts. */
+export const PAUSED_STATES: ReadonlySet<number> = new Set([
   UpdateState.PAUSED,
   UpdateState.ROLLBACK_PAUSED,
   UpdateState.FAILED,

@@ -151,6 +151,19 @@ export class TestCluster {
     });
   }
 
+  /** Passes until one writes nothing. */
+  settle(): void {
+    for (let pass = 0; pass < 50; pass++) if (!this.pass()) return;
+    throw new Error('the passes do not come to an end');
+  }
+
+  /** Whether a pass over everything, with nothing remembered, would write something. */
+  get hasMoreToDo(): boolean {
+    return this.write((tx) => {
+      reconcile(tx, 'all', this.context, newControllerMemory());
+    });
+  }
+
   /** A new leader: nothing is remembered. */
   changeLeader(): void {
     this.memory = newControllerMemory();
