@@ -26,5 +26,7 @@ export const TASK_HISTORY = 5;
 
 /** Tries to place waiting tasks again at the latest after this time, should a wake-up have been missed. */
 export const RETRY_UNPLACED_MICROS = 30_000_000;
+/** Slots of a service that are filled or given up in one pass, so that the manager is not busy with one service for seconds. */
+export const SLOTS_PER_PASS = 5000;
 /** Tasks placed in one transaction; the rest follows at once in the next, so that an entry stays far below its size limit. */
 export const TASKS_PER_PASS = 500;

@@ -13,7 +13,7 @@ export interface ControllerMemory {
   readonly dependents: Map<string, Set<string>>;
   /** ids of tasks without a node, looked at again when nodes or resources change */
   readonly unplaced: Set<string>;
-  /** ids of tasks that the last pass had no room for; the next one begins with them */
+  /** ids of tasks that need addresses or a node; what one pass has no room for the next one begins with */
   readonly backlog: Set<string>;
   /** ids of tasks for which their node has no room any more */
   readonly evicted: Set<string>;

@@ -34,8 +34,6 @@ export function reconcile(
   memory: ControllerMemory,
 ): ReconcileResult {
   const pass = newPass(tx, context, memory);
-  for (const taskId of memory.backlog) pass.unassigned.add(taskId);
-  memory.backlog.clear();
   const dirty = changes === 'all' ? rememberAll(pass) : remember(pass, changes);
   for (const [serviceId, at] of memory.wakeups) {
     if (at <= context.nowMicros) dirty.all(serviceId);
@@ -87,7 +85,7 @@ function newPass(tx: WriteView, context: DecisionContext, memory: ControllerMemo
     tx,
     context,
     memory,
-    unassigned: new Set(),
+    unassigned: memory.backlog,
     wakeAt(serviceId, micros): void {
       const before = memory.wakeups.get(serviceId);
       if (before === undefined || micros < before) memory.wakeups.set(serviceId, micros);
@@ -296,17 +294,14 @@ function assignTasks(pass: Pass): void {
   });
   let done = 0;
   for (const id of pass.unassigned) {
-    const task = pass.tx.get('task', id);
-    if (!task || !needsNode(task)) {
-      pass.memory.unplaced.delete(id);
-      continue;
+    if (done >= TASKS_PER_PASS) return;
+    pass.unassigned.delete(id);
+    const task = tx.get('task', id);
+    if (!task || !needsNode(task)) memory.unplaced.delete(id);
+    else {
+      done += 1;
+      assignTask(pass, placer, task);
     }
-    if (done >= TASKS_PER_PASS) {
-      pass.memory.backlog.add(id);
-      continue;
-    }
-    done += 1;
-    assignTask(pass, placer, task);
   }
 }
 

@@ -1,8 +1,10 @@
 // What each kind of service wants: N replicas, one task per fitting node, or runs to completion. Each function makes the slots as they
 // should be and leaves replacing, updating and letting go to the shared moves.
+import { PlacementTree } from '#manager/scheduler/placement-tree';
 import { fitsGlobal } from './constraints.ts';
 import { orchestrateGlobalJob, orchestrateReplicatedJob } from './jobs.ts';
 import { giveUp, keepAlive } from './keep-alive.ts';
+import { SLOTS_PER_PASS } from './limits.ts';
 import {
   addTask,
   finish,
@@ -70,13 +72,16 @@ function orchestrateReplicated(pass: Pass, service: Service): void {
   const replicas = service.spec?.mode?.replicated?.replicas ?? 1;
   for (const slot of slots.values()) keepAlive(pass, service, slot);
   const filled = [...slots.values()].filter((slot) => wantedIn(slot).length > 0);
-  if (filled.length > replicas) {
-    for (const slot of victims(filled, filled.length - replicas)) {
-      for (const task of wantedIn(slot))
-        retire(pass, slot, task, { desiredState: TaskState.REMOVE });
+  const surplus = Math.min(filled.length - replicas, SLOTS_PER_PASS);
+  for (const slot of victims(filled, surplus)) {
+    for (const task of wantedIn(slot)) {
+      retire(pass, slot, task, { desiredState: TaskState.REMOVE });
     }
   }
-  fillSlots(pass, service, slots, replicas - filled.length);
+  fillSlots(pass, service, slots, Math.min(replicas - filled.length, SLOTS_PER_PASS));
+  // The rest at once, but after what else is waiting for the store.
+  const rest = Math.abs(filled.length - replicas) > SLOTS_PER_PASS;
+  if (rest) pass.wakeAt(service.id, pass.context.nowMicros);
   const updated = rollForward(
     pass,
     service,
@@ -98,26 +103,57 @@ function fillSlots(pass: Pass, service: Service, slots: Map<string, Slot>, missi
 
 /** Slots to give up: those that do not run, then from the node with most copies, then the highest numbers. */
 function victims(slots: readonly Slot[], count: number): Slot[] {
-  const left = [...slots];
-  const chosen: Slot[] = [];
-  const nodeOf = (slot: Slot): string => wantedIn(slot)[0]?.nodeId ?? '';
-  const runs = (slot: Slot): boolean =>
-    wantedIn(slot).some((task) => stateOf(task) === TaskState.RUNNING);
+  if (count <= 0) return [];
   const copies = new Map<string, number>();
-  for (const slot of left) copies.set(nodeOf(slot), (copies.get(nodeOf(slot)) ?? 0) + 1);
+  for (const slot of slots) copies.set(nodeOf(slot), (copies.get(nodeOf(slot)) ?? 0) + 1);
+  const chosen: Slot[] = [];
+  for (const isRunning of [false, true]) {
+    const some = slots.filter((slot) => runs(slot) === isRunning);
+    chosen.push(...fromFullest(some, copies, count - chosen.length));
+  }
+  return chosen;
+}
+
+interface NodeSlots {
+  readonly nodeId: string;
+  /** By number. */
+  readonly slots: Slot[];
+}
+
+/** The highest slot of the node with most copies, again and again; counts it out of `copies`. */
+function fromFullest(slots: readonly Slot[], copies: Map<string, number>, count: number): Slot[] {
+  const byNode = new Map<string, Slot[]>();
+  for (const slot of slots) {
+    const list = byNode.get(nodeOf(slot)) ?? [];
+    list.push(slot);
+    byNode.set(nodeOf(slot), list);
+  }
+  // Fewer copies and lower numbers are worse, and that is how they go.
+  const tree = new PlacementTree<NodeSlots>({
+    score: ({ nodeId, slots: left }) => [-(copies.get(nodeId) ?? 0), -(left.at(-1)?.number ?? 0)],
+    fits: ({ slots: left }) => left.length > 0,
+  });
+  for (const [nodeId, list] of byNode) {
+    list.sort((a, b) => a.number - b.number);
+    tree.add([], { nodeId, slots: list }, 0);
+  }
+  const chosen: Slot[] = [];
   while (chosen.length < count) {
-    left.sort(
-      (a, b) =>
-        Number(runs(a)) - Number(runs(b)) ||
-        (copies.get(nodeOf(b)) ?? 0) - (copies.get(nodeOf(a)) ?? 0) ||
-        b.number - a.number,
-    );
-    const slot = left.shift();
-    if (!slot) break;
-    copies.set(nodeOf(slot), (copies.get(nodeOf(slot)) ?? 0) - 1);
+    const best = tree.best();
+    const slot = best?.slots.pop();
+    if (!best || !slot) break;
+    copies.set(best.nodeId, (copies.get(best.nodeId) ?? 0) - 1);
     chosen.push(slot);
   }
   return chosen;
+}
+
+function nodeOf(slot: Slot): string {
+  return wantedIn(slot)[0]?.nodeId ?? '';
+}
+
+function runs(slot: Slot): boolean {
+  return wantedIn(slot).some((task) => stateOf(task) === TaskState.RUNNING);
 }
 
 // ---- global ---------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ export interface Pass {
   readonly tx: WriteView;
   readonly context: DecisionContext;
   readonly memory: ControllerMemory;
-  /** Tasks that need addresses or a node, in the order in which they were made. */
+  /** Tasks that need addresses or a node, in the order in which they were made; what one pass has no room for stays for the next. */
   readonly unassigned: Set<string>;
   /** Asks for another look at this service at a time (µs since 1970). */
   wakeAt(serviceId: string, micros: number): void;

@@ -72,6 +72,7 @@ export class TestCluster {
       newTransactionId: () => ++this.#transactions,
       author: 'test',
       summary: '',
+      splittable: true,
     };
     const { proposals } = this.store.transact(stamp, change);
     for (const { bytes } of proposals) this.store.apply(bytes, ++this.#index);
