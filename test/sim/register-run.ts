@@ -14,6 +14,8 @@ import type { World } from './world.ts';
 const SEGMENT_BYTES = 128 * 1024;
 /** Operations of one run; the linearizability search stays small. */
 const OPERATIONS_MAX = 600;
+/** In each round of healing while a member recovers. */
+const RECOVERY_WRITES = 20;
 /** After healing: election timeouts until everybody must be in step. */
 const HEAL_TIMEOUTS = 60;
 
@@ -143,8 +145,11 @@ export class RegisterRun {
     };
     const tryAgain = (): void => {
       const leader = group.leader();
-      // A member whose log has decayed waits until the log is as long as it once was: go on writing.
-      if (leader !== null) probe = this.#probe(leader);
+      if (leader !== null) {
+        // A member whose log has decayed waits until the log is as long as it once was.
+        const isWaiting = group.members.some(({ process: p }) => p?.host?.core.raft.isRecovering());
+        for (let i = isWaiting ? RECOVERY_WRITES : 1; i > 0; i--) probe = this.#probe(leader);
+      }
       this.#world.at(group.timeoutUs, null, tryAgain);
     };
     tryAgain();
