@@ -7,7 +7,7 @@ import { invariant } from '#manager/raft/invariant';
 import { EMPTY_HARD_STATE, type Entry, type HardState } from '#manager/raft/types';
 import { encodeFrame, type FrameContent, type SnapshotMark } from './frame.ts';
 import type { KeyRing, WalCrypto, WalDisk, WalFile, WalIdentity } from './interfaces.ts';
-import { BLOCK_BYTES, SEGMENT_HEADER_BYTES } from './limits.ts';
+import { BLOCK_BYTES, FRAME_SOFT_BYTES, SEGMENT_HEADER_BYTES } from './limits.ts';
 import { readLog, type WalContents, type WalRefusal } from './recovery.ts';
 import {
   encodeSegmentHeader,
@@ -108,6 +108,12 @@ export class Wal {
 
   get bytesWritten(): number {
     return this.#bytes;
+  }
+
+  /** Entries of more bytes than this should go into several frames: a part of a segment, so that
+   * rotation wastes little of it. */
+  get frameSoftBytes(): number {
+    return Math.min(FRAME_SOFT_BYTES, this.#options.segmentBytes / 8);
   }
 
   /** Whether the next segment is prepared; without it a full disk would stop the log. */

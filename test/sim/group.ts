@@ -108,7 +108,7 @@ export class Group {
       tuning: weather.tuning,
       prng: stream(seed, 'raft', member.id * 1000 + member.starts),
       rate: 1 + (prng.next() * 2 - 1) * weather.drift,
-      skewMs: Math.round((prng.next() * 2 - 1) * weather.drift * 3_600_000),
+      skewMs: Math.round((prng.next() * 2 - 1) * weather.skewMs),
       diskCheckMs: weather.tickMs * DISK_CHECK_TICKS,
       send: (to, packet) => this.#send(member, to, packet),
       onSent: (message) => {

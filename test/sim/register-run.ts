@@ -21,6 +21,8 @@ const HEAL_TIMEOUTS = 60;
 
 export interface RunCounts {
   operations: number;
+  /** Of objects, seen by watchers; 0 without a store. */
+  changes: number;
   committed: number;
   elections: number;
   crashes: number;
@@ -233,6 +235,7 @@ export class RegisterRun {
     faults.torn = members.reduce((sum, { drive }) => sum + drive.counts.torn, 0);
     return {
       operations: this.#history.length,
+      changes: 0,
       committed: checks.highestCommitted,
       elections: checks.elections,
       crashes,

@@ -17,6 +17,9 @@ export interface Weather {
   readonly link: LinkWeather;
   /** Clocks run by up to this share too fast or too slow. */
   readonly drift: number;
+  /** Wall clocks are wrong by up to this. Restart delays stretch by it when leadership moves from a
+   * clock that is ahead to one that is behind. */
+  readonly skewMs: number;
   readonly diskUs: number;
   readonly diskSlowChance: number;
   readonly diskSlowUs: number;
@@ -106,6 +109,7 @@ export function drawWeather(prng: Prng): Weather {
       reorders: prng.chance(0.3),
     },
     drift: some(0.5, 0.1),
+    skewMs: pick([0, 200, 5_000]),
     diskUs: pick([50, 100, 500, timeoutUs / 20]),
     diskSlowChance: some(0.4, 0.05),
     diskSlowUs: timeoutUs * 2 * prng.next(),

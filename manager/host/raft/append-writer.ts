@@ -13,7 +13,6 @@ import {
   type Snapshot,
 } from '#manager/raft/types';
 import type { SnapshotMark } from '#manager/wal/frame';
-import { FRAME_SOFT_BYTES } from '#manager/wal/limits';
 import type { Wal, WalBatch } from '#manager/wal/wal';
 
 /** Where responses and failures go. */
@@ -104,7 +103,7 @@ export class AppendWriter {
     const isVoteNews =
       hardState.term !== this.#hardState.term || hardState.vote !== this.#hardState.vote;
     this.#hardState = hardState;
-    const batches: WalBatch[] = split(entries).map((part) => ({
+    const batches: WalBatch[] = split(entries, this.#wal.frameSoftBytes).map((part) => ({
       hardState,
       entries: part,
       mark: null,
@@ -204,13 +203,13 @@ function mergeEntries(entries: Entry[], more: readonly Entry[]): void {
   for (const entry of more) entries.push(entry);
 }
 
-/** Cuts entries into pieces of at most FRAME_SOFT_BYTES, or of one entry. */
-function split(entries: readonly Entry[]): Entry[][] {
+/** Cuts entries into pieces of at most `softBytes`, or of one entry. */
+function split(entries: readonly Entry[], softBytes: number): Entry[][] {
   const parts: Entry[][] = [];
   let part: Entry[] = [];
   let bytes = 0;
   for (const entry of entries) {
-    if (part.length > 0 && bytes + entryBytes(entry) > FRAME_SOFT_BYTES) {
+    if (part.length > 0 && bytes + entryBytes(entry) > softBytes) {
       parts.push(part);
       part = [];
       bytes = 0;

@@ -1,0 +1,513 @@
+// A worker node: the real agent over containers that exist in memory, with a session to the leader's
+// dispatcher like worker/session.ts has: register, heartbeats, assignments without a gap, reports
+// that are sent until they are answered. Its disk keeps what the agent saves; containers outlive the
+// agent, but not the host.
+
+import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
+import { makeRequest } from '#manager/ca/request';
+import { hasCode } from '#protocol/errors';
+import { IssueNodeCertificateRequest } from '#protocol/generated/ca';
+import {
+  AssignmentAction,
+  type AssignmentsMessage,
+  AssignmentsType,
+  type SessionMessage,
+} from '#protocol/generated/dispatcher';
+import {
+  EngineDescription,
+  NodeDescription,
+  PluginDescription,
+  type TaskState,
+  type TaskStatus,
+} from '#protocol/generated/objects';
+import { Platform, Resources } from '#protocol/generated/specs';
+import type { CallContext } from '#protocol/transport/grpc';
+import type { Prng } from '#test/support/prng';
+import { Agent } from '#worker/agent/agent';
+import type { AgentInput, Effect, ObservedContainer, SavedTask } from '#worker/agent/types';
+import { check } from './failure.ts';
+import { issueCertificate, simSigner } from './sim-authority.ts';
+import { nowMicros, type SimManager } from './sim-manager.ts';
+import type { Wire } from './wire.ts';
+import type { Actor, World } from './world.ts';
+
+const AGAIN_MS = 300;
+const REPORT_AGAIN_MS = 500;
+/** Without a word from the manager for so many heartbeats the session is given up. */
+const SILENT_BEATS = 3;
+
+/** How containers behave on this node. */
+export interface ContainerWeather {
+  /** A step (create, start, stop) takes about this long. */
+  readonly stepMs: number;
+  readonly prepareFails: number;
+  readonly startFails: number;
+  /** A container ends by itself after about this time; 0 = never. */
+  readonly livesMs: number;
+}
+
+interface SimContainer {
+  readonly id: string;
+  readonly taskId: string;
+  status: ObservedContainer['status'];
+  exitCode: number;
+  startedMs: number;
+}
+
+interface Session {
+  readonly manager: SimManager;
+  readonly id: string;
+  readonly end: AbortController;
+  sequence: string | null;
+}
+
+export interface SimNodeDeps {
+  readonly world: World;
+  readonly wire: Wire;
+  readonly prng: Prng;
+  readonly number: number;
+  readonly containers: ContainerWeather;
+  /** Containers do not fail any more. */
+  readonly isCalm: () => boolean;
+  readonly token: () => string;
+  readonly thanked: (taskId: string, run: number, state: TaskState) => void;
+}
+
+export class SimNode {
+  readonly #deps: SimNodeDeps;
+  /** What survives a loss of power. */
+  readonly #saved = new Map<string, SavedTask>();
+  #containers = new Map<string, SimContainer>();
+  #nextContainer = 1;
+  nodeId = '';
+  #actor: Actor | null = null;
+  #agent: Agent | null = null;
+  #session: Session | null = null;
+  #lastHeardMs = 0;
+  #wake: NodeJS.Timeout | undefined;
+  readonly #pending = new Map<string, TaskStatus>();
+  #isSending = false;
+  #present: Set<string> = new Set();
+
+  constructor(deps: SimNodeDeps) {
+    this.#deps = deps;
+  }
+
+  get isUp(): boolean {
+    return this.#actor !== null;
+  }
+
+  get actor(): Actor | null {
+    return this.#actor;
+  }
+
+  /** Tasks whose container runs. */
+  runningTasks(): string[] {
+    return [...this.#containers.values()]
+      .filter(({ status }) => status === 'running')
+      .map(({ taskId }) => taskId);
+  }
+
+  get containerCount(): number {
+    return this.#containers.size;
+  }
+
+  start(): void {
+    if (this.#actor !== null) return;
+    const { world, prng, number } = this.#deps;
+    const rate = 1 + (prng.next() - 0.5) * 0.05;
+    this.#actor = world.newActor(`node ${number}`, rate);
+    world.at(1, this.#actor, () => this.#begin());
+  }
+
+  /** The worker's process ends; containers go on. */
+  kill(): void {
+    if (this.#actor === null) return;
+    this.#actor.isAlive = false;
+    this.#actor = null;
+    this.#agent = null;
+    this.#session?.end.abort();
+    this.#session = null;
+    this.#pending.clear();
+    this.#isSending = false;
+  }
+
+  /** The host loses power. */
+  reboot(): void {
+    this.kill();
+    for (const container of this.#containers.values()) {
+      if (container.status !== 'running') continue;
+      container.status = 'ended';
+      container.exitCode = 255;
+    }
+  }
+
+  // ---- agent
+
+  #begin(): void {
+    if (this.nodeId === '') this.#join();
+    else this.#run();
+  }
+
+  #run(): void {
+    const agent = new Agent({ nodeId: this.nodeId });
+    this.#agent = agent;
+    const observed = [...this.#containers.values()].map((one) => this.#observed(one));
+    this.#execute(agent.restore([...this.#saved.values()], observed, Date.now()));
+    this.#connect();
+  }
+
+  #observed({ id, taskId, status, exitCode, startedMs }: SimContainer): ObservedContainer {
+    return {
+      containerId: id,
+      taskId,
+      status,
+      pid: status === 'running' ? 100 : 0,
+      paused: false,
+      exitCode,
+      oomKilled: false,
+      endedUnseen: status === 'ended',
+      reason: '',
+      ranMs: status === 'running' ? this.#worldMs() - startedMs : 0,
+      health: 'none',
+      hasHealthCheck: false,
+      ports: [],
+    };
+  }
+
+  #worldMs(): number {
+    return this.#deps.world.nowUs / 1000;
+  }
+
+  #step(input: AgentInput): void {
+    if (this.#agent === null) return;
+    this.#execute(this.#agent.step(input, Date.now()));
+  }
+
+  #execute(effects: readonly Effect[]): void {
+    for (const effect of effects) this.#perform(effect);
+    clearTimeout(this.#wake);
+    const next = this.#agent?.nextWakeMs();
+    if (next === undefined) return;
+    this.#wake = setTimeout(() => this.#step({ type: 'wake' }), Math.max(0, next - Date.now()));
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'save':
+        this.#saved.set(effect.taskId, effect.saved);
+        break;
+      case 'forget':
+        this.#saved.delete(effect.taskId);
+        break;
+      case 'report':
+        this.#pending.set(effect.taskId, effect.status);
+        this.#sendReports();
+        break;
+      case 'prepare':
+        this.#prepare(effect.task.id);
+        break;
+      case 'cancelPrepare':
+        break; // It ends as it ends.
+      case 'start':
+        this.#start(effect.taskId, effect.containerId);
+        break;
+      case 'stop':
+        this.#stop(effect.taskId, effect.containerId);
+        break;
+      case 'pause':
+      case 'unpause': {
+        const { taskId, type } = effect;
+        this.#soon(() => this.#step({ type: 'paused', taskId, paused: type === 'pause' }));
+        break;
+      }
+      case 'remove':
+        this.#soon(() => {
+          this.#containers.delete(effect.containerId);
+          this.#step({ type: 'removed', taskId: effect.taskId });
+        });
+        break;
+    }
+  }
+
+  #soon(action: () => void): void {
+    const { prng, containers } = this.#deps;
+    setTimeout(action, containers.stepMs * (0.5 + prng.next()));
+  }
+
+  #prepare(taskId: string): void {
+    const { prng, containers, number } = this.#deps;
+    this.#soon(() => {
+      if (!this.#deps.isCalm() && prng.chance(containers.prepareFails)) {
+        this.#step({ type: 'prepareFailed', taskId, error: 'no such image' });
+        return;
+      }
+      const id = `c${number}-${this.#nextContainer++}`;
+      const fields = { status: 'created' as const, exitCode: 0, startedMs: 0 };
+      this.#containers.set(id, { id, taskId, ...fields });
+      this.#step({ type: 'prepared', taskId, containerId: id });
+    });
+  }
+
+  #start(taskId: string, containerId: string): void {
+    const { prng, containers } = this.#deps;
+    this.#soon(() => {
+      const container = this.#containers.get(containerId);
+      const isBad = !this.#deps.isCalm() && prng.chance(containers.startFails);
+      if (container === undefined || isBad) {
+        const failure = { error: 'cannot start', exitCode: 127, retryable: false };
+        this.#step({ type: 'startFailed', taskId, ...failure });
+        return;
+      }
+      container.status = 'running';
+      container.startedMs = this.#worldMs();
+      this.#liveAndDie(container);
+      const facts = { pid: 100, hasHealthCheck: false, ports: [] };
+      this.#step({ type: 'started', taskId, containerId, ...facts });
+    });
+  }
+
+  /** Containers die as events of the world: they do not need the worker. */
+  #liveAndDie(container: SimContainer): void {
+    const { prng, containers, world } = this.#deps;
+    if (containers.livesMs === 0) return;
+    const us = containers.livesMs * 1000 * -Math.log(1 - prng.next());
+    world.at(us, null, () => {
+      if (container.status !== 'running' || !this.#containers.has(container.id)) return;
+      if (this.#deps.isCalm()) return;
+      this.#ended(container, 1);
+    });
+  }
+
+  #ended(container: SimContainer, exitCode: number): void {
+    container.status = 'ended';
+    container.exitCode = exitCode;
+    const actor = this.#actor;
+    if (actor === null) return;
+    const facts = { exitCode, oomKilled: false, byUser: false, reason: '' };
+    this.#deps.world.at(10, actor, () => {
+      this.#step({ type: 'exited', taskId: container.taskId, ...facts });
+    });
+  }
+
+  #stop(taskId: string, containerId: string): void {
+    this.#soon(() => {
+      const container = this.#containers.get(containerId);
+      if (container?.status === 'running') this.#ended(container, 0);
+      else if (container === undefined) this.#step({ type: 'removed', taskId });
+    });
+  }
+
+  // ---- session
+
+  #join(): void {
+    const { wire, prng, number, token } = this.#deps;
+    const csr = makeRequest(simSigner(Uint8Array.of(1, number)));
+    const request = IssueNodeCertificateRequest.create({
+      csr: prng.chance(0.05) ? csr.replace('A', 'B') : csr,
+      token: prng.chance(0.1) ? token().replace(/.$/, 'x') : token(),
+      hostname: `node-${number}`,
+    });
+    const again = (): void => {
+      setTimeout(() => this.#join(), AGAIN_MS);
+    };
+    const manager = wire.pick(this.#deps.prng);
+    if (manager === null) {
+      again();
+      return;
+    }
+    wire.call(
+      { node: this, manager, timeoutMs: AGAIN_MS * 4 },
+      () => {
+        const world = { random: manager.random, nowMicros: nowMicros() };
+        const applicant = { nodeId: '', role: '' };
+        return issueCertificate(manager.replicated, request, applicant, world);
+      },
+      ({ nodeId }) => {
+        this.nodeId = nodeId;
+        this.#run();
+      },
+      again,
+    );
+  }
+
+  #context(signal: AbortSignal): CallContext {
+    const peer = { nodeId: this.nodeId, role: CERTIFICATE_ROLE.worker, address: '10.9.0.1:1' };
+    return { peer, signal, metadata: () => '' } as unknown as CallContext;
+  }
+
+  #connect(): void {
+    const { wire, prng } = this.#deps;
+    const manager = wire.pick(prng);
+    if (manager === null) {
+      setTimeout(() => this.#connect(), AGAIN_MS);
+      return;
+    }
+    const end = new AbortController();
+    const request = { sessionId: '', description: this.#describe() };
+    let isOpen = false;
+    const over = (): void => {
+      if (end.signal.aborted) return;
+      end.abort();
+      this.#closed(isOpen);
+    };
+    wire.stream(
+      { node: this, manager, signal: end.signal },
+      () => manager.dispatcher.session(request as never, this.#context(end.signal)),
+      (message: SessionMessage) => {
+        this.#lastHeardMs = performance.now();
+        if (isOpen) return;
+        isOpen = true;
+        this.#session = { manager, id: message.sessionId, end, sequence: null };
+        this.#opened(message, over);
+      },
+      over,
+    );
+    setTimeout(() => {
+      if (!isOpen) over();
+    }, AGAIN_MS * 4);
+  }
+
+  #opened(message: SessionMessage, over: () => void): void {
+    const session = this.#session as Session;
+    const { wire } = this.#deps;
+    this.#step({ type: 'connected', connected: true });
+    for (const { taskId, status } of this.#agent?.statuses() ?? []) {
+      if (!this.#pending.has(taskId)) this.#pending.set(taskId, status);
+    }
+    this.#sendReports();
+    const target = { node: this, manager: session.manager, signal: session.end.signal };
+    wire.stream(
+      target,
+      () =>
+        session.manager.dispatcher.assignments(
+          { sessionId: session.id },
+          this.#context(session.end.signal),
+        ),
+      (assignments: AssignmentsMessage) => {
+        this.#lastHeardMs = performance.now();
+        if (!this.#assigned(session, assignments)) over();
+      },
+      over,
+    );
+    this.#beat(session, message.heartbeatPeriod / 1e6, over);
+  }
+
+  #beat(session: Session, periodMs: number, over: () => void): void {
+    if (session.end.signal.aborted) return;
+    if (performance.now() - this.#lastHeardMs > SILENT_BEATS * periodMs) {
+      over();
+      return;
+    }
+    const { wire } = this.#deps;
+    const { manager, id, end } = session;
+    wire.call(
+      { node: this, manager, timeoutMs: periodMs },
+      () => manager.dispatcher.heartbeat({ sessionId: id }, this.#context(end.signal)),
+      () => {
+        this.#lastHeardMs = performance.now();
+      },
+      (error) => {
+        if (error !== null) over();
+      },
+    );
+    setTimeout(() => this.#beat(session, periodMs, over), periodMs);
+  }
+
+  #closed(wasOpen: boolean): void {
+    this.#session = null;
+    this.#isSending = false;
+    if (wasOpen) this.#step({ type: 'connected', connected: false });
+    setTimeout(() => this.#connect(), AGAIN_MS * this.#deps.prng.next());
+  }
+
+  /** False when a message is missing. */
+  #assigned(session: Session, message: AssignmentsMessage): boolean {
+    const isComplete = message.type === AssignmentsType.COMPLETE;
+    if (!isComplete && message.appliesTo !== session.sequence) return false;
+    session.sequence = message.resultsIn;
+    const updates = message.changes.filter(({ action }) => action === AssignmentAction.UPDATE);
+    const removals = message.changes.filter(({ action }) => action === AssignmentAction.REMOVE);
+    if (isComplete) this.#present = new Set();
+    for (const { assignment } of updates) {
+      const id = assignment?.secret?.id ?? assignment?.config?.id;
+      if (id !== undefined) this.#present.add(id);
+    }
+    this.#step({ type: 'files', present: new Set(this.#present) });
+    for (const { assignment } of updates) {
+      const task = assignment?.task;
+      if (!task) continue;
+      check(task.nodeId === this.nodeId, 'a node gets its own tasks only', () => ({
+        node: this.nodeId,
+        task: task.id,
+        of: task.nodeId,
+      }));
+      this.#step({ type: 'assign', task });
+    }
+    if (isComplete) {
+      const ids = new Set(updates.map(({ assignment }) => assignment?.task?.id));
+      for (const taskId of this.#agent?.taskIds() ?? []) {
+        if (!ids.has(taskId)) this.#step({ type: 'unassign', taskId });
+      }
+    }
+    for (const { assignment } of removals) {
+      if (assignment?.task) this.#step({ type: 'unassign', taskId: assignment.task.id });
+    }
+    const { wire } = this.#deps;
+    const sequence = message.resultsIn;
+    wire.call(
+      { node: this, manager: session.manager, timeoutMs: REPORT_AGAIN_MS },
+      () =>
+        session.manager.dispatcher.ackEndpoints(
+          { sessionId: session.id, sequence },
+          this.#context(session.end.signal),
+        ),
+      () => {},
+      () => {},
+    );
+    return true;
+  }
+
+  #sendReports(): void {
+    const session = this.#session;
+    if (session === null || this.#isSending || this.#pending.size === 0) return;
+    this.#isSending = true;
+    const batch = new Map(this.#pending);
+    const updates = [...batch].map(([taskId, status]) => ({ taskId, status }));
+    const request = { sessionId: session.id, updates, description: undefined };
+    const { wire } = this.#deps;
+    wire.call(
+      { node: this, manager: session.manager, timeoutMs: REPORT_AGAIN_MS * 4 },
+      () =>
+        session.manager.dispatcher.updateTaskStatus(
+          request as never,
+          this.#context(session.end.signal),
+        ),
+      () => {
+        for (const [taskId, status] of batch) {
+          if (this.#pending.get(taskId) === status) this.#pending.delete(taskId);
+          this.#deps.thanked(taskId, status.run, status.state);
+        }
+        this.#isSending = false;
+        this.#sendReports();
+      },
+      (error) => {
+        this.#isSending = false;
+        const isOver = error !== null && hasCode(error, 'no_leader');
+        if (!isOver) setTimeout(() => this.#sendReports(), REPORT_AGAIN_MS);
+      },
+    );
+  }
+
+  #describe(): NodeDescription {
+    return NodeDescription.create({
+      hostname: `node-${this.#deps.number}`,
+      platform: Platform.create({ architecture: 'x86_64', os: 'linux' }),
+      resources: Resources.create({ nanoCpus: 4e9, memoryBytes: 8e9 }),
+      engine: EngineDescription.create({
+        engineVersion: '1',
+        plugins: [PluginDescription.create({ type: 'Network', name: 'overlay' })],
+      }),
+    });
+  }
+}

@@ -1,0 +1,109 @@
+// Calls and streams between nodes and managers: both ways cross the simulated network, calls end by
+// an answer, an error or a timeout, streams by an error at the latest when one side is gone. What a
+// manager does for a call runs as an event of its main thread and dies with it.
+import type { Prng } from '#test/support/prng';
+import type { SimManager } from './sim-manager.ts';
+import type { SimNetwork } from './sim-network.ts';
+import type { SimNode } from './sim-node.ts';
+import type { World } from './world.ts';
+
+/** Nodes are numbered behind the members on the network. */
+export const NODE_BASE = 1000;
+/** A broken connection is noticed after this time. */
+const RESET_MS = 150;
+
+export interface Ends {
+  readonly node: SimNode;
+  readonly manager: SimManager;
+}
+
+export class Wire {
+  readonly #world: World;
+  readonly #network: SimNetwork;
+  readonly #managers: () => readonly SimManager[];
+  readonly #numbers = new Map<SimNode, number>();
+
+  constructor(world: World, network: SimNetwork, managers: () => readonly SimManager[]) {
+    this.#world = world;
+    this.#network = network;
+    this.#managers = managers;
+  }
+
+  add(node: SimNode, number: number): void {
+    this.#numbers.set(node, NODE_BASE + number);
+  }
+
+  /** Somebody to talk to; nodes try one after the other until they meet the leader. */
+  pick(prng: Prng): SimManager | null {
+    const managers = this.#managers();
+    const serving = managers.find(({ isServing }) => isServing);
+    if (serving !== undefined && prng.chance(0.7)) return serving;
+    return managers[prng.below(managers.length)] ?? null;
+  }
+
+  /** One question; exactly one of `done` and `failed` (null: no answer in time) is called. */
+  call<T>(
+    { node, manager, timeoutMs }: Ends & { readonly timeoutMs: number },
+    action: () => Promise<T>,
+    done: (answer: T) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    let isOver = false;
+    const { actor } = node;
+    const once = (what: () => void): void => {
+      if (isOver) return;
+      isOver = true;
+      what();
+    };
+    setTimeout(() => once(() => failed(null)), timeoutMs);
+    const back = (what: () => void): void => {
+      this.#toNode(node, manager, () => {
+        // An answer to an earlier life of the node's worker reaches nobody.
+        if (actor !== null && actor === node.actor) this.#world.become(actor, () => once(what));
+      });
+    };
+    this.#toManager(node, manager, () => {
+      action().then(
+        (answer) => back(() => done(answer)),
+        (error: unknown) => back(() => failed(error)),
+      );
+    });
+  }
+
+  /** A stream of messages; `over` is called once, unless the node ends it by `signal`. */
+  stream<T>(
+    { node, manager, signal }: Ends & { readonly signal: AbortSignal },
+    open: () => AsyncIterable<T>,
+    received: (message: T) => void,
+    over: () => void,
+  ): void {
+    const { actor } = node;
+    const isCurrent = (): boolean => !signal.aborted && actor !== null && actor === node.actor;
+    const end = (): void => {
+      // Whatever becomes of the network, the node notices in the end.
+      this.#world.at(RESET_MS * 1000, null, () => {
+        if (isCurrent() && actor) this.#world.become(actor, over);
+      });
+    };
+    // A message that is lost ends the stream: connections keep order or break.
+    const pump = async (): Promise<void> => {
+      for await (const message of open()) {
+        const isSent = this.#toNode(node, manager, () => {
+          if (isCurrent() && actor) this.#world.become(actor, () => received(message));
+        });
+        if (!isSent) return;
+      }
+    };
+    const isOpened = this.#toManager(node, manager, () => pump().then(end, end));
+    if (!isOpened) setTimeout(over, RESET_MS);
+  }
+
+  #toManager(node: SimNode, manager: SimManager, action: () => void): boolean {
+    const from = this.#numbers.get(node) ?? 0;
+    return this.#network.send(from, manager.id, () => this.#world.become(manager.main, action));
+  }
+
+  #toNode(node: SimNode, manager: SimManager, action: () => void): boolean {
+    return this.#network.send(manager.id, this.#numbers.get(node) ?? 0, action);
+  }
+}
