@@ -19,9 +19,8 @@ import {
   writeFileAtomic,
 } from './files.ts';
 import type { DesiredNetworkState } from './network/types.ts';
+import { TEMPLATE_DRIVER } from './payload-template.ts';
 import { Lock } from './queue.ts';
-import type { FileSource } from './runtime/deps.ts';
-import type { FileReference } from './runtime/record.ts';
 
 interface Kind<T> {
   readonly folder: string;
@@ -119,7 +118,9 @@ export async function savedNetworkState(dataDir: string): Promise<DesiredNetwork
   };
 }
 
-export class AssignedStore implements FileSource {
+const TEMPLATE_SUFFIX = '.template';
+
+export class AssignedStore {
   readonly networks: AssignedKind<Network>;
   readonly endpoints: AssignedKind<ServiceEndpoints>;
   readonly peers: AssignedKind<MeshPeer>;
@@ -130,6 +131,8 @@ export class AssignedStore implements FileSource {
   readonly #secretsDir: string;
   readonly #log: Log;
   readonly #secrets = new Map<string, Uint8Array>();
+  /** Ids of the secrets whose data is a template; on disk an empty file beside the data. */
+  readonly #secretTemplates = new Set<string>();
   readonly #tasks = new Map<string, Task>();
   /** task id → what waits to be written */
   readonly #unwritten = new Map<string, SavedTask>();
@@ -176,6 +179,10 @@ export class AssignedStore implements FileSource {
   async #loadSecrets(): Promise<void> {
     await makeFolder(this.#secretsDir);
     for (const name of await listFolder(this.#secretsDir)) {
+      if (name.endsWith(TEMPLATE_SUFFIX)) {
+        this.#secretTemplates.add(name.slice(0, -TEMPLATE_SUFFIX.length));
+        continue;
+      }
       this.#secrets.set(name, new Uint8Array(await readFile(join(this.#secretsDir, name))));
     }
   }
@@ -185,14 +192,23 @@ export class AssignedStore implements FileSource {
     return new Set([...this.#secrets.keys(), ...this.configs.objects.keys()]);
   }
 
-  read(file: FileReference): Uint8Array | undefined {
-    return file.kind === 'secret'
-      ? this.#secrets.get(file.id)
-      : this.configs.objects.get(file.id)?.spec?.data;
+  /** Data of a secret or config; undefined when it has not been assigned (any more). */
+  data(id: string): Uint8Array | undefined {
+    return this.#secrets.get(id) ?? this.configs.objects.get(id)?.spec?.data;
+  }
+
+  isTemplate(id: string): boolean {
+    const config = this.configs.objects.get(id);
+    return this.#secretTemplates.has(id) || config?.spec?.templating?.name === TEMPLATE_DRIVER;
   }
 
   async setSecret(secret: Secret): Promise<void> {
     const data = secret.spec?.data ?? new Uint8Array(0);
+    if (secret.spec?.templating?.name === TEMPLATE_DRIVER) {
+      // The mark first: data without it would be used as it is after a restart.
+      this.#secretTemplates.add(secret.id);
+      await writeFileAtomic(join(this.#secretsDir, secret.id + TEMPLATE_SUFFIX), '');
+    }
     this.#secrets.set(secret.id, data);
     await writeFileAtomic(join(this.#secretsDir, secret.id), data);
   }
@@ -200,6 +216,8 @@ export class AssignedStore implements FileSource {
   async deleteSecret(id: string): Promise<void> {
     this.#secrets.delete(id);
     await removeTree(join(this.#secretsDir, id));
+    if (!this.#secretTemplates.delete(id)) return;
+    await removeTree(join(this.#secretsDir, id + TEMPLATE_SUFFIX));
   }
 
   async keepOnlySecrets(ids: ReadonlySet<string>): Promise<void> {

@@ -22,6 +22,7 @@ import {
 import type { NodeDescription, TaskStatus } from '#protocol/generated/objects';
 import type { Client, TlsIdentity } from '#protocol/transport/grpc';
 import { clientOf, connectChannel } from '#protocol/transport/grpc';
+import { PROTOCOL_VERSION } from '#protocol/version';
 import type { Clock, Log, Random } from '#protocol/world';
 import {
   HEARTBEAT_PERIOD_MS_DEFAULT,
@@ -214,7 +215,11 @@ export class Session {
     failure: Promise<never>,
   ): Promise<{ readonly message: SessionMessage; readonly reading: Promise<never> }> {
     const messages = client.session(
-      SessionRequest.create({ description: this.#deps.describe(), sessionId: '' }),
+      SessionRequest.create({
+        description: this.#deps.describe(),
+        sessionId: '',
+        protocol: PROTOCOL_VERSION,
+      }),
       { signal },
     );
     const first = Promise.withResolvers<SessionMessage>();

@@ -16,14 +16,17 @@ import type { LogSource } from './logs/read-logs.ts';
 import { makeNodeEngine } from './node-engine.ts';
 import type { Parts } from './parts.ts';
 import { makeParts } from './parts.ts';
+import { expandPayload } from './payload-template.ts';
 import { Remotes } from './remotes.ts';
 import { bringBack } from './runtime/bring-back.ts';
 import { removeCgroupRoots } from './runtime/cgroup-roots.ts';
 import type { Container } from './runtime/container.ts';
 import { ContainerTable } from './runtime/container.ts';
-import type { ContainerChange } from './runtime/deps.ts';
+import type { ContainerChange, FileReader } from './runtime/deps.ts';
+import type { FileReference } from './runtime/record.ts';
 import { closeSecretsRoot, openSecretsRoot } from './secrets-root.ts';
 import { Session } from './session.ts';
+import type { TemplateNode } from './template.ts';
 
 export interface WorkerOptions {
   /** Absolute. State that survives a reboot. */
@@ -98,6 +101,8 @@ class NodeWorker implements Worker {
   #engine: NodeEngine | undefined;
   #host: AgentHost | undefined;
   #store: AssignedStore | undefined;
+  /** This node as templates see it. */
+  #templateNode: TemplateNode | undefined;
   #session: Session | undefined;
   #membership: WorkerMembership | undefined;
   #identity: TlsIdentity | undefined;
@@ -132,7 +137,7 @@ class NodeWorker implements Worker {
       events: this.#events,
       table: this.#table,
       secretsRoot: this.#secretsRoot(),
-      fileSource: { read: (file) => this.#store?.read(file) },
+      fileSource: { read: (file, reader) => this.#readFile(file, reader) },
       changed: (change) => this.#changed(change),
     });
     this.#engine = makeNodeEngine({
@@ -220,6 +225,18 @@ class NodeWorker implements Worker {
     };
   }
 
+  /** A secret or config for a container; a template is evaluated now. */
+  #readFile(file: FileReference, reader: FileReader): Uint8Array | undefined {
+    const store = this.#store;
+    const data = store?.data(file.id);
+    if (!store || !data || !store.isTemplate(file.id)) return data;
+    const task = store.savedTask(reader.taskId);
+    const node = this.#templateNode;
+    if (!task || !node) return undefined;
+    const context = { task, node, env: reader.env, data: (id: string) => store.data(id) };
+    return expandPayload(data, context, `${file.kind} ${file.name}`);
+  }
+
   async join(membership: WorkerMembership): Promise<void> {
     const parts = this.#started();
     if (this.#membership) {
@@ -236,26 +253,25 @@ class NodeWorker implements Worker {
       log,
     );
     this.#store = store;
-    const host = new AgentHost(
-      {
-        id: membership.nodeId,
-        hostname: parts.host.hostname,
-        os: 'linux',
-        architecture: parts.host.machine,
-      },
-      {
-        clock,
-        log: log.child('agent'),
-        containers: parts.containers,
-        table: this.#table,
-        images: parts.images.store,
-        network: parts.network.manager,
-        volumes: parts.volumes,
-        store,
-        report: (taskId, status) => this.#session?.report(taskId, status),
-        acknowledge: (sequence) => this.#session?.acknowledge(sequence),
-      },
-    );
+    const node: TemplateNode = {
+      id: membership.nodeId,
+      hostname: parts.host.hostname,
+      os: 'linux',
+      architecture: parts.host.machine,
+    };
+    this.#templateNode = node;
+    const host = new AgentHost(node, {
+      clock,
+      log: log.child('agent'),
+      containers: parts.containers,
+      table: this.#table,
+      images: parts.images.store,
+      network: parts.network.manager,
+      volumes: parts.volumes,
+      store,
+      report: (taskId, status) => this.#session?.report(taskId, status),
+      acknowledge: (sequence) => this.#session?.acknowledge(sequence),
+    });
     this.#host = host;
     await host.start(new Set(parts.restored.ended.map(({ container }) => container.id)));
     this.#identity = membership.identity;

@@ -108,11 +108,28 @@ export function decideRenewal(
   if ((asManager || isAdmin) && node.spec.role !== NodeRole.MANAGER) {
     throw new TswarmError('permission_denied', `node ${node.id} is not a manager`);
   }
+  if (asManager && applicant.role === CERTIFICATE_ROLE.worker) refuseSealed(view.cluster(), node);
   if (isAdmin) {
     return { nodeId: node.id, certificateRole: CERTIFICATE_ROLE.admin, nodeRole: node.spec.role };
   }
   const certificateRole = asManager ? CERTIFICATE_ROLE.manager : CERTIFICATE_ROLE.worker;
   return { nodeId: node.id, certificateRole, nodeRole: node.spec.role };
+}
+
+/**
+ * With autolock a stolen disk must not get back in without the unlock key. The worker's key is on it
+ * in the clear; so that key brings a manager into the group once, and not a second time.
+ */
+function refuseSealed(cluster: Cluster, node: Node): void {
+  const wasManager = (node.managerStatus?.rootDigest ?? '') !== '';
+  if (cluster.unlockKey.length === 0 || !wasManager) return;
+  throw new TswarmError(
+    'locked',
+    `node ${node.id} is a manager already, and autolock is on: its keys are needed`,
+    {
+      hint: 'Unlock it with `tswarm unlock`. If its disk is lost: demote it and promote it again.',
+    },
+  );
 }
 
 /** Keeps the worker's certificate with its node, and which root it is of. */

@@ -12,6 +12,8 @@ import { isAlive } from './networks.ts';
 import { checkLabels, checkSecretName, checkVolumeName, invalid } from './validate-names.ts';
 import { refuseOldVersion } from './versions.ts';
 
+const TEMPLATE_DRIVER = 'golang';
+
 export function checkSecretSpec(spec: SecretSpec): void {
   checkSecretName(spec.name);
   checkLabels(spec.labels);
@@ -25,7 +27,7 @@ export function checkSecretSpec(spec: SecretSpec): void {
       },
     );
   }
-  refuseTemplating('secret', spec);
+  checkTemplating('secret', spec);
   if (spec.data.length < 1 || spec.data.length >= SECRET_BYTES_MAX) {
     throw invalid(
       'Data',
@@ -37,7 +39,7 @@ export function checkSecretSpec(spec: SecretSpec): void {
 export function checkConfigSpec(spec: ConfigSpec): void {
   checkSecretName(spec.name);
   checkLabels(spec.labels);
-  refuseTemplating('config', spec);
+  checkTemplating('config', spec);
   if (spec.data.length < 1 || spec.data.length >= CONFIG_BYTES_MAX) {
     throw invalid(
       'Data',
@@ -46,12 +48,13 @@ export function checkConfigSpec(spec: ConfigSpec): void {
   }
 }
 
-function refuseTemplating(kind: string, spec: Pick<SecretSpec, 'name' | 'templating'>): void {
-  if (!spec.templating || spec.templating.name === '') return;
+/** Templates are evaluated by the nodes; there is one kind, named as in Swarm. */
+function checkTemplating(kind: string, spec: Pick<SecretSpec, 'name' | 'templating'>): void {
+  if (!spec.templating || ['', TEMPLATE_DRIVER].includes(spec.templating.name)) return;
   throw new TswarmError(
     'not_supported',
     `${kind} ${spec.name}: template driver "${spec.templating.name}" is not supported`,
-    { field: 'Templating', hint: 'Leave it out; the data is used as it is.' },
+    { field: 'Templating', hint: `Use "${TEMPLATE_DRIVER}", or leave it out.` },
   );
 }
 

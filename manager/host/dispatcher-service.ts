@@ -23,6 +23,7 @@ import {
 } from '#manager/dispatcher/nodes';
 import { Sessions } from '#manager/dispatcher/sessions';
 import { StatusQueue, writeStatuses } from '#manager/dispatcher/status-queue';
+import { Twins } from '#manager/dispatcher/twins';
 import type { CommittedEntry } from '#manager/store/recent-changes';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type {
@@ -35,6 +36,7 @@ import type {
 } from '#protocol/generated/dispatcher';
 import { newId } from '#protocol/ids';
 import type { CallContext, Handlers } from '#protocol/transport/grpc';
+import { refuseNewerProtocol } from '#protocol/version';
 import type { Clock, Log, Random } from '#protocol/world';
 import { Pacer, Wakeups } from './pacing.ts';
 import type { ReplicatedStore } from './replicated-store.ts';
@@ -59,6 +61,7 @@ export class DispatcherHost {
   readonly #hub: AssignmentHub = new AssignmentHub();
   readonly #sessions: Sessions = new Sessions(1000);
   readonly #reports: StatusQueue = new StatusQueue();
+  readonly #twins: Twins = new Twins();
   readonly #wakeups: Wakeups = new Wakeups();
   readonly #assignmentsPacer: Pacer;
   readonly #reportsPacer: Pacer;
@@ -92,6 +95,7 @@ export class DispatcherHost {
     this.#unsubscribe = undefined;
     clearInterval(this.#look);
     this.#hub.reset();
+    this.#twins.forget();
     this.#reports.take();
     this.#acknowledged.clear();
     this.#sessions.expect([], this.#deps.clock.monotonicMs());
@@ -157,6 +161,8 @@ export class DispatcherHost {
     this.#requireLeading();
     const { replicated, random, clock, log } = this.#deps;
     requireMember(replicated.view, nodeId);
+    refuseNewerProtocol(`node ${nodeId}`, request.protocol);
+    this.#refuseTwin(nodeId, context.peer.address);
     const sessionId = newId(random);
     this.#sessions.open(nodeId, sessionId, clock.monotonicMs());
     this.#wakeups.wake();
@@ -263,7 +269,10 @@ export class DispatcherHost {
     this.#drains.note(entry.changes);
     this.#checkDrains();
     for (const { kind, id, after } of entry.changes) {
-      if (kind === 'node' && !after) this.#sessions.close(id);
+      if (kind === 'node' && !after) {
+        this.#sessions.close(id);
+        this.#twins.forget(id);
+      }
       if (kind === 'cluster') this.#takePeriod();
     }
     const concernsSessions = entry.changes.some(
@@ -293,6 +302,22 @@ export class DispatcherHost {
         // Looked at again in a while, as if they had just been heard from.
         for (const node of down) this.#sessions.open(node, '', clock.monotonicMs());
       });
+  }
+
+  /** @throws TswarmError already_exists for a second host with the same identity */
+  #refuseTwin(nodeId: string, peerAddress: string): void {
+    const address = this.#addressOf(peerAddress);
+    const other = this.#twins.refusal(nodeId, address, this.#deps.clock.monotonicMs());
+    if (other === undefined) return;
+    this.#deps.log.warn('two hosts with one identity', { node: nodeId, address, other });
+    throw new TswarmError(
+      'already_exists',
+      `node ${nodeId} is on another host already, at ${other}; this one is at ${address}`,
+      {
+        retryable: true,
+        hint: 'A copied disk? Leave the cluster with --force on one of the hosts and join it anew.',
+      },
+    );
   }
 
   #requireLeading(): void {

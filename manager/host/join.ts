@@ -14,6 +14,7 @@ import {
 } from '#protocol/generated/membership';
 import type { ManagerJoin, ManagerSigned } from '#protocol/manager-ipc';
 import { clientOf, connectChannel, type TlsIdentity } from '#protocol/transport/grpc';
+import { PROTOCOL_VERSION } from '#protocol/version';
 import type { Log } from '#protocol/world';
 import { LEADER_CALL_MS } from '../limits.ts';
 import { type ManagerIdentity, readIdentity, removeIdentity, writeIdentity } from './identity.ts';
@@ -63,6 +64,7 @@ export async function joinAsManager(deps: JoinDeps, request: ManagerJoin): Promi
       controlAddr: fixed.advertiseAddress,
       raftAddr: fixed.raftAdvertiseAddress,
       raftId: known?.raftId ?? 0,
+      protocol: PROTOCOL_VERSION,
     });
   } finally {
     await Promise.all([control.close(), raft.close()]);

@@ -8,22 +8,25 @@ import { EndpointMode, EndpointModeText, NetworkAttachmentConfig, PortConfig } f
 export interface SessionRequest {
   readonly description: NodeDescription | undefined;
   readonly sessionId: string;
+  readonly protocol: number;
 }
 export const SessionRequest: MessageType<SessionRequest> = {
   name: 'SessionRequest',
   fields: [
     { name: 'description', json: 'Description', id: 1, kind: 'message', shape: 'optional', message: () => NodeDescription },
     { name: 'sessionId', json: 'SessionID', id: 2, kind: 'string', shape: 'one' },
+    { name: 'protocol', json: 'Protocol', id: 15, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<SessionRequest>): SessionRequest => ({ ...{ description: undefined, sessionId: '' }, ...partial }),
+  create: (partial?: Partial<SessionRequest>): SessionRequest => ({ ...{ description: undefined, sessionId: '', protocol: 0 }, ...partial }),
   write(m: SessionRequest, w: Writer): Writer {
     if (m.description !== undefined) NodeDescription.write(m.description, w.uint32(10).fork()).ldelim();
     if (m.sessionId !== '') w.uint32(18).string(m.sessionId);
+    if (m.protocol !== 0) w.uint32(120).int64(m.protocol);
     return w;
   },
   read(r: Reader, length: number): SessionRequest {
     const end = r.pos + length;
-    const m: { description: NodeDescription | undefined; sessionId: string } = { description: undefined, sessionId: '' };
+    const m: { description: NodeDescription | undefined; sessionId: string; protocol: number } = { description: undefined, sessionId: '', protocol: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -32,6 +35,9 @@ export const SessionRequest: MessageType<SessionRequest> = {
           break;
         case 2:
           m.sessionId = r.string();
+          break;
+        case 15:
+          m.protocol = readInt64(r.int64());
           break;
         default:
           r.skipType(t & 7);

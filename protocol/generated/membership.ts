@@ -56,6 +56,8 @@ export interface JoinRequest {
   readonly raftAddr: string;
   /** of the disk, when it has one from an earlier try; 0 = give me one */
   readonly raftId: number;
+  /** version that the manager speaks */
+  readonly protocol: number;
 }
 export const JoinRequest: MessageType<JoinRequest> = {
   name: 'JoinRequest',
@@ -64,18 +66,20 @@ export const JoinRequest: MessageType<JoinRequest> = {
     { name: 'controlAddr', json: 'ControlAddr', id: 2, kind: 'string', shape: 'one' },
     { name: 'raftAddr', json: 'RaftAddr', id: 3, kind: 'string', shape: 'one' },
     { name: 'raftId', json: 'RaftID', id: 4, kind: 'int64', shape: 'one' },
+    { name: 'protocol', json: 'Protocol', id: 5, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<JoinRequest>): JoinRequest => ({ ...{ nodeId: '', controlAddr: '', raftAddr: '', raftId: 0 }, ...partial }),
+  create: (partial?: Partial<JoinRequest>): JoinRequest => ({ ...{ nodeId: '', controlAddr: '', raftAddr: '', raftId: 0, protocol: 0 }, ...partial }),
   write(m: JoinRequest, w: Writer): Writer {
     if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
     if (m.controlAddr !== '') w.uint32(18).string(m.controlAddr);
     if (m.raftAddr !== '') w.uint32(26).string(m.raftAddr);
     if (m.raftId !== 0) w.uint32(32).int64(m.raftId);
+    if (m.protocol !== 0) w.uint32(40).int64(m.protocol);
     return w;
   },
   read(r: Reader, length: number): JoinRequest {
     const end = r.pos + length;
-    const m: { nodeId: string; controlAddr: string; raftAddr: string; raftId: number } = { nodeId: '', controlAddr: '', raftAddr: '', raftId: 0 };
+    const m: { nodeId: string; controlAddr: string; raftAddr: string; raftId: number; protocol: number } = { nodeId: '', controlAddr: '', raftAddr: '', raftId: 0, protocol: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -90,6 +94,9 @@ export const JoinRequest: MessageType<JoinRequest> = {
           break;
         case 4:
           m.raftId = readInt64(r.int64());
+          break;
+        case 5:
+          m.protocol = readInt64(r.int64());
           break;
         default:
           r.skipType(t & 7);

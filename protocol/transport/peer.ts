@@ -69,13 +69,23 @@ export function peerOf(call: object, trustRoots: TrustRoots, nowMs: number = Dat
   }
   if (!verified) return { nodeId: '', role: '', clusterId: '', address };
   if (nowMs > verified.validToMs || nowMs < verified.validFromMs) {
-    const [from, to] = [verified.validFromMs, verified.validToMs].map((ms) => iso(ms));
-    throw new TswarmError('unauthenticated', `client certificate: valid from ${from} to ${to}`, {
-      hint: 'Check the clocks of both hosts.',
-    });
+    throw notValidNow(verified, nowMs);
   }
   const { nodeId, role, clusterId } = verified;
   return { nodeId, role, clusterId, address };
+}
+
+function notValidNow({ validFromMs, validToMs }: Verified, nowMs: number): TswarmError {
+  if (nowMs < validFromMs) {
+    const message = `client certificate: valid from ${iso(validFromMs)}, and it is ${iso(nowMs)} here`;
+    return new TswarmError('unauthenticated', message, {
+      hint: 'Check the clocks of both hosts.',
+    });
+  }
+  const message = `client certificate: expired at ${iso(validToMs)}, and it is ${iso(nowMs)} here`;
+  return new TswarmError('unauthenticated', message, {
+    hint: 'Check the clocks of both hosts; if they are right, leave the cluster and join again.',
+  });
 }
 
 function iso(ms: number): string {

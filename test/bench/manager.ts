@@ -64,7 +64,7 @@ async function startWorker(ready: ManagerReady) {
     platform: { architecture: 'x86_64', os: 'linux' },
   });
   void (async () => {
-    for await (const message of dispatcher.session({ description, sessionId: '' }))
+    for await (const message of dispatcher.session({ description, sessionId: '', protocol: 1 }))
       opened.resolve(message.sessionId);
   })().catch(() => undefined);
   const sessionId = await opened.promise;

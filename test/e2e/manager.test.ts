@@ -490,7 +490,7 @@ async function joinAsWorker(ready: ManagerReady) {
       hostname: 'host1',
       platform: { architecture: 'x86_64', os: 'linux' },
     });
-    for await (const message of dispatcher.session({ description, sessionId: '' }))
+    for await (const message of dispatcher.session({ description, sessionId: '', protocol: 1 }))
       opened.resolve(message.sessionId);
   })();
   session.catch(opened.reject);

@@ -23,8 +23,15 @@ export interface RuntimeOptions {
 
 /** Data of secrets and configs, from memory only. */
 export interface FileSource {
-  /** Undefined when it has not been assigned (any more). */
-  read(file: FileReference): Uint8Array | undefined;
+  /** Undefined when it has not been assigned (any more). A template is evaluated for the reader. */
+  read(file: FileReference, reader: FileReader): Uint8Array | undefined;
+}
+
+/** The container that a secret or config is for. */
+export interface FileReader {
+  readonly taskId: string;
+  /** `NAME=value`. */
+  readonly env: readonly string[];
 }
 
 /** What happened to a container; the agent and the API's waiters look at these. */

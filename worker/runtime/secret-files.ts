@@ -6,7 +6,7 @@ import { TswarmError } from '#protocol/errors';
 import { makeFolder } from '../files.ts';
 import type { BoundFile } from './bundle-mounts.ts';
 import type { Container } from './container.ts';
-import type { RuntimeDeps } from './deps.ts';
+import type { FileReader, RuntimeDeps } from './deps.ts';
 import type { FileReference } from './record.ts';
 
 /** Writes what the record refers to. @returns the binds. @throws failed_precondition when data is not here (yet) */
@@ -16,12 +16,16 @@ export async function writeFileReferences(
 ): Promise<readonly BoundFile[]> {
   const references = container.record.task?.files ?? [];
   if (references.length === 0) return [];
+  const reader: FileReader = {
+    taskId: container.record.task?.taskId ?? '',
+    env: container.record.config.Env,
+  };
   const folder = container.paths.secretsDir;
   await makeFolder(folder);
   return Promise.all(
     references.map(async (reference, index): Promise<BoundFile> => {
       const source = join(folder, String(index));
-      await writeReference(source, reference, deps);
+      await writeReference(source, reference, reader, deps);
       return { source, target: reference.target, readonly: true };
     }),
   );
@@ -30,9 +34,10 @@ export async function writeFileReferences(
 async function writeReference(
   path: string,
   reference: FileReference,
+  reader: FileReader,
   deps: RuntimeDeps,
 ): Promise<void> {
-  const data = deps.fileSource.read(reference);
+  const data = deps.fileSource.read(reference, reader);
   if (!data) {
     throw new TswarmError(
       'failed_precondition',

@@ -129,7 +129,11 @@ async function renewAdmin(node: ManagerNode): Promise<void> {
 /** The first message of a session, and its end. */
 async function sessionOf(node: ManagerNode, at: ManagerNode) {
   const dispatcher = clientOf(DispatcherService, node.channel(node.worker(), at.controlAddress));
-  for await (const message of dispatcher.session({ description: undefined, sessionId: '' })) {
+  for await (const message of dispatcher.session({
+    description: undefined,
+    sessionId: '',
+    protocol: 1,
+  })) {
     return message;
   }
   throw new Error('no session');

@@ -101,10 +101,12 @@ describe('secrets and configs', () => {
         config: ConfigSpec.create({
           name: 'd',
           data: bytes(1),
-          templating: Driver.create({ name: 'golang' }),
+          templating: Driver.create({ name: 'jinja' }),
         }),
       }),
-    ).toThrow('template driver "golang" is not supported');
+    ).toThrow('template driver "jinja" is not supported');
+    const templating = Driver.create({ name: 'golang' });
+    make(c, { config: ConfigSpec.create({ name: 'd', data: bytes(1), templating }) });
   });
 
   it('change in their labels only', () => {
