@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -46,7 +47,7 @@ try {
   // What tswarm-net needs and a bare host may lack, beside it: it looks there first (native/Makefile).
   mkdirSync(join(top, 'lib/native/build/lib'));
   for (const path of libraries) {
-    cpSync(path, join(top, 'lib/native/build/lib', basename(path)), { dereference: true });
+    copyFileSync(path, join(top, 'lib/native/build/lib', basename(path)));
   }
   for (const file of ['install.sh', 'README.txt']) {
     cpSync(join(ROOT, 'scripts/package', file), join(top, file));
