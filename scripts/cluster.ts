@@ -18,6 +18,7 @@ const HELP = `Usage: npm run cluster -- COMMAND
   heal                              end all partitions, delays and losses
   pause NODE                        daemon and manager stand still; start lets them go on
   kill NODE                         daemon and manager end at once (kill -9); containers go on
+  poweroff NODE                     the whole host ends, containers too
   stop NODE                         the daemon stops in order; containers go on
   start NODE                        start or resume the daemon
   add NODE                          another host with a daemon, in no cluster yet
@@ -154,6 +155,9 @@ async function onNode(lab: Lab, verb: Verb): Promise<number> {
       break;
     case 'kill':
       await lab.kill(first);
+      break;
+    case 'poweroff':
+      await lab.powerOff(first);
       break;
     case 'stop':
       await lab.stop(first);

@@ -29,7 +29,7 @@ import {
   stateOf,
   writeLab,
 } from './state.ts';
-import { takeDown } from './take-down.ts';
+import { powerOff, takeDown } from './take-down.ts';
 
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
@@ -271,6 +271,12 @@ export class Lab implements AsyncDisposable {
     const pids = controlPids(this.paths(name));
     for (const pid of pids) signal(pid, 'SIGKILL');
     await this.#gone(pids);
+  }
+
+  /** The whole host ends: daemon, manager, containers. What is on its disk stays; it is not started again. */
+  async powerOff(name: string): Promise<void> {
+    this.node(name);
+    await powerOff(this.paths(name).folder);
   }
 
   /** SIGTERM, as systemd does it. */

@@ -27,6 +27,22 @@ export async function takeDown(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
 }
 
+/** Ends everything that runs on one node, containers too, as when its power is cut. */
+export async function powerOff(nodeFolder: string): Promise<void> {
+  const path = join(nodeFolder, 'data/node-tag');
+  const tag = existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
+  await endProcesses(nodeFolder, tag === '' ? [] : cgroupFolders(tag));
+}
+
+async function endProcesses(folder: string, groups: readonly string[]): Promise<void> {
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const pids = [...processesOf(folder), ...groups.flatMap(processesBelow)];
+    if (pids.length === 0) return;
+    for (const pid of pids) trySignal(pid);
+    await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
+  }
+}
+
 /** What a lab left in the kernel; empty after `takeDown`. */
 export function tracesOf(folder: string, tags: readonly string[]): string[] {
   return [
