@@ -31,6 +31,10 @@ export class Membership {
   readonly #changes: Lock = new Lock();
   #record: NodeRecord | undefined;
   #identity: NodeIdentity | undefined;
+  /** Of the present certificate: reading one takes a while, and the state is asked for often. */
+  #life:
+    | { readonly certificate: string; readonly fromMs: number; readonly toMs: number }
+    | undefined;
   #renewal: Renewal | undefined;
   #node: Node | undefined;
   #hasSession = false;
@@ -92,7 +96,11 @@ export class Membership {
   /** Part of its certificate's life that has passed; infinite without one. */
   get lifePassed(): number {
     if (!this.#identity) return Number.POSITIVE_INFINITY;
-    const { fromMs, toMs } = lifeOf(this.#identity.certificate);
+    if (this.#life?.certificate !== this.#identity.certificate) {
+      const { certificate } = this.#identity;
+      this.#life = { certificate, ...lifeOf(certificate) };
+    }
+    const { fromMs, toMs } = this.#life;
     return (this.#deps.clock.nowMs() - fromMs) / (toMs - fromMs);
   }
 

@@ -131,6 +131,12 @@ export class NodeController implements NodeControl {
     if (hasCode(sessionError, 'permission_denied') || hasCode(sessionError, 'data_loss')) {
       return ['error', `${why}; run "tswarm leave" on this node`];
     }
+    if (!isManager && this.#member.lifePassed >= 1) {
+      return [
+        'error',
+        'the certificate of this node has expired: leave the cluster and join again',
+      ];
+    }
     if (isManager) {
       const isReady = manager?.link?.cache.isReady === true && !isLeaving;
       return [isReady ? 'active' : 'pending', manager?.error ?? ''];

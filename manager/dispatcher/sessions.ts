@@ -9,7 +9,12 @@ interface Contact {
   /** '' while the node has not registered with this leader yet. */
   sessionId: string;
   deadlineMs: number;
+  /** Address that the node speaks from; '' while it is not known. */
+  readonly host: string;
 }
+
+/** Heartbeats of one node from two hosts can only be told apart while both come; one that is this late is taken for gone. */
+const ALIVE_PERIODS = 1.5;
 
 export class Sessions {
   readonly #contacts: Map<string, Contact> = new Map();
@@ -34,12 +39,30 @@ export class Sessions {
     this.#contacts.clear();
     this.#lastLookMs = nowMs;
     const deadlineMs = nowMs + this.#graceMs * LEADER_CHANGE_GRACE_FACTOR;
-    for (const nodeId of nodeIds) this.#contacts.set(nodeId, { sessionId: '', deadlineMs });
+    for (const nodeId of nodeIds) {
+      this.#contacts.set(nodeId, { sessionId: '', deadlineMs, host: '' });
+    }
   }
 
-  /** Starts a session; an older one of the same node ends by that. */
-  open(nodeId: string, sessionId: string, nowMs: number): void {
-    this.#contacts.set(nodeId, { sessionId, deadlineMs: nowMs + this.#graceMs });
+  /**
+   * Starts a session; an older one of the same node ends by that. `host`: the address it comes from.
+   * @throws TswarmError conflict while another host speaks with the identity of this node
+   */
+  open(nodeId: string, sessionId: string, nowMs: number, host = ''): void {
+    const held = this.#contacts.get(nodeId);
+    const silentMs = held ? nowMs - (held.deadlineMs - this.#graceMs) : 0;
+    const isAlive = held?.sessionId !== '' && silentMs < this.#periodMs * ALIVE_PERIODS;
+    if (held && isAlive && host !== '' && held.host !== '' && held.host !== host) {
+      throw new TswarmError(
+        'conflict',
+        `node ${nodeId} is in session from ${held.host}: two hosts have the same identity`,
+        {
+          hint: 'Run `tswarm leave --force` on the copy and let it join anew.',
+          retryable: true,
+        },
+      );
+    }
+    this.#contacts.set(nodeId, { sessionId, deadlineMs: nowMs + this.#graceMs, host });
   }
 
   /** @throws TswarmError not_found, when the node must start a new session. */
@@ -58,7 +81,8 @@ export class Sessions {
   /** @throws TswarmError not_found, when the node must start a new session. */
   beat(nodeId: string, sessionId: string, nowMs: number): void {
     this.check(nodeId, sessionId);
-    this.#contacts.set(nodeId, { sessionId, deadlineMs: nowMs + this.#graceMs });
+    const host = this.#contacts.get(nodeId)?.host ?? '';
+    this.#contacts.set(nodeId, { sessionId, deadlineMs: nowMs + this.#graceMs, host });
   }
 
   /** Forgets a node, as when it is removed. */

@@ -164,10 +164,10 @@ export class DispatcherHost {
     refuseNewerProtocol(`node ${nodeId}`, request.protocol);
     this.#refuseTwin(nodeId, context.peer.address);
     const sessionId = newId(random);
-    this.#sessions.open(nodeId, sessionId, clock.monotonicMs());
+    const address = this.#addressOf(context.peer.address);
+    this.#sessions.open(nodeId, sessionId, clock.monotonicMs(), address);
     this.#wakeups.wake();
     const { description } = request;
-    const address = this.#addressOf(context.peer.address);
     await replicated.update({ author: nodeId, summary: '' }, (tx) =>
       registerNode(tx, nodeId, { description, address }),
     );

@@ -31,6 +31,24 @@ describe('sessions', () => {
     sessions.check('n1', 's2');
   });
 
+  it('of one identity on two hosts: the second is refused while the first lives', () => {
+    const sessions = new Sessions(2000);
+    sessions.open('n1', 's1', 0, '10.0.0.1');
+    expect(() => sessions.open('n1', 's2', 100, '10.0.0.2')).toThrow(
+      'node n1 is in session from 10.0.0.1: two hosts have the same identity',
+    );
+    sessions.check('n1', 's1');
+    sessions.beat('n1', 's1', 2000);
+    expect(() => sessions.open('n1', 's2', 4900, '10.0.0.2')).toThrow('two hosts');
+    // The same host may begin anew at any time; another one once the first is silent: the node has moved.
+    sessions.open('n1', 's3', 4950, '10.0.0.1');
+    sessions.open('n1', 's4', 7951, '10.0.0.2');
+    sessions.check('n1', 's4');
+    // A new leader knows nobody's address.
+    sessions.expect(['n1'], 8000);
+    sessions.open('n1', 's5', 8001, '10.0.0.3');
+  });
+
   it('give nodes twice the time after a change of leader', () => {
     const sessions = new Sessions(2000);
     sessions.expect(['n1', 'n2'], 0);
