@@ -25,6 +25,8 @@ export interface Config {
   readonly runtime: string;
   /** Labels of this engine for placement constraints, `key=value`. */
   readonly labels: readonly string[];
+  /** What tasks can reserve besides cpu and memory: `GPU=uuid` (a name) or `SSD=3` (a number). */
+  readonly genericResources: readonly string[];
   /** `host:port` or CIDR of registries that speak plain HTTP or have a certificate that cannot be checked. */
   readonly insecureRegistries: readonly string[];
   /** Base URLs asked before Docker Hub. */
@@ -54,6 +56,12 @@ const SETTINGS: readonly Setting[] = [
   { flag: 'manager-user', key: 'managerUser', help: 'user that the manager runs as, if it exists' },
   { flag: 'runtime', key: 'runtime', help: 'path of another OCI runtime (runc, crun)' },
   { flag: 'labels', key: 'labels', help: 'labels of this engine: a=b,c=d', list: true },
+  {
+    flag: 'generic-resources',
+    key: 'genericResources',
+    help: 'what tasks can reserve: GPU=uuid,SSD=3',
+    list: true,
+  },
   {
     flag: 'insecure-registries',
     key: 'insecureRegistries',
@@ -102,6 +110,7 @@ function defaults(nativeDir: string): Config {
     managerUser: 'tswarm',
     runtime: '',
     labels: [],
+    genericResources: [],
     insecureRegistries: [],
     registryMirrors: [],
   };
@@ -214,6 +223,12 @@ function build(
   }
   if (config.logFormat !== 'text' && config.logFormat !== 'json') {
     throw new TswarmError('invalid_argument', `log-format: must be text or json`);
+  }
+  for (const text of config.genericResources) {
+    if (/^[^=,\s]+=[^=,\s]+$/.test(text)) continue;
+    throw new TswarmError('invalid_argument', `generic-resources: "${text}" is not KIND=VALUE`, {
+      hint: 'Write GPU=uuid for a thing with a name, SSD=3 for a number of things.',
+    });
   }
   for (const key of ['dataRoot', 'runRoot', 'nativeDir'] as const) {
     if (config[key] === '') throw new TswarmError('invalid_argument', `${key}: must not be empty`);

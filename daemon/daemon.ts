@@ -63,6 +63,7 @@ export class Daemon implements Lifecycle {
         runtimePath: this.#config.runtime,
         engineVersion: version,
         labels: labelMap(this.#config.labels),
+        genericResources: this.#config.genericResources,
         insecureRegistries: this.#config.insecureRegistries,
         registryMirrors: this.#config.registryMirrors,
       },

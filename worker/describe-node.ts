@@ -6,7 +6,7 @@ import {
   NodeTlsInfo,
   PluginDescription,
 } from '#protocol/generated/objects';
-import { Platform, Resources } from '#protocol/generated/specs';
+import { GenericResource, Platform, Resources } from '#protocol/generated/specs';
 import type { TlsIdentity } from '#protocol/transport/grpc';
 import type { MeshDescription } from './network/types.ts';
 import type { HostFacts } from './runtime/host-facts.ts';
@@ -26,6 +26,8 @@ export function describeNode(input: {
   readonly host: HostFacts;
   readonly engineVersion: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** `KIND=name` or `KIND=number`. */
+  readonly genericResources: readonly string[];
   readonly mesh: MeshDescription;
   readonly identity: TlsIdentity;
 }): NodeDescription {
@@ -36,6 +38,7 @@ export function describeNode(input: {
     resources: Resources.create({
       nanoCpus: host.cpuCount * 1e9,
       memoryBytes: host.memoryBytes,
+      genericResources: input.genericResources.map(genericResource),
     }),
     engine: EngineDescription.create({
       engineVersion: input.engineVersion,
@@ -65,4 +68,13 @@ function tlsInfo({ caCert, certificate }: TlsIdentity): NodeTlsInfo {
     });
   }
   return NodeTlsInfo.create({ trustRoot: caCert });
+}
+
+/** GPU=uuid is a thing with a name, SSD=3 a number of things. */
+function genericResource(text: string): GenericResource {
+  const at = text.indexOf('=');
+  const [kind, value] = [text.slice(0, at), text.slice(at + 1)];
+  return /^\d+$/.test(value)
+    ? GenericResource.create({ discreteResourceSpec: { kind, value: Number(value) } })
+    : GenericResource.create({ namedResourceSpec: { kind, value } });
 }

@@ -40,6 +40,8 @@ export interface WorkerOptions {
   readonly engineVersion: string;
   /** Labels of the engine, for constraints (`engine.labels.x`). */
   readonly labels: Readonly<Record<string, string>>;
+  /** `KIND=name` or `KIND=number`: what tasks can reserve besides cpu and memory. */
+  readonly genericResources: readonly string[];
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
   /** UDP port of the mesh between nodes; absent or 0 = 51820. */
@@ -294,6 +296,7 @@ class NodeWorker implements Worker {
             host: parts.host,
             engineVersion: this.#options.engineVersion,
             labels: this.#options.labels,
+            genericResources: this.#options.genericResources,
             mesh: parts.network.mesh(),
             identity: this.#identity ?? membership.identity,
           }),

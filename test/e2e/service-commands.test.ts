@@ -9,7 +9,7 @@ let node: TestNode;
 
 beforeAll(async () => {
   node = new TestNode();
-  await node.start();
+  await node.start(['--generic-resources', 'GPU=g1,GPU=g2,SSD=3']);
   const flags = ['--listen-addr', '127.0.0.1:24773', '--advertise-addr', '127.0.0.1'];
   expect((await node.tswarm(['init', ...flags])).stderr).toBe('');
   await node.importBusybox();
@@ -110,6 +110,22 @@ describe('service create', () => {
       expect(await inside('dev', 'readlink', link)).not.toBe(readlinkSync(link));
     }
     expect(await inside('open', 'cat', '/proc/self/cgroup')).toContain('tswarm-test-parent');
+  });
+
+  it('reserves named and counted things of the node, which the container is told', async () => {
+    const asks = ['--generic-resource', 'GPU=1', '--generic-resource', 'SSD=2'];
+    const made = await service('create', '-q', '--name', 'gpu', ...asks, ...SLEEP);
+    expect(made.code).toBe(0);
+    const env = await inside('gpu', 'env');
+    expect(env).toContain('DOCKER_RESOURCE_GPU=g1');
+    expect(env).toContain('DOCKER_RESOURCE_SSD=2');
+    const second = ['--generic-resource', 'GPU=2', '-d', ...SLEEP];
+    expect((await service('create', '--name', 'gpus', ...second)).code).toBe(0);
+    const why = async (): Promise<string> => (await node.tswarm(['why', 'gpus'])).stdout;
+    await until(async () => (await why()).includes('GPU=2 asked, not free'), 10_000);
+    expect((await service('rm', 'gpu')).code).toBe(0);
+    await until(async () => (await why()).includes('as it should'), 30_000);
+    expect(await inside('gpus', 'env')).toContain('DOCKER_RESOURCE_GPU=g1,g2');
   });
 
   it('runs a job to its completions', async () => {

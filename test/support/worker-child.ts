@@ -20,6 +20,7 @@ const worker = createWorker(
     runtimePath: '',
     engineVersion: '0.1.0',
     labels: {},
+    genericResources: [],
     insecureRegistries: [],
     registryMirrors: [],
   },

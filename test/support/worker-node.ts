@@ -31,6 +31,7 @@ export class WorkerNode {
         runtimePath: process.env.TSWARM_TEST_RUNTIME ?? '',
         engineVersion: '0.1.0',
         labels: {},
+        genericResources: [],
         insecureRegistries: [],
         registryMirrors: [],
       },
