@@ -1,4 +1,5 @@
 // Docker's multiplexed streams on the client's side: 8-byte headers (stream, length) before each piece, or raw bytes with a terminal.
+import { spawnSync } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import type { ApiClient } from './http.ts';
 
@@ -25,6 +26,13 @@ export interface AttachTerminal {
   readonly stdin: boolean;
 }
 
+/** Keys and bytes pass as they are. Node's raw mode still turns each line end into two characters, which programs that draw the screen do not expect. */
+function makeRaw(): void {
+  process.stdin.setRawMode(true);
+  // Leaving raw mode restores everything that was before.
+  spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
+}
+
 /** Joins a hijacked connection with this process's stdio until the far side ends. Restores the terminal in any case. */
 export async function joinStdio(
   socket: Duplex,
@@ -33,7 +41,7 @@ export async function joinStdio(
 ): Promise<void> {
   const { stdin, stdout, stderr } = process;
   const raw = options.tty && options.stdin && stdin.isTTY;
-  if (raw) stdin.setRawMode(true);
+  if (raw) makeRaw();
   const splitter = new Demultiplexer();
   const show = (chunk: Buffer): void => {
     if (options.tty) stdout.write(chunk);

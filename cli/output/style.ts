@@ -10,11 +10,21 @@ export interface Style {
   bold(text: string): string;
 }
 
+export type ColourChoice = 'always' | 'never' | 'auto';
+
+let choice: ColourChoice = 'auto';
+
+/** `--ansi`, for the rest of the process. */
+export function chooseColours(asked: ColourChoice): void {
+  choice = asked;
+}
+
 export function styleFor(
   stream: { readonly isTTY?: boolean },
   environment: NodeJS.ProcessEnv,
 ): Style {
-  const colour = stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb';
+  const mayColour = stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb';
+  const colour = choice === 'auto' ? mayColour : choice === 'always';
   const paint =
     (code: string) =>
     (text: string): string =>

@@ -46,9 +46,12 @@ export async function config(
     process.stdout.write(names.map((name) => `${name}\n`).join(''));
     return 0;
   }
-  const json = toCanonicalJson(
-    services.length === 0 ? project : onlyServices(project, services),
-  ) as Readonly<Record<string, unknown>>;
+  const shown = services.length === 0 ? project : onlyServices(project, services);
+  const json = toCanonicalJson(shown, {
+    singleDollars: options.interpolate === false,
+    models: format === 'yaml',
+    unreadFiles: options.envResolution === false,
+  }) as Readonly<Record<string, unknown>>;
   const text =
     options.format === 'json'
       ? `${JSON.stringify(json, null, 2)}\n`
@@ -83,13 +86,15 @@ async function listOf(
   if (options.volumes) return Object.keys(project.volumes ?? {}).sort();
   if (options.networks) return Object.keys(project.networks ?? {}).sort();
   if (options.profiles) {
-    const all = Object.values(project.services).flatMap((service) => service.profiles ?? []);
+    const { services, disabledServices } = project;
+    const both = [...Object.values(services), ...Object.values(disabledServices)];
+    const all = both.flatMap((service) => service.profiles ?? []);
     return [...new Set(all)].sort();
   }
   if (options.images)
     return Object.entries(project.services).map(([key, s]) => s.image ?? `${project.name}-${key}`);
   if (options.environment) {
-    return Object.entries(process.env)
+    return Object.entries(project.environment)
       .map(([key, value]) => `${key}=${value}`)
       .sort();
   }

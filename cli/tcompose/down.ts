@@ -1,11 +1,11 @@
 // tcompose down: removes the stack and waits until its containers and networks are gone.
 import type { RemoveResult } from '#api/cluster/types';
 import { LABEL } from '#compose-spec/deploy/names';
-import { hasCode, TswarmError } from '#protocol/errors';
+import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import type { Json } from '../client/http.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
-import type { ComposeContext } from './context.ts';
+import type { ComposeContext, LoadedProject } from './context.ts';
 import { follow } from './follow.ts';
 import { stopWithin } from './run-state.ts';
 
@@ -22,28 +22,20 @@ export async function down(context: ComposeContext, options: DownOptions): Promi
     throw new TswarmError('invalid_argument', `--rmi ${options.rmi}: must be local or all`);
   const display = new ProgressDisplay('Removing', context.progress);
   try {
-    const images =
-      options.rmi === undefined ? [] : await projectImages(context, project.name, options.rmi);
+    const images = options.rmi === undefined ? [] : projectImages(project, options.rmi);
     await stopWithin(context, project.name, [], options.timeout);
     const result = await removeStack(context, project.name, options.volumes === true);
-    for (const change of result.changes) {
-      if (change.kind === 'service')
-        display.update(`Service ${change.name}`, 'working', 'Removing');
-    }
     // Also when the stack is gone already: a `down` that was cut short may have left containers on their way out.
     await follow({ client, stack: project.name, display, goal: 'removed', minIndex: result.index });
     for (const change of result.changes) {
       const kind = change.kind.charAt(0).toUpperCase() + change.kind.slice(1);
-      if (change.kind !== 'stack' && change.action === 'removed')
+      if (change.kind !== 'stack' && change.kind !== 'service' && change.action === 'removed')
         display.update(`${kind} ${change.name}`, 'done', 'Removed');
     }
     const volumes = options.volumes === true ? await projectVolumes(context, project.name) : [];
     for (const name of volumes) await removeData(context, name);
     if (result.changes.length + volumes.length === 0) warnNothing(project.name);
-    for (const image of images) {
-      await client.delete(`/images/${image}`);
-      display.update(`Image ${image}`, 'done', 'Removed');
-    }
+    for (const image of images) await removeImage(context, image, display);
     return EXIT.ok;
   } catch (error) {
     if (!hasCode(error, 'no_cluster')) throw error;
@@ -96,21 +88,26 @@ async function removeData(context: ComposeContext, name: string): Promise<void> 
   }
 }
 
-/** Images of the project: all, or those that have no name of their own in the file (`local`). */
-async function projectImages(
+/** Images of the file's services: all, or those that the file gives no name (`local`). */
+function projectImages(project: LoadedProject['project'], which: string): readonly string[] {
+  const names = Object.entries(project.services)
+    .filter(([, service]) => which === 'all' || service.image === undefined)
+    .map(([key, service]) => service.image ?? `${project.name}-${key}`);
+  return [...new Set(names)];
+}
+
+async function removeImage(
   context: ComposeContext,
-  stack: string,
-  which: string,
-): Promise<string[]> {
-  const detail = await context.client
-    .get<{ services: readonly Json[] }>(`/tswarm/v1/stacks/${encodeURIComponent(stack)}`)
-    .catch((error: unknown) => {
-      if (hasCode(error, 'not_found')) return { services: [] };
-      throw error;
-    });
-  const names = detail.services.map((service) => {
-    const template = (service.Spec as Json).TaskTemplate as Json;
-    return String((template.ContainerSpec as Json).Image);
-  });
-  return [...new Set(names)].filter((name) => which === 'all' || name.startsWith(`${stack}-`));
+  image: string,
+  display: ProgressDisplay,
+): Promise<void> {
+  try {
+    await context.client.delete(`/images/${image}`);
+    display.update(`Image ${image}`, 'done', 'Removed');
+  } catch (error) {
+    if (hasCode(error, 'not_found')) return;
+    // Other projects and containers may use it: theirs now.
+    if (!hasCode(error, 'conflict')) throw error;
+    display.update(`Image ${image}`, 'warning', 'Still in use', messageOf(error));
+  }
 }

@@ -157,7 +157,7 @@ export async function follow(options: FollowOptions): Promise<FollowResult> {
       if (model.index < options.minIndex) continue;
       const step =
         options.goal === 'removed'
-          ? showRemoval(model, options)
+          ? showRemoval(model, options, watched)
           : showServices(model, options, watched);
       if (step.isEnd) return { ok: step.failures.length === 0, model, failures: step.failures };
       lookAgainMs = step.lookAgainMs;
@@ -203,6 +203,8 @@ export const STEADY_MS = 2000;
 export class Watched {
   readonly #firstSeenMs = new Map<string, number>();
   #endedBefore: ReadonlySet<string> | undefined;
+  /** Names of containers that were there. */
+  readonly containers: Set<string> = new Set();
 
   /** Ms until a running task without a health check counts as working; 0 = it does. */
   unsteadyMs(task: TaskView, nowMs: number, wallMs: number): number {
@@ -277,13 +279,17 @@ function showTask(task: TaskView, options: FollowOptions): Assessment {
   return assessment;
 }
 
-function showRemoval(model: StackModel, options: FollowOptions): Step {
+function showRemoval(model: StackModel, options: FollowOptions, watched: Watched): Step {
   const { display } = options;
+  const left = new Set<string>();
   for (const task of model.tasks()) {
-    const id = `Container ${task.containerName}`;
-    if (task.containerId !== '' && isWanted(task) === false)
-      display.update(id, 'working', 'Removing');
+    if (task.containerId === '') continue;
+    left.add(task.containerName);
+    watched.containers.add(task.containerName);
+    if (!isWanted(task)) display.update(`Container ${task.containerName}`, 'working', 'Removing');
   }
-  const left = model.tasks().length + model.services().length + model.names('network').length;
-  return left === 0 && !model.hasStack ? { isEnd: true, failures: [] } : GO_ON;
+  for (const name of watched.containers)
+    if (!left.has(name)) display.update(`Container ${name}`, 'done', 'Removed');
+  const objects = model.tasks().length + model.services().length + model.names('network').length;
+  return objects === 0 && !model.hasStack ? { isEnd: true, failures: [] } : GO_ON;
 }

@@ -2,6 +2,7 @@
 // that `tcompose version` starts as little as possible.
 import { Command, Option } from 'commander';
 import { EXIT, reportFailure } from '../output/fail.ts';
+import { chooseColours } from '../output/style.ts';
 import { runProgram } from '../run-program.ts';
 import type { GlobalOptions } from './context.ts';
 
@@ -46,6 +47,10 @@ Examples:
   tcompose up -d --scale web=3   three replicas
   tcompose down -v               remove everything, volumes too`,
   );
+
+program.hook('preAction', () => {
+  chooseColours(program.opts<GlobalOptions>().ansi ?? 'auto');
+});
 
 async function context(): Promise<import('./context.ts').ComposeContext> {
   const [{ ComposeContext }, { ApiClient }, { resolveEndpoint }] = await Promise.all([

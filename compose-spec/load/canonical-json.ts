@@ -14,11 +14,13 @@ export interface CanonicalJsonOptions {
   readonly singleDollars?: boolean;
   /** Print `models` too: compose-go does in YAML, but not in JSON. Default false. */
   readonly models?: boolean;
+  /** Print `env_file` and `label_file`: they have not been read into other fields. Default false. */
+  readonly unreadFiles?: boolean;
 }
 
 /** The canonical JSON of `project`, keys in order of their texts, `$` doubled. */
 export function toCanonicalJson(project: Project, options: CanonicalJsonOptions = {}): JsonObject {
-  const json = printProject(project, options.models === true);
+  const json = printProject(project, options);
   return options.singleDollars === true ? json : (doubleDollars(json) as JsonObject);
 }
 
@@ -32,9 +34,10 @@ function doubleDollars(value: JsonValue): JsonValue {
   );
 }
 
-function printProject(project: Project, withModels: boolean): JsonObject {
+function printProject(project: Project, options: CanonicalJsonOptions): JsonObject {
   const sections: Record<string, JsonValue> = { ...project.extensions, name: project.name };
-  sections.services = printAll(project.services, SERVICE, HIDDEN_IN_SERVICE);
+  const hidden = options.unreadFiles === true ? ['extends'] : HIDDEN_IN_SERVICE;
+  sections.services = printAll(project.services, SERVICE, hidden);
   const optional: readonly (readonly [
     string,
     Readonly<Record<string, object>>,
@@ -45,7 +48,7 @@ function printProject(project: Project, withModels: boolean): JsonObject {
     ['volumes', project.volumes, VOLUME, []],
     ['configs', project.configs, FILE_OBJECT, []],
     ['secrets', project.secrets, FILE_OBJECT, ['content']],
-    ['models', withModels ? project.models : {}, MODEL, []],
+    ['models', options.models === true ? project.models : {}, MODEL, []],
   ];
   for (const [name, objects, table, hidden] of optional) {
     if (Object.keys(objects).length > 0) sections[name] = printAll(objects, table, hidden);

@@ -1,0 +1,38 @@
+// Debian's docker-registry inside a test node's network namespace, where its daemon reaches it over loopback, and the docker client's pushes go.
+import { spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestNode, until } from './test-node.ts';
+
+/** A namespace of its own has all ports to itself. */
+const PORT = 25_000;
+
+export interface NodeRegistry extends AsyncDisposable {
+  /** `127.0.0.1:<port>` */
+  readonly host: string;
+}
+
+export async function registryInside(node: TestNode): Promise<NodeRegistry> {
+  const folder = join(node.folder, 'registry');
+  mkdirSync(folder, { recursive: true });
+  const config = join(folder, 'config.yml');
+  const host = `127.0.0.1:${PORT}`;
+  writeFileSync(
+    config,
+    `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${folder}/data\nhttp:\n  addr: ${host}\n`,
+  );
+  const args = [`--net=${node.netns}`, 'docker-registry', 'serve', config];
+  const registry = spawn('nsenter', args, { stdio: 'ignore' });
+  await until(
+    async () => (await node.inside('curl', ['-sf', `http://${host}/v2/`])).code === 0,
+    10_000,
+  );
+  return {
+    host,
+    [Symbol.asyncDispose]: async () => {
+      const ended = new Promise((resolve) => registry.once('exit', resolve));
+      registry.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
