@@ -1,4 +1,4 @@
-// Colours and symbols, only on a terminal. NO_COLOR and `--ansi never` turn them off.
+// Colours, only on a terminal unless `--ansi` says otherwise. NO_COLOR and `--ansi never` turn them off.
 export interface Style {
   readonly colour: boolean;
   red(text: string): string;

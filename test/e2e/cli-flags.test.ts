@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commandLines } from '../support/command-lines.ts';
+import { flagTest } from '../support/flag-tests.ts';
 import { NODE, type Result, ROOT, TestNode, until } from '../support/test-node.ts';
 
 let node: TestNode;
@@ -107,57 +109,133 @@ describe('words that mean nothing', () => {
 });
 
 describe('ps, logs, port, top, images, ls', () => {
-  it('ps shows what is asked', async () => {
-    expect(await out('ps', '--services')).toBe('store\nweb\n');
-    expect(await out('ps', '--format', '{{.Name}} {{.Service}}', 'web')).toBe('flags-web-1 web\n');
-    expect(await out('ps', '--format', 'table {{.Service}}\\t{{.State}}', 'web')).toBe(
-      'SERVICE   STATE\nweb       running\n',
-    );
-    expect(await out('ps', 'web')).not.toContain('httpd -f');
-    expect(await out('ps', '--no-trunc', 'web')).toContain('httpd -f');
+  flagTest(
+    'tcompose ps',
+    ['--services', '--format', '--no-trunc'],
+    'show what is asked',
+    async () => {
+      expect(await out('ps', '--services')).toBe('store\nweb\n');
+      expect(await out('ps', '--format', '{{.Name}} {{.Service}}', 'web')).toBe(
+        'flags-web-1 web\n',
+      );
+      expect(await out('ps', '--format', 'table {{.Service}}\\t{{.State}}', 'web')).toBe(
+        'SERVICE   STATE\nweb       running\n',
+      );
+      expect(await out('ps', 'web')).not.toContain('httpd -f');
+      expect(await out('ps', '--no-trunc', 'web')).toContain('httpd -f');
+    },
+  );
+
+  flagTest('tcompose ps', ['--all', '--quiet'], 'stopped ones too, and only ids', async () => {
+    const id = await idOf('web');
+    expect(id).toMatch(/^[0-9a-f]{64}$/);
+    await tcompose('stop', 'web');
+    expect(await out('ps', '--quiet', 'web')).toBe('');
+    expect(await out('ps', '--all', '--quiet', 'web')).toBe(`${id}\n`);
+    expect(await out('ps', '--all', 'web')).toContain('Exited');
+    await tcompose('start', 'web');
   });
 
-  it('logs takes ages, counts and no prefix', async () => {
-    expect(await out('logs', '--no-log-prefix', 'store')).toBe('line 1\nline 2\nline 3\n');
-    expect(await out('logs', '-n', '1', 'store')).toBe('store-1 | line 3\n');
-    expect(await out('logs', '--since', '1h', 'store')).toContain('line 1');
-    expect(await out('logs', '--until', '1h', 'store')).toBe('');
-    expect(await out('logs', '-t', 'store')).toMatch(/^store-1 \| \d{4}-\d\d-\d\dT[\d:.]+Z line 1/);
+  flagTest('tcompose logs', ['--follow'], 'goes on with new lines', async () => {
+    const args = ['logs', '--follow', 'web'];
+    commandLines.push(['tcompose', ...args]);
+    const child = spawn(NODE, [join(ROOT, 'dist/cli/tcompose/main.js'), ...args], {
+      cwd,
+      env: { ...process.env, TSWARM_HOST: `unix://${node.clusterSocket}` },
+    });
+    let text = '';
+    child.stdout.on('data', (data) => {
+      text += String(data);
+    });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    try {
+      await until(() => text.includes('up'), 10_000);
+      const before = text.length;
+      await tcompose('restart', '-t', '0', 'web');
+      await until(() => text.slice(before).includes('web-1 | up'), 10_000);
+    } finally {
+      child.kill('SIGKILL');
+      await ended;
+    }
   });
 
-  it('port, top, images and ls', async () => {
-    expect(await out('port', 'web', '80')).toBe('0.0.0.0:18180\n');
+  const LOG_FLAGS = 'ages, counts, times and no prefix';
+  flagTest(
+    'tcompose logs',
+    ['--tail', '--timestamps', '--since', '--until', '--no-log-prefix'],
+    LOG_FLAGS,
+    async () => {
+      expect(await out('logs', '--no-log-prefix', 'store')).toBe('line 1\nline 2\nline 3\n');
+      expect(await out('logs', '-n', '1', 'store')).toBe('store-1 | line 3\n');
+      expect(await out('logs', '--since', '1h', 'store')).toContain('line 1');
+      expect(await out('logs', '--until', '1h', 'store')).toBe('');
+      expect(await out('logs', '-t', 'store')).toMatch(
+        /^store-1 \| \d{4}-\d\d-\d\dT[\d:.]+Z line 1/,
+      );
+    },
+  );
+
+  flagTest('tcompose port', ['--protocol', '--index'], 'choose the port', async () => {
     expect(await out('port', '--protocol', 'udp', 'web', '81')).toBe('0.0.0.0:18181\n');
-    expect((await tcompose('port', 'web', '99')).code).toBe(1);
-    expect(await out('top', 'web')).toMatch(/^flags-web-1\n.*PID.*\n.*httpd -f -p 80/);
+    expect((await tcompose('port', 'web', '81')).code).toBe(1);
+    expect(await out('port', '--index', '1', 'web', '80')).toBe('0.0.0.0:18180\n');
+    const second = await tcompose('port', '--index', '2', 'web', '80');
+    expect([second.code, second.stderr]).toEqual([1, expect.stringContaining('"web" #2')]);
+  });
+
+  flagTest('tcompose images', ['--quiet'], 'only ids', async () => {
+    expect(await out('images')).toMatch(/^CONTAINER +REPOSITORY +TAG .*\n.*busybox +test /);
     expect(await out('images', '-q')).toMatch(/^[0-9a-f]{12}\n$/);
+  });
+
+  flagTest('tcompose ls', ['--quiet', '--format'], 'only names, or JSON', async () => {
     expect(JSON.parse(await out('ls', '--format', 'json'))).toEqual([
       { Name: 'flags', Status: 'running(2)', ConfigFiles: join(cwd, 'compose.yaml') },
     ]);
     expect(await out('ls', '-q')).toBe('flags\n');
   });
+
+  flagTest('tcompose version', ['--short', '--format'], 'as a number, or JSON', async () => {
+    const number = (await out('version', '--short')).trim();
+    expect(number).toMatch(/^\d+\.\d+\.\d+$/);
+    expect(await out('version')).toContain(`version ${number}`);
+    expect(JSON.parse(await out('version', '--format', 'json'))).toEqual({ version: number });
+  });
+
+  it('port and top', async () => {
+    expect(await out('port', 'web', '80')).toBe('0.0.0.0:18180\n');
+    expect((await tcompose('port', 'web', '99')).code).toBe(1);
+    expect(await out('top', 'web')).toMatch(/^flags-web-1\n.*PID.*\n.*httpd -f -p 80/);
+  });
 });
 
 describe('exec', () => {
-  it('sets environment, user, folder and capabilities', async () => {
-    const result = await tcompose(
-      ...['exec', '-T', '-e', 'X=1', '-u', 'nobody', '-w', '/tmp', 'web'],
-      ...['sh', '-c', 'echo $X; id -u; pwd'],
-    );
-    expect(result.stdout).toBe('1\n65534\n/tmp\n');
-    const caps = (...flags: string[]) =>
-      out('exec', '-T', ...flags, 'web', 'grep', 'CapEff', '/proc/self/status');
-    const bits = async (...flags: string[]): Promise<bigint> =>
-      BigInt(`0x${(await caps(...flags)).split(/\s+/)[1]}`);
-    expect(await bits('--privileged')).toBeGreaterThan(await bits());
-  });
+  flagTest(
+    'tcompose exec',
+    ['--no-tty', '--env', '--user', '--workdir', '--privileged'],
+    'reach the process',
+    async () => {
+      const result = await tcompose(
+        ...['exec', '-T', '-e', 'X=1', '-u', 'nobody', '-w', '/tmp', 'web'],
+        ...['sh', '-c', 'echo $X; id -u; pwd'],
+      );
+      expect(result.stdout).toBe('1\n65534\n/tmp\n');
+      const caps = (...flags: string[]) =>
+        out('exec', '-T', ...flags, 'web', 'grep', 'CapEff', '/proc/self/status');
+      const bits = async (...flags: string[]): Promise<bigint> =>
+        BigInt(`0x${(await caps(...flags)).split(/\s+/)[1]}`);
+      expect(await bits('--privileged')).toBeGreaterThan(await bits());
+    },
+  );
 
-  it('goes on in the background with -d', async () => {
+  flagTest('tcompose exec', ['--detach'], 'goes on in the background', async () => {
     expect((await tcompose('exec', '-d', 'web', 'touch', '/www/made')).code).toBe(0);
     await until(async () => (await out('exec', '-T', 'web', 'ls', '/www')).includes('made'), 5000);
   });
 
-  it('says when the numbered container is not there', async () => {
+  flagTest('tcompose exec', ['--index'], 'chooses the container', async () => {
+    const hostname = (await out('exec', '-T', '--index', '1', 'web', 'hostname')).trim();
+    expect(await idOf('web')).toContain(hostname);
     const result = await tcompose('exec', '-T', '--index', '2', 'web', 'true');
     expect(result.stderr).toContain('service "web" #2 is not running');
     expect(result.code).toBe(1);
@@ -165,41 +243,147 @@ describe('exec', () => {
 });
 
 describe('config', () => {
-  it('lists names', async () => {
-    expect(await out('config', '--services')).toBe('store\nweb\n');
-    expect(await out('--profile', 'debug', 'config', '--services')).toBe('dbg\nstore\nweb\n');
-    expect(await out('config', '--volumes')).toBe('data\n');
-    expect(await out('config', '--networks')).toBe('default\n');
-    expect(await out('config', '--hash', 'web')).toMatch(/^web [0-9a-f]{64}\n$/);
-    expect((await tcompose('config', '--hash', 'nope')).code).toBe(1);
-    expect(await out('config', '-q')).toBe('');
-  });
+  flagTest(
+    'tcompose config',
+    ['--services', '--volumes', '--networks', '--profiles', '--images', '--hash', '--quiet'],
+    'list names',
+    async () => {
+      expect(await out('config', '--services')).toBe('store\nweb\n');
+      expect(await out('--profile', 'debug', 'config', '--services')).toBe('dbg\nstore\nweb\n');
+      expect(await out('config', '--volumes')).toBe('data\n');
+      expect(await out('config', '--networks')).toBe('default\n');
+      expect(await out('config', '--profiles')).toBe('debug\n');
+      expect(await out('config', '--images')).toBe('busybox:test\nbusybox:test\n');
+      expect(await out('config', '--hash', 'web')).toMatch(/^web [0-9a-f]{64}\n$/);
+      expect(await out('config', '--hash', '*')).toMatch(
+        /^store [0-9a-f]{64}\nweb [0-9a-f]{64}\n$/,
+      );
+      expect((await tcompose('config', '--hash', 'nope')).code).toBe(1);
+      expect(await out('config', '-q')).toBe('');
+    },
+  );
 
-  it('leaves out what --no-… says, and writes to a file', async () => {
-    expect(await out('config')).toContain('A: bar');
-    expect(await out('config', '--no-interpolate')).toContain('{FOO:-bar}');
-    expect(await out('config', '--no-normalize')).not.toContain('flags_default');
-    expect(await out('config', 'store')).not.toContain('httpd');
+  flagTest('tcompose config', ['--format', '--output'], 'choose form and place', async () => {
     expect(JSON.parse(await out('config', '--format', 'json')).name).toBe('flags');
+    expect(await out('config', 'store')).not.toContain('httpd');
     const file = join(node.folder, 'config.yaml');
     expect(await out('config', '-o', file)).toBe('');
     expect(readFileSync(file, 'utf8')).toContain('name: flags');
   });
+
+  const files = {
+    '.env': 'FROM_DOTENV=1\nTAG=two\n',
+    'web.env': 'FROM_FILE=1\n',
+    'compose.yaml':
+      'services: {web: {image: "busybox:${TAG:-one}", env_file: web.env, build: ./src, networks: [nowhere]}}\n',
+  };
+  const configOf = async (...args: string[]): Promise<Result> => {
+    const folder = node.project('config', files);
+    return node.tcompose(['config', '--no-consistency', ...args], { cwd: folder });
+  };
+
+  flagTest(
+    'tcompose config',
+    ['--no-consistency'],
+    'does not look whether names exist',
+    async () => {
+      const folder = node.project('config', files);
+      const checked = await node.tcompose(['config', '-q'], { cwd: folder });
+      expect([checked.code, checked.stderr]).toEqual([
+        1,
+        expect.stringContaining('undefined network nowhere'),
+      ]);
+      expect((await configOf('-q')).code).toBe(0);
+    },
+  );
+
+  flagTest(
+    'tcompose config',
+    ['--no-interpolate', '--no-normalize'],
+    'leave what is written',
+    async () => {
+      expect((await configOf()).stdout).toContain('image: busybox:two');
+      expect((await configOf('--no-interpolate')).stdout).toContain('busybox:${TAG:-one}');
+      expect(await out('config')).toContain('flags_default');
+      expect(await out('config', '--no-normalize')).not.toContain('flags_default');
+    },
+  );
+
+  flagTest(
+    'tcompose config',
+    ['--no-path-resolution', '--no-env-resolution'],
+    'read no more than the file',
+    async () => {
+      const plain = (await configOf()).stdout;
+      expect(plain).toContain(`context: ${join(node.folder, 'projects/config/src')}`);
+      expect(plain).toMatch(/environment:\n +FROM_FILE: "1"/);
+      expect(plain).not.toContain('env_file');
+      expect((await configOf('--no-path-resolution')).stdout).toMatch(/context: \.?\/?src/);
+      const unread = (await configOf('--no-env-resolution')).stdout;
+      expect(unread).not.toContain('FROM_FILE');
+      expect(unread).toMatch(/env_file:\n +- path: .*web\.env/);
+    },
+  );
+
+  flagTest('tcompose config', ['--environment'], 'shows all variables that count', async () => {
+    const lines = (await configOf('--environment')).stdout.split('\n');
+    expect(lines).toContain('FROM_DOTENV=1');
+    expect(lines).toContain('COMPOSE_PROJECT_NAME=config');
+    expect(lines).toContain('HOME=/root');
+    expect(lines).not.toContain('FROM_FILE=1');
+  });
+});
+
+describe('build', () => {
+  flagTest(
+    'tcompose build',
+    ['--no-cache', '--quiet'],
+    'every step anew, without words',
+    async () => {
+      const folder = node.project('made', {
+        Dockerfile: 'FROM busybox:test\nRUN cat /proc/sys/kernel/random/uuid > /made\n',
+        'compose.yaml': 'services: {web: {build: .}}',
+      });
+      const made = async (...flags: string[]): Promise<string> => {
+        const built = await node.tcompose(['build', ...flags], { cwd: folder });
+        expect(built.code, built.stderr).toBe(0);
+        if (flags.includes('--quiet')) expect(built.stdout + built.stderr).toBe('');
+        else expect(built.stderr).toContain('Built');
+        return (await node.docker(['run', '--rm', 'made-web', 'cat', '/made'])).stdout;
+      };
+      const first = await made();
+      expect(await made()).toBe(first);
+      expect(await made('--no-cache', '--quiet')).not.toBe(first);
+    },
+  );
 });
 
 describe('containers that are stopped, killed and started', () => {
-  it('stop -t 0 does not wait for the grace period of 30 s', async () => {
-    const stopped = await tcompose('stop', '-t', '0', 'store');
-    expect(stopped.code).toBe(0);
-    expect(stopped.ms).toBeLessThan(20_000);
-    expect((await inspect('store')).State.Status).toBe('exited');
-    expect((await tcompose('start', 'store')).code).toBe(0);
-    expect((await inspect('store')).State.Status).toBe('running');
-    const before = (await inspect('store')).State.StartedAt;
-    const restarted = await tcompose('restart', '-t', '0', 'store');
-    expect(restarted.ms).toBeLessThan(20_000);
-    expect((await inspect('store')).State.StartedAt).not.toBe(before);
-  });
+  flagTest(
+    'tcompose stop',
+    ['--timeout'],
+    '0 does not wait for the grace period of 30 s',
+    async () => {
+      const stopped = await tcompose('stop', '-t', '0', 'store');
+      expect(stopped.code).toBe(0);
+      expect(stopped.ms).toBeLessThan(20_000);
+      expect((await inspect('store')).State.Status).toBe('exited');
+      expect((await tcompose('start', 'store')).code).toBe(0);
+      expect((await inspect('store')).State.Status).toBe('running');
+    },
+  );
+
+  flagTest(
+    'tcompose restart',
+    ['--timeout'],
+    '0 does not wait for the grace period of 30 s',
+    async () => {
+      const before = (await inspect('store')).State.StartedAt;
+      const restarted = await tcompose('restart', '-t', '0', 'store');
+      expect(restarted.ms).toBeLessThan(20_000);
+      expect((await inspect('store')).State.StartedAt).not.toBe(before);
+    },
+  );
 
   it('pause and unpause say so and do so', async () => {
     expect((await tcompose('pause', 'web')).stderr).toContain('Container flags-web-1  Paused');
@@ -217,7 +401,7 @@ describe('containers that are stopped, killed and started', () => {
     expect(await idOf('web')).toBe(id);
   });
 
-  it('kill sends the signal that is named', async () => {
+  flagTest('tcompose kill', ['--signal'], 'sends the signal that is named', async () => {
     await tcompose('kill', '-s', 'USR1', 'store');
     await until(async () => (await out('ps', '-a', 'store')).includes('Exited (9)'), 10_000);
     expect((await tcompose('up', '-d')).code).toBe(0);
@@ -240,15 +424,23 @@ describe('containers that are stopped, killed and started', () => {
     await node.tcompose(['down'], { cwd: failing });
   });
 
-  it('rm removes stopped services only, with -s stops them first, and asks without -f', async () => {
-    expect((await tcompose('rm', '-f', 'web')).stderr).toContain('No stopped containers');
-    expect((await tcompose('stop', 'web')).code).toBe(0);
-    expect((await tcompose('rm', 'web')).stderr).toContain('Use -f.');
-    expect((await tcompose('rm', '-f', 'web')).stderr).toContain('Service flags_web  Removed');
-    await until(async () => (await idOf('web')) === '', 10_000);
-    expect((await tcompose('up', '-d')).code).toBe(0);
-    expect(await idOf('web')).not.toBe('');
-  });
+  flagTest(
+    'tcompose rm',
+    ['--force', '--stop'],
+    'remove stopped services, stop them first; asks without -f',
+    async () => {
+      expect((await tcompose('rm', '-f', 'web')).stderr).toContain('No stopped containers');
+      expect((await tcompose('stop', 'web')).code).toBe(0);
+      expect((await tcompose('rm', 'web')).stderr).toContain('Use -f.');
+      expect((await tcompose('rm', '-f', 'web')).stderr).toContain('Service flags_web  Removed');
+      await until(async () => (await idOf('web')) === '', 10_000);
+      expect((await tcompose('up', '-d')).code).toBe(0);
+      expect(await idOf('web')).not.toBe('');
+      expect((await tcompose('rm', '--stop', '--force', 'web')).code).toBe(0);
+      await until(async () => (await idOf('web')) === '', 10_000);
+      expect((await tcompose('up', '-d')).code).toBe(0);
+    },
+  );
 });
 
 describe('parts of a project', () => {
