@@ -1,0 +1,464 @@
+// The flags of tswarm on one node: init and leave by what the cluster is afterwards, lists and logs by what they show, images by what is in the store. What
+// needs several nodes is tested with them (test/cluster).
+import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commandLines } from '../support/command-lines.ts';
+import { flagTest } from '../support/flag-tests.ts';
+import { registryInside } from '../support/node-registry.ts';
+import { NODE, type Result, ROOT, TestNode, until } from '../support/test-node.ts';
+
+let node: TestNode;
+
+const HERE = ['--advertise-addr', '127.0.0.1:23796', '--listen-addr', '127.0.0.1:23796'];
+
+beforeAll(async () => {
+  node = new TestNode();
+  await node.start();
+  await node.importBusybox();
+});
+
+afterAll(async () => {
+  await node[Symbol.asyncDispose]();
+});
+
+const tswarm = (...args: string[]): Promise<Result> => node.tswarm(args);
+
+/** Standard output of a command that must succeed. */
+async function out(...args: string[]): Promise<string> {
+  const result = await tswarm(...args);
+  expect(result.code, result.stderr).toBe(0);
+  return result.stdout;
+}
+
+const jsonLines = (text: string): Record<string, unknown>[] =>
+  text
+    .trim()
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+
+describe('init and leave', () => {
+  const leave = async (): Promise<void> => {
+    expect((await tswarm('leave', '--force')).code).toBe(0);
+  };
+
+  flagTest('tswarm init', ['--advertise-addr', '--listen-addr'], 'say where', async () => {
+    await node.inside('ip', ['address', 'add', '10.77.0.1/32', 'dev', 'lo']);
+    const init = await tswarm(
+      'init',
+      '--advertise-addr',
+      '10.77.0.1:23800',
+      '--listen-addr',
+      '0.0.0.0:23800',
+    );
+    expect(init.stdout).toMatch(/tswarm join --token SWMTKN-1-\S+ 10\.77\.0\.1:23800/);
+    const listeners = await node.inside('ss', ['-Hltn', 'sport', '=', '23800']);
+    expect(listeners.stdout).toMatch(/(0\.0\.0\.0|\*):23800/);
+    await leave();
+    await tswarm('init', '--advertise-addr', '127.0.0.1', '--listen-addr', '127.0.0.1:23801');
+    const narrow = await node.inside('ss', ['-Hltn', 'sport', '=', '23801']);
+    expect(narrow.stdout).toContain('127.0.0.1:23801');
+    expect(narrow.stdout).not.toContain('0.0.0.0:23801');
+    await leave();
+  });
+
+  flagTest(
+    'tswarm init',
+    ['--default-addr-pool', '--default-addr-pool-mask-length'],
+    'choose subnets',
+    async () => {
+      const pool = [
+        '--default-addr-pool',
+        '10.123.0.0/16',
+        '--default-addr-pool-mask-length',
+        '26',
+      ];
+      await out('init', ...HERE, ...pool);
+      await node.docker(['network', 'create', '-d', 'overlay', 'pooled']);
+      await node.docker([
+        'service',
+        'create',
+        '-q',
+        '--name',
+        'user',
+        '--network',
+        'pooled',
+        'busybox:test',
+        'sleep',
+        '1000',
+      ]);
+      const format = '{{(index .IPAM.Config 0).Subnet}}';
+      const network = await node.docker(['network', 'inspect', '-f', format, 'pooled']);
+      expect(network.stdout).toMatch(/^10\.123\.\d+\.\d+\/26\n$/);
+      await leave();
+    },
+  );
+
+  flagTest('tswarm init', ['--availability'], 'keeps tasks away', async () => {
+    await out('init', ...HERE, '--availability', 'drain');
+    expect(await out('node', 'ls', '--format', '{{.Availability}}')).toBe('Drain\n');
+    await node.docker([
+      'service',
+      'create',
+      '-q',
+      '-d',
+      '--name',
+      'kept',
+      'busybox:test',
+      'sleep',
+      '1000',
+    ]);
+    await until(async () => (await out('service', 'ps', 'kept')).includes('Pending'), 10_000);
+    await leave();
+    const wrong = await tswarm('init', ...HERE, '--availability', 'bla');
+    expect([wrong.code, wrong.stderr]).not.toEqual([0, '']);
+    expect(wrong.stderr).toContain('availability');
+  });
+
+  flagTest('tswarm leave', ['--force'], 'also ends a cluster', async () => {
+    await out('init', ...HERE);
+    const refused = await tswarm('leave');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/last manager/);
+    expect(refused.stderr).toMatch(/--force/);
+    expect((await tswarm('node', 'ls')).code).toBe(0);
+    expect(await out('leave', '--force')).toBe('Node left the cluster.\n');
+    expect((await tswarm('node', 'ls')).code).toBe(1);
+  });
+});
+
+describe('this node', () => {
+  beforeAll(async () => {
+    await out('init', ...HERE);
+  });
+
+  flagTest('tswarm', ['--host'], 'chooses the daemon', async () => {
+    const wrong = await tswarm('-H', 'unix:///nowhere.sock', 'info');
+    expect([wrong.code, wrong.stderr]).toEqual([
+      1,
+      expect.stringContaining('cannot reach tswarmd at unix:///nowhere.sock'),
+    ]);
+    expect(await out('--host', `unix://${node.socket}`, 'info')).toContain(node.dataRoot);
+  });
+
+  flagTest('tswarm info', ['--format'], 'one field, or everything', async () => {
+    expect(await out('info', '--format', '{{.DockerRootDir}}')).toBe(`${node.dataRoot}\n`);
+    expect(JSON.parse(await out('info', '--format', 'json')).Swarm.LocalNodeState).toBe('active');
+    expect(await out('info')).toContain('Cluster: active');
+  });
+
+  flagTest('tswarm version', ['--format'], 'one field, or everything', async () => {
+    const { Client, Server } = JSON.parse(await out('version', '--format', 'json'));
+    expect(await out('version', '-f', '{{.Client.Version}}')).toBe(`${Client.Version}\n`);
+    expect(Server.Version).toBe(Client.Version);
+  });
+
+  flagTest(
+    'tswarm join-token',
+    ['--quiet', '--rotate'],
+    'only the token; another one',
+    async () => {
+      const token = await out('join-token', '--quiet', 'worker');
+      expect(token).toMatch(/^SWMTKN-1-[0-9a-z]{50}-[0-9a-z]{25}\n$/);
+      expect(await out('join-token', 'worker')).toContain(
+        `tswarm join --token ${token.trim()} 127.0.0.1:`,
+      );
+      expect(await out('join-token', '--rotate', '-q', 'worker')).not.toBe(token);
+    },
+  );
+
+  flagTest(
+    'tswarm node ls',
+    ['--filter', '--format', '--quiet', '--json'],
+    'choose and show',
+    async () => {
+      const id = (await out('node', 'ls', '--quiet')).trim();
+      expect(id).toMatch(/^[0-9a-z]{25}$/);
+      expect(await out('node', 'ls', '--format', '{{.ID}} {{.Status}}')).toBe(`${id} Ready\n`);
+      expect(jsonLines(await out('node', 'ls', '--json'))).toMatchObject([{ ID: id, Self: true }]);
+      expect(await out('node', 'ls', '-q', '--filter', 'role=manager')).toBe(`${id}\n`);
+      expect(await out('node', 'ls', '-q', '-f', 'role=worker')).toBe('');
+      const wrong = await tswarm('node', 'ls', '--filter', 'bogus=1');
+      expect([wrong.code, wrong.stderr]).toEqual([
+        1,
+        expect.stringContaining("invalid filter 'bogus'"),
+      ]);
+    },
+  );
+});
+
+describe('service', () => {
+  const SCRIPT = 'echo "$X one"; echo "$X two"; exec sleep 1000';
+
+  beforeAll(async () => {
+    const create = ['service', 'create', '-q', '--restart-delay', '100ms'];
+    const command = ['busybox:test', 'sh', '-c', SCRIPT];
+    for (const [name, replicas] of [
+      ['web', '2'],
+      ['db', '1'],
+    ] as const) {
+      const flags = [
+        '--name',
+        name,
+        '--replicas',
+        replicas,
+        '-e',
+        `X=${name}`,
+        '-l',
+        `tier=${name}`,
+      ];
+      const made = await node.docker([...create, ...flags, ...command]);
+      expect(made.code, made.stderr).toBe(0);
+    }
+  });
+
+  flagTest(
+    'tswarm service ls',
+    ['--filter', '--format', '--quiet', '--json'],
+    'choose and show',
+    async () => {
+      expect(await out('service', 'ls')).toMatch(
+        /^ID +NAME +MODE +REPLICAS +IMAGE +PORTS\n.* db +replicated +1\/1 +busybox:test\n.* web +replicated +2\/2 /,
+      );
+      expect(await out('service', 'ls', '--format', '{{.Name}} {{.Replicas}}')).toBe(
+        'db 1/1\nweb 2/2\n',
+      );
+      expect(await out('service', 'ls', '-f', 'label=tier=web', '--format', '{{.Name}}')).toBe(
+        'web\n',
+      );
+      expect(await out('service', 'ls', '-q', '--filter', 'name=db')).toMatch(/^[0-9a-z]{12}\n$/);
+      expect(jsonLines(await out('service', 'ls', '--json')).map(({ Name }) => Name)).toEqual([
+        'db',
+        'web',
+      ]);
+    },
+  );
+
+  flagTest(
+    'tswarm service ps',
+    ['--filter', '--format', '--quiet', '--json'],
+    'choose and show',
+    async () => {
+      expect(await out('service', 'ps', '--format', '{{.Name}} {{.DesiredState}}', 'web')).toBe(
+        'web.1 Running\nweb.2 Running\n',
+      );
+      expect(await out('service', 'ps', '-q', '-f', 'name=web.1', 'web')).toMatch(
+        /^[0-9a-z]{12}\n$/,
+      );
+      expect(await out('service', 'ps', '-q', '--filter', 'desired-state=shutdown', 'web')).toBe(
+        '',
+      );
+      const rows = jsonLines(await out('service', 'ps', '--json', 'web', 'db'));
+      expect(rows.map(({ Name }) => Name)).toEqual(['db.1', 'web.1', 'web.2']);
+    },
+  );
+
+  flagTest('tswarm service ps', ['--no-resolve', '--no-trunc'], 'ids as they are', async () => {
+    const id = (await out('node', 'ls', '-q')).trim();
+    expect(await out('service', 'ps', '--format', '{{.Node}}', 'db')).not.toContain(id);
+    expect(await out('service', 'ps', '--no-resolve', '--format', '{{.Node}}', 'db')).toBe(
+      `${id}\n`,
+    );
+    expect(await out('service', 'ps', '--no-trunc', '--format', '{{.ID}}', 'db')).toMatch(
+      /^[0-9a-z]{25}\n$/,
+    );
+    expect(await out('service', 'ps', '--format', '{{.ID}}', 'db')).toMatch(/^[0-9a-z]{12}\n$/);
+  });
+
+  flagTest('tswarm service inspect', ['--format'], 'one field, or everything', async () => {
+    expect(await out('service', 'inspect', '--format', '{{.Spec.Name}}', 'web', 'db')).toBe(
+      'web\ndb\n',
+    );
+    expect(JSON.parse(await out('service', 'inspect', 'web'))).toMatchObject([
+      { Spec: { Name: 'web' } },
+    ]);
+  });
+
+  flagTest(
+    'tswarm service logs',
+    ['--tail', '--since', '--timestamps', '--raw', '--no-task-ids'],
+    'change what is shown',
+    async () => {
+      const logs = async (...flags: string[]): Promise<string[]> =>
+        (await out('service', 'logs', ...flags)).trim().split('\n').sort();
+      await until(async () => (await logs('web')).length === 4, 10_000);
+      expect((await logs('db'))[0]).toMatch(/^db\.1\.[0-9a-z]{12}@\S+ +\| db one$/);
+      expect(await logs('--raw', '--tail', '1', 'web')).toEqual(['web two', 'web two']);
+      expect((await logs('--no-task-ids', 'db'))[0]).toMatch(/^db\.1@\S+ +\| db one$/);
+      expect((await logs('--raw', '-t', 'db'))[0]).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z db one$/);
+      expect(await logs('--since', '1h', 'web')).toHaveLength(4);
+      expect(await logs('--since', '2100-01-01', 'web')).toEqual(['']);
+    },
+  );
+
+  flagTest('tswarm service logs', ['--follow'], 'goes on with new lines', async () => {
+    const args = ['service', 'logs', '--follow', '--raw', 'db'];
+    commandLines.push(['tswarm', ...args]);
+    const env = { ...process.env, TSWARM_HOST: `unix://${node.clusterSocket}` };
+    const child = spawn(NODE, [join(ROOT, 'dist/cli/tswarm/main.js'), ...args], { env });
+    let text = '';
+    child.stdout.on('data', (data) => {
+      text += String(data);
+    });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    try {
+      await until(
+        () => text === 'db one\ndb two\n',
+        10_000,
+        () => text,
+      );
+      const id = (await node.docker(['ps', '-q', '--filter', 'name=db.1'])).stdout.trim();
+      await node.docker(['kill', id]);
+      await until(
+        () => text === 'db one\ndb two\ndb one\ndb two\n',
+        15_000,
+        () => text,
+      );
+    } finally {
+      child.kill('SIGKILL');
+      await ended;
+    }
+  });
+
+  flagTest('tswarm service scale', ['--detach'], 'does not wait', async () => {
+    const scaled = await out('service', 'scale', 'web=3');
+    expect(scaled).toContain('web scaled to 3');
+    expect(await out('service', 'ls', '-f', 'name=web', '--format', '{{.Replicas}}')).toBe('3/3\n');
+    // A constraint that no node meets: waiting for the tasks would never end.
+    await node.docker([
+      'service',
+      'update',
+      '-d',
+      '-q',
+      '--constraint-add',
+      'node.labels.no==where',
+      'db',
+    ]);
+    expect((await tswarm('service', 'scale', '--detach', 'db=2')).code).toBe(0);
+    const wrong = await tswarm('service', 'scale', 'web');
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('SERVICE=NUMBER')]);
+  });
+
+  it('rm removes, and says what is not there', async () => {
+    const removed = await tswarm('service', 'rm', 'web', 'nope', 'db');
+    expect(removed.stdout).toBe('web\ndb\n');
+    expect([removed.code, removed.stderr]).toEqual([1, expect.stringContaining('nope')]);
+    expect(await out('service', 'ls', '-q')).toBe('');
+  });
+});
+
+describe('image', () => {
+  const names = async (...flags: string[]): Promise<string[]> =>
+    (await out('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', ...flags))
+      .trim()
+      .split('\n')
+      .sort();
+
+  /** An archive of one image, as docker save writes it. */
+  async function saved(image: string): Promise<string> {
+    const file = join(node.folder, 'saved.tar');
+    expect((await node.docker(['save', '-o', file, image])).code).toBe(0);
+    return file;
+  }
+
+  flagTest('tswarm image import', ['--change', '--message'], 'into the configuration', async () => {
+    const tar = join(node.folder, 'empty.tar');
+    await node.inside('tar', ['-cf', tar, '-T', '/dev/null']);
+    await out(
+      'image',
+      'import',
+      tar,
+      'imported:1',
+      '-c',
+      'ENV A=1',
+      '--change',
+      'CMD ["x"]',
+      '-m',
+      'why',
+    );
+    const format = '{{.Config.Env}} {{.Config.Cmd}}';
+    expect((await node.docker(['inspect', '-f', format, 'imported:1'])).stdout).toBe('[A=1] [x]\n');
+    expect(
+      (await node.docker(['history', '--format', '{{.Comment}}', 'imported:1'])).stdout,
+    ).toContain('why');
+  });
+
+  flagTest(
+    'tswarm image ls',
+    ['--all', '--filter', '--format', '--quiet', '--json'],
+    'choose and show',
+    async () => {
+      expect(await names()).toEqual(['busybox:test', 'imported:1']);
+      expect(await names('--filter', 'reference=busy*')).toEqual(['busybox:test']);
+      expect(await out('image', 'ls', '-q', '-f', 'reference=busy*')).toMatch(/^[0-9a-f]{12}\n$/);
+      const rows = jsonLines(await out('image', 'ls', '--json'));
+      expect(rows.map(({ Repository }) => Repository).sort()).toEqual(['busybox', 'imported']);
+      // An image that another one was built from, and that has lost its name, is shown with --all only.
+      const folder = join(node.folder, 'derived');
+      const build = async (text: string): Promise<void> => {
+        await node.inside('mkdir', ['-p', folder]);
+        writeFileSync(join(folder, 'Dockerfile'), text);
+        const built = await node.docker(['build', '-q', '-t', 'base:1', folder], {
+          env: { DOCKER_BUILDKIT: '0' },
+        });
+        expect(built.code, built.stderr).toBe(0);
+      };
+      await build('FROM busybox:test\nENV STEP=1\n');
+      await build('FROM base:1\nENV STEP=2\n');
+      const shown = await names();
+      expect(shown).toContain('base:1');
+      expect((await names('--all')).length).toBeGreaterThanOrEqual(shown.length);
+      expect(await names('--all')).toContain('<none>:<none>');
+    },
+  );
+
+  flagTest('tswarm image load', ['--input', '--quiet'], 'from a file, without words', async () => {
+    const file = await saved('imported:1');
+    await node.docker(['rmi', 'imported:1']);
+    expect(await out('image', 'load', '--input', file)).toBe('Loaded image: imported:1\n');
+    expect(await names()).toContain('imported:1');
+    const piped = await node.inside('sh', [
+      '-c',
+      `${NODE} ${join(ROOT, 'dist/cli/tswarm/main.js')} -H unix://${node.clusterSocket} image load < ${file}`,
+    ]);
+    expect(piped.stdout).toContain('Loaded image: imported:1');
+    const quiet = await tswarm('image', 'load', '-q', '-i', file);
+    expect([quiet.code, quiet.stderr]).toEqual([0, '']);
+  });
+
+  flagTest('tswarm image pull', ['--quiet', '--platform'], 'choose and show', async () => {
+    await using registry = await registryInside(node);
+    const name = `${registry.host}/busybox:1`;
+    await node.docker(['tag', 'busybox:test', name]);
+    expect((await node.docker(['push', '-q', name])).code).toBe(0);
+    await node.docker(['rmi', name]);
+    const loud = await tswarm('image', 'pull', name);
+    expect([loud.code, loud.stdout]).toEqual([0, expect.stringContaining('Status: ')]);
+    const quiet = await tswarm('image', 'pull', '--quiet', name);
+    expect(quiet).toMatchObject({ code: 0, stdout: `${name}\n`, stderr: '' });
+    const other = await tswarm('image', 'pull', '--platform', 'linux/s390x', name);
+    expect(other.code, other.stdout).toBe(1);
+    expect(other.stderr).toContain('s390x');
+    await node.docker(['rmi', name]);
+  });
+
+  flagTest('tswarm image rm', ['--force'], 'also when a stopped container uses it', async () => {
+    await node.docker(['create', '--name', 'stopped', 'imported:1']);
+    const refused = await tswarm('image', 'rm', 'imported:1');
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringContaining('stopped container'),
+    ]);
+    expect(await out('image', 'rm', '--force', 'imported:1')).toContain('Untagged: imported:1');
+    expect(await names()).not.toContain('imported:1');
+    await node.docker(['rm', 'stopped']);
+  });
+
+  it('system df counts what is there', async () => {
+    const text = await out('system', 'df');
+    expect(text).toMatch(/^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE\nImages +[1-9]/);
+    expect(readFileSync(join(node.dataRoot, 'node-tag'), 'utf8')).not.toBe('');
+  });
+});
