@@ -326,16 +326,16 @@ describe('up', () => {
 describe('down', () => {
   flagTest('tcompose down', ['--volumes'], 'removes data too', async () => {
     const tcompose = projectOf('data', {
-      'compose.yaml': `services: {web: {${SERVICE}, command: sleep 1000, volumes: ["d:/d"]}}\nvolumes: {d: {}}`,
+      'compose.yaml': `services: {web: {${SERVICE}, command: sleep 1000, volumes: ["kept:/d"]}}\nvolumes: {kept: {}}`,
     });
     const volumes = async (): Promise<string> =>
-      (await node.docker(['volume', 'ls', '-q', '--filter', 'name=data_d'])).stdout;
+      (await node.docker(['volume', 'ls', '-q', '--filter', 'name=data_kept'])).stdout;
     await tcompose('up', '-d');
-    await tcompose('exec', '-T', 'web', 'touch', '/d/kept');
+    await tcompose('exec', '-T', 'web', 'touch', '/d/file');
     await tcompose('down');
-    expect(await volumes()).toBe('data_d\n');
+    expect(await volumes()).toBe('data_kept\n');
     await tcompose('up', '-d');
-    expect((await tcompose('exec', '-T', 'web', 'ls', '/d')).stdout).toBe('kept\n');
+    expect((await tcompose('exec', '-T', 'web', 'ls', '/d')).stdout).toBe('file\n');
     await tcompose('down', '--volumes');
     expect(await volumes()).toBe('');
   });
@@ -352,14 +352,14 @@ describe('down', () => {
       });
       const images = async (): Promise<string[]> => {
         const list = await node.docker(['images', '--format', '{{.Repository}}']);
-        return list.stdout.trim().split('\n').sort();
+        return ['images-a', 'named'].filter((name) => list.stdout.split('\n').includes(name));
       };
       await tcompose('up', '-d');
-      expect(await images()).toEqual(['busybox', 'images-a', 'named']);
+      expect(await images()).toEqual(['images-a', 'named']);
       await tcompose('down');
-      expect(await images()).toEqual(['busybox', 'images-a', 'named']);
+      expect(await images()).toEqual(['images-a', 'named']);
       expect((await tcompose('down', '--rmi', 'local')).code).toBe(0);
-      expect(await images()).toEqual(['busybox', 'named']);
+      expect(await images()).toEqual(['named']);
       await node.docker(['create', '--name', 'user', 'named:1']);
       const used = await tcompose('down', '--rmi', 'all');
       expect([used.code, used.stderr]).toEqual([
@@ -368,7 +368,7 @@ describe('down', () => {
       ]);
       await node.docker(['rm', 'user']);
       expect((await tcompose('down', '--rmi', 'all')).code).toBe(0);
-      expect(await images()).toEqual(['busybox']);
+      expect(await images()).toEqual([]);
     },
   );
 
