@@ -118,12 +118,28 @@ export function printErrors(errors: readonly ComposeError[]): void {
     }
     if (error.sourceLine !== undefined && error.line !== undefined) {
       const number = String(error.line);
-      process.stderr.write(`  ${style.dim(`${number} |`)} ${error.sourceLine}\n`);
-      const pad = ' '.repeat(Math.max(0, (error.column ?? 1) - 1));
+      const column = Math.max(1, error.column ?? 1);
+      const shown = sourceExcerpt(error.sourceLine, column);
+      process.stderr.write(`  ${style.dim(`${number} |`)} ${shown.text}\n`);
+      const pad = ' '.repeat(shown.column - 1);
       process.stderr.write(
         `  ${style.dim(`${' '.repeat(number.length)} |`)} ${pad}${style.red('^')}\n`,
       );
     }
     if (error.hint !== undefined) process.stderr.write(`  ${style.dim('hint:')} ${error.hint}\n`);
   }
+}
+
+/** Longest piece of a source line that is shown. */
+const EXCERPT_CHARACTERS = 160;
+
+/** The line around a column (from 1) as a terminal may print it, and where the column is in it. */
+export function sourceExcerpt(
+  line: string,
+  column: number,
+): { readonly text: string; readonly column: number } {
+  const printable = line.replaceAll('\t', ' ').replace(/\p{Cc}/gu, '\ufffd');
+  if (printable.length <= EXCERPT_CHARACTERS) return { text: printable, column };
+  const from = Math.max(0, Math.min(column - 1 - EXCERPT_CHARACTERS / 2, printable.length));
+  return { text: printable.slice(from, from + EXCERPT_CHARACTERS), column: column - from };
 }

@@ -249,8 +249,10 @@ function showServices(model: StackModel, options: FollowOptions, watched: Watche
     }
     for (const task of current) {
       const assessment = showTask(task, options);
-      if (assessment.verdict === 'failed')
-        failures.push(`Container ${task.containerName}: ${assessment.details || assessment.text}`);
+      if (assessment.verdict === 'failed') {
+        const reason = plainReason(assessment.details || assessment.text);
+        failures.push(`Container ${task.containerName}: ${reason}`);
+      }
       if (assessment.verdict === 'pending') pending = true;
       if (assessment.verdict === 'ok' && options.goal === 'healthy')
         unsteadyMs = Math.max(unsteadyMs, watched.unsteadyMs(task, performance.now(), Date.now()));
@@ -260,6 +262,14 @@ function showServices(model: StackModel, options: FollowOptions, watched: Watche
   if (failures.length > 0) return { isEnd: true, failures };
   if (pending) return GO_ON;
   return unsteadyMs > 0 ? { ...GO_ON, lookAgainMs: unsteadyMs } : { isEnd: true, failures: [] };
+}
+
+/** Docker's chain of who called whom says nothing to somebody who wrote a compose file. */
+function plainReason(text: string): string {
+  return text.replace(
+    /^failed to create task for container: .*?unable to start container process: /,
+    'cannot start: ',
+  );
 }
 
 /** Containers are still to be made, or replaced by an update. */
@@ -274,8 +284,14 @@ function showTask(task: TaskView, options: FollowOptions): Assessment {
   const assessment = isSettled
     ? assess(task, options.goal)
     : verdict('working', 'Waiting', '', 'pending');
-  const { state, text, details } = assessment;
-  options.display.update(`Container ${task.containerName}`, state, text, details);
+  // Why it failed is said once, as the error at the end.
+  const details = assessment.verdict === 'failed' ? '' : assessment.details;
+  options.display.update(
+    `Container ${task.containerName}`,
+    assessment.state,
+    assessment.text,
+    details,
+  );
   return assessment;
 }
 

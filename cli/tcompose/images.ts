@@ -3,7 +3,7 @@
 import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { buildContext } from '../client/build-context.ts';
-import type { ApiClient, Json } from '../client/http.ts';
+import type { ApiClient, CallOptions, Json } from '../client/http.ts';
 import type { ProgressDisplay } from '../output/progress.ts';
 
 export interface ImageOptions {
@@ -12,6 +12,8 @@ export interface ImageOptions {
   readonly pull: '' | 'always' | 'missing' | 'never';
   readonly noCache?: boolean;
   readonly quiet?: boolean;
+  /** Ends what is under way; the server drops it when nobody listens any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** Makes every image present on this node. @returns service key → image id */
@@ -57,7 +59,7 @@ async function ensureImage(
     }
     await buildImage(client, image, options, display);
   } else if (policy === 'always' || (present === undefined && policy !== 'never')) {
-    await pullImage(client, image, display);
+    await pullImage(client, image, options, display);
   } else if (present === undefined) {
     throw new TswarmError(
       'not_found',
@@ -81,13 +83,14 @@ async function imageId(client: ApiClient, name: string): Promise<string | undefi
 async function pullImage(
   client: ApiClient,
   image: PlannedImage,
+  options: ImageOptions,
   display: ProgressDisplay,
 ): Promise<void> {
   const id = `Image ${image.image}`;
   display.update(id, 'working', 'Pulling');
   try {
     const query = { fromImage: image.image, platform: image.platform || undefined };
-    await drain(client.lines('POST', '/images/create', { query }), (line) => {
+    await drain(client, '/images/create', { query }, options.signal, (line) => {
       const progress = typeof line.progress === 'string' ? line.progress : '';
       display.update(
         id,
@@ -99,7 +102,12 @@ async function pullImage(
     display.update(id, 'done', 'Pulled');
   } catch (error) {
     display.update(id, 'error', 'Error');
-    throw error;
+    if (!(error instanceof TswarmError) || error.code === 'cancelled') throw error;
+    throw new TswarmError(
+      error.code,
+      `image ${image.image} of service ${image.service} cannot be pulled: ${error.message}`,
+      { hint: error.hint ?? 'An image from a file comes in with "tswarm image load".' },
+    );
   }
 }
 
@@ -134,7 +142,7 @@ export async function buildImage(
   const output: string[] = [];
   try {
     const stream = { data: context.stream, type: 'application/x-tar' };
-    await drain(client.lines('POST', '/build', { query, stream }), (line) => {
+    await drain(client, '/build', { query, stream }, options.signal, (line) => {
       const text = String(line.stream ?? line.status ?? '').trimEnd();
       if (text === '') return;
       output.push(text);
@@ -149,10 +157,18 @@ export async function buildImage(
   }
 }
 
-/** Reads a progress stream to its end. @throws TswarmError with the stream's own error. */
-async function drain(lines: AsyncIterable<Json>, show: (line: Json) => void): Promise<void> {
-  for await (const line of lines) {
+/** Reads a progress stream to its end. @throws TswarmError with the stream's own error, or cancelled */
+async function drain(
+  client: ApiClient,
+  path: string,
+  call: CallOptions,
+  signal: AbortSignal | undefined,
+  show: (line: Json) => void,
+): Promise<void> {
+  const options = signal === undefined ? call : { ...call, signal };
+  for await (const line of client.lines('POST', path, options)) {
     if (typeof line.error === 'string') throw new TswarmError('failed_precondition', line.error);
     show(line);
   }
+  if (signal?.aborted === true) throw new TswarmError('cancelled', 'interrupted');
 }

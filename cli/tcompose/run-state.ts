@@ -2,7 +2,13 @@
 import type { ServiceAction } from '#api/cluster/types';
 import { hasCode, TswarmError } from '#protocol/errors';
 import type { Json } from '../client/http.ts';
-import { composeKey, hasEnded, StackModel, type TaskView } from '../client/stack-model.ts';
+import {
+  composeKey,
+  hasEnded,
+  type ServiceView,
+  StackModel,
+  type TaskView,
+} from '../client/stack-model.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import { type ComposeContext, requireServices } from './context.ts';
@@ -158,6 +164,7 @@ export async function startServices(
     return (await context.client.post<{ index: number }>(path, { body })).index;
   };
   const indexes = [
+    ...(await resumeUpdates(context, chosen)),
     await act({
       services: [...withEnded],
       runState: 'running',
@@ -171,6 +178,28 @@ export async function startServices(
     index: Math.max(...indexes),
     settled: (task) => task.run > (runs.get(task.id) ?? -1),
   };
+}
+
+const HALTED: ReadonlySet<string> = new Set(['paused', 'failed', 'rollback_paused']);
+
+/** An update that has halted goes on: the reason may be gone by now, and if it is not, it halts again and says so. */
+async function resumeUpdates(
+  context: ComposeContext,
+  services: readonly ServiceView[],
+): Promise<number[]> {
+  const indexes: number[] = [];
+  for (const service of services) {
+    if (!HALTED.has(service.updateState)) continue;
+    const path = `/tswarm/v1/services/${service.id}/rollout`;
+    const query = { action: 'resume' };
+    try {
+      indexes.push((await context.client.post<{ index: number }>(path, { query })).index);
+    } catch (error) {
+      // It has gone on by itself meanwhile.
+      if (!hasCode(error, 'failed_precondition')) throw error;
+    }
+  }
+  return indexes;
 }
 
 /** What to wait for after `startServices`: the index, and that ended tasks have begun another run. */

@@ -1,5 +1,6 @@
 // tcompose up: images, one deployment, then progress until every container is as asked; attached, the logs until Ctrl-C stops the project.
 import type { DeployResult } from '#api/cluster/types';
+import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
 import { TswarmError } from '#protocol/errors';
 import type { StackSpec } from '#protocol/generated/specs';
 import { EXIT, ExitError } from '../output/fail.ts';
@@ -54,16 +55,7 @@ export async function up(
   const interrupt = new Interrupt();
   try {
     const images = plan.images.filter((image) => keys.has(image.service));
-    const ids = await ensureImages(
-      client,
-      images,
-      {
-        build: options.build === true ? 'always' : options.build === false ? 'never' : 'missing',
-        pull: pullPolicy(options.pull),
-      },
-      display,
-    );
-    if (interrupt.count > 0) throw interrupted(display, 'nothing was started');
+    const ids = await imagesOf(context, images, options, display, interrupt);
     const { stack } = planLoaded(plan.loaded, scale, Object.fromEntries(ids));
     const final = selectServices(stack, services, alone, runs);
     const deployed = await deployStack(client, final, {
@@ -91,6 +83,27 @@ export async function up(
     interrupt.dispose();
     display.stop();
   }
+}
+
+/** Builds and pulls; Ctrl-C ends it at once. */
+async function imagesOf(
+  context: ComposeContext,
+  images: readonly PlannedImage[],
+  options: UpOptions,
+  display: ProgressDisplay,
+  interrupt: Interrupt,
+): Promise<ReadonlyMap<string, string>> {
+  const stop = new AbortController();
+  interrupt.onInterrupt(() => stop.abort());
+  const build = options.build === undefined ? 'missing' : options.build ? 'always' : 'never';
+  const wanted = { build, pull: pullPolicy(options.pull), signal: stop.signal } as const;
+  try {
+    const ids = await ensureImages(context.client, images, wanted, display);
+    if (interrupt.count === 0) return ids;
+  } catch (error) {
+    if (interrupt.count === 0) throw error;
+  }
+  throw interrupted(display, 'nothing was started');
 }
 
 /** Names in the cluster of the services that were named; of all when none was. Dependencies that come along are not meant. */

@@ -92,6 +92,28 @@ describe('who is replaced', () => {
   });
 });
 
+describe('a container that was stopped and started', () => {
+  it('still shows its published ports', async () => {
+    const cwd = node.project('ports', {
+      'compose.yaml': `services: {web: {${SERVICE}, command: "httpd -f -p 80", ports: ["18960:80"]}}`,
+    });
+    await node.tcompose(['up', '-d'], { cwd });
+    for (const verbs of [['stop', 'start'], ['restart']]) {
+      for (const verb of verbs) expect((await node.tcompose([verb], { cwd })).code).toBe(0);
+      const port = await node.tcompose(['port', 'web', '80'], { cwd });
+      expect(port.stdout).toBe('0.0.0.0:18960\n');
+      const answer = await node.inside('curl', [
+        '-s',
+        '-m',
+        '3',
+        'http://127.0.0.1:18960/bin/true',
+      ]);
+      expect(answer.code).toBe(0);
+    }
+    await node.tcompose(['down'], { cwd });
+  });
+});
+
 describe('up --wait', () => {
   it.each([
     ['restart', 'restart: always'],

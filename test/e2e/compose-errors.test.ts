@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { NODE, TestNode } from '../support/test-node.ts';
+import { NODE, TestNode, until } from '../support/test-node.ts';
 
 let node: TestNode;
 
@@ -229,6 +229,55 @@ it('Ctrl-C in the middle of up: exit code 130, and down leaves nothing', async (
   expect(result.stderr).toContain('Interrupted');
   await node.tcompose(['down'], { cwd });
   expect(node.leftovers().filter((line) => /shim|^link /.test(line))).toEqual([]);
+});
+
+it('Ctrl-C while an image is built: at once, nothing of the build is left', async () => {
+  const cwd = node.project('slowbuild', {
+    Dockerfile: 'FROM busybox:test\nRUN sleep 4321\n',
+    'compose.yaml': 'services: {web: {build: ., command: sleep 1000}}',
+  });
+  const running = async (): Promise<boolean> =>
+    (await node.inside('ps', ['axo', 'args'])).stdout.includes('sleep 4321');
+  const before = node.leftovers().length;
+  const up = node.tcompose(['up', '-d'], { cwd, interruptAfterMs: 3000 });
+  await until(running, 10_000);
+  const result = await up;
+  expect(result.code).toBe(130);
+  expect(result.stderr).toContain('Interrupted: nothing was started.');
+  expect(result.ms).toBeLessThan(10_000);
+  await until(async () => !(await running()), 10_000);
+  await until(() => node.leftovers().length <= before, 10_000);
+  expect((await node.docker(['images', '-q', 'slowbuild-web'])).stdout).toBe('');
+  expect((await node.tswarm(['service', 'ls', '-q'])).stdout).toBe('');
+});
+
+it('up again after what was wrong outside the file has been put right', async () => {
+  const file = (command: string): string =>
+    `services: {web: {image: "busybox:test", stop_grace_period: 100ms, command: ${command}, volumes: ["./run.sh:/run.sh"]}}`;
+  const cwd = node.project('mended', {
+    'run.sh': '#!/bin/sh\nexec sleep 1000\n',
+    'compose.yaml': file('sleep 1000'),
+  });
+  chmodSync(join(cwd, 'run.sh'), 0o644);
+  expect((await node.tcompose(['up', '-d'], { cwd })).code).toBe(0);
+  node.project('mended', { 'compose.yaml': file('/run.sh') });
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const failed = await node.tcompose(['up', '-d'], { cwd });
+    expect([failed.code, failed.stderr]).toEqual([1, expect.stringContaining('permission denied')]);
+    // Said once.
+    expect(failed.stderr.match(/permission denied/g)).toHaveLength(1);
+  }
+  chmodSync(join(cwd, 'run.sh'), 0o755);
+  const mended = await node.tcompose(['up', '-d'], { cwd });
+  expect(mended.code, mended.stderr).toBe(0);
+  expect((await node.tcompose(['ps'], { cwd })).stdout).toContain('Up ');
+  await node.tcompose(['down'], { cwd });
+});
+
+it('a file that is no text does not reach the terminal as it is', async () => {
+  const result = await refused('binary', '\u0007\u001b[31mservices\u0000');
+  expect(result.code).toBe(1);
+  expect(result.stderr).not.toMatch(/\p{Cc}(?<!\n)/u);
 });
 
 it('a script that is not executable in a bind mount is 126 for exec', async () => {

@@ -65,7 +65,7 @@ export class Attacher {
     const former = records.get(containerId)?.result.endpoints ?? [];
     await this.detach(containerId);
     if (request.mode === 'host') return this.#attachToHost(containerId, request);
-    const ingressPorts = await ports.checkIngress(request.taskId);
+    const ingressPorts = await ports.checkIngress(request.serviceId);
     const owner = request.names[0] ?? containerId.slice(0, 12);
     const claimed = await ports.claim(containerId, owner, request.ports);
     try {

@@ -70,13 +70,12 @@ export class PortRegistry {
 
   /**
    * A task whose service publishes a port that another program of this host holds must not start: its traffic would go astray.
-   * @returns the ingress ports of the task's service. @throws TswarmError failed_precondition
+   * The service is found by its id: a task that starts again is not among its backends yet.
+   * @returns the ingress ports of the service. @throws TswarmError failed_precondition
    */
-  async checkIngress(taskId: string): Promise<readonly PortConfig[]> {
-    if (taskId === '') return [];
-    const service = this.#services().find((candidate) =>
-      candidate.backends.some((backend) => backend.taskId === taskId),
-    );
+  async checkIngress(serviceId: string): Promise<readonly PortConfig[]> {
+    if (serviceId === '') return [];
+    const service = this.#services().find((candidate) => candidate.serviceId === serviceId);
     const ingress = (service?.ports ?? []).filter(
       (port) => port.publishMode === PublishMode.INGRESS,
     );

@@ -48,6 +48,8 @@ export interface AttachRequest {
   readonly macAddress: string;
   /** Task that the container belongs to; '' for `docker run`. */
   readonly taskId: string;
+  /** Service of the task; '' for `docker run`. */
+  readonly serviceId: string;
 }
 
 /** One interface as `NetworkSettings.Networks` shows it. */

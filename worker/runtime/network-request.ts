@@ -31,6 +31,7 @@ export function attachRequestOf(record: ContainerRecord): AttachRequest {
     sysctls: {},
     macAddress: '',
     taskId: task?.taskId ?? '',
+    serviceId: task?.serviceId ?? '',
   };
   if (mode === 'host' || mode === 'none') {
     return { ...common, mode, attachments: [], ports: [] };

@@ -121,6 +121,7 @@ export function container(
     sysctls: {},
     macAddress: '',
     taskId: '',
+    serviceId: '',
     ...more,
   };
 }

@@ -110,11 +110,11 @@ describe('ports of a task’s service', () => {
   });
 
   it('must be free on the host', async () => {
-    await expect(registry({ 8080: 'nginx (pid 8)' }, [web]).checkIngress('t1')).rejects.toThrow(
-      'port 8080/tcp is already in use on this host by nginx (pid 8)',
-    );
-    expect((await registry({ 91: 'x', 9: 'x' }, [web]).checkIngress('t1')).length).toBe(2);
-    expect(await registry({ 8080: 'x' }, [web]).checkIngress('t2')).toEqual([]);
+    await expect(
+      registry({ 8080: 'nginx (pid 8)' }, [web]).checkIngress(web.serviceId),
+    ).rejects.toThrow('port 8080/tcp is already in use on this host by nginx (pid 8)');
+    expect((await registry({ 91: 'x', 9: 'x' }, [web]).checkIngress(web.serviceId)).length).toBe(2);
+    expect(await registry({ 8080: 'x' }, [web]).checkIngress('another')).toEqual([]);
     expect(await registry({ 8080: 'x' }, [web]).checkIngress('')).toEqual([]);
   });
 });
