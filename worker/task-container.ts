@@ -85,7 +85,7 @@ function configOf(
     ...(exposed.length > 0 ? { ExposedPorts: Object.fromEntries(exposed) } : {}),
     Tty: spec.tty,
     OpenStdin: spec.openStdin,
-    StdinOnce: false,
+    StdinOnce: spec.stdinOnce,
     Env: [...spec.env.map((entry) => expand(entry, 'ContainerSpec.Env')), ...resources],
     Cmd: spec.args.length > 0 ? spec.args : null,
     ...(health ? { Healthcheck: health } : {}),

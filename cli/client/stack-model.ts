@@ -26,6 +26,8 @@ export interface TaskView {
   readonly runState: string;
   readonly hasHealthcheck: boolean;
   readonly restarts: boolean;
+  /** A process runs, as far as is known. */
+  readonly hasProcess: boolean;
   /** Ended by itself and waits for its next start. */
   readonly backsOff: boolean;
   /** When it came into its state, RFC 3339. */
@@ -168,6 +170,7 @@ function taskView(object: Json): TaskView {
   const container = record(status.ContainerStatus);
   const spec = record(object.Spec);
   const containerSpec = record(spec.ContainerSpec);
+  const hasProcess = number(container.PID) > 0;
   const restart = text(record(spec.EngineRestart).Name);
   const restarts = spec.EngineRestart === undefined || (restart !== 'no' && restart !== '');
   const named = text(containerSpec.ContainerName).replaceAll('{slot}', String(object.Slot ?? ''));
@@ -195,11 +198,12 @@ function taskView(object: Json): TaskView {
     runState: text(object.RunState) || 'running',
     hasHealthcheck: Array.isArray(record(containerSpec.Healthcheck).Test),
     restarts,
+    hasProcess,
     backsOff:
       restarts &&
       text(status.State) === 'starting' &&
       text(container.ContainerID) !== '' &&
-      number(container.PID) === 0,
+      !hasProcess,
     since: text(status.Timestamp),
   };
 }

@@ -1,15 +1,26 @@
 // Numbers as people read them: sizes, ages, durations. The words are docker's.
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
-/** Bytes with decimal units and up to four significant digits: 1.234MB. */
-export function humanSize(bytes: number): string {
+const BINARY_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** Bytes with decimal units and up to so many significant digits: 1.234MB. */
+export function humanSize(bytes: number, digits = 4): string {
+  return scaled(bytes, 1000, UNITS, digits);
+}
+
+/** Bytes with binary units: 1.205MiB. */
+export function binarySize(bytes: number): string {
+  return scaled(bytes, 1024, BINARY_UNITS, 4);
+}
+
+function scaled(bytes: number, base: number, units: readonly string[], digits: number): string {
   let value = bytes;
   let unit = 0;
-  while (value >= 1000 && unit < UNITS.length - 1) {
-    value /= 1000;
+  while (value >= base && unit < units.length - 1) {
+    value /= base;
     unit += 1;
   }
-  return `${Number(value.toPrecision(4))}${UNITS[unit]}`;
+  return `${Number(value.toPrecision(digits))}${units[unit]}`;
 }
 
 /** Milliseconds since an RFC 3339 time. */

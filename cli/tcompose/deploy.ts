@@ -28,9 +28,11 @@ export function planProject(
   context: ComposeContext,
   services: readonly string[],
   scale: Readonly<Record<string, number>>,
+  change?: (project: LoadedProject['project']) => LoadedProject['project'],
 ): Plan {
-  const loaded = context.load(services);
-  requireServices(loaded.project, services);
+  const read = context.load(services);
+  requireServices(read.project, services);
+  const loaded = change ? { ...read, project: change(read.project) } : read;
   return { loaded, ...planLoaded(loaded, scale, {}) };
 }
 

@@ -24,6 +24,7 @@ export async function down(context: ComposeContext, options: DownOptions): Promi
   try {
     const images = options.rmi === undefined ? [] : projectImages(project, options.rmi);
     await stopWithin(context, project.name, [], options.timeout);
+    await removeOneOffs(context, project.name);
     const result = await removeStack(context, project.name, options.volumes === true);
     // Also when the stack is gone already: a `down` that was cut short may have left containers on their way out.
     await follow({ client, stack: project.name, display, goal: 'removed', minIndex: result.index });
@@ -45,6 +46,21 @@ export async function down(context: ComposeContext, options: DownOptions): Promi
     display.stop();
   }
 }
+
+/** What `run` has left: services outside the stack, found by their labels. Resolves when their containers are gone. */
+async function removeOneOffs(context: ComposeContext, project: string): Promise<void> {
+  const label = [`${LABEL.project}=${project}`, `${LABEL.oneOff}=True`];
+  const filters = JSON.stringify({ label });
+  const services = await context.client.get<Json[]>('/services', { query: { filters } });
+  if (services.length === 0) return;
+  for (const service of services) await context.client.delete(`/services/${service.ID}`);
+  const query = { filters, all: true };
+  while ((await context.client.get<Json[]>('/containers/json', { query })).length > 0)
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}
+
+/** Asks while containers end; the server answers from memory. */
+const POLL_MS = 100;
 
 function warnNothing(project: string): void {
   process.stderr.write(`Warning: No resource found to remove for project "${project}".\n`);

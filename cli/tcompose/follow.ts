@@ -12,7 +12,7 @@ import {
 } from '../client/stack-model.ts';
 import type { ProgressDisplay, ProgressState } from '../output/progress.ts';
 
-export type Goal = 'started' | 'paused' | 'healthy' | 'stopped' | 'removed';
+export type Goal = 'created' | 'started' | 'paused' | 'healthy' | 'stopped' | 'removed';
 
 export interface Assessment {
   readonly state: ProgressState;
@@ -38,6 +38,7 @@ const DEPENDENCY_FAILED = 'dependency failed to start';
 /** Where a task stands on its way to the goal. */
 export function assess(task: TaskView, goal: Goal): Assessment {
   if (goal === 'stopped') return assessStop(task);
+  if (goal === 'created' && task.containerId !== '') return verdict('done', 'Created', '', 'ok');
   if (goal === 'paused' && task.paused) return verdict('done', 'Paused', '', 'ok');
   const { state } = task;
   // Stopped on request before, and asked to run again by now.
@@ -59,6 +60,9 @@ export function assess(task: TaskView, goal: Goal): Assessment {
       );
     return verdict('done', task.health === 'healthy' ? 'Healthy' : 'Started', '', 'ok');
   }
+  // On its way into the next run, after a restart that was asked for.
+  if (state === 'starting' && !task.hasProcess)
+    return verdict('working', 'Restarting', '', 'pending');
   if (state === 'starting') {
     // STARTING lasts until the first healthy probe: the process runs already.
     const details = goal === 'healthy' ? 'waiting to be healthy' : '';
@@ -265,7 +269,7 @@ function showServices(model: StackModel, options: FollowOptions, watched: Watche
 }
 
 /** Docker's chain of who called whom says nothing to somebody who wrote a compose file. */
-function plainReason(text: string): string {
+export function plainReason(text: string): string {
   return text.replace(
     /^failed to create task for container: .*?unable to start container process: /,
     'cannot start: ',
@@ -283,7 +287,7 @@ function showTask(task: TaskView, options: FollowOptions): Assessment {
   const isSettled = options.settled?.(task) !== false;
   const assessment = isSettled
     ? assess(task, options.goal)
-    : verdict('working', 'Waiting', '', 'pending');
+    : verdict('working', options.goal === 'started' ? 'Starting' : 'Waiting', '', 'pending');
   // Why it failed is said once, as the error at the end.
   const details = assessment.verdict === 'failed' ? '' : assessment.details;
   options.display.update(

@@ -4,6 +4,7 @@ import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { buildContext } from '../client/build-context.ts';
 import type { ApiClient, CallOptions, Json } from '../client/http.ts';
+import { registryHeaders } from '../client/registry-auth.ts';
 import type { ProgressDisplay } from '../output/progress.ts';
 
 export interface ImageOptions {
@@ -90,7 +91,8 @@ async function pullImage(
   display.update(id, 'working', 'Pulling');
   try {
     const query = { fromImage: image.image, platform: image.platform || undefined };
-    await drain(client, '/images/create', { query }, options.signal, (line) => {
+    const headers = await registryHeaders(image.image, process.env);
+    await drain(client, '/images/create', { query, headers }, options.signal, (line) => {
       const progress = typeof line.progress === 'string' ? line.progress : '';
       display.update(
         id,
@@ -101,8 +103,9 @@ async function pullImage(
     });
     display.update(id, 'done', 'Pulled');
   } catch (error) {
-    display.update(id, 'error', 'Error');
-    if (!(error instanceof TswarmError) || error.code === 'cancelled') throw error;
+    const isCancelled = hasCode(error, 'cancelled');
+    display.update(id, isCancelled ? 'warning' : 'error', isCancelled ? 'Interrupted' : 'Error');
+    if (!(error instanceof TswarmError) || isCancelled) throw error;
     throw new TswarmError(
       error.code,
       `image ${image.image} of service ${image.service} cannot be pulled: ${error.message}`,
@@ -151,8 +154,39 @@ export async function buildImage(
     });
     display.update(id, 'done', 'Built');
   } catch (error) {
+    if (hasCode(error, 'cancelled')) {
+      display.update(id, 'warning', 'Interrupted');
+      throw error;
+    }
     display.update(id, 'error', 'Error');
     display.say(output.slice(-20).join('\n'));
+    throw error;
+  }
+}
+
+/** Sends an image to its registry. */
+export async function pushImage(
+  client: ApiClient,
+  image: string,
+  display: ProgressDisplay,
+): Promise<void> {
+  const id = `Image ${image}`;
+  display.update(id, 'working', 'Pushing');
+  const at = image.lastIndexOf(':');
+  const hasTag = at > image.lastIndexOf('/');
+  const name = hasTag ? image.slice(0, at) : image;
+  const query = { tag: hasTag ? image.slice(at + 1) : 'latest' };
+  // Unlike a pull, a push without credentials must say so.
+  const headers = { 'x-registry-auth': 'e30', ...(await registryHeaders(image, process.env)) };
+  try {
+    await drain(client, `/images/${name}/push`, { query, headers }, undefined, (line) => {
+      const progress = typeof line.progress === 'string' ? line.progress : '';
+      const details = `${line.id ?? ''} ${line.status ?? ''} ${progress}`.trim();
+      display.update(id, 'working', 'Pushing', details);
+    });
+    display.update(id, 'done', 'Pushed');
+  } catch (error) {
+    display.update(id, 'error', 'Error');
     throw error;
   }
 }

@@ -85,6 +85,7 @@ program
   .option('--no-deps', 'without the services it depends on')
   .option('--remove-orphans', 'remove services that are no longer in the file')
   .option('--scale <service=n>', 'number of replicas (repeatable)', collect)
+  .option('--no-start', 'create containers without starting them')
   .option('--pull <policy>', 'always, missing or never')
   .option('--wait', 'wait until all are running or healthy; implies -d')
   .option('--wait-timeout <seconds>', 'give up waiting after this time')
@@ -92,9 +93,10 @@ program
   .option('--timestamps', 'times before log lines')
   .action(
     run(async (services: string[], options: Options & { build?: boolean }, command: Command) => {
-      const { up } = await import('./up.ts');
+      const [{ up }, { create }] = await Promise.all([import('./up.ts'), import('./create.ts')]);
       const build = command.getOptionValueSource('build') === 'default' ? undefined : options.build;
-      return up(await context(), services, {
+      const act = options.start === false ? create : up;
+      return act(await context(), services, {
         ...options,
         build,
         noLogPrefix: options.logPrefix === false,
@@ -172,6 +174,36 @@ program
   .action(
     run(async (service: string, command: string[], options: Options) =>
       (await import('./exec.ts')).exec(await context(), service, command, options),
+    ),
+  );
+
+program
+  .command('run <service> [command...]')
+  .description('Run one command in a new container of a service')
+  .passThroughOptions()
+  .option('-d, --detach', 'in the background')
+  .option('--rm', 'remove the container when it ends')
+  .option('--name <name>', 'name of the container')
+  .option('--entrypoint <command>', 'instead of the image’s entrypoint')
+  .option('-e, --env <key=value>', 'environment (repeatable)', collect)
+  .option('-l, --label <key=value>', 'label (repeatable)', collect)
+  .option('-u, --user <user>', 'as this user')
+  .option('-w, --workdir <path>', 'in this folder')
+  .option('-v, --volume <mount>', 'mount (repeatable)', collect)
+  .option('-p, --publish <port>', 'publish a port (repeatable)', collect)
+  .option('-P, --service-ports', 'publish the service’s ports')
+  .option('--use-aliases', 'found under the service’s names')
+  .option('--cap-add <capability>', 'more rights (repeatable)', collect)
+  .option('--cap-drop <capability>', 'fewer rights (repeatable)', collect)
+  .option('--no-deps', 'without the services it depends on')
+  .option('--build', 'build images first')
+  .option('--pull <policy>', 'always, missing or never')
+  .option('-q, --quiet', 'no progress')
+  .option('-T, --no-tty', 'without a terminal')
+  .option('--no-interactive', 'without input')
+  .action(
+    run(async (service: string, command: string[], options: Options) =>
+      (await import('./run.ts')).run(await context(), service, command, options),
     ),
   );
 
@@ -262,6 +294,94 @@ program
   .description('Pull images')
   .action(
     run(async (services: string[]) => (await import('./other.ts')).pull(await context(), services)),
+  );
+
+program
+  .command('push [services...]')
+  .description('Push images that are built here')
+  .option('--ignore-push-failures', 'go on with the others')
+  .option('--include-deps', 'also images of services that the named ones depend on')
+  .option('-q, --quiet', 'no progress')
+  .action(
+    run(async (services: string[], options: Options) =>
+      (await import('./other.ts')).push(await context(), services, options),
+    ),
+  );
+
+program
+  .command('create [services...]')
+  .description('Create containers without starting them')
+  .option('--build', 'build images first')
+  .option('--no-build', 'do not build, even if an image is missing')
+  .option('--force-recreate', 'replace containers even if nothing has changed')
+  .option('--pull <policy>', 'always, missing or never')
+  .option('--remove-orphans', 'remove services that are no longer in the file')
+  .option('--scale <service=n>', 'number of replicas (repeatable)', collect)
+  .action(
+    run(async (services: string[], options: Options & { build?: boolean }, command: Command) => {
+      const { create } = await import('./create.ts');
+      const build = command.getOptionValueSource('build') === 'default' ? undefined : options.build;
+      return create(await context(), services, { ...options, build });
+    }),
+  );
+
+program
+  .command('attach <service>')
+  .description('Join this terminal to a running container')
+  .option('--index <n>', 'number of the container')
+  .option('--detach-keys <keys>', 'keys that detach (default ctrl-p,ctrl-q)')
+  .option('--no-stdin', 'only its output')
+  .option('--no-sig-proxy', 'do not pass signals on')
+  .action(
+    run(async (service: string, options: Options) =>
+      (await import('./attach.ts')).attach(await context(), service, options),
+    ),
+  );
+
+program
+  .command('events [services...]')
+  .description('Show what happens to containers')
+  .option('--json', 'one JSON object a line')
+  .option('--since <time>', 'from this time or age (10m)')
+  .option('--until <time>', 'up to this time or age')
+  .action(
+    run(async (services: string[], options: Options) =>
+      (await import('./events.ts')).events(await context(), services, options),
+    ),
+  );
+
+program
+  .command('stats [services...]')
+  .description('Show what containers use')
+  .option('-a, --all', 'also stopped ones')
+  .option('--format <format>', 'table, json or a template')
+  .option('--no-stream', 'one picture')
+  .option('--no-trunc', 'do not cut')
+  .action(
+    run(async (services: string[], options: Options) =>
+      (await import('./stats.ts')).stats(await context(), services, options),
+    ),
+  );
+
+program
+  .command('wait <services...>')
+  .description('Wait until containers end; the exit code is the last one’s')
+  .option('--down-project', 'remove the project when the first one ends')
+  .action(
+    run(async (services: string[], options: Options) =>
+      (await import('./wait.ts')).wait(await context(), services, options),
+    ),
+  );
+
+program
+  .command('volumes [services...]')
+  .description('List the volumes of the project')
+  .option('-q, --quiet', 'only names')
+  .option('--format <format>', 'table, json or a template', 'table')
+  .action(
+    run(async (services: string[], options: Options) =>
+      (await import('./volumes.ts')).volumes(await context(), services, options),
+    ),
   );
 
 program

@@ -1,14 +1,14 @@
 // The smaller verbs: build, pull, rm, kill, port, top, ls, scale.
 import type { StackSummary } from '#api/cluster/types';
-import { TswarmError } from '#protocol/errors';
+import { messageOf, TswarmError } from '#protocol/errors';
 import type { Json } from '../client/http.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import { formatTable } from '../output/table.ts';
 import type { ComposeContext } from './context.ts';
-import { planProject } from './deploy.ts';
+import { keyOf, planProject, selectServices } from './deploy.ts';
 import { findContainer } from './exec.ts';
-import { buildImage, ensureImages } from './images.ts';
+import { buildImage, ensureImages, pushImage } from './images.ts';
 import { projectContainers } from './ps.ts';
 import { changeRunState, projectName, stackServices } from './run-state.ts';
 import { up } from './up.ts';
@@ -47,6 +47,49 @@ export async function pull(context: ComposeContext, keys: readonly string[]): Pr
   const display = new ProgressDisplay('Pulling', context.progress);
   try {
     await ensureImages(context.client, wanted, { build: 'never', pull: 'always' }, display);
+    return EXIT.ok;
+  } finally {
+    display.stop();
+  }
+}
+
+export interface PushOptions {
+  readonly quiet?: boolean;
+  readonly includeDeps?: boolean;
+  readonly ignorePushFailures?: boolean;
+}
+
+/** Images that are built here and have a name of their own go to their registries. */
+export async function push(
+  context: ComposeContext,
+  keys: readonly string[],
+  options: PushOptions,
+): Promise<number> {
+  const { images, stack, loaded } = planProject(context, keys, {});
+  const selected = options.includeDeps
+    ? selectServices(stack, keys, false, new Set()).services
+    : [];
+  const wanted = new Set([...keys, ...selected.map(keyOf)]);
+  const display = new ProgressDisplay('Pushing', options.quiet ? 'quiet' : context.progress);
+  try {
+    for (const image of images) {
+      if (!image.build || (keys.length > 0 && !wanted.has(image.service))) continue;
+      if (loaded.project.services[image.service]?.image === undefined) {
+        display.update(
+          `Image ${image.image}`,
+          'warning',
+          'Skipped',
+          'its service has no image name',
+        );
+        continue;
+      }
+      try {
+        await pushImage(context.client, image.image, display);
+      } catch (error) {
+        if (options.ignorePushFailures !== true) throw error;
+        display.say(`Warning: ${image.image}: ${messageOf(error)}`);
+      }
+    }
     return EXIT.ok;
   } finally {
     display.stop();

@@ -47,6 +47,7 @@ export async function ps(
   const wanted = (service: string): boolean => keys.length === 0 || keys.includes(service);
   const containers = await projectContainers(context, project.name, options.all === true);
   const rows = containers
+    .filter((container) => options.all === true || !isOneOff(container))
     .map((container) => containerRow(container, options.trunc !== false))
     .filter((row) => wanted(row.service));
   rows.push(...(await waitingRows(context, project.name)).filter((row) => wanted(row.service)));
@@ -86,6 +87,12 @@ const COLUMNS = [
 /** Key of the service that a container belongs to. */
 export function serviceOf(container: Json): string {
   return (container.Labels as Record<string, string> | null)?.['com.docker.compose.service'] ?? '';
+}
+
+/** Made by `run`. */
+function isOneOff(container: Json): boolean {
+  const labels = container.Labels as Record<string, string> | null;
+  return labels?.['com.docker.compose.oneoff'] === 'True';
 }
 
 function print(lines: readonly string[]): void {

@@ -5,7 +5,7 @@ import { TswarmError } from '#protocol/errors';
 import type { StackSpec } from '#protocol/generated/specs';
 import { EXIT, ExitError } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
-import type { ComposeContext } from './context.ts';
+import type { ComposeContext, LoadedProject } from './context.ts';
 import {
   deployStack,
   ensureCluster,
@@ -32,8 +32,6 @@ export interface UpOptions {
   readonly deps?: boolean;
   readonly noLogPrefix?: boolean;
   readonly timestamps?: boolean;
-  readonly quietPull?: boolean;
-  readonly start?: boolean;
 }
 
 export async function up(
@@ -41,35 +39,17 @@ export async function up(
   services: readonly string[],
   options: UpOptions,
 ): Promise<number> {
-  const scale = parseScale(options.scale ?? []);
   waitSeconds(options.waitTimeout);
-  pullPolicy(options.pull);
-  const plan = planProject(context, services, scale);
-  const { client } = context;
-  await ensureCluster(client);
-  const alone = options.deps === false;
-  const runs = alone ? await runningServices(context, plan.stack.name) : new Set<string>();
-  const selected = selectServices(plan.stack, services, alone, runs);
-  const keys = new Set(selected.services.map(keyOf));
   const display = new ProgressDisplay('Running', context.progress);
   const interrupt = new Interrupt();
   try {
-    const images = plan.images.filter((image) => keys.has(image.service));
-    const ids = await imagesOf(context, images, options, display, interrupt);
-    const { stack } = planLoaded(plan.loaded, scale, Object.fromEntries(ids));
-    const final = selectServices(stack, services, alone, runs);
-    const deployed = await deployStack(client, final, {
-      prune: options.removeOrphans === true,
-      recreate: options.forceRecreate === true ? namedServices(final, services) : [],
-      all: new Set(stack.services.map((service) => service.name)),
-    });
-    showChanges(deployed, display);
-    const started = await startEnded(context, selected.name, deployed);
+    const deployed = await deployProject(context, services, options, display, {}, interrupt);
+    const { stack, keys, result } = deployed;
+    const started = await startEnded(context, stack, result);
     const attached = options.detach !== true && options.wait !== true;
     const code = await waitUntilStarted(context, {
-      stack: selected.name,
-      keys,
-      deployed,
+      stack,
+      deployed: result,
       started,
       display,
       options,
@@ -78,11 +58,56 @@ export async function up(
     });
     if (code !== EXIT.ok || !attached) return code;
     display.stop();
-    return await attach(context, selected.name, [...keys], options, interrupt);
+    return await attach(context, stack, keys, options, interrupt);
   } finally {
     interrupt.dispose();
     display.stop();
   }
+}
+
+export interface Deployed {
+  /** Name of the stack. */
+  readonly stack: string;
+  /** Keys of the services that were deployed. */
+  readonly keys: readonly string[];
+  readonly result: DeployResult;
+}
+
+/** Last words on what is planned and on what is deployed. */
+export interface Change {
+  readonly project?: (project: LoadedProject['project']) => LoadedProject['project'];
+  readonly stack?: (context: ComposeContext, stack: StackSpec) => Promise<StackSpec>;
+}
+
+/** Load, plan, images, one deployment: what `up`, `create` and `run` have in common. */
+export async function deployProject(
+  context: ComposeContext,
+  services: readonly string[],
+  options: UpOptions,
+  display: ProgressDisplay,
+  change: Change,
+  interrupt: Interrupt,
+): Promise<Deployed> {
+  const scale = parseScale(options.scale ?? []);
+  pullPolicy(options.pull);
+  const plan = planProject(context, services, scale, change.project);
+  await ensureCluster(context.client);
+  const alone = options.deps === false;
+  const runs = alone ? await runningServices(context, plan.stack.name) : new Set<string>();
+  const selected = selectServices(plan.stack, services, alone, runs);
+  const keys = new Set(selected.services.map(keyOf));
+  const images = plan.images.filter((image) => keys.has(image.service));
+  const ids = await imagesOf(context, images, options, display, interrupt);
+  const { stack } = planLoaded(plan.loaded, scale, Object.fromEntries(ids));
+  const chosen = selectServices(stack, services, alone, runs);
+  const final = (await change.stack?.(context, chosen)) ?? chosen;
+  const result = await deployStack(context.client, final, {
+    prune: options.removeOrphans === true,
+    recreate: options.forceRecreate === true ? namedServices(final, services) : [],
+    all: new Set(stack.services.map((service) => service.name)),
+  });
+  showChanges(result, display);
+  return { stack: final.name, keys: [...keys], result };
 }
 
 /** Builds and pulls; Ctrl-C ends it at once. */
@@ -170,7 +195,6 @@ async function startEnded(
 
 interface Waiting {
   readonly stack: string;
-  readonly keys: ReadonlySet<string>;
   readonly deployed: DeployResult;
   readonly started: Started;
   readonly display: ProgressDisplay;

@@ -12,6 +12,7 @@ export const LABEL = {
   configHash: 'com.docker.compose.config-hash',
   image: 'com.docker.compose.image',
   oneOff: 'com.docker.compose.oneoff',
+  slug: 'com.docker.compose.slug',
   workingDir: 'com.docker.compose.project.working_dir',
   configFiles: 'com.docker.compose.project.config_files',
   environmentFile: 'com.docker.compose.project.environment_file',

@@ -47,8 +47,7 @@ describe('docker run -it', () => {
   it('tells the program about a new size and Ctrl-C, and passes signals on', async () => {
     const run = docker(['run', '-it', '--rm', IMAGE, 'sh', '-c', TALKER]);
     await run.shows('on');
-    run.resize(120, 40);
-    await run.shows('size\r\n40 120');
+    await run.resizeUntilSeen(120, 40, 'size\r\n40 120');
     run.type('\u0003');
     await run.shows('int');
     run.signal('SIGTERM');
@@ -89,8 +88,7 @@ describe('exec on a terminal', () => {
       tcompose(['exec', 'web', 'sh', '-c', TALKER], { ...size, cwd }),
     ]) {
       await terminal.shows('20 66\r\non');
-      terminal.resize(101, 33);
-      await terminal.shows('size\r\n33 101');
+      await terminal.resizeUntilSeen(101, 33, 'size\r\n33 101');
       terminal.type('\u0003');
       await terminal.shows('int');
       terminal.close();

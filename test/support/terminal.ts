@@ -56,6 +56,16 @@ export class Terminal {
     spawnSync('stty', ['-F', readlinkSync(`/proc/${this.pid}/fd/0`), ...size]);
   }
 
+  /** Clients begin to look after the window's size some time after their first output: changes it until the program has seen it. */
+  async resizeUntilSeen(columns: number, rows: number, text: string): Promise<void> {
+    for (let attempt = 0; attempt < 10 && !this.output.includes(text); attempt += 1) {
+      this.resize(columns - 1, rows);
+      this.resize(columns, rows);
+      await this.shows(text, 1000).catch(() => undefined);
+    }
+    await this.shows(text);
+  }
+
   /** Of the program. */
   get pid(): number {
     const pid = this.#script.pid ?? 0;

@@ -3,6 +3,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { TswarmError } from '#protocol/errors';
 import { humanDuration } from '#protocol/human-duration';
 import type { ApiClient, Json } from '../../client/http.ts';
+import { registryHeaders } from '../../client/registry-auth.ts';
 import { EXIT } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
 import { humanSize, shortId } from '../../output/human.ts';
@@ -57,7 +58,8 @@ export async function pull(
   let last = '';
   try {
     const query = { fromImage: name, platform: options.platform };
-    for await (const line of client.lines('POST', '/images/create', { query })) {
+    const headers = await registryHeaders(name, process.env);
+    for await (const line of client.lines('POST', '/images/create', { query, headers })) {
       if (typeof line.error === 'string') throw new TswarmError('failed_precondition', line.error);
       const status = String(line.status ?? '');
       if (typeof line.id === 'string' && line.id !== '') {

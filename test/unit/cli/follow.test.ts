@@ -28,6 +28,7 @@ const TASK: TaskView = {
   runState: 'running',
   hasHealthcheck: false,
   restarts: false,
+  hasProcess: true,
   backsOff: false,
   since: '',
 };
@@ -55,6 +56,13 @@ describe('assess', () => {
     [
       'fails and is started again',
       { state: 'failed', exitCode: 3, restarts: true },
+      'started',
+      'Restarting',
+      'pending',
+    ],
+    [
+      'is between two runs on request',
+      { state: 'starting', hasProcess: false },
       'started',
       'Restarting',
       'pending',

@@ -1,0 +1,86 @@
+// Credentials for registries as `docker login` keeps them: $DOCKER_CONFIG/config.json, either in the file itself or with a credential helper
+// (docker-credential-<name>). They are sent with the one request that needs them and kept nowhere.
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { TswarmError } from '#protocol/errors';
+import type { Json } from './http.ts';
+
+/** Docker's name for Docker Hub among the credentials. */
+const HUB = 'https://index.docker.io/v1/';
+const HELPER_TIMEOUT_MS = 10_000;
+
+/** The X-Registry-Auth header for an image's registry; none when nobody has logged in there. @throws TswarmError for a file that cannot be read */
+export async function registryHeaders(
+  image: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<Readonly<Record<string, string>>> {
+  const folder = environment.DOCKER_CONFIG || join(environment.HOME || '/root', '.docker');
+  const file = join(folder, 'config.json');
+  if (!existsSync(file)) return {};
+  const config = readConfig(file);
+  const server = serverOf(image);
+  const helper = text(object(config.credHelpers)[server]) || text(config.credsStore);
+  const found = helper === '' ? fromFile(config, server) : await fromHelper(helper, server);
+  if (!found) return {};
+  const json = JSON.stringify({ ...found, serveraddress: server });
+  return { 'x-registry-auth': Buffer.from(json).toString('base64url') };
+}
+
+/** `registry.example:5000` of `registry.example:5000/a/b:1`; Docker Hub's own name for names without a registry. */
+export function serverOf(image: string): string {
+  const [first = '', ...rest] = image.split('/');
+  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
+  return !isHost || first === 'docker.io' ? HUB : first;
+}
+
+interface Credentials {
+  readonly username?: string;
+  readonly password?: string;
+  readonly identitytoken?: string;
+}
+
+function readConfig(file: string): Json {
+  try {
+    return object(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    throw new TswarmError('invalid_argument', `${file} cannot be read as JSON`, {
+      hint: 'It holds the credentials of "docker login"; mend it or take it away.',
+      cause: error,
+    });
+  }
+}
+
+function fromFile(config: Json, server: string): Credentials | undefined {
+  const auths = object(config.auths);
+  const entry = object(auths[server] ?? auths[`https://${server}`]);
+  const token = text(entry.identitytoken);
+  if (token !== '') return { identitytoken: token };
+  const pair = Buffer.from(text(entry.auth), 'base64').toString('utf8');
+  const colon = pair.indexOf(':');
+  return colon < 0
+    ? undefined
+    : { username: pair.slice(0, colon), password: pair.slice(colon + 1) };
+}
+
+/** The helper's protocol: the server's name in, JSON out; an error means that it knows none. */
+function fromHelper(helper: string, server: string): Promise<Credentials | undefined> {
+  return new Promise((resolve) => {
+    const options = { timeout: HELPER_TIMEOUT_MS };
+    const child = execFile(`docker-credential-${helper}`, ['get'], options, (error, stdout) => {
+      if (error) return resolve(undefined);
+      const { Username: username = '', Secret: secret = '' } = JSON.parse(stdout);
+      resolve(username === '<token>' ? { identitytoken: secret } : { username, password: secret });
+    });
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(server);
+  });
+}
+
+function object(value: unknown): Json {
+  return typeof value === 'object' && value !== null ? (value as Json) : {};
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
