@@ -29,7 +29,7 @@ describe.skipIf(!isRoot)('a node that is killed', () => {
     { timeout: TIMEOUT_MS },
     async ([, operation]) => {
       for (let i = 0; i < KILLS; i += 1) {
-        const round = await bench.round(operation);
+        const round = await bench.round([operation]);
         expect(round).toEqual({ ...round, wrong: [] });
       }
     },

@@ -8,10 +8,10 @@ import type { Prng } from '../../support/prng.ts';
 import { until } from '../../support/test-node.ts';
 import { CrashNode } from './crash-node.ts';
 import { Cut, type Json, Refused } from './engine-client.ts';
-import { type Operation, UNDISTURBED } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 import { NodeRegistry } from './registry.ts';
 import { difference, snapshot } from './snapshot.ts';
+import { commonMoment, sleep, summary, Together } from './together.ts';
 import { createAndStart, KEEP_PORT, Ledger } from './witnesses.ts';
 
 const BACK_MS = 30_000;
@@ -53,14 +53,12 @@ const CONTAINERS: Readonly<Record<string, readonly [policy: string, after: strin
 
 export interface Reboot {
   readonly how: string;
-  /** Operation → how far it was, and whether it was acknowledged. */
+  /** Operation → how far it was, and what its caller was told. */
   readonly inside: Readonly<Record<string, string>>;
   readonly wrong: readonly string[];
 }
 
-const INTERRUPTED: readonly Operation[] = OPERATIONS.filter(({ name }) => name !== 'idle');
-/** Longer than it takes: some are done by then, the moment just after is of interest too. */
-const BEYOND = 1.15;
+const INTERRUPTED = OPERATIONS.filter(({ name }) => name !== 'idle');
 const ORDERLY_SHARE = 0.2;
 
 /** A node that is rebooted again and again. */
@@ -68,7 +66,7 @@ export class RebootBench implements AsyncDisposable {
   readonly node: CrashNode;
   readonly #prng: Prng;
   readonly #ledger: Ledger;
-  readonly #typicalMs = new Map<Operation, number>();
+  readonly #together: Together;
   #registry: NodeRegistry | undefined;
   #before: readonly string[] = [];
   #round = 0;
@@ -77,6 +75,7 @@ export class RebootBench implements AsyncDisposable {
     this.node = new CrashNode({ ownDisk });
     this.#prng = prng;
     this.#ledger = new Ledger(this.node);
+    this.#together = new Together(this.node, INTERRUPTED);
   }
 
   static async start(prng: Prng, ownDisk: boolean): Promise<RebootBench> {
@@ -94,19 +93,7 @@ export class RebootBench implements AsyncDisposable {
     const { node } = this;
     await setUp(node);
     this.#registry = await NodeRegistry.start(node);
-    for (const operation of INTERRUPTED) await operation.prepare?.(node, 0);
-    // All at once, as it will be.
-    await Promise.all(
-      INTERRUPTED.map(async (operation) => {
-        const started = performance.now();
-        await operation.run(node, 0);
-        this.#typicalMs.set(operation, performance.now() - started);
-      }),
-    );
-    for (const operation of INTERRUPTED) {
-      const wrong = await operation.check(node, 0, UNDISTURBED);
-      if (wrong.length > 0) throw new Error(`${operation.name}: ${wrong.join('; ')}`);
-    }
+    await this.#together.learn();
     await halt(node);
     this.#before = await settled(node);
   }
@@ -117,13 +104,14 @@ export class RebootBench implements AsyncDisposable {
     const orderly = this.#prng.chance(ORDERLY_SHARE);
     const diskLost = !orderly && this.node.canLoseData;
     const kind = orderly ? 'orderly' : diskLost ? 'power cut' : 'at once';
-    const about = { how: `reboot ${this.#round}, ${kind}`, inside: {} as Record<string, string> };
+    const how = `reboot ${this.#round}, ${kind}`;
+    const inside: Record<string, string> = {};
     try {
-      return { ...about, wrong: await this.#reboot(about.inside, orderly, diskLost) };
+      return { how, inside, wrong: await this.#reboot(inside, orderly, diskLost) };
     } catch (error) {
       await this.#ledger.end();
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      return { ...about, wrong: [text] };
+      return { how, inside, wrong: [text] };
     }
   }
 
@@ -137,11 +125,13 @@ export class RebootBench implements AsyncDisposable {
     for (const operation of INTERRUPTED) await operation.prepare?.(node, round);
     node.syncDisk();
     this.#ledger.begin();
-    const outcomes = await this.#cutShort(orderly);
+    const moments = this.#together.moments(this.#prng, INTERRUPTED);
+    const running = this.#together.run(round, moments);
+    await sleep(commonMoment(moments));
+    await node.reboot(orderly);
+    const ended = await running;
     await this.#ledger.end();
-    for (const [operation, { elapsedMs, error }] of outcomes) {
-      inside[operation.name] = `${elapsedMs} ms ${error === undefined ? 'done' : 'cut'}`;
-    }
+    Object.assign(inside, summary(ended));
     const counted = boots(node);
     await node.start();
     await this.#registry?.run();
@@ -150,11 +140,10 @@ export class RebootBench implements AsyncDisposable {
     wrong.push(...(await checkContainers(node)));
     wrong.push(...(await checkProject(node)));
     wrong.push(...checkBoots(node, counted));
-    for (const [operation, { error }] of outcomes) {
+    for (const [operation, { error }] of ended) {
       // An orderly stop may also refuse.
-      const isCut =
-        error === undefined || error instanceof Cut || (orderly && error instanceof Refused);
-      if (!isCut) wrong.push(`${operation.name}: ${String(error)}`);
+      const isCut = error instanceof Cut || (orderly && error instanceof Refused);
+      if (error !== undefined && !isCut) wrong.push(`${operation.name}: ${String(error)}`);
       const outcome = { acknowledged: error === undefined, rebooted: true, diskLost };
       const found = await operation.check(node, round, outcome);
       wrong.push(...found.map((line) => `${operation.name}: ${line}`));
@@ -165,30 +154,6 @@ export class RebootBench implements AsyncDisposable {
     // Told once, not in every round from here on.
     this.#before = now;
     return [...wrong, ...left];
-  }
-
-  /** Begins each operation so long before the end as its random moment says. */
-  async #cutShort(
-    orderly: boolean,
-  ): Promise<Map<Operation, { readonly elapsedMs: number; readonly error: unknown }>> {
-    const { node } = this;
-    const elapsed = INTERRUPTED.map((operation) => {
-      const typicalMs = this.#typicalMs.get(operation) ?? 100;
-      return { operation, elapsedMs: Math.round(this.#prng.next() * BEYOND * typicalMs) };
-    });
-    const totalMs = Math.max(...elapsed.map(({ elapsedMs }) => elapsedMs));
-    const running = elapsed.map(async ({ operation, elapsedMs }) => {
-      await sleep(totalMs - elapsedMs);
-      try {
-        await operation.run(node, this.#round);
-        return [operation, { elapsedMs, error: undefined }] as const;
-      } catch (error) {
-        return [operation, { elapsedMs, error }] as const;
-      }
-    });
-    await sleep(totalMs);
-    await node.reboot(orderly);
-    return new Map(await Promise.all(running));
   }
 
   /** Whether another round can be had. */
@@ -226,10 +191,6 @@ async function halt(node: CrashNode): Promise<void> {
   for (const name of ['halted', 'halted-always']) {
     await node.api.text(`/containers/${name}/stop`, 'POST');
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 async function checkContainers(node: CrashNode): Promise<string[]> {

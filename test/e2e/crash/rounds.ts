@@ -1,6 +1,6 @@
-// One round: something is under way, the daemon or the manager is killed at a random moment of it, started again, and everything is looked at. The
-// randomness comes from one seed; a round is told by operation, number, victim and moment, so that it can be looked for again (the machine's own timing
-// cannot be repeated).
+// One round: one operation or several are under way, the daemon or the manager is killed at a random moment of them, or right before a chosen step, started
+// again, and everything is looked at. The randomness comes from one seed; a round is told by operations, number, victim and moments, so that it can be
+// looked for again (the machine's own timing cannot be repeated).
 import type { Prng } from '../../support/prng.ts';
 import { until } from '../../support/test-node.ts';
 import { CrashNode, type Victim } from './crash-node.ts';
@@ -9,16 +9,20 @@ import { type Operation, UNDISTURBED } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 import { NodeRegistry } from './registry.ts';
 import { difference, snapshot } from './snapshot.ts';
+import { commonMoment, type Ended, sleep, summary, Together } from './together.ts';
 import { Brief, Ledger, PortProbe, Witnesses } from './witnesses.ts';
 
 export interface Round {
-  readonly operation: string;
   readonly round: number;
   /** What was killed, and when. */
   readonly how: string;
-  readonly acknowledged: boolean;
+  /** Operation → how far it was, and what its caller was told. */
+  readonly inside: Readonly<Record<string, string>>;
+  /** What belongs to an operation begins with its name. */
   readonly wrong: readonly string[];
 }
+
+type Moments = ReadonlyMap<Operation, number>;
 
 /** Longest time that something may take to go away by itself. */
 const SETTLE_MS = 15_000;
@@ -29,7 +33,7 @@ export class CrashBench implements AsyncDisposable {
   readonly #prng: Prng;
   readonly #witnesses: Witnesses;
   readonly #ledger: Ledger;
-  readonly #typicalMs = new Map<string, number>();
+  readonly #together: Together;
   #registry: NodeRegistry | undefined;
   #probe: PortProbe | undefined;
   #before: readonly string[] = [];
@@ -40,6 +44,7 @@ export class CrashBench implements AsyncDisposable {
     this.#prng = prng;
     this.#witnesses = new Witnesses(this.node);
     this.#ledger = new Ledger(this.node);
+    this.#together = new Together(this.node, OPERATIONS);
   }
 
   static async start(prng: Prng): Promise<CrashBench> {
@@ -64,15 +69,7 @@ export class CrashBench implements AsyncDisposable {
     this.#registry = await NodeRegistry.start(node);
     this.#probe = new PortProbe(node);
     // Each once without a kill: what it takes, and what it leaves for good (empty folders, build caches).
-    for (const operation of OPERATIONS) {
-      await operation.prepare?.(node, 0);
-      const started = performance.now();
-      await operation.run(node, 0);
-      this.#typicalMs.set(operation.name, performance.now() - started);
-      const wrong = await operation.check(node, 0, UNDISTURBED);
-      if (wrong.length > 0)
-        throw new Error(`${operation.name} without a kill: ${wrong.join('; ')}`);
-    }
+    await this.#together.learn();
     this.#before = this.#snapshot();
     await until(() => {
       const now = this.#snapshot();
@@ -82,15 +79,14 @@ export class CrashBench implements AsyncDisposable {
     }, SETTLE_MS);
   }
 
-  /** Kills at a random moment. Never throws for what is found: that is in `wrong`. */
-  round(operation: Operation): Promise<Round> {
+  /** Kills at a random moment of each of the operations, which run at once. Never throws for what is found: that is in `wrong`. */
+  round(operations: readonly Operation[]): Promise<Round> {
     const prng = this.#prng;
     const victim = pick(prng);
-    const delayMs = Math.round(prng.next() * 1.1 * (this.#typicalMs.get(operation.name) ?? 100));
-    const how = `${victim} after ${delayMs} ms`;
-    return this.#round(operation, how, async (run) => {
+    const moments = this.#together.moments(prng, operations);
+    return this.#round(moments, victim, async (run) => {
       const running = run();
-      await sleep(delayMs);
+      await sleep(commonMoment(moments));
       await this.node.crash(victim);
       await running;
       if (victim === 'manager') return '';
@@ -105,7 +101,7 @@ export class CrashBench implements AsyncDisposable {
   /** Kills the daemon right before its `step`-th step in the operation. @returns undefined when the operation has fewer */
   async stepRound(operation: Operation, step: number): Promise<Round | undefined> {
     let what = '';
-    const round = await this.#round(operation, `step ${step}`, async (run) => {
+    const round = await this.#round(new Map([[operation, 0]]), `step ${step}`, async (run) => {
       await this.node.arm(step);
       await run();
       what = await this.node.disarm();
@@ -117,18 +113,21 @@ export class CrashBench implements AsyncDisposable {
 
   /** Kills at a random moment, then again before the `step`-th step of the start that follows. @returns undefined when the start has fewer */
   async recoveryRound(operation: Operation, step: number): Promise<Round | undefined> {
-    const delayMs = Math.round(this.#prng.next() * (this.#typicalMs.get(operation.name) ?? 100));
     let what = '';
-    const how = `daemon after ${delayMs} ms, then step ${step} of its start`;
-    const round = await this.#round(operation, how, async (run) => {
-      const running = run();
-      await sleep(delayMs);
-      await this.node.crash('both');
-      await running;
-      what = await this.node.startAndDie(step);
-      if (what !== '') await this.node.start();
-      return what;
-    });
+    const moments = this.#together.moments(this.#prng, [operation]);
+    const round = await this.#round(
+      moments,
+      `both, then step ${step} of the start`,
+      async (run) => {
+        const running = run();
+        await sleep(commonMoment(moments));
+        await this.node.crash('both');
+        await running;
+        what = await this.node.startAndDie(step);
+        if (what !== '') await this.node.start();
+        return what;
+      },
+    );
     return what !== '' || round.wrong.length > 0 ? round : undefined;
   }
 
@@ -137,9 +136,9 @@ export class CrashBench implements AsyncDisposable {
     return this.node.pid > 0 && (await this.node.api.text('/_ping').catch(() => '')) === 'OK';
   }
 
-  /** `crash` begins the operation, lets it happen and brings the daemon back; what it answers is told with the round. */
+  /** `crash` begins the operations, lets it happen and brings the daemon back; what it answers is told with the round. */
   async #round(
-    operation: Operation,
+    moments: Moments,
     how: string,
     crash: (run: () => Promise<void>) => Promise<string>,
   ): Promise<Round> {
@@ -147,44 +146,40 @@ export class CrashBench implements AsyncDisposable {
     this.#count += 1;
     const round = this.#count;
     const brief = new Brief(node, round);
-    let acknowledged = false;
-    let failure: unknown;
-    let about = { operation: operation.name, round, how };
+    let ended: ReadonlyMap<Operation, Ended> = new Map();
+    let about = { round, how, inside: {} };
     try {
-      await operation.prepare?.(node, round);
+      for (const operation of moments.keys()) await operation.prepare?.(node, round);
       await brief.start(this.#prng.next() * 1200);
-      const run = async (): Promise<void> => {
-        try {
-          await operation.run(node, round);
-          acknowledged = true;
-        } catch (error) {
-          failure = error;
-        }
-        await this.#ledger.end();
-      };
       this.#ledger.begin();
-      const more = await crash(run);
-      about = { ...about, how: `${how} ${more}`.trim() };
-      if (failure !== undefined && !(failure instanceof Cut)) throw failure;
+      const more = await crash(async () => {
+        ended = await this.#together.run(round, moments);
+        await this.#ledger.end();
+      });
+      about = { round, how: `${how} ${more}`.trim(), inside: summary(ended) };
       await node.untilCluster();
-      const wrong = await this.#look(operation, round, acknowledged, brief);
-      return { ...about, acknowledged, wrong };
+      return { ...about, wrong: await this.#look(round, ended, brief) };
     } catch (error) {
       await this.#ledger.end();
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      return { ...about, acknowledged, wrong: [text] };
+      return { ...about, wrong: [text] };
     }
   }
 
   async #look(
-    operation: Operation,
     round: number,
-    acknowledged: boolean,
+    ended: ReadonlyMap<Operation, Ended>,
     brief: Brief,
   ): Promise<string[]> {
     const wrong = await this.#witnesses.check();
     wrong.push(...(await this.#ledger.check()));
-    wrong.push(...(await operation.check(this.node, round, { ...UNDISTURBED, acknowledged })));
+    for (const [operation, { error }] of ended) {
+      const { name } = operation;
+      if (error !== undefined && !(error instanceof Cut)) wrong.push(`${name}: ${String(error)}`);
+      const outcome = { ...UNDISTURBED, acknowledged: error === undefined };
+      const found = await operation.check(this.node, round, outcome);
+      wrong.push(...found.map((line) => `${name}: ${line}`));
+    }
     wrong.push(...(await brief.check()));
     wrong.push(...(await this.#witnesses.checkLogsCommand()));
     wrong.push(...(await this.#leftovers()));
@@ -233,8 +228,4 @@ export class CrashBench implements AsyncDisposable {
 function pick(prng: Prng): Victim {
   const number = prng.next();
   return number < 0.55 ? 'daemon' : number < 0.75 ? 'manager' : 'both';
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,22 +1,23 @@
-// npm run crash -- [--kills N] [--steps] [--reboots N] [--power-cuts N] [--seed N] [--only create,pull,…] [--keep-log FILE]:
-// N kills at random moments inside every operation; with --steps a kill before each step of every operation, and of the start after it; N reboots, each
-// inside all operations at once, with and without a disk that loses what was not synced. A line for each round that found something, a table at the end,
-// exit code 1 when anything was found. Needs root, docker (the client), docker-registry, and for power cuts mkfs.ext4 and a loop device.
+// npm run crash -- [--kills N] [--alone N] [--steps] [--reboots N] [--power-cuts N] [--seed N] [--only create,pull,…] [--keep-log FILE]:
+// N kills at random moments inside all operations at once; N inside each alone; with --steps a kill before each step of every operation, and of the start
+// after it; N reboots inside all operations at once, with and without a disk that loses what was not synced. A line for each round that found something,
+// tables, exit code 1 when anything was found. Needs root, docker (the client), docker-registry, and for power cuts mkfs.ext4 and a loop device.
 import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Prng } from '../../support/prng.ts';
 import type { CrashNode } from './crash-node.ts';
 import type { Operation } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
-import { RebootBench } from './reboots.ts';
+import { type Reboot, RebootBench } from './reboots.ts';
 import { CrashBench, type Round } from './rounds.ts';
 
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '100' },
+    alone: { type: 'string', default: '0' },
     steps: { type: 'boolean', default: false },
-    reboots: { type: 'string', default: '0' },
-    'power-cuts': { type: 'string', default: '0' },
+    reboots: { type: 'string', default: '20' },
+    'power-cuts': { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
     'keep-log': { type: 'string', default: '' },
@@ -61,7 +62,18 @@ class Tally {
     this.#what = what;
   }
 
-  count(name: string, isCut: boolean, isWrong: boolean): void {
+  take(bench: Bench, round: Round | Reboot): void {
+    const { wrong, ...about } = round;
+    const names = Object.keys(about.inside);
+    for (const [name, state] of Object.entries(about.inside)) {
+      const own = wrong.some((line) => names.length === 1 || line.startsWith(`${name}: `));
+      this.#count(name, state.endsWith('cut'), own);
+    }
+    if (names.length !== 1) this.#count('all of it', true, wrong.length > 0);
+    if (wrong.length > 0) tell(bench, about, wrong);
+  }
+
+  #count(name: string, isCut: boolean, isWrong: boolean): void {
     const counts = this.#counts.get(name) ?? { rounds: 0, cut: 0, wrong: 0 };
     this.#counts.set(name, counts);
     counts.rounds += 1;
@@ -94,17 +106,18 @@ function tell(bench: Bench, about: object, wrong: readonly string[]): void {
   appendFileSync(values['keep-log'], `${bench.node.log(LOG_BYTES)}\n${text}\n\n`);
 }
 
-function take(tally: Tally, bench: CrashBench, { wrong, ...about }: Round): void {
-  tally.count(about.operation, !about.acknowledged, wrong.length > 0);
-  if (wrong.length > 0) tell(bench, about, wrong);
-}
-
-async function randomRounds(benches: Benches<CrashBench>, count: number): Promise<void> {
-  const tally = new Tally('kills');
+async function randomKills(
+  what: string,
+  benches: Benches<CrashBench>,
+  count: number,
+  sets: readonly (readonly Operation[])[],
+): Promise<void> {
+  const tally = new Tally(what);
   for (let i = 0; i < count && !stop; i += 1) {
-    for (const operation of chosen) {
+    for (const operations of sets) {
+      if (stop) break;
       const bench = await benches.get();
-      take(tally, bench, await bench.round(operation));
+      tally.take(bench, await bench.round(operations));
     }
   }
   tally.print();
@@ -121,7 +134,7 @@ async function allSteps(
       const bench = await benches.get();
       const result = await round(bench, operation, step);
       if (!result) break;
-      take(tally, bench, result);
+      tally.take(bench, result);
     }
   }
   tally.print();
@@ -133,24 +146,25 @@ async function reboots(what: string, count: number, ownDisk: boolean): Promise<v
   await using benches = new Benches(() => RebootBench.start(prng, ownDisk));
   for (let i = 0; i < count && !stop; i += 1) {
     const bench = await benches.get();
-    const { wrong, ...about } = await bench.round();
-    for (const [name, state] of Object.entries(about.inside)) {
-      const own = wrong.some((line) => line.startsWith(`${name}: `));
-      tally.count(name, state.endsWith('cut'), own);
-    }
-    tally.count('all together', true, wrong.length > 0);
-    if (wrong.length > 0) tell(bench, about, wrong);
+    tally.take(bench, await bench.round());
   }
   tally.print();
 }
 
-process.on('SIGINT', () => {
-  stop = true;
-});
+// The round that is under way is finished, and the table is printed.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    stop = true;
+  });
+}
 
-if (chosen.length > 0 && (Number(values.kills) > 0 || values.steps)) {
+const kills = Number(values.kills);
+const alone = Number(values.alone);
+if (chosen.length > 0 && (kills > 0 || alone > 0 || values.steps)) {
   await using benches = new Benches(() => CrashBench.start(prng));
-  await randomRounds(benches, Number(values.kills));
+  const each = chosen.map((operation) => [operation]);
+  await randomKills('kills together', benches, kills, [chosen]);
+  await randomKills('kills alone', benches, alone, each);
   if (values.steps) {
     await allSteps(benches, 'kills before a step', (bench, operation, step) =>
       bench.stepRound(operation, step),
