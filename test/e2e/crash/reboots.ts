@@ -18,7 +18,7 @@ const BACK_MS = 30_000;
 const SETTLE_MS = 15_000;
 
 /** Writes to its log and to its volume; each run counts from 0. */
-const COUNT = 'echo boot >> /data/boots; i=0; while :; do echo $i; i=$((i+1)); usleep 10000; done';
+const COUNT = 'echo boot >> /data/boots; i=0; while :; do echo $i; i=$((i+1)); usleep 100000; done';
 
 const PROJECT = `
 services:

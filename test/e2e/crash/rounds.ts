@@ -26,6 +26,7 @@ type Moments = ReadonlyMap<Operation, number>;
 
 /** Longest time that something may take to go away by itself. */
 const SETTLE_MS = 15_000;
+const LOOK_AGAIN_MS = 250;
 
 /** A node with its witnesses, on which rounds are run. */
 export class CrashBench implements AsyncDisposable {
@@ -189,8 +190,10 @@ export class CrashBench implements AsyncDisposable {
 
   async #leftovers(): Promise<string[]> {
     let found: string[] = [];
-    await until(() => {
+    await until(async () => {
       found = difference(this.#before, this.#snapshot());
+      // A look takes a while itself.
+      if (found.length > 0) await sleep(LOOK_AGAIN_MS);
       return found.length === 0;
     }, SETTLE_MS).catch(() => {});
     // Told once, not in every round from here on.

@@ -10,7 +10,7 @@ import { Cut, type Json, Refused } from './engine-client.ts';
 export const KEEP_PORT = 18080;
 /** Lines at a time: a burst shows losses that a drip does not. */
 const COUNTING =
-  'i=0; while :; do for n in 1 2 3 4 5; do echo $i; i=$((i+1)); done; usleep 20000; done';
+  'i=0; while :; do for n in 1 2 3 4 5; do echo $i; i=$((i+1)); done; usleep 50000; done';
 
 /** In the first 15 s its back-off lets it run so often. */
 const PHOENIX_RUNS_MIN = 6;
@@ -136,7 +136,7 @@ export class Witnesses {
   }
 }
 
-/** Asks the published port of `keep` without a pause, in the node's network. */
+/** Asks the published port of `keep` all the time, in the node's network. */
 export class PortProbe {
   readonly #child: ReturnType<typeof spawn>;
   readonly failures: string[] = [];
@@ -145,7 +145,7 @@ export class PortProbe {
   constructor(node: CrashNode) {
     const args = [`--net=${node.netns}`, 'sh', '-c'];
     const ask = `curl -sS -m 2 http://127.0.0.1:${KEEP_PORT}/ 2>&1`;
-    const loop = `while :; do answer=$(${ask}); echo "$(date +%T.%3N) $answer"; sleep 0.05; done`;
+    const loop = `while :; do answer=$(${ask}); echo "$(date +%T.%3N) $answer"; sleep 0.2; done`;
     this.#child = spawn('nsenter', [...args, loop], { stdio: ['ignore', 'pipe', 'ignore'] });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       for (const line of text.trim().split('\n')) {
