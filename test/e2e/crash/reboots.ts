@@ -140,14 +140,12 @@ export class RebootBench implements AsyncDisposable {
     wrong.push(...(await checkContainers(node)));
     wrong.push(...(await checkProject(node)));
     wrong.push(...checkBoots(node, counted));
-    for (const [operation, { error }] of ended) {
+    for (const [{ name }, { error }] of ended) {
       // An orderly stop may also refuse.
       const isCut = error instanceof Cut || (orderly && error instanceof Refused);
-      if (error !== undefined && !isCut) wrong.push(`${operation.name}: ${String(error)}`);
-      const outcome = { acknowledged: error === undefined, rebooted: true, diskLost };
-      const found = await operation.check(node, round, outcome);
-      wrong.push(...found.map((line) => `${operation.name}: ${line}`));
+      if (error !== undefined && !isCut) wrong.push(`${name}: ${String(error)}`);
     }
+    wrong.push(...(await this.#together.check(round, ended, { rebooted: true, diskLost })));
     await halt(node);
     const now = await settled(node, this.#before);
     const left = difference(this.#before, now);

@@ -112,10 +112,10 @@ export class CrashBench implements AsyncDisposable {
     return what !== '' || round.wrong.length > 0 ? round : undefined;
   }
 
-  /** Kills at a random moment, then again before the `step`-th step of the start that follows. @returns undefined when the start has fewer */
-  async recoveryRound(operation: Operation, step: number): Promise<Round | undefined> {
+  /** Kills inside the operations, then again before the `step`-th step of the start that follows. @returns undefined when the start has fewer */
+  async recoveryRound(operations: readonly Operation[], step: number): Promise<Round | undefined> {
     let what = '';
-    const moments = this.#together.moments(this.#prng, [operation]);
+    const moments = this.#together.moments(this.#prng, operations);
     const round = await this.#round(
       moments,
       `both, then step ${step} of the start`,
@@ -174,13 +174,10 @@ export class CrashBench implements AsyncDisposable {
   ): Promise<string[]> {
     const wrong = await this.#witnesses.check();
     wrong.push(...(await this.#ledger.check()));
-    for (const [operation, { error }] of ended) {
-      const { name } = operation;
+    for (const [{ name }, { error }] of ended) {
       if (error !== undefined && !(error instanceof Cut)) wrong.push(`${name}: ${String(error)}`);
-      const outcome = { ...UNDISTURBED, acknowledged: error === undefined };
-      const found = await operation.check(this.node, round, outcome);
-      wrong.push(...found.map((line) => `${name}: ${line}`));
     }
+    wrong.push(...(await this.#together.check(round, ended, UNDISTURBED)));
     wrong.push(...(await brief.check()));
     wrong.push(...(await this.#witnesses.checkLogsCommand()));
     wrong.push(...(await this.#leftovers()));

@@ -1,7 +1,7 @@
-// npm run crash -- [--kills N] [--alone N] [--steps] [--reboots N] [--power-cuts N] [--seed N] [--only create,pull,…] [--keep-log FILE]:
-// N kills at random moments inside all operations at once; N inside each alone; with --steps a kill before each step of every operation, and of the start
-// after it; N reboots inside all operations at once, with and without a disk that loses what was not synced. A line for each round that found something,
-// tables, exit code 1 when anything was found. Needs root, docker (the client), docker-registry, and for power cuts mkfs.ext4 and a loop device.
+// npm run crash -- [--kills N] [--alone N] [--steps [--stride N]] [--reboots N] [--power-cuts N] [--seed N] [--only create,pull,…] [--keep-log FILE]:
+// N kills at random moments inside all operations at once; N inside each alone; with --steps a kill before each (N-th) step of every operation, and of the
+// start after a kill; N reboots inside all operations at once, with and without a disk that loses what was not synced. A line for each round that found
+// something, tables, exit code 1 when anything was found. Needs root, docker (the client), docker-registry; power cuts also mkfs.ext4 and a loop device.
 import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Prng } from '../../support/prng.ts';
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '100' },
     alone: { type: 'string', default: '0' },
     steps: { type: 'boolean', default: false },
+    stride: { type: 'string', default: '1' },
     reboots: { type: 'string', default: '20' },
     'power-cuts': { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
@@ -123,21 +124,19 @@ async function randomKills(
   tally.print();
 }
 
+/** Calls `round` with step after step until it has none any more. */
 async function allSteps(
   benches: Benches<CrashBench>,
-  what: string,
-  round: (bench: CrashBench, operation: Operation, step: number) => Promise<Round | undefined>,
+  tally: Tally,
+  round: (bench: CrashBench, step: number) => Promise<Round | undefined>,
 ): Promise<void> {
-  const tally = new Tally(what);
-  for (const operation of chosen) {
-    for (let step = 1; step <= STEPS_MAX && !stop; step += 1) {
-      const bench = await benches.get();
-      const result = await round(bench, operation, step);
-      if (!result) break;
-      tally.take(bench, result);
-    }
+  const stride = Number(values.stride);
+  for (let step = 1 + prng.below(stride); step <= STEPS_MAX && !stop; step += stride) {
+    const bench = await benches.get();
+    const result = await round(bench, step);
+    if (!result) return;
+    tally.take(bench, result);
   }
-  tally.print();
 }
 
 async function reboots(what: string, count: number, ownDisk: boolean): Promise<void> {
@@ -166,12 +165,14 @@ if (chosen.length > 0 && (kills > 0 || alone > 0 || values.steps)) {
   await randomKills('kills together', benches, kills, [chosen]);
   await randomKills('kills alone', benches, alone, each);
   if (values.steps) {
-    await allSteps(benches, 'kills before a step', (bench, operation, step) =>
-      bench.stepRound(operation, step),
-    );
-    await allSteps(benches, 'kills before a step of the start', (bench, operation, step) =>
-      bench.recoveryRound(operation, step),
-    );
+    const steps = new Tally('kills before a step');
+    for (const operation of chosen) {
+      await allSteps(benches, steps, (bench, step) => bench.stepRound(operation, step));
+    }
+    steps.print();
+    const starts = new Tally('kills, then another before a step of the start');
+    await allSteps(benches, starts, (bench, step) => bench.recoveryRound(chosen, step));
+    starts.print();
   }
   for (const line of await (await benches.get()).finish(true)) {
     bad += 1;

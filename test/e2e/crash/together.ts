@@ -1,7 +1,7 @@
 // Several operations under way at once, each at a random moment of its own when the node goes down.
 import type { Prng } from '../../support/prng.ts';
 import type { CrashNode } from './crash-node.ts';
-import { type Operation, UNDISTURBED } from './operation.ts';
+import { type Operation, type Outcome, UNDISTURBED } from './operation.ts';
 
 /** What became of one of them. */
 export interface Ended {
@@ -35,10 +35,11 @@ export class Together {
         this.#typicalMs.set(operation, performance.now() - started);
       }),
     );
-    for (const operation of this.#operations) {
-      const wrong = await operation.check(node, 0, UNDISTURBED);
-      if (wrong.length > 0) throw new Error(`${operation.name}: ${wrong.join('; ')}`);
-    }
+    const undisturbed = new Map(
+      this.#operations.map((operation) => [operation, { elapsedMs: 0, error: undefined }]),
+    );
+    const wrong = await this.check(0, undisturbed, UNDISTURBED);
+    if (wrong.length > 0) throw new Error(wrong.join('; '));
   }
 
   /** A random moment of each. */
@@ -67,6 +68,20 @@ export class Together {
       }
     });
     return new Map(await Promise.all(ended));
+  }
+
+  /** What must hold afterwards, of all at once. @returns what is wrong, each with the operation's name before it */
+  async check(
+    round: number,
+    ended: ReadonlyMap<Operation, Ended>,
+    how: Omit<Outcome, 'acknowledged'>,
+  ): Promise<string[]> {
+    const found = [...ended].map(async ([operation, { error }]) => {
+      const outcome = { ...how, acknowledged: error === undefined };
+      const wrong = await operation.check(this.#node, round, outcome);
+      return wrong.map((line) => `${operation.name}: ${line}`);
+    });
+    return (await Promise.all(found)).flat();
   }
 }
 
