@@ -25,8 +25,3 @@ export const STATUS_COALESCE_MS = 20;
 export const STATUS_BATCH_MAX = 1000;
 /** Updates in one call; a worker has at most a few hundred tasks. */
 export const STATUS_UPDATES_PER_CALL_MAX = 4096;
-
-/** A node that changes its address more often than this … */
-export const TWIN_ALTERNATIONS = 3;
-/** … within this time is two hosts with one identity; a host that moves changes it once. */
-export const TWIN_WINDOW_MS = 60_000;

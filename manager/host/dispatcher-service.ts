@@ -23,7 +23,6 @@ import {
 } from '#manager/dispatcher/nodes';
 import { Sessions } from '#manager/dispatcher/sessions';
 import { StatusQueue, writeStatuses } from '#manager/dispatcher/status-queue';
-import { Twins } from '#manager/dispatcher/twins';
 import type { CommittedEntry } from '#manager/store/recent-changes';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type {
@@ -61,7 +60,6 @@ export class DispatcherHost {
   readonly #hub: AssignmentHub = new AssignmentHub();
   readonly #sessions: Sessions = new Sessions(1000);
   readonly #reports: StatusQueue = new StatusQueue();
-  readonly #twins: Twins = new Twins();
   readonly #wakeups: Wakeups = new Wakeups();
   readonly #assignmentsPacer: Pacer;
   readonly #reportsPacer: Pacer;
@@ -95,7 +93,6 @@ export class DispatcherHost {
     this.#unsubscribe = undefined;
     clearInterval(this.#look);
     this.#hub.reset();
-    this.#twins.forget();
     this.#reports.take();
     this.#acknowledged.clear();
     this.#sessions.expect([], this.#deps.clock.monotonicMs());
@@ -162,7 +159,6 @@ export class DispatcherHost {
     const { replicated, random, clock, log } = this.#deps;
     requireMember(replicated.view, nodeId);
     refuseNewerProtocol(`node ${nodeId}`, request.protocol);
-    this.#refuseTwin(nodeId, context.peer.address);
     const sessionId = newId(random);
     const address = this.#addressOf(context.peer.address);
     this.#sessions.open(nodeId, sessionId, clock.monotonicMs(), address);
@@ -271,7 +267,6 @@ export class DispatcherHost {
     for (const { kind, id, after } of entry.changes) {
       if (kind === 'node' && !after) {
         this.#sessions.close(id);
-        this.#twins.forget(id);
       }
       if (kind === 'cluster') this.#takePeriod();
     }
@@ -302,22 +297,6 @@ export class DispatcherHost {
         // Looked at again in a while, as if they had just been heard from.
         for (const node of down) this.#sessions.open(node, '', clock.monotonicMs());
       });
-  }
-
-  /** @throws TswarmError already_exists for a second host with the same identity */
-  #refuseTwin(nodeId: string, peerAddress: string): void {
-    const address = this.#addressOf(peerAddress);
-    const other = this.#twins.refusal(nodeId, address, this.#deps.clock.monotonicMs());
-    if (other === undefined) return;
-    this.#deps.log.warn('two hosts with one identity', { node: nodeId, address, other });
-    throw new TswarmError(
-      'already_exists',
-      `node ${nodeId} is on another host already, at ${other}; this one is at ${address}`,
-      {
-        retryable: true,
-        hint: 'A copied disk? Leave the cluster with --force on one of the hosts and join it anew.',
-      },
-    );
   }
 
   #requireLeading(): void {

@@ -18,6 +18,8 @@ interface Waiting {
 export class TestRaft implements RaftLog {
   readonly log: Uint8Array[] = [];
   isHeld = false;
+  /** As shown by `status`. */
+  leaderId: number | null = 1;
   #waiting: Waiting[] = [];
   #apply: (entry: AppliedEntry) => void = () => undefined;
   #provide: () => Uint8Array | Promise<Uint8Array> = () => new Uint8Array();
@@ -85,7 +87,7 @@ export class TestRaft implements RaftLog {
       raftId: 1,
       role: 'leader',
       term: 1,
-      leaderId: 1,
+      leaderId: this.leaderId,
       commitIndex: index,
       appliedIndex: index,
       firstIndex: 1,
