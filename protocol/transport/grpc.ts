@@ -15,6 +15,12 @@ export type { Peer, TrustRoots } from './peer.ts';
  */
 export const MESSAGE_BYTES_MAX: number = 16 * 1024 * 1024;
 
+/**
+ * Largest request: a change of the cluster has at most 1.5 MiB. Anybody may send one, also who has
+ * no certificate.
+ */
+export const REQUEST_BYTES_MAX: number = 4 * 1024 * 1024;
+
 export interface CallContext {
   readonly peer: Peer;
   /** Aborted when the caller goes away. */
@@ -431,8 +437,11 @@ export function connectChannel(
 /** A server with our limits. */
 export function createServer(): grpc.Server {
   return new grpc.Server({
-    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+    'grpc.max_receive_message_length': REQUEST_BYTES_MAX,
     'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
+    // A caller whose host is gone is noticed although it says nothing.
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 20_000,
     'grpc.max_concurrent_streams': 4096,
   });
 }
