@@ -2,37 +2,22 @@
 // managers, and nodes with the real agent. Faults hit both; then everything is healed, and the
 // cluster must come to the state that was asked for: every service has the tasks that it wants, they
 // run where they were put, and nothing else runs.
-import { beginRotation, endRotation, issuingRoot } from '#manager/ca/rotation';
+import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
 import { createConfig, removeData, updateConfig } from '#manager/control/data-objects';
-import { createNetwork } from '#manager/control/networks';
-import { createService, replaceSpec } from '#manager/control/services';
 import type { StoreView, StoreWriteView } from '#manager/store/state';
 import type { DecisionContext } from '#manager/store/view';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { type Service, TaskState, UpdateState } from '#protocol/generated/objects';
-import {
-  ConfigSpec,
-  ContainerSpec,
-  NetworkAttachmentConfig,
-  NetworkSpec,
-  NodeAvailability,
-  ReplicatedMode,
-  RestartCondition,
-  RestartPolicy,
-  ServiceMode,
-  ServiceSpec,
-  TaskSpec,
-  UpdateConfig,
-} from '#protocol/generated/specs';
-import { caDigestText } from '#protocol/join-token';
+import { ConfigSpec, NodeAvailability } from '#protocol/generated/specs';
 import { ClusterChecks } from './cluster-checks.ts';
+import { changeSomething, drawChange, touch } from './cluster-work.ts';
 import { SimFailure } from './failure.ts';
 import { Faults } from './faults.ts';
 import { Group } from './group.ts';
 import { findViolation, type Operation } from './linearizable.ts';
 import type { RunCounts } from './register-run.ts';
-import { newRoot, SIM_CA_CRYPTO } from './sim-authority.ts';
-import { nowMicros, SimManager } from './sim-manager.ts';
+import { strangeRequest } from './sim-authority.ts';
+import { SimManager } from './sim-manager.ts';
 import type { SimMember } from './sim-member.ts';
 import { SimNetwork } from './sim-network.ts';
 import { type ContainerWeather, SimNode } from './sim-node.ts';
@@ -44,7 +29,6 @@ import type { World } from './world.ts';
 /** A transaction of the controllers may have some hundred kilobytes. */
 const SEGMENT_BYTES = 384 * 1024;
 const HEARTBEAT_MS = 400;
-const SERVICES = ['web', 'api', 'jobs', 'cache'];
 const REGISTERS_MAX = 120;
 /** After healing: so long until everything runs as asked for. */
 const HEAL_US = 90_000_000;
@@ -162,18 +146,26 @@ export class ClusterRun {
   #changeSomething(): void {
     const manager = this.#leader();
     if (manager === null || !manager.isServing) return;
-    const prng = this.#prng;
-    const kind = prng.below(12);
-    const name = SERVICES[prng.below(SERVICES.length)] as string;
-    const draw = { replicas: prng.below(5), version: prng.below(4), order: prng.below(2) };
-    this.#update(manager, (tx, context) => {
-      if (kind < 5) this.#deploy(tx, context, name, draw);
-      else if (kind === 5) this.#remove(tx, name);
-      else if (kind < 8) this.#setAvailability(tx, draw.replicas, draw.version);
-      else if (kind === 8) this.#network(tx, context, draw.version);
-      else if (kind === 9) this.#rotateRoot(tx, manager);
-      else if (kind === 10) endRotation(tx, () => context.newId());
-      else this.#touch(tx, context, name);
+    if (this.#prng.chance(0.15)) {
+      this.#askForCertificate(manager);
+      return;
+    }
+    const draw = drawChange(this.#prng);
+    this.#update(manager, (tx, context) => changeSomething(tx, context, draw, manager.random));
+  }
+
+  /** Somebody wants a certificate, and may have it or not. */
+  #askForCertificate(manager: SimManager): void {
+    const request = strangeRequest(this.#prng, this.#token());
+    const nodes = [...manager.replicated.view.list('node')];
+    const node = nodes[this.#prng.below(nodes.length + 1)];
+    const roles = Object.values(CERTIFICATE_ROLE);
+    const role = roles[this.#prng.below(roles.length)] ?? '';
+    const applicant = { nodeId: node?.id ?? (this.#prng.chance(0.5) ? 'unknown' : ''), role };
+    this.#world.become(manager.main, () => {
+      manager.issue(request, applicant).catch((error: unknown) => {
+        if (!(error instanceof TswarmError)) this.#world.failure ??= error;
+      });
     });
   }
 
@@ -184,70 +176,6 @@ export class ClusterRun {
         if (!(error instanceof TswarmError)) this.#world.failure ??= error;
       });
     });
-  }
-
-  #deploy(
-    tx: StoreWriteView,
-    context: DecisionContext,
-    name: string,
-    draw: { replicas: number; version: number; order: number },
-  ): void {
-    const network = tx.byName('network', 'back');
-    const hasNetwork = network !== undefined && name === 'web';
-    const spec = ServiceSpec.create({
-      name,
-      mode: ServiceMode.create({ replicated: ReplicatedMode.create({ replicas: draw.replicas }) }),
-      taskTemplate: TaskSpec.create({
-        containerSpec: ContainerSpec.create({ image: `image:${draw.version}` }),
-        restartPolicy: RestartPolicy.create({ condition: RestartCondition.ANY, delay: 3e8 }),
-        networks: hasNetwork ? [NetworkAttachmentConfig.create({ target: network.id })] : [],
-      }),
-      updateConfig: UpdateConfig.create({ parallelism: 1, monitor: 1e8, order: draw.order as 0 }),
-    });
-    const known = tx.byName('service', name);
-    if (known) replaceSpec(tx, context, known, spec);
-    else createService(tx, context, spec);
-  }
-
-  #touch(tx: StoreWriteView, context: DecisionContext, name: string): void {
-    const known = tx.byName('service', name);
-    const template = known?.spec?.taskTemplate;
-    if (!known?.spec || !template) return;
-    const taskTemplate = { ...template, forceUpdate: template.forceUpdate + 1 };
-    replaceSpec(tx, context, known, { ...known.spec, taskTemplate });
-  }
-
-  #remove(tx: StoreWriteView, name: string): void {
-    const known = tx.byName('service', name);
-    if (known) tx.remove('service', known.id);
-  }
-
-  #setAvailability(tx: StoreWriteView, which: number, kind: number): void {
-    const nodes = [...tx.list('node')];
-    const node = nodes[which % Math.max(1, nodes.length)];
-    if (!node?.spec) return;
-    const all = [NodeAvailability.ACTIVE, NodeAvailability.DRAIN, NodeAvailability.PAUSE];
-    const availability = all[kind] ?? NodeAvailability.ACTIVE;
-    tx.update('node', { ...node, spec: { ...node.spec, availability } });
-  }
-
-  #network(tx: StoreWriteView, context: DecisionContext, kind: number): void {
-    const known = tx.byName('network', 'back');
-    if (!known) createNetwork(tx, context.newId(), NetworkSpec.create({ name: 'back' }));
-    else if (kind === 0 && [...tx.servicesUsing('network', known.id)].length === 0) {
-      const isUsed = [...tx.list('task')].some((task) =>
-        task.networkAttachments.some(({ networkId }) => networkId === known.id),
-      );
-      if (!isUsed) tx.remove('network', known.id);
-    }
-  }
-
-  #rotateRoot(tx: StoreWriteView, manager: SimManager): void {
-    const cluster = tx.cluster();
-    const next = newRoot(manager.random, nowMicros());
-    const caCertDigest = caDigestText(SIM_CA_CRYPTO.sha256(Buffer.from(next.caCert)));
-    const crossSignedCaCert = issuingRoot(cluster).certificate;
-    tx.update('cluster', beginRotation(cluster, { ...next, crossSignedCaCert, caCertDigest }));
   }
 
   // ---- a register in the store
@@ -388,7 +316,7 @@ export class ClusterRun {
         for (const service of tx.list('service')) {
           const state = service.updateStatus?.state;
           const isHeld = state === UpdateState.PAUSED || state === UpdateState.ROLLBACK_PAUSED;
-          if (isHeld) this.#touch(tx, context, service.spec?.name ?? '');
+          if (isHeld) touch(tx, context, service.spec?.name ?? '');
         }
         const known = tx.byName('config', 'probe');
         if (known) removeData(tx, 'config', known.id);

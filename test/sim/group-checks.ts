@@ -143,6 +143,16 @@ export class GroupChecks {
       leaders: [other, member.id],
     }));
     this.#leaders.set(raft.term, member.id);
+    // A member that is being removed may still be needed, until its removal is committed.
+    const committedConf = raft.confHistory.at(raft.log.committed);
+    const isVoter = [raft.tracker.conf, committedConf].some(
+      (conf) => conf?.voters.includes(member.id) || conf?.votersOutgoing.includes(member.id),
+    );
+    check(isVoter, 'only a voter leads', () => ({
+      leader: member.id,
+      term: raft.term,
+      conf: raft.tracker.conf,
+    }));
     for (let index = raft.log.firstIndex(); index <= this.highestCommitted; index++) {
       const committed = this.#committed[index];
       if (committed === undefined || committed.inTerm >= raft.term) continue;

@@ -3,7 +3,12 @@
 // left out. A "private key" is the hash of its seed; whoever knows a public key could sign, which
 // nobody here tries: tampering is tested by changing bytes.
 import { createHash } from 'node:crypto';
-import { issueLeaf, makeRootCertificate, publicKeyOfRequest } from '#manager/ca/certificates';
+import {
+  crossSignRoot,
+  issueLeaf,
+  makeRootCertificate,
+  publicKeyOfRequest,
+} from '#manager/ca/certificates';
 import type { CaCrypto, Signer } from '#manager/ca/crypto';
 import { fromPem, integer, sequence, toDer, toPem } from '#manager/ca/der';
 import {
@@ -14,10 +19,13 @@ import {
   nodeIdOf,
   recordCertificate,
 } from '#manager/ca/issue';
+import { makeRequest } from '#manager/ca/request';
 import { issuingRoot, trustBundle } from '#manager/ca/rotation';
 import type { ReplicatedStore } from '#manager/host/replicated-store';
-import type { IssueNodeCertificateRequest } from '#protocol/generated/ca';
+import { IssueNodeCertificateRequest } from '#protocol/generated/ca';
+import { NodeRole } from '#protocol/generated/specs';
 import type { Random } from '#protocol/world';
+import type { Prng } from '#test/support/prng';
 
 /** SubjectPublicKeyInfo of ECDSA P-256 up to the 64 bytes of the point. */
 const SPKI_HEAD = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex');
@@ -59,10 +67,18 @@ function signerFromPem(pem: string): Signer {
 }
 
 /** A root to rotate to, certified by the present one. */
-export function newRoot(random: Random, nowMicros: number): { caCert: string; caKey: string } {
+export function newRoot(
+  random: Random,
+  nowMicros: number,
+  present: { readonly certificate: string; readonly key: string },
+): { caCert: string; caKey: string; crossSignedCaCert: string } {
   const { pem, signer } = newRootKey(random);
-  const serial = random.bytes(16);
-  return { caCert: makeRootCertificate(SIM_CA_CRYPTO, signer, { nowMicros, serial }), caKey: pem };
+  const [serial, crossSerial] = [random.bytes(16), random.bytes(16)];
+  const caCert = makeRootCertificate(SIM_CA_CRYPTO, signer, { nowMicros, serial });
+  const by = { certificate: present.certificate, signer: signerFromPem(present.key) };
+  const args = { nowMicros, serial: crossSerial };
+  const crossSignedCaCert = crossSignRoot(SIM_CA_CRYPTO, by, caCert, args);
+  return { caCert, caKey: pem, crossSignedCaCert };
 }
 
 export interface Issued {
@@ -103,4 +119,27 @@ export async function issueCertificate(
     recordCertificate(tx, grant.nodeId, leaf, issuing.digest),
   );
   return { nodeId: grant.nodeId, certificate: leaf + issuing.chain, trusted: trustBundle(cluster) };
+}
+
+/** A request that is wrong in some way, or asks for more than it may get, or is in order. */
+export function strangeRequest(prng: Prng, token: string): IssueNodeCertificateRequest {
+  const csr = makeRequest(simSigner(prng.bytes(8)));
+  const tokens = ['', '', token, token.replace(/.$/, 'x'), token.replace('-0', '-1'), 'SWMTKN-1-x'];
+  const csrs = [csr, csr, csr, flipped(prng, csr), csr.slice(0, 90), 'nothing'];
+  const hostnames = ['host', 'host', 'a host', 'h'.repeat(400)];
+  return IssueNodeCertificateRequest.create({
+    csr: csrs[prng.below(csrs.length)] as string,
+    token: tokens[prng.below(tokens.length)] as string,
+    role: prng.chance(0.5) ? NodeRole.MANAGER : NodeRole.WORKER,
+    hostname: hostnames[prng.below(hostnames.length)] as string,
+    availability: (prng.chance(0.2) ? 9 : 0) as 0,
+  });
+}
+
+/** The request with another bit somewhere in its middle. */
+function flipped(prng: Prng, csr: string): string {
+  const der = fromPem('CERTIFICATE REQUEST', csr);
+  const at = prng.below(der.length);
+  der[at] = (der[at] as number) ^ (1 << prng.below(8));
+  return toPem('CERTIFICATE REQUEST', der);
 }

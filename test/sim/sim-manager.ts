@@ -1,20 +1,25 @@
 // The main thread of a simulated manager, as host/manager.ts puts it together: the store on Raft, the
 // dispatcher and the controllers, started and stopped as leadership comes and goes. Servers, TLS and
 // files are left out; calls come in by function.
-import { newCluster } from '#manager/ca/cluster';
+import { firstNode, newCluster } from '#manager/ca/cluster';
+import type { Applicant } from '#manager/ca/issue';
+import { RateLimit } from '#manager/ca/rate-limit';
 import { ControllersLoop } from '#manager/host/controllers';
 import { DispatcherHost } from '#manager/host/dispatcher-service';
 import type { RaftLog, RaftNode } from '#manager/host/raft/raft-node';
 import { ReplicatedStore } from '#manager/host/replicated-store';
 import { type ControllerMemory, newControllerMemory } from '#manager/orchestrator/memory';
 import { reconcile } from '#manager/orchestrator/reconcile';
+import { TswarmError } from '#protocol/errors';
+import type { IssueNodeCertificateRequest } from '#protocol/generated/ca';
 import type { DispatcherMethods } from '#protocol/generated/dispatcher';
+import { newId } from '#protocol/ids';
 import type { Handlers } from '#protocol/transport/grpc';
 import type { Clock, Random } from '#protocol/world';
 import type { Prng } from '#test/support/prng';
 import type { ClusterChecks } from './cluster-checks.ts';
 import type { GroupChecks } from './group-checks.ts';
-import { newRootKey, SIM_CA_CRYPTO } from './sim-authority.ts';
+import { type Issued, issueCertificate, newRootKey, SIM_CA_CRYPTO } from './sim-authority.ts';
 import { SILENT } from './sim-process.ts';
 import type { Actor } from './world.ts';
 
@@ -45,6 +50,7 @@ export class SimManager {
   readonly #deps: SimManagerDeps;
   readonly #host: DispatcherHost;
   readonly #controllers: ControllersLoop<ControllerMemory>;
+  readonly #strangers = new RateLimit({ perSecond: 2, burst: 4, keysMax: 3 });
   #isServing = false;
 
   constructor(deps: SimManagerDeps) {
@@ -73,6 +79,16 @@ export class SimManager {
     });
     deps.clusterChecks.watch(deps.id, replicated.store);
     deps.node.onRoleChange((role) => this.#roleChanged(role === 'leader'));
+  }
+
+  /** A certificate for whoever may have one; strangers may not ask too often. */
+  async issue(request: IssueNodeCertificateRequest, applicant: Applicant): Promise<Issued> {
+    const isStranger = applicant.nodeId === '';
+    if (isStranger && !this.#strangers.take(request.hostname, CLOCK.monotonicMs())) {
+      throw new TswarmError('resource_exhausted', 'too many attempts from this address');
+    }
+    const world = { random: this.random, nowMicros: nowMicros() };
+    return issueCertificate(this.replicated, request, applicant, world);
   }
 
   get isServing(): boolean {
@@ -122,11 +138,18 @@ export class SimManager {
       dataPathPort: 0,
     });
     const heartbeatPeriod = this.#deps.heartbeatMs * 1e6;
+    const node = firstNode({
+      id: newId(random),
+      hostname: `manager-${this.id}`,
+      raftId: this.id,
+      controlAddress: `10.99.0.${this.id}:2377`,
+    });
     await replicated.update({ author: 'admin', summary: 'cluster: create' }, (tx) => {
       if ([...tx.list('cluster')].length > 0) return;
       const { spec } = cluster;
       if (!spec) throw new Error('a cluster without settings');
       tx.create('cluster', { ...cluster, spec: { ...spec, dispatcher: { heartbeatPeriod } } });
+      tx.create('node', node);
     });
   }
 }

@@ -26,8 +26,8 @@ import type { Prng } from '#test/support/prng';
 import { Agent } from '#worker/agent/agent';
 import type { AgentInput, Effect, ObservedContainer, SavedTask } from '#worker/agent/types';
 import { check } from './failure.ts';
-import { issueCertificate, simSigner } from './sim-authority.ts';
-import { nowMicros, type SimManager } from './sim-manager.ts';
+import { simSigner } from './sim-authority.ts';
+import type { SimManager } from './sim-manager.ts';
 import type { Wire } from './wire.ts';
 import type { Actor, World } from './world.ts';
 
@@ -318,16 +318,25 @@ export class SimNode {
     }
     wire.call(
       { node: this, manager, timeoutMs: AGAIN_MS * 4 },
-      () => {
-        const world = { random: manager.random, nowMicros: nowMicros() };
-        const applicant = { nodeId: '', role: '' };
-        return issueCertificate(manager.replicated, request, applicant, world);
-      },
+      () => manager.issue(request, { nodeId: '', role: '' }),
       ({ nodeId }) => {
         this.nodeId = nodeId;
         this.#run();
       },
       again,
+    );
+  }
+
+  /** A certificate of the new root, asked for with the one at hand. */
+  #renew(manager: SimManager): void {
+    const csr = makeRequest(simSigner(Uint8Array.of(2, this.#deps.number)));
+    const request = IssueNodeCertificateRequest.create({ csr });
+    const applicant = { nodeId: this.nodeId, role: CERTIFICATE_ROLE.worker };
+    this.#deps.wire.call(
+      { node: this, manager, timeoutMs: AGAIN_MS * 4 },
+      () => manager.issue(request, applicant),
+      () => {},
+      () => {}, // Asked for again with the next session.
     );
   }
 
@@ -356,6 +365,7 @@ export class SimNode {
       () => manager.dispatcher.session(request as never, this.#context(end.signal)),
       (message: SessionMessage) => {
         this.#lastHeardMs = performance.now();
+        if (message.renewCertificate) this.#renew(manager);
         if (isOpen) return;
         isOpen = true;
         this.#session = { manager, id: message.sessionId, end, sequence: null };
@@ -502,6 +512,8 @@ export class SimNode {
   #describe(): NodeDescription {
     return NodeDescription.create({
       hostname: `node-${this.#deps.number}`,
+      wireguardKey: `key-${this.#deps.number}`,
+      addresses: [`10.9.0.${this.#deps.number}`],
       platform: Platform.create({ architecture: 'x86_64', os: 'linux' }),
       resources: Resources.create({ nanoCpus: 4e9, memoryBytes: 8e9 }),
       engine: EngineDescription.create({

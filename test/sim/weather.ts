@@ -110,7 +110,8 @@ export function drawWeather(prng: Prng): Weather {
     },
     drift: some(0.5, 0.1),
     skewMs: pick([0, 200, 5_000]),
-    diskUs: pick([50, 100, 500, timeoutUs / 20]),
+    // A disk that takes as long as an election keeps writes of several terms on their way.
+    diskUs: pick([50, 100, 500, timeoutUs / 20, timeoutUs / 3]),
     diskSlowChance: some(0.4, 0.05),
     diskSlowUs: timeoutUs * 2 * prng.next(),
     faultEveryUs: timeoutUs * (0.3 + 2.5 * prng.next()),

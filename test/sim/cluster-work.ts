@@ -1,0 +1,220 @@
+// What the users of a simulated cluster do to it: services that come, change and go, nodes taken out of
+// use and back, networks, secrets and configs, many objects at once, tokens and roots that are
+// replaced, and requests for certificates from who should not get one. Each is one transaction.
+import { tokenDigest } from '#manager/ca/issue';
+import { beginRotation, endRotation, issuingRoot, withRotatedToken } from '#manager/ca/rotation';
+import { createConfig, createSecret } from '#manager/control/data-objects';
+import { createNetwork } from '#manager/control/networks';
+import { createService, replaceSpec } from '#manager/control/services';
+import type { StoreWriteView } from '#manager/store/state';
+import type { DecisionContext } from '#manager/store/view';
+import { Config } from '#protocol/generated/objects';
+import {
+  ConfigReference,
+  ConfigSpec,
+  ContainerSpec,
+  EndpointSpec,
+  Mount,
+  MountType,
+  NetworkAttachmentConfig,
+  NetworkSpec,
+  NodeAvailability,
+  PortConfig,
+  ReplicatedMode,
+  RestartCondition,
+  RestartPolicy,
+  SecretReference,
+  SecretSpec,
+  ServiceMode,
+  ServiceSpec,
+  TaskSpec,
+  UpdateConfig,
+} from '#protocol/generated/specs';
+import { caDigestText, formatJoinToken } from '#protocol/join-token';
+import type { Random } from '#protocol/world';
+import type { Prng } from '#test/support/prng';
+import { newRoot, SIM_CA_CRYPTO } from './sim-authority.ts';
+import { nowMicros } from './sim-manager.ts';
+
+const SERVICES = ['web', 'api', 'jobs', 'cache'];
+
+/** What a change is made with; drawn before, for a transaction may be computed twice. */
+export interface Draw {
+  readonly kind: number;
+  readonly name: string;
+  readonly replicas: number;
+  readonly version: number;
+  readonly order: number;
+}
+
+export function drawChange(prng: Prng): Draw {
+  return {
+    kind: prng.below(18),
+    name: SERVICES[prng.below(SERVICES.length)] as string,
+    replicas: prng.below(5),
+    version: prng.below(4),
+    order: prng.below(2),
+  };
+}
+
+/** One change by a user. */
+export function changeSomething(
+  tx: StoreWriteView,
+  context: DecisionContext,
+  draw: Draw,
+  random: Random,
+): void {
+  const { kind, name } = draw;
+  if (kind < 5) deploy(tx, context, name, draw);
+  else if (kind === 5) remove(tx, name);
+  else if (kind < 8) setAvailability(tx, draw.replicas, draw.version);
+  else if (kind === 8) changeNetwork(tx, context, draw.version);
+  else if (kind === 9) rotateRoot(tx, random);
+  else if (kind === 10) finishRotation(tx, context);
+  else if (kind === 11) touch(tx, context, name);
+  else if (kind < 13) makeMany(tx, context, draw.replicas);
+  else if (kind < 15) removeMany(tx, draw.version);
+  else if (kind === 15) rotateToken(tx, context);
+  else if (kind === 16) makeData(tx, context);
+  else makeTooMuch(tx);
+}
+
+function deploy(tx: StoreWriteView, context: DecisionContext, name: string, draw: Draw): void {
+  const network = tx.byName('network', 'back');
+  const hasNetwork = network !== undefined && name !== 'jobs';
+  const known = tx.byName('service', name);
+  // Networks of a service that runs stay as they are.
+  const networks = known
+    ? (known.spec?.taskTemplate?.networks ?? [])
+    : hasNetwork
+      ? [NetworkAttachmentConfig.create({ target: network.id })]
+      : [];
+  const data = name === 'api' ? dataOf(tx) : ContainerSpec.create({});
+  const port = PortConfig.create({ targetPort: 80, publishedPort: 8080 });
+  const spec = ServiceSpec.create({
+    name,
+    mode: ServiceMode.create({ replicated: ReplicatedMode.create({ replicas: draw.replicas }) }),
+    taskTemplate: TaskSpec.create({
+      containerSpec: ContainerSpec.create({ ...data, image: `image:${draw.version}` }),
+      restartPolicy: RestartPolicy.create({ condition: RestartCondition.ANY, delay: 3e8 }),
+      networks,
+    }),
+    updateConfig: UpdateConfig.create({ parallelism: 1, monitor: 1e8, order: draw.order as 0 }),
+    endpointSpec: EndpointSpec.create({ ports: name === 'cache' ? [port] : [] }),
+    drainTimeout: 2e8,
+  });
+  if (known) replaceSpec(tx, context, known, spec);
+  else createService(tx, context, spec);
+}
+
+export function touch(tx: StoreWriteView, context: DecisionContext, name: string): void {
+  const known = tx.byName('service', name);
+  const template = known?.spec?.taskTemplate;
+  if (!known?.spec || !template) return;
+  const taskTemplate = { ...template, forceUpdate: template.forceUpdate + 1 };
+  replaceSpec(tx, context, known, { ...known.spec, taskTemplate });
+}
+
+function remove(tx: StoreWriteView, name: string): void {
+  const known = tx.byName('service', name);
+  if (known) tx.remove('service', known.id);
+}
+
+function setAvailability(tx: StoreWriteView, which: number, kind: number): void {
+  const nodes = [...tx.list('node')];
+  const node = nodes[which % Math.max(1, nodes.length)];
+  if (!node?.spec) return;
+  const all = [NodeAvailability.ACTIVE, NodeAvailability.DRAIN, NodeAvailability.PAUSE];
+  const availability = all[kind] ?? NodeAvailability.ACTIVE;
+  tx.update('node', { ...node, spec: { ...node.spec, availability } });
+}
+
+function changeNetwork(tx: StoreWriteView, context: DecisionContext, kind: number): void {
+  const known = tx.byName('network', 'back');
+  if (!known) createNetwork(tx, context.newId(), NetworkSpec.create({ name: 'back' }));
+  else if (kind === 0 && [...tx.servicesUsing('network', known.id)].length === 0) {
+    const isUsed = [...tx.list('task')].some((task) =>
+      task.networkAttachments.some(({ networkId }) => networkId === known.id),
+    );
+    if (!isUsed) tx.remove('network', known.id);
+  }
+}
+
+function rotateRoot(tx: StoreWriteView, random: Random): void {
+  const cluster = tx.cluster();
+  const next = newRoot(random, nowMicros(), issuingRoot(cluster));
+  const caCertDigest = caDigestText(SIM_CA_CRYPTO.sha256(Buffer.from(next.caCert)));
+  tx.update('cluster', beginRotation(cluster, { ...next, caCertDigest }));
+}
+
+/** As if the managers had got their certificates of the new root. */
+function finishRotation(tx: StoreWriteView, context: DecisionContext): void {
+  const { digest } = issuingRoot(tx.cluster());
+  for (const node of tx.list('node')) {
+    if (!node.managerStatus || node.managerStatus.rootDigest === digest) continue;
+    const managerStatus = { ...node.managerStatus, rootDigest: digest };
+    tx.update('node', { ...node, managerStatus, rootDigest: digest });
+  }
+  endRotation(tx, () => context.newId());
+}
+
+const MANY = 60;
+/** Now and then: enough for a third level. */
+const VERY_MANY = 900;
+
+/** Objects enough for maps of several levels. */
+function makeMany(tx: StoreWriteView, context: DecisionContext, start: number): void {
+  const count = start === 4 ? VERY_MANY : MANY;
+  for (let i = 0; i < count; i++) {
+    const name = `many-${start}-${i}`;
+    const known = tx.byName('config', name);
+    const labels = { at: String(context.nowMicros) };
+    if (known?.spec) tx.update('config', { ...known, spec: { ...known.spec, labels } });
+    else createConfig(tx, context.newId(), ConfigSpec.create({ name, data: Uint8Array.of(i) }));
+  }
+}
+
+function removeMany(tx: StoreWriteView, which: number): void {
+  for (const config of [...tx.list('config')]) {
+    const name = config.spec?.name ?? '';
+    if (name.startsWith('many-') && name.length % 4 !== which) tx.remove('config', config.id);
+  }
+}
+
+function rotateToken(tx: StoreWriteView, context: DecisionContext): void {
+  const cluster = tx.cluster();
+  const { rootCa } = cluster;
+  if (!rootCa) return;
+  const digest = tokenDigest(SIM_CA_CRYPTO, rootCa.joinTokenWorker);
+  const secret = context.newId();
+  const joinTokenWorker = formatJoinToken({ caDigest: rootCa.caCertDigest, secret });
+  const rotatedTokens = withRotatedToken(rootCa, digest);
+  tx.update('cluster', { ...cluster, rootCa: { ...rootCa, joinTokenWorker, rotatedTokens } });
+}
+
+/** What tasks of one service need on their nodes. */
+function makeData(tx: StoreWriteView, context: DecisionContext): void {
+  const data = Uint8Array.of(1, 2, 3);
+  const secret = SecretSpec.create({ name: 'key', data });
+  if (!tx.byName('secret', 'key')) createSecret(tx, context.newId(), secret);
+  const config = ConfigSpec.create({ name: 'conf', data });
+  if (!tx.byName('config', 'conf')) createConfig(tx, context.newId(), config);
+}
+
+function dataOf(tx: StoreWriteView): ContainerSpec {
+  const secret = tx.byName('secret', 'key');
+  const config = tx.byName('config', 'conf');
+  if (!secret || !config) return ContainerSpec.create({});
+  return ContainerSpec.create({
+    secrets: [SecretReference.create({ secretId: secret.id, secretName: 'key' })],
+    configs: [ConfigReference.create({ configId: config.id, configName: 'conf' })],
+    mounts: [Mount.create({ type: MountType.VOLUME, source: 'data', target: '/data' })],
+  });
+}
+
+/** More than fits into a change: refused, and nothing of it is left. */
+function makeTooMuch(tx: StoreWriteView): void {
+  const data = new Uint8Array(2 * 1024 * 1024);
+  const spec = ConfigSpec.create({ name: 'large', data });
+  tx.create('config', Config.create({ id: 'large', spec }));
+}
