@@ -58,8 +58,8 @@ export const SESSION_CALL_TIMEOUT_MS = 5_000;
 export const SESSION_OPEN_TIMEOUT_MS = 5_000;
 /** Managers that send a node from one to the other without a pause; two that each take the other for the leader must not make it spin. */
 export const SESSION_REDIRECTS_MAX = 3;
-/** A heartbeat is answered from memory; a leader that was cut off is left before the next one counts the node as down. */
-export const HEARTBEAT_TIMEOUT_MS_MIN = 2_000;
+/** A heartbeat is answered from memory. Long enough for a busy machine, short enough to find another leader before this one counts the node as down. */
+export const HEARTBEAT_TIMEOUT_MS_MIN = 3_000;
 /** Until the manager has said its own period. */
 export const HEARTBEAT_PERIOD_MS_DEFAULT = 2_000;
 
