@@ -14,8 +14,8 @@ const HELP = `Usage: npm run cluster -- COMMAND
   logs NODE                         the log of its tswarmd
   partition NODE NODE [--one-way]   lose all packets between two nodes (or from the first to the second)
   isolate NODE                      cut a node off from all others
-  shape NODE [NETEM…]               delay and loss on the way out: shape m1 delay 100ms loss 1%
-  heal                              end all partitions, delays and losses
+  lose NODE PERCENT                 lose so many of the packets that come in
+  heal                              end all partitions and losses
   pause NODE                        daemon and manager stand still; start lets them go on
   kill NODE                         daemon and manager end at once (kill -9); containers go on
   poweroff NODE                     the whole host ends, containers too
@@ -40,21 +40,21 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
-/** Everything after the node of `exec` and `shape` is theirs, flags too. */
+/** Everything after the node of `exec` is the command's, flags too. */
 function splitCommand(argv: readonly string[]): {
   readonly own: readonly string[];
   readonly rest: readonly string[];
 } {
-  const at = argv.findIndex((word) => word === 'exec' || word === 'shape');
+  const at = argv.findIndex((word) => word === 'exec');
   return at < 0
     ? { own: argv, rest: [] }
     : { own: argv.slice(0, at + 2), rest: argv.slice(at + 2) };
 }
 
-function count(flag: string, text: string, least: number): number {
+function count(what: string, text: string, least: number, most = 50): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < least || value > 50) {
-    throw new Error(`--${flag}: a number from ${least} to 50 is needed`);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new Error(`${what}: a number from ${least} to ${most} is needed`);
   }
   return value;
 }
@@ -98,8 +98,8 @@ async function up(
   const started = performance.now();
   try {
     await lab.up({
-      managers: count('managers', values.managers, 1),
-      workers: count('workers', values.workers, 0),
+      managers: count('--managers', values.managers, 1),
+      workers: count('--workers', values.workers, 0),
       initFlags: values['init-flag'],
       daemonFlags: values.labels === undefined ? [] : ['--labels', values.labels],
       progress: say,
@@ -147,8 +147,8 @@ async function onNode(lab: Lab, verb: Verb): Promise<number> {
     case 'isolate':
       lab.isolate(first);
       break;
-    case 'shape':
-      lab.shape(first, verb.rest);
+    case 'lose':
+      lab.lose(first, count('PERCENT', second, 1, 100));
       break;
     case 'pause':
       lab.pause(first);

@@ -307,9 +307,9 @@ export class Session {
   async #send(): Promise<void> {
     const live = this.#live;
     const batch = [...this.#pending].slice(0, STATUS_UPDATES_PER_CALL_MAX);
+    const withDescription = this.#descriptionChanged;
     try {
-      if (!live || (batch.length === 0 && !this.#descriptionChanged)) return;
-      const withDescription = this.#descriptionChanged;
+      if (!live || (batch.length === 0 && !withDescription)) return;
       this.#descriptionChanged = false;
       this.#lastSentMs = this.#deps.clock.monotonicMs();
       for (const [taskId] of batch) this.#pending.delete(taskId);
@@ -325,10 +325,12 @@ export class Session {
       for (const [taskId, status] of batch) {
         if (!this.#pending.has(taskId)) this.#pending.set(taskId, status);
       }
+      if (withDescription) this.#descriptionChanged = true;
       if (live === this.#live) this.#endLive?.(error);
     } finally {
       this.#sending = false;
-      if (this.#pending.size > 0) this.#scheduleSend();
+      // What came while this was on its way, a new description too, goes next.
+      if (this.#pending.size > 0 || this.#descriptionChanged) this.#scheduleSend();
     }
   }
 }

@@ -2,7 +2,7 @@
 // key, and the order to replace the root (manager/ca/rotation does the rest). Keys and roots are
 // made by the host and come in through ClusterTools. Texts of swarmkit controlapi/cluster.go.
 // Refuses what could only be ignored.
-import { beginRotation, type NewRoot, withRotatedToken } from '#manager/ca/rotation';
+import { beginRotation, type NewRoot, waitingFor, withRotatedToken } from '#manager/ca/rotation';
 import type { DecisionContext, WriteView } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';
 import type { UpdateObjectRequest } from '#protocol/generated/control';
@@ -52,6 +52,7 @@ export function updateCluster(
   const spec = request.keepExtensions ? keepExtensions(ClusterSpec, asked, cluster.spec) : asked;
   checkClusterSpec(spec, cluster.spec);
   const root = wantedRoot(spec, cluster.spec);
+  if (root) refuseWhileRotating(tx, cluster);
   const withTokens: Cluster = {
     ...cluster,
     spec: storedSpec(spec, root),
@@ -61,6 +62,17 @@ export function updateCluster(
   const updated = root ? beginRotation(withTokens, tools.newRoot(withTokens, root)) : withTokens;
   tx.update('cluster', updated);
   return updated;
+}
+
+/** A root that is given up half-way would leave the nodes that have a certificate of it outside. */
+function refuseWhileRotating(tx: WriteView, cluster: Cluster): void {
+  if (!cluster.rootCa?.rootRotation) return;
+  const names = waitingFor(tx).map((id) => tx.get('node', id)?.description?.hostname || id);
+  throw new TswarmError(
+    'failed_precondition',
+    `the root is being replaced already; it waits for new certificates on ${names.join(', ')}`,
+    { hint: 'Start these nodes, or remove them: tswarm node rm.' },
+  );
 }
 
 /** The key of a root that was given lives in the root alone. */

@@ -11,7 +11,7 @@ export type FaultName =
   | 'cut'
   | 'one-way'
   | 'isolate-leader'
-  | 'slow';
+  | 'lossy';
 
 const ALL: readonly FaultName[] = [
   'kill-leader',
@@ -21,7 +21,7 @@ const ALL: readonly FaultName[] = [
   'kill',
   'cut',
   'pause',
-  'slow',
+  'lossy',
 ];
 
 export interface FaultOptions {
@@ -47,7 +47,7 @@ export async function faultsOver(lab: Lab, options: FaultOptions): Promise<reado
     if (fault.startsWith('kill')) await lab.kill(target);
     else if (fault.startsWith('pause')) lab.pause(target);
     else if (fault === 'isolate-leader') lab.isolate(target);
-    else if (fault === 'slow') lab.shape(target, ['delay', '150ms', '50ms', 'loss', '5%']);
+    else if (fault === 'lossy') lab.lose(target, 20);
     else lab.partition(target, other, fault === 'one-way');
     await sleep(lastsMs);
     lab.heal();

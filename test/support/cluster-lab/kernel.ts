@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { GATEWAY, type LabNode, type NodePaths, SUBNET, switchNetns } from './state.ts';
 
 const TABLE = 'tswarm_lab';
+const TABLE_TEXT = `add table inet ${TABLE}\nadd chain inet ${TABLE} in { type filter hook prerouting priority -400; }\n`;
 
 export function must(command: string, args: readonly string[], input = ''): string {
   const result = spawnSync(command, [...args], { encoding: 'utf8', input });
@@ -56,8 +57,7 @@ function moveLink(link: string, netns: string): string {
 /** Packets that `node` gets from these addresses are lost from now on. */
 export function dropFrom(paths: NodePaths, addresses: readonly string[]): void {
   const rules = addresses.map((address) => `add rule inet ${TABLE} in ip saddr ${address} drop\n`);
-  const table = `add table inet ${TABLE}\nadd chain inet ${TABLE} in { type filter hook prerouting priority -400; }\n`;
-  must('nsenter', [`--net=${paths.netns}`, 'nft', '-f', '-'], table + rules.join(''));
+  must('nsenter', [`--net=${paths.netns}`, 'nft', '-f', '-'], TABLE_TEXT + rules.join(''));
 }
 
 export function heal(paths: NodePaths): void {
@@ -75,11 +75,10 @@ export function droppedFrom(paths: NodePaths): string[] {
   return [...result.stdout.matchAll(/ip saddr ([0-9.]+) drop/g)].map((match) => match[1] ?? '');
 }
 
-/** Loss and delay on the node's cable: `delay 50ms 10ms loss 5%` (tc-netem(8)). */
-export function shape(paths: NodePaths, netem: readonly string[]): void {
-  spawnSync('nsenter', [`--net=${paths.netns}`, 'tc', 'qdisc', 'del', 'dev', 'eth0', 'root']);
-  if (netem.length === 0) return;
-  inNetns(paths.netns, 'tc', ['qdisc', 'add', 'dev', 'eth0', 'root', 'netem', ...netem]);
+/** This node loses so many of the packets that come from others. (There is no netem here; delay needs it.) */
+export function lose(paths: NodePaths, percent: number): void {
+  const rule = `add rule inet ${TABLE} in iif eth0 numgen random mod 100 < ${percent} drop\n`;
+  must('nsenter', [`--net=${paths.netns}`, 'nft', '-f', '-'], TABLE_TEXT + rule);
 }
 
 export function addressOf(index: number): string {

@@ -11,10 +11,10 @@ import {
   dropFrom,
   droppedFrom,
   heal,
+  lose,
   makeHost,
   makeSwitch,
   must,
-  shape,
 } from './kernel.ts';
 import {
   controlPids,
@@ -305,12 +305,9 @@ export class Lab implements AsyncDisposable {
     for (const node of this.nodes) if (node.name !== name) this.partition(name, node.name);
   }
 
-  /** Ends all partitions, losses and delays. */
+  /** Ends all partitions and losses. */
   heal(): void {
-    for (const { name } of this.nodes) {
-      heal(this.paths(name));
-      shape(this.paths(name), []);
-    }
+    for (const { name } of this.nodes) heal(this.paths(name));
   }
 
   /** Whose packets a node does not get, by name. */
@@ -319,9 +316,10 @@ export class Lab implements AsyncDisposable {
     return this.nodes.filter(({ address }) => dropped.has(address)).map((node) => node.name);
   }
 
-  /** Delay and loss on the way out of a node (tc-netem(8)), for instance `delay 100ms loss 1%`. */
-  shape(name: string, netem: readonly string[]): void {
-    shape(this.paths(name), netem);
+  /** A node loses so many of the packets that others send it. */
+  lose(name: string, percent: number): void {
+    this.node(name);
+    lose(this.paths(name), percent);
   }
 
   /** `busybox:test` on these nodes: a shell and its applets. */
