@@ -2,17 +2,18 @@
 // one that no longer fits, runs on until its successor runs where the service's update order allows that (moby#34139). Swarm stops it first.
 import { type Lost, lostReason } from './lost.ts';
 import { mayRestart } from './restart.ts';
-import { addTask, retire, type Slot, wantedIn } from './slots.ts';
-import { hasEnded, isCurrent, isJob, retiredState, stateOf } from './tasks.ts';
+import { addTask, orphan, retire, type Slot, wantedIn } from './slots.ts';
+import { hasEnded, isCurrent, isJob, stateOf } from './tasks.ts';
 import {
   type Pass,
   RestartCondition,
   type Service,
   type Task,
   TaskState,
-  TaskStatus,
   UpdateOrder,
 } from './types.ts';
+
+const NODE_REMOVED = 'the node was removed from the cluster';
 
 /** Replaces what ended or lost its node. */
 export function keepAlive(pass: Pass, service: Service, slot: Slot): void {
@@ -33,7 +34,7 @@ export function keepAlive(pass: Pass, service: Service, slot: Slot): void {
 export function giveUp(pass: Pass, slot: Slot): void {
   for (const task of wantedIn(slot)) {
     const lost = lostReason(pass, task);
-    if (lost === 'removed' && !hasEnded(task)) orphan(pass, slot, task);
+    if (lost === 'removed' && !hasEnded(task)) orphan(pass, slot, task, NODE_REMOVED);
     else retire(pass, slot, task);
   }
 }
@@ -50,25 +51,13 @@ function moveAway(pass: Pass, service: Service, slot: Slot, { task, lost }: Stra
   const successor = wantedIn(slot).find(
     (other) => other.id !== task.id && lostReason(pass, other) === undefined,
   );
-  if (lost === 'removed') orphan(pass, slot, task);
+  if (lost === 'removed') orphan(pass, slot, task, NODE_REMOVED);
   else if (mayOverlap(service, task, lost)) {
     if (!successor) addTask(pass, service, slot);
     else if (hasArrived(successor) || findsNoNode(successor)) retire(pass, slot, task);
     return;
   } else retire(pass, slot, task);
   if (!successor) addTask(pass, service, slot);
-}
-
-/** The node will never say what became of it. */
-function orphan(pass: Pass, slot: Slot, task: Task): void {
-  const status = TaskStatus.create({
-    ...task.status,
-    state: TaskState.ORPHANED,
-    timestamp: pass.context.nowMicros,
-    appliedAt: pass.context.nowMicros,
-    message: 'the node was removed from the cluster',
-  });
-  retire(pass, slot, task, { desiredState: retiredState(task), status });
 }
 
 /** Whether a successor may run beside it: unless the service asks for stop-first. */

@@ -19,6 +19,9 @@ export const DRAIN_NANOS = 10_000_000_000;
 /** Longest wait for nodes to say that they send no more connections; a node that is dead is known as such after 6 s. */
 export const DRAIN_ACKNOWLEDGE_MICROS = 10_000_000;
 
+/** Tasks of a node that has been down for this long are given up; should it come back, it removes their containers (Swarm: 24 h). */
+export const FORGET_AFTER_MICROS = 86_400_000_000;
+
 /** Replaced specifications kept per service, to roll back to. */
 export const REVISIONS_MAX = 10;
 /** Tasks that a slot keeps when the cluster's settings say nothing (Swarm: 5). */

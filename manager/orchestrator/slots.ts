@@ -2,11 +2,11 @@
 // task go, forget history. One slot = one replica, or one node of a global service. What to replace is keep-alive.ts.
 import { waitingFor } from './dependencies.ts';
 import { drainFor, giveUpWaiting } from './drain.ts';
-import { TASK_HISTORY } from './limits.ts';
+import { FORGET_AFTER_MICROS, TASK_HISTORY } from './limits.ts';
 import { lostReason } from './lost.ts';
 import { restartTime } from './restart.ts';
 import { byAge, hasEnded, isJob, isWanted, newTask, retiredState, stateOf } from './tasks.ts';
-import { type Pass, type Service, type Task, TaskState, type TaskStatus } from './types.ts';
+import { NodeState, type Pass, type Service, type Task, TaskState, TaskStatus } from './types.ts';
 
 export interface Slot {
   readonly key: string;
@@ -143,6 +143,29 @@ function hasContainer(pass: Pass, task: Task): boolean {
   return stateOf(task) !== TaskState.ORPHANED && lost !== 'down' && lost !== 'removed';
 }
 
+/** Its node has been down for so long that nobody waits for its report any more (Swarm: 24 h). */
+function isForgotten(pass: Pass, task: Task): boolean {
+  const node = pass.tx.get('node', task.nodeId);
+  if (node?.status?.state !== NodeState.DOWN) return false;
+  const at = (node.meta?.updatedAt ?? pass.context.nowMicros) + FORGET_AFTER_MICROS;
+  if (at <= pass.context.nowMicros) return true;
+  pass.wakeAt(task.serviceId, at);
+  return false;
+}
+
+/** Marks a task as no longer wanted whose node will not say what became of it. */
+export function orphan(pass: Pass, slot: Slot, task: Task, message: string): void {
+  const status = TaskStatus.create({
+    ...task.status,
+    state: TaskState.ORPHANED,
+    timestamp: pass.context.nowMicros,
+    appliedAt: pass.context.nowMicros,
+    message,
+  });
+  const desiredState = isWanted(task) ? retiredState(task) : task.desiredState;
+  retire(pass, slot, task, { desiredState, status });
+}
+
 /** Deletes tasks that are gone for good and history beyond the limit; stops waiting where that lasted too long. */
 export function reap(pass: Pass, service: Service | undefined, slot: Slot): void {
   const limit = pass.tx.cluster().spec?.orchestration?.taskHistoryRetentionLimit ?? TASK_HISTORY;
@@ -153,10 +176,11 @@ export function reap(pass: Pass, service: Service | undefined, slot: Slot): void
     if (isWanted(task)) continue;
     const gone =
       hasEnded(task) || stateOf(task) < TaskState.ASSIGNED || lostReason(pass, task) === 'removed';
-    if (!gone) {
+    if (!gone && !isForgotten(pass, task)) {
       giveUpWaiting(pass, task);
       continue;
     }
+    if (!gone) orphan(pass, slot, task, 'its node has been down for a day');
     if (hasContainer(pass, task)) continue;
     kept += 1;
     if (task.desiredState === TaskState.REMOVE || kept > keep) pass.removeTask(task);

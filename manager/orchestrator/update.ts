@@ -184,9 +184,23 @@ function checkEnd(
 }
 
 function complete(pass: Pass, service: Service): Service {
+  restartDependents(pass, service);
   return isRollback(service)
     ? setStatus(pass, service, UpdateState.ROLLBACK_COMPLETED, 'rollback completed')
     : setStatus(pass, service, UpdateState.COMPLETED, 'update completed');
+}
+
+/** Services whose dependency on this one says `restart: true` restart their containers once it was updated. */
+function restartDependents(pass: Pass, service: Service): void {
+  const name = service.spec?.name ?? '';
+  for (const id of pass.memory.dependents.get(name) ?? []) {
+    const dependent = pass.tx.get('service', id);
+    const dependencies = dependent?.spec?.taskTemplate?.dependsOn ?? [];
+    const wants = dependencies.some((one) => one.service === name && one.restart);
+    if (!dependent || !wants) continue;
+    const restartRequest = dependent.restartRequest + 1;
+    pass.tx.update('service', ServiceType.create({ ...dependent, restartRequest }));
+  }
 }
 
 function setStatus(pass: Pass, service: Service, state: UpdateState, message: string): Service {

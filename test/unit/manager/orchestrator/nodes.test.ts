@@ -155,6 +155,33 @@ describe('a node that no longer fits', () => {
   });
 });
 
+describe('a node that stays down', () => {
+  it('is waited for a day, then its tasks are orphaned and go with the history', () => {
+    const c = twoNodes();
+    const id = c.createService({ name: 'web', mode: replicated(2), taskTemplate: template({}) });
+    c.run(10);
+    c.setNode('n1', DOWN);
+    c.run(10);
+    const left = (): Task | undefined => c.tasks(id).find((t) => t.nodeId === 'n1');
+    expect(left()?.status?.state).toBe(TaskState.RUNNING);
+    c.nowMicros += 23 * 3600 * SECOND;
+    c.pass();
+    expect(left()?.status?.state).toBe(TaskState.RUNNING);
+    expect(c.wakeAtMicros).toBeLessThan(c.nowMicros + 3600 * SECOND + 1);
+    c.nowMicros += 3601 * SECOND;
+    c.settle();
+    expect(left()?.status).toMatchObject({
+      state: TaskState.ORPHANED,
+      message: 'its node has been down for a day',
+    });
+    c.updateService(id, () => ({ mode: replicated(0) }));
+    c.run(5);
+    c.removeService(id);
+    c.run(5);
+    expect(c.tasks(id)).toEqual([]);
+  });
+});
+
 describe('restart delays', () => {
   it('double while a task fails soon after its start, and begin again after a long run', () => {
     const c = new TestCluster();

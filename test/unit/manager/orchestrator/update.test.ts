@@ -199,6 +199,26 @@ describe('depends_on', () => {
     expect(c.running(web)[0]?.waitingFor).toBe('');
   });
 
+  it('with restart: restarts the containers once the dependency was updated', () => {
+    const c = new TestCluster();
+    c.addNode('n1');
+    const db = c.createService({ name: 'db', mode: replicated(1), taskTemplate: template({}) });
+    const [restarts, stays] = [true, false].map((restart) => {
+      const dependsOn = [ServiceDependency.create({ service: 'db', restart, required: true })];
+      const name = restart ? 'web' : 'log';
+      return c.createService({ name, mode: replicated(1), taskTemplate: template({ dependsOn }) });
+    });
+    c.run(12);
+    const before = c.running(restarts ?? '')[0];
+    c.updateService(db, newImage('new'));
+    c.run(20);
+    expect(c.store.view.get('service', restarts ?? '')?.restartRequest).toBe(0);
+    c.run(60);
+    expect(c.store.view.get('service', db)?.updateStatus?.state).toBe(UpdateState.COMPLETED);
+    expect(c.running(restarts ?? '')[0]).toMatchObject({ id: before?.id, restartRequest: 1 });
+    expect(c.store.view.get('service', stays ?? '')?.restartRequest).toBe(0);
+  });
+
   it('says that a dependency without a healthcheck never gets healthy', () => {
     const { c, web } = pair(DependencyCondition.HEALTHY);
     c.run(10);
