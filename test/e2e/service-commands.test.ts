@@ -159,6 +159,20 @@ describe('service create', () => {
   });
 });
 
+describe('service scale', () => {
+  it('waits, and says per task what it waits for', async () => {
+    await service('create', '-q', '--name', 'some', '--stop-grace-period', '100ms', ...SLEEP);
+    const up = await service('scale', 'some=3');
+    expect(up.stdout).toBe('some scaled to 3\n');
+    expect(up.stderr).toMatch(/Task some\.2 +running/);
+    expect(up.stderr).toContain('Service some  3/3 running');
+    expect(up.code).toBe(0);
+    const down = await service('scale', 'some=0');
+    expect(down.stderr).toContain('Service some  0/0 running');
+    expect(down.code).toBe(0);
+  });
+});
+
 describe('service update', () => {
   it('changes what is named, adds and removes, and follows the rollout', async () => {
     await service(

@@ -17,6 +17,8 @@ const str = (value: unknown): string =>
 
 export interface FollowOptions {
   readonly quiet: boolean;
+  /** Only the number of tasks has changed: how an earlier update ended does not matter. */
+  readonly scaling?: boolean;
 }
 
 interface Picture {
@@ -28,7 +30,7 @@ interface Picture {
 export async function followRollout(
   client: ApiClient,
   idOrName: string,
-  { quiet }: FollowOptions,
+  { quiet, scaling = false }: FollowOptions,
 ): Promise<number> {
   const display = new ProgressDisplay('Rollout', quiet ? 'quiet' : 'auto');
   let stableSince = 0;
@@ -36,11 +38,12 @@ export async function followRollout(
     for (;;) {
       const picture = await look(client, idOrName);
       draw(display, picture);
-      const end = endOf(picture);
+      const end = endOf(picture, scaling);
       const now = performance.now();
       stableSince = end === undefined ? 0 : stableSince || now;
       const isJobDone = end !== undefined && jobMode(picture.service) !== undefined;
-      const isDecided = str(obj(picture.service.UpdateStatus).State) !== '' || isJobDone;
+      const isDecided =
+        (!scaling && str(obj(picture.service.UpdateStatus).State) !== '') || isJobDone;
       if (end !== undefined && (isDecided || now - stableSince >= STABLE_MS)) {
         display.stop();
         return report(picture.service, end);
@@ -72,8 +75,8 @@ function jobMode(service: Json): Json | undefined {
 const FAILED_STATES = ['paused', 'failed', 'rollback_paused', 'rollback_completed'];
 
 /** Undefined while it goes on. */
-function endOf({ service, tasks }: Picture): 'done' | 'failed' | undefined {
-  const update = obj(service.UpdateStatus);
+function endOf({ service, tasks }: Picture, scaling: boolean): 'done' | 'failed' | undefined {
+  const update = scaling ? {} : obj(service.UpdateStatus);
   const state = str(update.State);
   const byHand = str(update.Message).includes('manually requested') || state === 'completed';
   if (state === 'rollback_completed' && isOurRollback(service)) return 'done';

@@ -5,8 +5,8 @@ import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { formatList, renderTemplate } from '../../output/format.ts';
 import { ageMs, ellipsis } from '../../output/human.ts';
-import { ProgressDisplay } from '../../output/progress.ts';
 import { filtersQuery } from '../context.ts';
+import { followRollout } from './rollout.ts';
 
 type Object = Readonly<Record<string, Json>>;
 
@@ -233,33 +233,9 @@ export async function scale(
       body: { services: [name], replicas: Number(count) },
     });
     process.stdout.write(`${name} scaled to ${count}\n`);
-    if (!options.detach) await waitForReplicas(client, name, Number(count));
+    if (options.detach) continue;
+    const code = await followRollout(client, name, { quiet: false, scaling: true });
+    if (code !== EXIT.ok) return code;
   }
   return EXIT.ok;
-}
-
-/** Asks while something moves; the server answers from memory. */
-const POLL_MS = 200;
-
-async function waitForReplicas(client: ApiClient, name: string, wanted: number): Promise<void> {
-  const display = new ProgressDisplay(`Scaling ${name}`, 'auto');
-  try {
-    for (;;) {
-      const filters = JSON.stringify({ name: [name] });
-      const services = await client.get<Object[]>('/services', {
-        query: { status: true, filters },
-      });
-      const service = services.find((s) => obj(s.Spec).Name === name || str(s.ID).startsWith(name));
-      const running = Number(obj(service?.ServiceStatus).RunningTasks ?? 0);
-      display.update(
-        `Service ${name}`,
-        running === wanted ? 'done' : 'working',
-        `${running}/${wanted} running`,
-      );
-      if (running === wanted) return;
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-  } finally {
-    display.stop();
-  }
 }
