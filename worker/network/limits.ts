@@ -43,6 +43,8 @@ export const RESPONDER_RESTART_PAUSE_MS_MAX = 10_000;
 
 /** How often the open connections of a container that is leaving service are counted. */
 export const DRAIN_POLL_MS = 20;
+/** Connections on which no packet has moved for this long are idle: it does not wait for them. */
+export const DRAIN_IDLE_MS = 1_000;
 /** It has none when this many counts in a row say so. */
 export const DRAIN_QUIET_READINGS = 2;
 

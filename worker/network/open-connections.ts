@@ -1,8 +1,9 @@
 // Waits for the open connections of a container that has left service: those to ports that it listens on, from elsewhere than itself. Read from its own
 // network namespace (/proc/PID/net/tcp, tcp6), so that it holds for every way in: virtual address, published port, address of the task. Only TCP: a
-// datagram has no end. Refuses containers on the host's network, where the ports could be anybody's.
+// datagram has no end. Connections on which nothing moves (pools of idle ones, as to a database) are not waited for long: they would not end by
+// themselves. Refuses containers on the host's network, where the ports could be anybody's.
 import { readFile } from 'node:fs/promises';
-import { DRAIN_POLL_MS, DRAIN_QUIET_READINGS } from './limits.ts';
+import { DRAIN_IDLE_MS, DRAIN_POLL_MS, DRAIN_QUIET_READINGS } from './limits.ts';
 
 const LISTEN = '0A';
 /** Established, closed by one side only, or with data still on the way out. */
@@ -18,20 +19,40 @@ export interface DrainOptions {
   readonly signal: AbortSignal;
 }
 
-/** Resolves when no connection is open any more, with the number of those that are, after the time is over. */
+/** Resolves when no connection is open any more, or none moves: with the number of those that are left, as also after the time is over. */
 export async function connectionsEnded(options: DrainOptions): Promise<number> {
   const { pid, timeoutMs, signal } = options;
   const until = performance.now() + timeoutMs;
   let quiet = 0;
+  let packets = await packetsOf(pid);
+  let movedAt = performance.now();
   for (;;) {
     const open = await openConnections(pid);
     // Once is not enough: the last connection may be just on its way through the kernel.
     quiet = open === 0 ? quiet + 1 : 0;
     if (quiet >= DRAIN_QUIET_READINGS || signal.aborted) return 0;
-    const leftMs = until - performance.now();
-    if (leftMs <= 0) return open;
-    await new Promise((resolve) => setTimeout(resolve, Math.min(DRAIN_POLL_MS, leftMs)));
+    const now = performance.now();
+    const count = await packetsOf(pid);
+    if (count !== packets) movedAt = now;
+    packets = count;
+    if (now >= until || now - movedAt >= DRAIN_IDLE_MS) return open;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(DRAIN_POLL_MS, until - now)));
   }
+}
+
+async function packetsOf(pid: number): Promise<number> {
+  return countPackets(await readTable(pid, 'dev'));
+}
+
+/** Packets in and out of all interfaces but the loopback, of the kernel's table of interfaces. */
+export function countPackets(table: string): number {
+  let packets = 0;
+  for (const [, name, numbers = ''] of table.matchAll(/^\s*(\S+):\s*([\d\s]+)$/gm)) {
+    if (name === 'lo') continue;
+    const fields = numbers.trim().split(/\s+/).map(Number);
+    packets += (fields[1] ?? 0) + (fields[9] ?? 0);
+  }
+  return packets;
 }
 
 async function openConnections(pid: number): Promise<number> {

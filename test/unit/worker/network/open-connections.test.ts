@@ -1,6 +1,6 @@
 // Which rows of the kernel's TCP tables count as connections that a stopping container still has to finish. Rows as Linux writes them (proc(5)).
 import { describe, expect, it } from 'vitest';
-import { countOpen } from '#worker/network/open-connections';
+import { countOpen, countPackets } from '#worker/network/open-connections';
 
 const HEAD =
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
@@ -44,5 +44,19 @@ describe('open connections', () => {
   it('is none when nothing listens or there is no table', () => {
     expect(countOpen('')).toBe(0);
     expect(countOpen(HEAD + row('0400000A:1F90', remote, '01'))).toBe(0);
+  });
+});
+
+describe('packets', () => {
+  it('are those in and out of all interfaces but the loopback', () => {
+    const table = [
+      'Inter-|   Receive                                                |  Transmit',
+      ' face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed',
+      '    lo:     900      9    0    0    0     0          0         0      900      9    0    0    0     0       0          0',
+      '  eth0:    1300     13    0    0    0     0          0         0      700      7    0    0    0     0       0          0',
+      '  eth1:       0      1    0    0    0     0          0         0        0      2    0    0    0     0       0          0',
+    ];
+    expect(countPackets(`${table.join('\n')}\n`)).toBe(23);
+    expect(countPackets('')).toBe(0);
   });
 });
