@@ -45,7 +45,7 @@ function splitCommand(argv: readonly string[]): {
   readonly own: readonly string[];
   readonly rest: readonly string[];
 } {
-  const at = argv.findIndex((word) => word === 'exec');
+  const at = argv.indexOf('exec');
   return at < 0
     ? { own: argv, rest: [] }
     : { own: argv.slice(0, at + 2), rest: argv.slice(at + 2) };

@@ -31,7 +31,7 @@ const wanted = process.argv.slice(2);
 if (wanted.length === 0) {
   step('build, lint and tidy', [join(ROOT, 'scripts/check.ts'), '--no-tests']);
 }
-for (const project of ['unit', 'golden', 'sim', 'e2e']) {
+for (const project of ['unit', 'golden', 'sim', 'cluster', 'e2e']) {
   if (wanted.length === 0 || wanted.includes(project)) vitest(project);
 }
 if (totals.skipped > 0) say(`${totals.skipped} skipped: what they need is not on this machine`);

@@ -1,0 +1,117 @@
+// Goal: what a cluster does with input that no honest node sends: a node's identity on two hosts, certificates that have run out, garbage, oversized and slow
+// requests on its ports. Nothing is lost, no process ends, and who can do something about it is told.
+import { cpSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Lab } from '../support/cluster-lab/lab.ts';
+import { controlPids } from '../support/cluster-lab/state.ts';
+import { until } from '../support/test-node.ts';
+import { labUp, liveManagers, nodesOf, rowOf, untilNodes } from './cluster.ts';
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await labUp({ managers: 2, workers: 1 });
+});
+afterAll(() => lab?.down());
+
+interface Swarm {
+  readonly LocalNodeState: string;
+  readonly Error: string;
+  readonly NodeID: string;
+}
+
+async function swarmOf(name: string): Promise<Swarm> {
+  return JSON.parse(await lab.ok(name, ['info', '--format', '{{json .Swarm}}'])) as Swarm;
+}
+
+describe('the identity of a node on a second host', () => {
+  beforeAll(() => {
+    lab.addHost('copy');
+    const [from, to] = [lab.paths('w1').dataRoot, lab.paths('copy').dataRoot];
+    mkdirSync(join(to, 'identity'), { recursive: true });
+    for (const name of ['node.json', 'identity/node.json'])
+      cpSync(join(from, name), join(to, name));
+  });
+
+  it('is refused while the first lives, with where that is; the first notices nothing', async () => {
+    await lab.start('copy');
+    await until(
+      async () => (await swarmOf('copy')).Error !== '',
+      20_000,
+      () => lab.log('copy').slice(-2000),
+    );
+    const copy = await swarmOf('copy');
+    expect(copy.LocalNodeState).toBe('pending');
+    expect(copy.Error).toMatch(
+      /is in session from 192\.168\.177\.12: two hosts have the same identity/,
+    );
+    const row = rowOf(await nodesOf(lab, 'm1'), 'w1');
+    expect([row.ID, row.Status]).toEqual([copy.NodeID, 'Ready']);
+    expect(lab.log('w1')).not.toContain('session ended');
+    const address = ['node', 'inspect', row.ID, '--format', '{{.Status.Addr}}'];
+    expect(await lab.ok('m1', address)).toBe('192.168.177.12\n');
+  });
+
+  it('leaves and joins as a node of its own', async () => {
+    await lab.ok('copy', ['leave', '--force']);
+    await lab.join('copy', await lab.token('m1', 'worker'), 'm1');
+    await untilNodes(lab, 'm1', (rows) => rowOf(rows, 'copy').Status === 'Ready');
+  });
+});
+
+it('a node whose certificate has run out says so, and what to do', async () => {
+  await lab.stop('copy');
+  await lab.start('copy', [], { clockOffsetS: 200 * 86_400 });
+  await until(async () => (await swarmOf('copy')).LocalNodeState === 'error', 20_000);
+  expect((await swarmOf('copy')).Error).toBe(
+    'the certificate of this node has expired: leave the cluster and join again',
+  );
+  await lab.ok('copy', ['leave']);
+  await lab.stop('copy');
+  await lab.start('copy');
+});
+
+describe('on the ports of a manager', () => {
+  /** Sends bytes from a host without a certificate and waits until the manager hangs up, or five seconds. */
+  const send = (port: number, produce: string): Promise<unknown> =>
+    lab.exec('copy', [
+      'bash',
+      '-c',
+      `exec 3<>/dev/tcp/${lab.node('m1').address}/${port}; (${produce}) >&3 2>/dev/null; timeout 5 cat <&3 >/dev/null`,
+    ]);
+
+  it.each([2377, 2378])('%i: garbage, text, endless bytes and silence do no harm', async (port) => {
+    const pids = controlPids(lab.paths('m1'));
+    const before = lab.log('m1').length;
+    await Promise.all([
+      send(port, 'head -c 100000 /dev/urandom'),
+      send(port, "printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'"),
+      // A TLS record that promises 64 KiB and never ends.
+      send(port, "printf '\\x16\\x03\\x01\\xff\\xff'; head -c 5000000 /dev/zero"),
+      send(port, 'sleep 4'),
+    ]);
+    // TLS without a certificate, and then something that is not HTTP/2.
+    await lab.exec('copy', [
+      'bash',
+      '-c',
+      `(head -c 200000 /dev/urandom; sleep 1) | timeout 5 openssl s_client -quiet -connect ${lab.node('m1').address}:${port} >/dev/null 2>&1; true`,
+    ]);
+    expect(controlPids(lab.paths('m1'))).toEqual(pids);
+    const rows = await untilNodes(lab, 'm1', (found) => liveManagers(found).length === 2);
+    expect(rowOf(rows, 'w1').Status).toBe('Ready');
+    await lab.ok('m2', ['node', 'update', '--label-add', `after=${port}`, 'w1']);
+    expect(lab.log('m1').slice(before)).not.toMatch(/\bbug\b/);
+  });
+
+  it('hundreds of connections that say nothing do not keep a node out', async () => {
+    const { address } = lab.node('m1');
+    const open = 'for i in $(seq 300); do exec {fd}<>/dev/tcp/ADDRESS/2377; done; sleep 8';
+    const silent = lab.exec('copy', ['bash', '-c', open.replace('ADDRESS', address)]);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    lab.addHost('late');
+    await lab.start('late');
+    await lab.join('late', await lab.token('m2', 'worker'), 'm1');
+    await untilNodes(lab, 'm1', (rows) => rowOf(rows, 'late').Status === 'Ready');
+    await silent;
+  });
+});
