@@ -38,7 +38,7 @@ import type { WhyContext } from './why-task.ts';
 export interface ControlDeps {
   readonly replicated: ReplicatedStore;
   readonly leader: LeaderAccess;
-  readonly raft: Pick<RaftNode, 'readIndex' | 'status'>;
+  readonly raft: Pick<RaftNode, 'status'>;
   readonly world: ControlWorld;
   /** Node id of this manager. */
   readonly nodeId: string;
@@ -180,10 +180,10 @@ function readHandlers(
   deps: ControlDeps,
   admin: Admin,
 ): Omit<Handlers<ControlMethods>, WriteMethod> {
-  const { replicated, raft } = deps;
+  const { replicated, leader } = deps;
   return {
     getObject: admin(async ({ kind: number, id }) => {
-      await raft.readIndex();
+      await leader.caughtUp();
       const kind = kindOf(number);
       const object = kind && replicated.view.get(kind, id);
       if (!kind || !object) {
@@ -196,7 +196,7 @@ function readHandlers(
       return { object: publicUnion(kind, object), index, warnings: [] };
     }),
     readIndex: admin(async () => {
-      await raft.readIndex();
+      await leader.caughtUp();
       return { index: replicated.store.changeIndex };
     }),
     watch: admin((request, context) => watch(replicated.store, request, context.signal)),
@@ -206,12 +206,12 @@ function readHandlers(
       return { entries: replicated.store.history.slice(-count) };
     }),
     getUnlockKey: admin(async () => {
-      await raft.readIndex();
+      await leader.caughtUp();
       const { unlockKey } = replicated.view.cluster();
       return { unlockKey: unlockKey.length === 0 ? '' : formatUnlockKey(unlockKey) };
     }),
     backup: admin(async function* () {
-      await raft.readIndex();
+      await leader.caughtUp();
       for await (const data of deps.backup()) yield { data };
     }),
     // At the leader: it alone knows which nodes have acknowledged what.

@@ -30,6 +30,8 @@ export interface LeaderAccessDeps {
   readonly replicated: ReplicatedStore;
   readonly clock: Clock;
   status(): RaftStatus;
+  /** Raft's: resolves when a read of the state here is linearizable. */
+  readIndex(): Promise<number>;
   /** This manager's identity; the same object as long as it is the same. */
   identity(): TlsIdentity;
 }
@@ -89,6 +91,27 @@ export class LeaderAccess {
       } catch (error) {
         const canWait = hasCode(error, 'no_leader') && !isFinal && !context?.signal.aborted;
         if (!canWait || this.#isTooLate(startedMs)) throw error;
+      }
+      await this.#pause(seen);
+    }
+  }
+
+  /**
+   * Resolves when this manager's state shows everything that was acknowledged before the call.
+   * Asking is repeated while there is a chance, because it changes nothing.
+   * @throws TswarmError no_leader
+   */
+  async caughtUp(): Promise<void> {
+    const startedMs = this.#deps.clock.monotonicMs();
+    for (;;) {
+      const seen = this.#wakeups.count;
+      try {
+        await this.#deps.readIndex();
+        return;
+      } catch (error) {
+        const isPassing = error instanceof TswarmError && error.retryable;
+        if (!isPassing && !hasCode(error, 'no_leader')) throw error;
+        if (this.#isTooLate(startedMs)) throw this.#deps.replicated.notLeading();
       }
       await this.#pause(seen);
     }

@@ -95,6 +95,7 @@ export class Manager {
       replicated,
       clock: nodeClock,
       status: () => raft.status(),
+      readIndex: () => raft.readIndex(),
       identity: () => this.#identity.current,
     });
     const authority = new CertificateAuthority({

@@ -14,6 +14,7 @@ import {
   ControlService,
   CreateObjectRequest,
   ObjectKind,
+  type ObjectUnion,
   SpecUnion,
   UpdateObjectRequest,
   WatchRequest,
@@ -308,10 +309,8 @@ export class ManagerGroup {
 export async function objectsAt(
   control: ControlClient,
   kind: ObjectKind,
-): Promise<
-  readonly { readonly node?: Node | undefined; readonly cluster?: Cluster | undefined }[]
-> {
-  const found = [];
+): Promise<readonly ObjectUnion[]> {
+  const found: ObjectUnion[] = [];
   for await (const message of control.watch(WatchRequest.create({ kinds: [kind] }))) {
     for (const { object } of message.events) if (object) found.push(object);
     if (message.snapshotEnd) break;

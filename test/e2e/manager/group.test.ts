@@ -86,6 +86,61 @@ describe('three managers', () => {
   });
 });
 
+/** Writes one after the other until it is told to stop; what came of them. */
+function writer(node: ManagerNode, prefix: string) {
+  const { control } = node;
+  const names: string[] = [];
+  const failures: string[] = [];
+  let longestMs = 0;
+  let isStopped = false;
+  const running = (async () => {
+    for (let i = 0; !isStopped; i++) {
+      const startedMs = performance.now();
+      const name = `${prefix}-${i}`;
+      try {
+        await createNetwork(control, name);
+        names.push(name);
+      } catch (error) {
+        failures.push(String(error));
+      }
+      longestMs = Math.max(longestMs, performance.now() - startedMs);
+    }
+  })();
+  return async () => {
+    isStopped = true;
+    await running;
+    return { names, failures, longestMs };
+  };
+}
+
+it('a rolling restart of all managers fails no write', async () => {
+  const group = newGroup();
+  const nodes = await group.create(3);
+  const names: string[] = [];
+  let longestMs = 0;
+  for (const node of nodes) {
+    const other = nodes.find((n) => n !== node) as ManagerNode;
+    const stop = writer(other, node.name);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await node.kill('SIGTERM');
+    expect(node.exitCode).toBe(0);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const result = await stop();
+    expect(result.failures).toEqual([]);
+    expect(result.names.length).toBeGreaterThan(0);
+    names.push(...result.names);
+    longestMs = Math.max(longestMs, result.longestMs);
+    await node.restart();
+    await eventually(async () => (await node.control.readIndex({})).index).toBeGreaterThan(0);
+  }
+  expect(longestMs).toBeLessThan(5000);
+  for (const node of nodes) {
+    await node.control.readIndex({});
+    const found = await objectsAt(node.control, ObjectKind.NETWORK);
+    expect(found.map((o) => o.network?.spec?.name).sort()).toEqual([...new Set(names)].sort());
+  }
+});
+
 describe('roles', () => {
   it('follow promote and demote, also of the leader; the last one stays', async () => {
     const group = newGroup();

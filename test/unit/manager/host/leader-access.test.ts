@@ -80,6 +80,7 @@ async function setup(leaderAddress: string, leaderId: number | null = 2) {
     replicated,
     clock: { nowMs: () => Date.now(), monotonicMs: () => state.nowMs },
     status: () => raft.status(),
+    readIndex: () => raft.readIndex(),
     identity: () => identity,
   });
   accesses.push(access);
