@@ -63,6 +63,10 @@ export const PEER_WINDOW_BYTES: number = 1024 * 1024;
 /** One frame to a peer holds what a turn brought, up to about this much. */
 export const PEER_FRAME_BYTES: number = 1024 * 1024;
 
+/** An append that only tells how far is committed waits so long for something to go with: in a row of
+ * writes the next one carries it, which halves the messages per write. */
+export const COMMIT_NOTICE_DELAY_MS = 2;
+
 /** Messages that wait for a peer's connection; beyond it the oldest appends and heartbeats go. */
 export const PEER_QUEUE_BYTES: number = 16 * 1024 * 1024;
 export const PEER_QUEUE_MESSAGES = 4_096;

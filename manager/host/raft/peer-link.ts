@@ -1,6 +1,8 @@
 // The way to one other member: a queue and one long-lived stream. What a turn brings goes out as one
 // frame; while the stream is full, frames collect and are merged. Raft repeats what is lost, so the
 // queue is bounded, stale messages go, and the core is told when something probably did not arrive.
+// An append without entries only tells of the commit mark: it waits a moment for company, and is left
+// out when an append with entries, which tells the same, comes meanwhile.
 // A stream that ends is begun anew with back-off; a new certificate gets a new stream first, and only
 // when that is accepted the old one ends.
 import type * as grpc from '@grpc/grpc-js';
@@ -10,6 +12,7 @@ import { type Message, MessageType } from '#manager/raft/types';
 import { messageOf } from '#protocol/errors';
 import { PeerFrame, type PeerHello, type PeerNotice } from '#protocol/generated/raft';
 import {
+  COMMIT_NOTICE_DELAY_MS,
   CONNECT_TIMEOUT_MS,
   PEER_FRAME_BYTES,
   PEER_QUEUE_AGE_MS,
@@ -60,6 +63,8 @@ export class PeerLink {
   /** The one that is to take its place. */
   #next: Connection | null = null;
   #isFlushing = false;
+  /** Runs while nothing but commit notices is queued. */
+  #noticeTimer: NodeJS.Timeout | null = null;
   #isFull = false;
   #isClosed = false;
   #backoffMs = RECONNECT_MIN_MS;
@@ -81,7 +86,15 @@ export class PeerLink {
     }
     const isOver = this.#queuedBytes > PEER_QUEUE_BYTES || this.#queue.length > PEER_QUEUE_MESSAGES;
     if (isOver) this.#shed();
-    this.#flushSoon();
+    if (messages.every(isCommitNotice)) this.#flushLater();
+    else this.#flushSoon();
+  }
+
+  #flushLater(): void {
+    this.#noticeTimer ??= setTimeout(() => {
+      this.#noticeTimer = null;
+      this.#flushSoon();
+    }, COMMIT_NOTICE_DELAY_MS);
   }
 
   /** Opens a connection with the present identity and moves to it once it is accepted. */
@@ -96,6 +109,7 @@ export class PeerLink {
   close(): void {
     this.#isClosed = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
+    if (this.#noticeTimer !== null) clearTimeout(this.#noticeTimer);
     for (const connection of [this.#current, this.#next]) {
       if (connection !== null) this.#end(connection);
     }
@@ -142,10 +156,21 @@ export class PeerLink {
   #flush(): void {
     const connection = this.#current;
     if (connection === null) return;
+    this.#dropNotices();
     while (this.#queue.length > 0 && !this.#isFull) {
       const messages = encodeMessages(this.#takeFrame());
       this.#isFull = !connection.stream.write(PeerFrame.create({ messages }));
     }
+  }
+
+  /** A later append says at least as much as the notices before it. */
+  #dropNotices(): void {
+    const last = this.#queue.findLastIndex(
+      ({ message }) => message.type === MessageType.append && message.entries.length > 0,
+    );
+    if (last <= 0) return;
+    this.#queue = this.#queue.filter(({ message }, i) => i >= last || !isCommitNotice(message));
+    this.#queuedBytes = this.#queue.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   #takeFrame(): Message[] {
@@ -247,4 +272,8 @@ export class PeerLink {
       this.#connect();
     }, delayMs);
   }
+}
+
+function isCommitNotice({ type, entries }: Message): boolean {
+  return type === MessageType.append && entries.length === 0;
 }
