@@ -15,6 +15,8 @@ export interface Mutant {
 const RAFT = 'manager/raft';
 const WAL = 'manager/wal';
 const HOST = 'manager/host/raft';
+const STORE = 'manager/store';
+const DISPATCHER = 'manager/dispatcher';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -246,8 +248,8 @@ function recordConfigurations`,
   {
     name: 'applies what a restored snapshot already holds',
     source: 'etcd #13766',
-    file: `${HOST}/host.ts`,
-    find: 'this.#applied = this.#applied.filter((entry) => entry.index > index);',
+    file: `${HOST}/turn-report.ts`,
+    find: 'this.#entries = this.#entries.filter((entry) => entry.index > index);',
     replace: '',
   },
   {
@@ -327,5 +329,55 @@ function recordConfigurations`,
     file: `${WAL}/wal.ts`,
     find: 'this.#hardState = content.hardState;',
     replace: '',
+  },
+  {
+    name: 'a snapshot is named after what was applied since it was taken',
+    source: 'etcd #13766',
+    file: `${HOST}/client.ts`,
+    find: "(bytes) => this.#post({ type: 'snapshot', index, bytes }, wholeBuffer(bytes)),",
+    replace: `(bytes) =>
+        this.#post({ type: 'snapshot', index: this.#appliedIndex, bytes }, wholeBuffer(bytes)),`,
+  },
+  {
+    name: 'replicas take the spec of an updated task from its service',
+    source: 'swarmkit: diverging stores',
+    file: `${STORE}/apply.ts`,
+    find: 'action.kind === StoreActionKind.UPDATE',
+    replace: 'action.kind < StoreActionKind.UPDATE',
+  },
+  {
+    name: 'a change is applied on a state that it was not made on',
+    source: 'manager/DESIGN.md, chain of transactions',
+    file: `${STORE}/store.ts`,
+    find: 'if (entry.parent !== this.#committed.lastTransaction) {',
+    replace: 'if (entry.parent < 0) {',
+  },
+  {
+    name: 'watchers that come back get a change again',
+    source: 'etcd robustness tests, watch',
+    file: `${STORE}/recent-changes.ts`,
+    find: 'as CommittedEntry).index <= index) low = middle + 1;',
+    replace: 'as CommittedEntry).index < index) low = middle + 1;',
+  },
+  {
+    name: 'late reports of a node turn a task back',
+    source: 'swarmkit api/types.proto: task states only grow',
+    file: `${DISPATCHER}/status-queue.ts`,
+    find: 'if (task.status && isOlder(status, task.status)) continue;',
+    replace: '',
+  },
+  {
+    name: 'nodes are thanked for reports before they are committed',
+    source: 'swarmkit dispatcher, UpdateTaskStatus',
+    file: 'manager/host/dispatcher-service.ts',
+    find: 'await Promise.all([committed, described]);',
+    replace: 'Promise.all([committed, described]).catch(() => undefined);',
+  },
+  {
+    name: 'a node is not told what its tasks are to do next',
+    source: 'swarmkit dispatcher/assignments.go',
+    file: `${DISPATCHER}/node-assignments.ts`,
+    find: 'if (before && isSameForNode(before, task)) continue;',
+    replace: 'if (before) continue;',
   },
 ];

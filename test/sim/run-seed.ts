@@ -9,6 +9,16 @@ import { requireDrain, World } from './world.ts';
 /** Every so many seeds run the whole manager, the others Raft alone: those are ten times as fast. */
 const CLUSTER_EVERY = 10;
 
+const NO_COUNTS: RunCounts = {
+  operations: 0,
+  changes: 0,
+  committed: 0,
+  elections: 0,
+  crashes: 0,
+  confChanges: 0,
+  faults: {},
+};
+
 export interface SeedResult {
   readonly seed: number;
   readonly steps: number;
@@ -36,10 +46,11 @@ export function runSeed(seed: number, steps: number): SeedResult {
 }
 
 function runIn(world: World, seed: number, steps: number): SeedResult {
-  const isCluster = seed % CLUSTER_EVERY === 0;
-  const run = isCluster ? new ClusterRun(world, seed) : new RegisterRun(world, seed);
+  let run: ClusterRun | RegisterRun | null = null;
   let failure: SeedResult['failure'] = null;
   try {
+    const isCluster = seed % CLUSTER_EVERY === 0;
+    run = isCluster ? new ClusterRun(world, seed) : new RegisterRun(world, seed);
     run.run(steps);
     run.heal();
     run.checkHistory();
@@ -53,7 +64,7 @@ function runIn(world: World, seed: number, steps: number): SeedResult {
     steps: world.steps,
     hash: world.traceHash,
     virtualSeconds: world.nowUs / 1e6,
-    counts: run.counts(),
+    counts: run?.counts() ?? NO_COUNTS,
     failure,
   };
 }

@@ -12,6 +12,8 @@ import {
   type AssignmentsMessage,
   AssignmentsType,
   type SessionMessage,
+  SessionRequest,
+  UpdateTaskStatusRequest,
 } from '#protocol/generated/dispatcher';
 import {
   EngineDescription,
@@ -22,6 +24,7 @@ import {
 } from '#protocol/generated/objects';
 import { Platform, Resources } from '#protocol/generated/specs';
 import type { CallContext } from '#protocol/transport/grpc';
+import { PROTOCOL_VERSION } from '#protocol/version';
 import type { Prng } from '#test/support/prng';
 import { Agent } from '#worker/agent/agent';
 import type { AgentInput, Effect, ObservedContainer, SavedTask } from '#worker/agent/types';
@@ -341,7 +344,11 @@ export class SimNode {
   }
 
   #context(signal: AbortSignal): CallContext {
-    const peer = { nodeId: this.nodeId, role: CERTIFICATE_ROLE.worker, address: '10.9.0.1:1' };
+    const peer = {
+      nodeId: this.nodeId,
+      role: CERTIFICATE_ROLE.worker,
+      address: `10.9.0.${this.#deps.number}:1`,
+    };
     return { peer, signal, metadata: () => '' } as unknown as CallContext;
   }
 
@@ -353,7 +360,8 @@ export class SimNode {
       return;
     }
     const end = new AbortController();
-    const request = { sessionId: '', description: this.#describe() };
+    const description = this.#describe();
+    const request = SessionRequest.create({ description, protocol: PROTOCOL_VERSION });
     let isOpen = false;
     const over = (): void => {
       if (end.signal.aborted) return;
@@ -362,7 +370,7 @@ export class SimNode {
     };
     wire.stream(
       { node: this, manager, signal: end.signal },
-      () => manager.dispatcher.session(request as never, this.#context(end.signal)),
+      () => manager.dispatcher.session(request, this.#context(end.signal)),
       (message: SessionMessage) => {
         this.#lastHeardMs = performance.now();
         if (message.renewCertificate) this.#renew(manager);
@@ -484,15 +492,11 @@ export class SimNode {
     this.#isSending = true;
     const batch = new Map(this.#pending);
     const updates = [...batch].map(([taskId, status]) => ({ taskId, status }));
-    const request = { sessionId: session.id, updates, description: undefined };
+    const request = UpdateTaskStatusRequest.create({ sessionId: session.id, updates });
     const { wire } = this.#deps;
     wire.call(
       { node: this, manager: session.manager, timeoutMs: REPORT_AGAIN_MS * 4 },
-      () =>
-        session.manager.dispatcher.updateTaskStatus(
-          request as never,
-          this.#context(session.end.signal),
-        ),
+      () => session.manager.dispatcher.updateTaskStatus(request, this.#context(session.end.signal)),
       () => {
         for (const [taskId, status] of batch) {
           if (this.#pending.get(taskId) === status) this.#pending.delete(taskId);
