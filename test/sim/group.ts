@@ -255,7 +255,9 @@ export class Group {
     this.network.healAll();
     this.network.weather = { ...this.network.weather, loss: 0, duplicate: 0, lateChance: 0 };
     for (const member of this.members) {
-      member.drive.speed = { fastUs: this.#settings.weather.diskUs, slowChance: 0, slowUs: 0 };
+      // Healthy disks: with small windows each entry waits for two of them.
+      const fastUs = Math.min(this.#settings.weather.diskUs, this.timeoutUs / 50);
+      member.drive.speed = { fastUs, slowChance: 0, slowUs: 0 };
       member.drive.failures = 0;
       member.drive.freeBytes = Number.MAX_SAFE_INTEGER;
       // Who is paused goes on when the time comes.

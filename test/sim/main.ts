@@ -77,5 +77,7 @@ function add(totals: Record<string, number>, more: Readonly<Record<string, numbe
   }
 }
 
+// Whoever reads the output may have seen enough.
+process.stdout.on('error', () => process.exit(1));
 // A task of its own: modules are evaluated inside of a promise job.
 setImmediate(main);
