@@ -92,7 +92,7 @@ describe('a service of ten replicas on five hosts', () => {
     expect(await hosts()).not.toContain('w1');
   });
 
-  it('has all its replicas again within ten seconds after a host has died', async () => {
+  it('has all its replicas again soon after a host has died', async () => {
     await lab.powerOff('w2');
     const started = performance.now();
     await running(REPLICAS, (found) => !found.includes('w2'));

@@ -32,6 +32,7 @@ export class RegisterClients {
   readonly history: Operation[] = [];
   readonly #sockets: readonly string[];
   readonly #registers: number;
+  readonly #name: string;
   #ids: readonly string[] = [];
   #nextValue = 1;
   #stopped = false;
@@ -40,16 +41,17 @@ export class RegisterClients {
   #gapMs = 0;
 
   /** `sockets`: Docker sockets of the managers that are asked, each client another one for each operation. */
-  constructor(sockets: readonly string[], registers: number) {
+  constructor(sockets: readonly string[], registers: number, name = 'register') {
     this.#sockets = sockets;
     this.#registers = registers;
+    this.#name = name;
   }
 
   /** Creates the registers, with 0 in each. */
   async prepare(): Promise<void> {
     const ids: string[] = [];
     for (let key = 0; key < this.#registers; key++) {
-      const body = { Name: `register-${key}`, Labels: { v: '0' }, Data: 'eA==' };
+      const body = { Name: `${this.#name}-${key}`, Labels: { v: '0' }, Data: 'eA==' };
       const answer = await this.#call('POST', '/configs/create', body);
       if (answer.status !== 201) throw new Error(`register ${key}: ${answer.text}`);
       ids.push((JSON.parse(answer.text) as { ID: string }).ID);

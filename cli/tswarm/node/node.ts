@@ -44,7 +44,11 @@ export async function ls(
       Hostname: obj(node.Description).Hostname ?? '',
       Status: capital(obj(node.Status).State),
       Availability: capital(obj(node.Spec).Availability),
-      ManagerStatus: manager ? (manager.Leader ? 'Leader' : capital(manager.Reachability)) : '',
+      ManagerStatus: manager
+        ? manager.Leader
+          ? 'Leader'
+          : capital(manager.Reachability ?? 'unknown')
+        : '',
       EngineVersion: obj(obj(node.Description).Engine).EngineVersion ?? '',
       Self: node.ID === self,
     };
