@@ -71,5 +71,7 @@ export const CONTAINER_NAME_LENGTH_MAX = 255;
 /** Identity: renew between these parts of the certificate's life, at a random moment. */
 export const RENEW_LIFE_MIN = 0.5;
 export const RENEW_LIFE_MAX = 0.8;
+/** Between two renewals that nobody asked for. */
+export const RENEW_PAUSE_MS_MIN = 60_000;
 export const RENEW_RETRY_MS_MIN = 1_000;
 export const RENEW_RETRY_MS_MAX = 3_600_000;

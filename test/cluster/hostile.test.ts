@@ -1,6 +1,7 @@
 // Goal: what a cluster does with input that no honest node sends: a node's identity on two hosts, certificates that have run out, garbage, oversized and slow
 // requests on its ports. Nothing is lost, no process ends, and who can do something about it is told.
-import { cpSync, mkdirSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../support/cluster-lab/lab.ts';
@@ -57,6 +58,30 @@ describe('the identity of a node on a second host', () => {
     await lab.join('copy', await lab.token('m1', 'worker'), 'm1');
     await untilNodes(lab, 'm1', (rows) => rowOf(rows, 'copy').Status === 'Ready');
   });
+});
+
+it('a certificate past four fifths of its life is renewed once, and the session goes on', async () => {
+  const serial = async (): Promise<string> => {
+    const path = join(lab.paths('copy').dataRoot, 'identity/node.json');
+    return createHash('sha256').update(readFileSync(path)).digest('hex');
+  };
+  const before = await serial();
+  await lab.stop('copy');
+  const from = lab.log('copy').length;
+  await lab.start('copy', [], { clockOffsetS: 80 * 86_400 });
+  const written = (): string => lab.log('copy').slice(from);
+  await until(
+    () => written().includes('certificate renewed') && written().includes('session='),
+    20_000,
+    written,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  expect(await serial()).not.toBe(before);
+  expect(written().match(/certificate renewed/g)).toHaveLength(1);
+  expect(written()).not.toContain('session ended');
+  await lab.stop('copy');
+  await lab.start('copy');
+  await untilNodes(lab, 'm1', (rows) => rowOf(rows, 'copy').Status === 'Ready');
 });
 
 it('a node whose certificate has run out says so, and what to do', async () => {

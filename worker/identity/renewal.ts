@@ -6,6 +6,7 @@ import type { Clock, Log, Random } from '#protocol/world';
 import {
   RENEW_LIFE_MAX,
   RENEW_LIFE_MIN,
+  RENEW_PAUSE_MS_MIN,
   RENEW_RETRY_MS_MAX,
   RENEW_RETRY_MS_MIN,
 } from '../limits.ts';
@@ -82,7 +83,11 @@ export class Renewal {
       try {
         await this.#renew();
         retryMs = 0;
-        at = renewalTimeMs(lifeOf(this.#deps.current().certificate), random.next());
+        // A clock that is far ahead finds the new one old at once; it must not ask without end.
+        at = Math.max(
+          renewalTimeMs(lifeOf(this.#deps.current().certificate), random.next()),
+          clock.nowMs() + RENEW_PAUSE_MS_MIN,
+        );
         log.info('certificate renewed');
       } catch (error) {
         if (signal.aborted) return;
