@@ -1,6 +1,7 @@
 // tswarm why, as a person asks it: each filter in words with its node, the fix that then really helps, failures with their exit codes, a paused update and how it
 // goes on. One real node.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { flagTest } from '../support/flag-tests.ts';
 import { TestNode, until } from '../support/test-node.ts';
 
 let node: TestNode;
@@ -107,7 +108,12 @@ describe('tswarm why', () => {
     const unknown = await node.tswarm(['why', 'nothing-like-it']);
     expect(unknown.code).toBe(1);
     expect(unknown.stderr).toContain('no service, task or node nothing-like-it found');
+  });
+
+  flagTest('tswarm why', ['--kind', '--format'], 'one kind of thing, as data', async () => {
     const json = await node.tswarm(['why', '--format', 'json', 'web']);
     expect((JSON.parse(json.stdout) as { Service: { Name: string } }).Service.Name).toBe('web');
+    const wrong = await node.tswarm(['why', '--kind', 'node', 'web']);
+    expect(wrong.stderr).toContain('no node web found');
   });
 });

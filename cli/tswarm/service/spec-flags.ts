@@ -68,7 +68,9 @@ const CONTAINER_FLAGS: readonly ScalarFlag[] = [
   set('init', '[bool]', 'run an init as process 1', container, 'Init', on),
   set('tty', '[bool]', 'give it a terminal', container, 'TTY', on),
   set('read-only', '[bool]', 'read-only root file system', container, 'ReadOnly', on),
-  set('isolation', '<mode>', 'Windows only', container, 'Isolation'),
+  set('isolation', '<mode>', 'default; others are Windows only', container, 'Isolation', (f, t) =>
+    oneOf(f, t, ['default']),
+  ),
   set('oom-score-adj', '<number>', '-1000 to 1000', container, 'OomScoreAdj', (flag, text) =>
     integer(flag, text, Number.NEGATIVE_INFINITY),
   ),
