@@ -34,6 +34,7 @@ import { HttpServer, type RawRequest, splitTarget } from './http/server.ts';
 import { splitVersion } from './http/version.ts';
 import { API_VERSION_MAX } from './limits.ts';
 import type { NodeControl } from './node-control.ts';
+import { Reach } from './reach/reach.ts';
 
 export interface GatewayOptions {
   /** This node's containers, the cluster's services. */
@@ -61,12 +62,14 @@ export class Gateway implements Lifecycle {
   readonly #options: GatewayOptions;
   readonly #log: Log;
   readonly #router = new Router<Handler>();
+  readonly #reach: Reach;
   readonly #servers: HttpServer[] = [];
 
   constructor(options: GatewayOptions, deps: GatewayDeps) {
     this.#options = options;
     this.#log = deps.log;
     const context: Context = { ...deps, version: options.version };
+    this.#reach = new Reach(context);
     for (const route of allRoutes(context)) {
       this.#router.add(route.method, route.pattern, route.handler);
     }
@@ -116,7 +119,8 @@ export class Gateway implements Lifecycle {
         },
         stream: () => raw.body,
       };
-      await match.handler(request, reply);
+      const isDone = scope === 'cluster' && (await this.#reach.take(request, target.query, reply));
+      if (!isDone) await match.handler(request, reply);
     } catch (error) {
       this.#answerError(error, raw, reply, isOwn);
     }

@@ -54,3 +54,12 @@ export const PENDING_WAIT_MS = 60_000;
 /** Removing a network waits this long for tasks that are being stopped: the usual stop grace of 10 s and some more. */
 export const NETWORK_FREE_WAIT_MS = 30_000;
 export const NETWORK_FREE_POLL_MS = 100;
+
+/** A list or an inspect from another node, whole. */
+export const REACH_BODY_BYTES_MAX: number = 64 * 1024 * 1024;
+/** What is asked of all nodes at once (lists, where a name is) is answered without those that take longer. */
+export const REACH_LIST_MS = 5_000;
+/** Programs started by exec on other nodes that are remembered, the newest. */
+export const REACH_EXECS_MAX = 10_000;
+/** Body of an exec start: a few flags. */
+export const REACH_UPGRADE_BODY_BYTES_MAX: number = 64 * 1024;

@@ -1,5 +1,6 @@
 // What the daemon implements for the gateway: where this node stands with its cluster, and how that changes. The gateway never starts
 // processes, never touches keys; it asks here.
+import type { Duplex } from 'node:stream';
 import type { ObjectCache } from './cache/object-cache.ts';
 import type { ClusterState } from './cluster/types.ts';
 import type { ControlClient } from './control.ts';
@@ -57,6 +58,8 @@ export interface JoinOptions {
 export interface ClusterSession {
   readonly control: ControlClient;
   readonly cache: ObjectCache;
+  /** A connection to another node's docker.sock. Always returns; that the node cannot be reached is the stream's error. */
+  dial(nodeId: string): Duplex;
 }
 
 export interface NodeControl {

@@ -1,11 +1,14 @@
 // The way from this host to its manager: one gRPC channel with the administrator's certificate, the control client on it, and the watch cache that the
 // gateway reads from.
+import type { Duplex } from 'node:stream';
 import type { Client as Channel } from '@grpc/grpc-js';
 import { ObjectCache } from '#api/cache/object-cache';
 import type { ControlClient } from '#api/control';
 import type { ClusterSession } from '#api/node-control';
 import { ControlService } from '#protocol/generated/control';
+import { ReachService } from '#protocol/generated/reach';
 import { clientOf, connectChannel, type TlsIdentity } from '#protocol/transport/grpc';
+import { openTunnel } from '#protocol/transport/tunnel';
 import type { Log } from '#protocol/world';
 
 /** Name in a manager's server certificate. */
@@ -33,6 +36,10 @@ export class ClusterLink implements ClusterSession {
     this.#channel = connectChannel(address, identity, MANAGER_NAME);
     this.#control = clientOf(ControlService, this.#channel);
     old.close();
+  }
+
+  dial(nodeId: string): Duplex {
+    return openTunnel(this.#channel, ReachService.methods.open, { nodeId });
   }
 
   async close(): Promise<void> {

@@ -62,6 +62,7 @@ export class Daemon implements Lifecycle {
         nativeDir,
         runtimePath: this.#config.runtime,
         engineVersion: version,
+        engineSocket: join(runRoot, 'docker.sock'),
         labels: labelMap(this.#config.labels),
         genericResources: this.#config.genericResources,
         insecureRegistries: this.#config.insecureRegistries,

@@ -60,3 +60,8 @@ export const CHORES_BUSY_MS = 100;
 export const ANNOUNCE_RETRY_MS = 1000;
 /** A stopping leader gets this long to hand leadership over. */
 export const HAND_OVER_MS = 2000;
+
+/** A node that is asked for a connection answers within this time: a round trip and a connect. */
+export const REACH_ANSWER_MS = 5000;
+/** Connections that wait for their node; each is an open call of a gateway. */
+export const REACH_OPERATIONS_MAX = 1000;

@@ -75,3 +75,6 @@ export const RENEW_LIFE_MAX = 0.8;
 export const RENEW_PAUSE_MS_MIN = 60_000;
 export const RENEW_RETRY_MS_MIN = 1_000;
 export const RENEW_RETRY_MS_MAX = 3_600_000;
+
+/** Pause before the node offers itself to other nodes' gateways again, when the leader ended that stream. */
+export const REACH_RETRY_MS = 1000;

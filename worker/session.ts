@@ -53,6 +53,8 @@ export interface SessionDeps {
   /** A session began, or ended or could not be had for this reason. */
   connected(connected: boolean, reason: unknown): void;
   sessionMessage(message: SessionMessage): void;
+  /** The way to the leader, as long as the session lasts. */
+  attached(channel: Channel, signal: AbortSignal): void;
 }
 
 type DispatcherClient = Client<DispatcherMethods>;
@@ -183,6 +185,7 @@ export class Session {
       const live: Live = { client, sessionId, signal: ended.signal };
       this.#live = live;
       this.#deps.connected(true, undefined);
+      this.#deps.attached(channel, ended.signal);
       for (const { taskId, status } of this.#deps.statuses()) {
         if (!this.#pending.has(taskId)) this.#pending.set(taskId, status);
       }

@@ -17,6 +17,7 @@ import { makeNodeEngine } from './node-engine.ts';
 import type { Parts } from './parts.ts';
 import { makeParts } from './parts.ts';
 import { expandPayload } from './payload-template.ts';
+import { serveReach } from './reach.ts';
 import { Remotes } from './remotes.ts';
 import { bringBack } from './runtime/bring-back.ts';
 import { removeCgroupRoots } from './runtime/cgroup-roots.ts';
@@ -38,6 +39,8 @@ export interface WorkerOptions {
   /** '' = tswarm-runtime; or the path of runc or crun. */
   readonly runtimePath: string;
   readonly engineVersion: string;
+  /** Socket of this node's API, for the gateways of other nodes; absent = they cannot reach it. */
+  readonly engineSocket?: string;
   /** Labels of the engine, for constraints (`engine.labels.x`). */
   readonly labels: Readonly<Record<string, string>>;
   /** `KIND=name` or `KIND=number`: what tasks can reserve besides cpu and memory. */
@@ -308,6 +311,11 @@ class NodeWorker implements Worker {
           tell(log, () => membership.observer?.sessionChanged(connected, reason));
         },
         sessionMessage: (message) => tell(log, () => membership.observer?.sessionMessage(message)),
+        attached: (channel, signal) => {
+          const { engineSocket } = this.#options;
+          if (engineSocket === undefined) return;
+          void serveReach(channel, { engineSocket, log: log.child('reach') }, signal);
+        },
       },
     );
   }

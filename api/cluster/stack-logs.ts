@@ -3,7 +3,6 @@
 
 import { ObjectUnion } from '#protocol/generated/control';
 import type { Task } from '#protocol/generated/objects';
-import { taskName } from '#protocol/ids';
 import { nameOf } from '../cache/lookup.ts';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import { type Context, requireSession } from '../context.ts';
@@ -11,7 +10,9 @@ import { timeParam } from '../engine/container-streams.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
 import type { LogEntry } from '../logs/entries.ts';
+import { logSource } from '../logs/log-source.ts';
 import { taskLogs } from '../logs/task-logs.ts';
+import { containerNameOf } from '../reach/other-nodes.ts';
 import type { LogLine } from './types.ts';
 import { isOfStack, taskIsOfStack } from './views.ts';
 
@@ -34,11 +35,10 @@ export async function stackLogs(
     tail: /^\d{1,9}$/.test(tail) ? Number(tail) : -1,
   };
   const deps = {
-    containers: context.engine.containers,
+    logsOf: logSource(context),
     cache,
     clock: context.clock,
     log: context.log,
-    nodeId: context.node.state().nodeId,
   };
   const selection = {
     selects: (task: Task) =>
@@ -70,15 +70,13 @@ function exists(cache: ObjectCache, name: string): boolean {
 
 function lineOf(cache: ObjectCache, task: Task, entry: LogEntry): LogLine {
   const node = cache.get('node', task.nodeId);
-  const template = task.spec?.containerSpec?.containerName ?? '';
   return {
     service: task.serviceName,
     task: task.id,
     slot: task.slot,
     node: node ? nameOf('node', node) : task.nodeId,
     container: task.status?.containerStatus?.containerId ?? '',
-    containerName:
-      template === '' ? taskName(task) : template.replaceAll('{slot}', String(task.slot)),
+    containerName: containerNameOf(task),
     stream: entry.stream,
     time: entry.time,
     line: entry.data.toString('utf8').replace(/\r?\n$/, ''),

@@ -7,6 +7,7 @@ import { type Context, pathId, type Route, requireSession } from '../context.ts'
 import { encodeFrame } from '../http/frames.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
+import { logSource } from '../logs/log-source.ts';
 import { taskLogs } from '../logs/task-logs.ts';
 import { type LogQuery, logQuery } from './container-streams.ts';
 
@@ -59,11 +60,10 @@ async function send(
 ): Promise<void> {
   const { cache } = requireSession(context);
   const deps = {
-    containers: context.engine.containers,
+    logsOf: logSource(context),
     cache,
     clock: context.clock,
     log: context.log,
-    nodeId: context.node.state().nodeId,
   };
   const type =
     request.version >= 1042

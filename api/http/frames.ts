@@ -14,6 +14,31 @@ export function encodeFrame(stream: 'stdout' | 'stderr', data: Uint8Array): Uint
   return out;
 }
 
+/** The other way round. Ends with the bytes; what is left of a cut frame is dropped. */
+export async function* decodeFrames(bytes: AsyncIterable<unknown>): AsyncIterable<OutputFrame> {
+  let held: Uint8Array = new Uint8Array(0);
+  for await (const chunk of bytes) {
+    held = joined(held, chunk as Uint8Array);
+    for (;;) {
+      if (held.length < HEADER_BYTES) break;
+      const view = new DataView(held.buffer, held.byteOffset, held.byteLength);
+      const end = HEADER_BYTES + view.getUint32(4);
+      if (held.length < end) break;
+      const stream = held[0] === 2 ? 'stderr' : 'stdout';
+      yield { stream, data: held.slice(HEADER_BYTES, end) };
+      held = held.subarray(end);
+    }
+  }
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  if (a.length === 0) return b;
+  const out = new Uint8Array(a.length + b.length);
+  out.set(a);
+  out.set(b, a.length);
+  return out;
+}
+
 /** Copies container output to a client, framed unless it has a terminal. Ends when the output does; rejects when the client is gone. */
 export async function pumpOutput(
   output: AsyncIterable<OutputFrame>,

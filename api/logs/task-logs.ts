@@ -1,12 +1,13 @@
-// The logs of a set of tasks as one stream: of those that have a container on this node now, and while following, of those that get one later and
+// The logs of a set of tasks as one stream: of those that have a container now, on any node, and while following, of those that get one later and
 // of containers that start again. A container that is gone is left out. Used by service logs and stack logs alike.
-import type { ContainerEngine } from '#protocol/engine';
+import type { OutputFrame } from '#protocol/engine';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { type Task, TaskState } from '#protocol/generated/objects';
 import type { Clock, Log } from '#protocol/world';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import { LOG_SOURCES_MAX } from '../limits.ts';
 import { type LogEntry, readEntries } from './entries.ts';
+import type { LogSource } from './log-source.ts';
 import { LogMerge, type MergedEntry } from './merge.ts';
 
 export interface TaskLogOptions {
@@ -19,12 +20,10 @@ export interface TaskLogOptions {
 }
 
 export interface TaskLogDeps {
-  readonly containers: ContainerEngine;
+  readonly logsOf: LogSource;
   readonly cache: ObjectCache;
   readonly clock: Clock;
   readonly log: Log;
-  /** This node's id: other nodes' containers are not read here. */
-  readonly nodeId: string;
 }
 
 /** What is known of one container that is or was read. */
@@ -104,7 +103,7 @@ class Follower {
   /** Starts reading a task's container unless it is being read; again when it has started again since. */
   look(task: Task): void {
     const container = task.status?.containerStatus?.containerId ?? '';
-    if (container === '' || task.nodeId !== this.#deps.nodeId) return;
+    if (container === '') return;
     const run = task.status?.run ?? 0;
     const reading = this.#readings.get(container);
     if (!reading) this.#start(task, container, { open: true, run, lastMicros: 0 });
@@ -115,18 +114,19 @@ class Follower {
 
   #start(task: Task, container: string, reading: Reading): void {
     this.#readings.set(container, reading);
-    this.#merge.add(task, this.#entries(container, reading), () => {
+    this.#merge.add(task, this.#entries(task, container, reading), () => {
       reading.open = false;
       const now = this.#deps.cache.get('task', task.id);
       if (this.#options.follow && now) this.look(now);
     });
   }
 
-  async *#entries(container: string, reading: Reading): AsyncIterable<LogEntry> {
+  async *#entries(task: Task, container: string, reading: Reading): AsyncIterable<LogEntry> {
     const again = reading.lastMicros > 0;
-    let source: Awaited<ReturnType<ContainerEngine['logs']>>;
+    let output: AsyncIterable<OutputFrame>;
     try {
-      source = await this.#deps.containers.logs(
+      output = await this.#deps.logsOf(
+        task,
         container,
         {
           ...this.#options,
@@ -141,7 +141,7 @@ class Follower {
       if (hasCode(error, 'not_found')) return;
       throw error;
     }
-    for await (const entry of readEntries(source.output)) {
+    for await (const entry of readEntries(output)) {
       const micros = Date.parse(entry.time) * 1000;
       if (Number.isFinite(micros)) reading.lastMicros = microsOf(entry, micros);
       yield entry;

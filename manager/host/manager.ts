@@ -33,6 +33,7 @@ import { type Places, withPortIfAny } from './places.ts';
 import { createRaftNode } from './raft/client.ts';
 import { compileRaftOptions } from './raft/options.ts';
 import type { RaftNode, RaftPeer } from './raft/raft-node.ts';
+import { ReachHub } from './reach-hub.ts';
 import { ReplicatedStore } from './replicated-store.ts';
 import { ManagerServer } from './server.ts';
 
@@ -66,6 +67,7 @@ export class Manager {
   readonly #identity: OwnIdentity;
   readonly #controllers: ControllersLoop<ReturnType<typeof newControllerMemory>>;
   readonly #dispatcher: DispatcherHost;
+  readonly #reach: ReachHub;
   readonly #chores: LeaderChores;
   readonly #announcer: Announcer;
   readonly #server: ManagerServer;
@@ -134,6 +136,7 @@ export class Manager {
       log: log.child('controllers'),
       nowMicros,
     });
+    this.#reach = new ReachHub({ replicated, leader, random: nodeRandom });
     this.#chores = new LeaderChores({ replicated, raft, log: log.child('chores') });
     this.#announcer = new Announcer({
       replicated,
@@ -151,6 +154,7 @@ export class Manager {
       leader,
       authority,
       dispatcher: this.#dispatcher,
+      reach: this.#reach,
       random: nodeRandom,
       log,
       nowMicros,
@@ -225,6 +229,7 @@ export class Manager {
     if (!isLeader) {
       this.#chores.stop();
       this.#dispatcher.stop();
+      this.#reach.reset();
       this.#controllers.stop();
     } else if (this.#isServing) {
       this.#startLeading();

@@ -7,6 +7,7 @@ import { NodeCaService } from '#protocol/generated/ca';
 import { ControlService } from '#protocol/generated/control';
 import { DispatcherService } from '#protocol/generated/dispatcher';
 import { MembershipService } from '#protocol/generated/membership';
+import { ReachService } from '#protocol/generated/reach';
 import {
   addService,
   createServer,
@@ -26,6 +27,7 @@ import type { DispatcherHost } from './dispatcher-service.ts';
 import type { LeaderAccess } from './leader-access.ts';
 import { membershipHandlers } from './membership-service.ts';
 import type { RaftNode } from './raft/raft-node.ts';
+import type { ReachHub } from './reach-hub.ts';
 import type { ReplicatedStore } from './replicated-store.ts';
 
 export interface ManagerServerDeps {
@@ -35,6 +37,7 @@ export interface ManagerServerDeps {
   readonly leader: LeaderAccess;
   readonly authority: CertificateAuthority;
   readonly dispatcher: DispatcherHost;
+  readonly reach: ReachHub;
   readonly random: Random;
   readonly log: Log;
   nowMicros(): number;
@@ -108,10 +111,11 @@ export class ManagerServer {
       random,
       log: this.#deps.log.child('membership'),
     });
-    const { dispatcher, authority } = this.#deps;
+    const { dispatcher, authority, reach } = this.#deps;
     addService(this.#server, ControlService, forCallers(control, view), roots);
     addService(this.#server, NodeCaService, forCallers(authority.handlers(), view), roots);
     addService(this.#server, MembershipService, forCallers(membership, view), roots);
+    addService(this.#server, ReachService, forCallers(reach.handlers(), view), roots);
     // Sessions are never passed on: nodes go to the leader themselves.
     addService(this.#server, DispatcherService, dispatcher.handlers(), roots);
   }

@@ -191,7 +191,10 @@ export async function fakeNode(manager?: FakeManager): Promise<NodeControl> {
     const cache = new ObjectCache(() => control, silentLog);
     cache.start();
     while (!cache.isReady) await new Promise((resolve) => setTimeout(resolve, 1));
-    session = { control, cache };
+    const dial = (): never => {
+      throw new Error('no other nodes here');
+    };
+    session = { control, cache, dial };
   }
   const state: NodeState = {
     state: manager ? 'active' : 'inactive',

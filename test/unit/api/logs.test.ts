@@ -170,11 +170,11 @@ describe('task logs', () => {
     const reading = (async () => {
       const stream = taskLogs(
         {
-          containers: engine.containers,
+          logsOf: async (_task, id, options, signal) =>
+            (await engine.containers.logs(id, options, signal)).output,
           cache: session.cache,
           clock: realClock,
           log: silentLog,
-          nodeId: 'n'.repeat(25),
         },
         { stdout: true, stderr: true, follow: true, sinceMicros: 0, untilMicros: 0, tail: -1 },
         { selects: (t) => t.serviceId === 's1', isOver: () => false },
