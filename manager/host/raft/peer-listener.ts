@@ -3,6 +3,7 @@
 // it says must come from that id and be meant for this one. Anything else ends the call, never the
 // process. The listener opens with the first identity; a new one counts for new connections, and
 // ends only calls whose certificate is not trusted any more.
+import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import * as grpc from '@grpc/grpc-js';
 import { decodeMessages } from '#manager/raft/codec';
 import type { Message } from '#manager/raft/types';
@@ -24,7 +25,12 @@ import {
   toServiceError,
 } from '#protocol/transport/grpc';
 import type { Greeting, Judgement } from './greeting.ts';
-import { CONNECT_TIMEOUT_MS, KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS } from './limits.ts';
+import {
+  CONNECT_TIMEOUT_MS,
+  KEEPALIVE_MS,
+  KEEPALIVE_TIMEOUT_MS,
+  PEER_WINDOW_BYTES,
+} from './limits.ts';
 import { checkHello, removedError } from './peer-protocol.ts';
 import { callingManager, splitRoots, tlsIdentityOf } from './peer-tls.ts';
 import type { RaftIdentity } from './raft-node.ts';
@@ -100,6 +106,7 @@ export class PeerListener {
     this.#credentials = credentials;
     try {
       this.#port = await listen(this.#server, address, credentials);
+      widenWindows(this.#server);
     } catch (error) {
       this.#credentials = null;
       throw error;
@@ -216,6 +223,23 @@ export class PeerListener {
       throw new TswarmError('permission_denied', `a message is not from ${from} to ${raftId}`);
     }
     if (messages.length > 0) this.#deps.receive(messages);
+  }
+}
+
+/**
+ * HTTP/2 lets a sender have 64 KiB on the way unless told otherwise, which over a distance of 50 ms
+ * is 1 MB/s. grpc-js has an option for that on the calling side only; here its HTTP/2 servers are
+ * reached directly.
+ */
+function widenWindows(server: grpc.Server): void {
+  const { http2Servers } = server as unknown as {
+    readonly http2Servers: ReadonlyMap<Http2Server, unknown>;
+  };
+  for (const http2Server of http2Servers.keys()) {
+    http2Server.on('session', (session: ServerHttp2Session) => {
+      session.settings({ initialWindowSize: PEER_WINDOW_BYTES });
+      session.setLocalWindowSize(PEER_WINDOW_BYTES);
+    });
   }
 }
 

@@ -127,7 +127,7 @@ export class SnapshotSender {
       if (start < 0 || start % SNAPSHOT_CHUNK_BYTES !== 0 || start > source.totalBytes) {
         return `the answer names a wrong offset: ${start}`;
       }
-      await this.#pieces(stream, source, start);
+      await this.#pieces(stream, source, { start, notices });
       const { done } = await notices.next();
       return done ? null : 'it was not taken';
     } finally {
@@ -137,11 +137,16 @@ export class SnapshotSender {
     }
   }
 
-  async #pieces(stream: SnapshotStream, source: Source, start: number): Promise<void> {
+  async #pieces(
+    stream: SnapshotStream,
+    source: Source,
+    { start, notices }: { readonly start: number; readonly notices: Notices },
+  ): Promise<void> {
     for (let offset = start; ; offset += SNAPSHOT_CHUNK_BYTES) {
       const { part, digest } = await source.read(offset);
       const fields = { offset, data: part, sha256: digest ?? new Uint8Array(0) };
-      await written(stream, SnapshotFrame.create(fields));
+      // A write to a stream that has failed is never called back.
+      await Promise.race([written(stream, SnapshotFrame.create(fields)), notices.failed]);
       if (digest !== null) return;
     }
   }
@@ -166,6 +171,7 @@ class Notices {
   #failure: Error | null = null;
   #wake: (() => void) | null = null;
   #isStopped = false;
+  readonly #broken: PromiseWithResolvers<never> = Promise.withResolvers();
 
   constructor(stream: SnapshotStream) {
     stream.on('data', (notice: SnapshotNotice) => {
@@ -174,10 +180,17 @@ class Notices {
     });
     stream.on('error', (error: Error) => this.#fail(error));
     stream.on('end', () => this.#fail(new Error('the other side ended the transfer')));
+    this.#broken.promise.catch(() => {}); // Whoever is interested waits for it.
+  }
+
+  /** Rejects when the stream fails or ends. */
+  get failed(): Promise<never> {
+    return this.#broken.promise;
   }
 
   #fail(error: Error): void {
     this.#failure ??= error;
+    this.#broken.reject(error);
     this.#wake?.();
   }
 
