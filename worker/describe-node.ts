@@ -1,5 +1,4 @@
 // What this node tells the managers about itself: host, platform, resources, plug-ins, addresses, its mesh key.
-import { X509Certificate } from 'node:crypto';
 import {
   EngineDescription,
   NodeDescription,
@@ -7,6 +6,7 @@ import {
   PluginDescription,
 } from '#protocol/generated/objects';
 import { GenericResource, Platform, Resources } from '#protocol/generated/specs';
+import { issuerOf } from '#protocol/transport/certificate';
 import type { TlsIdentity } from '#protocol/transport/grpc';
 import type { MeshDescription } from './network/types.ts';
 import type { HostFacts } from './runtime/host-facts.ts';
@@ -54,20 +54,13 @@ export function describeNode(input: {
   });
 }
 
-const PEM_BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
-
 /** Which roots this node trusts, and which of them its certificate is of: what a new root waits for. */
 function tlsInfo({ caCert, certificate }: TlsIdentity): NodeTlsInfo {
-  const leaf = new X509Certificate(certificate);
-  for (const [pem] of caCert.matchAll(PEM_BLOCK)) {
-    const root = new X509Certificate(pem);
-    if (!leaf.verify(root.publicKey)) continue;
-    return NodeTlsInfo.create({
-      trustRoot: caCert,
-      certIssuerPublicKey: root.publicKey.export({ type: 'spki', format: 'der' }),
-    });
-  }
-  return NodeTlsInfo.create({ trustRoot: caCert });
+  const issuer = issuerOf(certificate, caCert);
+  return NodeTlsInfo.create({
+    trustRoot: caCert,
+    ...(issuer ? { certIssuerSubject: issuer.subject, certIssuerPublicKey: issuer.publicKey } : {}),
+  });
 }
 
 /** GPU=uuid is a thing with a name, SSD=3 a number of things. */

@@ -1,9 +1,11 @@
 // The Engine API's JSON of cluster objects where it is more than toEngineJson: what clients expect besides the message's own fields (ServiceStatus,
 // a task's networks in full, empty maps instead of none), and networks, whose Engine form has other names than Swarm's.
+
 import type { EngineJson } from '#protocol/engine';
 import { formatTime, toEngineJson } from '#protocol/engine-json';
 import { Cluster, Network, Node, Service, Task } from '#protocol/generated/objects';
 import type { IpamConfig } from '#protocol/generated/specs';
+import { issuerInfo } from '#protocol/transport/certificate';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import { serviceStatus } from '../cache/service-status.ts';
 
@@ -158,7 +160,7 @@ export function clusterJson(
   };
   spec.Dispatcher = { HeartbeatPeriod: 2 * SECOND, ...(spec.Dispatcher as Json) };
   spec.CAConfig = { NodeCertExpiry: 2160 * 3600 * SECOND, ...(spec.CAConfig as Json) };
-  json.TLSInfo = { TrustRoot: cluster.rootCa?.caCert ?? '' };
+  json.TLSInfo = tlsInfoJson(cluster);
   json.RootRotationInProgress = cluster.rootCa?.rootRotation !== undefined;
   json.DefaultAddrPool =
     cluster.defaultAddrPool.length > 0 ? cluster.defaultAddrPool : ['10.0.0.0/8'];
@@ -166,6 +168,21 @@ export function clusterJson(
   json.DataPathPort = cluster.dataPathPort;
   if (tokens) json.JoinTokens = { Worker: tokens.worker, Manager: tokens.manager };
   return json;
+}
+
+/** The root, and who signs now: what clients compare with each node's while a new root is on its way. */
+function tlsInfoJson(cluster: Cluster): Json {
+  const { caCert = '', rootRotation } = cluster.rootCa ?? {};
+  const issuer = issuerInfo(rootRotation?.caCert ?? caCert);
+  return {
+    TrustRoot: caCert,
+    ...(issuer
+      ? {
+          CertIssuerSubject: Buffer.from(issuer.subject).toString('base64'),
+          CertIssuerPublicKey: Buffer.from(issuer.publicKey).toString('base64'),
+        }
+      : {}),
+  };
 }
 
 /** Containers of local tasks that are attached to a network, for GET /networks/{id}. */

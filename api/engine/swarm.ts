@@ -38,8 +38,6 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
     worker: status.joinTokenWorker,
     manager: status.joinTokenManager,
   });
-  json.TLSInfo = { TrustRoot: status.caCert };
-  json.RootRotationInProgress = status.rootRotation;
   reply.json(200, json);
 }
 
