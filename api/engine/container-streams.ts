@@ -1,11 +1,11 @@
 // The long-lived calls on containers: logs, attach, wait, stats. wait sends its headers at once: `docker run` posts it before start and would hang
 // otherwise. attach takes the connection over.
+import { DetachScanner, parseDetachKeys } from '#protocol/detach-keys';
 import type { AttachedStream } from '#protocol/engine';
 import { parseTime } from '#protocol/engine-json';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { ByteStream } from '#protocol/world';
 import { type Context, pathId, type Route } from '../context.ts';
-import { DetachScanner, parseDetachKeys } from '../http/detach-keys.ts';
 import { EngineError } from '../http/errors.ts';
 import { outputContentType, pumpOutput } from '../http/frames.ts';
 import type { Reply } from '../http/reply.ts';

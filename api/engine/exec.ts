@@ -1,10 +1,11 @@
 // /exec: create, start (takes the connection over unless detached), resize, inspect. A program that cannot be started is no error of an attached
 // start: the client gets 101, the reason as output, and the exit code (126 or 127) from inspect, where the worker put it.
+
 import { Buffer } from 'node:buffer';
+import { parseDetachKeys } from '#protocol/detach-keys';
 import type { AttachedStream } from '#protocol/engine';
 import { messageOf } from '#protocol/errors';
 import { type Context, pathId, type Route } from '../context.ts';
-import { parseDetachKeys } from '../http/detach-keys.ts';
 import { codeOf } from '../http/errors.ts';
 import { encodeFrame, outputContentType } from '../http/frames.ts';
 import type { Reply } from '../http/reply.ts';

@@ -172,7 +172,10 @@ function taskView(object: Json): TaskView {
   const containerSpec = record(spec.ContainerSpec);
   const hasProcess = number(container.PID) > 0;
   const restart = text(record(spec.EngineRestart).Name);
-  const restarts = spec.EngineRestart === undefined || (restart !== 'no' && restart !== '');
+  // Who restarts its own container reports an end only when that was the last.
+  const restarts =
+    spec.EngineRestart === undefined ||
+    (restart !== 'no' && restart !== '' && !ENDED.has(text(status.State)));
   const named = text(containerSpec.ContainerName).replaceAll('{slot}', String(object.Slot ?? ''));
   return {
     id: text(object.ID),

@@ -1,6 +1,7 @@
 // Docker's multiplexed streams on the client's side: 8-byte headers (stream, length) before each piece, or raw bytes with a terminal.
 import { spawnSync } from 'node:child_process';
 import type { Duplex } from 'node:stream';
+import { DetachScanner } from '#protocol/detach-keys';
 import type { ApiClient } from './http.ts';
 
 const HEADER_BYTES = 8;
@@ -24,6 +25,8 @@ export class Demultiplexer {
 export interface AttachTerminal {
   readonly tty: boolean;
   readonly stdin: boolean;
+  /** Bytes that leave the far side running; none = the far side has its own. */
+  readonly detachKeys?: readonly number[];
 }
 
 /** Keys and bytes pass as they are. Node's raw mode still turns each line end into two characters, which programs that draw the screen do not expect. */
@@ -33,12 +36,15 @@ function makeRaw(): void {
   spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
 }
 
-/** Joins a hijacked connection with this process's stdio until the far side ends. Restores the terminal in any case. */
+/**
+ * Joins a hijacked connection with this process's stdio until the far side ends or the keys detach. Restores the terminal in any case.
+ * @returns which of both
+ */
 export async function joinStdio(
   socket: Duplex,
   head: Buffer,
   options: AttachTerminal,
-): Promise<void> {
+): Promise<'ended' | 'detached'> {
   const { stdin, stdout, stderr } = process;
   const raw = options.tty && options.stdin && stdin.isTTY;
   if (raw) makeRaw();
@@ -49,8 +55,13 @@ export async function joinStdio(
       splitter.push(chunk, (stream, data) => (stream === 'stderr' ? stderr : stdout).write(data));
   };
   if (head.length > 0) show(head);
+  const scanner = raw && options.detachKeys ? new DetachScanner(options.detachKeys) : undefined;
+  let isDetached = false;
   const forward = (chunk: Buffer): void => {
-    socket.write(chunk);
+    const { data, detached } = scanner?.feed(chunk) ?? { data: chunk, detached: false };
+    if (data.length > 0) socket.write(data);
+    isDetached = detached;
+    if (detached) socket.destroy();
   };
   const finish = (): void => {
     socket.end();
@@ -64,6 +75,7 @@ export async function joinStdio(
       socket.on('close', resolve);
       socket.on('error', reject);
     });
+    return isDetached ? 'detached' : 'ended';
   } finally {
     stdin.off('data', forward).off('end', finish);
     stdin.pause();
@@ -72,14 +84,36 @@ export async function joinStdio(
   }
 }
 
-/** Keeps the far terminal as large as ours. @returns a function that stops it. */
-export function followSize(client: ApiClient, resizePath: string): () => void {
+/** A program that is just being started has no terminal yet. */
+const RESIZE_RETRY_MS = 100;
+const RESIZE_ATTEMPTS = 50;
+
+/**
+ * Keeps the far terminal as large as ours. `nudge`: begins with another size, so that a shell draws its prompt again for whoever joins late (docker's
+ * way). @returns a function that stops it
+ */
+export function followSize(client: ApiClient, resizePath: string, nudge = false): () => void {
+  let isStopped = false;
+  const post = async (width: number, height: number): Promise<void> => {
+    for (let attempt = 0; attempt < RESIZE_ATTEMPTS && !isStopped; attempt += 1) {
+      try {
+        await client.post(resizePath, { query: { w: width, h: height } });
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, RESIZE_RETRY_MS));
+      }
+    }
+  };
   const send = (): void => {
     const { columns, rows } = process.stdout;
-    if (!columns || !rows) return;
-    client.post(resizePath, { query: { w: columns, h: rows } }).catch(() => {});
+    if (columns && rows) void post(columns, rows);
   };
-  send();
+  const { columns, rows } = process.stdout;
+  if (nudge && columns && rows) void post(columns + 1, rows + 1).then(send);
+  else send();
   process.stdout.on('resize', send);
-  return () => process.stdout.off('resize', send);
+  return () => {
+    isStopped = true;
+    process.stdout.off('resize', send);
+  };
 }

@@ -1,4 +1,5 @@
 // tcompose attach: this terminal becomes the container's. The exit code is the container's when it ends, 0 when the keys detach.
+import { parseDetachKeys } from '#protocol/detach-keys';
 import type { Json } from '../client/http.ts';
 import { followSize, joinStdio } from '../client/streams.ts';
 import { EXIT } from '../output/fail.ts';
@@ -37,6 +38,7 @@ export async function attachTo(
   const { client } = context;
   const config = (await client.get<Json>(`/containers/${id}/json`)).Config as Json;
   const tty = config.Tty === true;
+  const keys = parseDetachKeys(options.detachKeys ?? '');
   const stdin = options.stdin !== false && config.OpenStdin === true;
   const query = new URLSearchParams({
     stream: '1',
@@ -44,26 +46,26 @@ export async function attachTo(
     stderr: '1',
     stdin: stdin ? '1' : '0',
     logs: options.logs ? '1' : '0',
+    detachKeys: options.detachKeys ?? '',
   });
-  if (options.detachKeys !== undefined) query.set('detachKeys', options.detachKeys);
   const { socket, head } = await client.hijack(`/containers/${id}/attach?${query}`);
-  const stopResizing = tty ? followSize(client, `/containers/${id}/resize`) : () => {};
+  const isLate = options.joined === undefined;
+  const stopResizing = tty ? followSize(client, `/containers/${id}/resize`, isLate) : () => {};
   const stopProxy =
     options.sigProxy === false || (tty && stdin) ? () => {} : proxySignals(context, id);
   try {
-    const ended = joinStdio(socket, head, { tty, stdin });
-    await Promise.all([ended, options.joined?.()]);
+    const [how] = await Promise.all([
+      joinStdio(socket, head, { tty, stdin, detachKeys: keys }),
+      options.joined?.(),
+    ]);
+    if (how === 'detached') return EXIT.ok;
   } finally {
     stopResizing();
     stopProxy();
   }
-  return exitCodeOf(context, id);
-}
-
-/** 0 for a container that runs on. */
-async function exitCodeOf(context: ComposeContext, id: string): Promise<number> {
-  const { State } = await context.client.get<{ State: Json }>(`/containers/${id}/json`);
-  return State.Running === true ? EXIT.ok : Number(State.ExitCode ?? 0);
+  // The last output may be here before the end is written down.
+  const { StatusCode } = await client.post<{ StatusCode: number }>(`/containers/${id}/wait`);
+  return StatusCode;
 }
 
 const PROXIED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;

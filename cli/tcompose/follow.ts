@@ -12,7 +12,7 @@ import {
 } from '../client/stack-model.ts';
 import type { ProgressDisplay, ProgressState } from '../output/progress.ts';
 
-export type Goal = 'created' | 'started' | 'paused' | 'healthy' | 'stopped' | 'removed';
+export type Goal = 'created' | 'started' | 'ran' | 'paused' | 'healthy' | 'stopped' | 'removed';
 
 export interface Assessment {
   readonly state: ProgressState;
@@ -31,6 +31,9 @@ const PENDING_WORDS: Readonly<Record<string, string>> = {
   ready: 'Created',
   starting: 'Starting',
 };
+
+/** How the agent's reason for the end of a process begins; a start that failed has others. */
+const ENDED_BY_ITSELF = 'task: non-zero exit';
 
 /** Prefix of reasons that end a wait (manager: dependencies). */
 const DEPENDENCY_FAILED = 'dependency failed to start';
@@ -101,6 +104,9 @@ function assessEnd(task: TaskView, goal: Goal): Assessment {
     return verdict('warning', 'Restarting', `exit ${task.exitCode}`, 'pending');
   }
   const details = task.error === '' ? `exit ${task.exitCode}` : task.error;
+  // It did run: what became of it is told by its log.
+  if (goal === 'ran' && task.error.startsWith(ENDED_BY_ITSELF))
+    return verdict('warning', 'Exited', `(${task.exitCode})`, 'ok');
   return verdict('error', 'Exited', details, 'failed');
 }
 

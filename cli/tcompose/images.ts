@@ -93,6 +93,7 @@ async function pullImage(
     const query = { fromImage: image.image, platform: image.platform || undefined };
     const headers = await registryHeaders(image.image, process.env);
     await drain(client, '/images/create', { query, headers }, options.signal, (line) => {
+      if (options.quiet === true) return;
       const progress = typeof line.progress === 'string' ? line.progress : '';
       display.update(
         id,

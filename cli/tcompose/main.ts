@@ -10,6 +10,14 @@ type Options = Readonly<Record<string, unknown>>;
 
 const collect = (value: string, list: readonly string[] = []): string[] => [...list, value];
 
+// commander takes it for the opposite of --attach; both have a value of their own.
+const noAttach = new Option(
+  '--no-attach <service>',
+  'no logs of this service (repeatable)',
+).argParser(collect);
+noAttach.negate = false;
+noAttach.attributeName = () => 'noAttach';
+
 const TIMEOUT_HELP = 'time to stop, instead of each service’s stop_grace_period';
 
 /** The tree of commands and flags. */
@@ -89,12 +97,23 @@ program
   .option('--pull <policy>', 'always, missing or never')
   .option('--wait', 'wait until all are running or healthy; implies -d')
   .option('--wait-timeout <seconds>', 'give up waiting after this time')
+  .option('--no-recreate', 'leave containers that are there as they are')
+  .option('--abort-on-container-exit', 'stop everything when a container ends')
+  .option('--abort-on-container-failure', 'stop everything when a container fails')
+  .option('--exit-code-from <service>', 'exit code of this service; stops when a container ends')
+  .option('--attach <service>', 'only logs of this service (repeatable)', collect)
+  .addOption(noAttach)
+  .option('--attach-dependencies', 'also logs of what the named services depend on')
+  .option('--quiet-pull', 'no progress of pulls')
+  .option('-t, --timeout <seconds>', TIMEOUT_HELP)
+  .option('--no-color', 'log lines without colours')
   .option('--no-log-prefix', 'no container names before log lines')
   .option('--timestamps', 'times before log lines')
   .action(
     run(async (services: string[], options: Options & { build?: boolean }, command: Command) => {
       const [{ up }, { create }] = await Promise.all([import('./up.ts'), import('./create.ts')]);
       const build = command.getOptionValueSource('build') === 'default' ? undefined : options.build;
+      if (options.color === false) chooseColours('never');
       const act = options.start === false ? create : up;
       return act(await context(), services, {
         ...options,

@@ -91,6 +91,12 @@ export async function changeRunState(
   return followTo(context, stack, ids, index, GOALS[state], state);
 }
 
+/** @throws TswarmError invalid_argument */
+export function secondsOf(flag: string, text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new TswarmError('invalid_argument', `${flag} ${text}: must be a number of seconds`);
+}
+
 /** Stops the containers with another grace period than their own; nothing without one. */
 export async function stopWithin(
   context: ComposeContext,
@@ -99,15 +105,14 @@ export async function stopWithin(
   timeout: string | undefined,
 ): Promise<void> {
   if (timeout === undefined) return;
-  if (!/^\d{1,6}$/.test(timeout))
-    throw new TswarmError('invalid_argument', `-t ${timeout}: must be a number of seconds`);
+  const seconds = secondsOf('-t', timeout);
   const containers = await projectContainers(context, stack, false);
   const wanted = containers.filter(
     (container) => keys.length === 0 || keys.includes(serviceOf(container)),
   );
   await Promise.all(
     wanted.map((container) =>
-      context.client.post(`/containers/${container.Id}/stop`, { query: { t: Number(timeout) } }),
+      context.client.post(`/containers/${container.Id}/stop`, { query: { t: seconds } }),
     ),
   );
 }

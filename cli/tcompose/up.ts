@@ -2,7 +2,7 @@
 import type { DeployResult } from '#api/cluster/types';
 import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
 import { TswarmError } from '#protocol/errors';
-import type { StackSpec } from '#protocol/generated/specs';
+import { StackSpec } from '#protocol/generated/specs';
 import { EXIT, ExitError } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext, LoadedProject } from './context.ts';
@@ -16,9 +16,8 @@ import {
 } from './deploy.ts';
 import { follow } from './follow.ts';
 import { ensureImages } from './images.ts';
-import { showLogs } from './logs.ts';
-import { projectContainers } from './ps.ts';
-import { runningServices, type Started, setRunState, startServices } from './run-state.ts';
+import { runningServices, type Started, secondsOf, startServices } from './run-state.ts';
+import { attachToLogs, endsWithFirst, stopProject } from './up-attached.ts';
 
 export interface UpOptions {
   readonly detach?: boolean;
@@ -32,6 +31,17 @@ export interface UpOptions {
   readonly deps?: boolean;
   readonly noLogPrefix?: boolean;
   readonly timestamps?: boolean;
+  /** `-t`: seconds for the stop at the end. */
+  readonly timeout?: string;
+  readonly abortOnContainerExit?: boolean;
+  readonly abortOnContainerFailure?: boolean;
+  readonly exitCodeFrom?: string;
+  readonly attach?: readonly string[];
+  readonly noAttach?: readonly string[];
+  readonly attachDependencies?: boolean;
+  readonly quietPull?: boolean;
+  /** False: what is there already stays as it is. */
+  readonly recreate?: boolean;
 }
 
 export async function up(
@@ -39,12 +49,15 @@ export async function up(
   services: readonly string[],
   options: UpOptions,
 ): Promise<number> {
-  waitSeconds(options.waitTimeout);
+  checkUpOptions(options);
+  const sinceMs = Date.now();
   const display = new ProgressDisplay('Running', context.progress);
   const interrupt = new Interrupt();
   try {
     const deployed = await deployProject(context, services, options, display, {}, interrupt);
     const { stack, keys, result } = deployed;
+    if (options.exitCodeFrom !== undefined && !keys.includes(options.exitCodeFrom))
+      throw new TswarmError('not_found', `no such service: ${options.exitCodeFrom}`);
     const started = await startEnded(context, stack, result);
     const attached = options.detach !== true && options.wait !== true;
     const code = await waitUntilStarted(context, {
@@ -58,11 +71,37 @@ export async function up(
     });
     if (code !== EXIT.ok || !attached) return code;
     display.stop();
-    return await attach(context, stack, keys, options, interrupt);
+    const shown = attachedKeys(keys, services, options);
+    const attachment = { stack, keys: shown, services: startedIds(result), sinceMs };
+    return await attachToLogs(context, attachment, options, interrupt);
   } finally {
     interrupt.dispose();
     display.stop();
   }
+}
+
+/** `--no-recreate`: services that are in the cluster are left as they are, also those that run no more. */
+async function withoutPresent(context: ComposeContext, stack: StackSpec): Promise<StackSpec> {
+  const there = await runningServices(context, stack.name);
+  return StackSpec.create({
+    ...stack,
+    services: stack.services.filter((service) => !there.has(service.name)),
+  });
+}
+
+/** Whose logs are shown: those of the named services, as docker compose. */
+function attachedKeys(
+  keys: readonly string[],
+  named: readonly string[],
+  options: UpOptions,
+): readonly string[] {
+  const { attach = [], noAttach = [], attachDependencies } = options;
+  const own = named.length === 0 || attachDependencies ? keys : named;
+  return (attach.length > 0 ? attach : own).filter((key) => !noAttach.includes(key));
+}
+
+function startedIds(result: DeployResult): ReadonlySet<string> {
+  return new Set(result.changes.filter((c) => c.kind === 'service').map((c) => c.id));
 }
 
 export interface Deployed {
@@ -99,7 +138,8 @@ export async function deployProject(
   const images = plan.images.filter((image) => keys.has(image.service));
   const ids = await imagesOf(context, images, options, display, interrupt);
   const { stack } = planLoaded(plan.loaded, scale, Object.fromEntries(ids));
-  const chosen = selectServices(stack, services, alone, runs);
+  const wanted = selectServices(stack, services, alone, runs);
+  const chosen = options.recreate === false ? await withoutPresent(context, wanted) : wanted;
   const final = (await change.stack?.(context, chosen)) ?? chosen;
   const result = await deployStack(context.client, final, {
     prune: options.removeOrphans === true,
@@ -121,7 +161,8 @@ async function imagesOf(
   const stop = new AbortController();
   interrupt.onInterrupt(() => stop.abort());
   const build = options.build === undefined ? 'missing' : options.build ? 'always' : 'never';
-  const wanted = { build, pull: pullPolicy(options.pull), signal: stop.signal } as const;
+  const pull = pullPolicy(options.pull);
+  const wanted = { build, pull, signal: stop.signal, quiet: options.quietPull === true } as const;
   try {
     const ids = await ensureImages(context.client, images, wanted, display);
     if (interrupt.count === 0) return ids;
@@ -203,6 +244,30 @@ interface Waiting {
   readonly attached: boolean;
 }
 
+/** @throws TswarmError invalid_argument for values that mean nothing and flags that do not go together */
+function checkUpOptions(options: UpOptions): void {
+  waitSeconds(options.waitTimeout);
+  if (options.timeout !== undefined) secondsOf('-t', options.timeout);
+  const refuse = (message: string): never => {
+    throw new TswarmError('invalid_argument', message);
+  };
+  const aborts = endsWithFirst(options);
+  const attaches = (options.attach ?? []).length > 0 || options.attachDependencies === true;
+  for (const [flag, isSet] of [
+    ['--detach', options.detach],
+    ['--wait', options.wait],
+  ] as const) {
+    if (isSet && (aborts || attaches))
+      refuse(
+        `${flag} cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --exit-code-from, --attach or --attach-dependencies`,
+      );
+  }
+  if (options.forceRecreate && options.recreate === false)
+    refuse('--force-recreate and --no-recreate are incompatible');
+  if (options.abortOnContainerExit && options.abortOnContainerFailure)
+    refuse('--abort-on-container-failure cannot be combined with --abort-on-container-exit');
+}
+
 /** 0 = no limit. @throws TswarmError invalid_argument */
 function waitSeconds(text: string | undefined): number {
   if (text === undefined) return 0;
@@ -222,7 +287,7 @@ async function waitUntilStarted(context: ComposeContext, waiting: Waiting): Prom
     client: context.client,
     stack: waiting.stack,
     display,
-    goal: options.wait === true ? 'healthy' : 'started',
+    goal: options.wait === true ? 'healthy' : waiting.attached ? 'ran' : 'started',
     services,
     minIndex: Math.max(deployed.index, waiting.started.index),
     settled: waiting.started.settled,
@@ -241,62 +306,15 @@ async function waitUntilStarted(context: ComposeContext, waiting: Waiting): Prom
 }
 
 async function stopAfterInterrupt(context: ComposeContext, waiting: Waiting): Promise<number> {
+  const { options, interrupt } = waiting;
   if (waiting.attached) {
-    process.stderr.write('Gracefully Stopping... press Ctrl+C again to force\n');
-    await setRunState(context, waiting.stack, [], 'stopped');
+    await stopProject(context, waiting.stack, options, interrupt);
   } else {
     process.stderr.write(
       `Interrupted: ${waiting.stack} goes on starting in the background; "tcompose down" removes it.\n`,
     );
   }
   return EXIT.interrupted;
-}
-
-async function attach(
-  context: ComposeContext,
-  stack: string,
-  keys: readonly string[],
-  options: UpOptions,
-  interrupt: Interrupt,
-): Promise<number> {
-  const logs = new AbortController();
-  interrupt.onInterrupt(() => logs.abort());
-  process.stderr.write(`Attaching to ${keys.join(', ')}\n`);
-  await showLogs(context, {
-    stack,
-    services: keys,
-    follow: true,
-    tail: 'all',
-    prefix: options.noLogPrefix !== true,
-    timestamps: options.timestamps === true,
-    signal: logs.signal,
-  });
-  if (interrupt.count === 0) return EXIT.ok;
-  process.stderr.write('Gracefully Stopping... press Ctrl+C again to force\n');
-  const display = new ProgressDisplay('Stopping', context.progress);
-  try {
-    interrupt.onInterrupt(() => void killAll(context, stack));
-    const index = await setRunState(context, stack, [], 'stopped');
-    await follow({
-      client: context.client,
-      stack,
-      display,
-      goal: 'stopped',
-      minIndex: index,
-    });
-  } finally {
-    display.stop();
-  }
-  return EXIT.interrupted;
-}
-
-/** The second Ctrl-C: no more grace. Containers that ended meanwhile are no failure. */
-async function killAll(context: ComposeContext, stack: string): Promise<void> {
-  const containers = await projectContainers(context, stack, false);
-  const query = { signal: 'SIGKILL' };
-  await Promise.allSettled(
-    containers.map(({ Id }) => context.client.post(`/containers/${Id}/kill`, { query })),
-  );
 }
 
 /** Ctrl-C and SIGTERM as something to ask and to wait for; a third one ends the process at once. */

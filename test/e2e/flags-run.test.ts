@@ -241,11 +241,12 @@ services:
           'web',
           'sh',
           '-c',
-          'tty; stty size; read x; exit $x',
+          'tty; trap "stty size" WINCH; read x; while ! test -n "$x"; do read x; done; exit $x',
         ],
         { cwd, env, columns: 81, rows: 25 },
       );
-      await terminal.shows('/dev/pts/0\r\n25 81');
+      await terminal.shows('/dev/pts/0');
+      await terminal.resizeUntilSeen(90, 30, '30 90');
       terminal.type('6\r');
       expect(await terminal.exited).toBe(6);
       const input = { cwd, input: 'typed\n' };

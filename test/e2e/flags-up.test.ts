@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandLines } from '../support/command-lines.ts';
 import { flagTest } from '../support/flag-tests.ts';
 import { registryInside } from '../support/node-registry.ts';
@@ -321,6 +321,136 @@ describe('up', () => {
       await tcompose('down');
     },
   );
+});
+
+describe('up in the foreground', () => {
+  const job = (script: string): string =>
+    `{${SERVICE}, command: [sh, -c, "trap 'exit 9' TERM; ${script}; while :; do sleep 0.1; done"]}`;
+  const ends = (code: number): string => job(`echo working; sleep 1; echo done; exit ${code}`);
+  const goesOn = job('echo here');
+
+  it('ends when all containers have ended, and says how', async () => {
+    const tcompose = projectOf('allend', {
+      'compose.yaml': `services: {a: ${ends(3)}, b: ${ends(0)}}`,
+    });
+    const up = await tcompose('up');
+    expect(up.code).toBe(0);
+    expect(up.stdout).toMatch(/a-1 \| done\n[\s\S]*a-1 exited with code 3\n/);
+    expect(up.stdout).toContain('b-1 exited with code 0\n');
+    await tcompose('down');
+  });
+
+  flagTest(
+    'tcompose up',
+    ['--abort-on-container-exit', '--abort-on-container-failure', '--exit-code-from', '--timeout'],
+    'end with the first',
+    async () => {
+      const states = async (tcompose: Tcompose): Promise<string> =>
+        (await tcompose('ps', '-a', '--format', '{{.Service}} {{.ExitCode}}')).stdout;
+      const tcompose = projectOf('aborted', {
+        'compose.yaml': `services: {a: ${ends(3)}, ok: ${ends(0)}, on: ${goesOn}}`,
+      });
+      const failure = await tcompose('up', '--abort-on-container-failure');
+      expect([failure.code, failure.stderr]).toEqual([
+        3,
+        expect.stringContaining('Aborting on container exit'),
+      ]);
+      expect(await states(tcompose)).toBe('a 3\nok 0\non 9\n');
+      const exit = await tcompose(
+        'up',
+        '--force-recreate',
+        '--abort-on-container-exit',
+        'ok',
+        'on',
+      );
+      expect(exit.code).toBe(0);
+      const from = await tcompose('up', '--force-recreate', '--exit-code-from', 'on', 'ok', 'on');
+      expect(from.code).toBe(9);
+      const wrong = await tcompose('up', '--exit-code-from', 'nope');
+      expect([wrong.code, wrong.stderr]).toEqual([
+        1,
+        expect.stringContaining('no such service: nope'),
+      ]);
+      await tcompose('down');
+      const stubborn = projectOf('stubbornup', {
+        'compose.yaml': `services: {a: ${ends(4)}, on: {image: "busybox:test", stop_grace_period: 60s, command: [sh, -c, "trap : TERM; while :; do sleep 0.1; done"]}}`,
+      });
+      const short = await stubborn('up', '--abort-on-container-exit', '--timeout', '1');
+      expect(short.code).toBe(4);
+      expect(short.ms).toBeLessThan(30_000);
+      await stubborn('down', '-t', '0');
+    },
+  );
+
+  flagTest(
+    'tcompose up',
+    ['--attach', '--no-attach', '--attach-dependencies'],
+    'choose whose logs',
+    async () => {
+      const tcompose = projectOf('attached', {
+        'compose.yaml': `services: {web: ${ends(0).replace('{image', '{depends_on: [db], image')}, db: ${ends(0)}}`,
+      });
+      const shown = async (...flags: string[]): Promise<string[]> => {
+        const { stdout } = await tcompose('up', '--force-recreate', ...flags);
+        return [
+          ...new Set(stdout.split('\n').flatMap((line) => /^(\w+)-1 +\|/.exec(line)?.[1] ?? [])),
+        ].sort();
+      };
+      expect(await shown()).toEqual(['db', 'web']);
+      expect(await shown('--no-attach', 'db')).toEqual(['web']);
+      expect(await shown('--attach', 'db')).toEqual(['db']);
+      expect(await shown('web')).toEqual(['web']);
+      expect(await shown('--attach-dependencies', 'web')).toEqual(['db', 'web']);
+      const both = await tcompose('up', '-d', '--attach', 'web');
+      expect([both.code, both.stderr]).toEqual([
+        1,
+        expect.stringContaining('--detach cannot be combined with'),
+      ]);
+      await tcompose('down');
+    },
+  );
+
+  flagTest('tcompose up', ['--no-color'], 'no colours in log lines', async () => {
+    const cwd = node.project('plain', { 'compose.yaml': `services: {web: ${ends(0)}}` });
+    const env = { TSWARM_HOST: `unix://${node.clusterSocket}` };
+    for (const [flags, isColoured] of [
+      [[], true],
+      [['--no-color'], false],
+    ] as const) {
+      const words = ['--progress', 'quiet', 'up', '--force-recreate', ...flags];
+      const terminal = new Terminal([NODE, MAIN, ...words], { cwd, env });
+      expect(await terminal.exited).toBe(0);
+      expect(terminal.output).toContain('done');
+      expect(terminal.output.includes('\u001b[36m')).toBe(isColoured);
+    }
+    await node.tcompose(['down'], { cwd });
+  });
+
+  flagTest('tcompose up', ['--no-recreate', '--quiet-pull'], 'change less, say less', async () => {
+    const tcompose = projectOf('kept', { 'compose.yaml': ONE });
+    await tcompose('up', '-d');
+    const before = await ids('kept');
+    projectOf('kept', {
+      'compose.yaml': `services: {web: {${SERVICE}, command: sleep 2000}, new: {${SERVICE}, command: sleep 1000}}`,
+    });
+    expect((await tcompose('up', '-d', '--no-recreate')).code).toBe(0);
+    expect(await ids('kept')).toEqual(expect.arrayContaining(before));
+    expect(await names('kept')).toEqual(['kept-new-1', 'kept-web-1']);
+    await tcompose('down');
+    await using registry = await registryInside(node);
+    const image = `${registry.host}/quiet:1`;
+    await node.docker(['tag', 'busybox:test', image]);
+    await node.docker(['push', '-q', image]);
+    const pulling = projectOf('quietpull', {
+      'compose.yaml': `services: {web: {image: "${image}", stop_grace_period: 100ms, command: sleep 1000}}`,
+    });
+    const lines = async (...flags: string[]): Promise<number> =>
+      (await pulling('up', '-d', '--pull', 'always', ...flags)).stderr.match(/Pulling/g)?.length ??
+      0;
+    expect(await lines()).toBeGreaterThan(1);
+    expect(await lines('--quiet-pull')).toBe(1);
+    await pulling('down', '--rmi', 'all');
+  });
 });
 
 describe('down', () => {

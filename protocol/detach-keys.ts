@@ -1,7 +1,6 @@
 // The key sequence that leaves an attached terminal without ending the process (ctrl-p ctrl-q unless told otherwise). New docker clients look for it
 // themselves, others rely on the server. Keys that could begin the sequence are held back until it is clear that they do not.
-import { Buffer } from 'node:buffer';
-import { TswarmError } from '#protocol/errors';
+import { TswarmError } from './errors.ts';
 
 const DEFAULT_KEYS = 'ctrl-p,ctrl-q';
 const CONTROL_KEYS = '@abcdefghijklmnopqrstuvwxyz[\\]^_';
@@ -34,13 +33,14 @@ export class DetachScanner {
     for (const byte of chunk) {
       if (byte === this.#keys[this.#matched]) {
         this.#matched++;
-        if (this.#matched === this.#keys.length) return { data: Buffer.from(out), detached: true };
+        if (this.#matched === this.#keys.length)
+          return { data: Uint8Array.from(out), detached: true };
         continue;
       }
       out.push(...this.#keys.slice(0, this.#matched));
       this.#matched = byte === this.#keys[0] ? 1 : 0;
       if (this.#matched === 0) out.push(byte);
     }
-    return { data: Buffer.from(out), detached: false };
+    return { data: Uint8Array.from(out), detached: false };
   }
 }
