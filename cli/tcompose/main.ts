@@ -358,6 +358,19 @@ program
   );
 
 program
+  .command('cp <source> <destination>')
+  .description('Copy files: SERVICE:PATH PATH, or PATH SERVICE:PATH')
+  .option('-a, --archive', 'keep owners')
+  .option('-L, --follow-link', 'copy what a symbolic link leads to')
+  .option('--all', 'into all containers of the service, also those of run')
+  .option('--index <n>', 'number of the container')
+  .action(
+    run(async (source: string, destination: string, options: Options) =>
+      (await import('./cp.ts')).cp(await context(), source, destination, options),
+    ),
+  );
+
+program
   .command('events [services...]')
   .description('Show what happens to containers')
   .option('--json', 'one JSON object a line')

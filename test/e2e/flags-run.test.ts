@@ -1,7 +1,14 @@
 // tcompose run, create, attach, events, stats, wait, volumes and push: what they do, and what each of their flags changes in the process, the container, the
 // registry or the answer. One real node.
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandLines } from '../support/command-lines.ts';
@@ -487,6 +494,81 @@ describe('events, stats, wait and volumes', () => {
         42,
         expect.stringContaining('no containers'),
       ]);
+    },
+  );
+});
+
+describe('cp', () => {
+  const FILE = `services: {web: {${SERVICE}, scale: 2, command: sleep 1000}}`;
+  let cwd: string;
+  const tcompose = (...args: string[]): Promise<Result> => node.tcompose(args, { cwd });
+  const inside = async (script: string, index = '1'): Promise<string> =>
+    (await tcompose('exec', '-T', '--index', index, 'web', 'sh', '-c', script)).stdout;
+
+  beforeAll(async () => {
+    cwd = node.project('copied', { 'compose.yaml': FILE, 'src/one': '1\n', 'src/sub/two': '2\n' });
+    symlinkSync('one', join(cwd, 'src/link'));
+    expect((await tcompose('up', '-d')).code).toBe(0);
+    await inside('mkdir /there');
+  });
+
+  afterAll(async () => {
+    await tcompose('down');
+  });
+
+  it('puts a folder into one that is there, or makes it, and leaves no name out', async () => {
+    expect((await tcompose('cp', 'src', 'web:/there')).code).toBe(0);
+    expect((await tcompose('cp', 'src/.', 'web:/new')).code).toBe(0);
+    expect((await tcompose('cp', 'src/one', 'web:/there/named')).code).toBe(0);
+    expect(await inside('cd /there; find . | sort; cd /new; find . | sort; cat /there/named')).toBe(
+      '.\n./named\n./src\n./src/link\n./src/one\n./src/sub\n./src/sub/two\n' +
+        '.\n./link\n./one\n./sub\n./sub/two\n1\n',
+    );
+    expect((await tcompose('cp', 'web:/there/src', 'back')).code).toBe(0);
+    expect((await tcompose('cp', 'web:/there/src/.', 'back')).code).toBe(0);
+    expect(readdirSync(join(cwd, 'back'), { recursive: true }).sort()).toEqual([
+      'link',
+      'one',
+      'sub',
+      'sub/two',
+    ]);
+    expect(readFileSync(join(cwd, 'back/sub/two'), 'utf8')).toBe('2\n');
+    const tar = await tcompose('cp', 'web:/there/named', '-');
+    expect(tar.stdout).toContain('named\0');
+  });
+
+  it.each([
+    [['web:/nope', 'x'], 'could not find /nope in container copied-web-1'],
+    [['nope:/x', 'x'], 'no such service: nope'],
+    [['a', 'b'], 'one of both must be SERVICE:PATH'],
+    [['missing', 'web:/x'], 'missing does not exist'],
+    [['web:/new', 'src/one'], 'src/one is a file'],
+    [['src', 'web:/there/named'], '/there/named is a file'],
+    [['web:/there/named', 'no/where/'], 'no/where'],
+  ])('says what is wrong with %j', async (args, words) => {
+    const result = await tcompose('cp', ...args);
+    expect([result.code, result.stderr]).toEqual([1, expect.stringContaining(words)]);
+  });
+
+  flagTest(
+    'tcompose cp',
+    ['--archive', '--follow-link', '--all', '--index'],
+    'owners, links, containers',
+    async () => {
+      chownSync(join(cwd, 'src/one'), 1234, 1234);
+      await tcompose('cp', 'src/one', 'web:/plain');
+      await tcompose('cp', '--archive', 'src/one', 'web:/kept');
+      expect(await inside('stat -c %u /plain /kept')).toBe('0\n1234\n');
+      await tcompose('cp', 'src/link', 'web:/link');
+      await tcompose('cp', '--follow-link', 'src/link', 'web:/file');
+      expect(await inside('readlink /link; cat /file')).toBe('one\n1\n');
+      await tcompose('cp', '-L', 'web:/there/src/link', 'followed');
+      expect(readFileSync(join(cwd, 'followed'), 'utf8')).toBe('1\n');
+      await tcompose('cp', '--index', '2', 'src/one', 'web:/second');
+      expect(await inside('ls /second')).toBe('');
+      expect(await inside('ls /second', '2')).toBe('/second\n');
+      await tcompose('cp', '--all', 'src/one', 'web:/both');
+      expect((await inside('ls /both')) + (await inside('ls /both', '2'))).toBe('/both\n/both\n');
     },
   );
 });

@@ -1,0 +1,97 @@
+// Files of this machine as a tar stream, and a tar stream as files: what `cp` sends and receives. Unpacking never leaves its folder, whatever the
+// archive says: names with `..`, and ways through symbolic links that it brings along, are refused.
+import { createReadStream, createWriteStream } from 'node:fs';
+import { lstat, mkdir, readdir, readlink, rm, stat, symlink, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import tar from 'tar-stream';
+import { TswarmError } from '#protocol/errors';
+
+export interface PackOptions {
+  /** Name of the first entry. */
+  readonly name: string;
+  /** The path itself, if it is a symbolic link, is what it leads to. */
+  readonly followLink: boolean;
+}
+
+/** The file or folder as a tar stream, with its owners. */
+export function packPath(path: string, options: PackOptions): Readable {
+  const pack = tar.pack();
+  const add = async (full: string, name: string, follow: boolean): Promise<void> => {
+    const info = follow ? await stat(full) : await lstat(full);
+    const { uid, gid, mtime } = info;
+    const common = { name, mode: info.mode & 0o7777, uid, gid, mtime };
+    if (info.isDirectory()) {
+      pack.entry({ ...common, name: `${name}/`, type: 'directory' });
+      for (const child of (await readdir(full)).sort())
+        await add(join(full, child), `${name}/${child}`, false);
+    } else if (info.isSymbolicLink()) {
+      pack.entry({ ...common, type: 'symlink', linkname: await readlink(full) });
+    } else if (info.isFile()) {
+      const entry = pack.entry({ ...common, size: info.size });
+      if (info.size === 0) entry.end('');
+      // A file that grows while it is read must not break the archive.
+      else await pipeline(createReadStream(full, { end: info.size - 1 }), entry);
+    }
+  };
+  add(path, options.name, options.followLink).then(
+    () => pack.finalize(),
+    (error: Error) => pack.destroy(error),
+  );
+  return pack as unknown as Readable;
+}
+
+/** Writes the entries of a tar stream below `folder`, the first component of each name replaced by `name` ('' = the folder itself). */
+export async function unpackTo(source: Readable, folder: string, name: string): Promise<void> {
+  const extract = tar.extract();
+  const done = pipeline(source, extract);
+  // The loop meets the same error, or one of its own, and throws it.
+  done.catch(() => {});
+  for await (const entry of extract) {
+    const [, ...rest] = entry.header.name.replace(/^\.\//, '').split('/').filter(Boolean);
+    const parts = [...(name === '' ? [] : [name]), ...rest];
+    if (parts.includes('..'))
+      throw new TswarmError(
+        'invalid_argument',
+        `the archive leaves its folder: ${entry.header.name}`,
+      );
+    await writeEntry(entry, folder, parts);
+  }
+  await done;
+}
+
+type Entry = tar.Extract extends AsyncIterable<infer T> ? T : never;
+
+async function writeEntry(entry: Entry, folder: string, parts: readonly string[]): Promise<void> {
+  const { type, mode = 0o644, mtime = new Date(), linkname } = entry.header;
+  const path = join(folder, ...parts);
+  await checkParents(folder, parts.slice(0, -1));
+  if (type === 'directory') {
+    await mkdir(path, { recursive: true, mode });
+  } else if (type === 'symlink') {
+    await rm(path, { force: true });
+    await symlink(linkname ?? '', path);
+  } else if (type === 'file') {
+    await mkdir(dirname(path), { recursive: true });
+    // Not through a link that is there already.
+    if ((await lstat(path).catch(() => undefined))?.isSymbolicLink()) await rm(path);
+    await pipeline(entry, createWriteStream(path, { mode }));
+    await utimes(path, mtime, mtime);
+    return;
+  }
+  entry.resume();
+}
+
+/** @throws TswarmError for a component that is a symbolic link */
+async function checkParents(folder: string, parents: readonly string[]): Promise<void> {
+  let path = folder;
+  for (const part of parents) {
+    path = join(path, part);
+    if ((await lstat(path).catch(() => undefined))?.isSymbolicLink())
+      throw new TswarmError(
+        'invalid_argument',
+        `${path} is a symbolic link: nothing is written through it`,
+      );
+  }
+}
