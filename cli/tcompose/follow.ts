@@ -249,7 +249,7 @@ function showServices(model: StackModel, options: FollowOptions, watched: Watche
   for (const service of model.services()) {
     if (!counts(service, options)) continue;
     const current = model.currentTasks(service.id);
-    if (isIncomplete(service, current)) pending = true;
+    if (isIncomplete(service, current, options.goal)) pending = true;
     if (service.updateState === 'paused' || service.updateState === 'failed') {
       failures.push(`Service ${service.key}: ${service.updateMessage}`);
     }
@@ -282,10 +282,13 @@ export function plainReason(text: string): string {
   );
 }
 
+/** Goals of what follows a deployment: containers of an older version do not count. */
+const AFTER_DEPLOYMENT: ReadonlySet<Goal> = new Set(['created', 'started', 'ran', 'healthy']);
+
 /** Containers are still to be made, or replaced by an update. */
-function isIncomplete(service: ServiceView, current: readonly TaskView[]): boolean {
+function isIncomplete(service: ServiceView, current: readonly TaskView[], goal: Goal): boolean {
   if (service.replicas !== undefined && current.length < service.replicas) return true;
-  return service.updateState === 'updating' && current.some((task) => !task.upToDate);
+  return AFTER_DEPLOYMENT.has(goal) && current.some((task) => !task.upToDate);
 }
 
 /** Shows where a task stands. One that has not come far enough to be judged is pending. */

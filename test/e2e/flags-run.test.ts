@@ -337,7 +337,7 @@ describe('create', () => {
 });
 
 describe('attach', () => {
-  const FILE = `services: {web: {${SERVICE}, scale: 2, stdin_open: true, command: [sh, -c, "trap 'echo usr' USR1; while read x; do echo $$HOSTNAME $$x; done; exit 4"]}, tty: {${SERVICE}, tty: true, stdin_open: true, command: sh}}`;
+  const FILE = `services: {web: {${SERVICE}, scale: 2, stdin_open: true, command: [sh, -c, "trap 'echo usr' USR1; while :; do read x && echo $$HOSTNAME $$x || sleep 0.1; done"]}, tty: {${SERVICE}, tty: true, stdin_open: true, command: sh}}`;
 
   flagTest(
     'tcompose attach',
