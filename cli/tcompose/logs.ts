@@ -15,6 +15,8 @@ export interface ShowLogs {
   readonly timestamps: boolean;
   readonly since?: string;
   readonly until?: string;
+  /** Number of the container whose lines are shown. */
+  readonly index?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -35,6 +37,7 @@ export async function showLogs(context: ComposeContext, options: ShowLogs): Prom
   for await (const raw of context.client.lines('GET', path, call)) {
     const entry = raw as unknown as LogLine;
     const name = shortName(entry, options.stack);
+    if (options.index !== undefined && !name.endsWith(`-${options.index}`)) continue;
     if (!colours.has(name)) colours.set(name, colours.size);
     width = Math.max(width, name.length);
     const prefix = options.prefix

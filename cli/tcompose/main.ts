@@ -5,6 +5,7 @@ import { EXIT, reportFailure } from '../output/fail.ts';
 import { chooseColours } from '../output/style.ts';
 import { runProgram } from '../run-program.ts';
 import type { GlobalOptions } from './context.ts';
+import { addImageCommands } from './image-commands.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -140,6 +141,8 @@ program
   .option('-a, --all', 'also stopped ones')
   .option('-q, --quiet', 'only ids')
   .option('--services', 'only service names')
+  .option('--status <state>', 'only in this state, such as exited (repeatable)', collect)
+  .option('--filter <status=state>', 'the same in other words (repeatable)', collect)
   .option('--format <format>', 'table, json or a template', 'table')
   .option('--no-trunc', 'do not cut')
   .action(
@@ -156,9 +159,12 @@ program
   .option('-t, --timestamps', 'with times')
   .option('--since <time>', 'from this time or age (10m)')
   .option('--until <time>', 'up to this time or age')
+  .option('--index <n>', 'only the container with this number')
+  .option('--no-color', 'without colours')
   .option('--no-log-prefix', 'no container names before log lines')
   .action(
     run(async (services: string[], options: Options) => {
+      if (options.color === false) chooseColours('never');
       const composeContext = await context();
       const [{ projectName }, { showLogs }] = await Promise.all([
         import('./run-state.ts'),
@@ -172,6 +178,7 @@ program
         tail: String(options.tail),
         prefix: options.logPrefix !== false,
         timestamps: options.timestamps === true,
+        ...(typeof options.index === 'string' ? { index: options.index } : {}),
         ...(typeof options.since === 'string' ? { since: options.since } : {}),
         ...(typeof options.until === 'string' ? { until: options.until } : {}),
       });
@@ -255,16 +262,28 @@ for (const [verb, state, text] of [
   ['stop', 'stopped', 'Stop containers and keep them'],
   ['start', 'running', 'Start stopped containers'],
   ['pause', 'paused', 'Freeze containers'],
-  ['unpause', 'running', 'Let frozen containers go on'],
 ] as const) {
   const command = program.command(`${verb} [services...]`).description(text);
   if (verb === 'stop') command.option('-t, --timeout <seconds>', TIMEOUT_HELP);
+  if (verb === 'start')
+    command
+      .option('--wait', 'wait until all are running or healthy')
+      .option('--wait-timeout <seconds>', 'give up waiting after this time');
   command.action(
     run(async (services: string[], options: Options) =>
       (await import('./run-state.ts')).changeRunState(await context(), services, state, options),
     ),
   );
 }
+
+program
+  .command('unpause [services...]')
+  .description('Let frozen containers go on')
+  .action(
+    run(async (services: string[]) =>
+      (await import('./run-state.ts')).unpause(await context(), services),
+    ),
+  );
 
 program
   .command('restart [services...]')
@@ -297,35 +316,7 @@ program
     ),
   );
 
-program
-  .command('build [services...]')
-  .description('Build images')
-  .option('--no-cache', 'do every step anew')
-  .option('-q, --quiet', 'no output')
-  .action(
-    run(async (services: string[], options: Options) =>
-      (await import('./other.ts')).build(await context(), services, options),
-    ),
-  );
-
-program
-  .command('pull [services...]')
-  .description('Pull images')
-  .action(
-    run(async (services: string[]) => (await import('./other.ts')).pull(await context(), services)),
-  );
-
-program
-  .command('push [services...]')
-  .description('Push images that are built here')
-  .option('--ignore-push-failures', 'go on with the others')
-  .option('--include-deps', 'also images of services that the named ones depend on')
-  .option('-q, --quiet', 'no progress')
-  .action(
-    run(async (services: string[], options: Options) =>
-      (await import('./other.ts')).push(await context(), services, options),
-    ),
-  );
+addImageCommands(program, { run, context, collect });
 
 program
   .command('create [services...]')
@@ -417,14 +408,6 @@ program
   );
 
 program
-  .command('images')
-  .description('List the images of the containers')
-  .option('-q, --quiet', 'only ids')
-  .action(
-    run(async (options: Options) => (await import('./ps.ts')).images(await context(), options)),
-  );
-
-program
   .command('port <service> <port>')
   .description('Show the published address of a port')
   .option('--protocol <protocol>', 'tcp or udp', 'tcp')
@@ -452,11 +435,11 @@ program
 program
   .command('ls')
   .description('List projects')
+  .option('-a, --all', 'also those of which nothing runs')
+  .option('--filter <name=part>', 'only those (repeatable)', collect)
   .option('-q, --quiet', 'only names')
   .option('--format <format>', 'table or json', 'table')
-  .action(
-    run(async (options: Options) => (await import('./other.ts')).ls(await context(), options)),
-  );
+  .action(run(async (options: Options) => (await import('./ls.ts')).ls(await context(), options)));
 
 program
   .command('version')

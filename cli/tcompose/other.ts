@@ -1,100 +1,13 @@
-// The smaller verbs: build, pull, rm, kill, port, top, ls, scale.
-import type { StackSummary } from '#api/cluster/types';
-import { messageOf, TswarmError } from '#protocol/errors';
+// The smaller verbs: rm, kill, port, top, scale.
+import { TswarmError } from '#protocol/errors';
 import type { Json } from '../client/http.ts';
 import { EXIT } from '../output/fail.ts';
-import { ProgressDisplay } from '../output/progress.ts';
 import { formatTable } from '../output/table.ts';
 import type { ComposeContext } from './context.ts';
-import { keyOf, planProject, selectServices } from './deploy.ts';
 import { findContainer } from './exec.ts';
-import { buildImage, ensureImages, pushImage } from './images.ts';
 import { projectContainers } from './ps.ts';
 import { changeRunState, projectName, stackServices } from './run-state.ts';
 import { up } from './up.ts';
-
-export async function build(
-  context: ComposeContext,
-  keys: readonly string[],
-  options: { readonly cache?: boolean; readonly quiet?: boolean },
-): Promise<number> {
-  const { images } = planProject(context, keys, {});
-  const wanted = images.filter(
-    (image) => image.build && (keys.length === 0 || keys.includes(image.service)),
-  );
-  if (wanted.length === 0) process.stderr.write('No services to build\n');
-  const display = new ProgressDisplay('Building', options.quiet ? 'quiet' : context.progress);
-  try {
-    for (const image of wanted) {
-      await buildImage(
-        context.client,
-        image,
-        { build: 'always', pull: '', noCache: options.cache === false },
-        display,
-      );
-    }
-    return EXIT.ok;
-  } finally {
-    display.stop();
-  }
-}
-
-export async function pull(context: ComposeContext, keys: readonly string[]): Promise<number> {
-  const { images } = planProject(context, keys, {});
-  const wanted = images.filter(
-    (image) => !image.build && (keys.length === 0 || keys.includes(image.service)),
-  );
-  const display = new ProgressDisplay('Pulling', context.progress);
-  try {
-    await ensureImages(context.client, wanted, { build: 'never', pull: 'always' }, display);
-    return EXIT.ok;
-  } finally {
-    display.stop();
-  }
-}
-
-export interface PushOptions {
-  readonly quiet?: boolean;
-  readonly includeDeps?: boolean;
-  readonly ignorePushFailures?: boolean;
-}
-
-/** Images that are built here and have a name of their own go to their registries. */
-export async function push(
-  context: ComposeContext,
-  keys: readonly string[],
-  options: PushOptions,
-): Promise<number> {
-  const { images, stack, loaded } = planProject(context, keys, {});
-  const selected = options.includeDeps
-    ? selectServices(stack, keys, false, new Set()).services
-    : [];
-  const wanted = new Set([...keys, ...selected.map(keyOf)]);
-  const display = new ProgressDisplay('Pushing', options.quiet ? 'quiet' : context.progress);
-  try {
-    for (const image of images) {
-      if (!image.build || (keys.length > 0 && !wanted.has(image.service))) continue;
-      if (loaded.project.services[image.service]?.image === undefined) {
-        display.update(
-          `Image ${image.image}`,
-          'warning',
-          'Skipped',
-          'its service has no image name',
-        );
-        continue;
-      }
-      try {
-        await pushImage(context.client, image.image, display);
-      } catch (error) {
-        if (options.ignorePushFailures !== true) throw error;
-        display.say(`Warning: ${image.image}: ${messageOf(error)}`);
-      }
-    }
-    return EXIT.ok;
-  } finally {
-    display.stop();
-  }
-}
 
 export async function rm(
   context: ComposeContext,
@@ -187,49 +100,6 @@ export async function top(context: ComposeContext, keys: readonly string[]): Pro
     );
     process.stdout.write(`${String((container.Names as string[])[0]).replace(/^\//, '')}\n`);
     process.stdout.write(`${formatTable(result.Titles, result.Processes)}\n`);
-  }
-  return EXIT.ok;
-}
-
-export async function ls(
-  context: ComposeContext,
-  options: { readonly quiet?: boolean; readonly format?: string },
-): Promise<number> {
-  const stacks = await context.client.get<readonly StackSummary[]>('/tswarm/v1/stacks');
-  const rows: { name: string; status: string; files: string }[] = [];
-  for (const { name } of stacks) {
-    const containers = await projectContainers(context, name, true);
-    const states = new Map<string, number>();
-    for (const { State } of containers)
-      states.set(String(State), (states.get(String(State)) ?? 0) + 1);
-    const detail = await context.client.get<{ services: readonly Json[] }>(
-      `/tswarm/v1/stacks/${encodeURIComponent(name)}`,
-    );
-    const labels =
-      ((detail.services[0]?.Spec as Json | undefined)?.Labels as
-        | Record<string, string>
-        | undefined) ?? {};
-    rows.push({
-      name,
-      status: [...states]
-        .sort()
-        .map(([state, count]) => `${state}(${count})`)
-        .join(', '),
-      files: labels['com.docker.compose.project.config_files'] ?? '',
-    });
-  }
-  if (options.quiet) process.stdout.write(rows.map((row) => `${row.name}\n`).join(''));
-  else if (options.format === 'json') {
-    process.stdout.write(
-      `${JSON.stringify(rows.map((r) => ({ Name: r.name, Status: r.status, ConfigFiles: r.files })))}\n`,
-    );
-  } else {
-    process.stdout.write(
-      formatTable(
-        ['NAME', 'STATUS', 'CONFIG FILES'],
-        rows.map((r) => [r.name, r.status, r.files]),
-      ),
-    );
   }
   return EXIT.ok;
 }

@@ -1,4 +1,5 @@
 // tcompose ps and images: the project's containers on all nodes, and tasks that have no container yet with the reason.
+import { TswarmError } from '#protocol/errors';
 import { humanDuration } from '#protocol/human-duration';
 import type { Json } from '../client/http.ts';
 import { hasEnded, isWanted, StackModel } from '../client/stack-model.ts';
@@ -13,6 +14,8 @@ export interface PsOptions {
   readonly services?: boolean;
   readonly format?: string;
   readonly trunc?: boolean;
+  readonly status?: readonly string[];
+  readonly filter?: readonly string[];
 }
 
 interface PsRow {
@@ -45,12 +48,17 @@ export async function ps(
   const { project } = context.load(keys);
   requireServices(project, keys);
   const wanted = (service: string): boolean => keys.length === 0 || keys.includes(service);
-  const containers = await projectContainers(context, project.name, options.all === true);
+  const states = statesOf(options);
+  // Who asks for a state asks for it wherever it is.
+  const all = options.all === true || states.length > 0;
+  const containers = await projectContainers(context, project.name, all);
   const rows = containers
-    .filter((container) => options.all === true || !isOneOff(container))
+    .filter((container) => states.length === 0 || states.includes(String(container.State)))
+    .filter((container) => all || !isOneOff(container))
     .map((container) => containerRow(container, options.trunc !== false))
     .filter((row) => wanted(row.service));
-  rows.push(...(await waitingRows(context, project.name)).filter((row) => wanted(row.service)));
+  if (states.length === 0)
+    rows.push(...(await waitingRows(context, project.name)).filter((row) => wanted(row.service)));
   rows.sort((a, b) => a.name.localeCompare(b.name));
   if (options.services) print([...new Set(rows.map((row) => row.service))]);
   else if (options.quiet) print(rows.filter((row) => row.id !== '').map((row) => row.id));
@@ -87,6 +95,23 @@ const COLUMNS = [
 /** Key of the service that a container belongs to. */
 export function serviceOf(container: Json): string {
   return (container.Labels as Record<string, string> | null)?.['com.docker.compose.service'] ?? '';
+}
+
+const STATES = ['paused', 'restarting', 'removing', 'running', 'dead', 'created', 'exited'];
+
+/** Of --status and --filter status=…. @throws TswarmError invalid_argument */
+function statesOf(options: PsOptions): readonly string[] {
+  const filtered = (options.filter ?? []).map((filter) => {
+    if (filter.startsWith('status=')) return filter.slice('status='.length);
+    throw new TswarmError('invalid_argument', `--filter ${filter}: only status=… is known`);
+  });
+  const states = [...(options.status ?? []), ...filtered];
+  const wrong = states.find((state) => !STATES.includes(state));
+  if (wrong === undefined) return states;
+  throw new TswarmError(
+    'invalid_argument',
+    `status "${wrong}": must be one of ${STATES.join(', ')}`,
+  );
 }
 
 /** Made by `run`. */
@@ -176,38 +201,51 @@ function jsonRow(row: PsRow, project: string): Json {
   };
 }
 
+const IMAGE_COLUMNS = [
+  ['CONTAINER', 'ContainerName'],
+  ['REPOSITORY', 'Repository'],
+  ['TAG', 'Tag'],
+  ['PLATFORM', 'Platform'],
+  ['IMAGE ID', 'ID'],
+  ['SIZE', 'Size'],
+  ['CREATED', 'CreatedSince'],
+] as const;
+
 export async function images(
   context: ComposeContext,
-  options: { readonly quiet?: boolean },
+  keys: readonly string[],
+  options: { readonly quiet?: boolean; readonly format?: string },
 ): Promise<number> {
-  const { project } = context.load();
+  const { project } = context.load(keys);
+  requireServices(project, keys);
   const containers = await projectContainers(context, project.name, true);
-  const rows: string[][] = [];
-  for (const container of containers) {
-    const image = await context.client.get<Json>(`/images/${container.ImageID}/json`);
-    const [repository = '<none>', tag = '<none>'] = splitTag(String(container.Image));
-    const created = `${humanDuration(ageMs(String(image.Created), Date.now()))} ago`;
-    rows.push([
-      containerRow(container, true).name,
-      repository,
-      tag,
-      `${image.Os}/${image.Architecture}`,
-      shortId(String(image.Id)),
-      humanSize(Number(image.Size)),
-      created,
-    ]);
-  }
-  if (options.quiet) print([...new Set(rows.map((row) => row[4] ?? ''))]);
-  else {
-    const header = ['CONTAINER', 'REPOSITORY', 'TAG', 'PLATFORM', 'IMAGE ID', 'SIZE', 'CREATED'];
-    process.stdout.write(
-      formatTable(
-        header,
-        rows.sort((a, b) => (a[0] ?? '').localeCompare(b[0] ?? '')),
-      ),
-    );
-  }
+  const rows = await Promise.all(
+    containers
+      .filter((container) => keys.length === 0 || keys.includes(serviceOf(container)))
+      .map((container) => imageRow(context, container)),
+  );
+  rows.sort((a, b) => a.ContainerName.localeCompare(b.ContainerName));
+  const { format = 'table' } = options;
+  if (options.quiet) print([...new Set(rows.map((row) => row.ID))]);
+  else process.stdout.write(formatList({ columns: IMAGE_COLUMNS, rows }, { format }));
   return 0;
+}
+
+async function imageRow(
+  context: ComposeContext,
+  container: Json,
+): Promise<Record<(typeof IMAGE_COLUMNS)[number][1], string>> {
+  const image = await context.client.get<Json>(`/images/${container.ImageID}/json`);
+  const [repository = '<none>', tag = '<none>'] = splitTag(String(container.Image));
+  return {
+    ContainerName: containerRow(container, true).name,
+    Repository: repository,
+    Tag: tag,
+    Platform: `${image.Os}/${image.Architecture}`,
+    ID: shortId(String(image.Id)),
+    Size: humanSize(Number(image.Size)),
+    CreatedSince: `${humanDuration(ageMs(String(image.Created), Date.now()))} ago`,
+  };
 }
 
 function splitTag(image: string): [string, string] {

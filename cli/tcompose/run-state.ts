@@ -71,6 +71,10 @@ const GOALS: Readonly<Record<RunStateWord, Goal>> = {
 export interface StopOptions {
   /** `-t`: seconds between the stop signal and SIGKILL. */
   readonly timeout?: string;
+  /** `start`: until all is healthy, or works for a while. */
+  readonly wait?: boolean;
+  /** Seconds. */
+  readonly waitTimeout?: string;
 }
 
 export async function changeRunState(
@@ -85,10 +89,25 @@ export async function changeRunState(
   if (state === 'stopped') await stopWithin(context, stack, keys, options.timeout);
   if (state === 'running') {
     const started = await startServices(context, stack, new Set(ids), true);
-    return followTo(context, stack, ids, started.index, 'started', state, started.settled);
+    const { waitTimeout } = options;
+    const seconds = waitTimeout === undefined ? 0 : secondsOf('--wait-timeout', waitTimeout);
+    const goal = options.wait ? 'healthy' : 'started';
+    const limit = { hasBegun: started.settled, seconds };
+    return followTo(context, stack, ids, started.index, goal, state, limit);
   }
   const index = await setRunState(context, stack, ids, state);
   return followTo(context, stack, ids, index, GOALS[state], state);
+}
+
+/** Lets go on what was paused; what was stopped or has ended stays so. */
+export async function unpause(context: ComposeContext, keys: readonly string[]): Promise<number> {
+  const stack = projectName(context, keys);
+  const services = await stackServices(context, stack, keys);
+  const paused = services.filter((service) => (service.Spec as Json).RunState === 'paused');
+  if (paused.length === 0) return EXIT.ok;
+  const ids = paused.map((service) => String(service.ID));
+  const index = await setRunState(context, stack, ids, 'running');
+  return followTo(context, stack, ids, index, 'started', 'unpaused');
 }
 
 /** @throws TswarmError invalid_argument */
@@ -132,15 +151,9 @@ export async function restart(
   const { index } = await context.client.post<{ index: number }>('/tswarm/v1/services/action', {
     body,
   });
-  return followTo(
-    context,
-    stack,
-    ids,
-    index,
-    'started',
-    'restarted',
-    (task) => task.run > (before.get(task.id) ?? 0),
-  );
+  return followTo(context, stack, ids, index, 'started', 'restarted', {
+    hasBegun: (task) => task.run > (before.get(task.id) ?? 0),
+  });
 }
 
 /**
@@ -243,8 +256,15 @@ const TITLES: Readonly<Record<string, string>> = {
   running: 'Starting',
   stopped: 'Stopping',
   paused: 'Pausing',
+  unpaused: 'Unpausing',
   restarted: 'Restarting',
 };
+
+interface Limit {
+  readonly hasBegun?: (task: TaskView) => boolean;
+  /** 0 = as long as it takes. */
+  readonly seconds?: number;
+}
 
 async function followTo(
   context: ComposeContext,
@@ -252,9 +272,11 @@ async function followTo(
   ids: readonly string[],
   index: number,
   goal: Goal,
-  what: RunStateWord | 'restarted',
-  hasBegun: (task: TaskView) => boolean = () => true,
+  what: RunStateWord | 'restarted' | 'unpaused',
+  { hasBegun = () => true, seconds = 0 }: Limit = {},
 ): Promise<number> {
+  const late = new AbortController();
+  const timer = seconds > 0 ? setTimeout(() => late.abort(), seconds * 1000) : undefined;
   const display = new ProgressDisplay(TITLES[what] ?? '', context.progress);
   try {
     const result = await follow({
@@ -267,14 +289,19 @@ async function followTo(
       settled: (task) => {
         if (!hasBegun(task)) return false;
         if (what === 'restarted') return true;
+        if (what === 'unpaused') return !task.paused;
         if (what === 'paused') return task.paused || hasEnded(task);
         return goal === 'stopped' || (!task.paused && !task.stopped);
       },
+      signal: late.signal,
     });
     display.stop();
+    if (late.signal.aborted)
+      process.stderr.write(`Error: application not healthy after ${seconds}s\n`);
     for (const failure of result.failures) process.stderr.write(`Error: ${failure}\n`);
     return result.ok ? EXIT.ok : EXIT.failed;
   } finally {
+    clearTimeout(timer);
     display.stop();
   }
 }

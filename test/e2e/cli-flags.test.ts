@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandLines } from '../support/command-lines.ts';
 import { flagTest } from '../support/flag-tests.ts';
+import { registryInside } from '../support/node-registry.ts';
 import { NODE, type Result, ROOT, TestNode, until } from '../support/test-node.ts';
 
 let node: TestNode;
@@ -336,6 +337,92 @@ describe('config', () => {
   });
 });
 
+describe('what is shown of many', () => {
+  flagTest('tcompose ps', ['--status', '--filter'], 'only containers in a state', async () => {
+    await tcompose('stop', '-t', '0', 'store');
+    expect(await out('ps', '--status', 'exited', '--format', '{{.Service}}')).toBe('store\n');
+    expect(await out('ps', '--filter', 'status=running', '--format', '{{.Service}}')).toBe('web\n');
+    const both = await out('ps', '--status', 'exited', '--status', 'running', '--services');
+    expect(both).toBe('store\nweb\n');
+    expect((await tcompose('ps', '--status', 'bla')).stderr).toContain('status "bla"');
+    await tcompose('start', 'store');
+  });
+
+  flagTest('tcompose logs', ['--index', '--no-color'], 'one container, plain', async () => {
+    await tcompose('scale', 'web=2');
+    await until(async () => (await out('logs', 'web')).includes('web-2 | up'), 10_000);
+    const one = await out('logs', '--index', '2', 'web');
+    expect(one).toContain('web-2 | up');
+    expect(one).not.toContain('web-1 |');
+    await tcompose('scale', 'web=1');
+    const coloured = ['--ansi', 'always', 'logs', 'store'];
+    expect(await out(...coloured)).toContain('\u001b[36m');
+    expect(await out(...coloured, '--no-color')).not.toContain('\u001b');
+  });
+
+  flagTest('tcompose images', ['--format'], 'as a template', async () => {
+    const list = await out(
+      'images',
+      '--format',
+      '{{.ContainerName}} {{.Repository}}:{{.Tag}}',
+      'web',
+    );
+    expect(list).toBe('flags-web-1 busybox:test\n');
+  });
+
+  flagTest(
+    'tcompose ls',
+    ['--all', '--filter'],
+    'also what does not run, only some names',
+    async () => {
+      const resting = node.project('resting', {
+        'compose.yaml':
+          'services: {a: {image: "busybox:test", stop_grace_period: 100ms, command: sleep 1000}}',
+      });
+      await node.tcompose(['create'], { cwd: resting });
+      expect(await out('ls', '-q')).toBe('flags\n');
+      expect(await out('ls', '-q', '--all')).toBe('flags\nresting\n');
+      expect(await out('ls', '-q', '-a', '--filter', 'name=rest')).toBe('resting\n');
+      await node.tcompose(['down'], { cwd: resting });
+    },
+  );
+
+  flagTest(
+    'tcompose start',
+    ['--wait', '--wait-timeout'],
+    'until it is healthy, or give up',
+    async () => {
+      const project = (test: string): string =>
+        node.project('starting', {
+          'compose.yaml': `services: {a: {image: "busybox:test", stop_grace_period: 100ms, command: [sh, -c, "rm -f /ok; sleep 1; touch /ok; exec sleep 1000"], healthcheck: {test: "${test}", interval: 200ms, start_period: 30s}}}`,
+        });
+      const folder = project('test -e /ok');
+      await node.tcompose(['create'], { cwd: folder });
+      expect((await node.tcompose(['start', '--wait'], { cwd: folder })).code).toBe(0);
+      const health = ['ps', '--format', '{{.Health}}'];
+      expect((await node.tcompose(health, { cwd: folder })).stdout).toBe('healthy\n');
+      await node.tcompose(['down'], { cwd: folder });
+      project('test -e /never');
+      await node.tcompose(['create'], { cwd: folder });
+      const late = await node.tcompose(['start', '--wait', '--wait-timeout', '2'], { cwd: folder });
+      expect([late.code, late.stderr]).toEqual([
+        1,
+        expect.stringContaining('not healthy after 2s'),
+      ]);
+      await node.tcompose(['down'], { cwd: folder });
+    },
+  );
+
+  it('unpause starts nothing that was stopped', async () => {
+    await tcompose('stop', '-t', '0', 'store');
+    await tcompose('pause', 'web');
+    expect((await tcompose('unpause')).code).toBe(0);
+    expect((await inspect('web')).State.Status).toBe('running');
+    expect((await inspect('store')).State.Status).toBe('exited');
+    await tcompose('start', 'store');
+  });
+});
+
 describe('build', () => {
   flagTest(
     'tcompose build',
@@ -356,6 +443,95 @@ describe('build', () => {
       const first = await made();
       expect(await made()).toBe(first);
       expect(await made('--no-cache', '--quiet')).not.toBe(first);
+    },
+  );
+});
+
+describe('images of a project', () => {
+  flagTest(
+    'tcompose build',
+    ['--build-arg', '--pull', '--push', '--with-dependencies'],
+    'change what is built',
+    async () => {
+      await using registry = await registryInside(node);
+      const base = `${registry.host}/base:1`;
+      const push = async (text: string): Promise<void> => {
+        const context = node.project('base', {
+          Dockerfile: `FROM busybox:test\nRUN echo ${text} > /base\n`,
+        });
+        await node.docker(['build', '-q', '-t', base, context], { env: { DOCKER_BUILDKIT: '0' } });
+        expect((await node.docker(['push', '-q', base])).code).toBe(0);
+      };
+      await push('first');
+      const folder = node.project('builds', {
+        Dockerfile: `FROM ${base}\nARG WHO=nobody\nRUN echo $WHO > /who\n`,
+        'compose.yaml': `services: {web: {build: ., image: "${registry.host}/web:1", depends_on: [db]}, db: {build: ., image: "${registry.host}/db:1"}}`,
+      });
+      const build = (...flags: string[]): Promise<Result> =>
+        node.tcompose(['build', ...flags], { cwd: folder });
+      const read = async (name: string, file: string): Promise<string> =>
+        (await node.docker(['run', '--rm', `${registry.host}/${name}:1`, 'cat', file])).stdout;
+      expect((await build('--build-arg', 'WHO=me', 'web')).code).toBe(0);
+      expect(await read('web', '/who')).toBe('me\n');
+      expect((await node.docker(['inspect', `${registry.host}/db:1`])).code).toBe(1);
+      expect((await build('--with-dependencies', '--push', 'web')).code).toBe(0);
+      const tags = await node.inside('curl', ['-s', `http://${registry.host}/v2/db/tags/list`]);
+      expect(JSON.parse(tags.stdout)).toMatchObject({ tags: ['1'] });
+      await push('second');
+      await node.docker(['tag', `${registry.host}/web:1`, 'kept:1']);
+      const old = (await node.docker(['inspect', '-f', '{{.Id}}', base])).stdout;
+      await node.docker(['rmi', '-f', base]);
+      await build('--pull', 'web');
+      expect((await node.docker(['inspect', '-f', '{{.Id}}', base])).stdout).toBe(old);
+      expect(await read('web', '/base')).toBe('second\n');
+      await node.docker([
+        'rmi',
+        '-f',
+        'kept:1',
+        base,
+        `${registry.host}/web:1`,
+        `${registry.host}/db:1`,
+      ]);
+    },
+  );
+
+  flagTest(
+    'tcompose pull',
+    ['--ignore-buildable', '--ignore-pull-failures', '--include-deps', '--policy', '--quiet'],
+    'choose what is pulled',
+    async () => {
+      await using registry = await registryInside(node);
+      const image = (name: string): string => `${registry.host}/${name}:1`;
+      for (const name of ['web', 'db', 'made']) {
+        await node.docker(['tag', 'busybox:test', image(name)]);
+        expect((await node.docker(['push', '-q', image(name)])).code).toBe(0);
+        await node.docker(['rmi', image(name)]);
+      }
+      const folder = node.project('pulls', {
+        'compose.yaml': `services: {web: {image: "${image('web')}", depends_on: [db]}, db: {image: "${image('db')}"}, made: {image: "${image('made')}", build: .}, bad: {image: "${image('bad')}"}}`,
+      });
+      const pull = (...flags: string[]): Promise<Result> =>
+        node.tcompose(['pull', ...flags], { cwd: folder });
+      const present = async (): Promise<string[]> => {
+        const list = await node.docker(['images', '--format', '{{.Repository}}']);
+        const found = list.stdout.split('\n').filter((line) => line.startsWith(registry.host));
+        return found.map((line) => line.slice(registry.host.length + 1)).sort();
+      };
+      expect(await pull('--quiet', 'web')).toMatchObject({ code: 0, stderr: '' });
+      expect(await present()).toEqual(['web']);
+      expect((await pull('--policy', 'missing', '--include-deps', 'web')).stderr).not.toContain(
+        image('web'),
+      );
+      expect(await present()).toEqual(['db', 'web']);
+      const failed = await pull();
+      expect([failed.code, failed.stderr]).toEqual([1, expect.stringContaining('bad')]);
+      expect((await pull('--ignore-pull-failures', '--ignore-buildable')).code).toBe(0);
+      await node.docker(['rmi', '-f', image('made')]);
+      await pull('--ignore-buildable', 'made');
+      expect(await present()).toEqual(['db', 'web']);
+      await pull('made');
+      expect(await present()).toEqual(['db', 'made', 'web']);
+      await node.docker(['rmi', '-f', image('web'), image('db'), image('made')]);
     },
   );
 });

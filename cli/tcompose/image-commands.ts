@@ -1,0 +1,69 @@
+// The flags of tcompose's image verbs; the verbs are loaded when they are called.
+import type { Command } from 'commander';
+import type { ComposeContext } from './context.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+export interface ComposeTools {
+  /** Wraps a verb: its result is the exit code, what it throws is reported. */
+  readonly run: (
+    verb: (...args: never[]) => Promise<number>,
+  ) => (...args: unknown[]) => Promise<void>;
+  readonly context: () => Promise<ComposeContext>;
+  /** For options that may be repeated. */
+  readonly collect: (value: string, list?: readonly string[]) => string[];
+}
+
+const INCLUDE_DEPS = 'also images of services that the named ones depend on';
+
+export function addImageCommands(program: Command, { run, context, collect }: ComposeTools): void {
+  const verbs = (): Promise<typeof import('./image-verbs.ts')> => import('./image-verbs.ts');
+  program
+    .command('build [services...]')
+    .description('Build images')
+    .option('--build-arg <key=value>', 'argument of the build (repeatable)', collect)
+    .option('--no-cache', 'do every step anew')
+    .option('--pull', 'pull newer base images')
+    .option('--push', 'push what was built')
+    .option('--with-dependencies', INCLUDE_DEPS)
+    .option('-q, --quiet', 'no output')
+    .action(
+      run(async (services: string[], options: Options) =>
+        (await verbs()).build(await context(), services, options),
+      ),
+    );
+  program
+    .command('pull [services...]')
+    .description('Pull images')
+    .option('--ignore-buildable', 'not those that can be built')
+    .option('--ignore-pull-failures', 'go on with the others')
+    .option('--include-deps', INCLUDE_DEPS)
+    .option('--policy <policy>', 'missing or always')
+    .option('-q, --quiet', 'no progress')
+    .action(
+      run(async (services: string[], options: Options) =>
+        (await verbs()).pull(await context(), services, options),
+      ),
+    );
+  program
+    .command('push [services...]')
+    .description('Push images that are built here')
+    .option('--ignore-push-failures', 'go on with the others')
+    .option('--include-deps', INCLUDE_DEPS)
+    .option('-q, --quiet', 'no progress')
+    .action(
+      run(async (services: string[], options: Options) =>
+        (await verbs()).push(await context(), services, options),
+      ),
+    );
+  program
+    .command('images [services...]')
+    .description('List the images of the containers')
+    .option('-q, --quiet', 'only ids')
+    .option('--format <format>', 'table, json or a template', 'table')
+    .action(
+      run(async (services: string[], options: Options) =>
+        (await import('./ps.ts')).images(await context(), services, options),
+      ),
+    );
+}
