@@ -13,15 +13,17 @@ export interface PackOptions {
   readonly name: string;
   /** The path itself, if it is a symbolic link, is what it leads to. */
   readonly followLink: boolean;
+  /** Else everything is root's. */
+  readonly keepOwners: boolean;
 }
 
-/** The file or folder as a tar stream, with its owners. */
+/** The file or folder as a tar stream. */
 export function packPath(path: string, options: PackOptions): Readable {
   const pack = tar.pack();
   const add = async (full: string, name: string, follow: boolean): Promise<void> => {
     const info = follow ? await stat(full) : await lstat(full);
-    const { uid, gid, mtime } = info;
-    const common = { name, mode: info.mode & 0o7777, uid, gid, mtime };
+    const { uid, gid } = options.keepOwners ? info : { uid: 0, gid: 0 };
+    const common = { name, mode: info.mode & 0o7777, uid, gid, mtime: info.mtime };
     if (info.isDirectory()) {
       pack.entry({ ...common, name: `${name}/`, type: 'directory' });
       for (const child of (await readdir(full)).sort())

@@ -159,11 +159,7 @@ async function copyIn(
   options: CopyOptions,
 ): Promise<void> {
   const put = async (folder: string, data: AsyncIterable<Uint8Array>): Promise<void> => {
-    const query = {
-      path: folder,
-      noOverwriteDirNonDir: true,
-      copyUIDGID: options.archive === true,
-    };
+    const query = { path: folder, noOverwriteDirNonDir: true };
     const stream = { data, type: 'application/x-tar' };
     await context.client.json('PUT', `/containers/${container.id}/archive`, { query, stream });
   };
@@ -178,7 +174,7 @@ async function copyIn(
   const contents = isFolder && /(^|\/)\.$/.test(source);
   const followLink = options.followLink === true || contents;
   const pack = (name: string): AsyncIterable<Uint8Array> =>
-    packPath(resolve(source), { name, followLink });
+    packPath(resolve(source), { name, followLink, keepOwners: options.archive === true });
   if (there?.isFolder) {
     await put(destination, pack(contents ? '.' : basename(resolve(source))));
     return;
