@@ -1,6 +1,6 @@
 // npm run sim:mutants [-- --only TEXT --seeds N --jobs N]: plants each bug of mutants.ts in a copy of
-// the sources, and runs seeds until a check catches it. Ends with 1 when one is not caught, or when a
-// bug no longer fits the sources.
+// the sources, and runs seeds until a check catches it; the same seed must pass without the bug. Ends
+// with 1 when one is not caught, or when a bug no longer fits the sources.
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,6 +23,7 @@ const { values } = parseArgs({
 interface Outcome {
   readonly isCaught: boolean;
   readonly text: string;
+  readonly seed: string;
 }
 
 function plant({ name, file, find, replace }: Mutant): string {
@@ -42,9 +43,9 @@ function plant({ name, file, find, replace }: Mutant): string {
   return folder;
 }
 
-function simulate(folder: string): Promise<Outcome> {
+function simulate(folder: string, first: string, count: string): Promise<Outcome> {
   const main = join(folder, 'test/sim/main.ts');
-  const args = ['--conditions=source', main, '--seed', '1', '--count', values.seeds, '--quiet'];
+  const args = ['--conditions=source', main, '--seed', first, '--count', count, '--quiet'];
   const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (bytes: Buffer) => {
@@ -58,7 +59,7 @@ function simulate(folder: string): Promise<Outcome> {
       const found = /seed (\d+) breaks a rule: ([^:{]*)/.exec(output);
       const isCaught = code === 1 && found !== null;
       const text = isCaught ? `seed ${found[1]}: ${found[2]}` : output.trim().slice(-300);
-      resolve({ isCaught, text });
+      resolve({ isCaught, text, seed: found?.[1] ?? '' });
     });
   });
 }
@@ -85,10 +86,15 @@ async function runOne(mutant: Mutant): Promise<Outcome> {
   try {
     folder = plant(mutant);
   } catch (error) {
-    return { isCaught: false, text: String(error) };
+    return { isCaught: false, text: String(error), seed: '' };
   }
   try {
-    return await simulate(folder);
+    const outcome = await simulate(folder, '1', values.seeds);
+    if (!outcome.isCaught) return outcome;
+    const clean = await simulate(ROOT, outcome.seed, '1');
+    if (!clean.isCaught) return outcome;
+    const text = `seed ${outcome.seed} breaks a rule without the bug as well`;
+    return { isCaught: false, text, seed: outcome.seed };
   } finally {
     rmSync(folder, { recursive: true });
   }
