@@ -44,7 +44,7 @@ export interface RaftConfig {
   /** 0 for no limit. */
   readonly maxInflightBytes: number;
   /** Log was lost up to this index (damaged disk): neither vote nor campaign until it is committed
-   * here again. 0 when the log is whole (raft.md §2.2). */
+   * here again, or a later term is (Raft.isRecovering). 0 when the log is whole (raft.md §2.2). */
   readonly recoverUpTo: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;

@@ -14,8 +14,6 @@ import type { World } from './world.ts';
 const SEGMENT_BYTES = 128 * 1024;
 /** Operations of one run; the linearizability search stays small. */
 const OPERATIONS_MAX = 600;
-/** In each round of healing while a member recovers. */
-const RECOVERY_WRITES = 20;
 /** After healing: election timeouts until everybody must be in step. */
 const HEAL_TIMEOUTS = 60;
 
@@ -147,11 +145,8 @@ export class RegisterRun {
     };
     const tryAgain = (): void => {
       const leader = group.leader();
-      if (leader !== null) {
-        // A member whose log has decayed waits until the log is as long as it once was.
-        const isWaiting = group.members.some(({ process: p }) => p?.host?.core.raft.isRecovering());
-        for (let i = isWaiting ? RECOVERY_WRITES : 1; i > 0; i--) probe = this.#probe(leader);
-      }
+      const isDone = probe !== null && probe.outcome === 'ok';
+      if (leader !== null && !isDone) probe = this.#probe(leader);
       this.#world.at(group.timeoutUs, null, tryAgain);
     };
     tryAgain();

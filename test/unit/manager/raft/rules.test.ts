@@ -330,6 +330,18 @@ describe('lost log (raft.md §2.2)', () => {
     expect(take(raft)[0]).toMatchObject({ reject: false });
   });
 
+  it('an entry of a later term than it had seen makes it whole as well: that leader lacks nothing', () => {
+    const raft = makeRaft({ terms: [1, 1], term: 3, config: { recoverUpTo: 50 } });
+    const sent = { from: 3, logTerm: 1, index: 2, entries: [entry(3, 3)], commit: 3 };
+    raft.step(makeMessage(MessageType.append, 1, { ...sent, term: 3 }));
+    expect(raft.isRecovering()).toBe(true); // That leader may have been elected with its vote.
+    const later = { from: 2, logTerm: 3, index: 3, entries: [entry(4, 4)] };
+    raft.step(makeMessage(MessageType.append, 1, { ...later, term: 4, commit: 3 }));
+    expect(raft.isRecovering()).toBe(true);
+    raft.step(makeMessage(MessageType.append, 1, { ...later, term: 4, commit: 4 }));
+    expect(raft.isRecovering()).toBe(false);
+  });
+
   it('the leader believes it, and sends again what it thought was there', () => {
     const raft = leader();
     for (const text of ['a', 'b', 'c']) propose(raft, text);
