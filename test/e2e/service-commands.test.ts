@@ -890,3 +890,31 @@ describe('what a specification says', () => {
     },
   );
 });
+
+flagTest('tswarm service inspect', ['--pretty'], 'one service as people read it', async () => {
+  const text = (await service('inspect', '--pretty', 'policy')).stdout;
+  expect(text).toMatch(/^ID:\t\t[0-9a-z]{25}\nName:\t\tpolicy\n/);
+  expect(text).toContain(
+    'UpdateConfig:\n Parallelism:\t2\n Delay:\t\t1s\n On failure:\trollback\n',
+  );
+  expect(text).toContain(' Monitoring Period: 4s\n');
+  expect(text).toContain('Drain timeout:\t700ms\n');
+  const both = await service('inspect', '--pretty', '--format', 'json', 'policy');
+  expect(both.code).toBe(1);
+});
+
+flagTest(
+  'tswarm service logs',
+  ['--no-resolve', '--no-trunc'],
+  'ids instead of names, whole',
+  async () => {
+    const say = ['busybox:test', 'sh', '-c', 'echo said; sleep 1000'];
+    const quick = ['--stop-grace-period', '100ms'];
+    expect((await service('create', '-q', '--name', 'talk', ...quick, ...say)).code).toBe(0);
+    const spec = JSON.parse((await service('inspect', 'talk')).stdout) as [{ ID: string }];
+    const logs = await service('logs', '--no-resolve', '--no-trunc', 'talk');
+    expect(logs.stdout).toMatch(
+      new RegExp(`^${spec[0].ID}\\.1\\.[0-9a-z]{25}@[0-9a-z]{25} +\\| said\\n$`),
+    );
+  },
+);

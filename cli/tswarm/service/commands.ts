@@ -33,6 +33,7 @@ export function addServiceCommands(services: Command, { run, client }: CommandTo
     .command('inspect <services...>')
     .description('Show everything about services')
     .option('-f, --format <template>', 'json or a template')
+    .option('--pretty', 'for people')
     .action(
       run(async (names: string[], options: Options) =>
         (await verbs()).inspect(client(), names, options),
@@ -47,6 +48,8 @@ export function addServiceCommands(services: Command, { run, client }: CommandTo
     .option('--since <time>', 'from this time or age')
     .option('--raw', 'only the lines')
     .option('--no-task-ids', 'without task ids')
+    .option('--no-resolve', 'ids instead of names')
+    .option('--no-trunc', 'whole ids')
     .action(
       run(async (name: string, options: Options) =>
         (await import('./logs.ts')).logs(client(), name, options),

@@ -9,10 +9,10 @@ export interface ServiceLogsOptions {
   readonly tail?: string;
   readonly since?: string;
   readonly timestamps?: boolean;
-  readonly details?: boolean;
   readonly raw?: boolean;
   readonly taskIds?: boolean;
   readonly resolve?: boolean;
+  readonly trunc?: boolean;
 }
 
 export async function logs(
@@ -80,10 +80,15 @@ class TaskLabels {
     const node = task?.NodeID
       ? await this.#client.get<Json>(`/nodes/${task.NodeID}`).catch(() => undefined)
       : undefined;
-    const host = String((node?.Description as Json | undefined)?.Hostname ?? task?.NodeID ?? '');
+    const { resolve, taskIds, trunc } = this.#options;
+    const host =
+      resolve === false
+        ? String(task?.NodeID ?? '')
+        : String((node?.Description as Json | undefined)?.Hostname ?? task?.NodeID ?? '');
     const slot = Number(task?.Slot ?? 0) > 0 ? task?.Slot : task?.NodeID;
-    const short = this.#options.taskIds === false ? '' : `.${taskId.slice(0, 12)}`;
-    const name = `${this.#service}.${slot}${short}@${host}`;
+    const service = resolve === false ? String(task?.ServiceID ?? '') : this.#service;
+    const id = trunc === false ? taskId : taskId.slice(0, 12);
+    const name = `${service}.${slot}${taskIds === false ? '' : `.${id}`}@${host}`;
     this.#names.set(taskId, name);
     return name;
   }

@@ -6,6 +6,7 @@ import { EXIT } from '../../output/fail.ts';
 import { formatList, renderTemplate } from '../../output/format.ts';
 import { ageMs, ellipsis } from '../../output/human.ts';
 import { filtersQuery } from '../context.ts';
+import { prettyService } from './pretty.ts';
 import { followRollout } from './rollout.ts';
 
 type Object = Readonly<Record<string, Json>>;
@@ -184,13 +185,22 @@ function taskRow(
 export async function inspect(
   client: ApiClient,
   names: readonly string[],
-  options: { readonly format?: string },
+  options: { readonly format?: string; readonly pretty?: boolean },
 ): Promise<number> {
+  if (options.pretty && options.format) {
+    throw new TswarmError(
+      'invalid_argument',
+      '--format is incompatible with human friendly format',
+    );
+  }
+  const defaults = options.pretty ? '' : '?insertDefaults=true';
   const found = await Promise.all(
-    names.map((name) =>
-      client.get<Json>(`/services/${encodeURIComponent(name)}?insertDefaults=true`),
-    ),
+    names.map((name) => client.get<Json>(`/services/${encodeURIComponent(name)}${defaults}`)),
   );
+  if (options.pretty) {
+    process.stdout.write(found.map(prettyService).join('\n'));
+    return EXIT.ok;
+  }
   if (options.format && options.format !== 'json') {
     for (const service of found)
       process.stdout.write(`${renderTemplate(options.format, service)}\n`);
