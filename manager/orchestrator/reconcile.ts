@@ -6,7 +6,7 @@ import { Task as TaskType } from '#protocol/generated/objects';
 import { allocateNetwork, allocateService } from './allocate.ts';
 import { assignTasks } from './assign.ts';
 import type { ControllerMemory } from './memory.ts';
-import { indexTask, remember, rememberAll } from './remember.ts';
+import { type Dirty, indexTask, remember, rememberAll } from './remember.ts';
 import { orchestrateRemoved, orchestrateService, orchestrateSlots } from './services.ts';
 import type { Pass, Task } from './types.ts';
 
@@ -23,9 +23,7 @@ export function reconcile(
 ): ReconcileResult {
   const pass = newPass(tx, context, memory);
   const dirty = changes === 'all' ? rememberAll(pass) : remember(pass, changes);
-  for (const [serviceId, at] of memory.wakeups) {
-    if (at <= context.nowMicros) dirty.all(serviceId);
-  }
+  wakeUp(pass, dirty);
   for (const network of tx.list('network'))
     if (network.ipam.length === 0) allocateNetwork(pass, network);
   for (const [serviceId, touched] of dirty.inOrder()) {
@@ -38,6 +36,18 @@ export function reconcile(
   }
   assignTasks(pass);
   return { wakeAtMicros: memory.backlog.size > 0 ? context.nowMicros : nextWakeUp(pass) };
+}
+
+/** Looks again at services whose time has come, also at their tasks that found no place. */
+function wakeUp(pass: Pass, dirty: Dirty): void {
+  const { memory, context, tx } = pass;
+  const due = new Set<string>();
+  for (const [serviceId, at] of memory.wakeups) if (at <= context.nowMicros) due.add(serviceId);
+  if (due.size === 0) return;
+  for (const serviceId of due) dirty.all(serviceId);
+  for (const taskId of memory.unplaced) {
+    if (due.has(tx.get('task', taskId)?.serviceId ?? '')) pass.unassigned.add(taskId);
+  }
 }
 
 function newPass(tx: WriteView, context: DecisionContext, memory: ControllerMemory): Pass {

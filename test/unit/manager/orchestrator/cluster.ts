@@ -165,6 +165,11 @@ export class TestCluster {
     });
   }
 
+  /** The next pass is not told what has happened so far. */
+  forgetChanges(): void {
+    this.#changes = [];
+  }
+
   /** A new leader: nothing is remembered. */
   changeLeader(): void {
     this.memory = newControllerMemory();

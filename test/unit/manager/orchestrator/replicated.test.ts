@@ -274,6 +274,30 @@ describe('replicated service', () => {
   });
 });
 
+describe('a task without a place', () => {
+  it('is tried again after half a minute, should nobody have said that there is room', () => {
+    const c = new TestCluster();
+    c.addNode('n1');
+    const placement = Placement.create({ constraints: ['node.labels.disk == ssd'] });
+    const id = c.createService({
+      name: 'db',
+      mode: replicated(1),
+      taskTemplate: template({ placement }),
+    });
+    c.run(3);
+    // The change is lost on the way.
+    c.setNode('n1', { spec: NodeSpec.create({ labels: { disk: 'ssd' } }) });
+    const node = c.store.view.get('node', 'n1');
+    c.forgetChanges();
+    if (node) c.memory.nodes.setNode(node);
+    c.settle();
+    expect(c.tasks(id)[0]?.status?.state).toBe(TaskState.PENDING);
+    c.nowMicros += 31 * SECOND;
+    c.settle();
+    expect(c.tasks(id)[0]?.status?.state).toBe(TaskState.ASSIGNED);
+  });
+});
+
 describe('nodes', () => {
   it('moves tasks off a node that is down, at once', () => {
     const c = new TestCluster();
