@@ -69,8 +69,9 @@ function assignTask(pass: Pass, placer: Placer, task: Task): void {
 
 /** Leaves the task where it is and says why, writing only when the reason is a new one. */
 function wait(pass: Pass, task: Task, state: TaskState, reason: string): void {
-  pass.memory.unplaced.add(task.id);
-  pass.wakeAt(task.serviceId, pass.context.nowMicros + RETRY_UNPLACED_MICROS);
+  const { memory, context } = pass;
+  if (memory.unplaced.size === 0) memory.retryAtMicros = context.nowMicros + RETRY_UNPLACED_MICROS;
+  memory.unplaced.add(task.id);
   if (task.status?.state === state && task.status.err === reason) return;
   pass.updateTask(task, {
     waitingFor: reason,

@@ -13,6 +13,8 @@ export interface ControllerMemory {
   readonly dependents: Map<string, Set<string>>;
   /** ids of tasks without a node, looked at again when nodes or resources change */
   readonly unplaced: Set<string>;
+  /** When they are all looked at again, even if nothing has changed (µs since 1970). */
+  retryAtMicros: number;
   /** ids of tasks that need addresses or a node; what one pass has no room for the next one begins with */
   readonly backlog: Set<string>;
   /** ids of tasks for which their node has no room any more */
@@ -32,6 +34,7 @@ export function newControllerMemory(): ControllerMemory {
     slots: new SlotIndex(),
     dependents: new Map(),
     unplaced: new Set(),
+    retryAtMicros: 0,
     backlog: new Set(),
     evicted: new Set(),
     wakeups: new Map(),

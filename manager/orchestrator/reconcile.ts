@@ -5,6 +5,7 @@ import type { DecisionContext, StoreChange, WriteView } from '#manager/store/vie
 import { Task as TaskType } from '#protocol/generated/objects';
 import { allocateNetwork, allocateService } from './allocate.ts';
 import { assignTasks } from './assign.ts';
+import { RETRY_UNPLACED_MICROS } from './limits.ts';
 import type { ControllerMemory } from './memory.ts';
 import { type Dirty, indexTask, remember, rememberAll } from './remember.ts';
 import { orchestrateRemoved, orchestrateService, orchestrateSlots } from './services.ts';
@@ -38,16 +39,15 @@ export function reconcile(
   return { wakeAtMicros: memory.backlog.size > 0 ? context.nowMicros : nextWakeUp(pass) };
 }
 
-/** Looks again at services whose time has come, also at their tasks that found no place. */
+/** Looks again at services whose time has come, and now and then at all tasks that found no place. */
 function wakeUp(pass: Pass, dirty: Dirty): void {
-  const { memory, context, tx } = pass;
-  const due = new Set<string>();
-  for (const [serviceId, at] of memory.wakeups) if (at <= context.nowMicros) due.add(serviceId);
-  if (due.size === 0) return;
-  for (const serviceId of due) dirty.all(serviceId);
-  for (const taskId of memory.unplaced) {
-    if (due.has(tx.get('task', taskId)?.serviceId ?? '')) pass.unassigned.add(taskId);
+  const { memory, context } = pass;
+  for (const [serviceId, at] of memory.wakeups) {
+    if (at <= context.nowMicros) dirty.all(serviceId);
   }
+  if (memory.unplaced.size === 0 || context.nowMicros < memory.retryAtMicros) return;
+  memory.retryAtMicros = context.nowMicros + RETRY_UNPLACED_MICROS;
+  for (const taskId of memory.unplaced) pass.unassigned.add(taskId);
 }
 
 function newPass(tx: WriteView, context: DecisionContext, memory: ControllerMemory): Pass {
@@ -87,8 +87,8 @@ function newPass(tx: WriteView, context: DecisionContext, memory: ControllerMemo
   };
 }
 
-function nextWakeUp(pass: Pass): number | undefined {
-  let next: number | undefined;
-  for (const at of pass.memory.wakeups.values()) if (next === undefined || at < next) next = at;
+function nextWakeUp({ memory }: Pass): number | undefined {
+  let next = memory.unplaced.size > 0 ? memory.retryAtMicros : undefined;
+  for (const at of memory.wakeups.values()) if (next === undefined || at < next) next = at;
   return next;
 }
