@@ -106,7 +106,9 @@ export class PeerLink {
     this.#connect();
   }
 
+  /** What is queued still goes out: it may be the farewell of a member that was removed. */
   close(): void {
+    this.#flush();
     this.#isClosed = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
     if (this.#noticeTimer !== null) clearTimeout(this.#noticeTimer);

@@ -1,13 +1,20 @@
 // Goal: the rules of the host's parts, each by itself: who is told to be removed, which proposals are
 // said to be lost, when a leader is unfit, what a queue drops, how a snapshot is read in pieces.
+import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { judge } from '#manager/host/raft/greeting';
 import { LeaderHealth } from '#manager/host/raft/leader-health';
-import { HAND_OVER_PAUSE_MS, MAIN_SILENT_MS, SLOW_DISK_WINDOW_MS } from '#manager/host/raft/limits';
+import {
+  COMMIT_NOTICE_DELAY_MS,
+  HAND_OVER_PAUSE_MS,
+  MAIN_SILENT_MS,
+  SLOW_DISK_WINDOW_MS,
+} from '#manager/host/raft/limits';
 import { NODE_WAL_CRYPTO } from '#manager/host/raft/node-crypto';
 import { type MessageStream, PeerLink } from '#manager/host/raft/peer-link';
 import { PeerView } from '#manager/host/raft/peer-view';
 import { ProposalLedger } from '#manager/host/raft/proposal-ledger';
+import { decodeMessages } from '#manager/raft/codec';
 import { applyConfChange, EMPTY_CONF } from '#manager/raft/conf';
 import {
   ChangeType,
@@ -17,13 +24,14 @@ import {
 } from '#manager/raft/conf-change';
 import { ConfHistory } from '#manager/raft/conf-history';
 import type { Raft } from '#manager/raft/raft';
-import { type Message, MessageType, makeMessage } from '#manager/raft/types';
+import { type Entry, type Message, MessageType, makeMessage } from '#manager/raft/types';
 import {
   readSnapshotFile,
   SNAPSHOT_HEADER_MAX_BYTES,
   SnapshotReader,
   SnapshotWriter,
 } from '#manager/wal/snapshot-file';
+import { type PeerFrame, PeerHello } from '#protocol/generated/raft';
 import { KEYS } from '#test/support/wal/harness';
 
 /** A core of which only log mark and configurations matter. */
@@ -202,6 +210,101 @@ describe('a link without a connection', () => {
     for (let i = 1; i <= 100; i++) link.send([append(i)]);
     expect(lost).toBeGreaterThan(0);
     expect(lost).toBeLessThan(20);
+    link.close();
+  });
+});
+
+describe('a link with a connection', () => {
+  /** A stream that keeps what is written to it. */
+  class FakeStream extends EventEmitter {
+    readonly frames: Message[][] = [];
+    isEnded = false;
+
+    write({ hello, messages }: PeerFrame): boolean {
+      if (hello === undefined) this.frames.push(decodeMessages(messages) ?? []);
+      return true;
+    }
+
+    end(): void {
+      this.isEnded = true;
+    }
+
+    cancel(): void {
+      this.isEnded = true;
+    }
+  }
+
+  function connected(): { link: PeerLink; streams: FakeStream[] } {
+    const streams: FakeStream[] = [];
+    const link = new PeerLink(
+      { raftId: 2, nodeId: 'n', addr: 'a:1' },
+      {
+        hello: () => PeerHello.create({}),
+        open: () => {
+          const stream = new FakeStream();
+          streams.push(stream);
+          return { stream: stream as unknown as MessageStream, close: () => {} };
+        },
+        unreachable: () => {},
+        removed: () => {},
+        note: () => {},
+        random: () => 0,
+      },
+    );
+    return { link, streams };
+  }
+
+  const entry = (index: number): Entry => ({ term: 1, index, type: 0, data: new Uint8Array(9) });
+  const append = (index: number): Message =>
+    makeMessage(MessageType.append, 2, { index: index - 1, entries: [entry(index)] });
+  const notice = (commit: number): Message => makeMessage(MessageType.append, 2, { commit });
+  const turn = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  const indexes = (frame: Message[] | undefined): (number | string)[] =>
+    (frame ?? []).map(({ entries, commit }) => entries[0]?.index ?? `commit ${commit}`);
+
+  it('sends a turn as one frame; commit notices wait for an append, but not for long', async () => {
+    const { link, streams } = connected();
+    const [stream] = streams as [FakeStream];
+    link.send([append(1)]);
+    await turn(0);
+    expect(stream.frames).toEqual([]); // Not accepted yet.
+    stream.emit('data', { accepted: true });
+    await turn(0);
+    link.send([append(2)]);
+    link.send([makeMessage(MessageType.heartbeat, 2)]);
+    await turn(0);
+    expect(stream.frames.map((frame) => frame.length)).toEqual([1, 2]);
+    link.send([notice(2)]);
+    link.send([append(3)]);
+    await turn(0);
+    expect(indexes(stream.frames[2])).toEqual([3]);
+    link.send([notice(3)]);
+    await turn(COMMIT_NOTICE_DELAY_MS + 30);
+    expect(indexes(stream.frames[3])).toEqual(['commit 3']);
+    link.send([notice(4)]);
+    link.close();
+    expect(indexes(stream.frames[4])).toEqual(['commit 4']);
+    expect(stream.isEnded).toBe(true);
+  });
+
+  it('moves to a new stream only when that is accepted', async () => {
+    const { link, streams } = connected();
+    streams[0]?.emit('data', { accepted: true });
+    link.renew();
+    link.send([append(1)]);
+    await turn(0);
+    const state = (): unknown => streams.map(({ frames, isEnded }) => [frames.length, isEnded]);
+    expect(state()).toEqual([
+      [1, false],
+      [0, false],
+    ]);
+    streams[1]?.emit('data', { accepted: true });
+    link.send([append(2)]);
+    await turn(0);
+    expect(state()).toEqual([
+      [1, true],
+      [1, false],
+    ]);
     link.close();
   });
 });
