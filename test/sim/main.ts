@@ -1,9 +1,9 @@
 // npm run sim -- --seed N --steps M --count K: runs seeds N to N+K-1, each for M steps of faults and
 // then until the group is whole again. Ends with 1 at the first seed that breaks a rule, and prints
-// the command that repeats it. --seconds S: as many seeds as fit into that time; --stride T: every T-th
-// seed only (10: those of the whole manager); --keep-going: go on after a broken rule.
+// the command that repeats it. --seconds S: as many seeds as fit into that time; --only cluster or
+// registers: of these seeds those of the one kind; --keep-going: go on after a broken rule.
 import { parseArgs } from 'node:util';
-import { runSeed, type SeedResult } from './run-seed.ts';
+import { kindOf, runSeed, type SeedResult } from './run-seed.ts';
 
 const STEPS_DEFAULT = 4_000;
 
@@ -12,7 +12,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     steps: { type: 'string', default: String(STEPS_DEFAULT) },
     count: { type: 'string', default: '' },
-    stride: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
     seconds: { type: 'string', default: '' },
     quiet: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
@@ -40,9 +40,8 @@ function main(): void {
   const sum = { seeds: 0, steps: 0, failed: 0, virtualSeconds: 0 };
   const totals: Record<string, number> = {};
   const failedRules: Record<string, number> = {};
-  const stride = number('stride', values.stride);
-  for (let i = 0; i < count; i++) {
-    const seed = first + i * stride;
+  for (let seed = first; seed < first + count; seed++) {
+    if (values.only !== '' && values.only !== kindOf(seed)) continue;
     if (seconds !== null && performance.now() - startedMs > seconds * 1000) break;
     const result = runSeed(seed, steps);
     sum.seeds++;

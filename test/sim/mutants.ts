@@ -10,6 +10,8 @@ export interface Mutant {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
+  /** In Raft's host, but only the whole manager suffers from it. */
+  readonly isOfManager?: true;
 }
 
 const RAFT = 'manager/raft';
@@ -337,6 +339,7 @@ function recordConfigurations`,
     find: "(bytes) => this.#post({ type: 'snapshot', index, bytes }, wholeBuffer(bytes)),",
     replace: `(bytes) =>
         this.#post({ type: 'snapshot', index: this.#appliedIndex, bytes }, wholeBuffer(bytes)),`,
+    isOfManager: true,
   },
   {
     name: 'replicas take the spec of an updated task from its service',

@@ -43,9 +43,22 @@ function plant({ name, file, find, replace }: Mutant): string {
   return folder;
 }
 
-function simulate(folder: string, first: string, count: string): Promise<Outcome> {
+/** Bugs of what only the whole manager has are looked for there alone, and the others not there. */
+function kindFor({ file }: Mutant): string {
+  const isOfRaft = ['manager/raft/', 'manager/wal/', 'manager/host/raft/'].some((folder) =>
+    file.startsWith(folder),
+  );
+  return isOfRaft ? 'registers' : 'cluster';
+}
+
+function simulate(
+  folder: string,
+  seeds: { readonly first: string; readonly count: string; readonly only: string },
+): Promise<Outcome> {
   const main = join(folder, 'test/sim/main.ts');
-  const args = ['--conditions=source', main, '--seed', first, '--count', count, '--quiet'];
+  const { first, count, only } = seeds;
+  const range = ['--seed', first, '--count', count, '--only', only];
+  const args = ['--conditions=source', main, ...range, '--quiet'];
   const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (bytes: Buffer) => {
@@ -89,9 +102,10 @@ async function runOne(mutant: Mutant): Promise<Outcome> {
     return { isCaught: false, text: String(error), seed: '' };
   }
   try {
-    const outcome = await simulate(folder, '1', values.seeds);
+    const only = mutant.isOfManager ? 'cluster' : kindFor(mutant);
+    const outcome = await simulate(folder, { first: '1', count: values.seeds, only });
     if (!outcome.isCaught) return outcome;
-    const clean = await simulate(ROOT, outcome.seed, '1');
+    const clean = await simulate(ROOT, { first: outcome.seed, count: '1', only });
     if (!clean.isCaught) return outcome;
     const text = `seed ${outcome.seed} breaks a rule without the bug as well`;
     return { isCaught: false, text, seed: outcome.seed };

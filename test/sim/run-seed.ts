@@ -30,6 +30,11 @@ export interface SeedResult {
   readonly failure: { readonly rule: string; readonly text: string } | null;
 }
 
+/** Which simulation a seed is for. */
+export function kindOf(seed: number): 'cluster' | 'registers' {
+  return seed % CLUSTER_EVERY === 0 ? 'cluster' : 'registers';
+}
+
 /** Must be called from a task of its own, not from inside of a promise job. */
 export function runSeed(seed: number, steps: number): SeedResult {
   requireDrain();
@@ -49,8 +54,7 @@ function runIn(world: World, seed: number, steps: number): SeedResult {
   let run: ClusterRun | RegisterRun | null = null;
   let failure: SeedResult['failure'] = null;
   try {
-    const isCluster = seed % CLUSTER_EVERY === 0;
-    run = isCluster ? new ClusterRun(world, seed) : new RegisterRun(world, seed);
+    run = kindOf(seed) === 'cluster' ? new ClusterRun(world, seed) : new RegisterRun(world, seed);
     run.run(steps);
     run.heal();
     run.checkHistory();
