@@ -67,8 +67,13 @@ function simulate(
   child.stderr.on('data', (bytes: Buffer) => {
     output += bytes.toString();
   });
+  const stop = (): void => {
+    child.kill();
+  };
+  process.once('exit', stop);
   return new Promise((resolve) => {
     child.on('close', (code) => {
+      process.off('exit', stop);
       const found = /seed (\d+) breaks a rule: ([^:{]*)/.exec(output);
       const isCaught = code === 1 && found !== null;
       const text = isCaught ? `seed ${found[1]}: ${found[2]}` : output.trim().slice(-300);
@@ -114,4 +119,5 @@ async function runOne(mutant: Mutant): Promise<Outcome> {
   }
 }
 
+process.once('SIGTERM', () => process.exit(143));
 await main();

@@ -27,9 +27,10 @@ import type { CallContext } from '#protocol/transport/grpc';
 import { PROTOCOL_VERSION } from '#protocol/version';
 import type { Prng } from '#test/support/prng';
 import { Agent } from '#worker/agent/agent';
-import type { AgentInput, Effect, ObservedContainer, SavedTask } from '#worker/agent/types';
+import type { AgentInput, Effect, SavedTask } from '#worker/agent/types';
 import { check } from './failure.ts';
 import { simSigner } from './sim-authority.ts';
+import { type ContainerWeather, SimContainers } from './sim-containers.ts';
 import type { SimManager } from './sim-manager.ts';
 import type { Wire } from './wire.ts';
 import type { Actor, World } from './world.ts';
@@ -38,24 +39,6 @@ const AGAIN_MS = 300;
 const REPORT_AGAIN_MS = 500;
 /** Without a word from the manager for so many heartbeats the session is given up. */
 const SILENT_BEATS = 3;
-
-/** How containers behave on this node. */
-export interface ContainerWeather {
-  /** A step (create, start, stop) takes about this long. */
-  readonly stepMs: number;
-  readonly prepareFails: number;
-  readonly startFails: number;
-  /** A container ends by itself after about this time; 0 = never. */
-  readonly livesMs: number;
-}
-
-interface SimContainer {
-  readonly id: string;
-  readonly taskId: string;
-  status: ObservedContainer['status'];
-  exitCode: number;
-  startedMs: number;
-}
 
 interface Session {
   readonly manager: SimManager;
@@ -80,8 +63,7 @@ export class SimNode {
   readonly #deps: SimNodeDeps;
   /** What survives a loss of power. */
   readonly #saved = new Map<string, SavedTask>();
-  #containers = new Map<string, SimContainer>();
-  #nextContainer = 1;
+  readonly #containers: SimContainers;
   nodeId = '';
   #actor: Actor | null = null;
   #agent: Agent | null = null;
@@ -94,6 +76,12 @@ export class SimNode {
 
   constructor(deps: SimNodeDeps) {
     this.#deps = deps;
+    this.#containers = new SimContainers({
+      ...deps,
+      weather: deps.containers,
+      actor: () => this.#actor,
+      tell: (input) => this.#step(input),
+    });
   }
 
   get isUp(): boolean {
@@ -106,13 +94,11 @@ export class SimNode {
 
   /** Tasks whose container runs. */
   runningTasks(): string[] {
-    return [...this.#containers.values()]
-      .filter(({ status }) => status === 'running')
-      .map(({ taskId }) => taskId);
+    return this.#containers.runningTasks();
   }
 
   get containerCount(): number {
-    return this.#containers.size;
+    return this.#containers.count;
   }
 
   start(): void {
@@ -138,11 +124,7 @@ export class SimNode {
   /** The host loses power. */
   reboot(): void {
     this.kill();
-    for (const container of this.#containers.values()) {
-      if (container.status !== 'running') continue;
-      container.status = 'ended';
-      container.exitCode = 255;
-    }
+    this.#containers.endAll();
   }
 
   // ---- agent
@@ -155,31 +137,9 @@ export class SimNode {
   #run(): void {
     const agent = new Agent({ nodeId: this.nodeId });
     this.#agent = agent;
-    const observed = [...this.#containers.values()].map((one) => this.#observed(one));
+    const observed = this.#containers.observed();
     this.#execute(agent.restore([...this.#saved.values()], observed, Date.now()));
     this.#connect();
-  }
-
-  #observed({ id, taskId, status, exitCode, startedMs }: SimContainer): ObservedContainer {
-    return {
-      containerId: id,
-      taskId,
-      status,
-      pid: status === 'running' ? 100 : 0,
-      paused: false,
-      exitCode,
-      oomKilled: false,
-      endedUnseen: status === 'ended',
-      reason: '',
-      ranMs: status === 'running' ? this.#worldMs() - startedMs : 0,
-      health: 'none',
-      hasHealthCheck: false,
-      ports: [],
-    };
-  }
-
-  #worldMs(): number {
-    return this.#deps.world.nowUs / 1000;
   }
 
   #step(input: AgentInput): void {
@@ -207,98 +167,9 @@ export class SimNode {
         this.#pending.set(effect.taskId, effect.status);
         this.#sendReports();
         break;
-      case 'prepare':
-        this.#prepare(effect.task.id);
-        break;
-      case 'cancelPrepare':
-        break; // It ends as it ends.
-      case 'start':
-        this.#start(effect.taskId, effect.containerId);
-        break;
-      case 'stop':
-        this.#stop(effect.taskId, effect.containerId);
-        break;
-      case 'pause':
-      case 'unpause': {
-        const { taskId, type } = effect;
-        this.#soon(() => this.#step({ type: 'paused', taskId, paused: type === 'pause' }));
-        break;
-      }
-      case 'remove':
-        this.#soon(() => {
-          this.#containers.delete(effect.containerId);
-          this.#step({ type: 'removed', taskId: effect.taskId });
-        });
-        break;
+      default:
+        this.#containers.perform(effect);
     }
-  }
-
-  #soon(action: () => void): void {
-    const { prng, containers } = this.#deps;
-    setTimeout(action, containers.stepMs * (0.5 + prng.next()));
-  }
-
-  #prepare(taskId: string): void {
-    const { prng, containers, number } = this.#deps;
-    this.#soon(() => {
-      if (!this.#deps.isCalm() && prng.chance(containers.prepareFails)) {
-        this.#step({ type: 'prepareFailed', taskId, error: 'no such image' });
-        return;
-      }
-      const id = `c${number}-${this.#nextContainer++}`;
-      const fields = { status: 'created' as const, exitCode: 0, startedMs: 0 };
-      this.#containers.set(id, { id, taskId, ...fields });
-      this.#step({ type: 'prepared', taskId, containerId: id });
-    });
-  }
-
-  #start(taskId: string, containerId: string): void {
-    const { prng, containers } = this.#deps;
-    this.#soon(() => {
-      const container = this.#containers.get(containerId);
-      const isBad = !this.#deps.isCalm() && prng.chance(containers.startFails);
-      if (container === undefined || isBad) {
-        const failure = { error: 'cannot start', exitCode: 127, retryable: false };
-        this.#step({ type: 'startFailed', taskId, ...failure });
-        return;
-      }
-      container.status = 'running';
-      container.startedMs = this.#worldMs();
-      this.#liveAndDie(container);
-      const facts = { pid: 100, hasHealthCheck: false, ports: [] };
-      this.#step({ type: 'started', taskId, containerId, ...facts });
-    });
-  }
-
-  /** Containers die as events of the world: they do not need the worker. */
-  #liveAndDie(container: SimContainer): void {
-    const { prng, containers, world } = this.#deps;
-    if (containers.livesMs === 0) return;
-    const us = containers.livesMs * 1000 * -Math.log(1 - prng.next());
-    world.at(us, null, () => {
-      if (container.status !== 'running' || !this.#containers.has(container.id)) return;
-      if (this.#deps.isCalm()) return;
-      this.#ended(container, 1);
-    });
-  }
-
-  #ended(container: SimContainer, exitCode: number): void {
-    container.status = 'ended';
-    container.exitCode = exitCode;
-    const actor = this.#actor;
-    if (actor === null) return;
-    const facts = { exitCode, oomKilled: false, byUser: false, reason: '' };
-    this.#deps.world.at(10, actor, () => {
-      this.#step({ type: 'exited', taskId: container.taskId, ...facts });
-    });
-  }
-
-  #stop(taskId: string, containerId: string): void {
-    this.#soon(() => {
-      const container = this.#containers.get(containerId);
-      if (container?.status === 'running') this.#ended(container, 0);
-      else if (container === undefined) this.#step({ type: 'removed', taskId });
-    });
   }
 
   // ---- session
