@@ -47,15 +47,14 @@ function join(channel: Channel, operation: string, deps: ReachDeps, signal: Abor
     tunnel.destroy();
   };
   signal.addEventListener('abort', stop, { once: true });
-  // Not one pipeline of three: the end of one direction is not the end of the other.
-  pipeline(tunnel, socket, (error) => {
-    if (error) socket.destroy();
-  });
+  // No second pipeline: it would cut the answer off when the API has closed its side and part of the answer is on its way still.
+  tunnel.pipe(socket);
   pipeline(socket, tunnel, (error) => {
     signal.removeEventListener('abort', stop);
     if (error) deps.log.debug('a connection of another node ended', { reason: messageOf(error) });
-    // What the other side still sends has no reader any more.
     socket.destroy();
-    tunnel.destroy();
+    // The answer may be on its way still; what the other side sends after it has no reader any more.
+    if (error) tunnel.destroy();
+    else tunnel.resume();
   });
 }

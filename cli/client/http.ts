@@ -29,9 +29,14 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   503: 'unavailable',
 };
 
+/** Header of lists of all nodes: those that did not answer. */
+const MISSING_NODES = 'x-tswarm-missing-nodes';
+
 export class ApiClient {
   readonly endpoint: Endpoint;
   #checked: boolean;
+  /** Nodes that have been named in a warning. */
+  #missing = '';
 
   constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;
@@ -84,7 +89,16 @@ export class ApiClient {
     const response = await this.#send(method, path, options);
     const status = response.statusCode ?? 500;
     if (status >= 400) throw await errorOf(response);
+    this.#warnOfMissing(response.headers[MISSING_NODES]);
     return response;
+  }
+
+  /** A list that some nodes did not answer for is shown, but never as if it were whole. */
+  #warnOfMissing(header: string | string[] | undefined): void {
+    if (typeof header !== 'string' || header === this.#missing) return;
+    this.#missing = header;
+    const nodes = header.split(',').map(decodeURIComponent).join(', ');
+    process.stderr.write(`Warning: no answer from ${nodes}: containers there are not shown\n`);
   }
 
   /** An upgraded connection (attach, exec): bytes both ways. */

@@ -25,6 +25,7 @@ export function openTunnel(
     {},
   ) as grpc.ClientDuplexStream<ReachPiece, ReachPiece>;
   call.write(ReachPiece.create(first));
+  let isOver = false;
   const tunnel = new Duplex({
     read: () => call.resume(),
     write: (chunk: Buffer, _encoding, done) => writePieces(call, chunk, done),
@@ -33,11 +34,11 @@ export function openTunnel(
       done();
     },
     destroy: (error, done) => {
-      call.cancel();
+      // What was written last may be on its way still: only a connection that is not over both ways is cut.
+      if (error || !isOver || !tunnel.writableFinished) call.cancel();
       done(error);
     },
   });
-  let isOver = false;
   const over = (): void => {
     if (!isOver && !tunnel.destroyed) tunnel.push(null);
     isOver = true;
