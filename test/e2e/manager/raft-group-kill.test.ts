@@ -100,6 +100,25 @@ async function check(members: ProcessGroup, writers: Writers): Promise<void> {
   expect(writers.refused.filter((text) => held.has(text))).toEqual([]);
 }
 
+describe('a stalled main thread', () => {
+  it('of the leader: the Raft thread hands leadership over', { timeout: 60_000 }, async () => {
+    group = await ProcessGroup.of(3, folder);
+    const leader = await group.leads();
+    await group.atLeader({ kind: 'propose', text: 'before' });
+    await new Promise((resolve) => setTimeout(resolve, 2_500)); // It has been asked and has answered.
+    const stalled = leader.call({ kind: 'stall', ms: 15_000 });
+    const others = [...group.members.values()].filter((member) => member !== leader);
+    await until(() => others.some(({ status }) => status?.role === 'leader'), 'another one leads');
+    // Its own status is told by the main thread: it cannot know yet.
+    expect(leader.status?.role).toBe('leader');
+    const next = others.find(({ status }) => status?.role === 'leader');
+    await next?.call({ kind: 'propose', text: 'meanwhile' });
+    await stalled;
+    await until(() => leader.status?.role === 'follower', 'the old leader knows');
+    expect(await logs(group)).toEqual(Array(3).fill(['before', 'meanwhile']));
+  });
+});
+
 describe('kill -9', () => {
   it(`of one or all of three, ${KILLS} times`, { timeout: 60_000 + KILLS * 20_000 }, async () => {
     group = await ProcessGroup.of(3, folder, { snapshotEveryEntries: 300, trailingEntries: 50 });

@@ -14,6 +14,8 @@ export type MemberCall =
   | { readonly kind: 'addLearner' | 'promote' | 'removeMember'; readonly raftId: number }
   | { readonly kind: 'transfer'; readonly to: number }
   | { readonly kind: 'texts' }
+  /** The main thread does nothing for so long. */
+  | { readonly kind: 'stall'; readonly ms: number }
   /** Proposes `count` values of `bytes`, `clients` at a time; the answer is JSON of `Measured`. */
   | {
       readonly kind: 'measure';
@@ -94,6 +96,9 @@ async function perform(call: MemberCall): Promise<void> {
       return node.removeMember(call.raftId);
     case 'transfer':
       return node.transferLeadership(call.to);
+    case 'stall':
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, call.ms);
+      return;
     case 'texts':
     case 'measure':
       return;
