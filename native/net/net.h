@@ -98,6 +98,10 @@ int net_inspect_mesh(const struct net_host *host, const struct ts_json *request,
 int net_path_mtu(const struct net_host *host, const struct ts_json *request, struct ts_buf *answer,
 		 struct ts_err *err);
 
+/* wireguard.c: the kernel's WireGuard; see PROTOCOL.md. */
+int net_wireguard_set(const struct ts_json *request, struct ts_err *err);
+int net_wireguard_get(const struct ts_json *request, struct ts_buf *answer, struct ts_err *err);
+
 /* watch.c: changes that somebody else makes. */
 int net_watch(const struct net_host *host, const struct ts_json *request, struct ts_err *err);
 int net_watch_process(const struct ts_json *request, struct ts_err *err);

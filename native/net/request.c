@@ -250,6 +250,10 @@ int net_request(const struct net_host *host, const struct ts_json *request, stru
 		return net_routing(host, request, err);
 	if (strcmp(op, "inspect-mesh") == 0)
 		return net_inspect_mesh(host, request, answer, err);
+	if (strcmp(op, "wireguard-set") == 0)
+		return net_wireguard_set(request, err);
+	if (strcmp(op, "wireguard-get") == 0)
+		return net_wireguard_get(request, answer, err);
 	if (strcmp(op, "path-mtu") == 0)
 		return net_path_mtu(host, request, answer, err);
 	if (strcmp(op, "counters") == 0)

@@ -1,7 +1,7 @@
 // npm run vm: the native programs on Debian's kernel with nothing but cgroup v2, in a virtual machine (no KVM needed, about 5 s to boot).
 // `npm run vm -- limits host` runs only those of test/vm/*.test.sh. Exit code 0 only if at least one test ran and none failed.
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -23,6 +23,7 @@ const TIMEOUT_MS = 15 * 60_000;
 const MEMORY_MIB = 1024;
 /** Left out unless asked for by name. */
 const SLOW = ['daemon'];
+const WIREGUARD_GO = '/usr/bin/wireguard-go';
 const TESTS = join(ROOT, 'test/vm');
 
 requireNode();
@@ -59,7 +60,11 @@ function pack(folder) {
       cpSync(join(TESTS, name), join(content, 'tests', name));
     }
   }
-  run(node24(), ['--conditions=source', join(ROOT, 'scripts/vm/fixtures.ts'), content]);
+  for (const name of ['fixtures.ts', 'mesh-fixtures.ts']) {
+    run(node24(), ['--conditions=source', join(ROOT, 'scripts/vm', name), content]);
+  }
+  // The mixed mesh is tested where it is installed.
+  if (existsSync(WIREGUARD_GO)) cpSync(WIREGUARD_GO, join(content, 'wireguard-go'));
   const archive = join(folder, 'content.tar');
   run('tar', ['--owner=0', '--group=0', '--numeric-owner', '-C', content, '-cf', archive, '.']);
   return archive;

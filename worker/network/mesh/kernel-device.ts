@@ -28,11 +28,13 @@ export class KernelDevice implements WireguardDevice {
 
   async read(): Promise<DeviceState> {
     const answer = (await this.#helper.wireguardGet(this.#link)) as unknown as Answer;
-    return {
-      publicKey: answer.publicKey,
-      listenPort: answer.listenPort,
-      peers: new Map(answer.peers.map(({ publicKey, ...peer }) => [publicKey, peer])),
-    };
+    const peers = new Map<string, DevicePeer>();
+    for (const { publicKey, ...peer } of answer.peers) {
+      // A long list of addresses comes in several parts.
+      const former = peers.get(publicKey)?.allowedIps ?? [];
+      peers.set(publicKey, { ...peer, allowedIps: [...former, ...peer.allowedIps] });
+    }
+    return { publicKey: answer.publicKey, listenPort: answer.listenPort, peers };
   }
 
   async write(change: DeviceChange): Promise<void> {
