@@ -76,7 +76,7 @@ describe.skipIf(!isRoot || !hasIptables)('beside a firewall that drops', () => {
 
   it('leaves rules that iptables can read', () => {
     expect(lab.host('iptables -S FORWARD')).toBe(
-      '-P FORWARD DROP\n-A FORWARD -i tfw+ -j ACCEPT\n-A FORWARD -o tfw+ -j ACCEPT\n',
+      '-P FORWARD DROP\n-A FORWARD -i wfw+ -j ACCEPT\n-A FORWARD -o wfw+ -j ACCEPT\n-A FORWARD -i tfw+ -j ACCEPT\n-A FORWARD -o tfw+ -j ACCEPT\n',
     );
     expect(lab.host('iptables -S INPUT')).toMatch(
       /^-A INPUT -d 169\.254\.\d+\.\d+\/32 -i tfw\+ -j ACCEPT$/m,

@@ -7,6 +7,10 @@ import type { Log } from '#protocol/world';
 import type { Inspection, NetHelper } from './net-helper.ts';
 
 const IPV6_SETTINGS = '/proc/sys/net/ipv6/conf';
+const IPV4_SETTINGS = '/proc/sys/net/ipv4/conf';
+/** rp_filter */
+const OFF = '0';
+const STRICT = '1';
 /** Accept router advertisements: when not forwarding; always. */
 const ACCEPT_AS_HOST = '1';
 const ACCEPT_ALWAYS = '2';
@@ -23,6 +27,26 @@ export class Forwarding {
 
   async start(): Promise<void> {
     await this.#helper.sysctl({ 'net.ipv4.ip_forward': '1' });
+    await this.#loosenSenderCheck();
+  }
+
+  /**
+   * Of a host's two settings for checking senders by the way back the higher one counts, so the one for all interfaces would also bind ours, where answers
+   * come by another way than questions go. It moves to each interface that it is meant for: the effect there is the same.
+   */
+  async #loosenSenderCheck(): Promise<void> {
+    const all = await readSetting(`${IPV4_SETTINGS}/all/rp_filter`);
+    if (all !== STRICT) return;
+    const names = await readdir(IPV4_SETTINGS).catch(() => []);
+    for (const name of names.filter((one) => one !== 'all')) {
+      const file = `${IPV4_SETTINGS}/${name}/rp_filter`;
+      if ((await readSetting(file)) === OFF) await writeFile(file, STRICT).catch(() => {});
+    }
+    await writeFile(`${IPV4_SETTINGS}/all/rp_filter`, OFF).catch((error: unknown) => {
+      this.#log.warn('strict rp_filter may stop clients of other nodes', {
+        error: messageOf(error),
+      });
+    });
   }
 
   /** Called for a container with IPv6. @throws TswarmError when the host has none */
@@ -57,4 +81,8 @@ export class Forwarding {
     }
     await this.#helper.sysctl({ 'net.ipv6.conf.all.forwarding': '1' });
   }
+}
+
+async function readSetting(file: string): Promise<string> {
+  return (await readFile(file, 'utf8').catch(() => '')).trim();
 }

@@ -12,6 +12,7 @@ const CHAINS: readonly { readonly family: 'ip' | 'ip6'; readonly chain: ChainNam
   { family: 'ip', chain: 'FORWARD' },
   { family: 'ip', chain: 'INPUT' },
   { family: 'ip6', chain: 'FORWARD' },
+  { family: 'ip6', chain: 'INPUT' },
 ];
 
 export class OtherFirewall {
@@ -67,9 +68,16 @@ export class OtherFirewall {
 /** Our rules for a chain. */
 function ownRules(family: 'ip' | 'ip6', chain: ChainName, names: RuleNames): readonly string[] {
   const ours = `"${names.links}*"`;
-  if (chain === 'INPUT')
-    return family === 'ip' ? [`iifname ${ours} ip daddr ${names.dns} counter accept`] : [];
-  return [`oifname ${ours} counter accept`, `iifname ${ours} counter accept`];
+  const mesh = `"${names.mesh.prefix}*"`;
+  if (chain === 'INPUT') {
+    const resolver =
+      family === 'ip' ? [`iifname ${ours} ip daddr ${names.dns} counter accept`] : [];
+    return [...resolver, `iifname ${mesh} counter accept`];
+  }
+  return [ours, mesh].flatMap((name) => [
+    `oifname ${name} counter accept`,
+    `iifname ${name} counter accept`,
+  ]);
 }
 
 /** Which of our rules a chain needs and lacks. Pure. */

@@ -172,7 +172,8 @@ export class NetworkLab {
     this.address6 = world ? `2001:db8::${world.number}` : HOST6;
   }
 
-  async start(): Promise<void> {
+  /** `before`: a shell command on the host, before the node starts. */
+  async start({ before = '' }: { readonly before?: string } = {}): Promise<void> {
     for (const dir of ['data', 'run']) mkdirSync(join(this.folder, dir));
     writeFileSync(join(this.folder, 'resolv.conf'), `nameserver ${OUTSIDE}\n`);
     for (const flags of this.#world ? ['-nm'] : ['-nm', '-n']) {
@@ -191,6 +192,7 @@ export class NetworkLab {
     this.host(`ip -6 addr add ${this.address6}/64 dev out0 nodad`);
     this.host(`ip link set out0 up; ip route add default via ${OUTSIDE}`);
     this.host(`ip -6 route add default via ${OUTSIDE6}`);
+    if (before !== '') this.host(before);
     await this.startNode();
   }
 

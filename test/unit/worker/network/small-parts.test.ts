@@ -296,7 +296,12 @@ describe('what is kept of attachments', () => {
 
 describe('beside iptables', () => {
   const names = { table: 'tswarm_t', links: 'tt', mesh: meshNames('t'), dns: '169.254.7.7' };
-  const forward = ['oifname "tt*" counter accept', 'iifname "tt*" counter accept'];
+  const forward = [
+    'oifname "tt*" counter accept',
+    'iifname "tt*" counter accept',
+    'oifname "wt*" counter accept',
+    'iifname "wt*" counter accept',
+  ];
   const chain = (...rules: readonly string[]): string =>
     [
       'table ip filter { # handle 1',
@@ -324,10 +329,13 @@ describe('beside iptables', () => {
     ).toEqual(forward);
     expect(missingRules(dropping(), 'ip', 'INPUT', names)).toEqual([
       'iifname "tt*" ip daddr 169.254.7.7 counter accept',
+      'iifname "wt*" counter accept',
     ]);
-    expect(missingRules(dropping(), 'ip6', 'INPUT', names)).toEqual([]);
+    expect(missingRules(dropping(), 'ip6', 'INPUT', names)).toEqual([
+      'iifname "wt*" counter accept',
+    ]);
     const half = dropping('iifname "tt*" counter packets 5 bytes 300 accept');
-    expect(missingRules(half, 'ip', 'FORWARD', names)).toEqual([forward[0]]);
+    expect(missingRules(half, 'ip', 'FORWARD', names)).toEqual([forward[0], ...forward.slice(2)]);
   });
 
   it('only our own rules are taken away', () => {
@@ -336,8 +344,10 @@ describe('beside iptables', () => {
       'oifname "ttx*" counter packets 5 bytes 300 accept',
       'counter packets 0 bytes 0 jump DOCKER-USER',
       'iifname "tt*" counter packets 0 bytes 0 accept',
+      'iifname "wt*" counter packets 0 bytes 0 accept',
+      'oifname "wt*" counter packets 0 bytes 0 accept',
     );
-    expect(ownHandles(text, 'ip', 'FORWARD', names)).toEqual([11, 14]);
+    expect(ownHandles(text, 'ip', 'FORWARD', names)).toEqual([11, 14, 15, 16]);
     expect(missingRules(text, 'ip', 'FORWARD', names)).toEqual([]);
   });
 });
