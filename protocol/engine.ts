@@ -204,6 +204,8 @@ export interface LocalNetworkEngine {
   connect(idOrName: string, body: EngineJson): Promise<void>;
   disconnect(idOrName: string, body: EngineJson): Promise<void>;
   prune(filters: EngineFilters): Promise<EngineJson>;
+  /** How this node reaches the others: `{mtuBytes, peers: [{nodeId, hostname, endpoint, handshakeSeconds, sent, received, rttMs, faults}], faults}`. */
+  check(): Promise<EngineJson>;
 }
 
 export interface NodeEngine {

@@ -43,6 +43,8 @@ export interface PartsInput {
   readonly secretsRoot: string;
   readonly fileSource: FileSource;
   changed(change: ContainerChange): void;
+  /** What this node says about its mesh is not what it said before. */
+  meshChanged(): void;
 }
 
 export async function makeParts(input: PartsInput): Promise<Parts> {
@@ -78,6 +80,7 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
         },
       },
       containers: networkContainers(table),
+      meshChanged: () => input.meshChanged(),
     },
   );
   await localNetworks.watch(network);

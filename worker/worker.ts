@@ -144,6 +144,7 @@ class NodeWorker implements Worker {
       secretsRoot: this.#secretsRoot(),
       fileSource: { read: (file, reader) => this.#readFile(file, reader) },
       changed: (change) => this.#changed(change),
+      meshChanged: () => this.#session?.describeAgain(),
     });
     this.#engine = makeNodeEngine({
       options: this.#options,

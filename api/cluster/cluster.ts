@@ -40,6 +40,11 @@ export function clusterRoutes(context: Context): readonly Route[] {
       pattern: `${BASE}/services/action`,
       handler: (q, r) => action(context, q, r),
     },
+    {
+      method: 'GET',
+      pattern: `${BASE}/network/check`,
+      handler: async (_request, reply) => reply.json(200, await context.engine.networks.check()),
+    },
     { method: 'GET', pattern: `${BASE}/history`, handler: (q, r) => history(context, q, r) },
     ...(['service', 'network', 'volume', 'secret', 'config'] as const).map(
       (kind): Route => ({

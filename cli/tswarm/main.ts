@@ -5,6 +5,7 @@ import { runProgram } from '../run-program.ts';
 import { addBackupCommands, addClusterCommands } from './cluster/commands.ts';
 import { type CommandTools, collect } from './command-tools.ts';
 import { clientFor, type GlobalOptions } from './context.ts';
+import { addNetworkCommands } from './network/commands.ts';
 import { addNodeCommands } from './node/commands.ts';
 import { addServiceCommands } from './service/commands.ts';
 import { addSpecCommands } from './service/spec-commands.ts';
@@ -54,6 +55,7 @@ addClusterCommands(
   tools,
 );
 addNodeCommands(program.command('node').description('Nodes'), tools);
+addNetworkCommands(program.command('network').description('Networks'), tools);
 
 program
   .command('info')

@@ -1,7 +1,8 @@
 /*
  * tswarm-net: reads one JSON object a line on stdin {"id":N,"op":"…",…}, answers one a line on
  * stdout: {"id":N,"ok":true,…} or {"id":N,"ok":false,"error":{…}}, in order; between answers there
- * may be lines {"event":"…",…}. Ends with its stdin.
+ * may be lines {"event":"…",…}. Ends with its stdin. `tswarm-net probe` is another program: see
+ * probe.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -97,8 +98,10 @@ static int run(const struct net_host *host)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "probe") == 0)
+		return net_probe(argc, argv);
 	prctl(PR_SET_DUMPABLE, 0);
 	struct net_host host = {.rtnl = nl_open(NETLINK_ROUTE, 0),
 				.netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)};

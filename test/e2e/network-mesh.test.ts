@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MeshPeer, type ServiceEndpoints } from '#protocol/generated/dispatcher';
+import type { NetworkReport } from '#worker/network/mesh/network-check';
 import type { AttachResult, MeshDescription } from '#worker/network/types';
 import {
   type Agent,
@@ -366,6 +367,28 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
       await eventually(works, 15_000);
     }
   }, 120_000);
+
+  it('says what is wrong, and nothing when nothing is', async () => {
+    const report = (): Promise<NetworkReport> => lab('n1').call<NetworkReport>('checkNetwork');
+    const faults = async (): Promise<string[]> => {
+      const { peers, faults: own } = await report();
+      return [...own, ...peers.flatMap((peer) => peer.faults.map((f) => `${peer.hostname}: ${f}`))];
+    };
+    await eventually(async () => (await faults()).length === 0, 10_000);
+    const [peer] = (await report()).peers;
+    expect(peer).toMatchObject({ hostname: 'n2', endpoint: '192.0.2.12:51820', received: 4 });
+    expect(peer?.handshakeSeconds).toBeGreaterThanOrEqual(0);
+    lab('n2').host('iptables -I INPUT -p udp --dport 51820 -j DROP');
+    expect(await faults()).toEqual(['n2: shakes hands, but does not answer']);
+    lab('n2').host('iptables -D INPUT -p udp --dport 51820 -j DROP');
+    // A way that is too narrow for full packets.
+    world.run('ip link set p12 mtu 1400');
+    lab('n2').host('ip link set out0 mtu 1400');
+    expect(await faults()).toEqual(['n2: full packets are lost: the MTU on the way is too small']);
+    world.run('ip link set p12 mtu 1500');
+    lab('n2').host('ip link set out0 mtu 1500');
+    await eventually(async () => (await faults()).length === 0, 10_000);
+  }, 60_000);
 
   it('follows new keys and removes a node', async () => {
     await lab('n2').call('renewMeshKey');

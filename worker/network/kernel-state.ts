@@ -17,6 +17,8 @@ import { type StaleFlow, staleFlows } from './stale-flows.ts';
 export interface Desired {
   readonly rules: RuleState;
   readonly publishNames: () => Promise<void>;
+  /** Opens the host's firewall when it was left as it was so far. */
+  readonly wake: () => Promise<void>;
   /** Never fails. */
   readonly applyMesh: () => Promise<void>;
 }
@@ -88,11 +90,16 @@ export class KernelState {
   }
 
   async #apply(): Promise<void> {
-    const { rules, publishNames, applyMesh } = this.#compute();
+    const { rules, publishNames, applyMesh, wake } = this.#compute();
     const gone = this.#gone;
     this.#gone = [];
     const before = this.#applied;
-    const done = await Promise.allSettled([this.#applyRules(rules), publishNames(), applyMesh()]);
+    const done = await Promise.allSettled([
+      this.#applyRules(rules),
+      publishNames(),
+      applyMesh(),
+      wake(),
+    ]);
     for (const result of done) if (result.status === 'rejected') throw result.reason;
     this.#forgetting = this.#forget(gone, before ? staleFlows(before, rules) : []);
   }

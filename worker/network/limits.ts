@@ -72,6 +72,8 @@ export const MESH_RETRY_MS = 1_000;
 export const MESH_RETRY_MS_MAX = 60_000;
 /** How often handshakes are looked at, for what the node tells about its mesh. */
 export const MESH_LOOK_PERIOD_MS = 10_000;
+/** Packets to other nodes are answered within a second or not at all. */
+export const PROBE_TIMEOUT_MS = 5_000;
 /** WireGuard makes a new session after two minutes and forgets the old one after three: without a handshake for longer nothing passes. */
 export const HANDSHAKE_STALE_MS = 190_000;
 /** A new peer that can be reached answers within a round trip; the second try is after 5 s. */

@@ -34,6 +34,10 @@ export class LocalNetworkApi implements LocalNetworkEngine {
       .map((network) => this.#json(network, false));
   }
 
+  async check(): Promise<EngineJson> {
+    return { ...(await this.#manager.checkNetwork()) };
+  }
+
   async inspect(idOrName: string): Promise<EngineJson> {
     return this.#json(this.#find(idOrName), true);
   }

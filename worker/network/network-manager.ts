@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { EngineJson, LocalNetworkEngine } from '#protocol/engine';
 import { messageOf } from '#protocol/errors';
 import type { ServiceEndpoints } from '#protocol/generated/dispatcher';
-import type { Log } from '#protocol/world';
+import type { Clock, Log } from '#protocol/world';
 import { listFolder, makeFolder, removeTree } from '../files.ts';
 import { Attacher, addressesOf } from './attacher.ts';
 import type { AttachmentRecord } from './attachment.ts';
@@ -17,12 +17,22 @@ import { HostResolverWatch } from './host-resolver.ts';
 import { containerStats } from './interface-stats.ts';
 import { KernelCheck } from './kernel-check.ts';
 import { type Desired, KernelState } from './kernel-state.ts';
-import { HELPER_RESTART_MS, MESH_PORT_DEFAULT, SWEEP_DELAY_MS, WIREGUARD_GO } from './limits.ts';
+import {
+  HANDSHAKE_FIRST_MS,
+  HANDSHAKE_STALE_MS,
+  HELPER_RESTART_MS,
+  MESH_LOOK_PERIOD_MS,
+  MESH_PORT_DEFAULT,
+  SWEEP_DELAY_MS,
+  WIREGUARD_GO,
+} from './limits.ts';
 import { LocalNetworkApi } from './local-network-api.ts';
 import { LocalNetworks } from './local-networks.ts';
 import { meshNames } from './mesh/addresses.ts';
 import { KernelDevice } from './mesh/kernel-device.ts';
 import { Mesh } from './mesh/mesh.ts';
+import { MeshWatch } from './mesh/mesh-watch.ts';
+import { checkNetwork, type NetworkReport } from './mesh/network-check.ts';
 import { UserspaceDevice } from './mesh/userspace-device.ts';
 import { type NamedContainer, NamesComputer } from './names.ts';
 import { NamesProcess } from './names-process.ts';
@@ -63,6 +73,7 @@ export async function createNetworkService(
     api,
     mesh: () => manager.meshDescription(),
     renewMeshKey: () => manager.renewMeshKey(),
+    check: () => manager.checkNetwork(),
     info: async (): Promise<EngineJson> => ({ Network: ['bridge', 'host', 'none', 'overlay'] }),
     stop: () => manager.stop(),
     rest: async () => {
@@ -96,6 +107,8 @@ export class NodeNetworks implements NetworkManager {
   readonly #records: AttachmentStore;
   readonly #attacher: Attacher;
   readonly #mesh: Mesh;
+  readonly #meshWatch: MeshWatch;
+  readonly #clock: Clock;
   readonly #ruleComputer = new RuleComputer();
   readonly #namesComputer = new NamesComputer();
   /** The same object for the same record, so that what was computed from it can be used again. */
@@ -104,6 +117,8 @@ export class NodeNetworks implements NetworkManager {
   #services: readonly ServiceEndpoints[] = [];
   #sweepTimer: NodeJS.Timeout | undefined;
   #stopped = false;
+  /** Nothing of this node is in the kernel. */
+  #isResting = true;
 
   constructor(options: NetworkOptions, deps: NetworkDeps, local: LocalNetworks) {
     const { runDir, nativeDir, nodeTag } = options;
@@ -121,7 +136,9 @@ export class NodeNetworks implements NetworkManager {
       dns: resolverAddress(nodeTag),
     };
     this.#helper = this.#newHelper(nativeDir);
+    this.#clock = deps.clock;
     this.#mesh = this.#newMesh(options, deps);
+    this.#meshWatch = this.#newMeshWatch(deps);
     this.#ports = new PortRegistry(portHolder, () => this.#services);
     this.#resolver = new HostResolverWatch(log, () => this.#flushSoon());
     this.#names = this.#newNamesProcess(runDir, nativeDir);
@@ -192,6 +209,24 @@ export class NodeNetworks implements NetworkManager {
     );
   }
 
+  #newMeshWatch({ clock, log, meshChanged }: NetworkDeps): MeshWatch {
+    return new MeshWatch(
+      {
+        device: () => this.#mesh.device(),
+        plan: () => this.#mesh.plan,
+        nowMs: () => clock.nowMs(),
+        monotonicMs: () => clock.monotonicMs(),
+        periodMs: MESH_LOOK_PERIOD_MS,
+        changed: (faults) => {
+          for (const fault of faults) log.warn('mesh', { fault });
+          if (faults.length === 0) log.info('all nodes of the mesh answer');
+          meshChanged?.();
+        },
+      },
+      { firstMs: HANDSHAKE_FIRST_MS, staleMs: HANDSHAKE_STALE_MS },
+    );
+  }
+
   #newNamesProcess(runDir: string, nativeDir: string): NamesProcess {
     return new NamesProcess(
       {
@@ -213,6 +248,7 @@ export class NodeNetworks implements NetworkManager {
       this.#resolver.start(),
       this.#mesh.start(),
     ]);
+    this.#meshWatch.start();
   }
 
   async setState(desired: DesiredNetworkState): Promise<void> {
@@ -244,8 +280,19 @@ export class NodeNetworks implements NetworkManager {
       address: meshAddress,
       hostAddresses: this.#hostAddresses(),
       port: meshPort === 0 ? MESH_PORT_DEFAULT : meshPort,
-      faults: this.#mesh.fault === '' ? [] : [this.#mesh.fault],
+      faults: [...(this.#mesh.fault === '' ? [] : [this.#mesh.fault]), ...this.#meshWatch.faults],
     };
+  }
+
+  checkNetwork(): Promise<NetworkReport> {
+    return checkNetwork({
+      mesh: this.#mesh,
+      helper: this.#helper,
+      names: this.#rules,
+      rules: () => this.#desired().rules,
+      program: `${this.#options.nativeDir}/tswarm-net`,
+      nowMs: () => this.#clock.nowMs(),
+    });
   }
 
   forgetMeshKey(): Promise<void> {
@@ -344,6 +391,7 @@ export class NodeNetworks implements NetworkManager {
     this.#check.stop();
     this.#resolver.stop();
     this.#mesh.stop();
+    this.#meshWatch.stop();
     await this.#helper.stop();
   }
 
@@ -353,6 +401,7 @@ export class NodeNetworks implements NetworkManager {
     if (this.#mesh.plan.peers.size === 0) await this.#mesh.remove();
     await this.#kernel.remove();
     await this.#firewall.close();
+    this.#isResting = true;
     await this.#names.rest();
   }
 
@@ -364,6 +413,13 @@ export class NodeNetworks implements NetworkManager {
     await this.rest();
     await this.#names.stop();
     await removeTree(`${this.#options.dataDir}/networks.json`);
+  }
+
+  /** After a rest the host's firewall must be opened again, before the first container is told to go. */
+  async #wake(hasContainers: boolean): Promise<void> {
+    if (!this.#isResting || !(hasContainers || this.#mesh.plan.peers.size > 0)) return;
+    this.#isResting = false;
+    await this.#firewall.open();
   }
 
   #desired(): Desired {
@@ -385,6 +441,7 @@ export class NodeNetworks implements NetworkManager {
         },
       }),
       applyMesh: () => this.#mesh.apply(),
+      wake: () => this.#wake(containers.length > 0),
       publishNames: async () => {
         if (containers.every((container) => container.endpoints.length === 0)) return;
         const { nameservers } = this.#resolver.current;

@@ -6,6 +6,7 @@ import type { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher'
 import type { Network } from '#protocol/generated/objects';
 import type { PortConfig } from '#protocol/generated/specs';
 import type { Clock, Log, Random } from '#protocol/world';
+import type { NetworkReport } from './mesh/network-check.ts';
 
 /** The cluster's view as this node needs it; from the assignments. Replaces the former one as a whole. */
 export interface DesiredNetworkState {
@@ -124,6 +125,8 @@ export interface NetworkService {
   mesh(): MeshDescription;
   /** With each new certificate: a new key for the mesh. The managers must be told (`mesh`) right away. */
   renewMeshKey(): Promise<void>;
+  /** Looks at everything between this node and the others; changes nothing. */
+  check(): Promise<NetworkReport>;
   /** Network part of GET /info (plugins, warnings). */
   info(): Promise<EngineJson>;
   /** Stops helpers that must not outlive the worker; containers' namespaces, rules and the names program stay. */

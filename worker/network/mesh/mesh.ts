@@ -145,6 +145,17 @@ export class Mesh {
     });
   }
 
+  /** What of the plan is not in the kernel's routing now, in words. */
+  async missing(): Promise<readonly string[]> {
+    await this.#running;
+    if (this.#plan.routing.size === 0) return [];
+    const range = { min: RULE_MESH, max: RULE_END };
+    const actual = itemsOf(await this.#deps.helper.inspectMesh(this.#options.names.prefix, range));
+    return [...this.#plan.routing]
+      .filter(([key, { kind }]) => (kind === 'route' || kind === 'rule') && !actual.has(key))
+      .map(([key]) => key);
+  }
+
   /** A new key; the managers must be told. Peers call as soon as they have heard of it. */
   renewKey(): Promise<void> {
     return this.#run(async () => {

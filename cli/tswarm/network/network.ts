@@ -1,0 +1,58 @@
+// tswarm network ls, inspect: docker's columns, and whether what goes from node to node is encrypted.
+import type { ApiClient, Json } from '../../client/http.ts';
+import { EXIT } from '../../output/fail.ts';
+import { formatList, renderTemplate } from '../../output/format.ts';
+import { filtersQuery } from '../context.ts';
+
+const SHORT_ID_LENGTH = 12;
+
+export async function ls(
+  client: ApiClient,
+  options: {
+    readonly filter?: readonly string[];
+    readonly format?: string;
+    readonly trunc?: boolean;
+    readonly quiet?: boolean;
+    readonly json?: boolean;
+  },
+): Promise<number> {
+  const networks = await client.get<Json[]>('/networks', {
+    query: { filters: filtersQuery(options.filter) },
+  });
+  const rows = networks.map((network) => {
+    const id = String(network.Id);
+    return {
+      ID: options.trunc === false ? id : id.slice(0, SHORT_ID_LENGTH),
+      Name: String(network.Name),
+      Driver: String(network.Driver),
+      Scope: String(network.Scope),
+      Encrypted: network.Driver === 'overlay' ? 'yes' : '-',
+    };
+  });
+  rows.sort((a, b) => a.Name.localeCompare(b.Name));
+  const columns = [
+    ['NETWORK ID', 'ID'],
+    ['NAME', 'Name'],
+    ['DRIVER', 'Driver'],
+    ['SCOPE', 'Scope'],
+    ['ENCRYPTED', 'Encrypted'],
+  ] as const;
+  process.stdout.write(formatList({ columns, rows }, options));
+  return EXIT.ok;
+}
+
+export async function inspect(
+  client: ApiClient,
+  names: readonly string[],
+  options: { readonly format?: string; readonly verbose?: boolean },
+): Promise<number> {
+  const query = options.verbose ? { verbose: true } : {};
+  const found = await Promise.all(
+    names.map((name) => client.get<Json>(`/networks/${encodeURIComponent(name)}`, { query })),
+  );
+  const { format } = options;
+  if (format && format !== 'json') {
+    process.stdout.write(found.map((network) => `${renderTemplate(format, network)}\n`).join(''));
+  } else process.stdout.write(`${JSON.stringify(found, null, 4)}\n`);
+  return EXIT.ok;
+}

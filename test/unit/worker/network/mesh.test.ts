@@ -1,0 +1,225 @@
+// Goal: what the mesh is made to be follows from what the managers say: peers, addresses, routes, rules; changes are told as moves, never as gaps; faults are
+// named. Method: the pure parts, small states, whole answers.
+import { describe, expect, it } from 'vitest';
+import { MeshPeer } from '#protocol/generated/dispatcher';
+import { meshIdentity, meshNames } from '#worker/network/mesh/addresses';
+import { handshakeFaults } from '#worker/network/mesh/mesh-watch';
+import { isKey, type MeshInput, planMesh } from '#worker/network/mesh/plan';
+import { checkSet, parseGet, setRequest } from '#worker/network/mesh/uapi';
+import { peerChanges, type ToldPeers } from '#worker/network/mesh/wireguard';
+import { port, service } from '../../../support/network-lab/objects.ts';
+
+const key = (letter: string): string => `${letter.repeat(42)}A=`;
+const peer = (nodeId: string, last: number, more: Partial<MeshPeer> = {}): MeshPeer =>
+  MeshPeer.create({
+    nodeId,
+    hostname: nodeId,
+    wireguardKey: key(nodeId.slice(-1)),
+    addr: `192.0.2.${last}`,
+    port: 51820,
+    ...more,
+  });
+const app = service({
+  name: 'app',
+  tasks: { t1: { front: '10.1.0.1', back: '10.2.0.1' }, t2: { front: '10.1.0.2' } },
+  nodes: { t1: 'nb', t2: 'na' },
+});
+const input = (more: Partial<MeshInput> = {}): MeshInput => ({
+  nodeId: 'na',
+  names: meshNames('x'),
+  peers: [peer('nb', 2), peer('nc', 3)],
+  services: [app],
+  networkIds: new Set(['front']),
+  numbers: new Map([
+    ['nb', 1],
+    ['nc', 2],
+  ]),
+  ...more,
+});
+
+describe('the plan', () => {
+  it('has the addresses of other nodes’ tasks on our networks, each with one owner', () => {
+    const plan = planMesh(input());
+    expect([...plan.peers.values()].map((one) => one.allowedIps)).toEqual([
+      [`${meshIdentity('nb').address}/128`, '10.1.0.1/32'],
+      [`${meshIdentity('nc').address}/128`],
+    ]);
+    expect([...plan.routing.keys()].filter((one) => one.includes('10.'))).toEqual([
+      'route 254 10.1.0.1/32 wx0 ',
+    ]);
+    expect([plan.doors.size, plan.origins.size]).toEqual([0, 0]);
+  });
+
+  it('has doors to nodes with published tasks, and ways back where they are served', () => {
+    const edge = (node: string) =>
+      service({
+        name: 'edge',
+        ports: [port('80:80', 'ingress')],
+        tasks: { e: { front: '10.1.0.9' } },
+        nodes: { e: node },
+      });
+    const away = planMesh(input({ services: [edge('nb')] }));
+    expect([...away.doors]).toEqual([
+      [
+        'nb',
+        {
+          v4: '169.254.192.1',
+          v6: meshIdentity('nb').door6,
+          hostAddresses: ['192.0.2.2'],
+        },
+      ],
+    ]);
+    expect(away.origins.size).toBe(0);
+    const here = planMesh(input({ services: [edge('na')] }));
+    expect(here.doors.size).toBe(0);
+    expect([...here.origins.values()]).toEqual([0x10_0000, 0x20_0000]);
+    const keys = [...here.routing.keys()];
+    expect(keys).toContain(
+      `rule 4 7475 ${0x20_0000} 0.0.0.0/0`.replace(' 0.0.0.0/0', `  ${0x7473_0002} 0`),
+    );
+    expect(keys.filter((one) => one.startsWith(`route ${0x7473_0001} `))).toHaveLength(2);
+  });
+
+  it('takes nothing but keys and addresses from objects, and nothing before it knows itself', () => {
+    const bad = [
+      peer('nb', 2, { wireguardKey: 'x\nremove=true' }),
+      peer('nc', 3, { addr: '1.2.3.4\nprivate_key=0' }),
+    ];
+    const plan = planMesh(input({ peers: bad }));
+    expect([...plan.peers].map(([, one]) => [one.nodeId, one.endpoint])).toEqual([['nc', '']]);
+    expect(planMesh(input({ nodeId: '' })).peers.size).toBe(0);
+    expect(isKey(key('a'))).toBe(true);
+    expect(isKey(`${'a'.repeat(43)}=`)).toBe(false);
+  });
+});
+
+describe('what WireGuard is told', () => {
+  const plan = (more: Partial<MeshInput> = {}) => planMesh(input(more)).peers;
+
+  it('is each thing once', () => {
+    const told: ToldPeers = new Map();
+    expect(peerChanges(told, plan())).toHaveLength(2);
+    expect(peerChanges(told, plan())).toEqual([]);
+  });
+
+  it('moves an address without taking it away from anybody', () => {
+    const told: ToldPeers = new Map();
+    peerChanges(told, plan());
+    const moved = { ...app, backends: app.backends.map((b) => ({ ...b, nodeId: 'nc' })) };
+    const changes = peerChanges(told, plan({ services: [moved] }));
+    expect(changes).toEqual([
+      { publicKey: key('c'), addAllowedIps: ['10.1.0.1/32', '10.1.0.2/32'] },
+    ]);
+    // And back again: the first owner must be told anew.
+    expect(peerChanges(told, plan())).toEqual([
+      { publicKey: key('b'), addAllowedIps: ['10.1.0.1/32'] },
+    ]);
+  });
+
+  it('gives a new key the addresses before the old one goes, and an endpoint only when it is new', () => {
+    const told: ToldPeers = new Map();
+    peerChanges(told, plan());
+    const changes = peerChanges(
+      told,
+      plan({ peers: [peer('nb', 2, { wireguardKey: key('z') }), peer('nc', 7)] }),
+    );
+    expect(changes.map(({ publicKey, remove, endpoint }) => [publicKey, remove, endpoint])).toEqual(
+      [
+        [key('z'), undefined, '192.0.2.2:51820'],
+        [key('c'), undefined, '192.0.2.7:51820'],
+        [key('b'), true, undefined],
+      ],
+    );
+  });
+
+  it('replaces a list that has grown stale', () => {
+    const told: ToldPeers = new Map();
+    peerChanges(told, plan());
+    for (let i = 0; i < 70; i++) told.get(key('b'))?.allowedIps.add(`10.9.0.${i}/32`);
+    expect(peerChanges(told, plan())).toEqual([
+      {
+        publicKey: key('b'),
+        replaceAllowedIps: true,
+        addAllowedIps: plan().get(key('b'))?.allowedIps,
+      },
+    ]);
+    expect(told.get(key('b'))?.allowedIps.size).toBe(2);
+  });
+});
+
+describe('wireguard-go’s protocol', () => {
+  it('is written and read', () => {
+    const text = setRequest({
+      listenPort: 1,
+      peers: [
+        {
+          publicKey: key('b'),
+          endpoint: '[2001:db8::1]:5',
+          replaceAllowedIps: true,
+          addAllowedIps: ['10.0.0.1/32'],
+          keepaliveSeconds: 25,
+        },
+        { publicKey: key('c'), remove: true },
+      ],
+    });
+    const hex = (k: string): string => Buffer.from(k, 'base64').toString('hex');
+    expect(text).toBe(
+      `set=1\nlisten_port=1\npublic_key=${hex(key('b'))}\nendpoint=[2001:db8::1]:5\npersistent_keepalive_interval=25\nreplace_allowed_ips=true\nallowed_ip=10.0.0.1/32\npublic_key=${hex(key('c'))}\nremove=true\n\n`,
+    );
+    const state = parseGet(
+      `private_key=00\nlisten_port=7\npublic_key=${hex(key('b'))}\nendpoint=1.2.3.4:5\nlast_handshake_time_sec=3\nlast_handshake_time_nsec=4000000\nrx_bytes=1\ntx_bytes=2\nallowed_ip=10.0.0.1/32\npublic_key=${hex(key('c'))}\nerrno=0\n\n`,
+      () => 'own',
+    );
+    expect([state.publicKey, state.listenPort, [...state.peers]]).toEqual([
+      'own',
+      7,
+      [
+        [
+          key('b'),
+          {
+            endpoint: '1.2.3.4:5',
+            allowedIps: ['10.0.0.1/32'],
+            handshakeMs: 3004,
+            receivedBytes: 1,
+            sentBytes: 2,
+          },
+        ],
+        [
+          key('c'),
+          { endpoint: '', allowedIps: [], handshakeMs: 0, receivedBytes: 0, sentBytes: 0 },
+        ],
+      ],
+    ]);
+    expect(() => checkSet('errno=98\n\n', { listenPort: 9, peers: [] })).toThrow(
+      'port 9 is in use',
+    );
+    expect(() => checkSet('errno=-22\n\n', { peers: [] })).toThrow('configuration failed');
+  });
+});
+
+describe('faults', () => {
+  const limits = { firstMs: 15_000, staleMs: 190_000 };
+  const at = (handshakeMs: number, knownForMs: number) =>
+    handshakeFaults(
+      planMesh(input({ peers: [peer('nb', 2)] })),
+      {
+        publicKey: '',
+        listenPort: 0,
+        peers: new Map([
+          [key('b'), { endpoint: '', allowedIps: [], handshakeMs, receivedBytes: 0, sentBytes: 0 }],
+        ]),
+      },
+      { nowMs: 1_000_000, knownForMs: () => knownForMs, limits },
+    );
+
+  it('are named after a while, and end with the next handshake', () => {
+    expect(at(0, 14_000)).toEqual([]);
+    expect(at(0, 16_000)).toEqual([
+      'no answer from node nb: UDP to 192.0.2.2:51820; is the port open on both hosts?',
+    ]);
+    expect(at(900_000, 500_000)).toEqual([]);
+    expect(at(700_000, 500_000)).toEqual([
+      'node nb has not answered for 5 minutes: UDP to 192.0.2.2:51820',
+    ]);
+  });
+});

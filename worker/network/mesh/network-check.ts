@@ -1,0 +1,147 @@
+// `tswarm network check`, the part of one node: asks every peer through the tunnel (answers, loss, round trip, full packets), and compares what the kernel
+// has with what it should have. Changes nothing; what differs is repaired by kernel-check.ts anyway, so a difference that stays is a fault of its own.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { messageOf } from '#protocol/errors';
+import { PROBE_TIMEOUT_MS } from '../limits.ts';
+import type { NetHelper } from '../net-helper.ts';
+import type { RuleNames, RuleState, SetName } from '../ruleset.ts';
+import { meshIdentity } from './addresses.ts';
+import type { Mesh } from './mesh.ts';
+import type { DevicePeer } from './wireguard.ts';
+
+export interface PeerReport {
+  readonly nodeId: string;
+  readonly hostname: string;
+  readonly endpoint: string;
+  /** Seconds since the last handshake; -1 = none. */
+  readonly handshakeSeconds: number;
+  readonly sent: number;
+  readonly received: number;
+  /** Best of some; 0 = no answer. */
+  readonly rttMs: number;
+  readonly faults: readonly string[];
+}
+
+export interface NetworkReport {
+  /** MTU of the tunnel in bytes. */
+  readonly mtuBytes: number;
+  readonly peers: readonly PeerReport[];
+  /** Of this node itself. */
+  readonly faults: readonly string[];
+}
+
+export interface NetworkCheckDeps {
+  readonly mesh: Mesh;
+  readonly helper: NetHelper;
+  readonly names: RuleNames;
+  readonly rules: () => RuleState;
+  readonly program: string;
+  readonly nowMs: () => number;
+}
+
+interface Probe {
+  readonly address: string;
+  readonly sent: number;
+  readonly received: number;
+  readonly rttMs: number;
+  readonly full: boolean;
+}
+
+/** Maps whose elements people miss when they are gone. */
+const COMPARED: readonly (readonly [name: SetName, what: string])[] = [
+  ['vip4', 'virtual address'],
+  ['port4', 'published port'],
+  ['port6', 'published port'],
+  ['door4', 'published port for other nodes'],
+  ['origins', 'node that clients come through'],
+];
+
+export async function checkNetwork(deps: NetworkCheckDeps): Promise<NetworkReport> {
+  const { mesh } = deps;
+  const [peers, routing, rules] = await Promise.all([
+    peerReports(deps),
+    routingFaults(deps),
+    ruleFaults(deps),
+  ]);
+  const own = mesh.fault === '' ? [] : [`no mesh: ${mesh.fault}`];
+  return { mtuBytes: mesh.mtuBytes, peers, faults: [...own, ...routing, ...rules] };
+}
+
+async function peerReports(deps: NetworkCheckDeps): Promise<readonly PeerReport[]> {
+  const { mesh } = deps;
+  const { peers } = mesh.plan;
+  if (peers.size === 0) return [];
+  const nodes = [...peers.values()].map(({ nodeId }) => nodeId);
+  const probes = await probe(deps, nodes);
+  const state = await (await mesh.device())?.read();
+  return [...peers].map(([key, { nodeId, hostname, endpoint }]) => {
+    const answered = probes.get(meshIdentity(nodeId).address);
+    const known = state?.peers.get(key);
+    const handshakeMs = known?.handshakeMs ?? 0;
+    return {
+      nodeId,
+      hostname,
+      endpoint: known?.endpoint || endpoint,
+      handshakeSeconds:
+        handshakeMs === 0 ? -1 : Math.max(0, Math.round((deps.nowMs() - handshakeMs) / 1000)),
+      sent: answered?.sent ?? 0,
+      received: answered?.received ?? 0,
+      rttMs: answered?.rttMs ?? 0,
+      faults: peerFaults(known, answered, endpoint),
+    };
+  });
+}
+
+function peerFaults(
+  known: DevicePeer | undefined,
+  probe: Probe | undefined,
+  endpoint: string,
+): readonly string[] {
+  if (!known) return ['WireGuard does not know this node'];
+  if (!probe || probe.received === 0) {
+    if (known.handshakeMs > 0) return ['shakes hands, but does not answer'];
+    if (endpoint === '') return ['its address is not known'];
+    return [`no answer to UDP at ${endpoint}: is the port open on both hosts?`];
+  }
+  const faults: string[] = [];
+  if (!probe.full) faults.push('full packets are lost: the MTU on the way is too small');
+  const small = probe.sent - 1;
+  const lost = small - (probe.received - (probe.full ? 1 : 0));
+  if (lost > 0) faults.push(`${lost} of ${small} packets lost`);
+  return faults;
+}
+
+/** mesh address → what came back */
+async function probe(
+  { mesh, program }: NetworkCheckDeps,
+  nodeIds: readonly string[],
+): Promise<ReadonlyMap<string, Probe>> {
+  const addresses = nodeIds.map((id) => meshIdentity(id).address);
+  const args = ['probe', String(mesh.mtuBytes), ...addresses];
+  const { stdout } = await promisify(execFile)(program, args, { timeout: PROBE_TIMEOUT_MS });
+  const probes = JSON.parse(stdout) as readonly Probe[];
+  return new Map(probes.map((one) => [one.address, one]));
+}
+
+async function routingFaults({ mesh }: NetworkCheckDeps): Promise<readonly string[]> {
+  const missing = await mesh.missing();
+  return missing.length === 0 ? [] : [`not in the kernel: ${missing.slice(0, 5).join('; ')}`];
+}
+
+async function ruleFaults({ helper, names, rules }: NetworkCheckDeps): Promise<readonly string[]> {
+  const wanted = rules();
+  const faults: string[] = [];
+  for (const [set, what] of COMPARED) {
+    const elements = wanted.sets[set];
+    if (elements.size === 0) continue;
+    try {
+      const text = await helper.nftList(`list map inet ${names.table} ${set}`);
+      const gone = [...elements.keys()].filter((key) => !text.includes(`${key} : `));
+      if (gone.length > 0) faults.push(`${what} not in the kernel: ${gone.slice(0, 5).join(', ')}`);
+    } catch (error) {
+      faults.push(`${what}s not in the kernel: ${messageOf(error)}`);
+    }
+  }
+  return faults;
+}
