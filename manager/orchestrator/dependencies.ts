@@ -22,7 +22,7 @@ function unmetReason(dependency: ServiceDependency, view: ReadView): string {
   if (!service)
     return dependency.required ? `waiting for service ${name}, which does not exist` : '';
   const tasks = [...view.tasksByService(service.id)].filter(isWanted);
-  const replicas = service.spec?.mode?.replicated?.replicas ?? (service.spec?.mode?.global ? 0 : 1);
+  const replicas = tasksWanted(service);
   const current = newestPerSlot(tasks);
   if (current.length < replicas || (current.length === 0 && replicas > 0)) {
     return `waiting for service ${name} to start`;
@@ -32,6 +32,15 @@ function unmetReason(dependency: ServiceDependency, view: ReadView): string {
     if (reason !== '') return reason;
   }
   return '';
+}
+
+/** How many tasks there must be; a service with a task per node has as many as it has. */
+function tasksWanted(service: Service): number {
+  const mode = service.spec?.mode;
+  if (mode?.global || mode?.globalJob) return 0;
+  const job = mode?.replicatedJob;
+  if (job) return job.totalCompletions ?? job.maxConcurrent ?? 1;
+  return mode?.replicated?.replicas ?? 1;
 }
 
 function newestPerSlot(tasks: readonly Task[]): Task[] {

@@ -134,6 +134,8 @@ function restartAlone(entry: Entry, ending: Ending): NextRestart | undefined {
   if (condition === RestartCondition.NONE) return undefined;
   const failed = ending.exitCode !== 0 || ending.reason !== '';
   if (condition === RestartCondition.ON_FAILURE && !failed) return undefined;
+  // What runs to completion has got there.
+  if (!failed && entry.task.jobIteration !== undefined) return undefined;
   const max = policy?.maxAttempts ?? 0;
   if (max > 0 && entry.restartsInRow >= max) return undefined;
   const delay = policy?.delay;

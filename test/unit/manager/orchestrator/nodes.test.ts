@@ -11,6 +11,7 @@ import {
   TaskState,
 } from '#protocol/generated/objects';
 import {
+  DependencyCondition,
   GlobalJobMode,
   GlobalMode,
   NetworkSpec,
@@ -22,6 +23,7 @@ import {
   ResourceRequirements,
   Resources,
   RestartPolicy,
+  ServiceDependency,
   ServiceMode,
   UpdateConfig,
   UpdateOrder,
@@ -270,6 +272,34 @@ describe('jobs', () => {
     c.run(20);
     expect(c.running(id)).toEqual([]);
     expect(c.wanted(id)).toHaveLength(2);
+  });
+
+  it('are complete for those who depend on them when all of them are', () => {
+    const c = new TestCluster();
+    c.addNode('n1');
+    const mode = ServiceMode.create({
+      replicatedJob: ReplicatedJobMode.create({ maxConcurrent: 1, totalCompletions: 2 }),
+    });
+    const id = job(c, mode);
+    const dependsOn = [
+      ServiceDependency.create({
+        service: 'job',
+        condition: DependencyCondition.COMPLETED,
+        required: true,
+      }),
+    ];
+    const web = c.createService({
+      name: 'web',
+      mode: replicated(1),
+      taskTemplate: template({ dependsOn }),
+    });
+    c.run(12);
+    c.report(c.running(id)[0]?.id ?? '', exited(0));
+    c.run(12);
+    expect(c.running(web)).toEqual([]);
+    c.report(c.running(id)[0]?.id ?? '', exited(0));
+    c.run(12);
+    expect(c.running(web)).toHaveLength(1);
   });
 
   it('with one task per node get one on a new node, and none on a drained one', () => {

@@ -456,6 +456,41 @@ describe('with no manager in reach', () => {
   });
 });
 
+describe('a task that leaves service', () => {
+  it('is stopped with the time that its connections may have, once its node is told', () => {
+    const driver = new Driver();
+    driver.run();
+    const drain = { startedAt: 1, acknowledgedAt: 2, timeout: 4_000_000_000 };
+    const leaving = { ...task(), desiredState: TaskState.SHUTDOWN, drain };
+    driver.step({ type: 'assign', task: leaving });
+    expect(driver.asked).toEqual([
+      { type: 'stop', taskId: 't1', containerId: 'c1', drainMs: 4000, graceMs: 3000 },
+    ]);
+    expect(driver.agent.isServing('t1')).toBe(false);
+    driver.exited(0);
+    expect(driver.state).toBe(TaskState.SHUTDOWN);
+  });
+});
+
+describe('a job with no manager in reach', () => {
+  it.each([
+    [0, TaskState.COMPLETE],
+    [1, TaskState.STARTING],
+  ])('that ends with exit code %i is in state %i', (exitCode, state) => {
+    const driver = new Driver();
+    driver.step({ type: 'connected', connected: true });
+    driver.step({
+      type: 'assign',
+      task: { ...task(), desiredState: TaskState.COMPLETE, jobIteration: { index: 0 } },
+    });
+    driver.prepared();
+    driver.started();
+    driver.step({ type: 'connected', connected: false });
+    driver.exited(exitCode);
+    expect(driver.state).toBe(state);
+  });
+});
+
 describe('after a restart of the worker', () => {
   const observed: ObservedContainer = {
     containerId: 'c1',
