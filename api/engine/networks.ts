@@ -6,8 +6,8 @@ import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-fil
 import { fromEngineJson } from '#protocol/engine-json';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { ObjectKind, SpecUnion } from '#protocol/generated/control';
-import { type Network, TaskState } from '#protocol/generated/objects';
-import { NetworkSpec } from '#protocol/generated/specs';
+import { Network, TaskState } from '#protocol/generated/objects';
+import { Driver, NetworkSpec } from '#protocol/generated/specs';
 import { tryLookup } from '../cache/lookup.ts';
 import { type Context, pathId, type Route, requireSession } from '../context.ts';
 import { callOptions, written } from '../control.ts';
@@ -20,6 +20,8 @@ import type { ClusterSession } from '../node-control.ts';
 import { attachedContainers, networkJson } from './shapes.ts';
 
 const FILTERS = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
+/** Networks of each node that services may be on, under these names. */
+export const NODE_LOCAL: ReadonlySet<string> = new Set(['bridge', 'host', 'none']);
 const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
 
 export function networkRoutes(context: Context): readonly Route[] {
@@ -138,8 +140,18 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
     );
     return;
   }
+  if (scope === 'swarm' && session && NODE_LOCAL.has(id)) {
+    reply.json(200, networkJson(nodeLocal(id)));
+    return;
+  }
   if (scope === 'swarm') throw new TswarmError('not_found', `network ${id} not found`);
   reply.json(200, await context.engine.networks.inspect(id));
+}
+
+/** Each node's own network, as `docker service create --network host` asks for it before it uses the id. */
+function nodeLocal(name: string): Network {
+  const driverConfig = Driver.create({ name });
+  return Network.create({ id: name, spec: NetworkSpec.create({ name, driverConfig }) });
 }
 
 /** What this node knows of a cluster network: containers of `docker run` on it. */

@@ -14,6 +14,7 @@ import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, emptyBody } from '../http/request.ts';
 import type { ClusterSession } from '../node-control.ts';
+import { NODE_LOCAL } from './networks.ts';
 import { serviceJson } from './shapes.ts';
 
 export function serviceRoutes(context: Context): readonly Route[] {
@@ -179,5 +180,6 @@ function resolve(
 ): NetworkAttachmentConfig {
   const network = tryLookup(session.cache, 'network', config.target);
   if (network) return { ...config, target: network.id };
+  if (NODE_LOCAL.has(config.target)) return config;
   throw new TswarmError('not_found', `network ${config.target} not found`, { field: 'Networks' });
 }
