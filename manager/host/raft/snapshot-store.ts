@@ -41,6 +41,7 @@ export interface SnapshotFiles {
 export class SnapshotStore implements SnapshotFiles {
   readonly #folder: string;
   readonly #deps: SnapshotStoreDeps;
+  #nextTemporary = 1;
 
   constructor(folder: string, deps: SnapshotStoreDeps) {
     this.#folder = folder;
@@ -54,7 +55,8 @@ export class SnapshotStore implements SnapshotFiles {
     const { identity, crypto, keys } = this.#deps;
     const writer = new SnapshotWriter({ identity, meta, plain }, { crypto, keys });
     const path = join(this.#folder, snapshotName(meta));
-    const temporary = `${path}.tmp`;
+    // A name of its own: the same snapshot may come from two leaders at the same time.
+    const temporary = `${path}.${this.#nextTemporary++}.tmp`;
     try {
       const file = await open(temporary, 'w', 0o600);
       try {
@@ -192,7 +194,7 @@ async function writeChunks(file: FileHandle, writer: SnapshotWriter): Promise<vo
 }
 
 function indexOf(name: string): number | null {
-  return parseSnapshotName(name.replace(/\.tmp$/, ''))?.index ?? null;
+  return parseSnapshotName(name.replace(/(\.\d+)?\.tmp$/, ''))?.index ?? null;
 }
 
 function damaged(path: string, reason: string, cause: unknown): TswarmError {
