@@ -1,6 +1,6 @@
 // How long a cluster of three real managers does without a leader, as clients of the two others see it: after kill -9 of the leader, and when the leader is stopped in
 // order. The longest time without an acknowledged change, over several rounds.
-//   npm run bench:failover -- [ROUNDS]
+//   npm run bench:failover -- [ROUNDS [stop]]
 import { Lab } from '../support/cluster-lab/lab.ts';
 import { RegisterClients } from '../support/register-clients.ts';
 
@@ -9,10 +9,11 @@ const CLIENTS = 4;
 const SETTLE_MS = 4_000;
 
 const rounds = Number(process.argv[2] ?? 5);
+const HOWS = process.argv[3] === 'stop' ? (['stop'] as const) : (['kill', 'stop'] as const);
 await using lab = new Lab(`bench-${process.pid}`);
 await lab.up({ managers: 3, workers: 0, progress: (line) => process.stderr.write(`${line}\n`) });
 let prefix = 0;
-for (const how of ['kill', 'stop'] as const) {
+for (const how of HOWS) {
   const gapsMs: number[] = [];
   for (let round = 0; round < rounds; round++) gapsMs.push(await oneRound(how));
   gapsMs.sort((a, b) => a - b);

@@ -346,7 +346,9 @@ class RaftClient implements RaftNode {
     for (const { seqs, error } of turn.refused ?? []) this.#refuse(seqs, error);
     for (const read of turn.reads ?? []) this.#answerRead(read);
     this.#settleReads();
+    const { leaderId } = this.#status;
     this.#status = { ...turn.status, appliedIndex: this.#appliedIndex };
+    if (leaderId !== this.#status.leaderId) this.#readAgain();
     this.#showRole(turn);
     this.#answer(turn.answers ?? []);
     this.#showStatus();
@@ -427,6 +429,18 @@ class RaftClient implements RaftNode {
     }
   }
 
+  /** What was asked of the leader before may never be answered. */
+  #readAgain(): void {
+    if (this.#status.leaderId === null) return;
+    for (const [asked, read] of [...this.#reads]) {
+      if (read.index !== null) continue;
+      this.#reads.delete(asked);
+      const context = this.#nextRead++;
+      this.#reads.set(context, read);
+      this.#post({ type: 'read', context });
+    }
+  }
+
   #settleReads(): void {
     for (const [context, read] of this.#reads) {
       if (read.index === null || read.index > this.#appliedIndex) continue;
@@ -491,7 +505,7 @@ class RaftClient implements RaftNode {
       reject(new TswarmError('deadline_exceeded', message, { retryable: true }));
     }
     for (const [context, { deadlineMs, reject }] of this.#reads) {
-      if (deadlineMs > now) break;
+      if (deadlineMs > now) continue;
       this.#reads.delete(context);
       reject(new TswarmError('unavailable', 'no leader confirmed the read', { retryable: true }));
     }
