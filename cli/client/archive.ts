@@ -19,29 +19,47 @@ export interface PackOptions {
 
 /** The file or folder as a tar stream. */
 export function packPath(path: string, options: PackOptions): Readable {
+  return packed((pack) => addPath(pack, path, options));
+}
+
+/** Files under the names that they are to have, owned by root. */
+export function packFiles(
+  files: readonly { readonly path: string; readonly name: string }[],
+): Readable {
+  return packed(async (pack) => {
+    for (const { path, name } of files)
+      await addPath(pack, path, { name, followLink: false, keepOwners: false });
+  });
+}
+
+function packed(fill: (pack: tar.Pack) => Promise<void>): Readable {
   const pack = tar.pack();
-  const add = async (full: string, name: string, follow: boolean): Promise<void> => {
-    const info = follow ? await stat(full) : await lstat(full);
-    const { uid, gid } = options.keepOwners ? info : { uid: 0, gid: 0 };
-    const common = { name, mode: info.mode & 0o7777, uid, gid, mtime: info.mtime };
-    if (info.isDirectory()) {
-      pack.entry({ ...common, name: `${name}/`, type: 'directory' });
-      for (const child of (await readdir(full)).sort())
-        await add(join(full, child), `${name}/${child}`, false);
-    } else if (info.isSymbolicLink()) {
-      pack.entry({ ...common, type: 'symlink', linkname: await readlink(full) });
-    } else if (info.isFile()) {
-      const entry = pack.entry({ ...common, size: info.size });
-      if (info.size === 0) entry.end('');
-      // A file that grows while it is read must not break the archive.
-      else await pipeline(createReadStream(full, { end: info.size - 1 }), entry);
-    }
-  };
-  add(path, options.name, options.followLink).then(
+  fill(pack).then(
     () => pack.finalize(),
     (error: Error) => pack.destroy(error),
   );
   return pack as unknown as Readable;
+}
+
+async function addPath(pack: tar.Pack, path: string, options: PackOptions): Promise<void> {
+  const { name, followLink, keepOwners } = options;
+  const info = followLink ? await stat(path) : await lstat(path);
+  const { uid, gid } = keepOwners ? info : { uid: 0, gid: 0 };
+  const common = { name, mode: info.mode & 0o7777, uid, gid, mtime: info.mtime };
+  if (info.isDirectory()) {
+    pack.entry({ ...common, name: `${name}/`, type: 'directory' });
+    for (const child of (await readdir(path)).sort()) {
+      const below = { name: `${name}/${child}`, followLink: false, keepOwners };
+      await addPath(pack, join(path, child), below);
+    }
+  } else if (info.isSymbolicLink()) {
+    pack.entry({ ...common, type: 'symlink', linkname: await readlink(path) });
+  } else if (info.isFile()) {
+    const entry = pack.entry({ ...common, size: info.size });
+    if (info.size === 0) entry.end('');
+    // A file that grows while it is read must not break the archive.
+    else await pipeline(createReadStream(path, { end: info.size - 1 }), entry);
+  }
 }
 
 /** Writes the entries of a tar stream below `folder`, the first component of each name replaced by `name` ('' = the folder itself). */

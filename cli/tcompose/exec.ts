@@ -1,6 +1,6 @@
 // tcompose exec: a command in a running container of a service, with a terminal when there is one. The exit code is the command's.
 import { TswarmError } from '#protocol/errors';
-import type { Json } from '../client/http.ts';
+import type { ApiClient, Json } from '../client/http.ts';
 import { followSize, joinStdio } from '../client/streams.ts';
 import type { ComposeContext } from './context.ts';
 import { projectContainers } from './ps.ts';
@@ -21,14 +21,24 @@ export async function exec(
   command: readonly string[],
   options: ExecOptions,
 ): Promise<number> {
-  const { client } = context;
   const container = await findContainer(context, service, options.index);
+  return execIn(context.client, container, command, { ...options, stdin: true });
+}
+
+/** Runs a command in a container, joined with our streams. @returns its exit code */
+export async function execIn(
+  client: ApiClient,
+  container: string,
+  command: readonly string[],
+  options: ExecOptions & { readonly stdin?: boolean },
+): Promise<number> {
+  const stdin = options.stdin === true;
   const tty =
-    options.tty !== false && process.stdout.isTTY === true && process.stdin.isTTY === true;
+    stdin && options.tty !== false && process.stdout.isTTY === true && process.stdin.isTTY === true;
   const detach = options.detach === true;
   const created = await client.post<Json>(`/containers/${container}/exec`, {
     body: {
-      AttachStdin: !detach,
+      AttachStdin: stdin && !detach,
       AttachStdout: !detach,
       AttachStderr: !detach,
       Tty: tty,
@@ -51,12 +61,22 @@ export async function exec(
   });
   const stopResizing = tty ? followSize(client, `${path}/resize`) : () => {};
   try {
-    await joinStdio(socket, head, { tty, stdin: true });
+    await joinStdio(socket, head, { tty, stdin });
   } finally {
     stopResizing();
   }
-  const state = await client.get<Json>(`${path}/json`);
-  return Number(state.ExitCode ?? 0);
+  return exitCodeOf(client, path);
+}
+
+/** The last output may be here before the end is written down. */
+const END_POLL_MS = 20;
+
+async function exitCodeOf(client: ApiClient, path: string): Promise<number> {
+  for (;;) {
+    const state = await client.get<Json>(`${path}/json`);
+    if (state.Running !== true) return Number(state.ExitCode ?? 0);
+    await new Promise((resolve) => setTimeout(resolve, END_POLL_MS));
+  }
 }
 
 /** Id of the service's container with the given number; the first one that runs when none is given. */

@@ -105,6 +105,7 @@ program
   .option('--attach <service>', 'only logs of this service (repeatable)', collect)
   .addOption(noAttach)
   .option('--attach-dependencies', 'also logs of what the named services depend on')
+  .option('-w, --watch', 'follow changes of files as develop.watch says')
   .option('--quiet-pull', 'no progress of pulls')
   .option('-t, --timeout <seconds>', TIMEOUT_HELP)
   .option('--no-color', 'log lines without colours')
@@ -393,6 +394,18 @@ program
   .action(
     run(async (services: string[], options: Options) =>
       (await import('./wait.ts')).wait(await context(), services, options),
+    ),
+  );
+
+program
+  .command('watch [services...]')
+  .description('Follow changes of files as develop.watch says')
+  .option('--no-up', 'do not build and start the services first')
+  .option('--no-prune', 'keep images that were replaced')
+  .option('--quiet', 'do not say what is done')
+  .action(
+    run(async (services: string[], options: Options) =>
+      (await import('./watch.ts')).watch(await context(), services, options),
     ),
   );
 

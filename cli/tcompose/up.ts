@@ -18,6 +18,7 @@ import { follow } from './follow.ts';
 import { ensureImages } from './images.ts';
 import { runningServices, type Started, secondsOf, startServices } from './run-state.ts';
 import { attachToLogs, endsWithFirst, stopProject } from './up-attached.ts';
+import type { ProjectWatch } from './watch.ts';
 
 export interface UpOptions {
   readonly detach?: boolean;
@@ -40,6 +41,8 @@ export interface UpOptions {
   readonly noAttach?: readonly string[];
   readonly attachDependencies?: boolean;
   readonly quietPull?: boolean;
+  /** `--watch`: follows changes of files while it shows the logs. */
+  readonly watch?: boolean;
   /** False: what is there already stays as it is. */
   readonly recreate?: boolean;
 }
@@ -51,6 +54,7 @@ export async function up(
 ): Promise<number> {
   checkUpOptions(options);
   const sinceMs = Date.now();
+  const watcher = options.watch ? await watcherOf(context, services) : undefined;
   const display = new ProgressDisplay('Running', context.progress);
   const interrupt = new Interrupt();
   try {
@@ -71,13 +75,24 @@ export async function up(
     });
     if (code !== EXIT.ok || !attached) return code;
     display.stop();
+    await watcher?.start();
     const shown = attachedKeys(keys, services, options);
     const attachment = { stack, keys: shown, services: startedIds(result), sinceMs };
     return await attachToLogs(context, attachment, options, interrupt);
   } finally {
+    watcher?.close();
     interrupt.dispose();
     display.stop();
   }
+}
+
+/** Loaded only here: it starts services with `up` itself. */
+async function watcherOf(
+  context: ComposeContext,
+  services: readonly string[],
+): Promise<ProjectWatch> {
+  const { ProjectWatch } = await import('./watch.ts');
+  return ProjectWatch.of(context, services, {});
 }
 
 /** `--no-recreate`: services that are in the cluster are left as they are, also those that run no more. */
@@ -257,9 +272,9 @@ function checkUpOptions(options: UpOptions): void {
     ['--detach', options.detach],
     ['--wait', options.wait],
   ] as const) {
-    if (isSet && (aborts || attaches))
+    if (isSet && (aborts || attaches || options.watch))
       refuse(
-        `${flag} cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --exit-code-from, --attach or --attach-dependencies`,
+        `${flag} cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --exit-code-from, --attach, --attach-dependencies or --watch`,
       );
   }
   if (options.forceRecreate && options.recreate === false)

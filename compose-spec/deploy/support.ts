@@ -45,7 +45,7 @@ export const SERVICE_SUPPORT: Readonly<Record<string, Support>> = {
   credential_spec: refused(WINDOWS),
   depends_on: DONE,
   deploy: DONE,
-  develop: idle('`watch` is not part of this version, so changes of files are not followed'),
+  develop: DONE,
   device_cgroup_rules: DONE,
   devices: DONE,
   dns: DONE,

@@ -1,0 +1,84 @@
+// What changes in a folder (or a file), told in batches. The kernel's events only say when to look: what has changed is found by comparing the tree with the
+// last look at it, so that nothing is missed when events are lost, merged, or come from a folder that is not watched yet.
+import { type FSWatcher, watch } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/** Paths relative to the watched one, with slashes; '' = the file itself. */
+export interface TreeChange {
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** An editor's save is many events. */
+const QUIET_MS = 250;
+
+export class TreeWatch {
+  readonly #path: string;
+  readonly #isIgnored: (path: string) => boolean;
+  readonly #counts: (path: string) => boolean;
+  #seen: ReadonlyMap<string, string> = new Map();
+  #watcher: FSWatcher | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `isIgnored`: what is not looked at; of an ignored folder nothing is. `counts`: which files are meant. */
+  constructor(
+    path: string,
+    isIgnored: (path: string) => boolean,
+    counts: (path: string) => boolean = () => true,
+  ) {
+    this.#path = path;
+    this.#isIgnored = isIgnored;
+    this.#counts = counts;
+  }
+
+  /** All files, as of the last look. */
+  everything(): readonly string[] {
+    return [...this.#seen.keys()];
+  }
+
+  /** What has changed since the last look; everything at the first one. */
+  async look(): Promise<TreeChange> {
+    const before = this.#seen;
+    const now = new Map<string, string>();
+    await this.#walk('', now);
+    this.#seen = now;
+    return {
+      changed: [...now].filter(([path, mark]) => before.get(path) !== mark).map(([path]) => path),
+      removed: [...before.keys()].filter((path) => !now.has(path)),
+    };
+  }
+
+  /** Calls back when it has become quiet after a change. */
+  async start(onChange: () => void): Promise<void> {
+    const info = await lstat(this.#path);
+    // A file that is replaced is another one: its folder is watched.
+    const folder = info.isDirectory() ? this.#path : dirname(this.#path);
+    this.#watcher = watch(folder, { recursive: info.isDirectory() }, () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(onChange, QUIET_MS);
+    });
+    // A folder that goes away is seen at the next look.
+    this.#watcher.on('error', () => {});
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#watcher?.close();
+  }
+
+  async #walk(path: string, into: Map<string, string>): Promise<void> {
+    if (path !== '' && this.#isIgnored(path)) return;
+    const full = path === '' ? this.#path : join(this.#path, path);
+    // It may have gone in this moment.
+    const info = await lstat(full).catch(() => undefined);
+    if (!info) return;
+    if (!info.isDirectory()) {
+      if (path !== '' && !this.#counts(path)) return;
+      into.set(path, `${info.ino} ${info.size} ${info.mtimeMs} ${info.mode}`);
+      return;
+    }
+    for (const name of await readdir(full).catch(() => []))
+      await this.#walk(path === '' ? name : `${path}/${name}`, into);
+  }
+}
