@@ -501,7 +501,7 @@ describe('images of a project', () => {
     'choose what is pulled',
     async () => {
       await using registry = await registryInside(node);
-      const image = (name: string): string => `${registry.host}/${name}:1`;
+      const image = (name: string): string => `${registry.host}/pulled-${name}:1`;
       for (const name of ['web', 'db', 'made']) {
         await node.docker(['tag', 'busybox:test', image(name)]);
         expect((await node.docker(['push', '-q', image(name)])).code).toBe(0);
@@ -514,8 +514,10 @@ describe('images of a project', () => {
         node.tcompose(['pull', ...flags], { cwd: folder });
       const present = async (): Promise<string[]> => {
         const list = await node.docker(['images', '--format', '{{.Repository}}']);
-        const found = list.stdout.split('\n').filter((line) => line.startsWith(registry.host));
-        return found.map((line) => line.slice(registry.host.length + 1)).sort();
+        const found = list.stdout
+          .split('\n')
+          .filter((line) => line.startsWith(`${registry.host}/pulled-`));
+        return found.map((line) => line.slice(`${registry.host}/pulled-`.length)).sort();
       };
       expect(await pull('--quiet', 'web')).toMatchObject({ code: 0, stderr: '' });
       expect(await present()).toEqual(['web']);
