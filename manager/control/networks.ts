@@ -9,6 +9,9 @@ import { Network, type Task, TaskState } from '#protocol/generated/objects';
 import type { IpamConfig, NetworkSpec } from '#protocol/generated/specs';
 import { checkDnsName, checkLabels, invalid, quote } from './validate-names.ts';
 
+/** Least that IPv6 allows; most that Linux allows. */
+const MTU_BYTES_MIN = 1280;
+const MTU_BYTES_MAX = 65_535;
 const DRIVERS = new Set(['', 'overlay', 'bridge']);
 
 /**
@@ -40,6 +43,36 @@ export function checkNetworkSpec(spec: NetworkSpec): void {
     });
   }
   for (const config of spec.ipam?.config ?? []) checkIpam(config);
+  if (driver !== 'bridge') checkOptions(spec);
+}
+
+const MTU_OPTION = 'com.docker.network.driver.mtu';
+/** Docker's word for what is always so here. */
+const ENCRYPTED_OPTION = 'encrypted';
+
+function checkOptions(spec: NetworkSpec): void {
+  for (const [key, value] of Object.entries(spec.driverConfig?.options ?? {})) {
+    if (key === ENCRYPTED_OPTION && (value === '' || value === 'true')) continue;
+    if (key === ENCRYPTED_OPTION) {
+      throw new TswarmError(
+        'not_supported',
+        `network ${spec.name}: option ${key}=${value}: what goes between nodes is always encrypted`,
+        { field: 'DriverConfig.Options', hint: 'Leave the option out.' },
+      );
+    }
+    if (key === MTU_OPTION && /^\d{1,5}$/.test(value)) {
+      if (Number(value) >= MTU_BYTES_MIN && Number(value) <= MTU_BYTES_MAX) continue;
+      throw invalid(
+        'DriverConfig.Options',
+        `network ${spec.name}: ${key}=${value}: a number from ${MTU_BYTES_MIN} to ${MTU_BYTES_MAX} is wanted`,
+      );
+    }
+    throw new TswarmError(
+      'not_supported',
+      `network ${spec.name}: option ${quote(key)} of driver overlay is not supported`,
+      { field: 'DriverConfig.Options', hint: `${MTU_OPTION} and ${ENCRYPTED_OPTION} are.` },
+    );
+  }
 }
 
 function checkIpam(config: IpamConfig): void {

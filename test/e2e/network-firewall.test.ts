@@ -71,7 +71,8 @@ describe.skipIf(!isRoot || !hasIptables)('beside a firewall that drops', () => {
     expect(await as.web?.tcp(HOST, 99)).toBe('TIMEOUT');
     const rules = lab.host('nft list chain ip filter FORWARD');
     expect(rules).toContain('policy drop');
-    expect(rules.match(/accept/g)?.length).toBe(2);
+    // Out and in, of containers and of the mesh.
+    expect(rules.match(/accept/g)?.length).toBe(4);
   });
 
   it('leaves rules that iptables can read', () => {

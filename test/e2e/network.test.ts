@@ -122,6 +122,18 @@ describe.skipIf(!isRoot)('the network of a node', () => {
       lab.outside(`ip route del 10.81.1.0/24 via ${HOST}`);
     });
 
+    it('believes nobody outside who says that he is a container', async () => {
+      lab.outside(`ip route add 10.81.1.0/24 via ${HOST}; ip addr add 10.81.1.99/32 dev in0`);
+      await who('a').ask('heard');
+      await who('outside').udp('10.81.1.10', 80, { from: OUTSIDE });
+      await who('outside').udp('10.81.1.10', 80, { from: '10.81.1.99' });
+      expect(await who('a').ask('heard')).toMatchObject({ senders: [] });
+      // The test of the test: a neighbour is heard.
+      await who('b').udp('10.81.1.10', 80);
+      expect(await who('a').ask('heard')).toMatchObject({ senders: ['10.81.1.11'] });
+      lab.outside(`ip route del 10.81.1.0/24 via ${HOST}; ip addr del 10.81.1.99/32 dev in0`);
+    });
+
     it('carries the first packet of a new container, in both directions', async () => {
       for (let i = 0; i < 15; i++) {
         const { netnsPath, endpoints } = await lab.attach('new', container({ bridge: [] }));

@@ -16,7 +16,7 @@ export function baseChains(names: RuleNames): readonly string[] {
   return [
     ...guard(ours, names),
     ...marks(names.mesh),
-    ...translation(names.mesh),
+    ...translation(ours, names.mesh),
     ...masquerading(ours, names.mesh),
     ...toTheHost(ours, names),
     ...between(ours, names.mesh),
@@ -87,7 +87,7 @@ function marks({ door }: MeshNames): string[] {
 }
 
 /** Virtual addresses and published ports. */
-function translation({ door }: MeshNames): string[] {
+function translation(ours: string, { door }: MeshNames): string[] {
   const published = [
     '    fib daddr type local ip daddr . meta l4proto . th dport vmap @addrport4',
     '    fib daddr type local meta nfproto ipv4 meta l4proto . th dport vmap @port4',
@@ -101,8 +101,9 @@ function translation({ door }: MeshNames): string[] {
     `    iifname "${door}" meta nfproto ipv4 meta l4proto . th dport vmap @door4`,
     `    iifname "${door}" meta nfproto ipv6 meta l4proto . th dport vmap @door6`,
     `    iifname "${door}" return`,
-    '    ip saddr . ip daddr @pairs4 ip daddr vmap @vip4',
-    '    ip6 saddr . ip6 daddr @pairs6 ip6 daddr vmap @vip6',
+    // Only containers of this node: their senders are checked, those of the outside are what they say.
+    `    iifname ${ours} ip saddr . ip daddr @pairs4 ip daddr vmap @vip4`,
+    `    iifname ${ours} ip6 saddr . ip6 daddr @pairs6 ip6 daddr vmap @vip6`,
     ...published,
     '  }',
     '  chain output {',
@@ -170,8 +171,8 @@ function between(ours: string, mesh: MeshNames): string[] {
     `    oifname != ${ours} ip daddr @subnets4 goto unreachable`,
     `    oifname != ${ours} ip6 daddr @subnets6 goto unreachable`,
     '    ct state established,related accept',
-    '    ip saddr . ip daddr @pairs4 accept',
-    '    ip6 saddr . ip6 daddr @pairs6 accept',
+    `    iifname ${ours} ip saddr . ip daddr @pairs4 accept`,
+    `    iifname ${ours} ip6 saddr . ip6 daddr @pairs6 accept`,
     `    iifname ${ours} ip saddr @internal4 reject with icmpx admin-prohibited`,
     `    iifname ${ours} ip6 saddr @internal6 reject with icmpx admin-prohibited`,
     '    ct status dnat accept',

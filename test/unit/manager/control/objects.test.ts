@@ -176,6 +176,21 @@ describe('networks', () => {
       net({ driverConfig: Driver.create({ name: 'macvlan' }) }),
       'driver "macvlan" is not supported',
     ],
+    [
+      'to send in the clear',
+      net({ driverConfig: Driver.create({ options: { encrypted: 'false' } }) }),
+      'always encrypted',
+    ],
+    [
+      'an unknown option',
+      net({ driverConfig: Driver.create({ options: { vxlan: '7' } }) }),
+      'option "vxlan" of driver overlay is not supported',
+    ],
+    [
+      'an MTU that is too small',
+      net({ driverConfig: Driver.create({ options: { 'com.docker.network.driver.mtu': '70' } }) }),
+      'a number from 1280',
+    ],
     ['an ingress network', net({ ingress: true }), 'an ingress network cannot be created'],
     ['a bad subnet', net({ ipam: ipam({ subnet: '10.0.0.0' }) }), '10.0.0.0'],
     [
