@@ -118,6 +118,16 @@ export function isFresh(identity: TlsIdentity, cluster: Cluster, nowMs: number):
   }
 }
 
+/** Whether the pair can still be used, whatever its root. */
+export function isValid(identity: TlsIdentity, nowMs: number): boolean {
+  try {
+    const { validFromDate, validToDate } = new X509Certificate(identity.certificate);
+    return nowMs >= validFromDate.getTime() && nowMs < validToDate.getTime();
+  } catch {
+    return false;
+  }
+}
+
 function fits(certificate: string, key: string): boolean {
   try {
     return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));

@@ -4,7 +4,7 @@
 import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
 import { firstNode, newCluster } from '#manager/ca/cluster';
 import { issuingRoot, trustBundle } from '#manager/ca/rotation';
-import { peersOf, raftIdOf } from '#manager/control/managers';
+import { type MemberAddress, peersOf, raftIdOf } from '#manager/control/managers';
 import { takeOver } from '#manager/control/membership';
 import { newControllerMemory } from '#manager/orchestrator/memory';
 import { reconcile } from '#manager/orchestrator/reconcile';
@@ -16,7 +16,7 @@ import { NodeRole } from '#protocol/generated/specs';
 import type { ManagerReady, ManagerRequest } from '#protocol/manager-ipc';
 import { nodeClock, nodeRandom, nowMicros } from '#protocol/transport/node-world';
 import type { Log } from '#protocol/world';
-import { HAND_OVER_MS, IDENTITY_CHECK_MS } from '../limits.ts';
+import { HAND_OVER_MS, IDENTITY_CHECK_MS, LEADER_LOOK_MS } from '../limits.ts';
 import { Announcer } from './announcer.ts';
 import { CertificateAuthority, publicKeyOfCsr } from './ca-service.ts';
 import { ControllersLoop } from './controllers.ts';
@@ -32,7 +32,7 @@ import { Wakeups } from './pacing.ts';
 import { type Places, withPortIfAny } from './places.ts';
 import { createRaftNode } from './raft/client.ts';
 import { compileRaftOptions } from './raft/options.ts';
-import type { RaftNode, RaftPeer } from './raft/raft-node.ts';
+import type { RaftNode } from './raft/raft-node.ts';
 import { ReachHub } from './reach-hub.ts';
 import { ReplicatedStore } from './replicated-store.ts';
 import { ManagerServer } from './server.ts';
@@ -77,6 +77,10 @@ export class Manager {
   /** Changes of identity and seals, one after the other. */
   #following: Promise<void> = Promise.resolve();
   #isServing = false;
+  /** The store has caught up with the cluster since the start. */
+  #isCurrent = false;
+  /** Peers in manager.json. */
+  #saved: readonly MemberAddress[];
   #controlAddress = '';
   /** Signed here at start, until the leader has been told. */
   #signed: Signed | undefined;
@@ -84,6 +88,7 @@ export class Manager {
   constructor(options: ManagerOptions, log: Log) {
     this.#options = options;
     this.#log = log;
+    this.#saved = options.identity.peers;
     const { dataDir, identity, places } = options;
     makePrivateFolder(`${dataDir}/raft`);
     const raft = newRaft(options, log);
@@ -176,10 +181,11 @@ export class Manager {
     await this.#untilCluster();
     if (this.#mustTakeOver()) await this.#takeOver();
     await this.#follow();
+    await this.#until(() => this.#raft.status().peerPort !== null);
     const port = await this.#server.listen(places.listenAddress, this.#identity.current);
     this.#controlAddress = withPortIfAny(places.advertiseAddress, port);
     this.#isServing = true;
-    this.#raft.setPeers(this.#peers());
+    void this.#untilCurrent();
     this.#identityCheck = setInterval(() => void this.#follow(), IDENTITY_CHECK_MS).unref();
     if (this.#replicated.isLeading) this.#startLeading();
     if (request.type === 'join') await this.#untilVoter();
@@ -254,7 +260,7 @@ export class Manager {
     const has = (kind: string): boolean =>
       entry === 'reset' || entry.changes.some((change) => change.kind === kind);
     if (has('node')) {
-      this.#raft.setPeers(this.#peers());
+      this.#followPeers();
     }
     if (has('cluster')) {
       this.#wakeups.wake();
@@ -262,13 +268,36 @@ export class Manager {
     }
   }
 
-  /** As the store has them; until it has caught up also those that the leader named at the join. */
-  #peers(): RaftPeer[] {
-    const { raftId, peers: named } = this.#options.identity;
-    const known = peersOf(this.#replicated.view, raftId);
-    if (this.#isServing) return known;
-    const missing = named.filter((peer) => !known.some((k) => k.raftId === peer.raftId));
-    return [...known, ...missing];
+  /**
+   * Tells Raft whom to reach where: as the store has it; until that has caught up also those that
+   * were there when this manager ran last, or that the leader named at the join. Without them, a
+   * store that lags might not know the leader, and so never catch up.
+   */
+  #followPeers(): void {
+    const { identity, dataDir } = this.#options;
+    const known = peersOf(this.#replicated.view, identity.raftId);
+    const others = this.#saved.filter((peer) => !known.some((k) => k.raftId === peer.raftId));
+    this.#raft.setPeers(this.#isCurrent ? known : [...known, ...others]);
+    if (!this.#isCurrent || JSON.stringify(known) === JSON.stringify(this.#saved)) return;
+    this.#saved = known;
+    writeIdentity(dataDir, { ...identity, hasLog: true, peers: known });
+  }
+
+  /** From here on this manager's state is what the cluster's was after it started. */
+  async #untilCurrent(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      try {
+        await this.#leader.caughtUp();
+        break;
+      } catch (error) {
+        this.#log.debug('not up to date yet', { error: messageOf(error) });
+        await new Promise((resolve) => setTimeout(resolve, LEADER_LOOK_MS).unref());
+      }
+    }
+    if (this.#stopped.signal.aborted) return;
+    this.#isCurrent = true;
+    this.#followPeers();
+    await this.#follow();
   }
 
   #follow(): Promise<void> {
@@ -282,7 +311,7 @@ export class Manager {
         });
       }
       try {
-        await this.#identity.follow(cluster);
+        await this.#identity.follow(cluster, this.#isCurrent);
       } catch (error) {
         if (!this.#isServing) throw error;
         this.#log.error('identity not renewed', { error: messageOf(error) });
@@ -326,7 +355,7 @@ export class Manager {
   /** A manager that joins gets the state from the leader first. */
   async #untilCluster(): Promise<void> {
     if (this.#hasCluster()) return;
-    this.#raft.setPeers(this.#options.identity.peers);
+    this.#followPeers();
     await this.#identity.useAsItIs();
     await this.#until(() => this.#hasCluster());
   }

@@ -8,7 +8,7 @@ import type { TlsIdentity } from '#protocol/transport/grpc';
 import type { Clock, Log } from '#protocol/world';
 import type { CertificateAuthority } from './ca-service.ts';
 import { sealId } from './key-seal.ts';
-import { isFresh, issueIdentity, type ManagerIdentityFiles } from './manager-identity.ts';
+import { isFresh, issueIdentity, isValid, type ManagerIdentityFiles } from './manager-identity.ts';
 import type { RaftNode } from './raft/raft-node.ts';
 
 export interface OwnIdentityDeps {
@@ -46,8 +46,18 @@ export class OwnIdentity {
     if (this.#current) await this.#giveToRaft(this.#current, pemBlocks(this.#current.caCert));
   }
 
-  /** Makes identity and seals what the cluster wants them to be. One call at a time. */
-  async follow(cluster: Cluster): Promise<void> {
+  /**
+   * Makes identity and seals what the cluster wants them to be. While the state may still lag
+   * (`isCurrent` false), a pair that is valid stays: the state could be from before a new root, and
+   * a pair of the old one would not be let in by the others. One call at a time.
+   */
+  async follow(cluster: Cluster, isCurrent: boolean): Promise<void> {
+    if (!isCurrent && this.#current && isValid(this.#current, this.#deps.clock.nowMs())) {
+      const roots = [...trustedRoots(cluster), ...pemBlocks(this.#current.caCert)];
+      await this.#giveToRaft(this.#current, [...new Set(roots)]);
+      this.#given = undefined;
+      return;
+    }
     await this.#followUnlockKey(cluster);
     const { nodeId, files, authority, clock, log } = this.#deps;
     const caCert = trustBundle(cluster);
