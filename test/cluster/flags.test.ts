@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
 import type { Lab } from '../support/cluster-lab/lab.ts';
 import { flagTest } from '../support/flag-tests.ts';
+import { RegisterClients } from '../support/register-clients.ts';
 import type { Result } from '../support/test-node.ts';
 import { until } from '../support/test-node.ts';
 import { liveManagers, newLab, nodesOf, rowOf, untilNodes } from './cluster.ts';
@@ -134,16 +135,16 @@ describe('a cluster of one', () => {
           (name) => /snap/.test(name) && /\d/.test(name),
         ).length;
       const before = snapshots();
-      for (let i = 0; i < 30; i++)
-        await lab.ok('a', ['node', 'update', '--label-add', `n=${i}`, 'self']);
+      // A few hundred changes, each one an entry of the log.
+      const clients = new RegisterClients([lab.paths('a').socket], 2);
+      await clients.prepare();
+      clients.start(4);
       await until(
-        async () => {
-          await lab.ok('a', ['node', 'update', '--label-add', `n=${performance.now()}`, 'self']);
-          return snapshots() > before;
-        },
+        () => snapshots() > before,
         60_000,
         () => readdirSync(folder, { recursive: true, encoding: 'utf8' }).join('\n'),
       );
+      await clients.stop();
     },
   );
 
