@@ -1,13 +1,12 @@
 // tcompose create (and up --no-start): everything that `up` makes, but no process. A service that is in the cluster already stays as it is: running or not.
 import type { DeployResult } from '#api/cluster/types';
-import { hasCode } from '#protocol/errors';
 import { RunState, ServiceSpec, StackSpec } from '#protocol/generated/specs';
 import type { Json } from '../client/http.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext } from './context.ts';
 import { follow } from './follow.ts';
-import { stackServices } from './run-state.ts';
+import { servicesOrNone } from './run-state.ts';
 import { deployProject, Interrupt, type UpOptions } from './up.ts';
 
 export async function create(
@@ -52,18 +51,13 @@ async function presentServices(
   context: ComposeContext,
   stack: string,
 ): Promise<ReadonlyMap<string, RunState>> {
-  try {
-    const specs = (await stackServices(context, stack, [])).map((one) => one.Spec as Json);
-    return new Map(
-      specs.map((spec) => [
-        String(spec.Name),
-        RUN_STATES[String(spec.RunState ?? '')] ?? RunState.RUNNING,
-      ]),
-    );
-  } catch (error) {
-    if (hasCode(error, 'not_found')) return new Map();
-    throw error;
-  }
+  const specs = (await servicesOrNone(context, stack)).map((one) => one.Spec as Json);
+  return new Map(
+    specs.map((spec) => [
+      String(spec.Name),
+      RUN_STATES[String(spec.RunState ?? '')] ?? RunState.RUNNING,
+    ]),
+  );
 }
 
 async function untilCreated(

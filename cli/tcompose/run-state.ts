@@ -226,20 +226,28 @@ export interface Started {
   readonly settled: (task: TaskView) => boolean;
 }
 
+/** Services of the stack; none when there is no such stack. */
+export async function servicesOrNone(
+  context: ComposeContext,
+  stack: string,
+): Promise<readonly Json[]> {
+  try {
+    return await stackServices(context, stack, []);
+  } catch (error) {
+    if (hasCode(error, 'not_found')) return [];
+    throw error;
+  }
+}
+
 /** Names of the stack's services that are to run; none when there is no such stack. */
 export async function runningServices(
   context: ComposeContext,
   stack: string,
 ): Promise<ReadonlySet<string>> {
-  try {
-    const services = await stackServices(context, stack, []);
-    const specs = services.map((service) => service.Spec as Json);
-    const running = specs.filter((spec) => ((spec.RunState as string) || 'running') === 'running');
-    return new Set(running.map((spec) => String(spec.Name)));
-  } catch (error) {
-    if (hasCode(error, 'not_found')) return new Set();
-    throw error;
-  }
+  const services = await servicesOrNone(context, stack);
+  const specs = services.map((service) => service.Spec as Json);
+  const running = specs.filter((spec) => ((spec.RunState as string) || 'running') === 'running');
+  return new Set(running.map((spec) => String(spec.Name)));
 }
 
 /** How often each task's container has been started so far. */

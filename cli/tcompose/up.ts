@@ -3,6 +3,7 @@ import type { DeployResult } from '#api/cluster/types';
 import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
 import { TswarmError } from '#protocol/errors';
 import { StackSpec } from '#protocol/generated/specs';
+import type { Json } from '../client/http.ts';
 import { EXIT, ExitError } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext, LoadedProject } from './context.ts';
@@ -16,7 +17,13 @@ import {
 } from './deploy.ts';
 import { follow } from './follow.ts';
 import { ensureImages } from './images.ts';
-import { runningServices, type Started, secondsOf, startServices } from './run-state.ts';
+import {
+  runningServices,
+  type Started,
+  secondsOf,
+  servicesOrNone,
+  startServices,
+} from './run-state.ts';
 import { attachToLogs, endsWithFirst, stopProject } from './up-attached.ts';
 import type { ProjectWatch } from './watch.ts';
 
@@ -95,13 +102,22 @@ async function watcherOf(
   return ProjectWatch.of(context, services, {});
 }
 
-/** `--no-recreate`: services that are in the cluster are left as they are, also those that run no more. */
-async function withoutPresent(context: ComposeContext, stack: StackSpec): Promise<StackSpec> {
-  const there = await runningServices(context, stack.name);
-  return StackSpec.create({
-    ...stack,
-    services: stack.services.filter((service) => !there.has(service.name)),
-  });
+/** `--no-recreate`: the services that are in the cluster already, as a deployment that changes nothing about them. */
+async function presentOf(
+  context: ComposeContext,
+  stack: StackSpec,
+): Promise<DeployResult['changes']> {
+  const wanted = new Set(stack.services.map((service) => service.name));
+  const there = await servicesOrNone(context, stack.name);
+  return there
+    .map((service) => ({ id: String(service.ID), name: String((service.Spec as Json).Name) }))
+    .filter(({ name }) => wanted.has(name))
+    .map(({ id, name }) => ({ kind: 'service', id, name, action: 'none' }));
+}
+
+function withoutServices(stack: StackSpec, names: ReadonlySet<string>): StackSpec {
+  const services = stack.services.filter((service) => !names.has(service.name));
+  return StackSpec.create({ ...stack, services });
 }
 
 /** Whose logs are shown: those of the named services, as docker compose. */
@@ -154,7 +170,8 @@ export async function deployProject(
   const ids = await imagesOf(context, images, options, display, interrupt);
   const { stack } = planLoaded(plan.loaded, scale, Object.fromEntries(ids));
   const wanted = selectServices(stack, services, alone, runs);
-  const chosen = options.recreate === false ? await withoutPresent(context, wanted) : wanted;
+  const kept = options.recreate === false ? await presentOf(context, wanted) : [];
+  const chosen = withoutServices(wanted, new Set(kept.map(({ name }) => name)));
   const final = (await change.stack?.(context, chosen)) ?? chosen;
   const result = await deployStack(context.client, final, {
     prune: options.removeOrphans === true,
@@ -162,7 +179,8 @@ export async function deployProject(
     all: new Set(stack.services.map((service) => service.name)),
   });
   showChanges(result, display);
-  return { stack: final.name, keys: [...keys], result };
+  const changes = [...result.changes, ...kept];
+  return { stack: final.name, keys: [...keys], result: { ...result, changes } };
 }
 
 /** Builds and pulls; Ctrl-C ends it at once. */

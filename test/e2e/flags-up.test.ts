@@ -433,7 +433,10 @@ describe('up in the foreground', () => {
     projectOf('kept', {
       'compose.yaml': `services: {web: {${SERVICE}, command: sleep 2000}, new: {${SERVICE}, command: sleep 1000}}`,
     });
+    await node.docker(['stop', 'kept-web-1']);
     expect((await tcompose('up', '-d', '--no-recreate')).code).toBe(0);
+    const states = await tcompose('ps', '--format', '{{.Service}} {{.State}}');
+    expect(states.stdout).toBe('new running\nweb running\n');
     expect(await ids('kept')).toEqual(expect.arrayContaining(before));
     expect(await names('kept')).toEqual(['kept-new-1', 'kept-web-1']);
     await tcompose('down');
