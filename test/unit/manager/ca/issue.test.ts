@@ -14,7 +14,7 @@ import {
 import { generateKey, nodeCaCrypto } from '#manager/host/node-crypto';
 import { Store } from '#manager/store/store';
 import { IssueNodeCertificateRequest } from '#protocol/generated/ca';
-import type { Cluster } from '#protocol/generated/objects';
+import { type Cluster, ManagerStatus } from '#protocol/generated/objects';
 import { CaConfig, NodeAvailability, NodeRole, NodeSpec } from '#protocol/generated/specs';
 import { parseJoinToken } from '#protocol/join-token';
 import { node, testRandom, testStamp } from '../support/objects.ts';
@@ -156,6 +156,25 @@ describe('renewal', () => {
     expect(() => renew('gone', 'swarm-admin')).toThrow('no longer in the cluster');
     expect(() => renew('gone', 'swarm-worker')).toThrow('no longer in the cluster');
   });
+});
+
+it('with autolock a worker’s key brings a manager in once, and not a second time', () => {
+  const cluster = makeCluster(1);
+  const { store, run } = storeWith(cluster);
+  const spec = NodeSpec.create({ role: NodeRole.MANAGER });
+  const was = ManagerStatus.create({ raftId: 1, rootDigest: 'd' });
+  run((tx) => {
+    tx.update('cluster', { ...cluster, unlockKey: new Uint8Array(32) });
+    tx.create('node', node('new', { spec, managerStatus: ManagerStatus.create({ raftId: 2 }) }));
+    tx.create('node', node('was', { spec, managerStatus: was }));
+  });
+  const ask = (nodeId: string, role: string) => () =>
+    decideRenewal(store.view, request({ role: NodeRole.MANAGER }), { nodeId, role });
+  expect(ask('new', 'swarm-worker')()).toMatchObject({ certificateRole: 'swarm-manager' });
+  expect(ask('was', 'swarm-worker')).toThrow('is a manager already, and autolock is on');
+  expect(ask('was', 'swarm-manager')()).toMatchObject({ certificateRole: 'swarm-manager' });
+  run((tx) => tx.update('cluster', cluster));
+  expect(ask('was', 'swarm-worker')()).toMatchObject({ certificateRole: 'swarm-manager' });
 });
 
 it('validity follows the cluster’s settings, an hour at least', () => {
