@@ -1,6 +1,7 @@
 // The daemon's settings: flags, then TSWARM_* variables, then the file, then defaults. Parsed once, frozen, printed by --print-config. A setting that is
 // not known, in the file too, is an error that names it.
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { isAbsolute, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, TswarmError } from '#protocol/errors';
@@ -31,6 +32,10 @@ export interface Config {
   readonly insecureRegistries: readonly string[];
   /** Base URLs asked before Docker Hub. */
   readonly registryMirrors: readonly string[];
+  /** UDP port of the mesh between nodes, as text. */
+  readonly meshPort: string;
+  /** IP address by which other nodes reach the mesh of this one; '' = the one that the managers see. */
+  readonly meshAddr: string;
 }
 
 interface Setting {
@@ -74,6 +79,12 @@ const SETTINGS: readonly Setting[] = [
     help: 'mirrors of Docker Hub: URL,…',
     list: true,
   },
+  { flag: 'mesh-port', key: 'meshPort', help: 'UDP port of the network between nodes (51820)' },
+  {
+    flag: 'mesh-addr',
+    key: 'meshAddr',
+    help: 'IP address that other nodes reach that port at',
+  },
 ];
 
 const FILE_DEFAULT = '/etc/tswarm/tswarmd.json';
@@ -113,6 +124,8 @@ function defaults(nativeDir: string): Config {
     genericResources: [],
     insecureRegistries: [],
     registryMirrors: [],
+    meshPort: '51820',
+    meshAddr: '',
   };
 }
 
@@ -229,6 +242,13 @@ function build(
     throw new TswarmError('invalid_argument', `generic-resources: "${text}" is not KIND=VALUE`, {
       hint: 'Write GPU=uuid for a thing with a name, SSD=3 for a number of things.',
     });
+  }
+  const meshPort = Number(config.meshPort);
+  if (!Number.isInteger(meshPort) || meshPort < 1 || meshPort > 65_535) {
+    throw new TswarmError('invalid_argument', `mesh-port: "${config.meshPort}" is not a port`);
+  }
+  if (config.meshAddr !== '' && isIP(config.meshAddr) === 0) {
+    throw new TswarmError('invalid_argument', `mesh-addr: "${config.meshAddr}" is no IP address`);
   }
   for (const key of ['dataRoot', 'runRoot', 'nativeDir'] as const) {
     if (config[key] === '') throw new TswarmError('invalid_argument', `${key}: must not be empty`);

@@ -67,6 +67,8 @@ export class Daemon implements Lifecycle {
         genericResources: this.#config.genericResources,
         insecureRegistries: this.#config.insecureRegistries,
         registryMirrors: this.#config.registryMirrors,
+        meshPort: Number(this.#config.meshPort),
+        meshAddress: this.#config.meshAddr,
       },
       this.#deps,
     );

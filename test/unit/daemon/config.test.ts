@@ -42,6 +42,15 @@ describe('settings', () => {
     expect(Object.isFrozen(config)).toBe(true);
   });
 
+  it('takes port and address of the mesh, and refuses what is none', () => {
+    expect(parse(['--mesh-port', '4000', '--mesh-addr', '2001:db8::1'])).toMatchObject({
+      meshPort: '4000',
+      meshAddr: '2001:db8::1',
+    });
+    expect(() => parse(['--mesh-port', '70000'])).toThrow('mesh-port: "70000" is not a port');
+    expect(() => parse(['--mesh-addr', 'eth0'])).toThrow('mesh-addr: "eth0" is no IP address');
+  });
+
   it('refuses unknown flags, unknown keys, wrong levels, files that are no JSON', () => {
     expect(() => parse(['--data-rot', '/x'])).toThrow(/--data-rot/);
     expect(() => parse(['extra'])).toThrow(/extra/);
