@@ -52,6 +52,7 @@ export const KEEPALIVE_TIMEOUT_MS = 2_000;
 /** A connection that is not accepted by then is begun anew: after a partition heals, TCP alone may
  * wait for its next retransmission for half a minute. */
 export const CONNECT_TIMEOUT_MS = 2_000;
+export const CONNECT_TIMEOUT_MAX_MS = 6_000;
 
 /** Waiting time before a connection is tried again: doubled from the first to the last. */
 export const RECONNECT_MIN_MS = 50;

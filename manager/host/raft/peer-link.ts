@@ -13,6 +13,7 @@ import { messageOf } from '#protocol/errors';
 import { PeerFrame, type PeerHello, type PeerNotice } from '#protocol/generated/raft';
 import {
   COMMIT_NOTICE_DELAY_MS,
+  CONNECT_TIMEOUT_MAX_MS,
   CONNECT_TIMEOUT_MS,
   PEER_FRAME_BYTES,
   PEER_QUEUE_AGE_MS,
@@ -68,6 +69,7 @@ export class PeerLink {
   #isFull = false;
   #isClosed = false;
   #backoffMs = RECONNECT_MIN_MS;
+  #timeoutMs = CONNECT_TIMEOUT_MS;
   #retry: NodeJS.Timeout | null = null;
   #lastProblem = '';
 
@@ -204,10 +206,11 @@ export class PeerLink {
     const connection: Connection = { ...opened, isAccepted: false, timer: null };
     this.#next = connection;
     const { stream } = connection;
-    connection.timer = setTimeout(
-      () => this.#failed(connection, new Error('no answer in time')),
-      CONNECT_TIMEOUT_MS,
-    );
+    connection.timer = setTimeout(() => {
+      // A machine under load may need longer for the handshake.
+      this.#timeoutMs = Math.min(CONNECT_TIMEOUT_MAX_MS, this.#timeoutMs * 2);
+      this.#failed(connection, new Error('no answer in time'));
+    }, this.#timeoutMs);
     stream.on('data', (notice: PeerNotice) => {
       if (notice.accepted && !connection.isAccepted) this.#accepted(connection);
     });
@@ -229,6 +232,7 @@ export class PeerLink {
     this.#next = null;
     this.#isFull = false;
     this.#backoffMs = RECONNECT_MIN_MS;
+    this.#timeoutMs = CONNECT_TIMEOUT_MS;
     this.#lastProblem = '';
     if (old !== null) this.#end(old);
     this.#dropStale();

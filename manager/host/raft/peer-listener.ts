@@ -26,12 +26,12 @@ import {
 } from '#protocol/transport/grpc';
 import type { Greeting, Judgement } from './greeting.ts';
 import {
-  CONNECT_TIMEOUT_MS,
+  CONNECT_TIMEOUT_MAX_MS,
   KEEPALIVE_MS,
   KEEPALIVE_TIMEOUT_MS,
   PEER_WINDOW_BYTES,
 } from './limits.ts';
-import { checkHello, removedError } from './peer-protocol.ts';
+import { checkHello, PEER_MESSAGES, removedError } from './peer-protocol.ts';
 import { callingManager, splitRoots, tlsIdentityOf } from './peer-tls.ts';
 import type { RaftIdentity } from './raft-node.ts';
 
@@ -139,12 +139,13 @@ export class PeerListener {
   #onMessages(call: MessageCall): void {
     const admitted = this.#register(call, true);
     call.on('data', (frame: PeerFrame) => {
+      let messages: readonly Message[] = [];
       try {
         if (admitted.from === null) {
           admitted.from = this.#admit(call, frame.hello);
           if (admitted.from !== null) call.write(PeerNotice.create({ accepted: true }));
         } else {
-          this.#deliver(admitted.from, frame);
+          messages = this.#messagesOf(admitted.from, frame);
         }
       } catch (error) {
         this.#deps.note('ended the stream of a manager', {
@@ -154,6 +155,8 @@ export class PeerListener {
         call.removeAllListeners('data');
         refuse(call, error);
       }
+      // Not above: what the core cannot go on with is no matter of this call.
+      if (messages.length > 0) this.#deps.receive(messages);
     });
     call.on('end', () => call.end());
   }
@@ -172,7 +175,7 @@ export class PeerListener {
     const greetingTimer = setTimeout(() => {
       if (admitted.from !== null) return;
       refuse(call, new TswarmError('deadline_exceeded', 'no hello in time'));
-    }, CONNECT_TIMEOUT_MS);
+    }, CONNECT_TIMEOUT_MAX_MS);
     const gone = (): void => {
       clearTimeout(greetingTimer);
       if (this.#calls.delete(admitted)) this.#ended(admitted);
@@ -213,7 +216,7 @@ export class PeerListener {
     return from;
   }
 
-  #deliver(from: number, frame: PeerFrame): void {
+  #messagesOf(from: number, frame: PeerFrame): readonly Message[] {
     const messages = decodeMessages(frame.messages);
     if (messages === null) {
       throw new TswarmError('invalid_argument', 'the messages cannot be read');
@@ -222,7 +225,10 @@ export class PeerListener {
     if (messages.some((message) => message.from !== from || message.to !== raftId)) {
       throw new TswarmError('permission_denied', `a message is not from ${from} to ${raftId}`);
     }
-    if (messages.length > 0) this.#deps.receive(messages);
+    if (!messages.every(({ type }) => PEER_MESSAGES.has(type))) {
+      throw new TswarmError('invalid_argument', 'a message is none of those between members');
+    }
+    return messages;
   }
 }
 

@@ -1,12 +1,29 @@
 // What both ends of the connections between managers agree on: the hello, and the refusal that means
 // "you are out of the group for good".
 import * as grpc from '@grpc/grpc-js';
+import { MessageType } from '#manager/raft/types';
 import { TswarmError } from '#protocol/errors';
 import { PeerHello } from '#protocol/generated/raft';
 import { toServiceError } from '#protocol/transport/grpc';
 import type { Greeting } from './greeting.ts';
 
 export const PEER_PROTOCOL_VERSION = 1;
+
+/** What members say to each other on the stream of messages. Snapshots come on their own call;
+ * proposals are not passed on; the rest never leaves a process. */
+export const PEER_MESSAGES: ReadonlySet<MessageType> = new Set([
+  MessageType.append,
+  MessageType.appendResponse,
+  MessageType.vote,
+  MessageType.voteResponse,
+  MessageType.preVote,
+  MessageType.preVoteResponse,
+  MessageType.heartbeat,
+  MessageType.heartbeatResponse,
+  MessageType.timeoutNow,
+  MessageType.readIndex,
+  MessageType.readIndexResponse,
+]);
 
 /** Metadata field of a refusal. */
 const REMOVED_KEY = 'tswarm-removed';

@@ -2,6 +2,7 @@
 // A write error or a broken invariant ends the process by way of the main thread (exit code 70).
 import { statfsSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
+import { RaftInvariantError } from '#manager/raft/invariant';
 import { RaftHost } from './host.ts';
 import type { KeyVault, SealedThings } from './key-vault.ts';
 import {
@@ -44,7 +45,7 @@ function run(member: OpenedMember): void {
         judge: (from, greeting) => host.judge(from, greeting),
         toldRemoved: (by) => host.toldRemoved(by),
         receive: (messages) => host.receive(messages),
-        receiveSnapshot: (message) => host.receiveSnapshot(message),
+        receiveSnapshot: (message) => host.receiveSnapshot(message).catch(rethrowBug),
         lostContact: (id) => host.lostContact(id),
         unreachable: (id) => host.unreachable(id),
         snapshotSent: (id, hasFailed) => host.snapshotSent(id, hasFailed),
@@ -93,6 +94,16 @@ function run(member: OpenedMember): void {
   postTurn(firstTurn(member, host));
   host.start();
   finishKeyChange(parts);
+}
+
+/** A disk that is full is the sender's problem, too; a broken invariant ends the process. */
+function rethrowBug(error: unknown): never {
+  if (error instanceof RaftInvariantError) {
+    setImmediate(() => {
+      throw error;
+    });
+  }
+  throw error;
 }
 
 function firstTurn({ contents, restore, appliedIndex }: OpenedMember, host: RaftHost): Turn {

@@ -2,13 +2,25 @@
 // acknowledged change and agree, through partitions, transfers, membership changes, cut snapshots,
 // damage and lost quorum. Method: test/support/raft-host/raft-group.ts; every way between two members
 // goes through a relay that the test cuts.
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeHello } from '#manager/host/raft/peer-protocol';
+import { connectPeer } from '#manager/host/raft/peer-tls';
+import { encodeMessages } from '#manager/raft/codec';
+import { EMPTY_CONF_STATE, type Message, MessageType, makeMessage } from '#manager/raft/types';
 import type { TswarmError } from '#protocol/errors';
+import {
+  PeerFrame,
+  type PeerHello,
+  RaftTransportService,
+  SnapshotFrame,
+} from '#protocol/generated/raft';
+import { methodDefinition } from '#protocol/transport/grpc';
 import { noise, RaftGroup, until } from '#test/support/raft-host/raft-group';
 import { CERTIFICATE_ROLE, testCa } from '#test/unit/manager/support/pki';
 
@@ -434,6 +446,73 @@ describe('the peer port', () => {
     expect(writers.problems).toEqual([]);
     expect(term).toBe(members.node(2).status().term);
     await members.agree();
+  });
+
+  it('a manager that talks rubbish ends its own call, not the group', async () => {
+    const members = await three();
+    await members.stop(3);
+    const { port } = members.member(1);
+    const identity = members.ca.identity('node3', CERTIFICATE_ROLE.manager);
+    const client = connectPeer(
+      { raftId: 1, nodeId: 'node1', addr: `127.0.0.1:${port}` },
+      { certificate: identity.certificate, key: identity.key, roots: [identity.caCert] },
+      'cluster1',
+    );
+    const say = (frames: readonly PeerFrame[]): Promise<string> => {
+      const { path, requestSerialize, responseDeserialize } = methodDefinition(
+        RaftTransportService.methods.messages,
+      );
+      const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+      for (const frame of frames) stream.write(frame);
+      stream.on('data', () => {});
+      return new Promise((resolve) => stream.on('error', (error) => resolve(error.message)));
+    };
+    const send = (frames: readonly SnapshotFrame[]): Promise<string> => {
+      const { path, requestSerialize, responseDeserialize } = methodDefinition(
+        RaftTransportService.methods.snapshot,
+      );
+      const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+      for (const frame of frames) stream.write(frame);
+      stream.on('data', () => {});
+      return new Promise((resolve) => stream.on('error', (error) => resolve(error.message)));
+    };
+    const greeting = { epoch: 0, commit: 1, isMember: false };
+    const own = { clusterId: 'cluster1', from: 3, to: 1 };
+    const hello = makeHello(own, greeting);
+    const first = PeerFrame.create({ hello });
+    const talk = (messages: Uint8Array): Promise<string> =>
+      say([first, PeerFrame.create({ messages })]);
+    const message = (type: MessageType, fields: Partial<Message> = {}): Uint8Array =>
+      encodeMessages([makeMessage(type, 1, { from: 3, term: 1, ...fields })]);
+
+    expect(await say([PeerFrame.create({ messages: randomBytes(10) })])).toContain('hello');
+    const wrong = (change: Partial<PeerHello>): Promise<string> =>
+      say([PeerFrame.create({ hello: { ...hello, ...change } })]);
+    expect(await wrong({ clusterId: 'x' })).toContain('another cluster');
+    expect(await wrong({ to: 2 })).toContain('this is member 1');
+    expect(await wrong({ version: 9 })).toContain('version 9');
+    expect(await wrong({ from: 2 })).toContain('not known');
+    expect(await talk(randomBytes(3_000))).toContain('cannot be read');
+    expect(await talk(message(MessageType.heartbeat, { from: 2 }))).toContain('not from 3');
+    expect(await talk(message(MessageType.storageAppendResponse))).toContain('none of those');
+    expect(await talk(message(MessageType.snapshot))).toContain('none of those');
+    expect(await talk(new Uint8Array(17 * 1024 * 1024))).toContain('larger than');
+
+    const snapshot = { index: 900, term: 9, confState: EMPTY_CONF_STATE, data: new Uint8Array(0) };
+    const offer = message(MessageType.snapshot, { snapshot });
+    const begin = (totalBytes: number, offered = offer): SnapshotFrame =>
+      SnapshotFrame.create({ hello: { peer: hello, message: offered, totalBytes } });
+    expect(await send([begin(2 ** 45)])).toContain('is not taken');
+    expect(await send([begin(9, randomBytes(50))])).toContain('no snapshot message');
+    const piece = { data: new Uint8Array(9), sha256: new Uint8Array(32) };
+    expect(await send([begin(9), SnapshotFrame.create({ offset: 5, ...piece })])).toContain('fit');
+    expect(await send([begin(9), SnapshotFrame.create({ offset: 0, ...piece })])).toContain(
+      'digest',
+    );
+    client.close();
+    await members.propose('still here');
+    expect(members.member(1).fatal).toBeNull();
+    expect(await members.agree()).toEqual(['still here']);
   });
 
   it('rubbish, strangers and slow callers are refused; the group does not notice', async () => {
