@@ -300,9 +300,10 @@ export class RaftGroup {
   }
 
   async stop(raftId: number): Promise<void> {
-    const { node } = this.member(raftId);
+    const { node, fatal } = this.member(raftId);
     this.members.delete(raftId);
     await node.stop();
+    if (fatal !== null) throw new Error(`member ${raftId} has ended: ${fatal}`);
   }
 
   /** All running members hold the same texts; returns them. */
@@ -315,7 +316,9 @@ export class RaftGroup {
 
   async close(): Promise<void> {
     for (const relay of this.#relays.values()) relay.close();
+    const fatal = [...this.members.values()].flatMap((member) => member.fatal ?? []);
     await Promise.all([...this.members.keys()].map((id) => this.stop(id)));
+    if (fatal.length > 0) throw new Error(`a member has ended: ${fatal.join('; ')}`);
   }
 }
 
