@@ -379,6 +379,19 @@ describe('service update', () => {
   );
 });
 
+describe('a service on the network of its node', () => {
+  it('is made with either client', async () => {
+    const quick = ['--stop-grace-period', '100ms', '--network', 'host'];
+    expect((await service('create', '-q', '--name', 'near', ...quick, ...SLEEP)).code).toBe(0);
+    const docker = ['service', 'create', '-d', '--no-resolve-image', '--name', 'near2', ...quick];
+    expect((await node.docker([...docker, ...SLEEP])).stderr).toBe('');
+    for (const name of ['near', 'near2']) {
+      await until(async () => (await inside(name, 'hostname')) !== '', 15_000);
+      expect(await container(name)).toMatchObject({ HostConfig: { NetworkMode: 'host' } });
+    }
+  });
+});
+
 describe('what a specification says', () => {
   const POLICY = [
     ...[
@@ -893,13 +906,13 @@ describe('what a specification says', () => {
 
 flagTest('tswarm service inspect', ['--pretty'], 'one service as people read it', async () => {
   const text = (await service('inspect', '--pretty', 'policy')).stdout;
-  expect(text).toMatch(/^ID:\t\t[0-9a-z]{25}\nName:\t\tpolicy\n/);
+  expect(text).toMatch(/^ID:\t\t[0-9a-z]{25}\nName:\t\tshown\n/);
   expect(text).toContain(
     'UpdateConfig:\n Parallelism:\t2\n Delay:\t\t1s\n On failure:\trollback\n',
   );
   expect(text).toContain(' Monitoring Period: 4s\n');
   expect(text).toContain('Drain timeout:\t700ms\n');
-  const both = await service('inspect', '--pretty', '--format', 'json', 'policy');
+  const both = await service('inspect', '--pretty', '--format', 'json', 'shown');
   expect(both.code).toBe(1);
 });
 
