@@ -905,7 +905,11 @@ describe('what a specification says', () => {
 });
 
 flagTest('tswarm service inspect', ['--pretty'], 'one service as people read it', async () => {
-  const text = (await service('inspect', '--pretty', 'policy')).stdout;
+  const flags = ['--update-parallelism', '2', '--update-delay', '1s', '--update-monitor', '4s'];
+  const more = ['--update-failure-action', 'rollback', '--drain-timeout', '700ms'];
+  const made = await service('create', '-d', '--name', 'shown', ...flags, ...more, ...SLEEP);
+  expect(made.code).toBe(0);
+  const text = (await service('inspect', '--pretty', 'shown')).stdout;
   expect(text).toMatch(/^ID:\t\t[0-9a-z]{25}\nName:\t\tshown\n/);
   expect(text).toContain(
     'UpdateConfig:\n Parallelism:\t2\n Delay:\t\t1s\n On failure:\trollback\n',
