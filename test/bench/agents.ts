@@ -124,6 +124,12 @@ async function measure(agents: number, tasks: number): Promise<string> {
   const child = fork(MAIN, ['--data', dataDir, '--listen', '127.0.0.1:0', '--log-level', 'error'], {
     execArgv: [],
   });
+  const isEnding = { value: false };
+  child.once('exit', (code, signal) => {
+    if (isEnding.value) return;
+    process.stderr.write(`the manager ended: ${code ?? signal}\n`);
+    process.exit(1);
+  });
   try {
     const answer = new Promise<FromManager>((resolve) =>
       child.once('message', (message) => resolve(message as FromManager)),
@@ -181,6 +187,7 @@ async function measure(agents: number, tasks: number): Promise<string> {
     const quiet = (cpuMs(child.pid) - after) / 50;
     return `| ${agents} | ${tasks} | ${joinedMs.toFixed(0)} | ${assignedMs.toFixed(0)} | ${runningMs.toFixed(0)} | ${cpu.toFixed(0)} | ${residentMb(child.pid).toFixed(0)} | ${quiet.toFixed(1)} |`;
   } finally {
+    isEnding.value = true;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
     await ended;
