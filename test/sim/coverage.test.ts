@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 describe('the simulator', () => {
-  it('runs the lines that it is about', { timeout: 600_000 }, () => {
+  it('runs the lines that it is about', { timeout: 1_800_000 }, () => {
     const script = join(import.meta.dirname, 'coverage.ts');
     const result = spawnSync(process.execPath, ['--conditions=source', script], {
       encoding: 'utf8',
