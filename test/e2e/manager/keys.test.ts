@@ -1,7 +1,7 @@
 // Goal: what a cluster's keys protect holds for real managers: autolock and its key, a new root
 // while everything runs, backups that restore elsewhere, recovery from a lost quorum. Method:
 // manager processes on loopback; the test plays the daemons and the workers' certificates.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeRequest } from '#manager/ca/request';
@@ -191,10 +191,14 @@ describe('a backup', () => {
   };
 
   const restore = async (node: ManagerNode, file: Buffer, key = '') => {
-    const path = join(node.folder, '..', `tswarm-backup-${process.pid}`);
+    const path = `${node.folder}.backup`;
     writeFileSync(path, file);
-    node.launch({ type: 'restore', file: path, unlockKey: key, hostname: 'new', ...node.csrs() });
-    return await node.outcome();
+    try {
+      node.launch({ type: 'restore', file: path, unlockKey: key, hostname: 'new', ...node.csrs() });
+      return await node.outcome();
+    } finally {
+      rmSync(path);
+    }
   };
 
   it('restores at other addresses, without the managers that were', async () => {
