@@ -86,6 +86,20 @@ describe('one network over several hosts', () => {
     expect(await get('m1', 'http://127.0.0.1:8080/cgi-bin/who')).toContain(addressOf('m1'));
   });
 
+  it('can be checked from every node', async () => {
+    for (const node of NODES) {
+      const check = async (): Promise<string> =>
+        (await lab.tswarm(node, ['network', 'check'])).stdout;
+      await until(async () => (await check()).includes('Nothing is wrong.'), 10_000);
+      const text = await check();
+      const rows = NODES.filter((other) => other !== node).map(
+        (other) =>
+          new RegExp(`^${other} +${addressOf(other)}:51820 +\\d+ s ago +4/4 +[\\d.]+ ms +ok$`, 'm'),
+      );
+      for (const row of rows) expect(text).toMatch(row);
+    }
+  });
+
   it('goes on while daemons are killed and come back', async () => {
     for (const node of NODES) {
       await lab.kill(node);
