@@ -100,6 +100,22 @@ describe('one network over several hosts', () => {
     }
   });
 
+  it('says in node ls when nodes do not reach each other', async () => {
+    const warnings = async (): Promise<string> => (await lab.tswarm('m1', ['node', 'ls'])).stderr;
+    expect(await warnings()).toBe('');
+    // New sessions only: the tunnel forgets its peers with the process.
+    await lab.exec('w1', ['sh', '-c', 'iptables -I INPUT -p udp --dport 51820 -j DROP']);
+    await lab.exec('w1', [
+      'sh',
+      '-c',
+      'ip -o link | grep -o "w[a-z0-9]*0:" | tr -d : | xargs ip link del',
+    ]);
+    await until(async () => (await warnings()).includes('w1: no answer from node w2'), 45_000);
+    expect((await lab.tswarm('m1', ['network', 'check'])).code).toBe(1);
+    await lab.exec('w1', ['sh', '-c', 'iptables -D INPUT -p udp --dport 51820 -j DROP']);
+    await until(async () => (await warnings()) === '', 60_000);
+  });
+
   it('goes on while daemons are killed and come back', async () => {
     for (const node of NODES) {
       await lab.kill(node);

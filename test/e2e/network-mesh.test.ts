@@ -194,6 +194,15 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
     expect(await who('b1').tcp('10.84.2.13', 80)).toBe('b3');
   });
 
+  it('keeps its key to itself', () => {
+    expect(
+      lab('n1')
+        .host(`stat -c %a ${lab('n1').folder}/data/mesh-key`)
+        .trim(),
+    ).toBe('600');
+    expect(new Set(Object.values(keys)).size).toBe(3);
+  });
+
   it('reaches virtual addresses and names of tasks elsewhere', async () => {
     const met = new Set<unknown>();
     for (let i = 0; i < 40; i++) met.add(await who('a1').tcp('10.84.1.200', 80));

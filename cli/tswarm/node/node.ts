@@ -63,7 +63,23 @@ export async function ls(
   ] as const;
   rows.sort((a, b) => String(a.Hostname).localeCompare(String(b.Hostname)));
   process.stdout.write(formatList({ columns, rows }, options));
+  for (const line of meshWarnings(nodes)) process.stderr.write(`Warning: ${line}\n`);
   return EXIT.ok;
+}
+
+/** What nodes say of the ways to each other. A node that is down is not reached by anybody: no news. */
+function meshWarnings(nodes: readonly Json[]): readonly string[] {
+  const down = nodes
+    .filter((node) => obj(node.Status).State === 'down')
+    .map((node) => String(obj(node.Description).Hostname));
+  return nodes
+    .filter((node) => obj(node.Status).State !== 'down')
+    .flatMap((node) => {
+      const { Hostname, MeshFaults } = obj(node.Description);
+      return ((MeshFaults ?? []) as readonly string[])
+        .filter((fault) => !down.some((name) => fault.includes(`node ${name}`)))
+        .map((fault) => `${Hostname}: ${fault}`);
+    });
 }
 
 export async function inspect(

@@ -1,6 +1,7 @@
 // What the mesh should be, from what the managers say: peers with their allowed addresses, and what the kernel's routing needs. Pure.
 // Invariants: an address has one node; a node gets only the addresses of networks that this node takes part in; nothing but parsed addresses and keys
 // gets through, so that a bad object harms only itself.
+import { isIPv4 } from 'node:net';
 import type { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import { PublishMode } from '#protocol/generated/specs';
 import { addressNumber, addressText } from '../host.ts';
@@ -138,14 +139,9 @@ function remoteAddresses({
 }: MeshInput): ReadonlyMap<string, readonly string[]> {
   const owners = new Map<string, string>();
   for (const service of services) {
-    for (const backend of service.backends) {
-      if (backend.nodeId === nodeId || backend.nodeId === '') continue;
-      for (const attachment of backend.attachments) {
-        if (!networkIds.has(attachment.networkId)) continue;
-        for (const text of attachment.addresses) {
-          const address = canonicalAddress(text.split('/')[0] ?? '');
-          if (address !== '') owners.set(address, backend.nodeId);
-        }
+    for (const place of placesOf(service)) {
+      if (place.nodeId !== nodeId && networkIds.has(place.networkId)) {
+        owners.set(place.address, place.nodeId);
       }
     }
   }
@@ -156,6 +152,32 @@ function remoteAddresses({
     else byNode.set(owner, [address]);
   }
   return byNode;
+}
+
+interface Place {
+  readonly address: string;
+  readonly networkId: string;
+  readonly nodeId: string;
+}
+
+const PLACES: WeakMap<ServiceEndpoints, readonly Place[]> = new WeakMap();
+
+/** Where a service's tasks are. Read once from each object, which is never changed: with thousands of services nearly all are the same as before. */
+function placesOf(service: ServiceEndpoints): readonly Place[] {
+  const known = PLACES.get(service);
+  if (known) return known;
+  const places = service.backends
+    .filter(({ nodeId }) => nodeId !== '')
+    .flatMap(({ nodeId, attachments }) =>
+      attachments.flatMap(({ networkId, addresses }) =>
+        addresses
+          .map((text) => canonicalAddress(text.split('/')[0] ?? ''))
+          .filter((address) => address !== '')
+          .map((address) => ({ address, networkId, nodeId })),
+      ),
+    );
+  PLACES.set(service, places);
+  return places;
 }
 
 /** Nodes with a task of a service that has ingress ports. */
@@ -243,6 +265,8 @@ export function wholeAddress(address: string): string {
 
 /** '' for what is no address. */
 export function canonicalAddress(text: string): string {
+  // IPv4 has one spelling only, and is by far the most frequent.
+  if (isIPv4(text)) return text;
   const value = addressNumber(text);
   return value < 0n ? '' : addressText(value, text.includes(':'));
 }
