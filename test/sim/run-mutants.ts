@@ -1,4 +1,4 @@
-// npm run sim:mutants [-- --only TEXT --seeds N --jobs N]: plants each bug of mutants.ts in a copy of
+// npm run sim:mutants [-- --only TEXT --seeds N --jobs N --all]: plants each bug of mutants.ts in a copy of
 // the sources, and runs seeds until a check catches it; the same seed must pass without the bug. Ends
 // with 1 when one is not caught, or when a bug no longer fits the sources.
 import { spawn } from 'node:child_process';
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     seeds: { type: 'string', default: '5000' },
     jobs: { type: 'string', default: '1' },
+    all: { type: 'boolean', default: false },
   },
 });
 
@@ -83,7 +84,9 @@ function simulate(
 }
 
 async function main(): Promise<void> {
-  const wanted = MUTANTS.filter(({ name }) => name.includes(values.only));
+  const isTried = ({ name, isGap }: Mutant): boolean =>
+    values.only === '' ? values.all || isGap !== true : name.includes(values.only);
+  const wanted = MUTANTS.filter(isTried);
   const waiting = [...wanted];
   let caught = 0;
   const work = async (): Promise<void> => {
