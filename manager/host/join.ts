@@ -80,6 +80,16 @@ export async function joinAsManager(deps: JoinDeps, request: ManagerJoin): Promi
   return { identity: joined, places: told, unlockKey };
 }
 
+/**
+ * The seat that an earlier try has taken, log and all; undefined when there is none. It is gone on
+ * with, without asking anybody: this member may be the one whose vote a leader waits for.
+ */
+export function takenSeat(dataDir: string, request: ManagerJoin): ManagerIdentity | undefined {
+  const known = knownSeat(dataDir);
+  refuseOther(known, request);
+  return known?.hasLog === true ? known : undefined;
+}
+
 /** The seat of an earlier try; none when its log is gone, because an empty one must not vote for it. */
 function knownSeat(dataDir: string): ManagerIdentity | undefined {
   const identity = readIdentity(dataDir);

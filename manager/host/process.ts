@@ -11,7 +11,7 @@ import type { Log } from '#protocol/world';
 import { DaemonChannel, errorForDaemon } from './daemon-channel.ts';
 import { makePrivateFolder } from './files.ts';
 import { createIdentity, readIdentity } from './identity.ts';
-import { joinAsManager } from './join.ts';
+import { joinAsManager, takenSeat } from './join.ts';
 import { Manager, type ManagerOptions } from './manager.ts';
 import { type Places, portOf, withPort } from './places.ts';
 import { restoreBackup } from './restore.ts';
@@ -107,6 +107,8 @@ async function prepare(
   const { dataDir, places, log } = flags;
   makePrivateFolder(dataDir);
   if (request.type === 'join') {
+    const identity = takenSeat(dataDir, request);
+    if (identity) return { identity, places, unlockKey: null };
     return await joinAsManager({ dataDir, places, log, sign: (csr) => channel.sign(csr) }, request);
   }
   if (request.type === 'restore') return { ...(await restoreBackup(dataDir, request)), places };
