@@ -47,22 +47,31 @@ export function removeStack(tx: StoreWriteView, request: RemoveStackRequest): St
   return changes;
 }
 
+/** Whether an object waits for nothing to use it any more. */
+export function isMarked(object: unknown): boolean {
+  return (object as { readonly pendingDelete?: boolean } | undefined)?.pendingDelete === true;
+}
+
 /**
  * Removes every marked object that no service and no live task uses. Writes nothing when there is
- * none.
+ * none. Looks at every object of the four kinds: returns how many marked ones are left, so that it
+ * need not be called again while there are none and none is added.
  */
-export function collectUnused(tx: StoreWriteView): void {
+export function collectUnused(tx: StoreWriteView): number {
   const marked: [MarkedKind, string, string][] = [];
   for (const kind of MARKED_KINDS) {
     for (const object of tx.list(kind)) {
       if (object.pendingDelete) marked.push([kind, object.id, object.spec?.name ?? '']);
     }
   }
-  if (marked.length === 0) return;
+  if (marked.length === 0) return 0;
   const used = usedObjects(tx);
+  let left = 0;
   for (const [kind, id, name] of marked) {
-    if (!used.has(`${kind}/${kind === 'volume' ? name : id}`)) tx.remove(kind, id);
+    if (used.has(`${kind}/${kind === 'volume' ? name : id}`)) left++;
+    else tx.remove(kind, id);
   }
+  return left;
 }
 
 /**

@@ -2,7 +2,7 @@
 // one pass of the pure functions in one transaction. Level-triggered: what is lost (a failed
 // proposal, a change of leader) is made up for by a pass over everything. Passes are pipelined: the
 // next one may run before the last one is committed, on top of it.
-import { collectUnused } from '#manager/control/stack-remove';
+import { collectUnused, isMarked } from '#manager/control/stack-remove';
 import type { DecisionContext, StoreChange, WriteView } from '#manager/store/view';
 import { hasCode, messageOf } from '#protocol/errors';
 import type { Log } from '#protocol/world';
@@ -40,6 +40,8 @@ export class ControllersLoop<Memory> {
   #memory: Memory | undefined;
   #unsubscribe: (() => void) | undefined;
   #changes: StoreChange[] | 'all' = 'all';
+  /** Objects wait for nothing to use them any more. */
+  #hasMarked = true;
   #lastPassMs = 0;
   #isScheduled = false;
   #pause: NodeJS.Timeout | undefined;
@@ -93,13 +95,15 @@ export class ControllersLoop<Memory> {
     clearTimeout(this.#wake);
     const changes = this.#changes;
     this.#changes = [];
+    const looksForUnused =
+      changes === 'all' || this.#hasMarked || changes.some(({ after }) => isMarked(after));
     const { replicated, controllers } = this.#deps;
     replicated
       .update(
         { author: 'controllers', summary: '', splittable: true, retry: false },
         (tx, context) => {
           const { wakeAtMicros } = controllers.reconcile(tx, changes, context, memory);
-          collectUnused(tx);
+          if (looksForUnused) this.#hasMarked = collectUnused(tx) > 0;
           if (wakeAtMicros !== undefined) this.#wakeAt(wakeAtMicros);
         },
       )
