@@ -329,6 +329,8 @@ int net_routing(const struct net_host *host, const struct ts_json *request, stru
 		return -1;
 	struct ts_err first = {0};
 	int removed = items(host, del, false, &first);
+	if (del && del->len > 0)
+		net_watch_own_neighbours();
 	if (items(host, add, true, err) < 0)
 		return -1;
 	if (removed < 0)

@@ -111,6 +111,9 @@ int net_watch_process(const struct ts_json *request, struct ts_err *err);
 /* Interfaces that go away by themselves, with their namespace: their end is no change. */
 void net_expect_gone(const char *name);
 
+/* Next hops have just been taken away by us; the kernel does not say by whom. */
+void net_watch_own_neighbours(void);
+
 enum { NET_WATCH_FDS = 3 };
 /* Fills the places with what is to be polled (fd -1 = nothing). */
 void net_watch_fds(struct pollfd fds[NET_WATCH_FDS]);

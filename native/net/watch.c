@@ -46,6 +46,7 @@ static struct {
 	char table[64], prefix[IFNAMSIZ];
 	char mesh[IFNAMSIZ];	     /* prefix of the interfaces between nodes; "" = none */
 	uint32_t rule_min, rule_max; /* priorities of our routing rules */
+	bool own_neighbours;	     /* next hops that go now are taken away by us */
 	unsigned touched;	     /* CHANGED_* in the nftables transaction that is being read */
 	unsigned changed;	     /* CHANGED_* that is to be told */
 	unsigned expected_next;	     /* ring of names whose end is no change */
@@ -155,7 +156,7 @@ static void neighbour_message(const struct nlmsghdr *head)
 {
 	const struct ndmsg *neighbour = NLMSG_DATA(head);
 	char name[IF_NAMESIZE];
-	if (head->nlmsg_pid != watch.own_port &&
+	if (!watch.own_neighbours && head->nlmsg_pid != watch.own_port &&
 	    is_mesh(if_indextoname((unsigned)neighbour->ndm_ifindex, name)))
 		watch.changed |= CHANGED_ROUTES;
 }
@@ -214,6 +215,15 @@ static void read_socket(int sock, void (*each)(const struct nlmsghdr *head), uns
 		     head = NLMSG_NEXT(head, left))
 			each(head);
 	}
+}
+
+void net_watch_own_neighbours(void)
+{
+	if (watch.routes < 0)
+		return;
+	watch.own_neighbours = true;
+	read_socket(watch.routes, message, CHANGED_LINKS | CHANGED_ROUTES | CHANGED_FORWARDING);
+	watch.own_neighbours = false;
 }
 
 static void print(const char *line)
