@@ -147,5 +147,7 @@ int net_probe(int argc, char **argv)
 		send_echo(sock, &targets[i], i, FULL, (size_t)mtu - IP6_HEADER);
 	receive_for(sock, targets, count, WAIT_MS, count * (SMALL_COUNT + 1));
 	print_targets(targets, count);
+	close(sock);
+	free(targets);
 	return 0;
 }

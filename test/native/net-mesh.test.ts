@@ -166,7 +166,9 @@ describe.skipIf(!isRoot)('tswarm-net between nodes', () => {
   });
 
   it('knows the MTU of a way, by the route’s own or its interface', async () => {
-    sh('ip link add d0 type veth peer name d1; ip link set d0 mtu 1400 up; ip link set d1 up; ip addr add 192.0.2.1/24 dev d0');
+    sh(
+      'ip link add d0 type veth peer name d1; ip link set d0 mtu 1400 up; ip link set d1 up; ip addr add 192.0.2.1/24 dev d0',
+    );
     sh('ip route add 198.51.100.0/24 via 192.0.2.2 mtu 1300');
     const to = ['192.0.2.9', '198.51.100.9', '203.0.113.1', 'x'];
     expect((await ask('path-mtu', { to })).mtus).toEqual([1400, 1300, null, null]);
