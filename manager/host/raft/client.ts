@@ -1,6 +1,7 @@
 // The main thread's side of Raft: hands proposals over (all of one turn in one message), runs the
 // callbacks for applied entries in order, and settles promises after them.
 // Owns the map of pending proposals; knows nothing of terms and logs beyond what a Turn says.
+// Longer than 500 lines because every message of the thread meets every promise of the interface here.
 import { randomBytes } from 'node:crypto';
 import { TswarmError } from '#protocol/errors';
 import type { Log } from '#protocol/world';

@@ -5,9 +5,8 @@
 // together; responses go out when the log is durable; committed entries go to the main thread.
 
 import { type Conf, isMember } from '#manager/raft/conf';
-import { RAFT_DEFAULTS, type RaftConfig, type RaftNote } from '#manager/raft/config';
+import { RAFT_DEFAULTS, type RaftNote } from '#manager/raft/config';
 import { RawNode } from '#manager/raft/raw-node';
-import type { MemoryStorage } from '#manager/raft/storage';
 import {
   APPEND_THREAD,
   APPLY_THREAD,
@@ -20,9 +19,9 @@ import {
   type StepError,
 } from '#manager/raft/types';
 import type { SnapshotMark } from '#manager/wal/frame';
-import type { Wal } from '#manager/wal/wal';
 import { AppendWriter } from './append-writer.ts';
 import { type Greeting, greetingOf, type Judgement, judge } from './greeting.ts';
+import type { HostDeps } from './host-deps.ts';
 import { statusOf } from './host-status.ts';
 import { LeaderHealth } from './leader-health.ts';
 import { STATUS_EVERY_ELECTIONS, SUSPECT_TICKS_MIN, SUSPECT_TICKS_SPREAD } from './limits.ts';
@@ -31,48 +30,12 @@ import { unpackProposals } from './packing.ts';
 import { PeerView } from './peer-view.ts';
 import { ProposalDesk } from './proposal-desk.ts';
 import type { RaftNodeOptions, RaftStatus } from './raft-node.ts';
-import type { SnapshotFiles } from './snapshot-store.ts';
 import { Snapshotter } from './snapshotter.ts';
 import { refusalOf, threadError } from './thread-errors.ts';
-import type { ThreadError, ThreadNote, ToThread, Turn } from './thread-messages.ts';
+import type { ThreadError, ThreadNote, ToThread } from './thread-messages.ts';
 import { TurnReport } from './turn-report.ts';
 
-/** Sizes that change how often the core takes its rarer ways, never what is right. */
-export type CoreTuning = Pick<
-  RaftConfig,
-  | 'maxMessageBytes'
-  | 'maxCommittedBytesPerReady'
-  | 'maxUncommittedBytes'
-  | 'maxInflightMessages'
-  | 'maxInflightBytes'
->;
-
-export interface HostDeps {
-  readonly wal: Wal;
-  readonly storage: MemoryStorage;
-  readonly snapshots: SnapshotFiles;
-  /** Index that the main thread has got by the restored snapshot; 0 for none. */
-  readonly appliedIndex: number;
-  readonly recoverUpTo: number;
-  /** Other sizes of pages and windows than the program's; for tests that must reach their edges. */
-  readonly tuning?: Partial<CoreTuning>;
-  readonly random: () => number;
-  /** Monotonic. */
-  readonly nowMs: () => number;
-  /** Sends to a member; may drop, and should say so by `unreachable`. */
-  readonly send: (to: RaftId, messages: readonly Message[]) => void;
-  /** Sends the newest snapshot file with this message, whose own data is empty; `snapshotSent` tells
-   * how it ended. */
-  readonly sendSnapshot: (to: RaftId, message: Message) => void;
-  /** The configuration in effect is another one. */
-  readonly membersChanged: (conf: Conf) => void;
-  /** Port of the peer listener, null without one. */
-  readonly peerPort: () => number | null;
-  readonly postTurn: (turn: Turn) => void;
-  readonly fatal: (error: ThreadError) => void;
-  /** Runs once, after the events that are due now. */
-  readonly schedule: (action: () => void) => void;
-}
+export type { CoreTuning, HostDeps } from './host-deps.ts';
 
 export class RaftHost {
   readonly #options: RaftNodeOptions;

@@ -1,0 +1,46 @@
+// What the world gives to a member's host: log, clock, randomness, ways to the others and to the main
+// thread. The Raft thread gives real ones, the simulator its own.
+import type { Conf } from '#manager/raft/conf';
+import type { RaftConfig } from '#manager/raft/config';
+import type { MemoryStorage } from '#manager/raft/storage';
+import type { Message, RaftId } from '#manager/raft/types';
+import type { Wal } from '#manager/wal/wal';
+import type { SnapshotFiles } from './snapshot-store.ts';
+import type { ThreadError, Turn } from './thread-messages.ts';
+
+/** Sizes that change how often the core takes its rarer ways, never what is right. */
+export type CoreTuning = Pick<
+  RaftConfig,
+  | 'maxMessageBytes'
+  | 'maxCommittedBytesPerReady'
+  | 'maxUncommittedBytes'
+  | 'maxInflightMessages'
+  | 'maxInflightBytes'
+>;
+
+export interface HostDeps {
+  readonly wal: Wal;
+  readonly storage: MemoryStorage;
+  readonly snapshots: SnapshotFiles;
+  /** Index that the main thread has got by the restored snapshot; 0 for none. */
+  readonly appliedIndex: number;
+  readonly recoverUpTo: number;
+  /** Other sizes of pages and windows than the program's; for tests that must reach their edges. */
+  readonly tuning?: Partial<CoreTuning>;
+  readonly random: () => number;
+  /** Monotonic. */
+  readonly nowMs: () => number;
+  /** Sends to a member; may drop, and should say so by `unreachable`. */
+  readonly send: (to: RaftId, messages: readonly Message[]) => void;
+  /** Sends the newest snapshot file with this message, whose own data is empty; `snapshotSent` tells
+   * how it ended. */
+  readonly sendSnapshot: (to: RaftId, message: Message) => void;
+  /** The configuration in effect is another one. */
+  readonly membersChanged: (conf: Conf) => void;
+  /** Port of the peer listener, null without one. */
+  readonly peerPort: () => number | null;
+  readonly postTurn: (turn: Turn) => void;
+  readonly fatal: (error: ThreadError) => void;
+  /** Runs once, after the events that are due now. */
+  readonly schedule: (action: () => void) => void;
+}
