@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Lab } from '../support/cluster-lab/lab.ts';
-import { serverTar } from '../support/rolling/image.ts';
+import { HEALTH_FLAGS, serverTar } from '../support/rolling/image.ts';
 import { NODE, ROOT, until } from '../support/test-node.ts';
 import { labUp } from './cluster.ts';
 
@@ -63,6 +63,7 @@ it('loses no request in updates, a drained host and scaling', async () => {
   await lab.ok('m1', [
     ...['service', 'create', '-q', '--name', 'web', '--replicas', '3', '--no-resolve-image'],
     ...['--replicas-max-per-node', '2', '--update-monitor', '200ms', '--drain-timeout', '2s'],
+    ...HEALTH_FLAGS,
     ...['-p', `${PORT}:8080`, 'graceful:test', 'v0'],
   ]);
   expect(new Set((await rows()).map((row) => row.Node)).size).toBe(3);

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { importServer } from '../support/rolling/image.ts';
+import { HEALTH_FLAGS, importServer } from '../support/rolling/image.ts';
 import { NODE, ROOT, TestNode, until } from '../support/test-node.ts';
 
 let node: TestNode;
@@ -81,6 +81,7 @@ describe('a service under load', () => {
     const created = await node.docker([
       ...['service', 'create', '-d', '--name', 'web', '--replicas', '3', '--no-resolve-image'],
       ...['--network', 'front', '-p', `${PORT}:8080`, '--update-monitor', '100ms'],
+      ...HEALTH_FLAGS,
       ...['graceful:test', 'v0'],
     ]);
     expect(created.stderr).toBe('');
