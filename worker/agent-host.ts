@@ -359,6 +359,8 @@ export class AgentHost {
   ): Promise<void> {
     const { pid } = container.state;
     if (pid <= 0 || container.record.hostConfig.NetworkMode === 'host') return;
+    // This node's own rules come first: with the order to stop it comes that it takes no more connections.
+    await this.#networksKnown;
     const { signal } = this.#stopping;
     const open = await connectionsEnded({ pid, timeoutMs: drainMs, signal });
     if (open > 0) this.#deps.log.info('stopped with open connections', { task: taskId, open });

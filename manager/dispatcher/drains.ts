@@ -3,6 +3,7 @@
 // sends nothing anywhere and is not waited for. Pure: the host asks after each acknowledgement and each change. How long to wait at most is the
 // orchestrator's business.
 import type { ReadView, StoreChange, WriteView } from '#manager/store/view';
+import type { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import { Drain, NodeState, Task, TaskState } from '#protocol/generated/objects';
 import type { AssignmentHub } from './assignment-hub.ts';
 
@@ -70,6 +71,26 @@ export function isWaiting(task: Task): boolean {
 /** A task as its own node may see it: one that is leaving service goes on as if nothing had been asked. */
 export function asItsNodeSees(task: Task): Task {
   return isWaiting(task) ? { ...task, desiredState: TaskState.RUNNING, drain: undefined } : task;
+}
+
+/**
+ * A service's endpoints as a node may see them: its own tasks that are leaving service still take connections, because other nodes
+ * send them until they have heard of it. The node learns it together with the order to stop them. The same object when there are none.
+ */
+export function endpointsAsSeenBy(
+  nodeId: string,
+  endpoints: ServiceEndpoints,
+  view: ReadView,
+): ServiceEndpoints {
+  const isStaying = ({ nodeId: home, serving, taskId }: EndpointBackend): boolean => {
+    const task = home === nodeId && !serving ? view.get('task', taskId) : undefined;
+    return task !== undefined && isWaiting(task);
+  };
+  if (!endpoints.backends.some(isStaying)) return endpoints;
+  const backends = endpoints.backends.map((backend) =>
+    isStaying(backend) ? { ...backend, serving: true } : backend,
+  );
+  return { ...endpoints, backends };
 }
 
 /** From now on the nodes of these tasks are told to stop them. */

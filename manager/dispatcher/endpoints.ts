@@ -7,6 +7,7 @@ import { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatche
 import { HealthState, type Service, type Task, TaskState } from '#protocol/generated/objects';
 import { EndpointMode, PublishMode } from '#protocol/generated/specs';
 import { taskName } from '#protocol/ids';
+import { isWaiting } from './drains.ts';
 
 /** Compose's label that says by which name a service's neighbours know it. */
 const COMPOSE_SERVICE_LABEL = 'com.docker.compose.service';
@@ -82,7 +83,8 @@ function mattersToNetwork(before: Task | undefined, after: Task | undefined): bo
     before.nodeId !== after.nodeId ||
     before.networkAttachments !== after.networkAttachments ||
     isListed(before) !== isListed(after) ||
-    isServing(before) !== isServing(after)
+    isServing(before) !== isServing(after) ||
+    isWaiting(before) !== isWaiting(after)
   );
 }
 

@@ -16,7 +16,7 @@ import {
 } from '#protocol/generated/dispatcher';
 import { Config, Network, Secret, Task, TaskState, Volume } from '#protocol/generated/objects';
 import { MountType } from '#protocol/generated/specs';
-import { asItsNodeSees } from './drains.ts';
+import { asItsNodeSees, endpointsAsSeenBy } from './drains.ts';
 import { type EndpointsCache, networksOf, publishesIngress } from './endpoints.ts';
 import { MeshPeers } from './mesh-peers.ts';
 
@@ -228,7 +228,8 @@ export class NodeAssignments {
       const key = `endpoints/${serviceId}`;
       const service = view.get('service', serviceId);
       const isRelevant = this.isOnAny(networksOf(service)) || publishesIngress(service);
-      const current = isRelevant ? endpoints.get(view, serviceId) : undefined;
+      const known = isRelevant ? endpoints.get(view, serviceId) : undefined;
+      const current = known && endpointsAsSeenBy(this.nodeId, known, view);
       const before = this.#sent.get(key) as ServiceEndpoints | undefined;
       if (before === current) continue;
       this.peers.noteEndpoints(before, current);

@@ -108,16 +108,21 @@ describe('draining', () => {
     for (const n of [n1, n2, n3]) n?.both();
     w.retire('t1');
     const toN1 = n1?.read();
-    expect(servingIn(toN1)).toEqual({ t1: false, t2: true });
+    // Its own node goes on: the others still send it connections.
+    expect(servingIn(toN1)).toEqual({ t1: true, t2: true });
     expect(taskIn(toN1, 't1')).toBeUndefined();
     expect(w.settled).toEqual([]);
     n1?.acknowledge();
     expect(w.settled).toEqual([]);
     expect(lagging(w.store.view, w.hub, w.acknowledged, 'web')).toEqual(['n2']);
-    n2?.both();
+    expect(servingIn(n2?.read())).toEqual({ t1: false, t2: true });
+    n2?.acknowledge();
     expect(w.settled).toEqual(['t1']);
     w.finish();
-    expect(taskIn(n1?.read(), 't1')).toMatchObject({
+    expect(n2?.read()).toBeUndefined();
+    const stop = n1?.read();
+    expect(servingIn(stop)).toEqual({ t1: false, t2: true });
+    expect(taskIn(stop, 't1')).toMatchObject({
       desiredState: TaskState.SHUTDOWN,
       drain: { acknowledgedAt: 77, timeout: 5e9 },
     });
@@ -161,7 +166,8 @@ describe('draining', () => {
     w.retire('t1');
     const first = w.connect('n1').read();
     expect(taskIn(first, 't1')?.desiredState).toBe(TaskState.RUNNING);
-    expect(servingIn(first)).toEqual({ t1: false, t2: true });
+    expect(servingIn(first)).toEqual({ t1: true, t2: true });
+    expect(servingIn(w.connect('n2').read())).toEqual({ t1: false, t2: true });
   });
 
   it('is remembered by a new leader from the store alone, and ends with the task', () => {
