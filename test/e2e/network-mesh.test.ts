@@ -419,7 +419,6 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
       for (const node of NODES) await lab(node).detach(name);
     }
     for (const node of NODES) {
-      await lab(node).call('setState', { nodeId: '', networks: [], endpoints: [], peers: [] });
       await lab(node).call('removeAll');
       expect(lab(node).host('ip -o link')).not.toMatch(/ wmesh/);
       expect(lab(node).host('ip rule; ip -6 rule')).not.toMatch(/74[789]\d:/);

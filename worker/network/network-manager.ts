@@ -410,6 +410,8 @@ export class NodeNetworks implements NetworkManager {
     await Promise.all(
       this.#records.list().map((record) => this.#attacher.detach(record.containerId)),
     );
+    // Also while there are peers.
+    await this.#mesh.remove();
     await this.rest();
     await this.#names.stop();
     await removeTree(`${this.#options.dataDir}/networks.json`);
