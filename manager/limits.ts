@@ -65,3 +65,8 @@ export const HAND_OVER_MS = 2000;
 export const REACH_ANSWER_MS = 5000;
 /** Connections that wait for their node; each is an open call of a gateway. */
 export const REACH_OPERATIONS_MAX = 1000;
+
+/** Images of one node; their ids are 71 bytes each. */
+export const IMAGES_REPORTED_MAX = 20_000;
+/** Nodes named to one that looks for an image: it tries one after the other. */
+export const IMAGE_HOLDERS_MAX = 16;

@@ -10,7 +10,8 @@ import type { Clock, Log } from '#protocol/world';
 import { Agent } from '#worker/agent/agent';
 import type { AgentInput, Effect, ObservedContainer } from '#worker/agent/types';
 import type { AssignedStore } from './assigned-store.ts';
-import type { ImageStore, PullPolicy } from './images/types.ts';
+import type { ImageExchange } from './image-share/image-exchange.ts';
+import type { ImageRecord, ImageStore, PullPolicy } from './images/types.ts';
 import { PREPARES_PARALLEL_MAX } from './limits.ts';
 import { connectionsEnded } from './network/open-connections.ts';
 import type { AttachResult, NetworkManager } from './network/types.ts';
@@ -30,6 +31,7 @@ export interface AgentHostDeps {
   readonly containers: Containers;
   readonly table: ContainerTable;
   readonly images: ImageStore;
+  readonly exchange: Pick<ImageExchange, 'ensure'>;
   readonly network: NetworkManager;
   readonly volumes: VolumeStore;
   readonly store: AssignedStore;
@@ -305,12 +307,9 @@ export class AgentHost {
 
   async #create(task: Task, signal: AbortSignal): Promise<Container> {
     if (signal.aborted) throw new TswarmError('cancelled', 'no longer wanted');
-    const { images, containers, table, store } = this.#deps;
+    const { containers, table, store } = this.#deps;
     const spec = task.spec?.containerSpec;
-    const policy = pullPolicyOf(spec?.pullPolicy ?? '');
-    const ref = spec?.image ?? '';
-    const here = policy === 'always' ? undefined : images.resolve(ref);
-    const image = here ?? (await images.ensure(ref, { policy, signal }));
+    const image = await this.#image(task, signal);
     const wanted = taskContainer(task, image, {
       node: this.#node,
       networks: store.networks.objects,
@@ -319,6 +318,16 @@ export class AgentHost {
     const other = table.byName(wanted.name);
     const name = other?.record.task ? `${wanted.name}.${task.id}` : wanted.name;
     return containers.create({ ...wanted, name });
+  }
+
+  /** An image that was made in the cluster is taken from a node: no registry has it. */
+  async #image(task: Task, signal: AbortSignal): Promise<ImageRecord> {
+    const { images, exchange } = this.#deps;
+    const { image: ref = '', imageId = '', pullPolicy = '' } = task.spec?.containerSpec ?? {};
+    if (imageId !== '') return exchange.ensure(imageId, ref, signal);
+    const policy = pullPolicyOf(pullPolicy);
+    const here = policy === 'always' ? undefined : images.resolve(ref);
+    return here ?? images.ensure(ref, { policy, signal });
   }
 
   async #start(taskId: string, containerId: string): Promise<void> {

@@ -29,6 +29,8 @@ export function describeNode(input: {
   /** `KIND=name` or `KIND=number`. */
   readonly genericResources: readonly string[];
   readonly mesh: MeshDescription;
+  /** 0 = gives no images. */
+  readonly imagePort: number;
   readonly identity: TlsIdentity;
 }): NodeDescription {
   const { host } = input;
@@ -51,6 +53,7 @@ export function describeNode(input: {
     meshAddr: input.mesh.address,
     meshPort: input.mesh.port,
     meshFaults: input.mesh.faults,
+    imagePort: input.imagePort,
   });
 }
 

@@ -78,3 +78,13 @@ export const RENEW_RETRY_MS_MAX = 3_600_000;
 
 /** Pause before the node offers itself to other nodes' gateways again, when the leader ended that stream. */
 export const REACH_RETRY_MS = 1000;
+
+/** TCP port on which nodes give each other images; another one when it is taken (several nodes on one host). */
+export const IMAGE_PORT = 7473;
+/** Images that a node gives at the same time; whoever comes then tries another node. */
+export const IMAGE_SHARES_MAX = 8;
+/** Changes of the images within this time are told to the leader together. */
+export const IMAGE_REPORT_COALESCE_MS = 200;
+export const IMAGE_REPORT_RETRY_MS = 2000;
+/** Asking the leader, who answers from memory. */
+export const IMAGE_FIND_TIMEOUT_MS = 5000;

@@ -12,6 +12,7 @@ import { AssignedStore } from './assigned-store.ts';
 import { describeNode } from './describe-node.ts';
 import { EventLog } from './events.ts';
 import { makeFolder, removeTree, sweepTemporaries } from './files.ts';
+import { ImageExchange } from './image-share/image-exchange.ts';
 import type { LogSource } from './logs/read-logs.ts';
 import { makeNodeEngine } from './node-engine.ts';
 import type { Parts } from './parts.ts';
@@ -112,6 +113,9 @@ class NodeWorker implements Worker {
   #membership: WorkerMembership | undefined;
   #identity: TlsIdentity | undefined;
   #remotes: Remotes = new Remotes([]);
+  /** Images from and for the other nodes. */
+  #exchange: ImageExchange | undefined;
+  #watching: AbortController = new AbortController();
 
   constructor(options: WorkerOptions, deps: WorkerDeps) {
     this.#options = options;
@@ -266,12 +270,23 @@ class NodeWorker implements Worker {
       architecture: parts.host.machine,
     };
     this.#templateNode = node;
+    const exchange = new ImageExchange({
+      images: parts.images,
+      random: this.#deps.random,
+      log: log.child('images'),
+      changed: () => this.#session?.describeAgain(),
+    });
+    this.#exchange = exchange;
+    await exchange.start(membership.identity, membership.managers.every(isLoopback));
+    this.#watching = new AbortController();
+    void this.#watchImages(exchange, this.#watching.signal);
     const host = new AgentHost(node, {
       clock,
       log: log.child('agent'),
       containers: parts.containers,
       table: this.#table,
       images: parts.images.store,
+      exchange,
       network: parts.network.manager,
       volumes: parts.volumes,
       store,
@@ -302,6 +317,7 @@ class NodeWorker implements Worker {
             labels: this.#options.labels,
             genericResources: this.#options.genericResources,
             mesh: parts.network.mesh(),
+            imagePort: this.#exchange?.port ?? 0,
             identity: this.#identity ?? membership.identity,
           }),
         statuses: () => host.statuses(),
@@ -313,6 +329,7 @@ class NodeWorker implements Worker {
         },
         sessionMessage: (message) => tell(log, () => membership.observer?.sessionMessage(message)),
         attached: (channel, signal) => {
+          this.#exchange?.attached(channel, signal);
           const { engineSocket } = this.#options;
           if (engineSocket === undefined) return;
           void serveReach(channel, { engineSocket, log: log.child('reach') }, signal);
@@ -321,10 +338,22 @@ class NodeWorker implements Worker {
     );
   }
 
+  async #watchImages(exchange: ImageExchange, signal: AbortSignal): Promise<void> {
+    const query = { sinceMicros: 0, untilMicros: 0, filters: { type: ['image'] } };
+    for await (const _ of this.#events.events(query, signal)) exchange.imagesChanged();
+  }
+
+  #stopExchange(): void {
+    this.#watching.abort();
+    this.#exchange?.stop();
+    this.#exchange = undefined;
+  }
+
   setIdentity(identity: TlsIdentity): void {
     const isNewKey = this.#identity !== undefined && this.#identity.key !== identity.key;
     this.#identity = identity;
     this.#session?.setIdentity(identity);
+    this.#exchange?.setIdentity(identity);
     // The key of the mesh is as old as the certificate. Others hear of it at once and call; what is under way meanwhile is sent again.
     if (isNewKey) this.#renewMeshKey();
     // While the root is replaced, the managers wait for every node to say what it has.
@@ -350,6 +379,7 @@ class NodeWorker implements Worker {
     const parts = this.#started();
     await this.#session?.stop();
     this.#session = undefined;
+    this.#stopExchange();
     // A leave that was cut short may find containers without a membership.
     const host = this.#host;
     this.#host = undefined;
@@ -404,6 +434,7 @@ class NodeWorker implements Worker {
   async stop(): Promise<void> {
     await this.#session?.stop();
     this.#session = undefined;
+    this.#stopExchange();
     this.#host?.stop();
     this.#host = undefined;
     this.#membership = undefined;
@@ -414,6 +445,10 @@ class NodeWorker implements Worker {
     await parts.network.stop();
     this.#parts = undefined;
   }
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address.startsWith('[::1]');
 }
 
 function unnamed(addr: string): ManagerAddress {

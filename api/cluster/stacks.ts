@@ -11,13 +11,15 @@ import {
   StackChangeActionText,
 } from '#protocol/generated/control';
 import { Stack } from '#protocol/generated/objects';
-import { StackSpec } from '#protocol/generated/specs';
+import { type ServiceSpec, StackSpec } from '#protocol/generated/specs';
 import { tryLookup } from '../cache/lookup.ts';
 import { type Context, type Route, requireSession } from '../context.ts';
 import { callOptions } from '../control.ts';
+import { withPinnedImage } from '../engine/pinned-image.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
 import { STACK_BODY_BYTES_MAX } from '../limits.ts';
+import type { ClusterSession } from '../node-control.ts';
 import { stackLogs } from './stack-logs.ts';
 import type { DeployResult, StackChangeInfo, StackSummary } from './types.ts';
 import { isOfStack, stackObjects } from './views.ts';
@@ -83,7 +85,8 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
 async function deploy(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
   const name = request.params.name ?? '';
-  const spec = fromEngineJson(StackSpec, await request.json(STACK_BODY_BYTES_MAX));
+  const asked = fromEngineJson(StackSpec, await request.json(STACK_BODY_BYTES_MAX));
+  const spec = { ...asked, services: await pinned(context, session, asked.services) };
   if (spec.name !== name) {
     throw new TswarmError(
       'invalid_argument',
@@ -103,6 +106,20 @@ async function deploy(context: Context, request: ApiRequest, reply: Reply): Prom
   );
   await session.cache.reached(answer.index);
   reply.json(200, deployResult(answer));
+}
+
+/** Services by name, with the ids of images that only this cluster has. */
+async function pinned(
+  context: Context,
+  session: ClusterSession,
+  services: readonly ServiceSpec[],
+): Promise<ServiceSpec[]> {
+  return Promise.all(
+    services.map((service) => {
+      const known = tryLookup(session.cache, 'service', service.name)?.spec;
+      return withPinnedImage(context, service, known);
+    }),
+  );
 }
 
 function deployResult(answer: DeployStackResponse): DeployResult {

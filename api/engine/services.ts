@@ -15,6 +15,7 @@ import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, emptyBody } from '../http/request.ts';
 import type { ClusterSession } from '../node-control.ts';
 import { NODE_LOCAL } from './networks.ts';
+import { withPinnedImage } from './pinned-image.ts';
 import { serviceJson } from './shapes.ts';
 
 export function serviceRoutes(context: Context): readonly Route[] {
@@ -76,7 +77,8 @@ function asDockerKnows(json: Record<string, unknown>): Record<string, unknown> {
 
 async function create(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
-  const spec = named(context, session, readSpec(session, await request.json()));
+  const read = readSpec(session, await request.json());
+  const spec = await withPinnedImage(context, named(context, session, read), undefined);
   const answer = session.control.createObject(
     { spec: SpecUnion.create({ service: spec }) },
     callOptions(request.signal),
@@ -104,12 +106,13 @@ async function update(context: Context, request: ApiRequest, reply: Reply): Prom
   const rollback = rollbackParam(request);
   const body = await request.optionalJson();
   if (!rollback && !body) throw emptyBody();
+  const spec = rollback ? undefined : await changed(context, session, service, body ?? {});
   const answer = session.control.updateObject(
     {
       kind: ObjectKind.SERVICE,
       id: service.id,
       version,
-      spec: rollback ? undefined : SpecUnion.create({ service: readSpec(session, body ?? {}) }),
+      spec: spec && SpecUnion.create({ service: spec }),
       rollback,
       rotateWorkerToken: false,
       rotateManagerToken: false,
@@ -122,6 +125,21 @@ async function update(context: Context, request: ApiRequest, reply: Reply): Prom
   await written(session, answer);
   const { warnings } = await answer;
   reply.json(200, { Warnings: warnings.length > 0 ? warnings : null });
+}
+
+/** Another image, or the same name once more by force, may be another one of this node's now. */
+async function changed(
+  context: Context,
+  session: ClusterSession,
+  service: Service,
+  body: Readonly<Record<string, unknown>>,
+): Promise<ServiceSpec> {
+  const spec = readSpec(session, body);
+  const [now, before] = [spec.taskTemplate, service.spec?.taskTemplate];
+  const isSame =
+    now?.containerSpec?.image === before?.containerSpec?.image &&
+    now?.forceUpdate === before?.forceUpdate;
+  return isSame ? spec : withPinnedImage(context, spec, service.spec);
 }
 
 function rollbackParam(request: ApiRequest): boolean {

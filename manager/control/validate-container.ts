@@ -30,6 +30,9 @@ const IMAGE_CHARS_MAX = 512;
 export function checkContainer(container: ContainerSpec | undefined): void {
   if (!container) throw invalid(FIELD, 'ContainerSpec: missing in service spec');
   checkImage(container.image);
+  if (container.imageId !== '' && !/^sha256:[0-9a-f]{64}$/.test(container.imageId)) {
+    throw invalid(`${FIELD}.ImageID`, 'ImageID: expected sha256:<64 hex digits>');
+  }
   checkMounts(container.mounts);
   checkHealth(container.healthcheck);
   for (const entry of container.env) {

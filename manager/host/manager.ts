@@ -23,6 +23,7 @@ import { ControllersLoop } from './controllers.ts';
 import { DispatcherHost } from './dispatcher-service.ts';
 import { makePrivateFolder } from './files.ts';
 import { type ManagerIdentity, writeIdentity } from './identity.ts';
+import { ImageDirectory } from './image-directory.ts';
 import { LeaderAccess } from './leader-access.ts';
 import { LeaderChores } from './leader-chores.ts';
 import { ManagerIdentityFiles } from './manager-identity.ts';
@@ -68,6 +69,7 @@ export class Manager {
   readonly #controllers: ControllersLoop<ReturnType<typeof newControllerMemory>>;
   readonly #dispatcher: DispatcherHost;
   readonly #reach: ReachHub;
+  readonly #images: ImageDirectory;
   readonly #chores: LeaderChores;
   readonly #announcer: Announcer;
   readonly #server: ManagerServer;
@@ -141,6 +143,7 @@ export class Manager {
       log: log.child('controllers'),
       nowMicros,
     });
+    this.#images = new ImageDirectory(replicated);
     this.#reach = new ReachHub({ replicated, leader, random: nodeRandom });
     this.#chores = new LeaderChores({ replicated, raft, log: log.child('chores') });
     this.#announcer = new Announcer({
@@ -160,6 +163,7 @@ export class Manager {
       authority,
       dispatcher: this.#dispatcher,
       reach: this.#reach,
+      images: this.#images,
       random: nodeRandom,
       log,
       nowMicros,
@@ -236,6 +240,7 @@ export class Manager {
       this.#chores.stop();
       this.#dispatcher.stop();
       this.#reach.reset();
+      this.#images.reset();
       this.#controllers.stop();
     } else if (this.#isServing) {
       this.#startLeading();

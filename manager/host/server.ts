@@ -6,6 +6,7 @@ import { controlHandlers } from '#manager/control/control-service';
 import { NodeCaService } from '#protocol/generated/ca';
 import { ControlService } from '#protocol/generated/control';
 import { DispatcherService } from '#protocol/generated/dispatcher';
+import { ImageDirectoryService } from '#protocol/generated/images';
 import { MembershipService } from '#protocol/generated/membership';
 import { ReachService } from '#protocol/generated/reach';
 import {
@@ -24,6 +25,7 @@ import type { CertificateAuthority } from './ca-service.ts';
 import { forCallers } from './caller.ts';
 import { clusterTools } from './cluster-tools.ts';
 import type { DispatcherHost } from './dispatcher-service.ts';
+import type { ImageDirectory } from './image-directory.ts';
 import type { LeaderAccess } from './leader-access.ts';
 import { membershipHandlers } from './membership-service.ts';
 import type { RaftNode } from './raft/raft-node.ts';
@@ -38,6 +40,7 @@ export interface ManagerServerDeps {
   readonly authority: CertificateAuthority;
   readonly dispatcher: DispatcherHost;
   readonly reach: ReachHub;
+  readonly images: ImageDirectory;
   readonly random: Random;
   readonly log: Log;
   nowMicros(): number;
@@ -111,12 +114,13 @@ export class ManagerServer {
       random,
       log: this.#deps.log.child('membership'),
     });
-    const { dispatcher, authority, reach } = this.#deps;
+    const { dispatcher, authority, reach, images } = this.#deps;
     addService(this.#server, ControlService, forCallers(control, view), roots);
     addService(this.#server, NodeCaService, forCallers(authority.handlers(), view), roots);
     addService(this.#server, MembershipService, forCallers(membership, view), roots);
     addService(this.#server, ReachService, forCallers(reach.handlers(), view), roots);
     // Sessions are never passed on: nodes go to the leader themselves.
     addService(this.#server, DispatcherService, dispatcher.handlers(), roots);
+    addService(this.#server, ImageDirectoryService, images.handlers(), roots);
   }
 }

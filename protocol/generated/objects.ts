@@ -1086,6 +1086,8 @@ export interface NodeDescription {
   readonly meshAddr: string;
   /** 0 = 51820 */
   readonly meshPort: number;
+  /** TCP port on which it gives images to other nodes; 0 = it gives none */
+  readonly imagePort: number;
   /** what is wrong with its mesh now, one sentence each; empty = nothing */
   readonly meshFaults: readonly string[];
 }
@@ -1101,9 +1103,10 @@ export const NodeDescription: MessageType<NodeDescription> = {
     { name: 'wireguardKey', json: 'WireguardKey', id: 101, kind: 'string', shape: 'one' },
     { name: 'meshAddr', json: 'MeshAddr', id: 102, kind: 'string', shape: 'one' },
     { name: 'meshPort', json: 'MeshPort', id: 103, kind: 'uint32', shape: 'one' },
+    { name: 'imagePort', json: 'ImagePort', id: 105, kind: 'uint32', shape: 'one' },
     { name: 'meshFaults', json: 'MeshFaults', id: 104, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<NodeDescription>): NodeDescription => ({ ...{ hostname: '', platform: undefined, resources: undefined, engine: undefined, tlsInfo: undefined, addresses: [], wireguardKey: '', meshAddr: '', meshPort: 0, meshFaults: [] }, ...partial }),
+  create: (partial?: Partial<NodeDescription>): NodeDescription => ({ ...{ hostname: '', platform: undefined, resources: undefined, engine: undefined, tlsInfo: undefined, addresses: [], wireguardKey: '', meshAddr: '', meshPort: 0, imagePort: 0, meshFaults: [] }, ...partial }),
   write(m: NodeDescription, w: Writer): Writer {
     if (m.hostname !== '') w.uint32(10).string(m.hostname);
     if (m.platform !== undefined) Platform.write(m.platform, w.uint32(18).fork()).ldelim();
@@ -1114,12 +1117,13 @@ export const NodeDescription: MessageType<NodeDescription> = {
     if (m.wireguardKey !== '') w.uint32(810).string(m.wireguardKey);
     if (m.meshAddr !== '') w.uint32(818).string(m.meshAddr);
     if (m.meshPort !== 0) w.uint32(824).uint32(m.meshPort);
+    if (m.imagePort !== 0) w.uint32(840).uint32(m.imagePort);
     for (const v of m.meshFaults) w.uint32(834).string(v);
     return w;
   },
   read(r: Reader, length: number): NodeDescription {
     const end = r.pos + length;
-    const m: { hostname: string; platform: Platform | undefined; resources: Resources | undefined; engine: EngineDescription | undefined; tlsInfo: NodeTlsInfo | undefined; addresses: string[]; wireguardKey: string; meshAddr: string; meshPort: number; meshFaults: string[] } = { hostname: '', platform: undefined, resources: undefined, engine: undefined, tlsInfo: undefined, addresses: [], wireguardKey: '', meshAddr: '', meshPort: 0, meshFaults: [] };
+    const m: { hostname: string; platform: Platform | undefined; resources: Resources | undefined; engine: EngineDescription | undefined; tlsInfo: NodeTlsInfo | undefined; addresses: string[]; wireguardKey: string; meshAddr: string; meshPort: number; imagePort: number; meshFaults: string[] } = { hostname: '', platform: undefined, resources: undefined, engine: undefined, tlsInfo: undefined, addresses: [], wireguardKey: '', meshAddr: '', meshPort: 0, imagePort: 0, meshFaults: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1149,6 +1153,9 @@ export const NodeDescription: MessageType<NodeDescription> = {
           break;
         case 103:
           m.meshPort = r.uint32();
+          break;
+        case 105:
+          m.imagePort = r.uint32();
           break;
         case 104:
           m.meshFaults.push(r.string());

@@ -1483,6 +1483,8 @@ export interface ContainerSpec {
   readonly deviceCgroupRules: readonly string[];
   /** the program's input ends when the first client that sends some has gone */
   readonly stdinOnce: boolean;
+  /** the very image (sha256:…), when it was made in the cluster; nodes take it from each other */
+  readonly imageId: string;
 }
 export const ContainerSpec: MessageType<ContainerSpec> = {
   name: 'ContainerSpec',
@@ -1531,8 +1533,9 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     { name: 'commandCleared', json: 'CommandCleared', id: 113, kind: 'bool', shape: 'one' },
     { name: 'deviceCgroupRules', json: 'DeviceCgroupRules', id: 114, kind: 'string', shape: 'repeated' },
     { name: 'stdinOnce', json: 'StdinOnce', id: 115, kind: 'bool', shape: 'one' },
+    { name: 'imageId', json: 'ImageID', id: 116, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<ContainerSpec>): ContainerSpec => ({ ...{ image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false }, ...partial }),
+  create: (partial?: Partial<ContainerSpec>): ContainerSpec => ({ ...{ image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '' }, ...partial }),
   write(m: ContainerSpec, w: Writer): Writer {
     if (m.image !== '') w.uint32(10).string(m.image);
     for (const v of m.command) w.uint32(18).string(v);
@@ -1590,11 +1593,12 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     if (m.commandCleared) w.uint32(904).bool(m.commandCleared);
     for (const v of m.deviceCgroupRules) w.uint32(914).string(v);
     if (m.stdinOnce) w.uint32(920).bool(m.stdinOnce);
+    if (m.imageId !== '') w.uint32(930).string(m.imageId);
     return w;
   },
   read(r: Reader, length: number): ContainerSpec {
     const end = r.pos + length;
-    const m: { image: string; command: string[]; args: string[]; hostname: string; env: string[]; dir: string; user: string; groups: string[]; labels: Record<string, string>; privileges: Privileges | undefined; init: boolean | undefined; tty: boolean; openStdin: boolean; readOnly: boolean; stopSignal: string; stopGracePeriod: number | undefined; mounts: Mount[]; healthcheck: HealthConfig | undefined; hosts: string[]; dnsConfig: DnsConfig | undefined; secrets: SecretReference[]; configs: ConfigReference[]; isolation: string; sysctls: Record<string, string>; capabilityAdd: string[]; capabilityDrop: string[]; ulimits: Ulimit[]; oomScoreAdj: number; privileged: boolean; devices: DeviceMapping[]; shmSize: number; ipcMode: string; pidMode: string; utsMode: string; usernsMode: string; cgroupParent: string; domainname: string; containerName: string; pullPolicy: string; annotations: Record<string, string>; entrypointCleared: boolean; commandCleared: boolean; deviceCgroupRules: string[]; stdinOnce: boolean } = { image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false };
+    const m: { image: string; command: string[]; args: string[]; hostname: string; env: string[]; dir: string; user: string; groups: string[]; labels: Record<string, string>; privileges: Privileges | undefined; init: boolean | undefined; tty: boolean; openStdin: boolean; readOnly: boolean; stopSignal: string; stopGracePeriod: number | undefined; mounts: Mount[]; healthcheck: HealthConfig | undefined; hosts: string[]; dnsConfig: DnsConfig | undefined; secrets: SecretReference[]; configs: ConfigReference[]; isolation: string; sysctls: Record<string, string>; capabilityAdd: string[]; capabilityDrop: string[]; ulimits: Ulimit[]; oomScoreAdj: number; privileged: boolean; devices: DeviceMapping[]; shmSize: number; ipcMode: string; pidMode: string; utsMode: string; usernsMode: string; cgroupParent: string; domainname: string; containerName: string; pullPolicy: string; annotations: Record<string, string>; entrypointCleared: boolean; commandCleared: boolean; deviceCgroupRules: string[]; stdinOnce: boolean; imageId: string } = { image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1759,6 +1763,9 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
           break;
         case 115:
           m.stdinOnce = r.bool();
+          break;
+        case 116:
+          m.imageId = r.string();
           break;
         default:
           r.skipType(t & 7);

@@ -1,0 +1,211 @@
+// Images between nodes: tells the leader what this node has, gives it to others (share-server.ts), and takes what it lacks from them. An image is asked for by
+// its id, which is the digest of its configuration; that names the digests of its layers, and loading checks them all: a node that lies gives nothing. Images
+// that came by a registry's name are not its business.
+import type { Client as Channel } from '@grpc/grpc-js';
+import { messageOf, TswarmError } from '#protocol/errors';
+import {
+  ImageDirectoryService,
+  ImageFindRequest,
+  type ImageHolder,
+  ImageReport,
+  ImageSaveRequest,
+  ImageShareService,
+} from '#protocol/generated/images';
+import { clientOf, connectChannel, type TlsIdentity } from '#protocol/transport/grpc';
+import type { Log, Random } from '#protocol/world';
+import { isDigest } from '../images/digest.ts';
+import type { ImageRecord, ImageService } from '../images/types.ts';
+import {
+  IMAGE_FIND_TIMEOUT_MS,
+  IMAGE_REPORT_COALESCE_MS,
+  IMAGE_REPORT_RETRY_MS,
+} from '../limits.ts';
+import { ShareServer } from './share-server.ts';
+
+export interface ImageExchangeDeps {
+  readonly images: Pick<ImageService, 'store' | 'api'>;
+  readonly random: Random;
+  readonly log: Log;
+  /** The node must be described again: its port is another one. */
+  readonly changed: () => void;
+}
+
+export class ImageExchange {
+  readonly #deps: ImageExchangeDeps;
+  readonly #fetches: Map<string, Promise<ImageRecord>> = new Map();
+  #identity: TlsIdentity | undefined;
+  #server: ShareServer | undefined;
+  #port = 0;
+  /** The way to the leader while there is one. */
+  #leader: Channel | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(deps: ImageExchangeDeps) {
+    this.#deps = deps;
+  }
+
+  /** Where other nodes get images; 0 = nowhere. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** `isAlone`: the cluster is this host for itself, nothing is to listen. */
+  async start(identity: TlsIdentity, isAlone: boolean): Promise<void> {
+    this.#identity = identity;
+    if (isAlone) return;
+    const server = new ShareServer(this.#deps.images.api, identity);
+    try {
+      this.#port = await server.start();
+      this.#server = server;
+      this.#deps.changed();
+    } catch (error) {
+      this.#deps.log.warn('images are not given to other nodes', { reason: messageOf(error) });
+    }
+  }
+
+  setIdentity(identity: TlsIdentity): void {
+    this.#identity = identity;
+    this.#server?.setIdentity(identity);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#server?.stop();
+    this.#server = undefined;
+    this.#port = 0;
+    this.#identity = undefined;
+  }
+
+  /** A session with the leader, for as long as the signal is not aborted. */
+  attached(channel: Channel, signal: AbortSignal): void {
+    this.#leader = channel;
+    signal.addEventListener('abort', () => {
+      if (this.#leader === channel) this.#leader = undefined;
+    });
+    this.#reportIn(0);
+  }
+
+  /** The node has an image more or less. */
+  imagesChanged(): void {
+    this.#reportIn(IMAGE_REPORT_COALESCE_MS);
+  }
+
+  /**
+   * The image with this id, from here or from another node; one from another node gets the name `ref` here.
+   * @throws TswarmError not_found when no node in reach has it
+   */
+  ensure(imageId: string, ref: string, signal: AbortSignal): Promise<ImageRecord> {
+    const here = this.#deps.images.store.resolve(imageId);
+    if (here) return Promise.resolve(here);
+    const running = this.#fetches.get(imageId);
+    if (running) return running;
+    const fetch = this.#fetch(imageId, ref, signal).finally(() => this.#fetches.delete(imageId));
+    this.#fetches.set(imageId, fetch);
+    return fetch;
+  }
+
+  #reportIn(delayMs: number): void {
+    if (this.#timer !== undefined && delayMs > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#report();
+    }, delayMs);
+    this.#timer.unref();
+  }
+
+  async #report(): Promise<void> {
+    const leader = this.#leader;
+    if (!leader) return;
+    try {
+      const list = await this.#deps.images.api.list({ all: false, filters: {}, digests: false });
+      const imageIds = list.map(({ Id }) => String(Id));
+      await clientOf(ImageDirectoryService, leader).report(ImageReport.create({ imageIds }), {
+        timeoutMs: IMAGE_FIND_TIMEOUT_MS,
+      });
+    } catch (error) {
+      this.#deps.log.debug('images not reported', { reason: messageOf(error) });
+      if (this.#leader === leader) this.#reportIn(IMAGE_REPORT_RETRY_MS);
+    }
+  }
+
+  async #fetch(imageId: string, ref: string, signal: AbortSignal): Promise<ImageRecord> {
+    const name = isDigest(ref) || ref === '' ? imageId : ref;
+    const problems: string[] = [];
+    for (const holder of await this.#holders(imageId)) {
+      if (signal.aborted) throw new TswarmError('cancelled', `image ${name}: no longer wanted`);
+      try {
+        return await this.#take(holder, imageId, ref, signal);
+      } catch (error) {
+        problems.push(`${holder.addr}: ${messageOf(error)}`);
+        this.#deps.log.info('image not had from a node', {
+          image: name,
+          node: holder.nodeId,
+          reason: messageOf(error),
+        });
+      }
+    }
+    const why = problems.length === 0 ? 'no other node has it' : problems.join('; ');
+    throw new TswarmError('not_found', `No such image: ${name} (${why})`);
+  }
+
+  /** In random order, so that many that look for the same one do not all go to the first. */
+  async #holders(imageId: string): Promise<ImageHolder[]> {
+    const leader = this.#leader;
+    if (!leader) return [];
+    const request = ImageFindRequest.create({ imageId });
+    const options = { timeoutMs: IMAGE_FIND_TIMEOUT_MS };
+    const { holders } = await clientOf(ImageDirectoryService, leader).find(request, options);
+    return holders
+      .map((holder) => ({ holder, order: this.#deps.random.next() }))
+      .sort((a, b) => a.order - b.order)
+      .map(({ holder }) => holder);
+  }
+
+  async #take(
+    { addr, nodeId }: ImageHolder,
+    imageId: string,
+    ref: string,
+    signal: AbortSignal,
+  ): Promise<ImageRecord> {
+    const identity = this.#identity;
+    if (!identity) throw new TswarmError('no_cluster', 'this node is in no cluster');
+    const channel = connectChannel(addr, identity, nodeId);
+    const { store, api } = this.#deps.images;
+    const startedMs = performance.now();
+    try {
+      const client = clientOf(ImageShareService, channel);
+      const pieces = client.save(ImageSaveRequest.create({ imageId }), { signal });
+      for await (const line of await api.load(bytesOf(pieces), { quiet: true })) {
+        if (typeof line.error === 'string') throw new TswarmError('data_loss', line.error);
+      }
+    } finally {
+      channel.close();
+    }
+    const image = store.resolve(imageId);
+    if (!image) throw new TswarmError('data_loss', `what node ${nodeId} sent is another image`);
+    const durationMs = Math.round(performance.now() - startedMs);
+    this.#deps.log.info('image from another node', { image: ref, node: nodeId, durationMs });
+    await this.#name(imageId, ref);
+    return store.resolve(imageId) ?? image;
+  }
+
+  /** As a pull does it: the name goes to the new image. */
+  async #name(imageId: string, ref: string): Promise<void> {
+    const { store, api } = this.#deps.images;
+    if (ref === '' || ref.includes('@') || isDigest(ref)) return;
+    if (store.resolve(ref)?.id === imageId) return;
+    const at = ref.lastIndexOf(':');
+    const hasTag = at > ref.lastIndexOf('/');
+    const target = hasTag
+      ? { repo: ref.slice(0, at), tag: ref.slice(at + 1) }
+      : { repo: ref, tag: 'latest' };
+    await api.tag(imageId, target);
+  }
+}
+
+async function* bytesOf(
+  pieces: AsyncIterable<{ readonly data: Uint8Array }>,
+): AsyncIterable<Uint8Array> {
+  for await (const { data } of pieces) yield data;
+}
