@@ -308,7 +308,6 @@ export class AgentHost {
   async #create(task: Task, signal: AbortSignal): Promise<Container> {
     if (signal.aborted) throw new TswarmError('cancelled', 'no longer wanted');
     const { containers, table, store } = this.#deps;
-    const spec = task.spec?.containerSpec;
     const image = await this.#image(task, signal);
     const wanted = taskContainer(task, image, {
       node: this.#node,
@@ -357,9 +356,18 @@ export class AgentHost {
     const task = this.#deps.store.savedTask(taskId);
     if (!task || !name.endsWith(suffix)) return;
     const wanted = containerNameOf(task);
-    if (wanted !== name && !this.#deps.table.byName(wanted)) {
-      await this.#deps.containers.rename(container, wanted);
-    }
+    if (wanted === name || !(await this.#freeName(wanted))) return;
+    await this.#deps.containers.rename(container, wanted);
+  }
+
+  /** The container of an earlier task that has ended is kept for a while, but the name goes to the one that runs. */
+  async #freeName(wanted: string): Promise<boolean> {
+    const other = this.#deps.table.byName(wanted);
+    if (!other) return true;
+    const { task } = other.record;
+    if (!task || other.run !== undefined) return false;
+    await this.#deps.containers.rename(other, `${wanted}.${task.taskId}`);
+    return true;
   }
 
   async #letConnectionsEnd(

@@ -88,3 +88,6 @@ export const IMAGE_REPORT_COALESCE_MS = 200;
 export const IMAGE_REPORT_RETRY_MS = 2000;
 /** Asking the leader, who answers from memory. */
 export const IMAGE_FIND_TIMEOUT_MS = 5000;
+/** An image that nobody has yet is looked for this often, as the node that made it may not have said so yet. */
+export const IMAGE_FIND_TRIES = 8;
+export const IMAGE_FIND_PAUSE_MS = 500;

@@ -77,7 +77,7 @@ it('changes nothing when it is the same, and rolls out another image of that nam
   expect((await compose(['ps', '-q'])).stdout).toBe(before.stdout);
   const id = await make('second');
   expect((await compose(['up', '-d', '--wait'])).code).toBe(0);
-  await until(async () => (await contents()).every((text) => text === 'second'), 30_000);
+  await until(async () => (await contents()).every((text) => text === 'second'), 60_000);
   expect(await Promise.all(NODES.map(idOn))).toEqual([id, id, id]);
 });
 

@@ -16,10 +16,13 @@ import type { Log, Random } from '#protocol/world';
 import { isDigest } from '../images/digest.ts';
 import type { ImageRecord, ImageService } from '../images/types.ts';
 import {
+  IMAGE_FIND_PAUSE_MS,
   IMAGE_FIND_TIMEOUT_MS,
+  IMAGE_FIND_TRIES,
   IMAGE_REPORT_COALESCE_MS,
   IMAGE_REPORT_RETRY_MS,
 } from '../limits.ts';
+import { delay } from '../queue.ts';
 import { ShareServer } from './share-server.ts';
 
 export interface ImageExchangeDeps {
@@ -132,7 +135,7 @@ export class ImageExchange {
   async #fetch(imageId: string, ref: string, signal: AbortSignal): Promise<ImageRecord> {
     const name = isDigest(ref) || ref === '' ? imageId : ref;
     const problems: string[] = [];
-    for (const holder of await this.#holders(imageId)) {
+    for (const holder of await this.#someHolders(imageId, signal)) {
       if (signal.aborted) throw new TswarmError('cancelled', `image ${name}: no longer wanted`);
       try {
         return await this.#take(holder, imageId, ref, signal);
@@ -147,6 +150,15 @@ export class ImageExchange {
     }
     const why = problems.length === 0 ? 'no other node has it' : problems.join('; ');
     throw new TswarmError('not_found', `No such image: ${name} (${why})`);
+  }
+
+  /** The node that made it may be about to say so. */
+  async #someHolders(imageId: string, signal: AbortSignal): Promise<ImageHolder[]> {
+    for (let left = IMAGE_FIND_TRIES; ; left -= 1) {
+      const holders = await this.#holders(imageId);
+      if (holders.length > 0 || left <= 1 || signal.aborted) return holders;
+      await delay(IMAGE_FIND_PAUSE_MS, signal);
+    }
   }
 
   /** In random order, so that many that look for the same one do not all go to the first. */
