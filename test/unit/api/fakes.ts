@@ -32,21 +32,28 @@ export const realClock = {
 
 type Methods = Readonly<Record<string, (...args: never[]) => unknown>>;
 
+/** Services are made with images that this node does not have. */
+const noSuchImage = (): Promise<never> =>
+  Promise.reject(new TswarmError('not_found', 'No such image'));
+
 /** An engine that has only the given methods; any other one fails the test by its name. */
 export function fakeEngine(parts: Readonly<Record<string, Methods>>): NodeEngine {
-  const group = (name: string): unknown =>
-    new Proxy(parts[name] ?? {}, {
-      get(target, key) {
-        const own = (target as Record<string, unknown>)[String(key)];
-        if (own) return own;
-        return () => Promise.reject(new Error(`unexpected call ${name}.${String(key)}`));
+  const group = (name: string, usual: Methods = {}): unknown =>
+    new Proxy(
+      { ...usual, ...parts[name] },
+      {
+        get(target, key) {
+          const own = (target as Record<string, unknown>)[String(key)];
+          if (own) return own;
+          return () => Promise.reject(new Error(`unexpected call ${name}.${String(key)}`));
+        },
       },
-    });
+    );
   const node = (parts.node ?? {}) as Record<string, unknown>;
   return {
     containers: group('containers'),
     exec: group('exec'),
-    images: group('images'),
+    images: group('images', { inspect: noSuchImage }),
     volumes: group('volumes'),
     networks: group('networks'),
     info: async (): Promise<EngineJson> => ({ ID: 'x', Containers: 0 }),
