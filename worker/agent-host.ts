@@ -1,6 +1,7 @@
 // The effects side of the agent: takes assignments and what containers do, asks the pure agent, executes what it answers. One agent per cluster membership.
 // Order: files (secrets, configs) and networks are known before the tasks that need them; a task's saved state is on disk before its container is started.
 // Never throws for a task's failure: failures go back into the agent as facts.
+// Longer than others because every effect of the agent is carried out here, on the same few tables.
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Assignment, AssignmentsMessage } from '#protocol/generated/dispatcher';
 import { AssignmentAction, AssignmentsType } from '#protocol/generated/dispatcher';

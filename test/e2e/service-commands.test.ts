@@ -1,5 +1,6 @@
 // tswarm service create, update, rollback, as a person uses them: each flag by what it does to the container, the task or the rollout; exit codes; what is said
 // while it goes on. One real node.
+// Longer than others because all commands are tried on one running cluster.
 import { readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,6 @@
 // The node's network, wired together; see DESIGN.md. Keeps the kernel's rules and the resolver's data equal to what the cluster and the local
 // containers ask for. Decisions are in the pure files beside this one; the kernel is reached through one helper process.
+// Longer than others because every step of making the kernel as desired shares one queue and one state.
 import { createHash } from 'node:crypto';
 import type { EngineJson, LocalNetworkEngine } from '#protocol/engine';
 import { messageOf } from '#protocol/errors';
