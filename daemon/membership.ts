@@ -1,7 +1,7 @@
 // This node as a member: node.json, its certificate, and what the managers say about it in the session. Keeps all three on disk as they change: managers
 // that moved, a new root, a renewed certificate. Changes come one after the other; none while the node leaves. Decides nothing about roles (node-controller).
 import { join } from 'node:path';
-import { messageOf, TswarmError } from '#protocol/errors';
+import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import type { SessionMessage } from '#protocol/generated/dispatcher';
 import type { Node } from '#protocol/generated/objects';
 import { NodeRole } from '#protocol/generated/specs';
@@ -128,7 +128,10 @@ export class Membership {
         sessionMessage: (message) => this.#hear(message),
         sessionChanged: (connected, reason) => {
           if (connected) this.#hasSession = true;
-          this.#sessionError = connected ? undefined : reason;
+          // What a leader said of this node counts until one takes it in again, not until another manager names the leader.
+          const isRefused = hasCode(this.#sessionError, 'permission_denied');
+          if (connected) this.#sessionError = undefined;
+          else if (!isRefused || hasCode(reason, 'permission_denied')) this.#sessionError = reason;
         },
       },
     });
