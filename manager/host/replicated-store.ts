@@ -47,6 +47,8 @@ export class ReplicatedStore {
   readonly #awaited: Set<number> = new Set();
   #isLeading = false;
   #lastMicros = 0;
+  /** The newest proposal that is in flight or was: whoever has read what it writes waits for it. */
+  #newest: Promise<Applied> | undefined;
 
   /** Registers with Raft; call before `raft.start`. */
   constructor(deps: ReplicatedStoreDeps) {
@@ -112,9 +114,15 @@ export class ReplicatedStore {
       },
       (tx) => fn(tx, context),
     );
-    if (proposals.length === 0) return { value, index: this.store.changeIndex, changes: [] };
+    if (proposals.length === 0) {
+      // What it saw may hang on changes that are still in flight: not an answer before they are committed.
+      if (this.store.pendingCount > 0 && !(await isAccepted(this.#newest))) return undefined;
+      return { value, index: this.store.changeIndex, changes: [] };
+    }
     // All are handed over in this turn, in order, so that they are one batch of the log.
-    const applied = await Promise.all(proposals.map((proposal) => this.#propose(proposal)));
+    const inFlight = proposals.map((proposal) => this.#propose(proposal));
+    this.#newest = inFlight.at(-1);
+    const applied = await Promise.all(inFlight);
     if (!applied.every((part) => part.accepted)) return undefined;
     const changes = applied.flatMap((part) => part.changes);
     return { value, index: applied.at(-1)?.index ?? 0, changes };
@@ -162,6 +170,15 @@ export class ReplicatedStore {
         ? { hint: 'Make sure that more than half of the managers are online.' }
         : {}),
     });
+  }
+}
+
+/** Whether a proposal was committed upon the state that it was made for. */
+async function isAccepted(proposal: Promise<Applied> | undefined): Promise<boolean> {
+  try {
+    return (await proposal)?.accepted === true;
+  } catch {
+    return false;
   }
 }
 

@@ -60,6 +60,32 @@ describe('the replicated store', () => {
     expect(nothing).toEqual({ value: 'n1', index, changes: [] });
   });
 
+  it('has nothing to change only when what it saw is committed', async () => {
+    const { raft, replicated, create } = setup();
+    raft.isHeld = true;
+    const made = create('n1');
+    let isAnswered = false;
+    const ensure = replicated
+      .update(ADMIN, (tx) => {
+        if (!tx.get('network', 'n1')) tx.create('network', network('n1'));
+      })
+      .then(() => {
+        isAnswered = true;
+      });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isAnswered).toBe(false);
+    await Promise.all([
+      expect(made).rejects.toMatchObject({ code: 'deadline_exceeded' }),
+      raft.lose(timedOut),
+    ]);
+    await new Promise((resolve) => setImmediate(resolve));
+    // Computed again: now there is something to do.
+    expect(raft.waitingCount).toBe(1);
+    raft.commit();
+    await ensure;
+    expect(replicated.view.get('network', 'n1')).toBeDefined();
+  });
+
   it('computes a change again that was built on a lost one', async () => {
     const { raft, create, names } = setup();
     raft.isHeld = true;
