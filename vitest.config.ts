@@ -5,6 +5,9 @@ const shared = {
   ssr: { resolve: { conditions: ['source'] } },
 };
 
+/** Every file brings nodes, names and folders of its own; most of its time it waits for them. */
+const sideBySide = { pool: 'forks' as const, maxWorkers: 2 };
+
 export default defineConfig({
   test: {
     projects: [
@@ -40,8 +43,7 @@ export default defineConfig({
         test: {
           name: 'cluster',
           include: ['test/cluster/*.test.ts'],
-          pool: 'forks',
-          fileParallelism: false,
+          ...sideBySide,
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },
@@ -63,9 +65,21 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/native/**/*.test.ts'],
+          exclude: ['test/e2e/long/**'],
+          ...sideBySide,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        ...shared,
+        // Minutes each; not part of npm test.
+        test: {
+          name: 'e2e-long',
+          include: ['test/e2e/long/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
-          testTimeout: 120_000,
+          testTimeout: 900_000,
           hookTimeout: 180_000,
         },
       },
