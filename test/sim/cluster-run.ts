@@ -15,7 +15,7 @@ import { SimFailure } from './failure.ts';
 import { Faults } from './faults.ts';
 import { Group } from './group.ts';
 import { findViolation, type Operation } from './linearizable.ts';
-import type { RunCounts } from './register-run.ts';
+import type { RunCounts } from './seed-result.ts';
 import { strangeRequest } from './sim-authority.ts';
 import type { ContainerWeather } from './sim-containers.ts';
 import { SimManager } from './sim-manager.ts';
@@ -62,6 +62,7 @@ export class ClusterRun {
     this.#group = new Group(world, settings, {
       attach: (member, { node, main }) => {
         const manager = new SimManager({
+          world,
           id: member.id,
           node,
           main,

@@ -3,11 +3,13 @@
 // line counts when something of it besides brackets is code, also in modules that are never loaded.
 // Node strips types by writing blanks over them, so places in the running code are those in the file.
 import { readdirSync, readFileSync } from 'node:fs';
-import { Session } from 'node:inspector';
 import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { repeatCommand } from './seed-result.ts';
+import { SeedRunner } from './seed-runner.ts';
+import type { ScriptCoverage } from './seed-thread.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const FOLDERS = [
@@ -20,33 +22,12 @@ const FOLDERS = [
 const SHARE_MIN = 0.9;
 const STEPS = 4_000;
 
-interface Range {
-  readonly startOffset: number;
-  readonly endOffset: number;
-  readonly count: number;
-}
-
-interface ScriptCoverage {
-  readonly url: string;
-  readonly functions: readonly { readonly ranges: readonly Range[] }[];
-}
-
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '200' },
     lines: { type: 'boolean', default: false },
   },
 });
-
-/** The answer of the inspector, which comes before `post` returns. */
-function ask(session: Session, method: string, parameters: object = {}): unknown {
-  let answer: unknown;
-  session.post(method, parameters, (error, result) => {
-    if (error !== null) throw new Error(`${method}: ${error.message}`);
-    answer = result;
-  });
-  return answer;
-}
 
 /** Numbers (from 0) of the lines that are code. */
 function codeLines(path: string): number[] {
@@ -116,32 +97,15 @@ function report(scripts: readonly ScriptCoverage[]): boolean {
   return isEnough;
 }
 
-/** Runs `action` in a task of its own, as runs must. */
-function inTask<T>(action: () => T): Promise<T> {
-  return new Promise((resolve, reject) => {
-    setImmediate(() => {
-      try {
-        resolve(action());
-      } catch (error) {
-        reject(error);
-      }
-    });
-  });
-}
-
 async function main(): Promise<void> {
-  const session = new Session();
-  session.connect();
-  ask(session, 'Profiler.enable');
-  ask(session, 'Profiler.startPreciseCoverage', { callCount: true, detailed: true });
-  // Only now, so that what runs when a module is loaded counts as well.
-  const { runSeed } = await import('./run-seed.ts');
+  await using runner = new SeedRunner({ isCounted: true });
   for (let seed = 1; seed <= Number(values.seeds); seed++) {
-    const { failure } = await inTask(() => runSeed(seed, STEPS));
-    if (failure !== null) throw new Error(`seed ${seed}: ${failure.text.slice(0, 500)}`);
+    const { failure } = await runner.run(seed, STEPS);
+    if (failure === null) continue;
+    const text = failure.text.slice(0, 500);
+    throw new Error(`seed ${seed}: ${text}\nrepeat it with: ${repeatCommand(seed, STEPS)}`);
   }
-  const { result } = ask(session, 'Profiler.takePreciseCoverage') as { result: ScriptCoverage[] };
-  process.exitCode = report(result) ? 0 : 1;
+  process.exitCode = report(await runner.takeCoverage()) ? 0 : 1;
 }
 
 await main();

@@ -5,6 +5,7 @@ import { Faults } from './faults.ts';
 import { Group } from './group.ts';
 import { findViolation, type Operation } from './linearizable.ts';
 import { type Answer, Registers, read, write } from './registers.ts';
+import type { RunCounts } from './seed-result.ts';
 import type { SimMember } from './sim-member.ts';
 import { stream } from './streams.ts';
 import { drawWeather, type Weather } from './weather.ts';
@@ -16,17 +17,6 @@ const SEGMENT_BYTES = 128 * 1024;
 const OPERATIONS_MAX = 600;
 /** After healing: election timeouts until everybody must be in step. */
 const HEAL_TIMEOUTS = 60;
-
-export interface RunCounts {
-  operations: number;
-  /** Of objects, seen by watchers; 0 without a store. */
-  changes: number;
-  committed: number;
-  elections: number;
-  crashes: number;
-  confChanges: number;
-  faults: Record<string, number>;
-}
 
 export class RegisterRun {
   readonly #world: World;

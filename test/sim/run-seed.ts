@@ -2,43 +2,22 @@
 
 import { ClusterRun } from './cluster-run.ts';
 import { SimFailure } from './failure.ts';
-import { RegisterRun, type RunCounts } from './register-run.ts';
+import { RegisterRun } from './register-run.ts';
+import { kindOf, NO_COUNTS, type SeedResult } from './seed-result.ts';
 import { withVirtualGlobals } from './virtual-globals.ts';
 import { requireDrain, World } from './world.ts';
 
-/** Every so many seeds run the whole manager, the others Raft alone: those are ten times as fast. */
-const CLUSTER_EVERY = 10;
-
-const NO_COUNTS: RunCounts = {
-  operations: 0,
-  changes: 0,
-  committed: 0,
-  elections: 0,
-  crashes: 0,
-  confChanges: 0,
-  faults: {},
-};
-
-export interface SeedResult {
-  readonly seed: number;
-  readonly steps: number;
-  /** Same seed, same code: same hash. */
-  readonly hash: string;
-  readonly virtualSeconds: number;
-  readonly counts: RunCounts;
-  /** Null when all checks held. */
-  readonly failure: { readonly rule: string; readonly text: string } | null;
-}
-
-/** Which simulation a seed is for. */
-export function kindOf(seed: number): 'cluster' | 'registers' {
-  return seed % CLUSTER_EVERY === 0 ? 'cluster' : 'registers';
-}
-
-/** Must be called from a task of its own, not from inside of a promise job. */
-export function runSeed(seed: number, steps: number): SeedResult {
+/**
+ * Must be called from a task of its own, not from inside of a promise job. A run may never end:
+ * SeedRunner watches `progress` for that.
+ */
+export function runSeed(
+  seed: number,
+  steps: number,
+  progress: Int32Array | null = null,
+): SeedResult {
   requireDrain();
-  const world = new World();
+  const world = new World(progress);
   const onRejection = (error: unknown): void => {
     world.failure ??= error;
   };

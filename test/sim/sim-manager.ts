@@ -7,9 +7,11 @@ import { RateLimit } from '#manager/ca/rate-limit';
 import { ControllersLoop } from '#manager/host/controllers';
 import { DispatcherHost } from '#manager/host/dispatcher-service';
 import type { RaftLog, RaftNode } from '#manager/host/raft/raft-node';
-import { ReplicatedStore } from '#manager/host/replicated-store';
+import { ReplicatedStore, type Updated, type UpdateOptions } from '#manager/host/replicated-store';
 import { type ControllerMemory, newControllerMemory } from '#manager/orchestrator/memory';
 import { reconcile } from '#manager/orchestrator/reconcile';
+import type { StoreWriteView } from '#manager/store/state';
+import type { DecisionContext } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';
 import type { IssueNodeCertificateRequest } from '#protocol/generated/ca';
 import type { DispatcherMethods } from '#protocol/generated/dispatcher';
@@ -21,7 +23,7 @@ import type { ClusterChecks } from './cluster-checks.ts';
 import type { GroupChecks } from './group-checks.ts';
 import { type Issued, issueCertificate, newRootKey, SIM_CA_CRYPTO } from './sim-authority.ts';
 import { SILENT } from './sim-process.ts';
-import type { Actor } from './world.ts';
+import type { Actor, World } from './world.ts';
 
 /** Wall time and durations of whichever actor is running. */
 export const CLOCK: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
@@ -32,6 +34,7 @@ export const nowMicros = (): number => Date.now() * 1000;
 const CREATE_AGAIN_MS = 200;
 
 export interface SimManagerDeps {
+  readonly world: World;
   readonly id: number;
   readonly node: RaftNode;
   readonly main: Actor;
@@ -60,7 +63,8 @@ export class SimManager {
     const { prng } = deps;
     this.random = { next: () => prng.next(), bytes: (count) => prng.bytes(count) };
     const raft = watched(deps);
-    this.replicated = new ReplicatedStore({ raft, random: this.random, log: SILENT, nowMicros });
+    const options = { raft, random: this.random, log: SILENT, nowMicros };
+    this.replicated = new WatchedStore(deps.world, options);
     const { replicated, random } = this;
     const advertiseHost = `10.99.0.${deps.id}`;
     this.#host = new DispatcherHost({
@@ -151,6 +155,25 @@ export class SimManager {
       tx.create('cluster', { ...cluster, spec: { ...spec, dispatcher: { heartbeatPeriod } } });
       tx.create('node', node);
     });
+  }
+}
+
+/** A store that notices who asks it without end. */
+class WatchedStore extends ReplicatedStore {
+  readonly #world: World;
+
+  constructor(world: World, deps: ConstructorParameters<typeof ReplicatedStore>[0]) {
+    super(deps);
+    this.#world = world;
+  }
+
+  override update<T>(
+    options: UpdateOptions,
+    fn: (tx: StoreWriteView, context: DecisionContext) => T,
+  ): Promise<Updated<T>> {
+    // Without an answer the loop stands still; an error it might catch, and go on.
+    if (!this.#world.spend('ReplicatedStore.update')) return Promise.withResolvers<never>().promise;
+    return super.update(options, fn);
   }
 }
 

@@ -1,34 +1,30 @@
 // Goal: as many seeds as fit into TSWARM_SIM_SECONDS (60) hold all rules, and the same seed gives the
 // same run. Method: consecutive seeds from a start that is the same every time, so that a failure
-// here is found again by the command that it prints. Long runs: npm run sim:long.
-import { describe, expect, it } from 'vitest';
-import { runSeed, type SeedResult } from './run-seed.ts';
+// here is found again by the command that it prints; a run that does not end is a failure, too. Long
+// runs: npm run sim:long.
+import { afterAll, describe, expect, it } from 'vitest';
+import { repeatCommand } from './seed-result.ts';
+import { SeedRunner } from './seed-runner.ts';
 
 const SECONDS = Number(process.env.TSWARM_SIM_SECONDS ?? 60);
 const STEPS = 4_000;
 const FIRST_SEED = 1;
 
-/** Runs one seed in a task of its own. */
-function run(seed: number): Promise<SeedResult> {
-  return new Promise((resolve, reject) => {
-    setImmediate(() => {
-      try {
-        resolve(runSeed(seed, STEPS));
-      } catch (error) {
-        reject(error);
-      }
-    });
-  });
-}
-
 describe('the simulator', () => {
+  const runner = new SeedRunner();
+  afterAll(() => runner[Symbol.asyncDispose]());
+
   it('gives the same run for the same seed', { timeout: 300_000 }, async () => {
     for (const seed of [3, 17, 40_000]) {
-      const first = await run(seed);
-      const second = await run(seed);
+      const first = await runner.run(seed, STEPS);
+      const second = await runner.run(seed, STEPS);
       expect(second).toEqual(first);
     }
-    const hashes = new Set([(await run(1)).hash, (await run(2)).hash, (await run(3)).hash]);
+    const hashes = new Set([
+      (await runner.run(1, STEPS)).hash,
+      (await runner.run(2, STEPS)).hash,
+      (await runner.run(3, STEPS)).hash,
+    ]);
     expect(hashes.size).toBe(3);
   });
 
@@ -37,9 +33,9 @@ describe('the simulator', () => {
     let elections = 0;
     let seed = FIRST_SEED;
     for (; performance.now() < endMs; seed++) {
-      const { failure, counts } = await run(seed);
+      const { failure, counts } = await runner.run(seed, STEPS);
       elections += counts.elections;
-      const command = `npm run sim -- --seed ${seed} --steps ${STEPS}`;
+      const command = repeatCommand(seed, STEPS);
       expect(failure, `${failure?.text.slice(0, 2000)}\nrepeat it with: ${command}`).toBeNull();
     }
     // Without these, quiet seeds would prove nothing.

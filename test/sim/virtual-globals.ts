@@ -1,6 +1,7 @@
 // Timers and clocks of the language, played by the simulated world while a run lasts: what a module
 // under test calls is an event of the actor whose code is running, on that actor's clock, and dies
-// with it. A run is one uninterrupted call, so nobody outside of it ever meets these.
+// with it. A loop that calls them without end breaks a rule. A run is one uninterrupted call, so nobody
+// outside of it ever meets these.
 import type { SimEvent, World } from './world.ts';
 
 type Callback = (...args: unknown[]) => void;
@@ -36,8 +37,14 @@ export function withVirtualGlobals<T>(world: World, body: () => T): T {
     mathRandom: Math.random,
   };
   Object.assign(globalThis, timersOf(world));
-  Date.now = () => Math.floor(world.wallMs(world.current));
-  performance.now = () => world.monotonicMs(world.current);
+  Date.now = () => {
+    world.spendOrThrow('Date.now');
+    return Math.floor(world.wallMs(world.current));
+  };
+  performance.now = () => {
+    world.spendOrThrow('performance.now');
+    return world.monotonicMs(world.current);
+  };
   Math.random = () => {
     throw new Error('Math.random in code under simulation: take randomness as an argument');
   };
@@ -59,6 +66,7 @@ function timersOf(world: World): Record<string, unknown> {
     return timer;
   };
   const arm = (timer: SimTimer, delayMs: number, action: () => void): void => {
+    world.spendOrThrow('timers');
     const actor = world.current;
     const us = (Math.max(0, Number(delayMs) || 0) * 1000) / (actor?.rate ?? 1);
     timer.event = world.at(Math.max(SOON_US, us), actor, action);

@@ -47,6 +47,12 @@ const drainJobs = (process as unknown as { _tickCallback(): void })._tickCallbac
 /** 2026-01-01: wall time at the start of every run. */
 const EPOCH_MS = 1_767_225_600_000;
 
+/** Where a run notes how far it is: number of the running event, and of its actor. */
+export const PROGRESS = { steps: 0, actor: 1, length: 2 } as const;
+
+/** Calls of one kind within one event; healthy runs make at most some hundreds. */
+const CALLS_MAX = 20_000;
+
 export class World {
   #heap: SimEvent[] = [];
   #nextOrder = 1;
@@ -59,8 +65,16 @@ export class World {
   #touched: Actor | null = null;
   /** The first error that came up where nobody can catch it (in a promise job). */
   failure: unknown = null;
+  readonly #progress: Int32Array | null;
+  /** How often what the code under test may call was called within the running event. */
+  readonly #calls = new Map<string, number>();
   /** Runs after every event. */
   afterEvent: (actor: Actor | null) => void = () => {};
+
+  /** `progress`: where somebody outside sees how far the run is. */
+  constructor(progress: Int32Array | null = null) {
+    this.#progress = progress;
+  }
 
   get nowUs(): number {
     return this.#nowUs;
@@ -100,6 +114,28 @@ export class World {
     this.#hash = Math.imul(this.#hash ^ ((value >>> 16) & 0xffff), 0x01000193);
   }
 
+  /**
+   * Counts a call that the running event makes into the simulated world. Too many are a loop without
+   * an end: the run has failed. Who calls must then not go on: throw, or leave the call unanswered.
+   * @returns whether it may go on
+   */
+  spend(what: string): boolean {
+    const calls = (this.#calls.get(what) ?? 0) + 1;
+    this.#calls.set(what, calls);
+    if (calls <= CALLS_MAX) return true;
+    this.failure ??= new SimFailure('an event comes to an end', {
+      event: this.#steps,
+      actor: this.current?.name ?? 'the world',
+      callsWithoutEnd: what,
+    });
+    return false;
+  }
+
+  /** As `spend`, for calls that can be refused. @throws SimFailure when it may not go on */
+  spendOrThrow(what: string): void {
+    if (!this.spend(what)) throw this.failure;
+  }
+
   /** Milliseconds since the actor's birth by its own clock. */
   monotonicMs(actor: Actor | null): number {
     if (actor === null) return this.#nowUs / 1000;
@@ -136,6 +172,11 @@ export class World {
   #run(event: SimEvent): void {
     this.#nowUs = event.atUs;
     this.#steps++;
+    if (this.#progress !== null) {
+      this.#progress[PROGRESS.actor] = event.actor?.code ?? 0;
+      Atomics.store(this.#progress, PROGRESS.steps, this.#steps);
+    }
+    if (this.#calls.size > 0) this.#calls.clear();
     this.trace(event.atUs);
     this.trace(event.actor?.code ?? 0);
     this.current = event.actor;
