@@ -63,6 +63,19 @@ is 'telling it again changes nothing' "$(ask a wireguard | jq -c .ok) $(ask a ge
 is 'a wrong key is refused' \
 	"$(echo '{"id":1,"op":"wireguard-set","link":"wvma0","peers":[{"publicKey":"AAAA"}]}' | on a tswarm-net | jq -r .error.code)" invalid
 
+# As it is done with a peer that has not answered: nobody sends anything, and yet they shake hands before WireGuard's own 5 s.
+echo "$peer" | jq -c '{id:1,op:"wireguard-set",link:"wvma0",peers:[{publicKey,remove:true},
+	{publicKey,endpoint,keepaliveSeconds:25,replaceAllowedIps:true,addAllowedIps:.allowedIps}]}' | on a tswarm-net >/run/answer
+is 'made anew' "$(jq -c .ok /run/answer)" true
+shaken() {
+	for i in $(seq 40); do
+		[ "$(ask a get | jq '.peers[0].handshakeMs>0')" = true ] && return 0
+		usleep 100000
+	done
+	return 1
+}
+check 'a peer that is made anew shakes hands by itself' shaken
+
 # Many addresses take several messages; a removed peer takes them along.
 key=$(on a tswarm-net <$M/a.get | jq -r .publicKey)
 many=$(seq 0 1499 | awk '{printf "%s\"10.99.%d.%d/32\"", (NR>1?",":""), $1/250, $1%250}')

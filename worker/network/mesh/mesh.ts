@@ -21,6 +21,7 @@ import {
   RULE_END,
   RULE_MESH,
 } from './addresses.ts';
+import { Greeting } from './greeting.ts';
 import type { KernelDevice } from './kernel-device.ts';
 import { forgetMeshKey, type MeshKey, newMeshKey, openMeshKey } from './keys.ts';
 import { MeshMemory } from './memory.ts';
@@ -35,7 +36,13 @@ import {
   wholeAddress,
 } from './plan.ts';
 import type { UserspaceDevice } from './userspace-device.ts';
-import { peerChanges, type ToldPeers, toldFrom, type WireguardDevice } from './wireguard.ts';
+import {
+  calledAgain,
+  peerChanges,
+  type ToldPeers,
+  toldFrom,
+  type WireguardDevice,
+} from './wireguard.ts';
 
 export interface MeshOptions {
   readonly names: MeshNames;
@@ -75,6 +82,8 @@ export class Mesh {
   #hasDoor = false;
   #mtuBytes = MTU_BYTES_DEFAULT - TUNNEL_OVERHEAD_BYTES;
   #running: Promise<void> = Promise.resolve();
+  readonly #greeting = new Greeting();
+  #greetTimer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #retryMs = MESH_RETRY_MS;
   #fault = '';
@@ -178,6 +187,7 @@ export class Mesh {
       const { helper, userspace } = this.#deps;
       const { names } = this.#options;
       clearTimeout(this.#retry);
+      this.#greeting.clear();
       const actual = await helper.inspectMesh(names.prefix, { min: RULE_MESH, max: RULE_END });
       await helper.routing([], [...itemsOf(actual).values()]);
       await helper.deleteLinks(actual.links.map((link) => link.name));
@@ -194,6 +204,7 @@ export class Mesh {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#retry);
+    clearTimeout(this.#greetTimer);
   }
 
   #run(work: () => Promise<void>): Promise<void> {
@@ -271,8 +282,34 @@ export class Mesh {
 
   async #tellPeers(plan: MeshPlan): Promise<void> {
     if (!this.#told) return;
+    const known = new Set(this.#told.keys());
     const peers = peerChanges(this.#told, plan.peers);
     if (peers.length > 0) await this.#device?.write({ peers });
+    // Without an address of theirs it is they who call.
+    const fresh = peers.filter(({ publicKey, endpoint }) => endpoint && !known.has(publicKey));
+    const keys = fresh.map(({ publicKey }) => publicKey);
+    this.#greeting.begin(this.publicKey, keys, this.#deps.clock.monotonicMs());
+    this.#greetLater();
+  }
+
+  #greetLater(): void {
+    clearTimeout(this.#greetTimer);
+    const nextMs = this.#greeting.nextMs();
+    if (nextMs === undefined || this.#stopped) return;
+    const waitMs = Math.max(0, nextMs - this.#deps.clock.monotonicMs());
+    this.#greetTimer = setTimeout(() => void this.#run(() => this.#greet()), waitMs);
+    this.#greetTimer.unref();
+  }
+
+  /** Calls new peers again that have not answered. */
+  async #greet(): Promise<void> {
+    if (!this.#told || !this.#device) return;
+    const { peers: known } = await this.#device.read();
+    const isSilent = (key: string): boolean => known.get(key)?.handshakeMs === 0;
+    const again = this.#greeting.due(this.#deps.clock.monotonicMs(), isSilent);
+    const peers = calledAgain(this.#told, this.#plan.peers, again);
+    if (peers.length > 0) await this.#device.write({ peers });
+    this.#greetLater();
   }
 
   async #route(plan: MeshPlan, nodeId: string): Promise<void> {

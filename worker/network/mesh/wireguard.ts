@@ -75,6 +75,10 @@ export function peerChanges(
     const change = known ? changeOf(publicKey, peer, known) : freshPeer(publicKey, peer);
     if (!change) continue;
     changes.push(change);
+    // Turned on again it is sent at once: the new place hears of us, and a way back through NAT is open.
+    if (change.keepaliveSeconds === 0) {
+      changes.push({ publicKey, keepaliveSeconds: KEEPALIVE_SECONDS });
+    }
     for (const ip of peer.allowedIps) {
       const owner = owners.get(ip);
       if (owner !== undefined && owner !== publicKey) told.get(owner)?.allowedIps.delete(ip);
@@ -90,6 +94,22 @@ export function peerChanges(
     if (plan.has(publicKey)) continue;
     told.delete(publicKey);
     changes.push({ publicKey, remove: true });
+  }
+  return changes;
+}
+
+/** Makes peers anew that have not answered, so that they are called at once. `told` then is what they have. */
+export function calledAgain(
+  told: ToldPeers,
+  plan: ReadonlyMap<string, PeerPlan>,
+  publicKeys: readonly string[],
+): readonly PeerChange[] {
+  const changes: PeerChange[] = [];
+  for (const publicKey of publicKeys) {
+    const peer = plan.get(publicKey);
+    if (!peer || !told.has(publicKey)) continue;
+    changes.push({ publicKey, remove: true }, freshPeer(publicKey, peer));
+    told.set(publicKey, { endpoint: peer.endpoint, allowedIps: new Set(peer.allowedIps) });
   }
   return changes;
 }
@@ -119,6 +139,6 @@ function changeOf(
     ...(isStale
       ? { replaceAllowedIps: true, addAllowedIps: peer.allowedIps }
       : { addAllowedIps: fresh }),
-    ...(hasMoved ? { endpoint: peer.endpoint } : {}),
+    ...(hasMoved ? { endpoint: peer.endpoint, keepaliveSeconds: 0 } : {}),
   };
 }

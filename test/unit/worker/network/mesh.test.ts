@@ -2,11 +2,13 @@
 // named. Method: the pure parts, small states, whole answers.
 import { describe, expect, it } from 'vitest';
 import { MeshPeer } from '#protocol/generated/dispatcher';
+import { CALL_AGAIN_MS, CALL_AGAIN_OTHER_MS } from '#worker/network/limits';
 import { meshIdentity, meshNames } from '#worker/network/mesh/addresses';
+import { Greeting } from '#worker/network/mesh/greeting';
 import { handshakeFaults } from '#worker/network/mesh/mesh-watch';
-import { isKey, type MeshInput, planMesh } from '#worker/network/mesh/plan';
+import { isKey, type MeshInput, type PeerPlan, planMesh } from '#worker/network/mesh/plan';
 import { checkSet, parseGet, setRequest } from '#worker/network/mesh/uapi';
-import { peerChanges, type ToldPeers } from '#worker/network/mesh/wireguard';
+import { calledAgain, peerChanges, type ToldPeers } from '#worker/network/mesh/wireguard';
 import { port, service } from '../../../support/network-lab/objects.ts';
 
 const key = (letter: string): string => `${letter.repeat(42)}A=`;
@@ -36,6 +38,12 @@ const input = (more: Partial<MeshInput> = {}): MeshInput => ({
   ]),
   ...more,
 });
+
+const toldOf = (peers: ReadonlyMap<string, PeerPlan>): ToldPeers => {
+  const told: ToldPeers = new Map();
+  peerChanges(told, peers);
+  return told;
+};
 
 describe('the plan', () => {
   it('has the addresses of other nodes’ tasks on our networks, each with one owner', () => {
@@ -127,9 +135,37 @@ describe('what WireGuard is told', () => {
       [
         [key('z'), undefined, '192.0.2.2:51820'],
         [key('c'), undefined, '192.0.2.7:51820'],
+        [key('c'), undefined, undefined],
         [key('b'), true, undefined],
       ],
     );
+  });
+
+  it('lets a peer that has moved hear of us at once', () => {
+    const told = toldOf(planMesh(input()).peers);
+    const moved = planMesh(input({ peers: [peer('nb', 9), peer('nc', 3)] })).peers;
+    expect(peerChanges(told, moved)).toEqual([
+      { publicKey: key('b'), addAllowedIps: [], endpoint: '192.0.2.9:51820', keepaliveSeconds: 0 },
+      { publicKey: key('b'), keepaliveSeconds: 25 },
+    ]);
+    expect(peerChanges(told, moved)).toEqual([]);
+  });
+
+  it('makes anew whoever is called again, with the addresses of now', () => {
+    const { peers } = planMesh(input());
+    const told = toldOf(peers);
+    told.get(key('b'))?.allowedIps.add('10.9.9.9/32');
+    expect(calledAgain(told, peers, [key('b'), key('z')])).toEqual([
+      { publicKey: key('b'), remove: true },
+      {
+        publicKey: key('b'),
+        endpoint: '192.0.2.2:51820',
+        keepaliveSeconds: 25,
+        replaceAllowedIps: true,
+        addAllowedIps: [`${meshIdentity('nb').address}/128`, '10.1.0.1/32'],
+      },
+    ]);
+    expect(told.get(key('b'))?.allowedIps.has('10.9.9.9/32')).toBe(false);
   });
 
   it('replaces a list that has grown stale', () => {
@@ -144,6 +180,28 @@ describe('what WireGuard is told', () => {
       },
     ]);
     expect(told.get(key('b'))?.allowedIps.size).toBe(2);
+  });
+});
+
+describe('first handshakes', () => {
+  it('are tried again while there is no answer, by both ends at different times', () => {
+    const [one, other] = [new Greeting(), new Greeting()];
+    one.begin('a', ['b', 'c'], 1000);
+    other.begin('b', ['a'], 1000);
+    expect([one.nextMs(), other.nextMs()]).toEqual([1100, 1250]);
+    expect(one.due(1050, () => true)).toEqual([]);
+    expect(one.due(1100, (key) => key === 'b')).toEqual(['b']);
+    expect(one.nextMs()).toBe(1400);
+    const times: number[] = [];
+    for (let next = one.nextMs(); next !== undefined; next = one.nextMs()) {
+      expect(one.due(next, () => true)).toEqual(['b']);
+      times.push(next);
+    }
+    expect(times).toEqual([1400, 2000, 3500]);
+    expect(other.due(1260, () => false)).toEqual([]);
+    expect(other.nextMs()).toBeUndefined();
+    const all = [...CALL_AGAIN_MS, ...CALL_AGAIN_OTHER_MS].sort((a, b) => a - b);
+    expect(all.every((at, index) => at - (all[index - 1] ?? 0) > 50)).toBe(true);
   });
 });
 
