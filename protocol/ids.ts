@@ -1,4 +1,5 @@
 // Identifiers. Swarm objects: 25 characters of base 36 (128 random bits). Containers, images, execs: 64 hex digits.
+import type { Task } from './generated/objects.ts';
 import type { Random } from './world.ts';
 
 const BASE36_ID_LENGTH = 25;
@@ -30,4 +31,15 @@ export function taskName(task: {
   readonly nodeId: string;
 }): string {
   return `${task.serviceName}.${task.slot > 0 ? task.slot : task.nodeId}.${task.id}`;
+}
+
+/** The name that the spec asks for a task's container, `{slot}` filled in; '' when it asks for none. */
+export function askedContainerName(task: Pick<Task, 'slot' | 'spec'>): string {
+  const asked = task.spec?.containerSpec?.containerName ?? '';
+  return asked.replaceAll('{slot}', String(task.slot));
+}
+
+/** The name that a task's container has unless another one holds it. */
+export function containerNameOf(task: Task): string {
+  return askedContainerName(task) || taskName(task);
 }

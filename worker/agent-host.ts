@@ -2,11 +2,13 @@
 // Order: files (secrets, configs) and networks are known before the tasks that need them; a task's saved state is on disk before its container is started.
 // Never throws for a task's failure: failures go back into the agent as facts.
 // Longer than others because every effect of the agent is carried out here, on the same few tables.
+
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Assignment, AssignmentsMessage } from '#protocol/generated/dispatcher';
 import { AssignmentAction, AssignmentsType } from '#protocol/generated/dispatcher';
 import type { Task, TaskStatus, Volume } from '#protocol/generated/objects';
 import { type PortConfig, PublishMode } from '#protocol/generated/specs';
+import { containerNameOf } from '#protocol/ids';
 import type { Clock, Log } from '#protocol/world';
 import { Agent } from '#worker/agent/agent';
 import type { AgentInput, Effect, ObservedContainer } from '#worker/agent/types';
@@ -22,7 +24,7 @@ import type { Containers } from './runtime/containers.ts';
 import type { ContainerChange } from './runtime/deps.ts';
 import { healthCheckOf } from './runtime/health-config.ts';
 import { startExitCode } from './runtime/shim-spawn.ts';
-import { containerNameOf, taskContainer } from './task-container.ts';
+import { taskContainer } from './task-container.ts';
 import type { TemplateNode } from './template.ts';
 import type { VolumeStore } from './volumes/volume-store.ts';
 

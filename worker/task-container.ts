@@ -11,7 +11,7 @@ import {
   PublishMode,
   SeccompMode,
 } from '#protocol/generated/specs';
-import { taskName } from '#protocol/ids';
+import { containerNameOf, taskName } from '#protocol/ids';
 import { checkHostConfig, parseHostConfig } from './engine/host-config.ts';
 import type { ImageHealthcheck, ImageRecord } from './images/types.ts';
 import type { AttachmentRequest } from './network/types.ts';
@@ -25,13 +25,6 @@ export interface TaskContext {
   readonly node: TemplateNode;
   /** Assigned networks by id. */
   readonly networks: ReadonlyMap<string, Network>;
-}
-
-/** Name that the task's container should have. */
-export function containerNameOf(task: Task): string {
-  const wanted = task.spec?.containerSpec?.containerName ?? '';
-  if (wanted === '') return taskName(task);
-  return wanted.replaceAll('{slot}', String(task.slot));
 }
 
 /** @throws invalid_argument, not_supported: the task is rejected with that text */

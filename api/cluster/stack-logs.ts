@@ -3,6 +3,7 @@
 
 import { ObjectUnion } from '#protocol/generated/control';
 import type { Task } from '#protocol/generated/objects';
+import { containerNameOf } from '#protocol/ids';
 import { nameOf } from '../cache/lookup.ts';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import { type Context, requireSession } from '../context.ts';
@@ -12,7 +13,6 @@ import type { ApiRequest } from '../http/request.ts';
 import type { LogEntry } from '../logs/entries.ts';
 import { logSource } from '../logs/log-source.ts';
 import { taskLogs } from '../logs/task-logs.ts';
-import { containerNameOf } from '../reach/other-nodes.ts';
 import type { LogLine } from './types.ts';
 import { isOfStack, taskIsOfStack } from './views.ts';
 

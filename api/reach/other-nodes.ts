@@ -2,8 +2,8 @@
 // node first, then in what the cluster knows of its tasks, and only then on all nodes; `name@node` says it outright.
 
 import { hasCode, messageOf, TswarmError } from '#protocol/errors';
-import { type Node, NodeState, type Task } from '#protocol/generated/objects';
-import { taskName } from '#protocol/ids';
+import { type Node, NodeState } from '#protocol/generated/objects';
+import { containerNameOf } from '#protocol/ids';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import type { Context } from '../context.ts';
 import { REACH_LIST_MS } from '../limits.ts';
@@ -147,12 +147,6 @@ export class OtherNodes {
 
 function named(node: Node): OtherNode {
   return { id: node.id, hostname: node.description?.hostname || node.id };
-}
-
-/** As the node's worker names it. */
-export function containerNameOf(task: Task): string {
-  const template = task.spec?.containerSpec?.containerName ?? '';
-  return template === '' ? taskName(task) : template.replaceAll('{slot}', String(task.slot));
 }
 
 function onSeveral(name: string, nodes: readonly OtherNode[]): TswarmError {

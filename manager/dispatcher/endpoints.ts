@@ -6,7 +6,7 @@ import type { ReadView, StoreChange } from '#manager/store/view';
 import { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import { HealthState, type Service, type Task, TaskState } from '#protocol/generated/objects';
 import { EndpointMode, PublishMode } from '#protocol/generated/specs';
-import { taskName } from '#protocol/ids';
+import { askedContainerName, taskName } from '#protocol/ids';
 import { isWaiting } from './drains.ts';
 
 /** Compose's label that says by which name a service's neighbours know it. */
@@ -121,7 +121,7 @@ function backendOf(task: Task): EndpointBackend {
   return EndpointBackend.create({
     taskId: task.id,
     taskName: taskName(task),
-    containerName: (container?.containerName ?? '').replaceAll('{slot}', String(task.slot)),
+    containerName: askedContainerName(task),
     hostname: container?.hostname ?? '',
     slot: task.slot,
     nodeId: task.nodeId,
