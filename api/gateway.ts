@@ -119,8 +119,9 @@ export class Gateway implements Lifecycle {
         },
         stream: () => raw.body,
       };
-      const isDone = scope === 'cluster' && (await this.#reach.take(request, target.query, reply));
-      if (!isDone) await match.handler(request, reply);
+      const left =
+        scope === 'cluster' ? await this.#reach.take(request, target.query, reply) : request;
+      if (left) await match.handler(left, reply);
     } catch (error) {
       this.#answerError(error, raw, reply, isOwn);
     }

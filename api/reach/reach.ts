@@ -32,32 +32,32 @@ export class Reach {
     this.#nodes = new OtherNodes(context);
   }
 
-  /** Answers the request when it is about other nodes. @returns false when the ordinary handler is to do it */
-  async take(request: ApiRequest, query: string, reply: Reply): Promise<boolean> {
+  /** Answers the request when it is about other nodes. @returns undefined then; else what the ordinary handler is to do */
+  async take(request: ApiRequest, query: string, reply: Reply): Promise<ApiRequest | undefined> {
     const { path, method } = request;
-    if (path === '/containers/json' && method === 'GET') return this.#list(request, query, reply);
+    if (path === '/containers/json' && method === 'GET') {
+      return (await this.#list(request, query, reply)) ? undefined : request;
+    }
     const exec = EXEC_PATH.exec(path)?.[1];
     if (exec !== undefined) {
       const node = this.#execs.get(exec);
-      if (!node) return false;
+      if (!node) return request;
       await this.#forward(node, request, targetOf(request, path, query), reply);
-      return true;
+      return undefined;
     }
     const [, encoded = '', rest = ''] = CONTAINER_PATH.exec(path) ?? [];
-    if (encoded === '' || (rest === '' && NO_CONTAINER.has(encoded))) return false;
+    if (encoded === '' || (rest === '' && NO_CONTAINER.has(encoded))) return request;
     const place = await this.#nodes.find(decodeURIComponent(encoded), request.signal);
-    if (!place.node) {
-      // The handler takes the name from here; `name@node` may have named this node.
-      (request.params as Record<string, string>).id = place.name;
-      return false;
-    }
+    // `name@node` may have named this node.
+    if (!place.node) return { ...request, params: { ...request.params, id: place.name } };
     const there = `/containers/${encodeURIComponent(place.name)}${rest}`;
     const target = targetOf(request, there, query);
     if (rest === '/exec') await this.#createExec(place.node, request, target, reply);
     else await this.#forward(place.node, request, target, reply);
-    return true;
+    return undefined;
   }
 
+  /** @returns false when there are no other nodes */
   async #list(request: ApiRequest, query: string, reply: Reply): Promise<boolean> {
     if (this.#nodes.list().length === 0) return false;
     const filters = parseFilters(request.query.raw('filters'));
