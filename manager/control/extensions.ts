@@ -16,6 +16,11 @@ const ELEMENT_KEYS: Readonly<Record<string, readonly string[]>> = {
   PortConfig: ['targetPort', 'protocol', 'publishedPort'],
 };
 
+/** Extension → the field beside it that it says more of: kept only while that one is the same. */
+const BELONGS_TO: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  ContainerSpec: { imageId: 'image' },
+};
+
 /** `next` with the extension fields of `previous` where it has none itself. */
 export function keepExtensions<T>(type: MessageType<T>, next: T, previous: T): T {
   const [a, b] = [next as Message, previous as Message];
@@ -24,7 +29,9 @@ export function keepExtensions<T>(type: MessageType<T>, next: T, previous: T): T
     const value = a[field.name];
     const old = b[field.name];
     if (field.id >= EXTENSION_FIRST) {
-      if (isEmpty(value)) changed[field.name] = old;
+      const owner = BELONGS_TO[type.name]?.[field.name];
+      const isStale = owner !== undefined && a[owner] !== b[owner];
+      if (isEmpty(value) && !isStale) changed[field.name] = old;
     } else if (field.message && value !== undefined && old !== undefined) {
       changed[field.name] = keepInside(field, field.message(), value, old);
     }

@@ -105,8 +105,7 @@ export function updateService(
   if (request.rollback) return rollBack(tx, context, service, request.rollbackTo);
   const asked = request.spec?.service;
   if (!asked) throw invalid('Spec', 'the request carries no service specification');
-  const kept = request.keepExtensions ? keepExtensions(ServiceSpec, asked, service.spec) : asked;
-  const spec = withoutStaleImage(kept, asked, service.spec);
+  const spec = request.keepExtensions ? keepExtensions(ServiceSpec, asked, service.spec) : asked;
   const updated = replaceSpec(tx, context, service, spec);
   refusePortConflicts(tx, updated);
   return updated;
@@ -326,20 +325,4 @@ function scaled(spec: ServiceSpec, replicas: number): ServiceSpec {
     `service ${spec.name}: scale can only be used with replicated mode`,
     { field: 'Replicas' },
   );
-}
-
-/** The id of an image belongs to its name: with another name that of before is not kept. */
-function withoutStaleImage(
-  spec: ServiceSpec,
-  asked: ServiceSpec,
-  before: ServiceSpec,
-): ServiceSpec {
-  const container = spec.taskTemplate?.containerSpec;
-  const named = asked.taskTemplate?.containerSpec;
-  const isSame = container?.image === before.taskTemplate?.containerSpec?.image;
-  if (!container || container.imageId === '' || isSame || named?.imageId !== '') return spec;
-  return {
-    ...spec,
-    taskTemplate: { ...spec.taskTemplate, containerSpec: { ...container, imageId: '' } },
-  } as ServiceSpec;
 }

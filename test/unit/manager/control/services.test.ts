@@ -489,6 +489,23 @@ describe('updating', () => {
     expect(now?.taskTemplate?.dependsOn).toEqual([]);
   });
 
+  it('by an Engine client keeps the id of an image with its name only', () => {
+    const c = testCluster();
+    const imageId = `sha256:${'a'.repeat(64)}`;
+    const id = makeService(
+      c,
+      spec('web', { taskTemplate: template({}, { image: 'nginx', imageId }) }),
+    );
+    const kept = (image: string): string | undefined => {
+      update(c, id, spec('web', { taskTemplate: template({}, { image }) }), {
+        keepExtensions: true,
+      });
+      return get(c, id).spec?.taskTemplate?.containerSpec?.imageId;
+    };
+    expect(kept('nginx')).toBe(imageId);
+    expect(kept('redis')).toBe('');
+  });
+
   it('of a job starts a new iteration', () => {
     const c = testCluster();
     const job = (image: string): ServiceSpec =>
