@@ -5,14 +5,12 @@ import type { Client as Channel } from '@grpc/grpc-js';
 import { ObjectCache } from '#api/cache/object-cache';
 import type { ControlClient } from '#api/control';
 import type { ClusterSession } from '#api/node-control';
+import { MANAGER_NAME } from '#protocol/certificates';
 import { ControlService } from '#protocol/generated/control';
 import { ReachService } from '#protocol/generated/reach';
 import { clientOf, connectChannel, type TlsIdentity } from '#protocol/transport/grpc';
 import { openTunnel } from '#protocol/transport/tunnel';
 import type { Log } from '#protocol/world';
-
-/** Name in a manager's server certificate. */
-const MANAGER_NAME = 'swarm-manager';
 
 export class ClusterLink implements ClusterSession {
   readonly cache: ObjectCache;

@@ -3,6 +3,7 @@
 // another manager names it, and the node goes there at once. Decides nothing about tasks.
 // Status updates go at once when none was sent lately, else together; the newest per task wins; what was not acknowledged is sent again.
 import type { Client as Channel } from '@grpc/grpc-js';
+import { MANAGER_NAME } from '#protocol/certificates';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type {
   AssignmentsMessage,
@@ -38,7 +39,6 @@ import {
 import { delay } from './queue.ts';
 import type { Remotes } from './remotes.ts';
 
-const MANAGER_NAME = 'swarm-manager';
 const NANOS_PER_MS = 1e6;
 
 export interface SessionDeps {

@@ -2,6 +2,7 @@
 // request. Of a request only the public key counts, and that its maker holds the private key; all
 // names are ours. RFC 5280, profile of swarmkit ca/certificates.go. Refuses keys other than ECDSA
 // P-256.
+import { CA_NAME, CERTIFICATE_ROLE, type CertificateRole } from '#protocol/certificates';
 import { assert, TswarmError } from '#protocol/errors';
 import type { CaCrypto, Signer } from './crypto.ts';
 import {
@@ -44,17 +45,6 @@ const OID = {
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
 } as const;
-
-/** Organisational units: what the holder of a certificate is. */
-export const CERTIFICATE_ROLE = {
-  worker: 'swarm-worker',
-  manager: 'swarm-manager',
-  admin: 'swarm-admin',
-} as const;
-export type CertificateRole = (typeof CERTIFICATE_ROLE)[keyof typeof CERTIFICATE_ROLE];
-
-/** Name that clients of the CA verify; managers' certificates have it, and their role's name. */
-const CA_NAME = 'swarm-ca';
 
 /** First bits of the KeyUsage string (RFC 5280 §4.2.1.3). */
 const USAGE_CERT_SIGN_CRL_SIGN = { byte: 0b0000_0110, unused: 1 };

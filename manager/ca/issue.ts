@@ -4,6 +4,7 @@
 // is committed, so that no valid certificate exists for a node that does not.
 
 import type { ReadView, WriteView } from '#manager/store/view';
+import { CERTIFICATE_ROLE, type CertificateRole } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import type { IssueNodeCertificateRequest } from '#protocol/generated/ca';
 import {
@@ -17,7 +18,6 @@ import {
 import { NodeAvailabilityText, NodeRole, NodeSpec } from '#protocol/generated/specs';
 import { hex } from '#protocol/ids';
 import { base36, parseJoinToken } from '#protocol/join-token';
-import { CERTIFICATE_ROLE, type CertificateRole } from './certificates.ts';
 import type { CaCrypto } from './crypto.ts';
 import { utf8Bytes } from './der.ts';
 import { HOSTNAME_CHARS_MAX, LEAF_VALIDITY_MICROS, LEAF_VALIDITY_MICROS_MIN } from './limits.ts';

@@ -1,7 +1,8 @@
 // Who may command: only administrators; a node's own certificate changes nothing. An
 // administrator's certificate is a manager host's, and ends with its node.
-import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
+
 import type { ReadView } from '#manager/store/view';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import { NodeRole } from '#protocol/generated/specs';
 

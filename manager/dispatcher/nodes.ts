@@ -1,6 +1,7 @@
 // What the dispatcher writes into node objects: who has registered, who is down; and who may talk
 // to it at all. Pure functions over the store.
 import type { ReadView, WriteView } from '#manager/store/view';
+import { isNodeRole } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import type { ManagerAddress } from '#protocol/generated/dispatcher';
 import {
@@ -12,7 +13,6 @@ import {
 import { NodeRole } from '#protocol/generated/specs';
 import { HEARTBEAT_PERIOD_MS } from './limits.ts';
 
-const NODE_ROLES = ['swarm-worker', 'swarm-manager'];
 const NANOS_PER_MS = 1e6;
 
 /** The id of the calling node. @throws TswarmError unauthenticated, permission_denied. */
@@ -20,7 +20,7 @@ export function requireNode(peer: { readonly nodeId: string; readonly role: stri
   if (peer.nodeId === '') {
     throw new TswarmError('unauthenticated', 'a certificate of a node is needed');
   }
-  if (NODE_ROLES.includes(peer.role)) return peer.nodeId;
+  if (isNodeRole(peer.role)) return peer.nodeId;
   throw new TswarmError('permission_denied', `a ${peer.role} certificate is not that of a node`);
 }
 

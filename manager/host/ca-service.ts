@@ -3,12 +3,8 @@
 // leader, because they are recorded. Certificates are built from the cluster's root key, which is
 // in the store; its parsed form is kept as long as it does not change. Callers without a
 // certificate are limited per address, wrong tokens more so.
-import {
-  CERTIFICATE_ROLE,
-  type Issuer,
-  issueLeaf,
-  publicKeyOfRequest,
-} from '#manager/ca/certificates';
+
+import { type Issuer, issueLeaf, publicKeyOfRequest } from '#manager/ca/certificates';
 import {
   admitNode,
   decideRenewal,
@@ -28,6 +24,7 @@ import {
 } from '#manager/ca/limits';
 import { RateLimit } from '#manager/ca/rate-limit';
 import { issuingRoot, trustBundle } from '#manager/ca/rotation';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { hasCode, TswarmError } from '#protocol/errors';
 import {
   type IssueNodeCertificateRequest,

@@ -3,8 +3,8 @@
 // certificate. Everything else sees the original caller as if it had called here.
 // Refuses that metadata from anybody who is not a manager, rather than ignoring it.
 
-import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
 import type { ReadView } from '#manager/store/view';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import { NodeRole } from '#protocol/generated/specs';
 import type { CallContext, Handlers, Peer } from '#protocol/transport/grpc';

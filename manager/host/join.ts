@@ -3,8 +3,8 @@
 // be repeated after a kill: the key on disk is used again, and the leader knows the seat that it
 // gave. A folder whose seat is given up is emptied first: its log must never vote again.
 import { existsSync, rmSync } from 'node:fs';
-import { makeRequest } from '#manager/ca/request';
 import type { MemberAddress } from '#manager/control/managers';
+import { certificateRequest, MANAGER_NAME } from '#protocol/certificates';
 import { errorCodeFromText } from '#protocol/error-codes';
 import { messageOf, TswarmError } from '#protocol/errors';
 import {
@@ -18,7 +18,6 @@ import { PROTOCOL_VERSION } from '#protocol/version';
 import type { Log } from '#protocol/world';
 import { LEADER_CALL_MS } from '../limits.ts';
 import { type ManagerIdentity, readIdentity, removeIdentity, writeIdentity } from './identity.ts';
-import { MANAGER_NAME } from './leader-access.ts';
 import { ManagerIdentityFiles } from './manager-identity.ts';
 import { generateKey } from './node-crypto.ts';
 import { holdPlace, type Places, withPort, withPortIfAny } from './places.ts';
@@ -109,7 +108,7 @@ function refuseOther(known: ManagerIdentity | undefined, request: ManagerJoin): 
 
 async function certificateFor(deps: JoinDeps, request: ManagerJoin): Promise<TlsIdentity> {
   const { pem, signer } = generateKey();
-  const signed = await deps.sign(makeRequest(signer));
+  const signed = await deps.sign(certificateRequest(signer));
   if (signed.error) {
     const { code, message, hint } = signed.error;
     throw new TswarmError(errorCodeFromText(code), message, hint === '' ? {} : { hint });

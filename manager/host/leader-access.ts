@@ -6,6 +6,7 @@
 // lead. Refuses to pass on what was passed on already.
 import type * as grpc from '@grpc/grpc-js';
 import { controlAddressOf } from '#manager/control/managers';
+import { MANAGER_NAME } from '#protocol/certificates';
 import type { ServiceDescriptor } from '#protocol/codec';
 import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import {
@@ -22,9 +23,6 @@ import { callerMetadata, isPassedOn } from './caller.ts';
 import { Wakeups } from './pacing.ts';
 import type { RaftStatus } from './raft/raft-node.ts';
 import type { ReplicatedStore } from './replicated-store.ts';
-
-/** Name that managers' certificates carry. */
-export const MANAGER_NAME = 'swarm-manager';
 
 export interface LeaderAccessDeps {
   readonly replicated: ReplicatedStore;

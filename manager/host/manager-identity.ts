@@ -4,8 +4,8 @@
 // later ones it makes itself, because every manager has the root key in its store: when half of the
 // life of the old one is over, and when it is not of the present root any more.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
 import { issuingRoot, trustBundle } from '#manager/ca/rotation';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Cluster } from '#protocol/generated/objects';
 import { NodeRole } from '#protocol/generated/specs';

@@ -1,7 +1,7 @@
 // One manager put together: Raft, store, CA, control, dispatcher and membership services,
 // controllers. Started once, stopped once, in reverse order. The parts that only a leader has are
 // started and stopped as leadership comes and goes.
-import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
+
 import { firstNode, newCluster } from '#manager/ca/cluster';
 import { issuingRoot, trustBundle } from '#manager/ca/rotation';
 import { type MemberAddress, peersOf, raftIdOf } from '#manager/control/managers';
@@ -9,6 +9,7 @@ import { takeOver } from '#manager/control/membership';
 import { newControllerMemory } from '#manager/orchestrator/memory';
 import { reconcile } from '#manager/orchestrator/reconcile';
 import type { CommittedEntry } from '#manager/store/recent-changes';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { messageOf } from '#protocol/errors';
 import type { AnnounceRequest } from '#protocol/generated/membership';
 import type { Cluster } from '#protocol/generated/objects';

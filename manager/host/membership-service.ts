@@ -3,10 +3,10 @@
 // nobody reaches would only cost quorum. Only a manager's own certificate is let in, for itself.
 import { createConnection } from 'node:net';
 import { hostname } from 'node:os';
-import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
 import { peersOf } from '#manager/control/managers';
 import { admitManager, announceManager, type JoinAddresses } from '#manager/control/membership';
 import { managerAddresses } from '#manager/dispatcher/nodes';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import {
   type JoinRequest,

@@ -2,6 +2,7 @@
 // start, kept fresh, and handed to everybody who uses it without cutting connections. Also seals it
 // again, with Raft's keys, when the cluster's unlock key changes.
 import { trustBundle, trustedRoots } from '#manager/ca/rotation';
+import { pemBlocks } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import type { Cluster } from '#protocol/generated/objects';
 import type { TlsIdentity } from '#protocol/transport/grpc';
@@ -95,10 +96,4 @@ export class OwnIdentity {
     await this.#deps.raft.setIdentity({ certificate, key, roots });
     this.#given = identity;
   }
-}
-
-/** The certificates of a text, one each. */
-export function pemBlocks(text: string): string[] {
-  const pattern = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
-  return text.match(pattern) ?? [];
 }

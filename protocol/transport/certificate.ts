@@ -2,18 +2,18 @@
 // text, so the certificate's outer layers are walked here: TBSCertificate (RFC 5280 §4.1) is version, serial number, algorithm, issuer, validity, subject.
 import { Buffer } from 'node:buffer';
 import { X509Certificate } from 'node:crypto';
+import { pemBlocks } from '../certificates.ts';
 
 export interface IssuerInfo {
   readonly subject: Uint8Array;
   readonly publicKey: Uint8Array;
 }
 
-const PEM_BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
 const SUBJECT_PLACE = 5;
 
 /** Of the first certificate in the text; undefined when there is none. */
 export function issuerInfo(pem: string): IssuerInfo | undefined {
-  const [block] = pem.match(PEM_BLOCK) ?? [];
+  const [block] = pemBlocks(pem);
   if (block === undefined) return undefined;
   const certificate = new X509Certificate(block);
   return {
@@ -25,9 +25,7 @@ export function issuerInfo(pem: string): IssuerInfo | undefined {
 /** The root among those of the bundle that has signed this certificate. */
 export function issuerOf(certificatePem: string, bundle: string): IssuerInfo | undefined {
   const leaf = new X509Certificate(certificatePem);
-  const root = bundle
-    .match(PEM_BLOCK)
-    ?.find((pem) => leaf.verify(new X509Certificate(pem).publicKey));
+  const root = pemBlocks(bundle).find((pem) => leaf.verify(new X509Certificate(pem).publicKey));
   return root === undefined ? undefined : issuerInfo(root);
 }
 

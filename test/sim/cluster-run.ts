@@ -2,10 +2,11 @@
 // managers, and nodes with the real agent. Faults hit both; then everything is healed, and the
 // cluster must come to the state that was asked for: every service has the tasks that it wants, they
 // run where they were put, and nothing else runs.
-import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
+
 import { createConfig, removeData, updateConfig } from '#manager/control/data-objects';
 import type { StoreView, StoreWriteView } from '#manager/store/state';
 import type { DecisionContext } from '#manager/store/view';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { type Service, TaskState, UpdateState } from '#protocol/generated/objects';
 import { ConfigSpec, NodeAvailability } from '#protocol/generated/specs';

@@ -19,9 +19,9 @@ import {
   nodeIdOf,
   recordCertificate,
 } from '#manager/ca/issue';
-import { makeRequest } from '#manager/ca/request';
 import { issuingRoot, trustBundle } from '#manager/ca/rotation';
 import type { ReplicatedStore } from '#manager/host/replicated-store';
+import { certificateRequest } from '#protocol/certificates';
 import { IssueNodeCertificateRequest } from '#protocol/generated/ca';
 import { NodeRole } from '#protocol/generated/specs';
 import type { Random } from '#protocol/world';
@@ -123,7 +123,7 @@ export async function issueCertificate(
 
 /** A request that is wrong in some way, or asks for more than it may get, or is in order. */
 export function strangeRequest(prng: Prng, token: string): IssueNodeCertificateRequest {
-  const csr = makeRequest(simSigner(prng.bytes(8)));
+  const csr = certificateRequest(simSigner(prng.bytes(8)));
   const tokens = ['', '', token, token.replace(/.$/, 'x'), token.replace('-0', '-1'), 'SWMTKN-1-x'];
   const csrs = [csr, csr, csr, flipped(prng, csr), csr.slice(0, 90), 'nothing'];
   const hostnames = ['host', 'host', 'a host', 'h'.repeat(400)];

@@ -3,8 +3,7 @@
 // that are sent until they are answered. Its disk keeps what the agent saves; containers outlive the
 // agent, but not the host.
 
-import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
-import { makeRequest } from '#manager/ca/request';
+import { CERTIFICATE_ROLE, certificateRequest } from '#protocol/certificates';
 import { hasCode } from '#protocol/errors';
 import { IssueNodeCertificateRequest } from '#protocol/generated/ca';
 import {
@@ -176,7 +175,7 @@ export class SimNode {
 
   #join(): void {
     const { wire, prng, number, token } = this.#deps;
-    const csr = makeRequest(simSigner(Uint8Array.of(1, number)));
+    const csr = certificateRequest(simSigner(Uint8Array.of(1, number)));
     const request = IssueNodeCertificateRequest.create({
       csr: prng.chance(0.05) ? csr.replace('A', 'B') : csr,
       token: prng.chance(0.1) ? token().replace(/.$/, 'x') : token(),
@@ -203,7 +202,7 @@ export class SimNode {
 
   /** A certificate of the new root, asked for with the one at hand. */
   #renew(manager: SimManager): void {
-    const csr = makeRequest(simSigner(Uint8Array.of(2, this.#deps.number)));
+    const csr = certificateRequest(simSigner(Uint8Array.of(2, this.#deps.number)));
     const request = IssueNodeCertificateRequest.create({ csr });
     const applicant = { nodeId: this.nodeId, role: CERTIFICATE_ROLE.worker };
     this.#deps.wire.call(

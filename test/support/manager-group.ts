@@ -6,8 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as grpc from '@grpc/grpc-js';
-import { makeRequest } from '#manager/ca/request';
 import { type GeneratedKey, generateKey } from '#manager/host/node-crypto';
+import { certificateRequest } from '#protocol/certificates';
 import { NodeCaService } from '#protocol/generated/ca';
 import {
   type ControlMethods,
@@ -65,7 +65,7 @@ export class ManagerNode {
     const stranger = connectChannel(address, { caCert: at.caCert }, 'swarm-manager');
     try {
       const answer = await clientOf(NodeCaService, stranger).issueNodeCertificate({
-        csr: makeRequest(this.workerKey.signer),
+        csr: certificateRequest(this.workerKey.signer),
         token,
         availability: 0,
         hostname: this.name,
@@ -86,8 +86,8 @@ export class ManagerNode {
 
   csrs(): { readonly workerCsr: string; readonly adminCsr: string } {
     return {
-      workerCsr: makeRequest(this.workerKey.signer),
-      adminCsr: makeRequest(this.adminKey.signer),
+      workerCsr: certificateRequest(this.workerKey.signer),
+      adminCsr: certificateRequest(this.adminKey.signer),
     };
   }
 
@@ -114,7 +114,7 @@ export class ManagerNode {
       clusterId: managers[0]?.ready?.clusterId ?? '',
       caCert: this.caCert,
       managers: managers.map((manager) => manager.controlAddress),
-      adminCsr: makeRequest(this.adminKey.signer),
+      adminCsr: certificateRequest(this.adminKey.signer),
     };
   }
 

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Client as Channel } from '@grpc/grpc-js';
 import { Client, credentials } from '@grpc/grpc-js';
+import { CA_NAME } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import {
   GetRootCertificateRequest,
@@ -16,8 +17,6 @@ import { clientOf, connectChannel, type TlsIdentity } from '#protocol/transport/
 import { certificateRequestFor, newNodeKey } from './csr.ts';
 import type { NodeIdentity } from './node-identity.ts';
 
-/** Name in a manager's certificate that stands for the CA. */
-const CA_NAME = 'swarm-ca';
 const CALL_TIMEOUT_MS = 10_000;
 
 export interface JoinRequest {

@@ -1,6 +1,7 @@
 // Gives this node's images to the other nodes of its cluster: a gRPC service over mutual TLS. Whoever has a node's certificate of this cluster may take any
 // image, as any of them may be told to run it; nobody else gets further than the handshake.
 import type * as grpc from '@grpc/grpc-js';
+import { isNodeRole, pemBlocks } from '#protocol/certificates';
 import type { ImageEngine } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import { ImagePiece, type ImageShareMethods, ImageShareService } from '#protocol/generated/images';
@@ -16,8 +17,6 @@ import {
 } from '#protocol/transport/grpc';
 import { IMAGE_PORT, IMAGE_SHARES_MAX } from '../limits.ts';
 
-const NODE_ROLES = ['swarm-worker', 'swarm-manager'];
-const CERTIFICATES = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
 const IMAGE_ID = /^sha256:[0-9a-f]{64}$/;
 
 export class ShareServer {
@@ -30,7 +29,7 @@ export class ShareServer {
   constructor(images: Pick<ImageEngine, 'save'>, identity: TlsIdentity) {
     this.#images = images;
     this.#identity = identity;
-    const roots = (): readonly string[] => this.#identity.caCert.match(CERTIFICATES) ?? [];
+    const roots = (): readonly string[] => pemBlocks(this.#identity.caCert);
     addService(this.#server, ImageShareService, this.#handlers(), roots);
   }
 
@@ -58,7 +57,7 @@ export class ShareServer {
   }
 
   async *#save(imageId: string, { peer, signal }: CallContext): AsyncIterable<ImagePiece> {
-    if (!NODE_ROLES.includes(peer.role)) {
+    if (!isNodeRole(peer.role)) {
       throw new TswarmError('permission_denied', 'only nodes of this cluster get images');
     }
     if (!IMAGE_ID.test(imageId)) {

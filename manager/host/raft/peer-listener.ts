@@ -3,10 +3,12 @@
 // it says must come from that id and be meant for this one. Anything else ends the call, never the
 // process. The listener opens with the first identity; a new one counts for new connections, and
 // ends only calls whose certificate is not trusted any more.
+
 import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import * as grpc from '@grpc/grpc-js';
 import { decodeMessages } from '#manager/raft/codec';
 import type { Message } from '#manager/raft/types';
+import { pemBlocks } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import {
   type PeerFrame,
@@ -32,7 +34,7 @@ import {
   PEER_WINDOW_BYTES,
 } from './limits.ts';
 import { checkHello, PEER_MESSAGES, removedError } from './peer-protocol.ts';
-import { callingManager, splitRoots, tlsIdentityOf } from './peer-tls.ts';
+import { callingManager, tlsIdentityOf } from './peer-tls.ts';
 import type { RaftIdentity } from './raft-node.ts';
 
 type MessageCall = grpc.ServerDuplexStream<PeerFrame, PeerNotice>;
@@ -95,7 +97,7 @@ export class PeerListener {
 
   /** @throws TswarmError failed_precondition when the address cannot be had */
   async open(address: string, identity: RaftIdentity): Promise<void> {
-    this.#roots = splitRoots(identity.roots);
+    this.#roots = identity.roots.flatMap(pemBlocks);
     const tls = tlsIdentityOf(identity);
     if (this.#credentials !== null) {
       replaceServerIdentity(this.#credentials, tls);

@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer';
 import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
-import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
+import { CERTIFICATE_ROLE, pemBlocks } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import { MESSAGE_BYTES_MAX, type TlsIdentity } from '#protocol/transport/grpc';
 import { peerOf } from '#protocol/transport/peer';
@@ -23,12 +23,6 @@ export function tlsIdentityOf({ certificate, key, roots }: RaftIdentity): TlsIde
   return { certificate, key, caCert: roots.join('\n') };
 }
 
-/** The certificates in PEM texts, one per element. */
-export function splitRoots(roots: readonly string[]): string[] {
-  const pattern = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
-  return roots.flatMap((text) => text.match(pattern) ?? []);
-}
-
 /** @throws TswarmError invalid_argument when the identity is not one of a manager of the cluster */
 export function checkIdentity(identity: RaftIdentity, clusterId: string): void {
   let subject: string;
@@ -43,7 +37,7 @@ export function checkIdentity(identity: RaftIdentity, clusterId: string): void {
     const message = `the certificate is not one of a manager of cluster ${clusterId}`;
     throw new TswarmError('invalid_argument', message);
   }
-  if (splitRoots(identity.roots).length === 0) {
+  if (identity.roots.flatMap(pemBlocks).length === 0) {
     throw new TswarmError('invalid_argument', 'no root certificate is given');
   }
 }

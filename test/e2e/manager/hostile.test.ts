@@ -7,8 +7,8 @@ import { connect as http2Connect } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeRequest } from '#manager/ca/request';
 import { generateKey } from '#manager/host/node-crypto';
+import { certificateRequest } from '#protocol/certificates';
 import { IssueNodeCertificateRequest, NodeCaService } from '#protocol/generated/ca';
 import { ControlService } from '#protocol/generated/control';
 import { DispatcherService } from '#protocol/generated/dispatcher';
@@ -158,7 +158,7 @@ describe('callers', () => {
     const ca = clientOf(NodeCaService, worker.channel(worker.worker(), manager.controlAddress));
     await expect(
       ca.issueNodeCertificate({
-        csr: makeRequest(generateKey().signer),
+        csr: certificateRequest(generateKey().signer),
         token: '',
         availability: 0,
         hostname: '',
@@ -170,7 +170,7 @@ describe('callers', () => {
 });
 
 describe('requests', () => {
-  const csr = makeRequest(generateKey().signer);
+  const csr = certificateRequest(generateKey().signer);
   const issue = (token: string, over: { csr?: string; hostname?: string } = {}) => {
     const channel = connectChannel(
       manager.controlAddress,

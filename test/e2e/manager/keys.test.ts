@@ -4,8 +4,8 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeRequest } from '#manager/ca/request';
 import { generateKey } from '#manager/host/node-crypto';
+import { certificateRequest } from '#protocol/certificates';
 import { NodeCaService } from '#protocol/generated/ca';
 import { ObjectKind } from '#protocol/generated/control';
 import { DispatcherService } from '#protocol/generated/dispatcher';
@@ -103,7 +103,7 @@ async function renewWorker(node: ManagerNode, at: ManagerNode): Promise<void> {
   const key = generateKey();
   const ca = clientOf(NodeCaService, node.channel(node.worker(), at.controlAddress));
   const answer = await ca.issueNodeCertificate({
-    csr: makeRequest(key.signer),
+    csr: certificateRequest(key.signer),
     token: '',
     availability: 0,
     hostname: '',
@@ -117,7 +117,7 @@ async function renewWorker(node: ManagerNode, at: ManagerNode): Promise<void> {
 async function renewAdmin(node: ManagerNode): Promise<void> {
   const ca = clientOf(NodeCaService, node.channel(node.admin()));
   const { certificate } = await ca.issueNodeCertificate({
-    csr: makeRequest(node.adminKey.signer),
+    csr: certificateRequest(node.adminKey.signer),
     token: '',
     availability: 0,
     hostname: '',

@@ -2,6 +2,7 @@
 // acknowledged change and agree, through partitions, transfers, membership changes, cut snapshots,
 // damage and lost quorum. Method: test/support/raft-host/raft-group.ts; every way between two members
 // goes through a relay that the test cuts.
+
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -13,6 +14,7 @@ import { makeHello } from '#manager/host/raft/peer-protocol';
 import { connectPeer } from '#manager/host/raft/peer-tls';
 import { encodeMessages } from '#manager/raft/codec';
 import { EMPTY_CONF_STATE, type Message, MessageType, makeMessage } from '#manager/raft/types';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import type { TswarmError } from '#protocol/errors';
 import {
   PeerFrame,
@@ -22,7 +24,7 @@ import {
 } from '#protocol/generated/raft';
 import { methodDefinition } from '#protocol/transport/grpc';
 import { noise, RaftGroup, until } from '#test/support/raft-host/raft-group';
-import { CERTIFICATE_ROLE, testCa } from '#test/unit/manager/support/pki';
+import { testCa } from '#test/unit/manager/support/pki';
 
 let folder = '';
 let group: RaftGroup | null = null;

@@ -1,10 +1,12 @@
 // Members in processes of their own, on fixed loopback ports, to be killed and started again.
+
 import { type ChildProcess, fork } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { RaftNodeSettings } from '#manager/host/raft/options';
 import type { RaftPeer, RaftStartMode, RaftStatus } from '#manager/host/raft/raft-node';
-import { CERTIFICATE_ROLE, type TestCa, testCa } from '#test/unit/manager/support/pki';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
+import { type TestCa, testCa } from '#test/unit/manager/support/pki';
 import type { FromMember, MemberCall } from './member-program.ts';
 import { until } from './raft-group.ts';
 

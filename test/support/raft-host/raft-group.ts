@@ -1,13 +1,15 @@
 // Several real members, each with its Raft thread, folder, certificate and loopback listener, in one
 // process. Every way from one member to another goes through a TCP relay of its own, so that a test
 // can cut, stall or heal it. The state machine is the list of applied texts.
+
 import { randomBytes } from 'node:crypto';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createRaftNode, type RaftClientDeps } from '#manager/host/raft/client';
 import { compileRaftOptions, type RaftNodeSettings } from '#manager/host/raft/options';
 import type { RaftNode, RaftStartMode } from '#manager/host/raft/raft-node';
-import { CERTIFICATE_ROLE, type TestCa, testCa } from '#test/unit/manager/support/pki';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
+import { type TestCa, testCa } from '#test/unit/manager/support/pki';
 import { SILENT_LOG } from './silent-log.ts';
 
 const CLUSTER_ID = 'cluster1';

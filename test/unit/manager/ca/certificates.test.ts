@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
-  CERTIFICATE_ROLE,
   crossSignRoot,
   issueLeaf,
   makeRootCertificate,
@@ -15,6 +14,7 @@ import {
 } from '#manager/ca/certificates';
 import { time, toDer } from '#manager/ca/der';
 import { generateKey, nodeCaCrypto, signerFromPem } from '#manager/host/node-crypto';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { makeCsr } from '../support/csr.ts';
 import { testRandom } from '../support/objects.ts';
 

@@ -1,7 +1,6 @@
 // Goal: who gets which certificate: by token, by certificate, after removal. Method: the pure
 // decisions over a store.
 import { describe, expect, it } from 'vitest';
-import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
 import { newCluster, rootDigest } from '#manager/ca/cluster';
 import {
   admitNode,
@@ -13,6 +12,7 @@ import {
 } from '#manager/ca/issue';
 import { generateKey, nodeCaCrypto } from '#manager/host/node-crypto';
 import { Store } from '#manager/store/store';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { IssueNodeCertificateRequest } from '#protocol/generated/ca';
 import { type Cluster, ManagerStatus } from '#protocol/generated/objects';
 import { CaConfig, NodeAvailability, NodeRole, NodeSpec } from '#protocol/generated/specs';

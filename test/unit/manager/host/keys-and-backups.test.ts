@@ -10,7 +10,7 @@ import { callerMetadata, withOriginalCaller } from '#manager/host/caller';
 import { readIdentity, writeIdentity } from '#manager/host/identity';
 import { seal, sealId, unseal } from '#manager/host/key-seal';
 import { ManagerIdentityFiles } from '#manager/host/manager-identity';
-import { pemBlocks } from '#manager/host/own-identity';
+import { pemBlocks } from '#protocol/certificates';
 import { NodeRole, NodeSpec } from '#protocol/generated/specs';
 import type { CallContext, Peer } from '#protocol/transport/grpc';
 import { formatUnlockKey, parseUnlockKey } from '#protocol/unlock-key';

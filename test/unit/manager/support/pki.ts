@@ -1,11 +1,8 @@
 // A throw-away CA with real keys for tests that speak TLS.
-import {
-  CERTIFICATE_ROLE,
-  type CertificateRole,
-  issueLeaf,
-  makeRootCertificate,
-} from '#manager/ca/certificates';
+
+import { issueLeaf, makeRootCertificate } from '#manager/ca/certificates';
 import { generateKey, nodeCaCrypto } from '#manager/host/node-crypto';
+import type { CertificateRole } from '#protocol/certificates';
 import type { TlsIdentity } from '#protocol/transport/grpc';
 import { nodeRandom, nowMicros } from '#protocol/transport/node-world';
 
@@ -45,5 +42,3 @@ export function testCa(): TestCa {
     },
   };
 }
-
-export { CERTIFICATE_ROLE };

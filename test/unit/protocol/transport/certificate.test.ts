@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { issuerInfo, issuerOf } from '#protocol/transport/certificate';
 import { testCa } from '../../manager/support/pki.ts';
 

@@ -4,7 +4,7 @@
 
 import type * as grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import { NodeCaService } from '#protocol/generated/ca';
 import { AssignmentsMessage, DispatcherService } from '#protocol/generated/dispatcher';
