@@ -9,10 +9,20 @@ export class AddressPool {
   #cursor: bigint;
   /** address → owner (task or service id, "gateway") */
   readonly #owners: Map<bigint, string> = new Map();
+  readonly #reserved: ReadonlyMap<bigint, string>;
 
-  /** `range` narrows what is given out without being asked for by name. */
-  constructor(subnet: Cidr, gateway: string, range: Cidr | undefined) {
+  /**
+   * `range` narrows what is given out without being asked for by name. `reserved`: address → service that has asked for it, shared with the caller; what it
+   * holds is given to tasks of that service only.
+   */
+  constructor(
+    subnet: Cidr,
+    gateway: string,
+    range: Cidr | undefined,
+    reserved: ReadonlyMap<bigint, string> = new Map(),
+  ) {
     this.subnet = subnet;
+    this.#reserved = reserved;
     const from = range ?? subnet;
     const whole = from.base === subnet.base && from.length === subnet.length;
     // The network address and, for IPv4, the broadcast address are nobody's.
@@ -33,18 +43,26 @@ export class AddressPool {
     if (value !== undefined && contains(this.subnet, value)) this.#owners.set(value, owner);
   }
 
+  /** The same, unless somebody has it already. */
+  holdIfFree(address: string, owner: string): void {
+    const value = parseAddress(address.split('/')[0] ?? '');
+    if (value === undefined || !contains(this.subnet, value)) return;
+    if (!this.#owners.has(value)) this.#owners.set(value, owner);
+  }
+
   release(address: string, owner: string): void {
     const value = parseAddress(address.split('/')[0] ?? '');
     if (value !== undefined && this.#owners.get(value) === owner) this.#owners.delete(value);
   }
 
-  /** Takes a given address: the owner in the way, or `undefined` when it was free (or already the asker's). */
-  claim(address: string, owner: string): string | undefined {
+  /** Takes a given address of this subnet for a task of `serviceId`: who is in the way, or `undefined`. */
+  claim(address: string, owner: string, serviceId: string): string | undefined {
     const value = parseAddress(address);
-    if (value === undefined || !contains(this.subnet, value))
-      return 'nobody: it is outside the subnet';
+    if (value === undefined) return undefined;
     const holder = this.#owners.get(value);
     if (holder !== undefined && holder !== owner) return holder;
+    const other = this.#reserved.get(value);
+    if (other !== undefined && other !== serviceId) return other;
     this.#owners.set(value, owner);
     return undefined;
   }
@@ -55,7 +73,7 @@ export class AddressPool {
     for (let tried = 0n; tried < total; tried++) {
       const value = this.#cursor;
       this.#cursor = value >= this.#last ? this.#first : value + 1n;
-      if (this.#owners.has(value)) continue;
+      if (this.#owners.has(value) || this.#reserved.has(value)) continue;
       this.#owners.set(value, owner);
       return `${formatAddress(value, this.subnet.family)}/${this.subnet.length}`;
     }

@@ -4,10 +4,32 @@
 import type { ReadView, StoreChange } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';
 import type { EndpointVip, NetworkAttachment } from '#protocol/generated/objects';
-import { type Network, type Service, type Task, TaskState } from '#protocol/generated/objects';
-import { EndpointMode, IpamConfig, PortConfig, PublishMode } from '#protocol/generated/specs';
+import {
+  type Network,
+  NodeState,
+  type Service,
+  type Task,
+  TaskState,
+} from '#protocol/generated/objects';
+import {
+  EndpointMode,
+  IpamConfig,
+  type NetworkAttachmentConfig,
+  PortConfig,
+  PublishMode,
+} from '#protocol/generated/specs';
+import { taskName } from '#protocol/ids';
 import { AddressPool } from './address-pool.ts';
-import { type Cidr, formatAddress, formatCidr, overlaps, parseCidr, sizeOf } from './cidr.ts';
+import {
+  type Cidr,
+  contains,
+  formatAddress,
+  formatCidr,
+  overlaps,
+  parseAddress,
+  parseCidr,
+  sizeOf,
+} from './cidr.ts';
 
 /** Networks that every node has by itself; a service joins them by these names and gets no address from us. */
 export const NODE_LOCAL_NETWORKS: ReadonlySet<string> = new Set(['host', 'none', 'bridge']);
@@ -22,6 +44,8 @@ export class Allocator {
   /** network id → pools, IPv4 first */
   readonly #pools: Map<string, AddressPool[]> = new Map();
   readonly #subnets: Map<string, Cidr[]> = new Map();
+  /** network id and family → address → service that has asked for it; nobody else gets it, also while the service has no task */
+  readonly #reserved: Map<string, Map<bigint, string>> = new Map();
   /** "tcp/8080" → service id */
   readonly #ingressPorts: Map<string, string> = new Map();
   #portCursor = AUTO_PORT_FIRST;
@@ -30,6 +54,7 @@ export class Allocator {
   rebuild(view: ReadView): void {
     this.#pools.clear();
     this.#subnets.clear();
+    this.#reserved.clear();
     this.#ingressPorts.clear();
     for (const network of view.list('network')) this.#addNetwork(network);
     for (const service of view.list('service')) this.#holdService(service);
@@ -66,7 +91,9 @@ export class Allocator {
       network.ipam.map((config, index) => {
         const range =
           config.ipRange === '' ? undefined : parseCidr(config.ipRange, 'IPAM.Config.IPRange');
-        const pool = new AddressPool(subnets[index] as Cidr, config.gateway, range);
+        const subnet = subnets[index] as Cidr;
+        const reserved = this.#reservedIn(network.id, subnet.family);
+        const pool = new AddressPool(subnet, config.gateway, range, reserved);
         for (const [name, address] of Object.entries(config.auxAddresses)) pool.hold(address, name);
         return pool;
       }),
@@ -76,6 +103,14 @@ export class Allocator {
   #removeNetwork(id: string): void {
     this.#pools.delete(id);
     this.#subnets.delete(id);
+    for (const family of [4, 6] as const) this.#reserved.delete(`${id}/${family}`);
+  }
+
+  #reservedIn(networkId: string, family: 4 | 6): Map<bigint, string> {
+    const key = `${networkId}/${family}`;
+    const found = this.#reserved.get(key) ?? new Map<bigint, string>();
+    this.#reserved.set(key, found);
+    return found;
   }
 
   /** Subnets and gateways for a new network. @throws TswarmError invalid_argument (overlap, who holds it) or resource_exhausted. */
@@ -159,6 +194,9 @@ export class Allocator {
   // ---- services -----------------------------------------------------------------------------------
 
   #holdService(service: Service): void {
+    for (const { reserved, value } of this.#fixedAddresses(service)) {
+      if (!reserved.has(value)) reserved.set(value, service.id);
+    }
     for (const vip of service.endpoint?.virtualIps ?? []) {
       for (const pool of this.#pools.get(vip.networkId) ?? []) pool.hold(vip.addr, service.id);
     }
@@ -169,7 +207,23 @@ export class Allocator {
     }
   }
 
+  /** The addresses that a service's specification asks for. */
+  *#fixedAddresses(
+    service: Service,
+  ): Iterable<{ readonly reserved: Map<bigint, string>; readonly value: bigint }> {
+    for (const config of service.spec?.taskTemplate?.networks ?? []) {
+      for (const family of [4, 6] as const) {
+        const value = parseAddress(askedAddress(config, family));
+        if (value === undefined) continue;
+        yield { reserved: this.#reservedIn(config.target, family), value };
+      }
+    }
+  }
+
   #releaseService(before: Service, after: Service | undefined): void {
+    for (const { reserved, value } of this.#fixedAddresses(before)) {
+      if (reserved.get(value) === before.id) reserved.delete(value);
+    }
     const kept = new Set((after?.endpoint?.virtualIps ?? []).map((vip) => vip.addr));
     for (const vip of before.endpoint?.virtualIps ?? []) {
       if (kept.has(vip.addr)) continue;
@@ -253,7 +307,11 @@ export class Allocator {
   #holdTask(task: Task): void {
     for (const attachment of task.networkAttachments) {
       for (const pool of this.#pools.get(attachment.networkId) ?? []) {
-        for (const address of attachment.addresses) pool.hold(address, task.id);
+        for (const address of attachment.addresses) {
+          // One that is to stop may have had to give up its address: see `mayTakeOver`.
+          if (isWanted(task)) pool.hold(address, task.id);
+          else pool.holdIfFree(address, task.id);
+        }
       }
     }
   }
@@ -285,7 +343,7 @@ export class Allocator {
         const addresses: string[] = [];
         attachments.push({ networkId: config.target, addresses, aliases: config.aliases });
         for (const pool of pools) {
-          const asked = pool.subnet.family === 4 ? config.ipv4Address : config.ipv6Address;
+          const asked = askedAddress(config, pool.subnet.family);
           addresses.push(this.#taskAddress(task, pool, asked, config.target, view));
         }
       }
@@ -308,16 +366,50 @@ export class Allocator {
       if (address === undefined) throw exhausted(networkId, pool, view);
       return address;
     }
-    const holder = pool.claim(asked, task.id);
-    if (holder !== undefined) {
-      const name = view.get('network', networkId)?.spec?.name ?? networkId;
+    const value = parseAddress(asked);
+    const name = view.get('network', networkId)?.spec?.name ?? networkId;
+    if (value === undefined || !contains(pool.subnet, value)) {
       throw new TswarmError(
         'failed_precondition',
-        `address ${asked} of network ${name} is in use by ${holder}`,
+        `address ${asked} is outside subnet ${formatCidr(pool.subnet)} of network ${name}`,
       );
+    }
+    const holder = pool.claim(asked, task.id, task.serviceId);
+    if (holder !== undefined) {
+      if (!mayTakeOver(view, task, holder)) {
+        throw new TswarmError(
+          'failed_precondition',
+          `address ${asked} of network ${name} is in use by ${describeHolder(view, holder)}`,
+        );
+      }
+      pool.hold(asked, task.id);
     }
     return `${asked}/${pool.subnet.length}`;
   }
+}
+
+function askedAddress(config: NetworkAttachmentConfig, family: 4 | 6): string {
+  return family === 4 ? config.ipv4Address : config.ipv6Address;
+}
+
+function isWanted(task: Task): boolean {
+  return task.desiredState <= TaskState.COMPLETE;
+}
+
+/** A task whose node is gone or down cannot say that it has ended: its successor does not wait for it. */
+function mayTakeOver(view: ReadView, task: Task, holder: string): boolean {
+  const before = view.get('task', holder);
+  if (!before || before.serviceId !== task.serviceId || isWanted(before)) return false;
+  const node = view.get('node', before.nodeId);
+  return !node || node.status?.state === NodeState.DOWN;
+}
+
+/** An owner of an address, in words. */
+function describeHolder(view: ReadView, id: string): string {
+  const service = view.get('service', id);
+  if (service) return `service ${service.spec?.name}`;
+  const task = view.get('task', id);
+  return task ? `task ${taskName(task)}` : `the network's ${id}`;
 }
 
 /** A task keeps its addresses until it has ended for good: replaced or removed, and stopped. */

@@ -9,6 +9,7 @@ import type {
   RemoveObjectRequest,
   UpdateObjectRequest,
 } from '#protocol/generated/control';
+import { refuseAddressConflicts } from './addresses.ts';
 import { type ClusterTools, updateCluster } from './cluster.ts';
 import {
   createConfig,
@@ -57,6 +58,7 @@ export function createObject(
   if (spec?.service) {
     const service = createService(tx, context, spec.service);
     refusePortConflicts(tx, service);
+    refuseAddressConflicts(tx, service);
     return { kind: 'service', id: service.id };
   }
   const id = context.newId();

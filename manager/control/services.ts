@@ -26,6 +26,7 @@ import {
   ServiceSpec,
   TaskSpec,
 } from '#protocol/generated/specs';
+import { refuseAddressConflicts } from './addresses.ts';
 import { keepExtensions } from './extensions.ts';
 import { refusePortConflicts } from './ports.ts';
 import { resolveReferences } from './references.ts';
@@ -108,6 +109,7 @@ export function updateService(
   const spec = request.keepExtensions ? keepExtensions(ServiceSpec, asked, service.spec) : asked;
   const updated = replaceSpec(tx, context, service, spec);
   refusePortConflicts(tx, updated);
+  refuseAddressConflicts(tx, updated);
   return updated;
 }
 
@@ -168,6 +170,7 @@ function rollBack(
   });
   tx.update('service', updated);
   refusePortConflicts(tx, updated);
+  refuseAddressConflicts(tx, updated);
   return updated;
 }
 

@@ -24,6 +24,7 @@ import {
   TaskSpec,
   VolumeSpec,
 } from '#protocol/generated/specs';
+import { refuseAddressConflicts } from './addresses.ts';
 import {
   checkConfigSpec,
   checkSecretSpec,
@@ -90,7 +91,10 @@ export function deployStack(
     const named = recreateOnly.length === 0 || recreateOnly.includes(service.name);
     return deployService(plan, service, forceRecreate && named);
   });
-  for (const service of services) refusePortConflicts(tx, service);
+  for (const service of services) {
+    refusePortConflicts(tx, service);
+    refuseAddressConflicts(tx, service);
+  }
   return { changes: plan.changes, warnings: plan.warnings, stack: recordStack(plan, spec) };
 }
 

@@ -125,7 +125,8 @@ function checkAddresses(spec: ServiceSpec, template: TaskSpec): void {
       'Leave the address out, or set the replicas to 1.',
     );
   }
-  if (spec.updateConfig?.order === UpdateOrder.START_FIRST) {
+  const orders = [spec.updateConfig?.order, spec.rollbackConfig?.order];
+  if (orders.includes(UpdateOrder.START_FIRST)) {
     throw invalid(
       field,
       `address ${address} cannot be used with start-first: two tasks would need it`,

@@ -96,6 +96,11 @@ export function remember(pass: Pass, changes: readonly StoreChange[]): Dirty {
       memory.allocator.apply({ kind: 'service', before: change.before, after: now });
       if (now) rememberDependencies(memory, now);
       dirty.all(id);
+      const before = change.before as Service | undefined;
+      // It may have given back addresses and ports.
+      if (before && (before.spec !== now?.spec || before.endpoint !== now?.endpoint)) {
+        roomMayHaveGrown = true;
+      }
       markDependents(memory, dirty, (change.after ?? change.before) as Service);
     } else if (change.kind === 'network') {
       memory.allocator.apply({
