@@ -2,6 +2,7 @@
 // thread. The Raft thread gives real ones, the simulator its own.
 import type { Conf } from '#manager/raft/conf';
 import type { RaftConfig } from '#manager/raft/config';
+import type { Raft } from '#manager/raft/raft';
 import type { MemoryStorage } from '#manager/raft/storage';
 import type { Message, RaftId } from '#manager/raft/types';
 import type { Wal } from '#manager/wal/wal';
@@ -30,6 +31,9 @@ export interface HostDeps {
   readonly random: () => number;
   /** Monotonic. */
   readonly nowMs: () => number;
+  /** Why a message from a member must not reach the core (peer-screen.ts). Not in the simulator: there
+   * a member that sends nonsense is what is looked for. */
+  readonly screen?: (raft: Raft, message: Message) => string | null;
   /** Sends to a member; may drop, and should say so by `unreachable`. */
   readonly send: (to: RaftId, messages: readonly Message[]) => void;
   /** Sends the newest snapshot file with this message, whose own data is empty; `snapshotSent` tells

@@ -24,13 +24,19 @@ import { type Greeting, greetingOf, type Judgement, judge } from './greeting.ts'
 import type { HostDeps } from './host-deps.ts';
 import { statusOf } from './host-status.ts';
 import { LeaderHealth } from './leader-health.ts';
-import { STATUS_EVERY_ELECTIONS, SUSPECT_TICKS_MIN, SUSPECT_TICKS_SPREAD } from './limits.ts';
+import {
+  NONSENSE_LINE_MS,
+  STATUS_EVERY_ELECTIONS,
+  SUSPECT_TICKS_MIN,
+  SUSPECT_TICKS_SPREAD,
+} from './limits.ts';
 import { MembershipDesk } from './membership-desk.ts';
 import { unpackProposals } from './packing.ts';
 import { PeerView } from './peer-view.ts';
 import { ProposalDesk } from './proposal-desk.ts';
 import type { RaftNodeOptions, RaftStatus } from './raft-node.ts';
 import { Snapshotter } from './snapshotter.ts';
+import { Sparing } from './sparing.ts';
 import { refusalOf, threadError } from './thread-errors.ts';
 import type { ThreadError, ThreadNote, ToThread } from './thread-messages.ts';
 import { TurnReport } from './turn-report.ts';
@@ -48,6 +54,7 @@ export class RaftHost {
   readonly #proposals: ProposalDesk;
   readonly #report = new TurnReport();
   readonly #health: LeaderHealth;
+  readonly #nonsense = new Sparing(NONSENSE_LINE_MS);
   #isRecovering: boolean;
   #isScheduled = false;
   #isStopped = false;
@@ -149,14 +156,24 @@ export class RaftHost {
     if (this.#isStopped || this.#isRemoved) return;
     const from = messages[0]?.from;
     if (from !== undefined) this.#view.heard(from, messages);
-    for (const message of messages) this.#node.step(message);
+    for (const message of messages) if (this.#isSane(message)) this.#node.step(message);
     this.#wake();
   }
 
   /** A snapshot from the leader has arrived whole: stores it, then lets the core decide. */
   async receiveSnapshot(message: Message): Promise<void> {
-    if (this.#isStopped || this.#isRemoved) return;
+    if (this.#isStopped || this.#isRemoved || !this.#isSane(message)) return;
     await this.#snapshotter.receive(message, (stored) => this.receive([stored]));
+  }
+
+  #isSane(message: Message): boolean {
+    const problem = this.#deps.screen?.(this.#node.raft, message) ?? null;
+    if (problem === null) return true;
+    const { from, type } = message;
+    if (this.#nonsense.isNews(from, this.#deps.nowMs())) {
+      this.#report.note('warn', 'dropped a message of a manager', { from, type, problem });
+    }
+    return false;
   }
 
   /** Everything that `id` had to say to this member has ended with its connection. */

@@ -115,6 +115,9 @@ export const HAND_OVER_PAUSE_MS = 30_000;
 export const SUSPECT_TICKS_MIN = 3;
 export const SUSPECT_TICKS_SPREAD = 4;
 
+/** A member that sends nonsense gets a line in the log so often, however much it sends. */
+export const NONSENSE_LINE_MS = 10_000;
+
 /** How often overdue proposals are looked for. */
 export const TIMEOUT_SWEEP_MS = 250;
 

@@ -12,6 +12,7 @@ import {
   STOP_TIMEOUT_MS,
 } from './limits.ts';
 import { type OpenedMember, openMember } from './open-member.ts';
+import { problemOf } from './peer-screen.ts';
 import { PeerTransport } from './peer-transport.ts';
 import { threadError, toThreadError } from './thread-errors.ts';
 import type {
@@ -63,6 +64,7 @@ function run(member: OpenedMember): void {
     recoverUpTo,
     random: Math.random,
     nowMs: () => performance.now(),
+    screen: problemOf,
     send: (to, messages) => transport.send(to, messages),
     sendSnapshot: (to, message) => transport.sendSnapshot(to, message),
     membersChanged: () => {

@@ -3,7 +3,7 @@
 // Messages cross as bytes. The state machine of each member is the list of its applied texts, lost
 // at a crash and rebuilt from the log.
 import { tmpdir } from 'node:os';
-import { RaftHost } from '#manager/host/raft/host';
+import { type HostDeps, RaftHost } from '#manager/host/raft/host';
 import { NODE_WAL_CRYPTO } from '#manager/host/raft/node-crypto';
 import { compileRaftOptions } from '#manager/host/raft/options';
 import { packProposals, unpackApplied } from '#manager/host/raft/packing';
@@ -11,7 +11,7 @@ import { SnapshotStore } from '#manager/host/raft/snapshot-store';
 import type { ThreadError, Turn } from '#manager/host/raft/thread-messages';
 import { decodeMessages, encodeMessages } from '#manager/raft/codec';
 import { MemoryStorage } from '#manager/raft/storage';
-import { EMPTY_CONF_STATE } from '#manager/raft/types';
+import { EMPTY_CONF_STATE, type Message } from '#manager/raft/types';
 import { openWal, type Wal } from '#manager/wal/wal';
 import type { Prng } from '#test/support/prng';
 import { FakeDisk } from '#test/support/wal/fake-disk';
@@ -33,8 +33,17 @@ export interface HostMember {
   fatal: ThreadError | null;
 }
 
+/** Ways to make a cluster of honest members into another one. */
+export interface HostClusterOptions {
+  /** What the members look at before they believe a message. */
+  readonly screen?: HostDeps['screen'];
+  /** What becomes of a message on its way from `from`. */
+  readonly tamper?: (message: Message, from: number) => Message;
+}
+
 export class HostCluster {
   readonly #prng: Prng;
+  readonly #options: HostClusterOptions;
   readonly #folder: string;
   readonly members: HostMember[];
   #network: { readonly to: number; readonly bytes: Uint8Array }[] = [];
@@ -44,8 +53,9 @@ export class HostCluster {
   readonly acknowledged: string[] = [];
   readonly #waiting = new Map<number, string>();
 
-  constructor(prng: Prng, folder: string) {
+  constructor(prng: Prng, folder: string, options: HostClusterOptions = {}) {
     this.#prng = prng;
+    this.#options = options;
     this.#folder = folder;
     this.members = IDS.map((id) => {
       const disk = new FakeDisk();
@@ -68,7 +78,12 @@ export class HostCluster {
     const mark = contents.mark ?? firstMark(wal);
     member.disk.isInstant = false;
     const storage = MemoryStorage.restore({
-      hardState: { ...contents.hardState, commit: Math.max(1, contents.hardState.commit) },
+      // A log that was just made holds its first mark and the term of it.
+      hardState: {
+        ...contents.hardState,
+        term: Math.max(1, contents.hardState.term),
+        commit: Math.max(1, contents.hardState.commit),
+      },
       snapshot: { ...mark.meta, data: new Uint8Array(0) },
       base: mark.base,
       entries: contents.entries,
@@ -107,13 +122,21 @@ export class HostCluster {
       sendSnapshot: () => {},
       membersChanged: () => {},
       peerPort: () => null,
-      send: (to, messages) => this.#network.push({ to, bytes: encodeMessages(messages) }),
+      ...(this.#options.screen ? { screen: this.#options.screen } : {}),
+      send: (to, messages) => this.send(to, messages, member.id),
       postTurn: (turn) => member.turns.push(turn),
       fatal: (error) => {
         member.fatal = error;
       },
       schedule: (action) => member.due.push(action),
     });
+  }
+
+  /** Puts messages on their way. */
+  send(to: number, messages: readonly Message[], from: number): void {
+    const { tamper } = this.#options;
+    const sent = tamper ? messages.map((message) => tamper(message, from)) : messages;
+    this.#network.push({ to, bytes: encodeMessages(sent) });
   }
 
   /** Power cut: the disk keeps what it kept, everything else is gone. */
@@ -143,7 +166,11 @@ export class HostCluster {
     const packet = this.#network.shift();
     if (packet === undefined || this.#prng.chance(drop)) return;
     const messages = decodeMessages(packet.bytes);
-    if (messages === null) throw new Error('a message does not survive its bytes');
+    if (messages === null) {
+      // What was tampered with may be refused by the codec already.
+      if (this.#options.tamper) return;
+      throw new Error('a message does not survive its bytes');
+    }
     this.members[packet.to - 1]?.host?.receive(messages);
   }
 
