@@ -11,7 +11,7 @@ import {
   NetworkLab,
   OUTSIDE,
 } from '../support/network-lab/lab.ts';
-import { container, NODE_ID, network, service } from '../support/network-lab/objects.ts';
+import { container, NODE_ID, network, port, service } from '../support/network-lab/objects.ts';
 
 const isRoot = process.getuid?.() === 0;
 const SECOND_SERVER = '192.0.2.3';
@@ -28,6 +28,7 @@ const WEB = service({
   name: 'shop_web',
   names: ['web'],
   aliases: ['www'],
+  ports: [{ ...port('8080:80', 'ingress'), name: 'http' }],
   vips: { front: '10.82.1.200' },
   tasks: { web1: { front: '10.82.1.21' }, web2: { front: '10.82.1.22' } },
   elsewhere: ['web2'],
@@ -42,6 +43,8 @@ const DB = service({
   waiting: ['db3'],
 });
 
+const STATE = { nodeId: NODE_ID, networks: NETWORKS, endpoints: [WEB, DB] };
+
 describe.skipIf(!isRoot)('names on a node', () => {
   const lab = new NetworkLab('dns');
   const at: Record<string, AttachResult> = {};
@@ -54,7 +57,7 @@ describe.skipIf(!isRoot)('names on a node', () => {
     await as.outside.ask('serveNames', { address: OUTSIDE, answer: UPSTREAM_ANSWER });
     await as.outside.ask('serveNames', { address: SECOND_SERVER, answer: OTHER_ANSWER });
     await lab.restore();
-    await lab.call('setState', { nodeId: NODE_ID, networks: NETWORKS, endpoints: [WEB, DB] });
+    await lab.call('setState', STATE);
     const wanted = {
       a: container(
         { front: ['10.82.1.10', 'fd00:82:1::10'] },
@@ -125,6 +128,15 @@ describe.skipIf(!isRoot)('names on a node', () => {
     expect(await who('a').resolve('10.82.1.22', 'PTR')).toEqual(['shop_web.2.web2']);
   });
 
+  it('ports that have a name answer with where they are', async () => {
+    expect(await who('a').resolve('_http._tcp.web', 'SRV')).toMatchObject([
+      { name: 'web', port: 80, priority: 0, weight: 0 },
+    ]);
+    const tasks = (await who('a').resolve('_http._tcp.tasks.web', 'SRV')) as { name: string }[];
+    expect(tasks.map(({ name }) => name).sort()).toEqual(['shop_web.1.web1', 'shop_web.2.web2']);
+    expect(await who('a').resolve('_http._tcp.web')).toBe('ENODATA');
+  });
+
   it('names of networks that the asker is not on are not ours to tell', async () => {
     await who('outside').ask('asked');
     expect(await who('a').resolve('db')).toEqual([UPSTREAM_ANSWER]);
@@ -166,6 +178,58 @@ describe.skipIf(!isRoot)('names on a node', () => {
     const names = ['web', 'tasks.web', 'a-name', 'e-name', 'www'];
     const all = Array.from({ length: 200 }, (_, i) => who('a').resolve(names[i % 5] ?? ''));
     for (const found of await Promise.all(all)) expect(Array.isArray(found)).toBe(true);
+  });
+
+  it('answers others while one container asks 10,000 times a second', async () => {
+    const pid = readFileSync(join(lab.folder, 'run/names/names.pid'), 'utf8');
+    let isOver = false;
+    const flood = who('e')
+      .ask('flood', { names: ['web', 'elsewhere.example'], perSecond: 10_000, ms: 1_000 })
+      .finally(() => {
+        isOver = true;
+      });
+    let asked = 0;
+    for (; !isOver; asked += 2) {
+      expect(await who('a').resolve('web')).toEqual(['10.82.1.200']);
+      expect(await who('own').resolve('example.com')).toEqual([OTHER_ANSWER]);
+    }
+    const { sent, answered } = (await flood) as { sent: number; answered: number };
+    expect(asked).toBeGreaterThan(2);
+    expect(sent).toBeGreaterThan(5_000);
+    // What is known is answered; of the rest, what is too much is refused at once.
+    expect(answered).toBeGreaterThan(sent / 4);
+    expect(readFileSync(join(lab.folder, 'run/names/names.pid'), 'utf8')).toBe(pid);
+  });
+
+  it('answers nobody who says that he is another container, and nothing that is too large', async () => {
+    const netns = at.a?.netnsPath ?? '';
+    lab.inside(netns, 'ip addr add 10.82.1.12/32 dev eth0');
+    const dig = (from: string): string =>
+      lab.inside(netns, `dig -b ${from} +short +time=1 +tries=1 @127.0.0.11 web || true`).trim();
+    expect(dig('10.82.1.10')).toBe('10.82.1.200');
+    expect(dig('10.82.1.12')).not.toContain('10.82.1.200');
+    lab.inside(netns, 'ip addr del 10.82.1.12/32 dev eth0');
+    for (const bytes of [4_097, 60_000]) {
+      const send = `head -c ${bytes} /dev/zero | timeout 1 bash -c "cat > /dev/udp/127.0.0.11/53"`;
+      lab.inside(netns, `${send} || true`);
+    }
+    lab.inside(
+      netns,
+      'head -c 70000 /dev/zero | timeout 1 bash -c "cat > /dev/tcp/127.0.0.11/53" || true',
+    );
+    expect(await who('a').resolve('web')).toEqual(['10.82.1.200']);
+  });
+
+  it('goes on while the worker is away', async () => {
+    await lab.stopNode('SIGKILL');
+    expect(await who('a').resolve('web')).toEqual(['10.82.1.200']);
+    expect(await who('a').resolve('example.com')).toEqual([UPSTREAM_ANSWER]);
+    await lab.startNode();
+    const answers = lab.restore(Object.keys(at), STATE);
+    expect(await who('a').resolve('web')).toEqual(['10.82.1.200']);
+    await answers;
+    expect(await who('a').resolve('e-name')).toEqual(['10.82.1.12']);
+    expect(await who('a').resolve('web-container')).toEqual(['10.82.1.21']);
   });
 
   it('follows containers: a new one is known, one that went is not', async () => {

@@ -1,15 +1,25 @@
 // What the node's DNS responder knows: names per network, which networks each container is on, whom it asks for the rest (native/PROTOCOL.md,
 // tswarm-names). Pure.
 // A service answers with its virtual address, or with its serving tasks where it has none; a container's own name answers as soon as it is attached.
-import type { ServiceEndpoints } from '#protocol/generated/dispatcher';
+// Ports that have a name are found as _name._tcp.service (SRV, RFC 2782).
+import type { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatcher';
+import type { PortConfig } from '#protocol/generated/specs';
 import { EndpointMode } from '#protocol/generated/specs';
-import { bare, type LocalContainer } from './desired-rules.ts';
+import { bare, type LocalContainer, PROTOCOL_WORDS } from './desired-rules.ts';
 import { DNS_TTL_SECONDS, UPSTREAMS_MAX } from './limits.ts';
 import { ContainerParts, localTasks, NO_DOORS, ServiceParts } from './parts.ts';
 
 interface NameEntry {
   readonly a: readonly string[];
   readonly aaaa: readonly string[];
+}
+
+/** A port of a service, for those who ask where `_name._tcp.service` is. */
+interface ServiceRecord {
+  readonly priority: number;
+  readonly weight: number;
+  readonly port: number;
+  readonly target: string;
 }
 
 export interface NamedContainer extends LocalContainer {
@@ -86,6 +96,7 @@ interface NetworkText {
 interface NamePart {
   readonly names: (readonly [name: string, entry: NameEntry])[];
   readonly pointers: (readonly [address: string, name: string])[];
+  readonly records: (readonly [name: string, records: readonly ServiceRecord[]])[];
 }
 
 /** network id → part */
@@ -103,8 +114,21 @@ class NameParts extends Map<string, NamePart> {
     if (name !== undefined) this.#part(networkId).pointers.push([address, name]);
   }
 
+  /** Where a port of `name` is; nowhere is an answer, too: the question is not for others. */
+  locate(networkId: string, name: string, port: PortConfig, places: readonly string[]): void {
+    const full = `_${port.name}._${PROTOCOL_WORDS[port.protocol] ?? 'tcp'}.${name}`;
+    if (!isDnsName(full)) return;
+    const records = places.map((place) => ({
+      priority: 0,
+      weight: 0,
+      port: port.targetPort,
+      target: place.toLowerCase(),
+    }));
+    this.#part(networkId).records.push([full.toLowerCase(), records]);
+  }
+
   #part(networkId: string): NamePart {
-    const part = this.get(networkId) ?? { names: [], pointers: [] };
+    const part = this.get(networkId) ?? { names: [], pointers: [], records: [] };
     this.set(networkId, part);
     return part;
   }
@@ -114,6 +138,7 @@ class NameParts extends Map<string, NamePart> {
 function networkText(internal: boolean, parts: readonly NamePart[]): string {
   const names = dictionary<NameEntry>();
   const ptr = dictionary<string>();
+  const srv = dictionary<ServiceRecord[]>();
   for (const part of parts) {
     for (const [name, entry] of part.names) {
       const known = names[name];
@@ -125,8 +150,9 @@ function networkText(internal: boolean, parts: readonly NamePart[]): string {
         : entry;
     }
     for (const [address, name] of part.pointers) ptr[address] ??= name;
+    for (const [name, records] of part.records) srv[name] = [...(srv[name] ?? []), ...records];
   }
-  return JSON.stringify({ internal, names, ptr, srv: {} });
+  return JSON.stringify({ internal, names, ptr, srv });
 }
 
 /** Without a prototype: users choose the names in it. */
@@ -145,10 +171,7 @@ export function isDnsName(name: string): boolean {
   });
 }
 
-function serviceParts(
-  service: ServiceEndpoints,
-  serving: readonly ServiceEndpoints['backends'][number][],
-): NameParts {
+function serviceParts(service: ServiceEndpoints, serving: readonly EndpointBackend[]): NameParts {
   const parts = new NameParts();
   for (const { target, aliases } of service.networks) {
     const addresses = serving.flatMap((backend) => addressesOn(backend.attachments, target));
@@ -170,8 +193,43 @@ function serviceParts(
       const pointer = [backend.containerName, backend.taskName].find(isDnsName);
       for (const address of own) parts.point(target, address, pointer);
     }
+    const hasVip = answer === vips;
+    for (const port of service.ports) {
+      if (port.name !== '')
+        addServiceRecords(parts, { service, serving, target, aliases, port, hasVip });
+    }
   }
   return parts;
+}
+
+/** A service with a virtual address is at its own name, its tasks, and services without one, at the names of the tasks. */
+function addServiceRecords(
+  parts: NameParts,
+  {
+    service,
+    serving,
+    target,
+    aliases,
+    port,
+    hasVip,
+  }: {
+    readonly service: ServiceEndpoints;
+    readonly serving: readonly EndpointBackend[];
+    readonly target: string;
+    readonly aliases: readonly string[];
+    readonly port: PortConfig;
+    readonly hasVip: boolean;
+  },
+): void {
+  const tasks = serving
+    .filter((backend) => addressesOn(backend.attachments, target).length > 0)
+    .map((backend) => [backend.containerName, backend.taskName].find(isDnsName))
+    .filter((name) => name !== undefined);
+  for (const name of new Set([service.serviceName, ...service.names, ...aliases])) {
+    if (!isDnsName(name)) continue;
+    parts.locate(target, name, port, hasVip ? [name] : tasks);
+    parts.locate(target, `tasks.${name}`, port, tasks);
+  }
 }
 
 function addressesOn(

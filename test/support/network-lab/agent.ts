@@ -4,7 +4,8 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { decode, encodeAnswer, record, TYPE } from '../../native/dns-client.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decode, encodeAnswer, encodeQuery, record, TYPE } from '../../native/dns-client.ts';
 
 export interface AgentRequest {
   readonly op: string;
@@ -134,6 +135,30 @@ async function resolveName(request: AgentRequest): Promise<object> {
   }
 }
 
+/** Asks the resolver without waiting for answers; how much was asked and answered. */
+async function flood(request: AgentRequest): Promise<object> {
+  const { names, perSecond, ms } = request as unknown as {
+    readonly names: readonly string[];
+    readonly perSecond: number;
+    readonly ms: number;
+  };
+  const socket = createSocket('udp4');
+  const counts = { sent: 0, answered: 0 };
+  socket.on('message', () => counts.answered++);
+  socket.on('error', () => {});
+  const startedMs = performance.now();
+  for (let at = 0; at < ms; at = performance.now() - startedMs) {
+    for (const due = (at * perSecond) / 1000; counts.sent < due; counts.sent++) {
+      const name = names[counts.sent % names.length] ?? '';
+      socket.send(encodeQuery({ name, id: counts.sent & 0xffff }), 53, '127.0.0.11');
+    }
+    await sleep(1);
+  }
+  await sleep(TIMEOUT_MS);
+  socket.close();
+  return counts;
+}
+
 /** An upstream that knows every name: all have the one address. */
 function serveNames(address: string, answer: string): Promise<object> {
   const socket = createSocket('udp4');
@@ -161,6 +186,8 @@ async function handle(request: AgentRequest): Promise<object> {
       return callUdp(request);
     case 'resolve':
       return resolveName(request);
+    case 'flood':
+      return flood(request);
     case 'serveNames':
       return serveNames(String(address), String(request.answer));
     case 'heard':

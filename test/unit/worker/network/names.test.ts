@@ -1,13 +1,14 @@
 // Goal: which names the responder gets to know. Method: small states, whole answers; the parts that are remembered are compared with computing anew.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ServiceEndpoints } from '#protocol/generated/dispatcher';
 import {
   isDnsName,
   type NamedContainer,
   NamesComputer,
   type NamesInput,
 } from '#worker/network/names';
-import { NODE_ID, service } from '../../../support/network-lab/objects.ts';
+import { NODE_ID, port, service } from '../../../support/network-lab/objects.ts';
 
 interface Config {
   readonly listen: unknown;
@@ -21,6 +22,7 @@ interface Config {
       readonly internal: boolean;
       readonly names: Record<string, { a: string[]; aaaa: string[] }>;
       readonly ptr: Record<string, string>;
+      readonly srv: Record<string, { port: number; target: string }[]>;
     }
   >;
 }
@@ -43,6 +45,11 @@ function input(more: Partial<NamesInput>): NamesInput {
 function config(more: Partial<NamesInput>): Config {
   return JSON.parse(new NamesComputer().compute(input(more))) as Config;
 }
+
+const elsewhere = (one: ServiceEndpoints): ServiceEndpoints => ({
+  ...one,
+  backends: one.backends.map((backend) => ({ ...backend, nodeId: 'other' })),
+});
 
 function named(
   names: readonly string[],
@@ -129,6 +136,33 @@ describe('the responder’s data', () => {
       'app_web.1.t1': { a: ['10.1.0.21'], aaaa: [] },
     });
     expect(ptr).toEqual({ '10.1.0.200': 'app_web', '10.1.0.21': 'app_web.1.t1' });
+  });
+
+  it('know where ports that have a name are: the service, its tasks, nowhere', () => {
+    const http = { ...port('8080:80'), name: 'HTTP' };
+    const plain = port('81:81');
+    const udp = { ...port('5000:53/udp'), name: 'dns' };
+    const common = { ports: [http, plain, udp], tasks: { t1: { front: '10.1.0.21' } } };
+    const web = service({ ...common, name: 'web', vips: { front: '10.1.0.200' } });
+    const db = service({ ...common, name: 'db', mode: 'dnsrr', aliases: ['store'] });
+    const idle = service({ ...common, name: 'idle', mode: 'dnsrr', waiting: ['t1'] });
+    const at = (services: readonly ServiceEndpoints[]) =>
+      Object.fromEntries(
+        Object.entries(config({ services: services.map(elsewhere) }).networks.front?.srv ?? {}).map(
+          ([name, records]) => [name, records.map((one) => `${one.target}:${one.port}`)],
+        ),
+      );
+    expect(at([web])).toEqual({
+      '_http._tcp.web': ['web:80'],
+      '_http._tcp.tasks.web': ['web.1.t1:80'],
+      '_dns._udp.web': ['web:53'],
+      '_dns._udp.tasks.web': ['web.1.t1:53'],
+    });
+    expect(at([db])['_http._tcp.store']).toEqual(['db.1.t1:80']);
+    expect(at([idle])['_http._tcp.idle']).toEqual([]);
+    // Of two services with one alias, both.
+    const other = { ...db, serviceId: 'idother', serviceName: 'other' };
+    expect(at([db, other])['_http._tcp.store']).toEqual(['db.1.t1:80', 'db.1.t1:80']);
   });
 
   it('answer with the tasks where a service has no virtual address', () => {
