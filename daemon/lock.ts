@@ -1,63 +1,97 @@
 // Keeps a second daemon off the same data root: a lock file with pid and start time of the holder, made with link(2) so that two can never both have
-// it. A holder that is gone (killed, rebooted) is recognised by its start time and replaced.
-import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// it. A holder that is gone (killed, rebooted) is recognised by its start time and succeeded. Who succeeds it is settled by a claim, a lock of the same
+// kind that carries the gone holder's name: with the claim in hand the lock is read again, so whoever looked before somebody else's succession finds a
+// new holder. A claim of one that was killed is succeeded in the same way.
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 
 const ATTEMPTS_MAX = 5;
+const NAME = 'tswarmd.lock';
 
-/** Takes the lock. @returns gives it back. @throws already_exists naming who has it. */
-export function takeLock(folder: string): () => void {
-  const path = join(folder, 'tswarmd.lock');
-  const mine = `${process.pid} ${startTimeOf(process.pid) ?? '0'}\n`;
+/**
+ * Takes the lock. @returns gives it back. @throws already_exists naming who has it. `foundGone` (for tests) runs between finding that the holder is
+ * gone and succeeding it.
+ */
+export function takeLock(folder: string, foundGone: () => void = () => {}): () => void {
+  const path = join(folder, NAME);
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, mine, { mode: 0o600 });
+  const mine = `${process.pid} ${startTimeOf(process.pid) ?? '0'}\n`;
   try {
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      try {
-        linkSync(draft, path);
-        sweepDrafts(folder);
-        return () => rmSync(path, { force: true });
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
-      const holder = readHolder(path);
-      if (holder?.alive) {
-        throw new TswarmError(
-          'already_exists',
-          `data root ${folder}: tswarmd ${holder.pid} uses it`,
-          {
-            hint: 'Stop that one, or choose another --data-root.',
-          },
-        );
-      }
-      rmSync(path, { force: true });
-    }
+    takeFile({ folder, draft, mine, foundGone }, path, ATTEMPTS_MAX);
   } finally {
     rmSync(draft, { force: true });
+  }
+  sweepLeftovers(folder);
+  return () => rmSync(path, { force: true });
+}
+
+interface Taker {
+  readonly folder: string;
+  readonly draft: string;
+  readonly mine: string;
+  readonly foundGone: () => void;
+}
+
+/** Makes the file at `path` ours: the lock itself, or the claim to succeed a holder that is gone. */
+function takeFile(taker: Taker, path: string, attempts: number): void {
+  const { folder, draft, mine } = taker;
+  for (let left = attempts; left > 0; left--) {
+    writeFileSync(draft, mine, { mode: 0o600 });
+    try {
+      linkSync(draft, path);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const text = readText(path);
+    if (text === undefined) continue;
+    refuseHeld(folder, text);
+    taker.foundGone();
+    const claim = `${path}.${text.trim().replace(/[^0-9]/g, '-') || 'torn'}`;
+    takeFile(taker, claim, left - 1);
+    try {
+      if (readText(path) !== text) continue;
+      writeFileSync(draft, mine, { mode: 0o600 });
+      renameSync(draft, path);
+      return;
+    } finally {
+      rmSync(claim, { force: true });
+    }
   }
   throw new TswarmError('unavailable', `data root ${folder}: the lock file keeps changing`);
 }
 
-/** Drafts of daemons that were killed while they took the lock. */
-function sweepDrafts(folder: string): void {
+function refuseHeld(folder: string, text: string): void {
+  const holder = parseHolder(text);
+  if (!holder?.alive) return;
+  throw new TswarmError('already_exists', `data root ${folder}: tswarmd ${holder.pid} uses it`, {
+    hint: 'Stop that one, or choose another --data-root.',
+  });
+}
+
+/** Drafts and claims of daemons that were killed while they took the lock. */
+function sweepLeftovers(folder: string): void {
   for (const name of readdirSync(folder)) {
-    const pid = /^tswarmd\.lock\.(\d+)$/.exec(name)?.[1];
-    if (pid === undefined) continue;
+    if (!name.startsWith(`${NAME}.`)) continue;
     const path = join(folder, name);
-    // Without its contents (torn) the name says who wrote it.
-    const isAlive = readHolder(path)?.alive ?? startTimeOf(Number(pid)) !== undefined;
+    const holder = parseHolder(readText(path) ?? '');
+    // A draft without its contents (torn): its name says who wrote it.
+    const pid = Number(name.slice(NAME.length + 1));
+    const isAlive = holder?.alive ?? startTimeOf(pid) !== undefined;
     if (!isAlive) rmSync(path, { force: true });
   }
 }
 
-function readHolder(path: string): { readonly pid: number; readonly alive: boolean } | undefined {
-  let text: string;
+function readText(path: string): string | undefined {
   try {
-    text = readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch {
     return undefined;
   }
+}
+
+function parseHolder(text: string): { readonly pid: number; readonly alive: boolean } | undefined {
   const [pid = '', started = ''] = text.trim().split(' ');
   const number = Number(pid);
   if (!Number.isSafeInteger(number) || number <= 0) return undefined;

@@ -37,6 +37,31 @@ describe('takeLock', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  it('looks again before it succeeds a holder: somebody else may have done so', () => {
+    writeFileSync(lock(), `${NO_PID} 77\n`);
+    const other = `${process.ppid} ${startTimeOf(process.ppid)}\n`;
+    let times = 0;
+    const meanwhile = (): void => {
+      times += 1;
+      rmSync(lock());
+      writeFileSync(lock(), other);
+    };
+    expect(() => takeLock(folder, meanwhile)).toThrow(`tswarmd ${process.ppid} uses it`);
+    expect(times).toBe(1);
+    expect(readFileSync(lock(), 'utf8')).toBe(other);
+    expect(readdirSync(folder)).toEqual(['tswarmd.lock']);
+  });
+
+  it('leaves the succession to who has claimed it, unless that one is gone as well', () => {
+    writeFileSync(lock(), `${NO_PID} 77\n`);
+    const claim = `${lock()}.${NO_PID}-77`;
+    writeFileSync(claim, `${process.ppid} ${startTimeOf(process.ppid)}\n`);
+    expect(() => takeLock(folder)).toThrow(`tswarmd ${process.ppid} uses it`);
+    writeFileSync(claim, `${NO_PID + 1} 78\n`);
+    takeLock(folder)();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('removes the drafts of killed ones, and of nobody else', () => {
     writeFileSync(`${lock()}.${NO_PID}`, `${NO_PID} 77\n`);
     writeFileSync(`${lock()}.${NO_PID + 1}`, '');
