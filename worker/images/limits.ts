@@ -37,7 +37,7 @@ export const RETRY_DELAY_MS_MAX = 15_000;
 /** Other requests are tried again only on 429 and 5xx. */
 export const REQUEST_ATTEMPTS = 4;
 export const REDIRECTS_MAX = 5;
-/** Time to connect (a lost first packet is sent again after 1 and 3 s), and longest silence on a connection. */
+/** Time to connect, TLS included (a lost first packet is sent again after 1 and 3 s), and longest silence on a connection. */
 export const CONNECT_TIMEOUT_MS = 8_000;
 export const IDLE_TIMEOUT_MS = 60_000;
 /**

@@ -9,6 +9,7 @@ import { delay } from '../concurrency.ts';
 import { checkedDigest, Digester, sha256 } from '../digest.ts';
 import {
   CONFIG_BYTES_MAX,
+  CONNECT_TIMEOUT_MS,
   ERROR_BODY_BYTES_MAX,
   MANIFEST_BYTES_MAX,
   REDIRECTS_MAX,
@@ -69,7 +70,13 @@ export class RegistryClient {
 
   /** GET /v2/: are we let in? @throws TswarmError `unauthenticated`, `unavailable` */
   async ping(signal?: AbortSignal): Promise<void> {
-    const response = await this.call({ method: 'GET', url: this.url(''), scope: '', signal });
+    const response = await this.call({
+      method: 'GET',
+      url: this.url(''),
+      scope: '',
+      signal,
+      answerMs: CONNECT_TIMEOUT_MS,
+    });
     if (response.status === 200) return void response.body.resume();
     throw await failure(response, this.url(''));
   }

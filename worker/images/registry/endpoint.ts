@@ -3,6 +3,7 @@
 // once whether it speaks TLS; the answer is kept until a connection fails.
 import { isIP } from 'node:net';
 import { hasCode, TswarmError } from '#protocol/errors';
+import { CONNECT_TIMEOUT_MS } from '../limits.ts';
 import { DEFAULT_DOMAIN } from '../reference.ts';
 import type { HttpClient } from './http.ts';
 
@@ -91,11 +92,13 @@ export class EndpointFinder {
         headers: {},
         signal,
         isInsecure: true,
+        answerMs: CONNECT_TIMEOUT_MS,
       });
       response.body.resume();
       return true;
     } catch (error) {
-      if (hasCode(error, 'cancelled')) throw error;
+      // Plain HTTP answers a greeting in TLS at once, with an error: who says nothing is not alive.
+      if (hasCode(error, 'cancelled') || hasCode(error, 'deadline_exceeded')) throw error;
       return false;
     }
   }

@@ -20,6 +20,8 @@ export interface HttpRequest {
    * loopback.
    */
   readonly isInsecure?: boolean;
+  /** Longest wait for the head of the answer, for questions that cost a server nothing. */
+  readonly answerMs?: number;
 }
 
 export interface HttpResponse {
@@ -37,6 +39,11 @@ export class HttpClient {
   readonly #http = new http.Agent(AGENT_OPTIONS);
   readonly #https = new https.Agent(AGENT_OPTIONS);
   readonly #insecure = new https.Agent({ ...AGENT_OPTIONS, rejectUnauthorized: false });
+  readonly #connectMs: number;
+
+  constructor(connectMs: number = CONNECT_TIMEOUT_MS) {
+    this.#connectMs = connectMs;
+  }
 
   close(): void {
     for (const agent of [this.#http, this.#https, this.#insecure]) agent.destroy();
@@ -62,7 +69,7 @@ export class HttpClient {
       });
       const fail = (error: Error): void => reject(failure(request, error));
       outgoing.once('error', fail);
-      watchTime(outgoing, url);
+      watchTime(outgoing, request, this.#connectMs);
       outgoing.once('response', (incoming) => {
         // Late errors reach whoever reads the body.
         outgoing.on('error', (error) => incoming.destroy(failure(request, error)));
@@ -103,16 +110,30 @@ export async function readBytes(
   return new Uint8Array(Buffer.concat(chunks).subarray(0, bytesMax));
 }
 
-function watchTime(outgoing: http.ClientRequest, url: URL): void {
+function watchTime(
+  outgoing: http.ClientRequest,
+  { url, answerMs }: HttpRequest,
+  connectMs: number,
+): void {
+  if (answerMs !== undefined) {
+    const timer = setTimeout(() => {
+      outgoing.destroy(timeout(`no answer from ${url.host} for ${answerMs / 1000} s`));
+    }, answerMs);
+    outgoing.once('response', () => clearTimeout(timer));
+    outgoing.once('close', () => clearTimeout(timer));
+  }
   outgoing.setTimeout(IDLE_TIMEOUT_MS, () => {
     outgoing.destroy(timeout(`no data from ${url.host} for ${IDLE_TIMEOUT_MS / 1000} s`));
   });
   outgoing.once('socket', (socket) => {
     if (!socket.connecting) return;
     const timer = setTimeout(() => {
-      outgoing.destroy(timeout(`dial tcp ${url.host}: i/o timeout`));
-    }, CONNECT_TIMEOUT_MS);
-    socket.once('connect', () => clearTimeout(timer));
+      const text = socket.connecting
+        ? `dial tcp ${url.host}: i/o timeout`
+        : 'TLS handshake timeout';
+      outgoing.destroy(timeout(text));
+    }, connectMs);
+    socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => clearTimeout(timer));
     socket.once('close', () => clearTimeout(timer));
   });
 }
