@@ -9,6 +9,8 @@ import { projectContainers } from './ps.ts';
 import { changeRunState, projectName, stackServices } from './run-state.ts';
 import { up } from './up.ts';
 
+const SERVICE_ID_LABEL = 'com.docker.swarm.service.id';
+
 export async function rm(
   context: ComposeContext,
   keys: readonly string[],
@@ -22,19 +24,28 @@ export async function rm(
     process.stderr.write('No stopped containers\n');
     return EXIT.ok;
   }
-  if (
-    !options.force &&
-    !(await confirm(
-      `Going to remove ${stopped.map((s) => (s.Spec as Json).Name).join(', ')}. Are you sure? [yN] `,
-    ))
-  ) {
+  const containers = await projectContainers(context, stack, true);
+  const namesOf = (service: Json): readonly string[] =>
+    containers
+      .filter((one) => labelsOf(one)[SERVICE_ID_LABEL] === service.ID)
+      .map((one) => nameOf(one));
+  const all = stopped.flatMap(namesOf).join(', ');
+  if (!options.force && !(await confirm(`Going to remove ${all}. Are you sure? [yN] `))) {
     return EXIT.ok;
   }
   for (const service of stopped) {
     await context.client.delete(`/services/${service.ID}`);
-    process.stderr.write(` Service ${(service.Spec as Json).Name}  Removed\n`);
+    for (const name of namesOf(service)) process.stderr.write(` Container ${name}  Removed\n`);
   }
   return EXIT.ok;
+}
+
+function labelsOf(container: Json): Readonly<Record<string, string>> {
+  return (container.Labels ?? {}) as Readonly<Record<string, string>>;
+}
+
+function nameOf(container: Json): string {
+  return String((container.Names as readonly string[])[0]).replace(/^\//, '');
 }
 
 async function confirm(question: string): Promise<boolean> {
@@ -59,14 +70,12 @@ export async function kill(
 ): Promise<number> {
   const containers = await projectContainers(context, projectName(context, keys), false);
   for (const container of containers) {
-    const key = (container.Labels as Record<string, string>)['com.docker.compose.service'] ?? '';
+    const key = labelsOf(container)['com.docker.compose.service'] ?? '';
     if (keys.length > 0 && !keys.includes(key)) continue;
     await context.client.post(`/containers/${container.Id}/kill`, {
       query: { signal: options.signal ?? 'SIGKILL' },
     });
-    process.stderr.write(
-      ` Container ${String((container.Names as string[])[0]).replace(/^\//, '')}  Killed\n`,
-    );
+    process.stderr.write(` Container ${nameOf(container)}  Killed\n`);
   }
   return EXIT.ok;
 }
