@@ -39,3 +39,20 @@ export function reportFailure(error: unknown): number {
   process.stderr.write(`${style.red('Internal error, please report it:')}\n${text}\n`);
   return EXIT.internal;
 }
+
+/** Does the same for each name; one that fails is reported and does not stop the others. @returns the exit code */
+export async function forEachName(
+  names: readonly string[],
+  work: (name: string) => Promise<void>,
+): Promise<number> {
+  let code: number = EXIT.ok;
+  for (const name of names) {
+    try {
+      await work(name);
+    } catch (error) {
+      if (!(error instanceof TswarmError)) throw error;
+      code = reportFailure(error);
+    }
+  }
+  return code;
+}

@@ -4,7 +4,7 @@ import { TswarmError } from '#protocol/errors';
 import { humanDuration } from '#protocol/human-duration';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { registryHeaders } from '../../client/registry-auth.ts';
-import { EXIT } from '../../output/fail.ts';
+import { EXIT, forEachName } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
 import { humanSize, shortId } from '../../output/human.ts';
 import { ProgressDisplay } from '../../output/progress.ts';
@@ -129,24 +129,13 @@ export async function rm(
   names: readonly string[],
   options: { readonly force?: boolean },
 ): Promise<number> {
-  let code: number = EXIT.ok;
-  for (const name of names) {
-    try {
-      const removed = await client.delete<Json[]>(`/images/${name}`, {
-        query: { force: options.force === true },
-      });
-      for (const item of removed) {
-        process.stdout.write(
-          item.Untagged ? `Untagged: ${item.Untagged}\n` : `Deleted: ${item.Deleted}\n`,
-        );
-      }
-    } catch (error) {
-      if (!(error instanceof TswarmError)) throw error;
-      process.stderr.write(`Error: ${error.message}\n`);
-      code = EXIT.failed;
+  const query = { force: options.force === true };
+  return forEachName(names, async (name) => {
+    const removed = await client.delete<Json[]>(`/images/${name}`, { query });
+    for (const { Untagged, Deleted } of removed) {
+      process.stdout.write(Untagged ? `Untagged: ${Untagged}\n` : `Deleted: ${Deleted}\n`);
     }
-  }
-  return code;
+  });
 }
 
 export async function diskUsage(client: ApiClient): Promise<number> {

@@ -1,8 +1,8 @@
 // tswarm network create, rm, prune, connect, disconnect.
 import { createInterface } from 'node:readline/promises';
-import { TswarmError } from '#protocol/errors';
+import { hasCode, TswarmError } from '#protocol/errors';
 import type { ApiClient, Json } from '../../client/http.ts';
-import { EXIT, reportFailure } from '../../output/fail.ts';
+import { EXIT, forEachName } from '../../output/fail.ts';
 import { filtersQuery } from '../context.ts';
 
 export interface CreateOptions {
@@ -78,17 +78,14 @@ export async function rm(
   names: readonly string[],
   options: { readonly force?: boolean },
 ): Promise<number> {
-  let code: number = EXIT.ok;
-  for (const name of names) {
+  return forEachName(names, async (name) => {
     try {
       await client.delete(`/networks/${encodeURIComponent(name)}`);
       process.stdout.write(`${name}\n`);
     } catch (error) {
-      const isGone = error instanceof TswarmError && error.code === 'not_found';
-      if (!(options.force && isGone)) code = reportFailure(error);
+      if (!(options.force && hasCode(error, 'not_found'))) throw error;
     }
-  }
-  return code;
+  });
 }
 
 export async function prune(

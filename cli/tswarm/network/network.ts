@@ -1,7 +1,8 @@
 // tswarm network ls, inspect: docker's columns, and whether what goes from node to node is encrypted.
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
-import { formatList, renderTemplate } from '../../output/format.ts';
+import { formatList } from '../../output/format.ts';
+import { inspected } from '../../output/inspect.ts';
 import { filtersQuery } from '../context.ts';
 
 const SHORT_ID_LENGTH = 12;
@@ -50,9 +51,6 @@ export async function inspect(
   const found = await Promise.all(
     names.map((name) => client.get<Json>(`/networks/${encodeURIComponent(name)}`, { query })),
   );
-  const { format } = options;
-  if (format && format !== 'json') {
-    process.stdout.write(found.map((network) => `${renderTemplate(format, network)}\n`).join(''));
-  } else process.stdout.write(`${JSON.stringify(found, null, 4)}\n`);
+  process.stdout.write(inspected(found, options));
   return EXIT.ok;
 }

@@ -1,7 +1,7 @@
 // tswarm node update, promote, demote, rm: docker's words. A change that somebody else made in between is read again and tried again, as docker does.
 import { TswarmError } from '#protocol/errors';
 import type { ApiClient, Json } from '../../client/http.ts';
-import { EXIT } from '../../output/fail.ts';
+import { EXIT, forEachName } from '../../output/fail.ts';
 
 const OUT_OF_SEQUENCE = 'update out of sequence';
 const TRIES_MAX = 5;
@@ -53,7 +53,7 @@ export async function setRole(
   names: readonly string[],
   role: 'manager' | 'worker',
 ): Promise<number> {
-  return each(names, async (name) => {
+  return forEachName(names, async (name) => {
     const isNew = await change(client, name, (spec) =>
       spec.Role === role ? undefined : { ...spec, Role: role },
     );
@@ -69,29 +69,11 @@ export async function rm(
   names: readonly string[],
   flags: { readonly force?: boolean },
 ): Promise<number> {
-  return each(names, async (name) => {
+  return forEachName(names, async (name) => {
     const query = { force: flags.force === true };
     await client.delete(`/nodes/${encodeURIComponent(await idOf(client, name))}`, { query });
     process.stdout.write(`${name}\n`);
   });
-}
-
-async function each(
-  names: readonly string[],
-  work: (name: string) => Promise<void>,
-): Promise<number> {
-  let code: number = EXIT.ok;
-  for (const name of names) {
-    try {
-      await work(name);
-    } catch (error) {
-      if (!(error instanceof TswarmError)) throw error;
-      const hint = error.hint ? ` ${error.hint}` : '';
-      process.stderr.write(`Error: ${name}: ${error.message}${hint}\n`);
-      code = EXIT.failed;
-    }
-  }
-  return code;
 }
 
 /** `self` is the node that answers. */

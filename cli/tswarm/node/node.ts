@@ -1,9 +1,9 @@
 // tswarm node ls, inspect, ps: with docker's columns.
 import type { ClusterInfo } from '#api/cluster/types';
-import { TswarmError } from '#protocol/errors';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
-import { formatList, renderTemplate } from '../../output/format.ts';
+import { formatList } from '../../output/format.ts';
+import { checkInspectOptions, type InspectOptions, inspected } from '../../output/inspect.ts';
 import { filtersQuery } from '../context.ts';
 import { type PsOptions, taskTable } from '../service/service.ts';
 import { idOf } from './change.ts';
@@ -85,24 +85,15 @@ function meshWarnings(nodes: readonly Json[]): readonly string[] {
 export async function inspect(
   client: ApiClient,
   names: readonly string[],
-  options: { readonly format?: string; readonly pretty?: boolean },
+  options: InspectOptions,
 ): Promise<number> {
-  if (options.pretty && options.format) {
-    throw new TswarmError(
-      'invalid_argument',
-      '--format is incompatible with human friendly format',
-    );
-  }
+  checkInspectOptions(options);
   const found = await Promise.all(
     names.map(async (name) =>
       client.get<Json>(`/nodes/${encodeURIComponent(await idOf(client, name))}`),
     ),
   );
-  if (options.pretty) process.stdout.write(found.map(prettyNode).join('\n'));
-  else if (options.format && options.format !== 'json') {
-    const { format } = options;
-    process.stdout.write(found.map((node) => `${renderTemplate(format, node)}\n`).join(''));
-  } else process.stdout.write(`${JSON.stringify(found, null, 4)}\n`);
+  process.stdout.write(inspected(found, options, prettyNode));
   return EXIT.ok;
 }
 

@@ -2,9 +2,10 @@
 import { TswarmError } from '#protocol/errors';
 import { humanDuration } from '#protocol/human-duration';
 import type { ApiClient, Json } from '../../client/http.ts';
-import { EXIT } from '../../output/fail.ts';
-import { formatList, renderTemplate } from '../../output/format.ts';
+import { EXIT, forEachName } from '../../output/fail.ts';
+import { formatList } from '../../output/format.ts';
 import { ageMs, ellipsis } from '../../output/human.ts';
+import { checkInspectOptions, type InspectOptions, inspected } from '../../output/inspect.ts';
 import { filtersQuery } from '../context.ts';
 import { prettyService } from './pretty.ts';
 import { followRollout } from './rollout.ts';
@@ -185,44 +186,22 @@ function taskRow(
 export async function inspect(
   client: ApiClient,
   names: readonly string[],
-  options: { readonly format?: string; readonly pretty?: boolean },
+  options: InspectOptions,
 ): Promise<number> {
-  if (options.pretty && options.format) {
-    throw new TswarmError(
-      'invalid_argument',
-      '--format is incompatible with human friendly format',
-    );
-  }
-  const defaults = options.pretty ? '' : '?insertDefaults=true';
+  checkInspectOptions(options);
+  const query = options.pretty ? {} : { insertDefaults: true };
   const found = await Promise.all(
-    names.map((name) => client.get<Json>(`/services/${encodeURIComponent(name)}${defaults}`)),
+    names.map((name) => client.get<Json>(`/services/${encodeURIComponent(name)}`, { query })),
   );
-  if (options.pretty) {
-    process.stdout.write(found.map(prettyService).join('\n'));
-    return EXIT.ok;
-  }
-  if (options.format && options.format !== 'json') {
-    for (const service of found)
-      process.stdout.write(`${renderTemplate(options.format, service)}\n`);
-  } else {
-    process.stdout.write(`${JSON.stringify(found, null, 4)}\n`);
-  }
+  process.stdout.write(inspected(found, options, prettyService));
   return EXIT.ok;
 }
 
 export async function rm(client: ApiClient, names: readonly string[]): Promise<number> {
-  let code: number = EXIT.ok;
-  for (const name of names) {
-    try {
-      await client.delete(`/services/${encodeURIComponent(name)}`);
-      process.stdout.write(`${name}\n`);
-    } catch (error) {
-      if (!(error instanceof TswarmError)) throw error;
-      process.stderr.write(`Error: ${error.message}\n`);
-      code = EXIT.failed;
-    }
-  }
-  return code;
+  return forEachName(names, async (name) => {
+    await client.delete(`/services/${encodeURIComponent(name)}`);
+    process.stdout.write(`${name}\n`);
+  });
 }
 
 /** `web=3 …`; waits until the tasks run unless detached. */
