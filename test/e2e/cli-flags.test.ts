@@ -612,7 +612,9 @@ describe('containers that are stopped, killed and started', () => {
       expect((await tcompose('rm', '-f', 'web')).stderr).toContain('No stopped containers');
       expect((await tcompose('stop', 'web')).code).toBe(0);
       expect((await tcompose('rm', 'web')).stderr).toContain('Use -f.');
-      expect((await tcompose('rm', '-f', 'web')).stderr).toContain('Container flags-web-1  Removed');
+      expect((await tcompose('rm', '-f', 'web')).stderr).toContain(
+        'Container flags-web-1  Removed',
+      );
       await until(async () => (await idOf('web')) === '', 10_000);
       expect((await tcompose('up', '-d')).code).toBe(0);
       expect(await idOf('web')).not.toBe('');
