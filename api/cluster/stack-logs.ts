@@ -12,7 +12,7 @@ import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
 import type { LogEntry } from '../logs/entries.ts';
 import { logSource } from '../logs/log-source.ts';
-import { taskLogs } from '../logs/task-logs.ts';
+import { nameSilentNodes, taskLogs } from '../logs/task-logs.ts';
 import type { LogLine } from './types.ts';
 import { isOfStack, taskIsOfStack } from './views.ts';
 
@@ -29,6 +29,7 @@ export async function stackLogs(
   const options = {
     stdout: true,
     stderr: true,
+    details: false,
     follow: request.query.bool('follow'),
     sinceMicros: timeParam(request, 'since'),
     untilMicros: timeParam(request, 'until'),
@@ -45,6 +46,7 @@ export async function stackLogs(
       taskIsOfStack(cache, task, name) && isWanted(services, name, task.serviceName),
     isOver: () => !exists(cache, name),
   };
+  nameSilentNodes(cache, selection.selects, reply);
   const stream = reply.stream(200, 'application/x-ndjson');
   for await (const { tag, entry } of taskLogs(deps, options, selection, request.signal)) {
     await stream.write(`${JSON.stringify(lineOf(cache, tag, entry))}\n`);

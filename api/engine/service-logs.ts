@@ -8,7 +8,7 @@ import { encodeFrame } from '../http/frames.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
 import { logSource } from '../logs/log-source.ts';
-import { taskLogs } from '../logs/task-logs.ts';
+import { nameSilentNodes, taskLogs } from '../logs/task-logs.ts';
 import { type LogQuery, logQuery } from './container-streams.ts';
 
 export function serviceLogRoutes(context: Context): readonly Route[] {
@@ -69,20 +69,23 @@ async function send(
     request.version >= 1042
       ? `application/vnd.docker.${selection.tty ? 'raw' : 'multiplexed'}-stream`
       : '';
+  nameSilentNodes(cache, selection.selects, reply);
   const stream = reply.stream(200, type);
   for await (const { tag, entry } of taskLogs(deps, options, selection, request.signal)) {
     const prefix =
-      (options.timestamps ? `${entry.time} ` : '') + (options.details ? `${detailsOf(tag)} ` : '');
+      (options.timestamps ? `${entry.time} ` : '') +
+      (options.details ? `${detailsOf(tag, entry.details)} ` : '');
     const line = prefix === '' ? entry.data : Buffer.concat([Buffer.from(prefix), entry.data]);
     await stream.write(selection.tty ? line : encodeFrame(entry.stream, line));
   }
   stream.end();
 }
 
-function detailsOf(task: Task): string {
+/** Swarm's three labels first; clients take them away and show what is left. */
+function detailsOf(task: Task, more: string): string {
   return (
     `com.docker.swarm.node.id=${task.nodeId},` +
     `com.docker.swarm.service.id=${task.serviceId},` +
-    `com.docker.swarm.task.id=${task.id}`
+    `com.docker.swarm.task.id=${task.id}${more === '' ? '' : `,${more}`}`
   );
 }

@@ -10,6 +10,8 @@ export interface LogEntry {
   readonly time: string;
   /** Orders entries: the time with nine digits. */
   readonly key: string;
+  /** `k=v,k=v` of the log options' labels and variables; '' unless asked for. */
+  readonly details: string;
   /** With its line end, if it has one. */
   readonly data: Buffer;
 }
@@ -17,27 +19,31 @@ export interface LogEntry {
 const STAMP = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|[+-]\d\d:\d\d) /;
 const STAMP_BYTES_MAX = 40;
 const NEW_LINE = 0x0a;
+const SPACE = 0x20;
 
-/** Entries in the order of output. */
-export async function* readEntries(output: AsyncIterable<OutputFrame>): AsyncIterable<LogEntry> {
+/** Entries in the order of output. `hasDetails`: it was asked for with details, too. */
+export async function* readEntries(
+  output: AsyncIterable<OutputFrame>,
+  hasDetails = false,
+): AsyncIterable<LogEntry> {
   const held = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
   for await (const frame of output) {
     const data = Buffer.from(frame.data.buffer, frame.data.byteOffset, frame.data.byteLength);
     const before = held[frame.stream];
     let rest = data;
-    if (before.length > 0 && startsWithStamp(data)) yield entryOf(frame.stream, before);
+    if (before.length > 0 && startsWithStamp(data)) yield entryOf(frame.stream, before, hasDetails);
     else if (before.length > 0) rest = Buffer.concat([before, data]);
     for (;;) {
       const end = rest.indexOf(NEW_LINE);
       if (end < 0 && rest.length <= LOG_LINE_BYTES_MAX) break;
       const size = end < 0 ? LOG_LINE_BYTES_MAX : end + 1;
-      yield entryOf(frame.stream, rest.subarray(0, size));
+      yield entryOf(frame.stream, rest.subarray(0, size), hasDetails);
       rest = rest.subarray(size);
     }
     held[frame.stream] = Buffer.from(rest);
   }
   for (const stream of ['stdout', 'stderr'] as const) {
-    if (held[stream].length > 0) yield entryOf(stream, held[stream]);
+    if (held[stream].length > 0) yield entryOf(stream, held[stream], hasDetails);
   }
 }
 
@@ -45,14 +51,17 @@ function startsWithStamp(data: Buffer): boolean {
   return STAMP.test(data.toString('latin1', 0, STAMP_BYTES_MAX));
 }
 
-function entryOf(stream: 'stdout' | 'stderr', data: Buffer): LogEntry {
+function entryOf(stream: 'stdout' | 'stderr', data: Buffer, hasDetails: boolean): LogEntry {
   const match = STAMP.exec(data.toString('latin1', 0, STAMP_BYTES_MAX));
-  if (!match) return { stream, time: '', key: '', data };
+  if (!match) return { stream, time: '', key: '', details: '', data };
   const [whole, seconds = '', fraction = ''] = match;
+  const rest = data.subarray(whole.length);
+  const detailsEnd = hasDetails ? rest.indexOf(SPACE) : -1;
   return {
     stream,
     time: whole.trimEnd(),
     key: `${seconds}.${fraction.padEnd(9, '0')}`,
-    data: data.subarray(whole.length),
+    details: detailsEnd > 0 ? rest.toString('utf8', 0, detailsEnd) : '',
+    data: rest.subarray(detailsEnd + 1),
   };
 }

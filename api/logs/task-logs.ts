@@ -2,10 +2,13 @@
 // of containers that start again. A container that is gone is left out. Used by service logs and stack logs alike.
 import type { OutputFrame } from '#protocol/engine';
 import { hasCode, TswarmError } from '#protocol/errors';
-import { type Task, TaskState } from '#protocol/generated/objects';
+import { NodeState, type Task, TaskState } from '#protocol/generated/objects';
 import type { Clock, Log } from '#protocol/world';
+import { nameOf } from '../cache/lookup.ts';
 import type { ObjectCache } from '../cache/object-cache.ts';
+import type { Reply } from '../http/reply.ts';
 import { LOG_SOURCES_MAX } from '../limits.ts';
+import { nameMissingNodes } from '../reach/missing-nodes.ts';
 import { type LogEntry, readEntries } from './entries.ts';
 import type { LogSource } from './log-source.ts';
 import { LogMerge, type MergedEntry } from './merge.ts';
@@ -17,6 +20,8 @@ export interface TaskLogOptions {
   readonly sinceMicros: number;
   readonly untilMicros: number;
   readonly tail: number;
+  /** With the labels and variables that the containers' log options name. */
+  readonly details: boolean;
 }
 
 export interface TaskLogDeps {
@@ -24,6 +29,21 @@ export interface TaskLogDeps {
   readonly cache: ObjectCache;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+/** Names the nodes that are down and have logs of these tasks, in a header: what follows is not all there is. */
+export function nameSilentNodes(
+  cache: ObjectCache,
+  selects: (task: Task) => boolean,
+  reply: Reply,
+): void {
+  const silent = new Set<string>();
+  for (const task of cache.all('task')) {
+    if (!selects(task) || !task.status?.containerStatus?.containerId) continue;
+    const node = cache.get('node', task.nodeId);
+    if (node && node.status?.state !== NodeState.READY) silent.add(nameOf('node', node));
+  }
+  nameMissingNodes(reply, [...silent].sort());
 }
 
 /** What is known of one container that is or was read. */
@@ -131,7 +151,6 @@ class Follower {
         {
           ...this.#options,
           timestamps: true,
-          details: false,
           sinceMicros: again ? reading.lastMicros + 1 : this.#options.sinceMicros,
           tail: again ? -1 : this.#options.tail,
         },
@@ -141,7 +160,7 @@ class Follower {
       if (hasCode(error, 'not_found')) return;
       throw error;
     }
-    for await (const entry of readEntries(output)) {
+    for await (const entry of readEntries(output, this.#options.details)) {
       const micros = Date.parse(entry.time) * 1000;
       if (Number.isFinite(micros)) reading.lastMicros = microsOf(entry, micros);
       yield entry;

@@ -9,6 +9,7 @@ import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, collect } from '../http/request.ts';
 import { REACH_EXECS_MAX, REACH_UPGRADE_BODY_BYTES_MAX } from '../limits.ts';
+import { nameMissingNodes } from './missing-nodes.ts';
 import type { NodeAnswer } from './node-http.ts';
 import { type OtherNode, OtherNodes } from './other-nodes.ts';
 
@@ -77,11 +78,10 @@ export class Reach {
       merged.push(...answer.map((container) => withNode(container, node)));
     }
     merged.sort((a, b) => Number(b.Created) - Number(a.Created));
-    if (others.missing.length > 0) {
-      // Old clients ignore it; ours say it.
-      const silent = others.missing.map(({ node }) => encodeURIComponent(node.hostname));
-      reply.header('X-Tswarm-Missing-Nodes', silent.join(','));
-    }
+    nameMissingNodes(
+      reply,
+      others.missing.map(({ node }) => node.hostname),
+    );
     reply.json(200, limit > 0 ? merged.slice(0, limit) : merged);
     return true;
   }

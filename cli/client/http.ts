@@ -98,7 +98,7 @@ export class ApiClient {
     if (typeof header !== 'string' || header === this.#missing) return;
     this.#missing = header;
     const nodes = header.split(',').map(decodeURIComponent).join(', ');
-    process.stderr.write(`Warning: no answer from ${nodes}: containers there are not shown\n`);
+    process.stderr.write(`Warning: no answer from ${nodes}: what is there is not shown\n`);
   }
 
   /** An upgraded connection (attach, exec): bytes both ways. */

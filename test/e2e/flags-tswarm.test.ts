@@ -293,6 +293,39 @@ describe('service', () => {
     },
   );
 
+  flagTest(
+    'tswarm service logs',
+    ['--details', '--raw', '--no-resolve', '--no-trunc'],
+    'change what is in front, of a service and of one task',
+    async () => {
+      const logOptions = ['--log-opt', 'labels=tier', '--log-opt', 'env=COLOR'];
+      const labels = ['--container-label', 'tier=back', '-e', 'COLOR=dark blue'];
+      const what = ['busybox:test', 'sh', '-c', 'echo said; sleep 1000'];
+      const id = await out(
+        'service',
+        'create',
+        '-d',
+        '--name',
+        'noted',
+        ...logOptions,
+        ...labels,
+        ...what,
+      );
+      const logs = (...flags: string[]): Promise<string> => out('service', 'logs', ...flags);
+      await until(async () => (await logs('noted')) !== '', 10_000);
+      expect(await logs('--details', '--raw', 'noted')).toBe('COLOR=dark blue,tier=back said\n');
+      const taskId = (await out('service', 'ps', '-q', '--no-trunc', 'noted')).trim();
+      const nodeId = (await out('node', 'ls', '-q')).trim();
+      expect(await logs('--no-resolve', '--no-trunc', '--details', taskId)).toBe(
+        `${id.trim()}.1.${taskId}@${nodeId}    | COLOR=dark blue,tier=back said\n`,
+      );
+      expect((await tswarm('service', 'logs', 'nosuch')).stderr).toContain(
+        'no such task or service: nosuch',
+      );
+      await out('service', 'rm', 'noted');
+    },
+  );
+
   flagTest('tswarm service logs', ['--follow'], 'goes on with new lines', async () => {
     const args = ['service', 'logs', '--follow', '--raw', 'db'];
     commandLines.push(['tswarm', ...args]);

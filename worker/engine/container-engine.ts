@@ -11,6 +11,7 @@ import type {
 } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import type { CancelSignal } from '#protocol/world';
+import { logAttributes } from '../logs/log-attributes.ts';
 import type { LogSource } from '../logs/read-logs.ts';
 import { readLogs } from '../logs/read-logs.ts';
 import { attachContainer } from '../runtime/attach.ts';
@@ -224,13 +225,18 @@ export class NodeContainerEngine implements ContainerEngine {
     }
     const container = this.find(idOrName);
     this.#requireLog(container);
+    const { config, hostConfig } = container.record;
     return {
-      tty: container.record.config.Tty,
+      tty: config.Tty,
       output: readLogs(
         {
           path: container.paths.logPath,
           log: options,
           source: this.#deps.logSource(container),
+          attributes: logAttributes(hostConfig.LogConfig.Config, {
+            labels: config.Labels,
+            env: config.Env,
+          }),
         },
         signal,
       ),

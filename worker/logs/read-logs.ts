@@ -22,6 +22,8 @@ export interface ReadLogsOptions {
   readonly path: string;
   readonly log: LogOptions;
   readonly source: LogSource;
+  /** Of the container, shown with each line when details are wanted. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /** The lines as frames. Ends at the end of the log, or with `follow` when the container has ended or the signal aborts. */
@@ -33,7 +35,7 @@ export async function* readLogs(
   try {
     for await (const entry of readEntries(options, waker, signal)) {
       if (entry.micros > options.log.untilMicros && options.log.untilMicros > 0) return;
-      if (isWanted(entry, options.log)) yield frameOf(entry, options.log);
+      if (isWanted(entry, options.log)) yield frameOf(entry, options);
     }
   } finally {
     waker?.close();
@@ -47,9 +49,9 @@ function isWanted(entry: LogEntry, options: LogOptions): boolean {
 
 const encoder = new TextEncoder();
 
-function frameOf(entry: LogEntry, options: LogOptions): OutputFrame {
+function frameOf(entry: LogEntry, { log: options, attributes }: ReadLogsOptions): OutputFrame {
   const details = options.details
-    ? `${Object.entries(entry.attributes)
+    ? `${Object.entries({ ...attributes, ...entry.attributes })
         .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)
         .join(',')} `
     : '';

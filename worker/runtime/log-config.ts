@@ -1,5 +1,6 @@
 // `HostConfig.LogConfig` → what the shim needs. Drivers: json-file (also under the name `local`) and none; others are refused by name.
 import { TswarmError } from '#protocol/errors';
+import { compiled } from '../logs/log-attributes.ts';
 
 export interface LogSettings {
   readonly enabled: boolean;
@@ -43,6 +44,19 @@ export function logSettings(config: {
         { field: 'HostConfig.LogConfig.Config' },
       );
     }
+  }
+  for (const key of ['labels-regex', 'env-regex']) {
+    const pattern = config.Config[key];
+    if (pattern === undefined || compiled(pattern) !== undefined) continue;
+    throw new TswarmError('invalid_argument', `log opt ${key}: "${pattern}" is no expression`, {
+      field: `HostConfig.LogConfig.Config.${key}`,
+    });
+  }
+  if (config.Config.tag?.includes('{{')) {
+    throw new TswarmError('not_supported', `log opt tag: templates are not supported`, {
+      field: 'HostConfig.LogConfig.Config.tag',
+      hint: 'Write the tag out; lines can be told apart by task with `service logs`.',
+    });
   }
   const size = config.Config['max-size'];
   const files = config.Config['max-file'];

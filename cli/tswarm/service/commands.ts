@@ -40,12 +40,13 @@ export function addServiceCommands(services: Command, { run, client }: CommandTo
       ),
     );
   services
-    .command('logs <service>')
-    .description('Show the logs of a service')
+    .command('logs <service|task>')
+    .description('Show the logs of a service or of one task')
     .option('-f, --follow', 'go on with new lines')
     .option('-n, --tail <lines>', 'last lines of each task', 'all')
     .option('-t, --timestamps', 'with times')
     .option('--since <time>', 'from this time or age')
+    .option('--details', 'with the labels and variables that the log options name')
     .option('--raw', 'only the lines')
     .option('--no-task-ids', 'without task ids')
     .option('--no-resolve', 'ids instead of names')

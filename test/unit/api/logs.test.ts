@@ -52,6 +52,19 @@ describe('log entries', () => {
     expect(got.map((e) => e.data.toString())).toEqual(['part', 'rest\n']);
   });
 
+  it('takes details apart from the line only where they were asked for', async () => {
+    const lines = [`${stamp(1)} a=b,c=d e f\n`, `${stamp(2)}  no details\n`];
+    const show = (e: LogEntry): string[] => [e.details, e.data.toString()];
+    expect((await all(readEntries(frames(...lines), true))).map(show)).toEqual([
+      ['a=b,c=d', 'e f\n'],
+      ['', 'no details\n'],
+    ]);
+    expect((await all(readEntries(frames(...lines)))).map(show)).toEqual([
+      ['', 'a=b,c=d e f\n'],
+      ['', ' no details\n'],
+    ]);
+  });
+
   it('orders times with and without fractions', async () => {
     const got = await all(
       readEntries(frames(`${stamp(1, '.5')} b\n`, `${stamp(1)} a\n`, `${stamp(1, '.50001')} c\n`)),
@@ -176,7 +189,15 @@ describe('task logs', () => {
           clock: realClock,
           log: silentLog,
         },
-        { stdout: true, stderr: true, follow: true, sinceMicros: 0, untilMicros: 0, tail: -1 },
+        {
+          stdout: true,
+          stderr: true,
+          follow: true,
+          sinceMicros: 0,
+          untilMicros: 0,
+          tail: -1,
+          details: false,
+        },
         { selects: (t) => t.serviceId === 's1', isOver: () => false },
         controller.signal,
       );

@@ -1,0 +1,41 @@
+// What `--details` shows of a container's lines: the labels and variables that the log options name, and the tag. They are the container's, not the line's, so
+// they are looked up when the log is read, not written beside each line. Rules: Docker's (`labels`, `labels-regex`, `env`, `env-regex`, `tag`).
+
+interface Described {
+  readonly labels: Readonly<Record<string, string>>;
+  /** KEY=VALUE */
+  readonly env: readonly string[];
+}
+
+/** Attributes in the order of their names. A regular expression that is none selects nothing: `refuseBadSelection` has refused it before. */
+export function logAttributes(
+  options: Readonly<Record<string, string>>,
+  { labels, env }: Described,
+): Readonly<Record<string, string>> {
+  const variables = env.map((entry) => {
+    const at = entry.indexOf('=');
+    return at < 0 ? ([entry, ''] as const) : ([entry.slice(0, at), entry.slice(at + 1)] as const);
+  });
+  const isLabel = selector(options.labels, options['labels-regex']);
+  const isVariable = selector(options.env, options['env-regex']);
+  const found = new Map<string, string>();
+  for (const [key, value] of Object.entries(labels)) if (isLabel(key)) found.set(key, value);
+  for (const [key, value] of variables) if (isVariable(key)) found.set(key, value);
+  if (options.tag) found.set('tag', options.tag);
+  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function selector(list = '', pattern = ''): (key: string) => boolean {
+  const names = new Set(list.split(',').filter((name) => name !== ''));
+  const regex = pattern === '' ? undefined : compiled(pattern);
+  return (key) => names.has(key) || regex?.test(key) === true;
+}
+
+/** Undefined when the text is no regular expression. */
+export function compiled(pattern: string): RegExp | undefined {
+  try {
+    return new RegExp(pattern);
+  } catch {
+    return undefined;
+  }
+}
