@@ -51,6 +51,7 @@ export interface FrameContent {
 export interface FrameHeader {
   readonly sealedBytes: number;
   readonly type: FrameType;
+  /** Of the entries; without any, the index behind the end of the log. 0 in frames of old. */
   readonly firstIndex: number;
   readonly count: number;
   readonly term: number;
@@ -65,6 +66,8 @@ export interface FrameBinding {
   readonly segmentHash: Uint8Array;
   readonly previousTag: Uint8Array;
   readonly batchNo: number;
+  /** The last index of the log once the frame is in it. */
+  readonly lastIndex: number;
 }
 
 /** Bytes of a frame on disk, padding included. */
@@ -91,7 +94,7 @@ export function encodeFrame(
   const data = body.finish();
   const sealedBytes = data.length + TAG_BYTES;
   const bytes = new Uint8Array(paddedBytes(sealedBytes));
-  bytes.set(headerBytes(content, { type, sealedBytes, batchNo: binding.batchNo }));
+  bytes.set(headerBytes(content, { type, sealedBytes, ...binding }));
   const aad = frameAad(bytes.subarray(0, CRC_OFFSET), binding);
   const sealed = crypto.seal({ key: binding.key, nonce: frameNonce(binding.batchNo), aad, data });
   bytes.set(sealed, FRAME_HEADER_BYTES);
@@ -109,7 +112,10 @@ function estimate(content: FrameContent): number {
 
 function headerBytes(
   content: FrameContent,
-  frame: { readonly type: FrameType; readonly sealedBytes: number; readonly batchNo: number },
+  frame: { readonly type: FrameType; readonly sealedBytes: number } & Pick<
+    FrameBinding,
+    'batchNo' | 'lastIndex'
+  >,
 ): Uint8Array {
   const { entries, hardState } = content;
   const writer = new ByteWriter(FRAME_HEADER_BYTES);
@@ -117,7 +123,8 @@ function headerBytes(
   writer.u8(frame.type);
   writer.u8(0);
   writer.u16(0);
-  writer.u64(entries[0]?.index ?? 0);
+  // Where entries would follow, if there are none: what was lost before it is known to be log up to there.
+  writer.u64(entries[0]?.index ?? frame.lastIndex + 1);
   writer.u32(entries.length);
   writer.u64(entries[entries.length - 1]?.term ?? 0);
   writer.u64(hardState.term);
@@ -162,7 +169,7 @@ export function openFrame(
   segment: Uint8Array,
   offset: number,
   header: FrameHeader,
-  binding: Omit<FrameBinding, 'batchNo'>,
+  binding: Omit<FrameBinding, 'batchNo' | 'lastIndex'>,
   crypto: WalCrypto,
 ): { content: FrameContent; tag: Uint8Array } | null {
   const end = offset + FRAME_HEADER_BYTES + header.sealedBytes;

@@ -318,8 +318,11 @@ class Replay {
 
   /** Learns from whole frames behind the damage what was acknowledged, and the newest vote. */
   surveyAfterDamage(loaded: LoadedSegment, offset: number): void {
-    const name = segmentName(loaded.header.seq);
-    this.#hardState = newest(this.#hardState, loaded.header.hardState);
+    const { header } = loaded;
+    const name = segmentName(header.seq);
+    this.#learnVote(header.hardState);
+    const { previousLastIndex, recoverUpTo } = header;
+    this.#highestSeen = Math.max(this.#highestSeen, previousLastIndex, recoverUpTo);
     const bytes = this.#input.disk.read(name, 0, this.#input.disk.sizeBytes(name));
     this.#surveyFrames(bytes, Math.max(offset, SEGMENT_HEADER_BYTES));
   }
@@ -331,11 +334,20 @@ class Replay {
         offset += BLOCK_BYTES;
         continue;
       }
-      this.#hardState = newest(this.#hardState, frame.hardState);
-      const last = frame.count === 0 ? 0 : frame.firstIndex + frame.count - 1;
-      this.#highestSeen = Math.max(this.#highestSeen, last, frame.hardState.commit);
+      this.#learnVote(frame.hardState);
+      this.#highestSeen = Math.max(this.#highestSeen, frame.firstIndex + frame.count - 1);
       offset += paddedBytes(frame.sealedBytes);
     }
+  }
+
+  /**
+   * From behind the damage. Its commit mark says what must be fetched, and not that what is left of
+   * the log is committed so far: the lost frames may have overwritten some of that.
+   */
+  #learnVote(hardState: HardState): void {
+    const { commit } = this.#hardState;
+    this.#hardState = { ...newest(this.#hardState, hardState), commit };
+    this.#highestSeen = Math.max(this.#highestSeen, hardState.commit);
   }
 
   #highestBatchAfter(bytes: Uint8Array, from: number): number {

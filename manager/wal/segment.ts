@@ -1,6 +1,6 @@
 // A segment file: its name, its header, and the key that all its frames are sealed with.
 // The header takes a block of its own and is written twice. It repeats where the log stood when the
-// segment was begun (last batch number and its tag), which seals the segment before it: whatever
+// segment was begun (last batch number, its tag, last index), which seals the segment before it: whatever
 // lies there behind that batch was never acknowledged. Format: raft.md §2.3.
 import { asciiBytes, asciiText, ByteReader, ByteWriter } from '#manager/raft/bytes';
 import type { HardState } from '#manager/raft/types';
@@ -29,6 +29,8 @@ export interface SegmentHeader {
   readonly previousBatchNo: number;
   /** GCM tag of that batch; zeros before the first batch of all. */
   readonly previousTag: Uint8Array;
+  /** Last index of the log at that place; 0 in headers of old, which do not say it. */
+  readonly previousLastIndex: number;
   /** As it was when the segment was begun. */
   readonly hardState: HardState;
   /** Damage was met: log up to here was acknowledged once and must be fetched again. 0 if none. */
@@ -69,6 +71,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   writer.bytes(fromHex(header.keyId));
   writer.bytes(header.salt);
   writer.block(clusterId);
+  writer.u64(header.previousLastIndex);
   const block = new Uint8Array(BLOCK_BYTES);
   block.set(writer.finish());
   const crc = crc32c(block, 0, BLOCK_BYTES - 4);
@@ -118,6 +121,7 @@ function decodeBlock(block: Uint8Array): HeaderState {
   const keyId = toHex(reader.bytes(KEY_ID_BYTES));
   const salt = reader.bytes(SALT_BYTES).slice();
   const clusterId = asciiText(reader.block());
+  const previousLastIndex = reader.u64();
   if (reader.failed) return { state: 'bad' };
   const header = {
     seq,
@@ -126,6 +130,7 @@ function decodeBlock(block: Uint8Array): HeaderState {
     continuesSeq,
     previousBatchNo,
     previousTag,
+    previousLastIndex,
     hardState,
     recoverUpTo,
     keyId,

@@ -76,6 +76,8 @@ export class Wal {
   #older: { seq: number; maxIndex: number; keyId: string }[];
   #lastBatchNo: number;
   #lastTag: Uint8Array;
+  /** Of the log as far as it is durable. */
+  #lastIndex: number;
   #lastSeq: number;
   #highestSeq: number;
   #hardState: HardState = EMPTY_HARD_STATE;
@@ -93,6 +95,7 @@ export class Wal {
     this.#older = contents.segments.map((segment) => ({ ...segment }));
     this.#lastBatchNo = contents.lastBatchNo;
     this.#lastTag = contents.lastTag;
+    this.#lastIndex = contents.entries.at(-1)?.index ?? contents.base.index;
     // After damage the rest of the chain is void: the new segment continues the damaged one.
     this.#lastSeq = this.#older[this.#older.length - 1]?.seq ?? 0;
     this.#highestSeq = contents.highestSeq;
@@ -218,7 +221,8 @@ export class Wal {
     const segment = this.#current as CurrentSegment;
     const batchNo = this.#lastBatchNo + 1;
     const { key, segmentHash } = segment;
-    const binding = { key, segmentHash, previousTag: this.#lastTag, batchNo };
+    const lastIndex = lastIndexAfter(this.#lastIndex, content);
+    const binding = { key, segmentHash, previousTag: this.#lastTag, batchNo, lastIndex };
     const { bytes, tag } = encodeFrame(content, binding, this.#deps.crypto);
     const roomBytes = this.#options.segmentBytes - SEGMENT_HEADER_BYTES;
     invariant(bytes.length <= roomBytes, 'a frame does not fit into any segment', { roomBytes });
@@ -243,6 +247,7 @@ export class Wal {
       );
       this.#lastBatchNo = batchNo;
       this.#lastTag = tag;
+      this.#lastIndex = lastIndex;
       // Only now: the header of a segment begun for this frame must not run ahead of it.
       this.#hardState = content.hardState;
       if (content.mark !== null) this.#forget(content.mark);
@@ -291,6 +296,7 @@ export class Wal {
         continuesSeq: this.#lastSeq,
         previousBatchNo: this.#lastBatchNo,
         previousTag: this.#lastTag,
+        previousLastIndex: this.#lastIndex,
         hardState: this.#hardState,
         recoverUpTo: this.#recoverUpTo,
         keyId: keys.currentId,
@@ -364,4 +370,9 @@ export class Wal {
     this.#older = this.#older.slice(drop);
     this.#deps.disk.remove(names);
   }
+}
+
+function lastIndexAfter(before: number, { entries, mark }: FrameContent): number {
+  if (mark?.replacesLog) return mark.base.index;
+  return entries.at(-1)?.index ?? before;
 }

@@ -128,6 +128,45 @@ describe('damage', () => {
     }
   });
 
+  it('does not take for committed what the lost frames may have overwritten', () => {
+    const disk = logOf(6);
+    const { wal } = openWhole(disk, new WatchedCrypto());
+    wal.begin([], (error) => expect(error).toBeNull());
+    // A new leader's entries take the place of 5 and 6, and are committed.
+    const entry = (index: number, term: number) => {
+      const entries = [{ term, index, type: EntryType.normal, data: new Uint8Array(50) }];
+      wal.append({ hardState: { term, vote: 0, commit: index }, entries, mark: null }, () => {});
+    };
+    for (const index of [5, 6, 7, 8]) entry(index, 4);
+    disk.damage('wal-00000000000002.seg', frameAt(1) + 5, 3);
+    const opened = open(disk, new WatchedCrypto(), true);
+    if (opened.state !== 'ok') throw new Error(opened.state);
+    const { entries, hardState, recoverUpTo } = opened.contents;
+    expect(entries.map(({ term }) => term)).toEqual([3, 3, 3, 3, 3, 3]);
+    expect(hardState).toEqual({ term: 4, vote: 0, commit: 5 });
+    expect(recoverUpTo).toBe(8);
+  });
+
+  it('knows how long the log was when only a vote, or a new segment, follows the lost frame', () => {
+    const voted = logOf(5);
+    const { wal } = openWhole(voted, new WatchedCrypto());
+    wal.begin([], (error) => expect(error).toBeNull());
+    append(wal, 6);
+    const hardState = { term: 9, vote: 1, commit: 2 };
+    wal.append({ hardState, entries: [], mark: null }, (error) => expect(error).toBeNull());
+    voted.damage('wal-00000000000002.seg', frameAt(1) + 5, 3);
+    const begun = logOf(6);
+    const next = openWhole(begun, new WatchedCrypto()).wal;
+    next.begin([], (error) => expect(error).toBeNull());
+    begun.damage(FIRST, frameAt(6) + 5, 3);
+    for (const disk of [voted, begun]) {
+      const opened = open(disk, new WatchedCrypto(), true);
+      if (opened.state !== 'ok') throw new Error(opened.state);
+      expect(opened.contents.entries.length).toBe(5);
+      expect(opened.contents.recoverUpTo).toBe(6);
+    }
+  });
+
   it('the first segment gone without a snapshot is noticed', () => {
     const disk = logOf(40);
     disk.remove([FIRST]);
