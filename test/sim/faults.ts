@@ -5,7 +5,8 @@ import { ChangeType, type ConfChange, Transition } from '#manager/raft/conf-chan
 import type { Prng } from '#test/support/prng';
 import type { Group } from './group.ts';
 import type { SimMember } from './sim-member.ts';
-import { FAULT_KINDS, type FaultKind, type Weather } from './weather.ts';
+import { Storms } from './storms.ts';
+import { FAULT_KINDS, type FaultKind, type StormKind, type Weather } from './weather.ts';
 
 const NO_CONTEXT = new Uint8Array(0);
 /** Members of one configuration; each added one is a new process. */
@@ -20,12 +21,13 @@ export class Faults {
   readonly #mayRot: ReadonlySet<number>;
   /** How often each kind was carried out. */
   readonly counts = new Map<FaultKind, number>();
-  onBurst: () => void = () => {};
+  readonly storms: Storms;
 
   constructor(group: Group, weather: Weather, prng: Prng) {
     this.#group = group;
     this.#weather = weather;
     this.#prng = prng;
+    this.storms = new Storms(group, prng);
     this.#total = FAULT_KINDS.reduce((sum, kind) => sum + weather.faults[kind], 0);
     const start = prng.below(weather.voters);
     const most = Math.floor((weather.voters - 1) / 2);
@@ -88,8 +90,25 @@ export class Faults {
       case 'changeMembers':
         return this.#changeMembers();
       case 'burst':
-        this.onBurst();
+        this.storms.crowd.write(null);
         return true;
+      default:
+        return this.#storm(kind, member);
+    }
+  }
+
+  #storm(kind: StormKind, member: SimMember): boolean {
+    const { storms } = this;
+    switch (kind) {
+      case 'minority':
+      case 'lag':
+      case 'staleLeader':
+      case 'jointSplit':
+        return storms[kind]();
+      case 'crashInWrite':
+        return storms.crashInWrite(member);
+      case 'eagerChange':
+        return storms.eagerChange(() => this.#changeNow());
     }
   }
 
@@ -219,6 +238,11 @@ export class Faults {
       return id !== 0 && this.#ask((node) => node.removeMember(id));
     }
     return this.#rawChange([...voters, ...learners]);
+  }
+
+  #changeNow(): void {
+    const conf = this.#group.leader()?.process?.host?.core.raft.tracker.conf;
+    if (conf) this.#rawChange([...conf.voters, ...conf.learners]);
   }
 
   #newcomer(): SimMember {

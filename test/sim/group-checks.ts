@@ -63,8 +63,11 @@ export class GroupChecks {
   readonly #known: KnownEntry[][] = [];
   readonly #applied: (number | undefined)[] = [];
   readonly #snapshots = new Map<number, number>();
+  readonly #states: (number | undefined)[] = [];
   readonly #seen = new Map<number, Seen>();
   highestCommitted = 0;
+  /** The same, of what state machines get to see. */
+  highestWithData = 0;
   elections = 0;
   confChanges = 0;
 
@@ -204,6 +207,9 @@ export class GroupChecks {
     check(!isLeader, 'a leader only appends to its log', values);
     const keepsCommitted = same >= seen.committed || raft.log.firstIndex() - 1 >= seen.committed;
     check(keepsCommitted, 'committed entries stay in the log', values);
+    // They are the leader's own, and a leader only appends.
+    const isOfTerm = seen.lastTerm === raft.term && raft.log.firstIndex() - 1 < seen.lastIndex;
+    check(!isOfTerm, 'entries of the present term stay in the log', values);
   }
 
   #learnEntries(member: CheckedMember, from: number): void {
@@ -268,6 +274,7 @@ export class GroupChecks {
       const hasData = entry.type === EntryType.normal && entry.data.length > 0;
       this.#committed[index] = { term, hash, hasData, inTerm: member.core.raft.term };
       this.highestCommitted = Math.max(this.highestCommitted, index);
+      if (hasData) this.highestWithData = Math.max(this.highestWithData, index);
       if (entry.type === EntryType.confChange) this.confChanges++;
       return;
     }
@@ -319,6 +326,14 @@ export class GroupChecks {
       newer,
     }));
     if (raft.role !== Role.leader) return;
+    const isAlone = older.voters.length === 1 && older.votersOutgoing.length === 0;
+    const ownTerm = raft.log.term(raft.log.committed) === raft.term;
+    check(isAlone || ownTerm, 'a leader commits in its term before it changes the members', () => ({
+      leader: member.id,
+      term: raft.term,
+      index: currentIndex,
+      committed: raft.log.committed,
+    }));
     check(before <= raft.log.committed, 'one configuration change at a time', () => ({
       leader: member.id,
       indexes: [before, currentIndex],
@@ -376,6 +391,30 @@ export class GroupChecks {
       member: id,
       index,
     }));
+  }
+
+  /** A read was answered as of `index`; when it began, `committed` was committed. */
+  readAt(id: number, committed: number, index: number): void {
+    check(index >= committed, 'a read is as new as what was committed when it began', () => ({
+      member: id,
+      committed,
+      index,
+    }));
+  }
+
+  /** What the state machine of `id` holds after the entry at `index`. */
+  state(id: number, index: number, text: string): void {
+    const hash = digest(Buffer.from(text), 11);
+    const known = this.#states[index];
+    check(
+      known === undefined || known === hash,
+      'the state at an index is the same everywhere',
+      () => ({
+        member: id,
+        index,
+      }),
+    );
+    this.#states[index] = hash;
   }
 
   /** The state of `id` after all entries up to `index`, as a snapshot. */

@@ -49,6 +49,8 @@ export class Group {
   readonly #clockPrng: ReturnType<typeof stream>;
   readonly #byActor = new Map<Actor, SimMember>();
   crashes = 0;
+  /** Told when a member becomes leader, in the same event. */
+  onLeader: (() => void) | null = null;
   /** Nothing ends a process any more. */
   isHealed = false;
 
@@ -228,8 +230,10 @@ export class Group {
     if (member === undefined) return;
     const checked = this.#checked(member);
     if (checked === null) return;
+    const { elections } = this.checks;
     this.checks.afterEvent(checked);
     const { raft } = checked.core;
+    if (this.checks.elections > elections && !this.isHealed) this.onLeader?.();
     this.world.trace(raft.term);
     this.world.trace(raft.log.committed);
     this.world.trace(raft.log.lastIndex());
@@ -259,6 +263,7 @@ export class Group {
       const fastUs = Math.min(this.#settings.weather.diskUs, this.timeoutUs / 50);
       member.drive.speed = { fastUs, slowChance: 0, slowUs: 0 };
       member.drive.failures = 0;
+      member.drive.onWrite = null;
       member.drive.freeBytes = Number.MAX_SAFE_INTEGER;
       // Who is paused goes on when the time comes.
       this.start(member);

@@ -15,6 +15,7 @@ import type { World } from './world.ts';
 const SEGMENT_BYTES = 128 * 1024;
 /** Operations of one run; the linearizability search stays small. */
 const OPERATIONS_MAX = 600;
+const BURST_OPERATIONS = 20;
 /** After healing: election timeouts until everybody must be in step. */
 const HEAL_TIMEOUTS = 60;
 
@@ -46,8 +47,11 @@ export class RegisterRun {
       ended: (member) => this.#registers.delete(member),
     });
     this.#faults = new Faults(this.#group, this.#weather, stream(seed, 'faults'));
-    this.#faults.onBurst = () => {
-      for (let i = 0; i < 20; i++) this.#operate();
+    this.#faults.storms.crowd = {
+      write: (at) => {
+        for (let i = 0; i < BURST_OPERATIONS; i++) this.#operate(at, at !== null);
+      },
+      read: (at) => this.#operate(at, false),
     };
   }
 
@@ -68,14 +72,14 @@ export class RegisterRun {
     });
   }
 
-  /** One operation at some member, most often the one that leads. */
-  #operate(): void {
+  /** One operation at some member, most often the one that leads; or at a given one, of one kind. */
+  #operate(at: SimMember | null = null, isWrite = false): void {
     if (this.#history.length >= OPERATIONS_MAX) return;
     const prng = this.#prng;
     const { members } = this.#group;
     const leader = prng.chance(0.7) ? this.#group.leader() : null;
-    const member = leader ?? (members[prng.below(members.length)] as SimMember);
-    const isRead = prng.chance(this.#weather.reads);
+    const member = at ?? leader ?? (members[prng.below(members.length)] as SimMember);
+    const isRead = at === null ? prng.chance(this.#weather.reads) : !isWrite;
     const isSwap = !isRead && prng.chance(0.3);
     const key = 1 + prng.below(this.#weather.keys);
     const value = isRead ? 0 : this.#nextValue++;
@@ -118,8 +122,14 @@ export class RegisterRun {
     const target = { node: process.node, registers };
     const { key, value, expected } = operation;
     this.#world.become(process.main, () => {
-      if (operation.kind === 'read') read(target, key, answer);
-      else write(target, { id: value, key, value, expected }, size, answer);
+      if (operation.kind === 'read') {
+        const { checks } = this.#group;
+        const committed = checks.highestWithData;
+        read(target, key, (told) => {
+          if (told.outcome === 'ok') checks.readAt(member.id, committed, told.hint);
+          answer(told);
+        });
+      } else write(target, { id: value, key, value, expected }, size, answer);
     });
   }
 

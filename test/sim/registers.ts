@@ -6,6 +6,8 @@ import type { GroupChecks } from './group-checks.ts';
 import type { Operation } from './linearizable.ts';
 
 const COMMAND_BYTES = 16;
+/** As long as a few commits take. */
+const SNAPSHOT_MS = 3;
 
 /** A change of one register; with `expected` only if it holds that. */
 export interface Command {
@@ -66,6 +68,7 @@ export class Registers {
     const isDone = expected === 0 || this.read(key) === expected;
     if (isDone) this.#values.set(key, value);
     this.#outcomes.set(id, isDone);
+    this.#checks.state(this.#id, index, this.text());
     this.#onApplied(id, index);
   }
 
@@ -83,9 +86,11 @@ export class Registers {
     return JSON.stringify([...this.#values].sort(([a], [b]) => a - b));
   }
 
-  #snapshot(): Uint8Array {
+  /** Takes its time, as that of a large state does: entries are applied meanwhile. */
+  async #snapshot(): Promise<Uint8Array> {
     const bytes = new Uint8Array(Buffer.from(this.text()));
     this.#checks.snapshot(this.#id, this.appliedIndex, bytes);
+    await new Promise((resolve) => setTimeout(resolve, SNAPSHOT_MS));
     return bytes;
   }
 
@@ -95,6 +100,7 @@ export class Registers {
     this.#values.clear();
     const pairs = JSON.parse(Buffer.from(bytes).toString()) as [number, number][];
     for (const [key, value] of pairs) this.#values.set(key, value);
+    this.#checks.state(this.#id, index, this.text());
   }
 }
 

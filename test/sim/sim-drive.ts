@@ -60,6 +60,8 @@ export class SimDrive implements WalDisk {
   /** So many of the next writes report an error. */
   failures = 0;
   freeBytes: number = EVERYTHING_BYTES;
+  /** Told of each write that begins, and how long it will take; microseconds. */
+  onWrite: ((us: number) => void) | null = null;
   /** Everything is done at once; for preparing a disk. */
   isInstant = false;
 
@@ -180,6 +182,7 @@ export class SimDrive implements WalDisk {
     });
     const running: Running = { event, crash: effect.crash };
     this.#running.add(running);
+    this.onWrite?.(us);
   }
 
   /** Power is lost, or the process is killed with writes on their way. */
@@ -195,6 +198,7 @@ export class SimDrive implements WalDisk {
     }
     this.#removed.clear();
     this.failures = 0;
+    this.onWrite = null;
   }
 
   #tear(file: Uint8Array, offset: number, bytes: Uint8Array): void {

@@ -38,6 +38,8 @@ export class SimNetwork {
   readonly #prng: Prng;
   /** `<from>><to>` of links that carry nothing. */
   readonly #cuts = new Set<string>();
+  /** `<from>><to>` → how much longer packets take there; microseconds. */
+  readonly #held = new Map<string, number>();
   /** When the last packet of a link arrives, for links that keep order. */
   readonly #lastUs = new Map<string, number>();
   readonly counts: NetworkCounts = { sent: 0, lost: 0, cut: 0, duplicated: 0, late: 0 };
@@ -76,6 +78,7 @@ export class SimNetwork {
       this.counts.late++;
       us += this.#prng.next() * lateUs;
     }
+    us += this.#held.get(link) ?? 0;
     let atUs = Math.round(this.#world.nowUs + us);
     if (!reorders) {
       atUs = Math.max(atUs, this.#lastUs.get(link) ?? 0);
@@ -88,8 +91,14 @@ export class SimNetwork {
     this.#cuts.add(`${from}>${to}`);
   }
 
+  /** What is sent there from now on is late by this. */
+  hold(from: number, to: number, lateUs: number): void {
+    this.#held.set(`${from}>${to}`, lateUs);
+  }
+
   healAll(): void {
     this.#cuts.clear();
+    this.#held.clear();
   }
 
   get isCut(): boolean {

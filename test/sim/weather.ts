@@ -50,6 +50,12 @@ export const FAULT_KINDS = [
   'transfer',
   'changeMembers',
   'burst',
+  'minority',
+  'lag',
+  'staleLeader',
+  'jointSplit',
+  'crashInWrite',
+  'eagerChange',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -69,9 +75,30 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   transfer: 1,
   changeMembers: 3,
   burst: 0.5,
+  minority: 1.5,
+  lag: 1,
+  staleLeader: 1.5,
+  jointSplit: 1,
+  crashInWrite: 1.5,
+  eagerChange: 1,
 };
+/** Several faults timed against each other (storms.ts): each by itself in a few runs. */
+const STORMS = [
+  'minority',
+  'lag',
+  'staleLeader',
+  'jointSplit',
+  'crashInWrite',
+  'eagerChange',
+] as const satisfies readonly FaultKind[];
+export type StormKind = (typeof STORMS)[number];
+/** Faults that change the membership. */
+const MEMBERSHIP: readonly FaultKind[] = ['changeMembers', 'jointSplit', 'eagerChange'];
 
-/** Draws the weather of a seed. */
+/**
+ * Draws the weather of a seed. Some have no fault but one kind of
+ * storm, which comes again and again.
+ */
 export function drawWeather(prng: Prng): Weather {
   const some = (chance: number, most: number): number =>
     prng.chance(chance) ? prng.next() * most : 0;
@@ -82,13 +109,16 @@ export function drawWeather(prng: Prng): Weather {
   const isCalm = prng.chance(0.05);
   const faults = {} as Record<FaultKind, number>;
   for (const kind of FAULT_KINDS) {
-    const isOn = prng.chance(0.5) && !isCalm;
+    const isOn = prng.chance(isStormKind(kind) ? 0.15 : 0.5) && !isCalm;
     faults[kind] = isOn ? WEIGHTS[kind] * (0.2 + prng.next()) : 0;
   }
   // A configuration must not change while a member cannot vote: it would wait for ever.
-  if (faults.rot > 0) faults.changeMembers = 0;
+  if (faults.rot > 0) for (const kind of MEMBERSHIP) faults[kind] = 0;
+  const alone = pick(STORMS);
+  const isStorm = prng.chance(0.15);
+  if (isStorm) for (const kind of FAULT_KINDS) faults[kind] = kind === alone ? 1 : 0;
   return {
-    voters: pick([1, 2, 3, 3, 3, 3, 4, 5, 5]),
+    voters: isStorm ? pick([3, 3, 5]) : pick([1, 2, 3, 3, 3, 3, 4, 5, 5]),
     tickMs,
     electionTicks,
     tuning: {
@@ -114,11 +144,16 @@ export function drawWeather(prng: Prng): Weather {
     diskUs: pick([50, 100, 500, timeoutUs / 20, timeoutUs / 3]),
     diskSlowChance: some(0.4, 0.05),
     diskSlowUs: timeoutUs * 2 * prng.next(),
-    faultEveryUs: timeoutUs * (0.3 + 2.5 * prng.next()),
+    // Storms last some timeouts each: the next one when the group has a leader again.
+    faultEveryUs: timeoutUs * (isStorm ? 5 + 5 * prng.next() : 0.3 + 2.5 * prng.next()),
     faults,
     clients: 1 + prng.below(5),
     keys: 1 + prng.below(3),
     thinkUs: timeoutUs * pick([0.05, 0.2, 0.5]),
     reads: prng.next() * 0.7,
   };
+}
+
+function isStormKind(kind: FaultKind): kind is StormKind {
+  return (STORMS as readonly FaultKind[]).includes(kind);
 }
