@@ -70,3 +70,15 @@ export const REACH_OPERATIONS_MAX = 1000;
 export const IMAGES_REPORTED_MAX = 20_000;
 /** Nodes named to one that looks for an image: it tries one after the other. */
 export const IMAGE_HOLDERS_MAX = 16;
+
+/** Passes of one rehearsed deployment: a rollout over a thousand slots, one after the other, takes about four for each. */
+export const REHEARSAL_PASSES_MAX = 6000;
+
+/** Time that a rehearsed rollout may take in the cluster's clock: what takes longer than this is not followed to its end. */
+export const REHEARSAL_MICROS_MAX: number = 7 * 86_400_000_000;
+
+/** Times that the controllers of a rehearsal may look and find nothing to do, before it counts as at rest. */
+export const REHEARSAL_IDLE_WAKES_MAX = 2;
+
+/** A rehearsal lets other work run after this long. */
+export const REHEARSAL_SLICE_MS = 10;

@@ -1,17 +1,30 @@
 // /tswarm/v1/stacks: deploy, remove, list, show, watch, logs of Compose projects. The manager turns a StackSpec into one transaction; nothing here
 // looks inside it.
+import type { EngineJson } from '#protocol/engine';
 import { formatTime, fromEngineJson, toEngineJson } from '#protocol/engine-json';
 import { TswarmError } from '#protocol/errors';
 import {
+  type DeployStackRequest,
   type DeployStackResponse,
   ObjectKind,
   ObjectKindText,
   ObjectUnion,
+  PlannedActionText,
+  type PlanStackResponse,
+  type SpecUnion,
   type StackChange,
+  type StackChangeAction,
   StackChangeActionText,
 } from '#protocol/generated/control';
 import { Stack } from '#protocol/generated/objects';
-import { type ServiceSpec, StackSpec } from '#protocol/generated/specs';
+import {
+  ConfigSpec,
+  NetworkSpec,
+  SecretSpec,
+  ServiceSpec,
+  StackSpec,
+  VolumeSpec,
+} from '#protocol/generated/specs';
 import { tryLookup } from '../cache/lookup.ts';
 import { type Context, type Route, requireSession } from '../context.ts';
 import { callOptions } from '../control.ts';
@@ -21,7 +34,13 @@ import type { ApiRequest } from '../http/request.ts';
 import { STACK_BODY_BYTES_MAX } from '../limits.ts';
 import type { ClusterSession } from '../node-control.ts';
 import { stackLogs } from './stack-logs.ts';
-import type { DeployResult, StackChangeInfo, StackSummary } from './types.ts';
+import type {
+  DeployResult,
+  PlannedTaskInfo,
+  StackChangeInfo,
+  StackPlan,
+  StackSummary,
+} from './types.ts';
 import { isOfStack, stackObjects } from './views.ts';
 import { watchStack } from './watch.ts';
 
@@ -33,6 +52,7 @@ export function stackRoutes(context: Context): readonly Route[] {
     { method: 'GET', pattern: `${BASE}/{name}`, handler: (q, r) => inspect(context, q, r) },
     { method: 'DELETE', pattern: `${BASE}/{name}`, handler: (q, r) => remove(context, q, r) },
     { method: 'POST', pattern: `${BASE}/{name}/deploy`, handler: (q, r) => deploy(context, q, r) },
+    { method: 'POST', pattern: `${BASE}/{name}/plan`, handler: (q, r) => plan(context, q, r) },
     {
       method: 'GET',
       pattern: `${BASE}/{name}/watch`,
@@ -84,28 +104,43 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
 
 async function deploy(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
+  const asked = await deployRequest(context, session, request);
+  const answer = await session.control.deployStack(asked, callOptions(request.signal));
+  await session.cache.reached(answer.index);
+  reply.json(200, deployResult(answer));
+}
+
+async function plan(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const session = requireSession(context);
+  const asked = await deployRequest(context, session, request);
+  const answer = await session.control.planStack(asked, callOptions(request.signal));
+  reply.json(200, planResult(answer));
+}
+
+/** What a deployment and a plan of it ask alike. */
+async function deployRequest(
+  context: Context,
+  session: ClusterSession,
+  request: ApiRequest,
+): Promise<DeployStackRequest> {
   const name = request.params.name ?? '';
   const asked = fromEngineJson(StackSpec, await request.json(STACK_BODY_BYTES_MAX));
-  const spec = { ...asked, services: await pinned(context, session, asked.services) };
-  if (spec.name !== name) {
+  const stack = { ...asked, services: await pinned(context, session, asked.services) };
+  if (stack.name !== name) {
     throw new TswarmError(
       'invalid_argument',
-      `Name: the stack is called ${JSON.stringify(spec.name)} in the body and ` +
+      `Name: the stack is called ${JSON.stringify(stack.name)} in the body and ` +
         `${JSON.stringify(name)} in the path`,
       { field: 'Name' },
     );
   }
-  const answer = await session.control.deployStack(
-    {
-      stack: spec,
-      prune: request.query.bool('prune'),
-      forceRecreate: request.query.bool('forceRecreate'),
-      recreateOnly: request.query.all('recreate'),
-    },
-    callOptions(request.signal),
-  );
-  await session.cache.reached(answer.index);
-  reply.json(200, deployResult(answer));
+  return {
+    stack,
+    prune: request.query.bool('prune'),
+    forceRecreate: request.query.bool('forceRecreate'),
+    recreateOnly: request.query.all('recreate'),
+    expectedState: request.query.text('expectedState'),
+  };
 }
 
 /** Services by name, with the ids of images that only this cluster has. */
@@ -131,12 +166,55 @@ function deployResult(answer: DeployStackResponse): DeployResult {
   };
 }
 
+function planResult(answer: PlanStackResponse): StackPlan {
+  return {
+    changes: answer.changes.map((change) => ({
+      kind: kindText(change.kind),
+      name: change.name,
+      action: actionText(change.action),
+      recreated: change.recreated,
+      before: specJson(change.before),
+      after: specJson(change.after),
+    })),
+    tasks: answer.tasks.map(({ service, slot, action, hostname, from, reason }) => ({
+      service,
+      slot,
+      action: (PlannedActionText.get(action) ?? 'keep') as PlannedTaskInfo['action'],
+      node: hostname,
+      from,
+      reason,
+    })),
+    warnings: answer.warnings,
+    state: answer.state,
+    durationMs: Math.round(answer.duration / 1e6),
+    complete: answer.complete,
+    nodes: answer.nodes,
+    revision: answer.revision,
+  };
+}
+
+function specJson(spec: SpecUnion | undefined): EngineJson | null {
+  if (spec?.service) return toEngineJson(ServiceSpec, spec.service);
+  if (spec?.network) return toEngineJson(NetworkSpec, spec.network);
+  if (spec?.volume) return toEngineJson(VolumeSpec, spec.volume);
+  if (spec?.secret) return toEngineJson(SecretSpec, spec.secret);
+  return spec?.config ? toEngineJson(ConfigSpec, spec.config) : null;
+}
+
+function kindText(kind: ObjectKind): StackChangeInfo['kind'] {
+  return (ObjectKindText.get(kind) ?? 'service') as StackChangeInfo['kind'];
+}
+
+function actionText(action: StackChangeAction): StackChangeInfo['action'] {
+  return (StackChangeActionText.get(action) ?? 'none') as StackChangeInfo['action'];
+}
+
 function changeInfo(change: StackChange): StackChangeInfo {
   return {
-    kind: (ObjectKindText.get(change.kind) ?? 'service') as StackChangeInfo['kind'],
+    kind: kindText(change.kind),
     id: change.id,
     name: change.name,
-    action: (StackChangeActionText.get(change.action) ?? 'none') as StackChangeInfo['action'],
+    action: actionText(change.action),
   };
 }
 

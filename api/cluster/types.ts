@@ -91,6 +91,50 @@ export interface DeployResult {
   readonly stack: EngineJson | null;
 }
 
+/** One object of a plan. Bytes of secrets and configs are never in it; references are by name. */
+export interface PlannedChangeInfo {
+  readonly kind: StackObjectKind;
+  readonly name: string;
+  readonly action: 'none' | 'created' | 'updated' | 'removed';
+  /** A new object takes the place of the old one. */
+  readonly recreated: boolean;
+  /** Specification in the Engine API's form; null when there is none before (after). */
+  readonly before: EngineJson | null;
+  readonly after: EngineJson | null;
+}
+
+/** One container of a plan, as the scheduler would place it now. */
+export interface PlannedTaskInfo {
+  /** Name of the service in the cluster. */
+  readonly service: string;
+  /** 0 = one per node. */
+  readonly slot: number;
+  readonly action: 'keep' | 'start' | 'replace' | 'stop' | 'restart' | 'pending';
+  /** Host on which it will be (or is, when it stops); '' = none. */
+  readonly node: string;
+  /** Host of the container that it replaces. */
+  readonly from: string;
+  /** Why no node takes it, or what it waits for. */
+  readonly reason: string;
+}
+
+/** Answer of POST /tswarm/v1/stacks/{name}/plan, whose request is that of …/deploy. Nothing has been changed. */
+export interface StackPlan {
+  readonly changes: readonly PlannedChangeInfo[];
+  readonly tasks: readonly PlannedTaskInfo[];
+  readonly warnings: readonly string[];
+  /** For `expectedState` of a deployment that must be this one. */
+  readonly state: string;
+  /** That delays and watching of updates take at least. */
+  readonly durationMs: number;
+  /** False: the rollout takes too long to be followed to its end. */
+  readonly complete: boolean;
+  /** That are ready and take containers. */
+  readonly nodes: number;
+  /** Of the project as it is; 0 = it is new. */
+  readonly revision: number;
+}
+
 /** Answer of DELETE /tswarm/v1/stacks/{name}. */
 export interface RemoveResult {
   readonly changes: readonly StackChangeInfo[];

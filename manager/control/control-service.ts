@@ -11,13 +11,15 @@ import {
   type ClusterStatusResponse,
   type ControlMethods,
   ControlService,
+  type DeployStackRequest,
   ObjectKindText,
   type ObjectResponse,
   type ObjectUnion,
+  type PlanStackResponse,
 } from '#protocol/generated/control';
 import type { CallContext, CallOptions, Handlers } from '#protocol/transport/grpc';
 import { formatUnlockKey } from '#protocol/unlock-key';
-import { HISTORY_ENTRIES_DEFAULT } from '../limits.ts';
+import { HISTORY_ENTRIES_DEFAULT, REHEARSAL_SLICE_MS } from '../limits.ts';
 import { requireAdministrator } from './authorise.ts';
 import { controlAddressOf, managerOf, managersOf } from './managers.ts';
 import {
@@ -30,6 +32,7 @@ import {
 } from './objects.ts';
 import { actOnServices } from './services.ts';
 import { deployStack } from './stack-deploy.ts';
+import { planStack } from './stack-plan.ts';
 import { removeStack } from './stack-remove.ts';
 import { publicUnion, watch } from './watch.ts';
 import { why } from './why.ts';
@@ -214,6 +217,15 @@ function readHandlers(
       await leader.caughtUp();
       for await (const data of deps.backup()) yield { data };
     }),
+    // At the leader, whose state is what a deployment would be made upon.
+    planStack: admin((request, context) =>
+      deps.leader.run(
+        context,
+        ControlService,
+        () => planInSlices(replicated, request),
+        (client, options) => client.planStack(request, options),
+      ),
+    ),
     // At the leader: it alone knows which nodes have acknowledged what.
     why: admin((request, context) =>
       deps.leader.run(
@@ -224,6 +236,23 @@ function readHandlers(
       ),
     ),
   };
+}
+
+/** Lets other work run now and then: a rehearsal touches nothing that is shared. */
+async function planInSlices(
+  replicated: ReplicatedStore,
+  request: DeployStackRequest,
+): Promise<PlanStackResponse> {
+  const { rehearsal, context } = replicated.rehearsal();
+  const work = planStack(rehearsal, context, request);
+  let sliceBegan = performance.now();
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+    if (performance.now() - sliceBegan < REHEARSAL_SLICE_MS) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    sliceBegan = performance.now();
+  }
 }
 
 /** The object as this change left it; as it is when there was nothing to change. */

@@ -5,7 +5,7 @@
 // rolling update, and the old one goes when nothing uses it any more.
 
 import { sameBytes } from '#manager/store/kinds';
-import type { StoreWriteView } from '#manager/store/state';
+import type { StoreView, StoreWriteView } from '#manager/store/state';
 import type { DecisionContext } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';
 import {
@@ -80,6 +80,7 @@ export function deployStack(
   checkDnsName(spec.name);
   checkLabels(spec.labels);
   refuseTwice(spec);
+  refuseMoved(tx, spec.name, request.expectedState);
   const plan: Plan = { tx, context, name: spec.name, changes: [], warnings: [] };
   for (const network of spec.networks) deployNetwork(plan, network);
   for (const volume of spec.volumes) deployVolume(plan, volume);
@@ -96,6 +97,38 @@ export function deployStack(
     refuseAddressConflicts(tx, service);
   }
   return { changes: plan.changes, warnings: plan.warnings, stack: recordStack(plan, spec) };
+}
+
+/** Kinds of objects that belong to stacks. */
+const STACK_KINDS = ['service', 'network', 'volume', 'secret', 'config'] as const;
+
+/**
+ * What the objects of a stack are now, as a text to compare: each change makes a higher version or
+ * another count.
+ */
+export function stackState(view: StoreView, name: string): string {
+  let newest = 0;
+  let count = 0;
+  const stack = view.byName('stack', name);
+  const owned = STACK_KINDS.flatMap((kind) => [...view.byStack(kind, name)]);
+  for (const { meta } of stack ? [stack, ...owned] : owned) {
+    const index = meta?.version?.index ?? 0;
+    // A change that is still in flight: nobody has planned on it.
+    newest = Math.max(newest, index < 0 ? Number.MAX_SAFE_INTEGER : index);
+    count += 1;
+  }
+  return `${newest}.${count}`;
+}
+
+function refuseMoved(view: StoreView, name: string, expected: string): void {
+  if (expected === '' || expected === stackState(view, name)) return;
+  throw new TswarmError(
+    'failed_precondition',
+    `project ${name} has changed since the plan was made`,
+    {
+      hint: 'Make a new plan, look at it, and apply that.',
+    },
+  );
 }
 
 function refuseTwice(spec: StackSpec): void {

@@ -5,6 +5,7 @@
 
 import { controlAddressOf } from '#manager/control/managers';
 import type { AppliedChange } from '#manager/store/apply';
+import type { Rehearsal } from '#manager/store/rehearsal';
 import type { StoreView, StoreWriteView } from '#manager/store/state';
 import { type Applied, type Proposal, Store } from '#manager/store/store';
 import type { DecisionContext } from '#manager/store/view';
@@ -95,6 +96,15 @@ export class ReplicatedStore {
     throw new TswarmError('unavailable', 'the cluster state changed while this change was made', {
       retryable: true,
     });
+  }
+
+  /**
+   * What it takes to try changes out at the leader: a copy of the committed state, and what a
+   * decision may know of the world now. @throws TswarmError no_leader
+   */
+  rehearsal(): { readonly rehearsal: Rehearsal; readonly context: DecisionContext } {
+    if (!this.#isLeading) throw this.notLeading();
+    return { rehearsal: this.store.rehearsal(), context: this.#context() };
   }
 
   /** Undefined when the ground moved. */

@@ -18,6 +18,7 @@ import {
   TRANSACTION_BYTES_SPLIT,
 } from './limits.ts';
 import { type CommittedEntry, RecentChanges } from './recent-changes.ts';
+import { Rehearsal } from './rehearsal.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import {
   EMPTY_STATE,
@@ -122,6 +123,11 @@ export class Store {
     for (const { id, changes: part } of made) this.#pending.push({ id, changes: part });
     this.#head = transaction.draft.finish({ ...this.#head, lastTransaction: parent });
     return { value, proposals: made.map(({ id, bytes }) => ({ id, bytes })) };
+  }
+
+  /** A copy of the committed state, to try changes out on. */
+  rehearsal(): Rehearsal {
+    return new Rehearsal(this.#committed);
   }
 
   /**

@@ -665,6 +665,8 @@ export interface DeployStackRequest {
   readonly forceRecreate: boolean;
   /** with force_recreate: names of services; empty = all */
   readonly recreateOnly: readonly string[];
+  /** of a plan: refused when the stack's objects have changed since; "" = not compared */
+  readonly expectedState: string;
 }
 export const DeployStackRequest: MessageType<DeployStackRequest> = {
   name: 'DeployStackRequest',
@@ -673,18 +675,20 @@ export const DeployStackRequest: MessageType<DeployStackRequest> = {
     { name: 'prune', json: 'Prune', id: 2, kind: 'bool', shape: 'one' },
     { name: 'forceRecreate', json: 'ForceRecreate', id: 3, kind: 'bool', shape: 'one' },
     { name: 'recreateOnly', json: 'RecreateOnly', id: 4, kind: 'string', shape: 'repeated' },
+    { name: 'expectedState', json: 'ExpectedState', id: 5, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<DeployStackRequest>): DeployStackRequest => ({ ...{ stack: undefined, prune: false, forceRecreate: false, recreateOnly: [] }, ...partial }),
+  create: (partial?: Partial<DeployStackRequest>): DeployStackRequest => ({ ...{ stack: undefined, prune: false, forceRecreate: false, recreateOnly: [], expectedState: '' }, ...partial }),
   write(m: DeployStackRequest, w: Writer): Writer {
     if (m.stack !== undefined) StackSpec.write(m.stack, w.uint32(10).fork()).ldelim();
     if (m.prune) w.uint32(16).bool(m.prune);
     if (m.forceRecreate) w.uint32(24).bool(m.forceRecreate);
     for (const v of m.recreateOnly) w.uint32(34).string(v);
+    if (m.expectedState !== '') w.uint32(42).string(m.expectedState);
     return w;
   },
   read(r: Reader, length: number): DeployStackRequest {
     const end = r.pos + length;
-    const m: { stack: StackSpec | undefined; prune: boolean; forceRecreate: boolean; recreateOnly: string[] } = { stack: undefined, prune: false, forceRecreate: false, recreateOnly: [] };
+    const m: { stack: StackSpec | undefined; prune: boolean; forceRecreate: boolean; recreateOnly: string[]; expectedState: string } = { stack: undefined, prune: false, forceRecreate: false, recreateOnly: [], expectedState: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -699,6 +703,9 @@ export const DeployStackRequest: MessageType<DeployStackRequest> = {
           break;
         case 4:
           m.recreateOnly.push(r.string());
+          break;
+        case 5:
+          m.expectedState = r.string();
           break;
         default:
           r.skipType(t & 7);
@@ -817,6 +824,227 @@ export const DeployStackResponse: MessageType<DeployStackResponse> = {
   },
   encode: (m: DeployStackResponse): Uint8Array => DeployStackResponse.write(m, Writer.create()).finish(),
   decode: (bytes: Uint8Array): DeployStackResponse => DeployStackResponse.read(Reader.create(bytes), bytes.length),
+};
+
+/** What DeployStack would do, worked out without doing it: the same change, then the controllers and the scheduler on it, with nodes on which everything succeeds. Where tasks go is a forecast. */
+export const PlannedAction = {
+  KEEP: 0,
+  START: 1,
+  REPLACE: 2,
+  STOP: 3,
+  RESTART: 4,
+  PENDING: 5,
+} as const;
+export type PlannedAction = (typeof PlannedAction)[keyof typeof PlannedAction];
+export const PlannedActionText: ReadonlyMap<number, string> = new Map([[0, 'keep'], [1, 'start'], [2, 'replace'], [3, 'stop'], [4, 'restart'], [5, 'pending']]);
+
+export interface PlannedChange {
+  readonly kind: ObjectKind;
+  readonly name: string;
+  readonly action: StackChangeAction;
+  /** references by name; no bytes of secrets and configs */
+  readonly before: SpecUnion | undefined;
+  readonly after: SpecUnion | undefined;
+  /** an object of that name is replaced by a new one */
+  readonly recreated: boolean;
+}
+export const PlannedChange: MessageType<PlannedChange> = {
+  name: 'PlannedChange',
+  fields: [
+    { name: 'kind', json: 'Kind', id: 1, kind: 'enum', shape: 'one', text: ObjectKindText },
+    { name: 'name', json: 'Name', id: 2, kind: 'string', shape: 'one' },
+    { name: 'action', json: 'Action', id: 3, kind: 'enum', shape: 'one', text: StackChangeActionText },
+    { name: 'before', json: 'Before', id: 4, kind: 'message', shape: 'optional', message: () => SpecUnion },
+    { name: 'after', json: 'After', id: 5, kind: 'message', shape: 'optional', message: () => SpecUnion },
+    { name: 'recreated', json: 'Recreated', id: 6, kind: 'bool', shape: 'one' },
+  ],
+  create: (partial?: Partial<PlannedChange>): PlannedChange => ({ ...{ kind: 0, name: '', action: 0, before: undefined, after: undefined, recreated: false }, ...partial }),
+  write(m: PlannedChange, w: Writer): Writer {
+    if (m.kind !== 0) w.uint32(8).int32(m.kind);
+    if (m.name !== '') w.uint32(18).string(m.name);
+    if (m.action !== 0) w.uint32(24).int32(m.action);
+    if (m.before !== undefined) SpecUnion.write(m.before, w.uint32(34).fork()).ldelim();
+    if (m.after !== undefined) SpecUnion.write(m.after, w.uint32(42).fork()).ldelim();
+    if (m.recreated) w.uint32(48).bool(m.recreated);
+    return w;
+  },
+  read(r: Reader, length: number): PlannedChange {
+    const end = r.pos + length;
+    const m: { kind: ObjectKind; name: string; action: StackChangeAction; before: SpecUnion | undefined; after: SpecUnion | undefined; recreated: boolean } = { kind: 0, name: '', action: 0, before: undefined, after: undefined, recreated: false };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.kind = r.int32() as ObjectKind;
+          break;
+        case 2:
+          m.name = r.string();
+          break;
+        case 3:
+          m.action = r.int32() as StackChangeAction;
+          break;
+        case 4:
+          m.before = SpecUnion.read(r, r.uint32());
+          break;
+        case 5:
+          m.after = SpecUnion.read(r, r.uint32());
+          break;
+        case 6:
+          m.recreated = r.bool();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: PlannedChange): Uint8Array => PlannedChange.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): PlannedChange => PlannedChange.read(Reader.create(bytes), bytes.length),
+};
+
+export interface PlannedTask {
+  readonly service: string;
+  /** 0 = global */
+  readonly slot: number;
+  readonly action: PlannedAction;
+  /** where it will be (or was, when it stops); "" = no node takes it */
+  readonly hostname: string;
+  /** of the task that it replaces */
+  readonly from: string;
+  /** why no node takes it, or what it waits for */
+  readonly reason: string;
+}
+export const PlannedTask: MessageType<PlannedTask> = {
+  name: 'PlannedTask',
+  fields: [
+    { name: 'service', json: 'Service', id: 1, kind: 'string', shape: 'one' },
+    { name: 'slot', json: 'Slot', id: 2, kind: 'int64', shape: 'one' },
+    { name: 'action', json: 'Action', id: 3, kind: 'enum', shape: 'one', text: PlannedActionText },
+    { name: 'hostname', json: 'Hostname', id: 4, kind: 'string', shape: 'one' },
+    { name: 'from', json: 'From', id: 5, kind: 'string', shape: 'one' },
+    { name: 'reason', json: 'Reason', id: 6, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<PlannedTask>): PlannedTask => ({ ...{ service: '', slot: 0, action: 0, hostname: '', from: '', reason: '' }, ...partial }),
+  write(m: PlannedTask, w: Writer): Writer {
+    if (m.service !== '') w.uint32(10).string(m.service);
+    if (m.slot !== 0) w.uint32(16).int64(m.slot);
+    if (m.action !== 0) w.uint32(24).int32(m.action);
+    if (m.hostname !== '') w.uint32(34).string(m.hostname);
+    if (m.from !== '') w.uint32(42).string(m.from);
+    if (m.reason !== '') w.uint32(50).string(m.reason);
+    return w;
+  },
+  read(r: Reader, length: number): PlannedTask {
+    const end = r.pos + length;
+    const m: { service: string; slot: number; action: PlannedAction; hostname: string; from: string; reason: string } = { service: '', slot: 0, action: 0, hostname: '', from: '', reason: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.service = r.string();
+          break;
+        case 2:
+          m.slot = readInt64(r.int64());
+          break;
+        case 3:
+          m.action = r.int32() as PlannedAction;
+          break;
+        case 4:
+          m.hostname = r.string();
+          break;
+        case 5:
+          m.from = r.string();
+          break;
+        case 6:
+          m.reason = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: PlannedTask): Uint8Array => PlannedTask.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): PlannedTask => PlannedTask.read(Reader.create(bytes), bytes.length),
+};
+
+export interface PlanStackResponse {
+  readonly changes: readonly PlannedChange[];
+  readonly tasks: readonly PlannedTask[];
+  readonly warnings: readonly string[];
+  /** for DeployStackRequest.expected_state */
+  readonly state: string;
+  /** nanoseconds that delays and watching take at least */
+  readonly duration: number;
+  /** false: it was not followed to its end */
+  readonly complete: boolean;
+  /** that are ready and take tasks */
+  readonly nodes: number;
+  /** of the stack as it is; 0 = there is none */
+  readonly revision: number;
+}
+export const PlanStackResponse: MessageType<PlanStackResponse> = {
+  name: 'PlanStackResponse',
+  fields: [
+    { name: 'changes', json: 'Changes', id: 1, kind: 'message', shape: 'repeated', message: () => PlannedChange },
+    { name: 'tasks', json: 'Tasks', id: 2, kind: 'message', shape: 'repeated', message: () => PlannedTask },
+    { name: 'warnings', json: 'Warnings', id: 3, kind: 'string', shape: 'repeated' },
+    { name: 'state', json: 'State', id: 4, kind: 'string', shape: 'one' },
+    { name: 'duration', json: 'Duration', id: 5, kind: 'int64', shape: 'one' },
+    { name: 'complete', json: 'Complete', id: 6, kind: 'bool', shape: 'one' },
+    { name: 'nodes', json: 'Nodes', id: 7, kind: 'int64', shape: 'one' },
+    { name: 'revision', json: 'Revision', id: 8, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<PlanStackResponse>): PlanStackResponse => ({ ...{ changes: [], tasks: [], warnings: [], state: '', duration: 0, complete: false, nodes: 0, revision: 0 }, ...partial }),
+  write(m: PlanStackResponse, w: Writer): Writer {
+    for (const v of m.changes) PlannedChange.write(v, w.uint32(10).fork()).ldelim();
+    for (const v of m.tasks) PlannedTask.write(v, w.uint32(18).fork()).ldelim();
+    for (const v of m.warnings) w.uint32(26).string(v);
+    if (m.state !== '') w.uint32(34).string(m.state);
+    if (m.duration !== 0) w.uint32(40).int64(m.duration);
+    if (m.complete) w.uint32(48).bool(m.complete);
+    if (m.nodes !== 0) w.uint32(56).int64(m.nodes);
+    if (m.revision !== 0) w.uint32(64).int64(m.revision);
+    return w;
+  },
+  read(r: Reader, length: number): PlanStackResponse {
+    const end = r.pos + length;
+    const m: { changes: PlannedChange[]; tasks: PlannedTask[]; warnings: string[]; state: string; duration: number; complete: boolean; nodes: number; revision: number } = { changes: [], tasks: [], warnings: [], state: '', duration: 0, complete: false, nodes: 0, revision: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.changes.push(PlannedChange.read(r, r.uint32()));
+          break;
+        case 2:
+          m.tasks.push(PlannedTask.read(r, r.uint32()));
+          break;
+        case 3:
+          m.warnings.push(r.string());
+          break;
+        case 4:
+          m.state = r.string();
+          break;
+        case 5:
+          m.duration = readInt64(r.int64());
+          break;
+        case 6:
+          m.complete = r.bool();
+          break;
+        case 7:
+          m.nodes = readInt64(r.int64());
+          break;
+        case 8:
+          m.revision = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: PlanStackResponse): Uint8Array => PlanStackResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): PlanStackResponse => PlanStackResponse.read(Reader.create(bytes), bytes.length),
 };
 
 export interface RemoveStackRequest {
@@ -2349,6 +2577,7 @@ export interface ControlMethods {
   readonly removeObject: { readonly request: RemoveObjectRequest; readonly response: ObjectResponse; readonly requestStream: false; readonly responseStream: false };
   readonly getObject: { readonly request: GetObjectRequest; readonly response: ObjectResponse; readonly requestStream: false; readonly responseStream: false };
   readonly deployStack: { readonly request: DeployStackRequest; readonly response: DeployStackResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly planStack: { readonly request: DeployStackRequest; readonly response: PlanStackResponse; readonly requestStream: false; readonly responseStream: false };
   readonly removeStack: { readonly request: RemoveStackRequest; readonly response: RemoveStackResponse; readonly requestStream: false; readonly responseStream: false };
   readonly serviceAction: { readonly request: ServiceActionRequest; readonly response: ServiceActionResponse; readonly requestStream: false; readonly responseStream: false };
   readonly watch: { readonly request: WatchRequest; readonly response: WatchMessage; readonly requestStream: false; readonly responseStream: true };
@@ -2367,6 +2596,7 @@ export const ControlService: ServiceDescriptor<ControlMethods> = {
     removeObject: { path: '/tswarm.v1.Control/RemoveObject', request: RemoveObjectRequest, response: ObjectResponse, requestStream: false, responseStream: false },
     getObject: { path: '/tswarm.v1.Control/GetObject', request: GetObjectRequest, response: ObjectResponse, requestStream: false, responseStream: false },
     deployStack: { path: '/tswarm.v1.Control/DeployStack', request: DeployStackRequest, response: DeployStackResponse, requestStream: false, responseStream: false },
+    planStack: { path: '/tswarm.v1.Control/PlanStack', request: DeployStackRequest, response: PlanStackResponse, requestStream: false, responseStream: false },
     removeStack: { path: '/tswarm.v1.Control/RemoveStack', request: RemoveStackRequest, response: RemoveStackResponse, requestStream: false, responseStream: false },
     serviceAction: { path: '/tswarm.v1.Control/ServiceAction', request: ServiceActionRequest, response: ServiceActionResponse, requestStream: false, responseStream: false },
     watch: { path: '/tswarm.v1.Control/Watch', request: WatchRequest, response: WatchMessage, requestStream: false, responseStream: true },
