@@ -33,6 +33,11 @@ export class ComposeContext {
     this.#client = client;
   }
 
+  /** The same connection with other files. */
+  with(options: Partial<GlobalOptions>): ComposeContext {
+    return new ComposeContext({ ...this.options, ...options }, this.#client);
+  }
+
   get client(): ApiClient {
     assert(this.#client !== undefined, 'this verb was started without a client');
     return this.#client;

@@ -1,7 +1,7 @@
 // From the compose file to an accepted deployment: load, plan, images, one call. Used by up, create, scale and build.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { ClusterInfo, DeployResult } from '#api/cluster/types';
+import type { ClusterInfo, DeployResult, StackPlan } from '#api/cluster/types';
 import { type PlannedImage, planDeploy } from '#compose-spec/deploy/plan-deploy';
 import { toEngineJson } from '#protocol/engine-json';
 import { TswarmError } from '#protocol/errors';
@@ -133,23 +133,53 @@ export async function ensureCluster(client: ApiClient): Promise<ClusterInfo> {
   );
 }
 
+/** How a stack is deployed. */
+export interface DeployOptions {
+  readonly prune: boolean;
+  /** Names of services to replace although nothing has changed. */
+  readonly recreate: readonly string[];
+  /** Names of all services of the file, of which the stack may be a part. */
+  readonly all: ReadonlySet<string>;
+  /** Of a plan: refused when the project has changed since. */
+  readonly expectedState?: string;
+}
+
+/** A part of the file says nothing about the other services: then only those outside the file are orphans. */
+function isPart(stack: StackSpec, options: DeployOptions): boolean {
+  return stack.services.length < options.all.size;
+}
+
+function deployQuery(stack: StackSpec, options: DeployOptions): URLSearchParams {
+  const prune = options.prune && !isPart(stack, options);
+  const query = new URLSearchParams({ prune: String(prune) });
+  if (options.recreate.length > 0) query.set('forceRecreate', 'true');
+  for (const name of options.recreate) query.append('recreate', name);
+  if (options.expectedState !== undefined) query.set('expectedState', options.expectedState);
+  return query;
+}
+
+/** What deployStack would do with the same arguments. Changes nothing. */
+export async function planStack(
+  client: ApiClient,
+  stack: StackSpec,
+  options: DeployOptions,
+): Promise<StackPlan> {
+  const path = `/tswarm/v1/stacks/${encodeURIComponent(stack.name)}/plan`;
+  const plan = await client.post<StackPlan>(`${path}?${deployQuery(stack, options)}`, {
+    body: toEngineJson(StackSpec, stack),
+  });
+  if (!isPart(stack, options)) return plan;
+  return { ...plan, warnings: plan.warnings.filter((warning) => !warning.startsWith(ORPHANS)) };
+}
+
 /** Sends the stack; the manager takes it in one transaction. */
 export async function deployStack(
   client: ApiClient,
   stack: StackSpec,
-  options: {
-    readonly prune: boolean;
-    /** Names of services to replace although nothing has changed. */
-    readonly recreate: readonly string[];
-    /** Names of all services of the file, of which `stack` may be a part. */
-    readonly all: ReadonlySet<string>;
-  },
+  options: DeployOptions,
 ): Promise<DeployResult> {
-  // A part of the file says nothing about the other services: then only those outside the file are orphans.
-  const partial = stack.services.length < options.all.size;
-  const query = new URLSearchParams({ prune: String(options.prune && !partial) });
-  if (options.recreate.length > 0) query.set('forceRecreate', 'true');
-  for (const name of options.recreate) query.append('recreate', name);
+  const partial = isPart(stack, options);
+  const query = deployQuery(stack, options);
   const result = await client.post<DeployResult>(
     `/tswarm/v1/stacks/${encodeURIComponent(stack.name)}/deploy?${query}`,
     { body: toEngineJson(StackSpec, stack) },

@@ -44,11 +44,10 @@ async function ensureImage(
   options: ImageOptions,
   display: ProgressDisplay,
 ): Promise<string> {
-  const policy = options.pull === '' ? image.pullPolicy : options.pull;
   const present = await imageId(client, image.image);
-  if (image.build) {
-    const wanted = options.build === 'always' || policy === 'build' || present === undefined;
-    if (!wanted) return present;
+  const way = wayOf(image, present !== undefined, options);
+  if (way === 'present') return present ?? '';
+  if (way === 'build') {
     if (options.build === 'never') {
       throw new TswarmError(
         'not_found',
@@ -59,20 +58,36 @@ async function ensureImage(
       );
     }
     await buildImage(client, image, options, display);
-  } else if (policy === 'always' || (present === undefined && policy !== 'never')) {
-    await pullImage(client, image, options, display);
-  } else if (present === undefined) {
-    throw new TswarmError(
-      'not_found',
-      `image ${image.image} of service ${image.service} is not here and pull_policy is never`,
-    );
   } else {
-    return present;
+    refuseNeverPulled(image, options);
+    await pullImage(client, image, options, display);
   }
   return (await imageId(client, image.image)) ?? '';
 }
 
-async function imageId(client: ApiClient, name: string): Promise<string | undefined> {
+function refuseNeverPulled(image: PlannedImage, options: ImageOptions): void {
+  const policy = options.pull === '' ? image.pullPolicy : options.pull;
+  if (policy !== 'never') return;
+  throw new TswarmError(
+    'not_found',
+    `image ${image.image} of service ${image.service} is not here and pull_policy is never`,
+  );
+}
+
+/** Whether `ensureImages` would build this image, pull it, or take the one that is there. */
+export function wayOf(
+  image: PlannedImage,
+  isPresent: boolean,
+  options: Pick<ImageOptions, 'build' | 'pull'>,
+): 'present' | 'build' | 'pull' {
+  const policy = options.pull === '' ? image.pullPolicy : options.pull;
+  if (image.build)
+    return options.build === 'always' || policy === 'build' || !isPresent ? 'build' : 'present';
+  return policy === 'always' || !isPresent ? 'pull' : 'present';
+}
+
+/** Id of an image of this node; undefined when it has none of that name. */
+export async function imageId(client: ApiClient, name: string): Promise<string | undefined> {
   try {
     return String((await client.get<Json>(`/images/${name}/json`)).Id);
   } catch (error) {

@@ -84,6 +84,15 @@ function run(verb: (...args: never[]) => Promise<number>): (...args: unknown[]) 
   };
 }
 
+/** `build` is neither asked for nor forbidden unless one of its flags was given. */
+function withBuild<T extends { readonly build?: boolean }>(
+  options: T,
+  command: Command,
+): Omit<T, 'build'> & { readonly build: boolean | undefined } {
+  const isGiven = command.getOptionValueSource('build') !== 'default';
+  return { ...options, build: isGiven ? options.build : undefined };
+}
+
 program
   .command('up [services...]')
   .description('Create and start the services')
@@ -107,6 +116,7 @@ program
   .option('--attach-dependencies', 'also logs of what the named services depend on')
   .option('-w, --watch', 'follow changes of files as develop.watch says')
   .option('--quiet-pull', 'no progress of pulls')
+  .option('--plan <file>', 'do exactly what this plan says, or nothing')
   .option('-t, --timeout <seconds>', TIMEOUT_HELP)
   .option('--no-color', 'log lines without colours')
   .option('--no-log-prefix', 'no container names before log lines')
@@ -114,16 +124,40 @@ program
   .action(
     run(async (services: string[], options: Options & { build?: boolean }, command: Command) => {
       const [{ up }, { create }] = await Promise.all([import('./up.ts'), import('./create.ts')]);
-      const build = command.getOptionValueSource('build') === 'default' ? undefined : options.build;
       if (options.color === false) chooseColours('never');
       const act = options.start === false ? create : up;
       return act(await context(), services, {
-        ...options,
-        build,
+        ...withBuild(options, command),
         noLogPrefix: options.logPrefix === false,
       });
     }),
   );
+
+for (const [verb, text] of [
+  ['plan', 'Show what "up" would do: every field, where it would run, what is at risk'],
+  ['diff', 'Show how the cluster differs from the files'],
+] as const) {
+  const command = program
+    .command(`${verb} [services...]`)
+    .description(text)
+    .option('--build', 'as if images were built first')
+    .option('--no-build', 'as if nothing was built')
+    .option('--pull <policy>', 'as with up: always, missing or never')
+    .option('--force-recreate', 'as if containers were replaced even if nothing has changed')
+    .option('--no-recreate', 'as if containers that are there stayed as they are')
+    .option('--no-deps', 'without the services it depends on')
+    .option('--remove-orphans', 'with the removal of services that are no longer in the file')
+    .option('--scale <service=n>', 'number of replicas (repeatable)', collect)
+    .option('--format <format>', 'text or json', 'text')
+    .option('--detailed-exitcode', 'exit code 2 when there is something to do');
+  if (verb === 'plan') command.option('-o, --out <file>', 'save the plan, for "up --plan"');
+  command.action(
+    run(async (services: string[], options: Options & { build?: boolean }, command: Command) => {
+      const verbs = await import('./plan.ts');
+      return verbs[verb](await context(), services, withBuild(options, command));
+    }),
+  );
+}
 
 program
   .command('down')
@@ -331,8 +365,7 @@ program
   .action(
     run(async (services: string[], options: Options & { build?: boolean }, command: Command) => {
       const { create } = await import('./create.ts');
-      const build = command.getOptionValueSource('build') === 'default' ? undefined : options.build;
-      return create(await context(), services, { ...options, build });
+      return create(await context(), services, withBuild(options, command));
     }),
   );
 

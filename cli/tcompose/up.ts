@@ -8,9 +8,11 @@ import { EXIT, ExitError } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext, LoadedProject } from './context.ts';
 import {
+  type DeployOptions,
   deployStack,
   ensureCluster,
   keyOf,
+  type Plan,
   planLoaded,
   planProject,
   selectServices,
@@ -52,6 +54,8 @@ export interface UpOptions {
   readonly watch?: boolean;
   /** False: what is there already stays as it is. */
   readonly recreate?: boolean;
+  /** `--plan`: the file of a saved plan. */
+  readonly plan?: string;
 }
 
 export async function up(
@@ -60,12 +64,48 @@ export async function up(
   options: UpOptions,
 ): Promise<number> {
   checkUpOptions(options);
+  if (options.plan !== undefined) return upAsPlanned(context, services, options, options.plan);
+  return bringUp(context, services, options, {});
+}
+
+/** `--plan`: exactly what was saved, or nothing. */
+async function upAsPlanned(
+  context: ComposeContext,
+  services: readonly string[],
+  options: UpOptions,
+  path: string,
+): Promise<number> {
+  const { build, pull, forceRecreate, recreate, removeOrphans, scale, deps } = options;
+  const changes = [build, pull, forceRecreate, removeOrphans, scale];
+  const isOther =
+    changes.some((value) => value !== undefined) || recreate === false || deps === false;
+  if (services.length > 0 || isOther)
+    throw new TswarmError(
+      'invalid_argument',
+      '--plan cannot be combined with services, --build, --no-build, --pull, --scale, --no-deps, --force-recreate, --no-recreate or --remove-orphans: the plan says what is done',
+    );
+  const { readyPlan } = await import('./plan.ts');
+  const ready = await readyPlan(context, path);
+  return bringUp(
+    ready.context,
+    ready.services,
+    { ...options, ...ready.options },
+    { expectedState: ready.expectedState },
+  );
+}
+
+async function bringUp(
+  context: ComposeContext,
+  services: readonly string[],
+  options: UpOptions,
+  change: Change,
+): Promise<number> {
   const sinceMs = Date.now();
   const watcher = options.watch ? await watcherOf(context, services) : undefined;
   const display = new ProgressDisplay('Running', context.progress);
   const interrupt = new Interrupt();
   try {
-    const deployed = await deployProject(context, services, options, display, {}, interrupt);
+    const deployed = await deployProject(context, services, options, display, change, interrupt);
     const { stack, keys, result } = deployed;
     if (options.exitCodeFrom !== undefined && !keys.includes(options.exitCodeFrom))
       throw new TswarmError('not_found', `no such service: ${options.exitCodeFrom}`);
@@ -147,6 +187,8 @@ export interface Deployed {
 export interface Change {
   readonly project?: (project: LoadedProject['project']) => LoadedProject['project'];
   readonly stack?: (context: ComposeContext, stack: StackSpec) => Promise<StackSpec>;
+  /** Of a plan: see DeployOptions. */
+  readonly expectedState?: string;
 }
 
 /** Load, plan, images, one deployment: what `up`, `create` and `run` have in common. */
@@ -162,25 +204,75 @@ export async function deployProject(
   pullPolicy(options.pull);
   const plan = planProject(context, services, scale, change.project);
   await ensureCluster(context.client);
+  const wanted = await wantedServices(context, plan, services, options);
+  const ids = await imagesOf(context, wanted.images, options, display, interrupt);
+  const request = await deployment(context, plan, services, options, {
+    imageIds: Object.fromEntries(ids),
+    runs: wanted.runs,
+  });
+  const final = (await change.stack?.(context, request.stack)) ?? request.stack;
+  const result = await deployStack(context.client, final, {
+    ...request.options,
+    recreate: options.forceRecreate === true ? namedServices(final, services) : [],
+    ...(change.expectedState === undefined ? {} : { expectedState: change.expectedState }),
+  });
+  showChanges(result, display);
+  const changes = [...result.changes, ...request.kept];
+  return { stack: final.name, keys: wanted.keys, result: { ...result, changes } };
+}
+
+/** The services that a command means, by key, with their images. */
+export interface WantedServices {
+  readonly keys: readonly string[];
+  readonly images: readonly PlannedImage[];
+  /** Names of services that run already, where that counts (`--no-deps`). */
+  readonly runs: ReadonlySet<string>;
+}
+
+export async function wantedServices(
+  context: ComposeContext,
+  plan: Plan,
+  services: readonly string[],
+  options: UpOptions,
+): Promise<WantedServices> {
   const alone = options.deps === false;
   const runs = alone ? await runningServices(context, plan.stack.name) : new Set<string>();
   const selected = selectServices(plan.stack, services, alone, runs);
   const keys = new Set(selected.services.map(keyOf));
-  const images = plan.images.filter((image) => keys.has(image.service));
-  const ids = await imagesOf(context, images, options, display, interrupt);
-  const { stack } = planLoaded(plan.loaded, scale, Object.fromEntries(ids));
-  const wanted = selectServices(stack, services, alone, runs);
+  return { keys: [...keys], images: plan.images.filter(({ service }) => keys.has(service)), runs };
+}
+
+/** What is sent, and the services that stay as they are because of `--no-recreate`. */
+export interface Deployment {
+  readonly stack: StackSpec;
+  readonly options: DeployOptions;
+  readonly kept: DeployResult['changes'];
+}
+
+/** The one call that `up` makes, and that `plan` asks about. */
+export async function deployment(
+  context: ComposeContext,
+  plan: Plan,
+  services: readonly string[],
+  options: UpOptions,
+  known: {
+    readonly imageIds: Readonly<Record<string, string>>;
+    readonly runs: ReadonlySet<string>;
+  },
+): Promise<Deployment> {
+  const { stack } = planLoaded(plan.loaded, parseScale(options.scale ?? []), known.imageIds);
+  const wanted = selectServices(stack, services, options.deps === false, known.runs);
   const kept = options.recreate === false ? await presentOf(context, wanted) : [];
   const chosen = withoutServices(wanted, new Set(kept.map(({ name }) => name)));
-  const final = (await change.stack?.(context, chosen)) ?? chosen;
-  const result = await deployStack(context.client, final, {
-    prune: options.removeOrphans === true,
-    recreate: options.forceRecreate === true ? namedServices(final, services) : [],
-    all: new Set(stack.services.map((service) => service.name)),
-  });
-  showChanges(result, display);
-  const changes = [...result.changes, ...kept];
-  return { stack: final.name, keys: [...keys], result: { ...result, changes } };
+  return {
+    stack: chosen,
+    kept,
+    options: {
+      prune: options.removeOrphans === true,
+      recreate: options.forceRecreate === true ? namedServices(chosen, services) : [],
+      all: new Set(stack.services.map((service) => service.name)),
+    },
+  };
 }
 
 /** Builds and pulls; Ctrl-C ends it at once. */
@@ -218,7 +310,7 @@ function interrupted(display: ProgressDisplay, state: string): ExitError {
   return new ExitError(EXIT.interrupted);
 }
 
-function pullPolicy(text: string | undefined): '' | 'always' | 'missing' | 'never' {
+export function pullPolicy(text: string | undefined): '' | 'always' | 'missing' | 'never' {
   if (text === undefined || text === '' || text === 'policy') return '';
   if (text === 'always' || text === 'missing' || text === 'never') return text;
   throw new TswarmError('invalid_argument', `--pull ${text}: must be always, missing or never`);

@@ -38,8 +38,15 @@ function byField(a: FieldChange, b: FieldChange): number {
   return a.field < b.field ? -1 : a.field > b.field ? 1 : 0;
 }
 
+/** Field of a service's image by content: another id under the same name. */
+export const IMAGE_CONTENT = 'image (content)';
+
+/** The same, for images that were made in the cluster. */
+const IMAGE_ID = 'image (id)';
+
 /** What says the same as another field; shown only where nothing else differs. */
 const DERIVED: ReadonlySet<string> = new Set([
+  IMAGE_ID,
   `labels.${LABEL.configHash}`,
   `deploy.labels.${LABEL.configHash}`,
   `deploy.labels.${LABEL.version}`,
@@ -50,16 +57,13 @@ const DERIVED: ReadonlySet<string> = new Set([
   `deploy.labels.${LABEL.dependsOn}`,
 ]);
 
-/** Field of a service's image by content: another id under the same name. */
-export const IMAGE_CONTENT = 'image (content)';
-
 // ---- services -----------------------------------------------------------------------------------
 
 /** Prefixes of Engine paths → of compose keys; the longest counts. '' = the path is its own name. */
 const NAMES: Readonly<Record<string, string>> = {
   Labels: 'deploy.labels',
   'TaskTemplate.ContainerSpec': '',
-  'TaskTemplate.ContainerSpec.ImageID': IMAGE_CONTENT,
+  'TaskTemplate.ContainerSpec.ImageID': IMAGE_ID,
   'TaskTemplate.ContainerSpec.Command': 'entrypoint',
   'TaskTemplate.ContainerSpec.Args': 'command',
   'TaskTemplate.ContainerSpec.Env': 'environment',
@@ -123,7 +127,7 @@ function serviceFields(spec: Json): Map<string, string> {
       if (entries.length === 0 && path.startsWith('Mode.')) fields.set('deploy.mode', word(path));
       const isMap = MAPS.has(path);
       for (const [key, item] of entries) {
-        if (isMap) fields.set(labelField(composeName(path), key), String(item));
+        if (isMap) putLabel(fields, composeName(path), key, String(item));
         else put(path === '' ? key : `${path}.${key}`, item);
       }
     } else fields.set(composeName(path), textOf(path, value));
@@ -142,8 +146,9 @@ const MAPS: ReadonlySet<string> = new Set([
 ]);
 
 /** The label that says which image a container was made from is about the image. */
-function labelField(prefix: string, key: string): string {
-  return prefix === 'labels' && key === LABEL.image ? IMAGE_CONTENT : `${prefix}.${key}`;
+function putLabel(fields: Map<string, string>, prefix: string, key: string, value: string): void {
+  if (prefix === 'labels' && key === LABEL.image) fields.set(IMAGE_CONTENT, shortImage(value));
+  else fields.set(`${prefix}.${key}`, value);
 }
 
 function isRecord(value: unknown): value is Json {
@@ -202,7 +207,7 @@ function bytesText(bytes: number): string {
 }
 
 function shortImage(id: string): string {
-  return id.replace(/^sha256:/, '').slice(0, 12);
+  return id.startsWith('sha256:') ? id.slice('sha256:'.length).slice(0, 12) : id;
 }
 
 // ---- lists with keys ----------------------------------------------------------------------------
@@ -275,10 +280,16 @@ function flat(value: unknown): unknown {
   return isRecord(value) ? JSON.stringify(value) : value;
 }
 
+const CONDITIONS: Readonly<Record<string, string>> = {
+  started: 'service_started',
+  healthy: 'service_healthy',
+  completed: 'service_completed_successfully',
+};
+
 function dependencyFields(one: Json): Keyed {
   const name = String(one.Service);
   return [
-    [`${name}.condition`, `service_${String(one.Condition ?? 'started').toLowerCase()}`],
+    [`${name}.condition`, CONDITIONS[String(one.Condition)] ?? String(one.Condition)],
     ...(one.Restart === true ? [[`${name}.restart`, 'true'] as const] : []),
     ...(one.Required === true ? [] : [[`${name}.required`, 'false'] as const]),
   ];

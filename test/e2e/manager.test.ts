@@ -354,6 +354,7 @@ describe('a manager', () => {
       prune: false,
       forceRecreate: false,
       recreateOnly: [],
+      expectedState: '',
     });
     expect(deployed.changes.length).toBe(3);
     const tasks = await worker.tasks(2);
