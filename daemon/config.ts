@@ -79,7 +79,11 @@ const SETTINGS: readonly Setting[] = [
     help: 'mirrors of Docker Hub: URL,…',
     list: true,
   },
-  { flag: 'mesh-port', key: 'meshPort', help: 'UDP port of the network between nodes (51820)' },
+  {
+    flag: 'mesh-port',
+    key: 'meshPort',
+    help: "UDP port of the network between nodes (the cluster's, else 51820)",
+  },
   {
     flag: 'mesh-addr',
     key: 'meshAddr',
@@ -124,7 +128,7 @@ function defaults(nativeDir: string): Config {
     genericResources: [],
     insecureRegistries: [],
     registryMirrors: [],
-    meshPort: '51820',
+    meshPort: '',
     meshAddr: '',
   };
 }
@@ -244,7 +248,8 @@ function build(
     });
   }
   const meshPort = Number(config.meshPort);
-  if (!Number.isInteger(meshPort) || meshPort < 1 || meshPort > 65_535) {
+  const isPort = Number.isInteger(meshPort) && meshPort >= 1 && meshPort <= 65_535;
+  if (config.meshPort !== '' && !isPort) {
     throw new TswarmError('invalid_argument', `mesh-port: "${config.meshPort}" is not a port`);
   }
   if (config.meshAddr !== '' && isIP(config.meshAddr) === 0) {

@@ -8,6 +8,8 @@
 
 /** Default of the control port; Raft's is one higher. */
 export const MANAGER_PORT = 2377;
+/** UDP port of the mesh between nodes where neither the cluster nor the node has another; WireGuard's own tools use it. */
+export const MESH_PORT = 51_820;
 
 /** What an exit of the manager means. */
 export const MANAGER_EXIT = {
@@ -43,7 +45,7 @@ export interface ManagerBootstrap {
   readonly addressPools: readonly string[];
   /** Prefix length of one network; 0 = 24. */
   readonly subnetSize: number;
-  /** UDP port of the data path; 0 or absent = 4789. */
+  /** UDP port of the data path; 0 or absent = 51820. */
   readonly dataPathPort?: number;
 }
 

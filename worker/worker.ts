@@ -327,7 +327,10 @@ class NodeWorker implements Worker {
           isConnected = connected;
           tell(log, () => membership.observer?.sessionChanged(connected, reason));
         },
-        sessionMessage: (message) => tell(log, () => membership.observer?.sessionMessage(message)),
+        sessionMessage: (message) => {
+          this.#setMeshPort(message.dataPathPort);
+          tell(log, () => membership.observer?.sessionMessage(message));
+        },
         attached: (channel, signal) => {
           this.#exchange?.attached(channel, signal);
           const { engineSocket } = this.#options;
@@ -358,6 +361,12 @@ class NodeWorker implements Worker {
     if (isNewKey) this.#renewMeshKey();
     // While the root is replaced, the managers wait for every node to say what it has.
     this.#session?.describeAgain();
+  }
+
+  #setMeshPort(port: number): void {
+    this.#parts?.network.setMeshPort(port).catch((error: unknown) => {
+      this.#deps.log.error('port of the mesh not changed', { error: messageOf(error) });
+    });
   }
 
   #renewMeshKey(): void {

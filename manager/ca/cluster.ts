@@ -24,6 +24,7 @@ import {
 } from '#protocol/generated/specs';
 import { newId } from '#protocol/ids';
 import { caDigestText, formatJoinToken } from '#protocol/join-token';
+import { MESH_PORT } from '#protocol/manager-ipc';
 import type { Random } from '#protocol/world';
 import { makeRootCertificate } from './certificates.ts';
 import type { CaCrypto, Signer } from './crypto.ts';
@@ -42,7 +43,7 @@ export interface NewCluster {
   readonly addressPools: readonly string[];
   /** 0 = 24. */
   readonly subnetSize: number;
-  /** UDP; 0 = 4789. */
+  /** UDP; 0 = 51820. */
   readonly dataPathPort: number;
 }
 
@@ -82,7 +83,7 @@ export function newCluster(args: NewCluster): Cluster {
     }),
     defaultAddrPool: args.addressPools.length > 0 ? args.addressPools : ['10.0.0.0/8'],
     subnetSize: args.subnetSize || 24,
-    dataPathPort: args.dataPathPort || 4789,
+    dataPathPort: args.dataPathPort || MESH_PORT,
   });
 }
 

@@ -6,9 +6,7 @@ import type { ReadView, StoreChange } from '#manager/store/view';
 import { MeshPeer, type ServiceEndpoints } from '#protocol/generated/dispatcher';
 import type { Node } from '#protocol/generated/objects';
 import { PublishMode } from '#protocol/generated/specs';
-
-/** UDP port of the mesh where a node does not name another. */
-export const MESH_PORT = 51_820;
+import { MESH_PORT } from '#protocol/manager-ipc';
 
 export class MeshPeers {
   readonly #nodeId: string;

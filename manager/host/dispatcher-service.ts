@@ -193,6 +193,7 @@ export class DispatcherHost {
       caCert: trustBundle(cluster),
       heartbeatPeriod: this.#sessions.periodMs * NANOS_PER_MS,
       renewCertificate: mustRenew(cluster, node),
+      dataPathPort: cluster.dataPathPort,
     };
   }
 
@@ -321,6 +322,7 @@ function isNews(before: SessionMessage, now: SessionMessage): boolean {
     before.node?.role !== now.node?.role ||
     before.renewCertificate !== now.renewCertificate ||
     before.caCert !== now.caCert ||
+    before.dataPathPort !== now.dataPathPort ||
     before.heartbeatPeriod !== now.heartbeatPeriod ||
     JSON.stringify(before.managers) !== JSON.stringify(now.managers)
   );

@@ -103,6 +103,8 @@ export interface SessionMessage {
   readonly heartbeatPeriod: number;
   /** the node's certificate is of a root that goes out: get a new one (with a new key) now */
   readonly renewCertificate: boolean;
+  /** UDP port of the mesh on nodes that have none of their own; 0 = 51820 */
+  readonly dataPathPort: number;
 }
 export const SessionMessage: MessageType<SessionMessage> = {
   name: 'SessionMessage',
@@ -113,8 +115,9 @@ export const SessionMessage: MessageType<SessionMessage> = {
     { name: 'caCert', json: 'CaCert', id: 4, kind: 'string', shape: 'one' },
     { name: 'heartbeatPeriod', json: 'HeartbeatPeriod', id: 5, kind: 'int64', shape: 'one' },
     { name: 'renewCertificate', json: 'RenewCertificate', id: 6, kind: 'bool', shape: 'one' },
+    { name: 'dataPathPort', json: 'DataPathPort', id: 8, kind: 'uint32', shape: 'one' },
   ],
-  create: (partial?: Partial<SessionMessage>): SessionMessage => ({ ...{ sessionId: '', node: undefined, managers: [], caCert: '', heartbeatPeriod: 0, renewCertificate: false }, ...partial }),
+  create: (partial?: Partial<SessionMessage>): SessionMessage => ({ ...{ sessionId: '', node: undefined, managers: [], caCert: '', heartbeatPeriod: 0, renewCertificate: false, dataPathPort: 0 }, ...partial }),
   write(m: SessionMessage, w: Writer): Writer {
     if (m.sessionId !== '') w.uint32(10).string(m.sessionId);
     if (m.node !== undefined) Node.write(m.node, w.uint32(18).fork()).ldelim();
@@ -122,11 +125,12 @@ export const SessionMessage: MessageType<SessionMessage> = {
     if (m.caCert !== '') w.uint32(34).string(m.caCert);
     if (m.heartbeatPeriod !== 0) w.uint32(40).int64(m.heartbeatPeriod);
     if (m.renewCertificate) w.uint32(48).bool(m.renewCertificate);
+    if (m.dataPathPort !== 0) w.uint32(64).uint32(m.dataPathPort);
     return w;
   },
   read(r: Reader, length: number): SessionMessage {
     const end = r.pos + length;
-    const m: { sessionId: string; node: Node | undefined; managers: ManagerAddress[]; caCert: string; heartbeatPeriod: number; renewCertificate: boolean } = { sessionId: '', node: undefined, managers: [], caCert: '', heartbeatPeriod: 0, renewCertificate: false };
+    const m: { sessionId: string; node: Node | undefined; managers: ManagerAddress[]; caCert: string; heartbeatPeriod: number; renewCertificate: boolean; dataPathPort: number } = { sessionId: '', node: undefined, managers: [], caCert: '', heartbeatPeriod: 0, renewCertificate: false, dataPathPort: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -147,6 +151,9 @@ export const SessionMessage: MessageType<SessionMessage> = {
           break;
         case 6:
           m.renewCertificate = r.bool();
+          break;
+        case 8:
+          m.dataPathPort = r.uint32();
           break;
         default:
           r.skipType(t & 7);

@@ -90,10 +90,16 @@ describe('a cluster of one', () => {
     },
   );
 
-  flagTest('tswarm init', ['--availability', '--data-path-port'], 'both are shown', async () => {
+  flagTest('tswarm init', ['--availability', '--data-path-port'], 'both count', async () => {
     await lab.ok('a', ['init', '--availability', 'drain', '--data-path-port', '4999']);
+    await lab.join('b', await lab.token('a', 'worker'), 'a');
     expect(rowOf(await nodesOf(lab, 'a'), 'a').Availability).toBe('Drain');
     expect((await swarm('a')).DataPathPort).toBe(4999);
+    const ports = async () => {
+      const nodes = await lab.api<{ Description: { MeshPort?: number } }[]>('a', '/nodes');
+      return nodes.map(({ Description }) => Description.MeshPort);
+    };
+    await until(async () => JSON.stringify(await ports()) === '[4999,4999]', 10_000);
   });
 
   flagTest('tswarm init', ['--cert-expiry'], 'certificates live as long', async () => {

@@ -103,7 +103,7 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
         hostname: other,
         wireguardKey: keys[other],
         addr: labs[other].address,
-        port: 51820,
+        port: ports[other],
         hostAddrs: [labs[other].address, labs[other].address6],
       }),
     );
@@ -115,6 +115,7 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
   });
   const setAll = (edges: ServiceEndpoints = EDGE): Promise<unknown> =>
     Promise.all(NODES.map((node) => lab(node).call('setState', stateOf(node, edges))));
+  const ports: Record<Node, number> = { n1: 51820, n2: 51820, n3: 51820 };
   const learnKey = async (node: Node): Promise<void> => {
     keys[node] = (await lab(node).call<MeshDescription>('mesh')).wireguardKey;
   };
@@ -436,6 +437,21 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
     expect(await who('a1').tcp('10.84.1.13', 80)).toBe('a3');
     await setAll();
     await eventually(async () => (await who('a1').tcp('10.84.1.12', 80)) === 'a2', 10_000);
+  }, 60_000);
+
+  it('listens at the port that the cluster wants, also after a restart', async () => {
+    await lab('n2').call('setMeshPort', 4999);
+    ports.n2 = (await lab('n2').call<MeshDescription>('mesh')).port;
+    expect(ports.n2).toBe(4999);
+    await setAll();
+    await eventually(async () => (await who('a1').tcp('10.84.1.12', 80)) === 'a2', 10_000);
+    expect(lab('n2').host('ss -Hlun')).toMatch(/:4999 /);
+    expect(lab('n2').host('ss -Hlun')).not.toMatch(/:51820 /);
+    await lab('n2').stopNode('SIGKILL');
+    await lab('n2').startNode();
+    await lab('n2').restore(['a2', 'e2'], { ...stateOf('n2'), nodeId: '' } as never);
+    expect((await lab('n2').call<MeshDescription>('mesh')).port).toBe(4999);
+    expect(await who('a1').tcp('10.84.1.12', 80)).toBe('a2');
   }, 60_000);
 
   it('leaves nothing behind', async () => {

@@ -48,8 +48,6 @@ export const DRAIN_IDLE_MS = 1_000;
 /** It has none when this many counts in a row say so. */
 export const DRAIN_QUIET_READINGS = 2;
 
-/** As WireGuard's own tools have it. */
-export const MESH_PORT_DEFAULT = 51_820;
 /** Where distributions and `go install` as root put it. */
 export const WIREGUARD_GO: readonly string[] = [
   '/usr/bin/wireguard-go',

@@ -23,7 +23,6 @@ import {
   HANDSHAKE_STALE_MS,
   HELPER_RESTART_MS,
   MESH_LOOK_PERIOD_MS,
-  MESH_PORT_DEFAULT,
   SWEEP_DELAY_MS,
   WIREGUARD_GO,
 } from './limits.ts';
@@ -74,6 +73,7 @@ export async function createNetworkService(
     api,
     mesh: () => manager.meshDescription(),
     renewMeshKey: () => manager.renewMeshKey(),
+    setMeshPort: (port) => manager.setMeshPort(port),
     check: () => manager.checkNetwork(),
     info: async (): Promise<EngineJson> => ({ Network: ['bridge', 'host', 'none', 'overlay'] }),
     stop: () => manager.stop(),
@@ -110,6 +110,7 @@ export class NodeNetworks implements NetworkManager {
   readonly #mesh: Mesh;
   readonly #meshWatch: MeshWatch;
   readonly #clock: Clock;
+  readonly #meshChanged: (() => void) | undefined;
   readonly #ruleComputer = new RuleComputer();
   readonly #namesComputer = new NamesComputer();
   /** The same object for the same record, so that what was computed from it can be used again. */
@@ -138,6 +139,7 @@ export class NodeNetworks implements NetworkManager {
     };
     this.#helper = this.#newHelper(nativeDir);
     this.#clock = deps.clock;
+    this.#meshChanged = deps.meshChanged;
     this.#mesh = this.#newMesh(options, deps);
     this.#meshWatch = this.#newMeshWatch(deps);
     this.#ports = new PortRegistry(portHolder, () => this.#services);
@@ -193,7 +195,8 @@ export class NodeNetworks implements NetworkManager {
         names,
         keyFile: `${dataDir}/mesh-key`,
         memoryFile: `${runDir}/mesh.json`,
-        port: meshPort === 0 ? MESH_PORT_DEFAULT : meshPort,
+        portFile: `${dataDir}/mesh-port`,
+        port: meshPort,
       },
       {
         helper: this.#helper,
@@ -275,12 +278,12 @@ export class NodeNetworks implements NetworkManager {
   }
 
   meshDescription(): MeshDescription {
-    const { meshAddress, meshPort } = this.#options;
+    const { meshAddress } = this.#options;
     return {
       wireguardKey: this.#mesh.publicKey,
       address: meshAddress,
       hostAddresses: this.#hostAddresses(),
-      port: meshPort === 0 ? MESH_PORT_DEFAULT : meshPort,
+      port: this.#mesh.port,
       faults: [...(this.#mesh.fault === '' ? [] : [this.#mesh.fault]), ...this.#meshWatch.faults],
     };
   }
@@ -298,6 +301,10 @@ export class NodeNetworks implements NetworkManager {
 
   forgetMeshKey(): Promise<void> {
     return this.#mesh.forgetKey();
+  }
+
+  async setMeshPort(port: number): Promise<void> {
+    if (await this.#mesh.setPort(port)) this.#meshChanged?.();
   }
 
   renewMeshKey(): Promise<void> {

@@ -125,6 +125,8 @@ export interface NetworkService {
   mesh(): MeshDescription;
   /** With each new certificate: a new key for the mesh. The managers must be told (`mesh`) right away. */
   renewMeshKey(): Promise<void>;
+  /** UDP port that the cluster wants for the mesh (0 = 51820); a port given to this node goes before. */
+  setMeshPort(port: number): Promise<void>;
   /** Looks at everything between this node and the others; changes nothing. */
   check(): Promise<NetworkReport>;
   /** Network part of GET /info (plugins, warnings). */
@@ -172,7 +174,7 @@ export interface NetworkOptions {
   readonly runDir: string;
   /** Folder of the native programs (`tswarm-names`, the network helper). */
   readonly nativeDir: string;
-  /** UDP port of the mesh; 0 = 51820. */
+  /** UDP port of the mesh, whatever the cluster says; 0 = the cluster's. */
   readonly meshPort: number;
   /** Address by which other nodes reach it; '' = the one that the managers see. */
   readonly meshAddress: string;

@@ -31,7 +31,7 @@ function addMembership(parent: Command, { run, client }: CommandTools): void {
     .option('--autolock', 'managers need a key when they start')
     .option('--availability <word>', 'active, pause or drain')
     .option('--data-path-addr <addr>', 'refused: container traffic uses the advertised address')
-    .option('--data-path-port <port>', 'UDP port of container traffic (default 4789)')
+    .option('--data-path-port <port>', 'UDP port of container traffic (default 51820)')
     .option('--default-addr-pool <cidr>', 'address pool for networks (repeatable)', collect)
     .option('--default-addr-pool-mask-length <bits>', 'size of the networks from the pool')
     .option('--force-new-cluster', 'on a manager that has lost the others: go on alone');

@@ -20,6 +20,7 @@ async function call(service: NetworkService, method: string, args: unknown[]): P
   if (method === 'removeAll') return service.removeAll();
   if (method === 'mesh') return service.mesh();
   if (method === 'renewMeshKey') return service.renewMeshKey();
+  if (method === 'setMeshPort') return service.setMeshPort(Number(args[0]));
   if (method === 'attachMany') {
     const manager = service.manager as NodeNetworks;
     const started = performance.now();

@@ -3,7 +3,9 @@
 // meddled, a failure) the kernel is asked what it has. The mesh never holds up anything else: what fails is logged, shown, and tried again.
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher';
+import { MESH_PORT } from '#protocol/manager-ipc';
 import type { Clock, Log } from '#protocol/world';
+import { readTextFile, writeFileAtomic } from '../../files.ts';
 import {
   DOOR_OVERHEAD_BYTES,
   MESH_RETRY_MS,
@@ -48,8 +50,10 @@ export interface MeshOptions {
   readonly names: MeshNames;
   readonly keyFile: string;
   readonly memoryFile: string;
-  /** UDP port. */
+  /** UDP port that this node was given; 0 = the cluster's. */
   readonly port: number;
+  /** The cluster's port is kept here: the node must be found at it also when no manager is. */
+  readonly portFile: string;
 }
 
 export interface MeshDeps {
@@ -73,6 +77,7 @@ export class Mesh {
   readonly #deps: MeshDeps;
   readonly #memory: MeshMemory;
   #key: MeshKey | undefined;
+  #port: number;
   #device: WireguardDevice | undefined;
   #state: MeshState | undefined;
   #plan: MeshPlan = NO_MESH;
@@ -92,12 +97,15 @@ export class Mesh {
   constructor(options: MeshOptions, deps: MeshDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#port = options.port || MESH_PORT;
     this.#memory = new MeshMemory(options.memoryFile);
   }
 
   async start(): Promise<void> {
     this.#key = await openMeshKey(this.#options.keyFile);
     await this.#memory.load();
+    const kept = Number((await readTextFile(this.#options.portFile)) ?? '');
+    if (this.#options.port === 0 && isPort(kept)) this.#port = kept;
     // Read again with the first peer; until then a guess will do.
     await this.#run(() => this.#readMtu([]));
   }
@@ -105,6 +113,23 @@ export class Mesh {
   /** Base64. */
   get publicKey(): string {
     return this.#key?.publicKey ?? '';
+  }
+
+  /** UDP port, as others must call it. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Listens at the port that the cluster wants (0 = the usual one), unless this node was given one. True when that is another than before. */
+  async setPort(wanted: number): Promise<boolean> {
+    const port = isPort(wanted) ? wanted : MESH_PORT;
+    if (this.#options.port !== 0 || port === this.#port) return false;
+    this.#port = port;
+    await this.#run(async () => {
+      await writeFileAtomic(this.#options.portFile, `${port}\n`);
+      if (this.#told) await this.#device?.write({ listenPort: port, peers: [] });
+    });
+    return true;
   }
 
   /** MTU of the interfaces of containers whose packets go through the tunnel, in bytes. */
@@ -249,7 +274,8 @@ export class Mesh {
   /** Makes sure of the tunnel and finds out what it has. */
   async #adopt(nodeId: string): Promise<void> {
     const { helper } = this.#deps;
-    const { names, port } = this.#options;
+    const { names } = this.#options;
+    const port = this.#port;
     await this.#readMtu([...(this.#state?.peers ?? [])]);
     this.#device = await this.#openDevice();
     await helper.meshLink({
@@ -346,6 +372,10 @@ export class Mesh {
     const pathBytes = Math.min(...found, found.length > 0 ? Infinity : MTU_BYTES_DEFAULT);
     this.#mtuBytes = Math.max(MTU_BYTES_MIN, pathBytes - TUNNEL_OVERHEAD_BYTES);
   }
+}
+
+function isPort(value: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= 65_535;
 }
 
 function isSameText(a: ReadonlyMap<string, object>, b: ReadonlyMap<string, object>): boolean {
