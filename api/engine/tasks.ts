@@ -10,6 +10,7 @@ import { type Context, pathId, type Route, requireSession } from '../context.ts'
 import { EngineError } from '../http/errors.ts';
 import { parseFilters } from '../http/filters.ts';
 import { taskJson } from './shapes.ts';
+import { TaskTexts } from './task-texts.ts';
 
 const FILTERS = [
   'id',
@@ -24,6 +25,7 @@ const FILTERS = [
 ];
 
 export function taskRoutes(context: Context): readonly Route[] {
+  const texts = new TaskTexts();
   return [
     {
       method: 'GET',
@@ -32,10 +34,8 @@ export function taskRoutes(context: Context): readonly Route[] {
         const { cache } = requireSession(context);
         const filters = parseFilters(request.query.raw('filters'));
         checkFilters(filters, FILTERS);
-        reply.json(
-          200,
-          listTasks(cache, filters).map((task) => taskJson(cache, task)),
-        );
+        const list = listTasks(cache, filters).map((task) => texts.of(cache, task));
+        reply.text(200, `[${list.join(',')}]\n`, 'application/json');
       },
     },
     {

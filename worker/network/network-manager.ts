@@ -277,6 +277,16 @@ export class NodeNetworks implements NetworkManager {
     return hostAddresses([this.#rules.links, this.#rules.mesh.prefix]);
   }
 
+  /** Only looked up where rules need it: the kernel takes long to list the interfaces of many containers. */
+  #hostAddressByFamily(): Readonly<Record<4 | 6, string>> {
+    if (this.#mesh.plan.doors.size === 0) return { 4: '', 6: '' };
+    const all = this.#hostAddresses();
+    return {
+      4: all.find((address) => !address.includes(':')) ?? '',
+      6: all.find((address) => address.includes(':')) ?? '',
+    };
+  }
+
   meshDescription(): MeshDescription {
     const { meshAddress } = this.#options;
     return {
@@ -445,10 +455,7 @@ export class NodeNetworks implements NetworkManager {
         ...common,
         doors: this.#mesh.plan.doors,
         origins: this.#mesh.plan.origins,
-        hostAddresses: {
-          4: this.#hostAddresses().find((address) => !address.includes(':')) ?? '',
-          6: this.#hostAddresses().find((address) => address.includes(':')) ?? '',
-        },
+        hostAddresses: this.#hostAddressByFamily(),
       }),
       applyMesh: () => this.#mesh.apply(),
       wake: () => this.#wake(containers.length > 0),
