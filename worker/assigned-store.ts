@@ -1,13 +1,14 @@
 // What a manager has assigned to this node, kept so that everything goes on with no manager in reach and after a restart: one small file per object below
 // `<dataRoot>/agent`. Secrets' data is only in memory and on a tmpfs below the run root, so it is gone after a reboot and comes again from a manager.
-// Files are replaced whole and synced, a task's after those of what it refers to: after a power cut, too, a task that is known here can be started here.
+// Files are replaced whole and synced (but a task's only once it is to run), a task's after those of what it refers to: after a power cut, too, a task that
+// is known here can be started here.
 // A file that is damaged all the same is removed and assigned again.
 import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MessageType } from '#protocol/codec';
 import { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import type { Secret } from '#protocol/generated/objects';
-import { Config, Network, Task, TaskStatus, Volume } from '#protocol/generated/objects';
+import { Config, Network, Task, TaskState, TaskStatus, Volume } from '#protocol/generated/objects';
 import type { Log } from '#protocol/world';
 import type { SavedTask } from '#worker/agent/types';
 import {
@@ -15,6 +16,7 @@ import {
   listFolder,
   makeFolder,
   readJsonFile,
+  removeFile,
   removeTree,
   writeFileAtomic,
 } from './files.ts';
@@ -87,7 +89,7 @@ export class AssignedKind<T> {
   delete(id: string): Promise<void> {
     this.#objects.delete(id);
     return this.#writes.run(async () => {
-      if (!this.#objects.has(id)) await removeTree(join(this.#root, id));
+      if (!this.#objects.has(id)) await removeFile(join(this.#root, id));
     });
   }
 
@@ -215,9 +217,9 @@ export class AssignedStore {
 
   async deleteSecret(id: string): Promise<void> {
     this.#secrets.delete(id);
-    await removeTree(join(this.#secretsDir, id));
+    await removeFile(join(this.#secretsDir, id));
     if (!this.#secretTemplates.delete(id)) return;
-    await removeTree(join(this.#secretsDir, id + TEMPLATE_SUFFIX));
+    await removeFile(join(this.#secretsDir, id + TEMPLATE_SUFFIX));
   }
 
   async keepOnlySecrets(ids: ReadonlySet<string>): Promise<void> {
@@ -241,14 +243,14 @@ export class AssignedStore {
       this.#unwritten.delete(id);
       await Promise.all([this.networks.idle(), this.configs.idle(), this.volumes.idle()]);
       const text = JSON.stringify(savedJson(newest));
-      await writeFileAtomic(join(this.#tasksDir, id), text, { sync: true });
+      await writeFileAtomic(join(this.#tasksDir, id), text, { sync: !isOnlyPrepared(newest) });
     });
   }
 
   forgetTask(taskId: string): Promise<void> {
     this.#tasks.delete(taskId);
     this.#unwritten.delete(taskId);
-    const done = this.#taskLock(taskId).run(() => removeTree(join(this.#tasksDir, taskId)));
+    const done = this.#taskLock(taskId).run(() => removeFile(join(this.#tasksDir, taskId)));
     this.#taskWrites.delete(taskId);
     return done;
   }
@@ -279,6 +281,11 @@ export class AssignedStore {
     ]);
     await removeTree(this.#dataDir);
   }
+}
+
+/** It never ran: after a power cut it is assigned and prepared again, as if it had not been here yet. */
+function isOnlyPrepared({ run, status, task }: SavedTask): boolean {
+  return run === 0 && status.state <= TaskState.READY && task.desiredState <= TaskState.RUNNING;
 }
 
 interface SavedJson {

@@ -3,10 +3,20 @@
 // is a link cannot lead the runtime astray). The layer is the same for all and never written, so
 // one serves all. What a container stands on is written as two symbolic links, `image` and `chain`:
 // made last, atomic, needing no fsync; a folder without them is unfinished. The kernel's mount
-// table is the truth about what is mounted; nothing is remembered about that.
+// table is the truth about what is mounted; nothing is remembered about that. The few names of a
+// container are made and removed at once, not through the thread pool (why: worker/files.ts).
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+} from 'node:fs';
 import {
   chmod,
-  chown,
   lchown,
   mkdir,
   readdir,
@@ -192,24 +202,26 @@ export class RootfsStore {
     const dir = join(this.#dir, containerId);
     const { upperDir, workDir, mergedDir } = rootfs.paths;
     await this.#removeDir(containerId);
-    await mkdir(dir, { mode: 0o710 });
-    await Promise.all([mkdir(upperDir, 0o755), mkdir(workDir, 0o711), mkdir(mergedDir, 0o755)]);
+    mkdirSync(dir, { mode: 0o710 });
+    mkdirSync(upperDir, 0o755);
+    mkdirSync(workDir, 0o711);
+    mkdirSync(mergedDir, 0o755);
     // The upper folder is the root that the container sees: it takes after the image's.
     if (rootfs.chainId !== '') {
-      const top = await stat(this.#layers.diffDir(rootfs.chainId));
-      await chown(upperDir, top.uid, top.gid);
-      await chmod(upperDir, top.mode & 0o7777);
+      const top = statSync(this.#layers.diffDir(rootfs.chainId));
+      chownSync(upperDir, top.uid, top.gid);
+      chmodSync(upperDir, top.mode & 0o7777);
     }
-    await symlink(rootfs.imageId || NONE, join(dir, 'image'));
-    await symlink(rootfs.chainId || NONE, join(dir, 'chain'));
+    symlinkSync(rootfs.imageId || NONE, join(dir, 'image'));
+    symlinkSync(rootfs.chainId || NONE, join(dir, 'chain'));
   }
 
   async #removeDir(containerId: string): Promise<void> {
     const dir = join(this.#dir, containerId);
     await this.#unmount(join(dir, 'merged'));
     // The links go first: what is left after a crash is then seen as unfinished.
-    await rm(join(dir, 'image'), { force: true });
-    await rm(dir, { recursive: true, force: true });
+    rmSync(join(dir, 'image'), { force: true });
+    if (!removedUnused(dir)) await rm(dir, { recursive: true, force: true });
   }
 
   async #unmount(target: string): Promise<void> {
@@ -230,13 +242,25 @@ export class RootfsStore {
 /** Stands for no image and no layers: a link cannot lead nowhere. */
 const NONE = 'none';
 
+/** The folders of a container that wrote nothing, which most never do. False when something else is there. */
+function removedUnused(dir: string): boolean {
+  try {
+    for (const name of ['upper', 'work/work', 'work', 'merged']) rmdirSync(join(dir, name));
+    unlinkSync(join(dir, 'chain'));
+    rmdirSync(dir);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A mounted overlay is another device than the folder above it. */
 async function isMountPoint(path: string): Promise<boolean> {
   try {
-    const [own, above] = await Promise.all([stat(path), stat(join(path, '..'))]);
-    return own.dev !== above.dev;
-  } catch (error) {
-    if (isMissing(error)) return false;
+    const own = statSync(path, { throwIfNoEntry: false });
+    const above = statSync(join(path, '..'), { throwIfNoEntry: false });
+    return own !== undefined && above !== undefined && own.dev !== above.dev;
+  } catch {
     // A mount whose layers are gone cannot be looked at, but can be unmounted.
     return true;
   }

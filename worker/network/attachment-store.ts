@@ -1,6 +1,6 @@
 // The attachments of this node's containers, in memory and below the run root (gone after a reboot, as the namespaces are). The file follows the memory;
 // writes of one container happen in order. A record whose file is not written yet when the worker dies belongs to a container that never ran.
-import { listFolder, readJsonFile, removeTree, writeFileAtomic } from '../files.ts';
+import { listFolder, readJsonFile, removeFile, writeFileAtomic } from '../files.ts';
 import type { AttachmentRecord } from './attachment.ts';
 
 export class AttachmentStore {
@@ -52,7 +52,7 @@ export class AttachmentStore {
   /** Out of memory at once; resolves when the file is gone. */
   delete(containerId: string): Promise<void> {
     this.#records.delete(containerId);
-    return this.#write(containerId, () => removeTree(this.#file(containerId)));
+    return this.#write(containerId, () => removeFile(this.#file(containerId)));
   }
 
   #file(containerId: string): string {

@@ -9,6 +9,7 @@ import {
   makeFolder,
   readJsonFile,
   readTextFile,
+  removeSmallTree,
   removeTree,
   syncFolder,
   writeFileAtomic,
@@ -112,16 +113,16 @@ export class ContainerFiles {
   }
 
   async removeRun(id: string): Promise<void> {
-    await removeTree(this.pathsOf(id).runDir);
+    await removeSmallTree(this.pathsOf(id).runDir);
   }
 
   async removeSecrets(id: string): Promise<void> {
-    await removeTree(this.pathsOf(id).secretsDir);
+    await removeSmallTree(this.pathsOf(id).secretsDir);
   }
 
   async removeAll(id: string): Promise<void> {
     const paths = this.pathsOf(id);
-    await Promise.all([removeTree(paths.runDir), removeTree(paths.secretsDir)]);
+    await Promise.all([removeSmallTree(paths.runDir), removeSmallTree(paths.secretsDir)]);
     await removeTree(paths.dataDir);
   }
 }

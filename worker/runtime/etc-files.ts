@@ -1,6 +1,7 @@
 // The three files that an engine gives every container: /etc/hosts, /etc/hostname, /etc/resolv.conf. Content here, writing in place (same inode, so that a
 // running container that has them bind-mounted sees the change).
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { AttachedEndpoint } from '../network/types.ts';
 
 const HOSTS_HEAD = [
@@ -57,5 +58,5 @@ export async function hostFile(path: string): Promise<string> {
 
 /** Writes into the existing inode. */
 export async function writeInPlace(path: string, content: string): Promise<void> {
-  await writeFile(path, content, { mode: 0o644 });
+  writeFileSync(path, content, { mode: 0o644 });
 }

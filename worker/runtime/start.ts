@@ -4,7 +4,7 @@
 // Called with the container's lock held.
 import { join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
-import { makeFolder, removeTree, writeFileAtomic } from '../files.ts';
+import { makeFolder, writeFileAtomic } from '../files.ts';
 import type { AttachResult } from '../network/types.ts';
 import { deferred } from '../queue.ts';
 import type { BundleInput, NamespaceSource, ResolvedUser } from './bundle.ts';
@@ -264,7 +264,7 @@ export async function undoStart(container: Container, deps: RuntimeDeps): Promis
   await Promise.all([
     quietly('network', deps.network.detach(container.id)),
     quietly('root', deps.images.unmountRootfs(container.id)),
-    quietly('run folder', removeTree(container.paths.runDir)),
+    quietly('run folder', deps.files.removeRun(container.id)),
     quietly('secrets', deps.files.removeSecrets(container.id)),
   ]);
 }
