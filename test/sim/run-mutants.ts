@@ -110,7 +110,7 @@ async function runOne(mutant: Mutant): Promise<Outcome> {
     return { isCaught: false, text: String(error), seed: '' };
   }
   try {
-    const only = mutant.isOfManager ? 'cluster' : kindFor(mutant);
+    const only = kindFor(mutant);
     const outcome = await simulate(folder, { first: '1', count: values.seeds, only });
     if (!outcome.isCaught) return outcome;
     const clean = await simulate(ROOT, { first: outcome.seed, count: '1', only });
