@@ -5,6 +5,7 @@ import type { Store } from '#manager/store/store';
 import type { Kind, StoreChange } from '#manager/store/view';
 import { type Task, TaskState } from '#protocol/generated/objects';
 import { check, SimFailure } from './failure.ts';
+import { ServiceChecks } from './service-checks.ts';
 
 const KINDS: readonly Kind[] = [
   'node',
@@ -33,6 +34,7 @@ interface Watcher {
 export class ClusterChecks {
   /** Task statuses that nodes were thanked for: task id → run and state. */
   readonly #thanked = new Map<string, { run: number; state: TaskState }>();
+  readonly #services = new ServiceChecks();
   changes = 0;
 
   /** Follows a manager's store from its beginning. */
@@ -52,6 +54,7 @@ export class ClusterChecks {
       check(isComplete, 'watchers miss nothing', () => ({ ...values(), had: watcher.index }));
       watcher.index = entry.index;
       for (const change of entry.changes) this.#change(id, watcher, change);
+      this.#services.entry(store.view, entry.index, entry.changes);
       watcher.entries++;
       if (watcher.entries % EVERY_ENTRIES === 0) this.#checkWhole(id, watcher, store);
     });

@@ -4,11 +4,12 @@
 // run where they were put, and nothing else runs.
 
 import { createConfig, removeData, updateConfig } from '#manager/control/data-objects';
+import { PAUSED_STATES } from '#manager/orchestrator/update';
 import type { StoreView, StoreWriteView } from '#manager/store/state';
 import type { DecisionContext } from '#manager/store/view';
 import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { hasCode, TswarmError } from '#protocol/errors';
-import { type Service, TaskState, UpdateState } from '#protocol/generated/objects';
+import { TaskState } from '#protocol/generated/objects';
 import { ConfigSpec, NodeAvailability } from '#protocol/generated/specs';
 import { ClusterChecks } from './cluster-checks.ts';
 import { changeSomething, drawChange, touch } from './cluster-work.ts';
@@ -17,6 +18,7 @@ import { Faults } from './faults.ts';
 import { Group } from './group.ts';
 import { findViolation, type Operation } from './linearizable.ts';
 import type { RunCounts } from './seed-result.ts';
+import { serviceGap } from './service-goal.ts';
 import { strangeRequest } from './sim-authority.ts';
 import type { ContainerWeather } from './sim-containers.ts';
 import { SimManager } from './sim-manager.ts';
@@ -32,6 +34,8 @@ import type { World } from './world.ts';
 const SEGMENT_BYTES = 384 * 1024;
 const HEARTBEAT_MS = 400;
 const REGISTERS_MAX = 120;
+/** So many services are made, or changed, before anything else. */
+const FIRST_DEPLOYS = 6;
 /** After healing: so long until everything runs as asked for. */
 const HEAL_US = 90_000_000;
 const LOOK_EVERY_US = 500_000;
@@ -50,14 +54,17 @@ export class ClusterRun {
   readonly #history: Operation[] = [];
   readonly #nodeFaults: boolean;
   #nextValue = 1;
+  #changesMade = 0;
   #lastLookUs = 0;
 
   constructor(world: World, seed: number) {
     this.#world = world;
     const drawn = drawWeather(stream(seed, 'weather'));
     // Times of the manager's own code (20 ms, 2 s, …) do not scale with ticks.
-    this.#weather = { ...drawn, tickMs: 50, tuning: { ...drawn.tuning, maxUncommittedBytes: 1e6 } };
     this.#prng = stream(seed, 'clients');
+    // With little room some of what the manager writes at once is refused, and what follows is not.
+    const maxUncommittedBytes = this.#prng.chance(0.3) ? 2_000 : 1e6;
+    this.#weather = { ...drawn, tickMs: 50, tuning: { ...drawn.tuning, maxUncommittedBytes } };
     const prng = stream(seed, 'manager');
     const settings = { seed, weather: this.#weather, segmentBytes: SEGMENT_BYTES };
     this.#group = new Group(world, settings, {
@@ -140,7 +147,7 @@ export class ClusterRun {
     const wait = -Math.log(1 - this.#prng.next()) * 150_000;
     this.#world.at(wait, null, () => {
       if (this.#group.isHealed) return;
-      if (this.#prng.chance(0.5)) this.#useRegister();
+      if (this.#prng.chance(0.3)) this.#useRegister();
       else this.#changeSomething();
       this.#work();
     });
@@ -153,7 +160,9 @@ export class ClusterRun {
       this.#askForCertificate(manager);
       return;
     }
-    const draw = drawChange(this.#prng);
+    const drawn = drawChange(this.#prng);
+    // Something to run first.
+    const draw = this.#changesMade++ < FIRST_DEPLOYS ? { ...drawn, kind: 0 } : drawn;
     this.#update(manager, (tx, context) => changeSomething(tx, context, draw, manager.random));
   }
 
@@ -318,7 +327,7 @@ export class ClusterRun {
         }
         for (const service of tx.list('service')) {
           const state = service.updateStatus?.state;
-          const isHeld = state === UpdateState.PAUSED || state === UpdateState.ROLLBACK_PAUSED;
+          const isHeld = state !== undefined && PAUSED_STATES.has(state);
           if (isHeld) touch(tx, context, service.spec?.name ?? '');
         }
         const known = tx.byName('config', 'probe');
@@ -388,25 +397,4 @@ export class ClusterRun {
 
 function registerOf(view: StoreView): number {
   return Number(view.byName('config', 'register')?.spec?.labels.value ?? 0);
-}
-
-/** What the service lacks, or ''. */
-function serviceGap(view: StoreView, service: Service, running: ReadonlySet<string>): string {
-  const replicas = service.spec?.mode?.replicated?.replicas ?? 0;
-  const image = service.spec?.taskTemplate?.containerSpec?.image;
-  const name = service.spec?.name ?? '';
-  const wanted = [...view.tasksByService(service.id)].filter(
-    ({ desiredState }) => desiredState === TaskState.RUNNING,
-  );
-  const isRolledBack = service.previousSpec !== undefined && service.updateStatus !== undefined;
-  const up = wanted.filter(({ status }) => status?.state === TaskState.RUNNING);
-  if (up.length !== replicas || wanted.length !== replicas) {
-    return `service ${name} has ${up.length} of ${replicas} tasks (${wanted.length} wanted)`;
-  }
-  for (const task of wanted) {
-    if (!running.has(task.id)) return `task ${task.id} of ${name} has no container`;
-    const isOld = task.spec?.containerSpec?.image !== image;
-    if (isOld && !isRolledBack) return `task ${task.id} of ${name} has an old image`;
-  }
-  return '';
 }

@@ -14,6 +14,9 @@ import {
   ConfigSpec,
   ContainerSpec,
   EndpointSpec,
+  FailureAction,
+  GlobalJobMode,
+  GlobalMode,
   Mount,
   MountType,
   NetworkAttachmentConfig,
@@ -29,6 +32,7 @@ import {
   ServiceSpec,
   TaskSpec,
   UpdateConfig,
+  UpdateOrder,
 } from '#protocol/generated/specs';
 import { caDigestText, formatJoinToken } from '#protocol/join-token';
 import type { Random } from '#protocol/world';
@@ -36,24 +40,34 @@ import type { Prng } from '#test/support/prng';
 import { newRoot, SIM_CA_CRYPTO } from './sim-authority.ts';
 import { nowMicros } from './sim-manager.ts';
 
-const SERVICES = ['web', 'api', 'jobs', 'cache'];
+/** Each is of its own kind: of what, it stays all its life. */
+const SERVICES = ['web', 'api', 'jobs', 'cache', 'agent', 'batch', 'scan'] as const;
+type ServiceName = (typeof SERVICES)[number];
+/** These replace tasks start-first, the others stop-first. */
+const START_FIRST: ReadonlySet<string> = new Set(['api', 'jobs', 'agent']);
+const JOBS: ReadonlySet<string> = new Set(['batch', 'scan']);
+
+const FAILURE_ACTIONS = [FailureAction.PAUSE, FailureAction.CONTINUE, FailureAction.ROLLBACK];
 
 /** What a change is made with; drawn before, for a transaction may be computed twice. */
 export interface Draw {
   readonly kind: number;
-  readonly name: string;
+  readonly name: ServiceName;
   readonly replicas: number;
   readonly version: number;
-  readonly order: number;
+  /** Of an update; 0: all at once. */
+  readonly parallelism: number;
+  readonly failureAction: FailureAction;
 }
 
 export function drawChange(prng: Prng): Draw {
   return {
-    kind: prng.below(18),
-    name: SERVICES[prng.below(SERVICES.length)] as string,
+    kind: prng.below(23),
+    name: SERVICES[prng.below(SERVICES.length)] as ServiceName,
     replicas: prng.below(5),
     version: prng.below(4),
-    order: prng.below(2),
+    parallelism: prng.below(3),
+    failureAction: FAILURE_ACTIONS[prng.below(FAILURE_ACTIONS.length)] as FailureAction,
   };
 }
 
@@ -76,10 +90,11 @@ export function changeSomething(
   else if (kind < 15) removeMany(tx, draw.version);
   else if (kind === 15) rotateToken(tx, context);
   else if (kind === 16) makeData(tx, context);
-  else makeTooMuch(tx);
+  else if (kind === 17) makeTooMuch(tx);
+  else deploy(tx, context, name, draw);
 }
 
-function deploy(tx: StoreWriteView, context: DecisionContext, name: string, draw: Draw): void {
+function deploy(tx: StoreWriteView, context: DecisionContext, name: ServiceName, draw: Draw): void {
   const network = tx.byName('network', 'back');
   const hasNetwork = network !== undefined && name !== 'jobs';
   const known = tx.byName('service', name);
@@ -93,18 +108,51 @@ function deploy(tx: StoreWriteView, context: DecisionContext, name: string, draw
   const port = PortConfig.create({ targetPort: 80, publishedPort: 8080 });
   const spec = ServiceSpec.create({
     name,
-    mode: ServiceMode.create({ replicated: ReplicatedMode.create({ replicas: draw.replicas }) }),
+    mode: modeOf(name, draw),
     taskTemplate: TaskSpec.create({
       containerSpec: ContainerSpec.create({ ...data, image: `image:${draw.version}` }),
-      restartPolicy: RestartPolicy.create({ condition: RestartCondition.ANY, delay: 3e8 }),
+      restartPolicy: policyOf(name),
       networks,
     }),
-    updateConfig: UpdateConfig.create({ parallelism: 1, monitor: 1e8, order: draw.order as 0 }),
+    ...(JOBS.has(name) ? {} : rolloutOf(name, draw)),
     endpointSpec: EndpointSpec.create({ ports: name === 'cache' ? [port] : [] }),
     drainTimeout: 2e8,
   });
   if (known) replaceSpec(tx, context, known, spec);
   else createService(tx, context, spec);
+}
+
+function modeOf(name: ServiceName, { replicas, parallelism }: Draw): ServiceMode {
+  switch (name) {
+    case 'agent':
+      return ServiceMode.create({ global: GlobalMode.create({}) });
+    case 'scan':
+      return ServiceMode.create({ globalJob: GlobalJobMode.create({}) });
+    case 'batch': {
+      const replicatedJob = { maxConcurrent: parallelism + 1, totalCompletions: replicas + 1 };
+      return ServiceMode.create({ replicatedJob });
+    }
+    default:
+      return ServiceMode.create({ replicated: ReplicatedMode.create({ replicas }) });
+  }
+}
+
+function policyOf(name: ServiceName): RestartPolicy {
+  const isTriedAnew = name !== 'api' && !JOBS.has(name);
+  const condition = isTriedAnew ? RestartCondition.ANY : RestartCondition.ON_FAILURE;
+  return RestartPolicy.create({ condition, delay: 3e8, maxAttempts: name === 'api' ? 2 : 0 });
+}
+
+function rolloutOf(
+  name: ServiceName,
+  { parallelism, failureAction }: Draw,
+): Pick<ServiceSpec, 'updateConfig' | 'rollbackConfig'> {
+  const order = START_FIRST.has(name) ? UpdateOrder.START_FIRST : UpdateOrder.STOP_FIRST;
+  const config = { parallelism, monitor: 1e8, order };
+  return {
+    updateConfig: UpdateConfig.create({ ...config, failureAction }),
+    rollbackConfig: UpdateConfig.create(config),
+  };
 }
 
 export function touch(tx: StoreWriteView, context: DecisionContext, name: string): void {

@@ -19,6 +19,7 @@ const WAL = 'manager/wal';
 const HOST = 'manager/host/raft';
 const STORE = 'manager/store';
 const DISPATCHER = 'manager/dispatcher';
+const ORCHESTRATOR = 'manager/orchestrator';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -316,14 +317,16 @@ function recordConfigurations`,
     source: 'found by this simulator',
     file: `${WAL}/recovery.ts`,
     find: '{ ...newest(this.#hardState, hardState), commit };',
-    replace: 'newest(this.#hardState, { ...hardState, commit: Math.max(hardState.commit, commit) });',
+    replace:
+      'newest(this.#hardState, { ...hardState, commit: Math.max(hardState.commit, commit) });',
   },
   {
     name: 'does not miss a lost frame that only a new segment follows',
     source: 'found by this simulator',
     file: `${WAL}/recovery.ts`,
     find: 'this.#highestSeen = Math.max(this.#highestSeen, previousLastIndex, recoverUpTo);',
-    replace: 'this.#highestSeen = Math.max(this.#highestSeen, recoverUpTo * previousLastIndex * 0);',
+    replace:
+      'this.#highestSeen = Math.max(this.#highestSeen, recoverUpTo * previousLastIndex * 0);',
   },
   {
     name: 'one key for all segments',
@@ -414,5 +417,61 @@ function recordConfigurations`,
     file: `${DISPATCHER}/node-assignments.ts`,
     find: 'if (before && isSameForNode(before, task)) continue;',
     replace: 'if (before) continue;',
+  },
+  {
+    name: 'an update takes down all tasks at once',
+    source: 'swarmkit orchestrator/update, parallelism',
+    file: `${ORCHESTRATOR}/update.ts`,
+    find: 'const room = parallelism === 0 ? Infinity : parallelism - progress.inProgress;',
+    replace: 'const room = parallelism >= 0 ? Infinity : progress.inProgress;',
+  },
+  {
+    name: 'start-first stops the old task before the new one runs',
+    source: 'moby#34139',
+    file: `${ORCHESTRATOR}/update.ts`,
+    find: 'if (!ready) continue;',
+    replace: '',
+  },
+  {
+    name: 'a successor does not wait for the task before it',
+    source: 'swarmkit orchestrator/restart, wait for the old task',
+    file: `${ORCHESTRATOR}/slots.ts`,
+    find: 'if (stopping) return `waiting',
+    replace: 'if (stopping && slot.number < 0) return `waiting',
+  },
+  {
+    name: 'restarts are not counted',
+    source: 'swarmkit orchestrator/restart, max attempts',
+    file: `${ORCHESTRATOR}/restart.ts`,
+    find: 'return restarts < maxAttempts;',
+    replace: 'return restarts >= 0;',
+  },
+  {
+    name: 'a job does what was done again',
+    source: 'swarmkit orchestrator/jobs',
+    file: `${ORCHESTRATOR}/jobs.ts`,
+    find: 'else if (wanted.length === 0) open.push(slot);',
+    replace: 'else open.push(slot);',
+  },
+  {
+    name: 'a job runs as many tasks at a time as it likes',
+    source: 'swarmkit orchestrator/jobs, max concurrent',
+    file: `${ORCHESTRATOR}/jobs.ts`,
+    find: 'Math.max(0, maxConcurrent - active)',
+    replace: 'Math.max(0, total - active)',
+  },
+  {
+    name: 'tasks of an earlier run of a job go on',
+    source: 'swarmkit orchestrator/jobs, iterations',
+    file: `${ORCHESTRATOR}/jobs.ts`,
+    find: 'if ((task.jobIteration?.index ?? 0) === iteration) continue;',
+    replace: 'if ((task.jobIteration?.index ?? 0) >= 0 || iteration < 0) continue;',
+  },
+  {
+    name: 'a task on a node that is down is not replaced',
+    source: 'swarmkit orchestrator/replicated, node failure',
+    file: `${ORCHESTRATOR}/lost.ts`,
+    find: "if (node.status?.state === NodeState.DOWN) return 'down';",
+    replace: 'if (node.status?.state === NodeState.DOWN) return undefined;',
   },
 ];

@@ -1,6 +1,7 @@
 // Containers of a simulated node: they exist beside the agent, take their time to be made, started and
 // stopped, fail now and then, end by themselves, and go on while the worker is away.
 
+import type { Task } from '#protocol/generated/objects';
 import type { Prng } from '#test/support/prng';
 import type { AgentInput, Effect, ObservedContainer } from '#worker/agent/types';
 import type { Actor, World } from './world.ts';
@@ -15,9 +16,14 @@ export interface ContainerWeather {
   readonly livesMs: number;
 }
 
+/** The work of a job's container takes up to this. */
+const JOB_MS_MAX = 2_000;
+
 interface SimContainer {
   readonly id: string;
   readonly taskId: string;
+  /** It ends when its work is done. */
+  readonly isOfJob: boolean;
   status: ObservedContainer['status'];
   exitCode: number;
   startedMs: number;
@@ -77,7 +83,7 @@ export class SimContainers {
   perform(effect: ContainerEffect): void {
     switch (effect.type) {
       case 'prepare':
-        this.#prepare(effect.task.id);
+        this.#prepare(effect.task);
         break;
       case 'cancelPrepare':
         break; // It ends as it ends.
@@ -129,7 +135,7 @@ export class SimContainers {
     setTimeout(action, weather.stepMs * (0.5 + prng.next()));
   }
 
-  #prepare(taskId: string): void {
+  #prepare({ id: taskId, jobIteration }: Task): void {
     const { prng, weather, number } = this.#deps;
     this.#soon(() => {
       if (!this.#deps.isCalm() && prng.chance(weather.prepareFails)) {
@@ -138,7 +144,7 @@ export class SimContainers {
       }
       const id = `c${number}-${this.#next++}`;
       const fields = { status: 'created' as const, exitCode: 0, startedMs: 0 };
-      this.#all.set(id, { id, taskId, ...fields });
+      this.#all.set(id, { id, taskId, isOfJob: jobIteration !== undefined, ...fields });
       this.#deps.tell({ type: 'prepared', taskId, containerId: id });
     });
   }
@@ -164,12 +170,25 @@ export class SimContainers {
   /** Containers die as events of the world: they do not need the worker. */
   #liveAndDie(container: SimContainer): void {
     const { prng, weather, world } = this.#deps;
+    if (container.isOfJob) {
+      this.#work(container);
+      return;
+    }
     if (weather.livesMs === 0) return;
     const us = weather.livesMs * 1000 * -Math.log(1 - prng.next());
     world.at(us, null, () => {
       if (container.status !== 'running' || !this.#all.has(container.id)) return;
       if (this.#deps.isCalm()) return;
       this.#ended(container, 1);
+    });
+  }
+
+  /** A job's container ends by itself, done or not. */
+  #work(container: SimContainer): void {
+    const { prng, world, isCalm } = this.#deps;
+    world.at(JOB_MS_MAX * 1000 * prng.next(), null, () => {
+      if (container.status !== 'running' || !this.#all.has(container.id)) return;
+      this.#ended(container, !isCalm() && prng.chance(0.2) ? 1 : 0);
     });
   }
 
