@@ -1,8 +1,8 @@
 /*
  * tswarm-net: reads one JSON object a line on stdin {"id":N,"op":"…",…}, answers one a line on
  * stdout: {"id":N,"ok":true,…} or {"id":N,"ok":false,"error":{…}}, in order; between answers there
- * may be lines {"event":"…",…}. Ends with its stdin. `tswarm-net probe` is another program: see
- * probe.c.
+ * may be lines {"event":"…",…}. Ends with its stdin. `tswarm-net probe` and `tswarm-net
+ * resolve` are other programs: see probe.c and resolve.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -102,6 +102,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "probe") == 0)
 		return net_probe(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "resolve") == 0)
+		return net_resolve(argc, argv);
 	prctl(PR_SET_DUMPABLE, 0);
 	struct net_host host = {.rtnl = nl_open(NETLINK_ROUTE, 0),
 				.netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)};

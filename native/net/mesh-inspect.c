@@ -197,26 +197,26 @@ static void path_link(const struct nlmsghdr *head, void *data)
 		path->mtu = *mtu;
 }
 
-/* The MTU of the way to an address: the route's own, or its interface's; 0 = there is none. */
-static uint32_t path_mtu(const struct net_host *host, const char *to)
+/* The way to an address: its interface, and the route's own MTU, or its interface's; 0 = there is none. */
+static struct path path_to(const struct net_host *host, const char *to)
 {
-	struct path path = {0};
+	struct path path = {0}, none = {0};
 	struct net_prefix dst;
 	struct ts_err ignored = {0};
 	if (net_prefix_parse(to, &dst, &ignored) < 0)
-		return 0;
+		return none;
 	cleanup_batch struct nl_batch batch = {0};
 	struct rtmsg body = {.rtm_family = (uint8_t)dst.family, .rtm_dst_len = dst.length};
 	nl_begin(&batch, RTM_GETROUTE, 0, &body, sizeof(body), "route");
 	nl_attr(&batch, RTA_DST, dst.address, dst.size);
 	if (nl_query(host->rtnl, &batch, 0, path_route, &path, &ignored) < 0 || path.index == 0)
-		return 0;
+		return none;
 	if (path.mtu > 0)
-		return path.mtu;
+		return path;
 	struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = path.index};
 	nl_begin(&batch, RTM_GETLINK, 0, &link, sizeof(link), "interface");
 	nl_query(host->rtnl, &batch, 0, path_link, &path, &ignored);
-	return path.mtu;
+	return path;
 }
 
 int net_path_mtu(const struct net_host *host, const struct ts_json *request, struct ts_buf *answer,
@@ -226,15 +226,26 @@ int net_path_mtu(const struct net_host *host, const struct ts_json *request, str
 	if (ts_json_opt_node(request, "to", "path-mtu", TS_JSON_ARRAY, &list, err) < 0)
 		return -1;
 	const char *comma = "";
+	struct ts_buf links = TS_BUF_INIT;
 	ts_buf_puts(answer, ",\"mtus\":[");
 	ts_json_each (item, list) {
-		uint32_t mtu = item->type == TS_JSON_STRING ? path_mtu(host, item->str) : 0;
-		if (mtu > 0)
-			ts_buf_printf(answer, "%s%u", comma, mtu);
+		char name[IF_NAMESIZE];
+		struct path path = {0};
+		if (item->type == TS_JSON_STRING)
+			path = path_to(host, item->str);
+		if (path.mtu > 0)
+			ts_buf_printf(answer, "%s%u", comma, path.mtu);
 		else
 			ts_buf_printf(answer, "%snull", comma);
+		/* Names are the kernel's: no quotes, no controls but by somebody's intent. */
+		if (path.index > 0 && if_indextoname((unsigned)path.index, name) &&
+		    !strpbrk(name, "\"\\"))
+			ts_buf_printf(&links, "%s\"%s\"", comma, name);
+		else
+			ts_buf_printf(&links, "%snull", comma);
 		comma = ",";
 	}
-	ts_buf_puts(answer, "]");
+	ts_buf_printf(answer, "],\"links\":[%s]", links.data ? links.data : "");
+	ts_buf_free(&links);
 	return 0;
 }

@@ -105,6 +105,9 @@ int net_wireguard_get(const struct ts_json *request, struct ts_buf *answer, stru
 /* probe.c: `tswarm-net probe`; the exit code. */
 int net_probe(int argc, char **argv);
 
+/* resolve.c: `tswarm-net resolve`; the exit code. */
+int net_resolve(int argc, char **argv);
+
 /* watch.c: changes that somebody else makes. */
 int net_watch(const struct net_host *host, const struct ts_json *request, struct ts_err *err);
 int net_watch_process(const struct ts_json *request, struct ts_err *err);

@@ -388,6 +388,26 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
     const [peer] = (await report()).peers;
     expect(peer).toMatchObject({ hostname: 'n2', endpoint: '192.0.2.12:51820', received: 4 });
     expect(peer?.handshakeSeconds).toBeGreaterThanOrEqual(0);
+    // Names that are not what they should be, and a way round the tunnel.
+    const config = `${lab('n1').folder}/run/names/names.json`;
+    lab('n1').host(
+      `cp ${config} ${config}.was; sed s/10.84.1.200/10.84.1.99/ ${config}.was > ${config}.new`,
+    );
+    lab('n1').host(`chmod 644 ${config}.new; mv ${config}.new ${config}`);
+    await eventually(async () => {
+      const found = await faults();
+      return found.includes('name app (A): 10.84.1.11 gets 10.84.1.99, should get 10.84.1.200');
+    }, 10_000);
+    lab('n1').host(`chmod 644 ${config}.was; mv ${config}.was ${config}`);
+    lab('n1').host(
+      'ip rule add to 10.84.1.12 lookup 99; ip route add 10.84.1.12 dev out0 table 99',
+    );
+    await eventually(async () => {
+      const found = await faults();
+      return found.includes('not encrypted: packets to 10.84.1.12 would leave by out0');
+    }, 10_000);
+    lab('n1').host('ip rule del to 10.84.1.12 lookup 99; ip route flush table 99');
+    await eventually(async () => (await faults()).length === 0, 10_000);
     lab('n2').host('iptables -I INPUT -p udp --dport 51820 -j DROP');
     expect(await faults()).toEqual(['n2: shakes hands, but does not answer']);
     lab('n2').host('iptables -D INPUT -p udp --dport 51820 -j DROP');

@@ -78,6 +78,12 @@ export const CALL_AGAIN_OTHER_MS: readonly number[] = [250, 700, 1_600, 4_000];
 export const MESH_LOOK_PERIOD_MS = 10_000;
 /** Packets to other nodes are answered within a second or not at all. */
 export const PROBE_TIMEOUT_MS = 5_000;
+/** Before a difference between state and truth is looked at once more: longer than a change takes to be in the kernel. */
+export const CHECK_AGAIN_MS = 300;
+/** A sample is enough to show a fault, and the question must end. */
+export const CHECKED_ADDRESSES_MAX = 4_096;
+/** As many as tswarm-net resolves at once. */
+export const CHECKED_NAMES_MAX = 256;
 /** WireGuard makes a new session after two minutes and forgets the old one after three: without a handshake for longer nothing passes. */
 export const HANDSHAKE_STALE_MS = 190_000;
 /** A new peer that can be reached answers within a round trip; the second try is after 5 s. */

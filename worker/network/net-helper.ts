@@ -193,6 +193,12 @@ export class NetHelper {
     return (answer.mtus as readonly (number | null)[]).map((mtu) => mtu ?? undefined);
   }
 
+  /** Interfaces by which the kernel would send to these addresses. */
+  async pathLinks(to: readonly string[]): Promise<readonly (string | undefined)[]> {
+    const answer = await this.#process.demand({ op: 'path-mtu', to });
+    return (answer.links as readonly (string | null)[]).map((link) => link ?? undefined);
+  }
+
   /** Counters of these interfaces, undefined for those that are not there. */
   async counters(links: readonly string[]): Promise<readonly (InterfaceStats | undefined)[]> {
     const answer = await this.#process.demand({ op: 'counters', links });

@@ -10,7 +10,7 @@ import { listFolder, makeFolder, removeTree } from '../files.ts';
 import { Attacher, addressesOf } from './attacher.ts';
 import type { AttachmentRecord } from './attachment.ts';
 import { AttachmentStore } from './attachment-store.ts';
-import { RuleComputer } from './desired-rules.ts';
+import { type NetworkFact, RuleComputer } from './desired-rules.ts';
 import { KnownNetworks } from './endpoint-plan.ts';
 import { Forwarding } from './forwarding.ts';
 import { hostAddresses, portHolder } from './host.ts';
@@ -34,7 +34,7 @@ import { Mesh } from './mesh/mesh.ts';
 import { MeshWatch } from './mesh/mesh-watch.ts';
 import { checkNetwork, type NetworkReport } from './mesh/network-check.ts';
 import { UserspaceDevice } from './mesh/userspace-device.ts';
-import { type NamedContainer, NamesComputer } from './names.ts';
+import { type NamedContainer, NamesComputer, type NamesInput } from './names.ts';
 import { NamesProcess } from './names-process.ts';
 import { NetHelper } from './net-helper.ts';
 import { OtherFirewall } from './other-firewall.ts';
@@ -304,6 +304,16 @@ export class NodeNetworks implements NetworkManager {
       helper: this.#helper,
       names: this.#rules,
       rules: () => this.#desired().rules,
+      resolver: () => ({
+        config: this.#namesConfig(this.#facts()),
+        namespaces: new Map(
+          this.#records
+            .list()
+            .flatMap(({ result }) =>
+              result.endpoints.map(({ ipv4 }) => [ipv4, result.netnsPath] as const),
+            ),
+        ),
+      }),
       program: `${this.#options.nativeDir}/tswarm-net`,
       nowMs: () => this.#clock.nowMs(),
     });
@@ -442,14 +452,28 @@ export class NodeNetworks implements NetworkManager {
     await this.#firewall.open();
   }
 
-  #desired(): Desired {
-    const containers = this.#records.list().map((record) => this.#namedContainer(record));
-    const common = {
+  /** What rules and names are made from. */
+  #facts(): Omit<NamesInput, 'dns' | 'upstreams'> & { readonly networks: readonly NetworkFact[] } {
+    return {
       nodeId: this.#nodeId,
       networks: this.#known.facts(),
       services: this.#services,
-      containers,
+      containers: this.#records.list().map((record) => this.#namedContainer(record)),
     };
+  }
+
+  #namesConfig(facts: Omit<NamesInput, 'dns' | 'upstreams'>): string {
+    const { nameservers } = this.#resolver.current;
+    return this.#namesComputer.compute({
+      ...facts,
+      dns: this.#rules.dns,
+      upstreams: nameservers,
+    });
+  }
+
+  #desired(): Desired {
+    const common = this.#facts();
+    const { containers } = common;
     return {
       rules: this.#ruleComputer.compute({
         ...common,
@@ -461,13 +485,7 @@ export class NodeNetworks implements NetworkManager {
       wake: () => this.#wake(containers.length > 0),
       publishNames: async () => {
         if (containers.every((container) => container.endpoints.length === 0)) return;
-        const { nameservers } = this.#resolver.current;
-        const config = this.#namesComputer.compute({
-          ...common,
-          dns: this.#rules.dns,
-          upstreams: nameservers,
-        });
-        await this.#names.update(config);
+        await this.#names.update(this.#namesConfig(common));
       },
     };
   }

@@ -1,13 +1,10 @@
 // `tswarm network check`, the part of one node: asks every peer through the tunnel (answers, loss, round trip, full packets), and compares what the kernel
-// has with what it should have. Changes nothing; what differs is repaired by kernel-check.ts anyway, so a difference that stays is a fault of its own.
+// and the resolver have with what they should have (truth-check.ts). Changes nothing; what differs is repaired by kernel-check.ts anyway, so a difference that stays is a fault of its own.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { messageOf } from '#protocol/errors';
 import { PROBE_TIMEOUT_MS } from '../limits.ts';
-import type { NetHelper } from '../net-helper.ts';
-import type { RuleNames, RuleState, SetName } from '../ruleset.ts';
 import { meshIdentity } from './addresses.ts';
-import type { Mesh } from './mesh.ts';
+import { clearFaults, nameFaults, ruleFaults, type TruthDeps } from './truth-check.ts';
 import type { DevicePeer } from './wireguard.ts';
 
 export interface PeerReport {
@@ -31,12 +28,7 @@ export interface NetworkReport {
   readonly faults: readonly string[];
 }
 
-export interface NetworkCheckDeps {
-  readonly mesh: Mesh;
-  readonly helper: NetHelper;
-  readonly names: RuleNames;
-  readonly rules: () => RuleState;
-  readonly program: string;
+export interface NetworkCheckDeps extends TruthDeps {
   readonly nowMs: () => number;
 }
 
@@ -48,24 +40,17 @@ interface Probe {
   readonly full: boolean;
 }
 
-/** Maps whose elements people miss when they are gone. */
-const COMPARED: readonly (readonly [name: SetName, what: string])[] = [
-  ['vip4', 'virtual address'],
-  ['port4', 'published port'],
-  ['port6', 'published port'],
-  ['door4', 'published port for other nodes'],
-  ['origins', 'node that clients come through'],
-];
-
 export async function checkNetwork(deps: NetworkCheckDeps): Promise<NetworkReport> {
   const { mesh } = deps;
-  const [peers, routing, rules] = await Promise.all([
+  const [peers, ...own] = await Promise.all([
     peerReports(deps),
     routingFaults(deps),
     ruleFaults(deps),
+    clearFaults(deps),
+    nameFaults(deps),
   ]);
-  const own = mesh.fault === '' ? [] : [`no mesh: ${mesh.fault}`];
-  return { mtuBytes: mesh.mtuBytes, peers, faults: [...own, ...routing, ...rules] };
+  const noMesh = mesh.fault === '' ? [] : [`no mesh: ${mesh.fault}`];
+  return { mtuBytes: mesh.mtuBytes, peers, faults: [...noMesh, ...own.flat()] };
 }
 
 async function peerReports(deps: NetworkCheckDeps): Promise<readonly PeerReport[]> {
@@ -114,7 +99,7 @@ function peerFaults(
 
 /** mesh address → what came back */
 async function probe(
-  { mesh, program }: NetworkCheckDeps,
+  { mesh, program }: Pick<NetworkCheckDeps, 'mesh' | 'program'>,
   nodeIds: readonly string[],
 ): Promise<ReadonlyMap<string, Probe>> {
   const addresses = nodeIds.map((id) => meshIdentity(id).address);
@@ -127,21 +112,4 @@ async function probe(
 async function routingFaults({ mesh }: NetworkCheckDeps): Promise<readonly string[]> {
   const missing = await mesh.missing();
   return missing.length === 0 ? [] : [`not in the kernel: ${missing.slice(0, 5).join('; ')}`];
-}
-
-async function ruleFaults({ helper, names, rules }: NetworkCheckDeps): Promise<readonly string[]> {
-  const wanted = rules();
-  const faults: string[] = [];
-  for (const [set, what] of COMPARED) {
-    const elements = wanted.sets[set];
-    if (elements.size === 0) continue;
-    try {
-      const text = await helper.nftList(`list map inet ${names.table} ${set}`);
-      const gone = [...elements.keys()].filter((key) => !text.includes(`${key} : `));
-      if (gone.length > 0) faults.push(`${what} not in the kernel: ${gone.slice(0, 5).join(', ')}`);
-    } catch (error) {
-      faults.push(`${what}s not in the kernel: ${messageOf(error)}`);
-    }
-  }
-  return faults;
 }
