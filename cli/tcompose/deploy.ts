@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ClusterInfo, DeployResult, StackPlan } from '#api/cluster/types';
-import { type PlannedImage, planDeploy } from '#compose-spec/deploy/plan-deploy';
+import { type PlannedImage, type PlanOptions, planDeploy } from '#compose-spec/deploy/plan-deploy';
 import { toEngineJson } from '#protocol/engine-json';
 import { TswarmError } from '#protocol/errors';
 import { ServiceSpec, StackSpec, TaskSpec } from '#protocol/generated/specs';
@@ -36,6 +36,16 @@ export function planProject(
   return { loaded, ...planLoaded(loaded, scale, {}) };
 }
 
+/** What planning needs of this machine. */
+export function planEnvironment(): PlanOptions {
+  return {
+    sha256Hex: (data) => createHash('sha256').update(data).digest('hex'),
+    readFile: readBytes,
+    version: VERSION,
+    hostPlatform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+  };
+}
+
 /** Plans again with the ids of the images that are there by now, so that a rebuilt image replaces its containers. */
 export function planLoaded(
   loaded: LoadedProject,
@@ -43,10 +53,7 @@ export function planLoaded(
   imageIds: Readonly<Record<string, string>>,
 ): Omit<Plan, 'loaded'> {
   const result = planDeploy(loaded.project, {
-    sha256Hex: (data) => createHash('sha256').update(data).digest('hex'),
-    readFile: readBytes,
-    version: VERSION,
-    hostPlatform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+    ...planEnvironment(),
     locate: loaded.locate,
     scale,
     imageIds,

@@ -160,6 +160,18 @@ for (const [verb, text] of [
 }
 
 program
+  .command('check')
+  .description('Show what of these files other tools would ignore, and what tswarm refuses')
+  .option('--target <tool>', 'compose, swarm, podman or kompose (repeatable; default all)', collect)
+  .option('--format <format>', 'text or json', 'text')
+  .option('--detailed-exitcode', 'exit code 2 when one of the tools would not do all of it')
+  .action(
+    run(async (options: Options) =>
+      (await import('./check.ts')).check(await localContext(), options),
+    ),
+  );
+
+program
   .command('down')
   .description('Stop and remove containers and networks')
   .option('-v, --volumes', 'remove named volumes too')

@@ -137,3 +137,33 @@ describe('a saved plan', () => {
     expect(saved).not.toContain(Buffer.from('correct horse battery').toString('base64'));
   });
 });
+
+describe('tcompose check', () => {
+  flagTest(
+    'tcompose check',
+    ['--target', '--format', '--detailed-exitcode'],
+    'says what other tools would drop, without a daemon',
+    async () => {
+      const project = projectOf('check', `services: {web: {${WEB}, privileged: true, pid: host}}`);
+      const all = await project.run('check');
+      expect(all.stdout).toMatch(/compose\.yaml:1 +services\.web\.privileged +· +warns +· +·/);
+      expect(all.stdout).toContain('tswarm: does everything in these files');
+      expect(all.code).toBe(0);
+      const one = await project.run('check', '--target', 'kompose', '--detailed-exitcode');
+      expect(one.stdout).toContain('kompose: ignores 1 without a word');
+      expect(one.stdout).not.toContain('privileged');
+      expect(one.code).toBe(2);
+      const json = await project.run('check', '--target', 'compose', '--format', 'json');
+      expect(JSON.parse(json.stdout)).toMatchObject({
+        targets: ['compose'],
+        peers: [],
+        deploys: true,
+      });
+      expect((await project.run('check', '--target', 'nomad')).stderr).toContain('must be compose');
+      project.write(`services: {web: {${WEB}, isolation: hyperv}}`);
+      const refused = await project.run('check');
+      expect(refused.stdout).toMatch(/services\.web\.isolation +refused/);
+      expect(refused.code).toBe(1);
+    },
+  );
+});
