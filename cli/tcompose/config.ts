@@ -105,7 +105,7 @@ async function listOf(
 /** `service sha256`, for all (`*`) or the named services. */
 async function hashes(context: ComposeContext, which: string): Promise<string[]> {
   const { keyOf, planProject } = await import('./deploy.ts');
-  const { loaded, stack } = planProject(context, [], {});
+  const { loaded, stack } = planProject(context, []);
   const wanted = which === '*' ? undefined : new Set(which.split(','));
   requireServices(loaded.project, [...(wanted ?? [])]);
   return stack.services

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ClusterInfo, DeployResult, StackPlan } from '#api/cluster/types';
 import { type PlannedImage, type PlanOptions, planDeploy } from '#compose-spec/deploy/plan-deploy';
+import type { Nodes } from '#compose-spec/deploy/shipped';
 import { toEngineJson } from '#protocol/engine-json';
 import { TswarmError } from '#protocol/errors';
 import { ServiceSpec, StackSpec, TaskSpec } from '#protocol/generated/specs';
@@ -16,24 +17,49 @@ import {
   printErrors,
   requireServices,
 } from './context.ts';
+import { readTree } from './project-tree.ts';
 
 export interface Plan {
   readonly loaded: LoadedProject;
   readonly stack: StackSpec;
   readonly images: readonly PlannedImage[];
+  /** See {@link clusterNodes}. */
+  readonly nodes: Nodes | undefined;
+}
+
+/** What a plan depends on besides the files. */
+export interface PlanInput {
+  readonly scale?: Readonly<Record<string, number>>;
+  readonly nodes?: Nodes | undefined;
+  readonly change?: ((project: LoadedProject['project']) => LoadedProject['project']) | undefined;
 }
 
 /** Loads and plans. All errors are printed and end the command. */
 export function planProject(
   context: ComposeContext,
   services: readonly string[],
-  scale: Readonly<Record<string, number>>,
-  change?: (project: LoadedProject['project']) => LoadedProject['project'],
+  { scale = {}, nodes, change }: PlanInput = {},
 ): Plan {
   const read = context.load(services);
   requireServices(read.project, services);
   const loaded = change ? { ...read, project: change(read.project) } : read;
-  return { loaded, ...planLoaded(loaded, scale, {}) };
+  return { loaded, nodes, ...planLoaded(loaded, { scale, nodes, imageIds: {} }) };
+}
+
+/** The nodes that take containers, when there are several of them; `undefined` for one, and without a cluster. */
+export async function clusterNodes(client: ApiClient): Promise<Nodes | undefined> {
+  const { state, nodeId } = await client.get<ClusterInfo>('/tswarm/v1/cluster');
+  if (state !== 'active') return undefined;
+  const nodes = await client.get<readonly Json[]>('/nodes');
+  const hostname = (node: Json): string => String((node.Description as Json).Hostname);
+  const open = nodes.filter(
+    (node) =>
+      (node.Status as Json).State !== 'down' && (node.Spec as Json).Availability === 'active',
+  );
+  const here = nodes.find((node) => node.ID === nodeId);
+  const isAlone = open.length === 0 || (open.length === 1 && open[0] === here);
+  if (isAlone || here === undefined) return undefined;
+  return { here: hostname(here), all: open.map(hostname).sort() };
 }
 
 /** What planning needs of this machine. */
@@ -43,20 +69,26 @@ export function planEnvironment(): PlanOptions {
     readFile: readBytes,
     version: VERSION,
     hostPlatform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+    readTree,
   };
 }
 
 /** Plans again with the ids of the images that are there by now, so that a rebuilt image replaces its containers. */
 export function planLoaded(
   loaded: LoadedProject,
-  scale: Readonly<Record<string, number>>,
-  imageIds: Readonly<Record<string, string>>,
-): Omit<Plan, 'loaded'> {
+  known: {
+    readonly scale: Readonly<Record<string, number>>;
+    readonly imageIds: Readonly<Record<string, string>>;
+    readonly nodes: Nodes | undefined;
+  },
+): Pick<Plan, 'stack' | 'images'> {
+  const { scale, imageIds, nodes } = known;
   const result = planDeploy(loaded.project, {
     ...planEnvironment(),
     locate: loaded.locate,
     scale,
     imageIds,
+    ...(nodes === undefined ? {} : { nodes }),
   });
   const style = styleFor(process.stderr, process.env);
   const firstTime = Object.keys(imageIds).length === 0;

@@ -32,7 +32,7 @@ export async function build(
   keys: readonly string[],
   options: BuildOptions,
 ): Promise<number> {
-  const plan = planProject(context, keys, {});
+  const plan = planProject(context, keys);
   const args = buildArgs(options.buildArg ?? []);
   const all = imagesOf(plan, keys, options.withDependencies === true);
   const wanted = all.filter((image) => image.build);
@@ -89,7 +89,7 @@ export async function pull(
   const { policy = 'always' } = options;
   if (policy !== 'always' && policy !== 'missing')
     throw new TswarmError('invalid_argument', `--policy ${policy}: must be missing or always`);
-  const plan = planProject(context, keys, {});
+  const plan = planProject(context, keys);
   const services = plan.loaded.project.services;
   // What is built here and has no name of its own is in no registry.
   const wanted = imagesOf(plan, keys, options.includeDeps === true)
@@ -125,7 +125,7 @@ export async function push(
   keys: readonly string[],
   options: PushOptions,
 ): Promise<number> {
-  const plan = planProject(context, keys, {});
+  const plan = planProject(context, keys);
   const wanted = imagesOf(plan, keys, options.includeDeps === true).filter((image) => image.build);
   const display = new ProgressDisplay('Pushing', options.quiet ? 'quiet' : context.progress);
   try {

@@ -8,6 +8,7 @@ import { EXIT, ExitError } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext, LoadedProject } from './context.ts';
 import {
+  clusterNodes,
   type DeployOptions,
   deployStack,
   ensureCluster,
@@ -202,7 +203,8 @@ export async function deployProject(
 ): Promise<Deployed> {
   const scale = parseScale(options.scale ?? []);
   pullPolicy(options.pull);
-  const plan = planProject(context, services, scale, change.project);
+  const nodes = await clusterNodes(context.client);
+  const plan = planProject(context, services, { scale, nodes, change: change.project });
   await ensureCluster(context.client);
   const wanted = await wantedServices(context, plan, services, options);
   const ids = await imagesOf(context, wanted.images, options, display, interrupt);
@@ -260,7 +262,11 @@ export async function deployment(
     readonly runs: ReadonlySet<string>;
   },
 ): Promise<Deployment> {
-  const { stack } = planLoaded(plan.loaded, parseScale(options.scale ?? []), known.imageIds);
+  const { stack } = planLoaded(plan.loaded, {
+    scale: parseScale(options.scale ?? []),
+    imageIds: known.imageIds,
+    nodes: plan.nodes,
+  });
   const wanted = selectServices(stack, services, options.deps === false, known.runs);
   const kept = options.recreate === false ? await presentOf(context, wanted) : [];
   const chosen = withoutServices(wanted, new Set(kept.map(({ name }) => name)));

@@ -9,6 +9,7 @@ import { containerLabels, containerNameTemplate, imageName } from './names.ts';
 import type { PlannedObjects } from './objects.ts';
 import type { Problems } from './problems.ts';
 import { planHealthcheck } from './resources.ts';
+import type { ShippedBinds } from './shipped.ts';
 
 /** The container specification of service `key`. */
 export function planContainer(
@@ -20,9 +21,11 @@ export function planContainer(
     readonly configHash: string;
     readonly imageId: string | undefined;
     readonly problems: Problems;
+    readonly binds: ShippedBinds;
+    readonly severalNodes: boolean;
   },
 ): specs.ContainerSpec {
-  const { objects, configHash, imageId, problems } = more;
+  const { objects, configHash, imageId, problems, binds, severalNodes } = more;
   const path = `services.${key}`;
   return specs.ContainerSpec.create({
     image: imageName(project, key, service),
@@ -47,11 +50,11 @@ export function planContainer(
     readOnly: service.read_only === true,
     stopSignal: service.stop_signal ?? '',
     stopGracePeriod: service.stop_grace_period,
-    mounts: planMounts(project, key, service, problems),
+    mounts: planMounts(project, key, service, { problems, binds, severalNodes }),
     healthcheck: planHealthcheck(path, service, problems),
     hosts: (service.extra_hosts ?? []).map(hostLine),
     dnsConfig: planDns(service),
-    ...planFileReferences(service, objects),
+    ...planFileReferences(service, objects, binds),
     sysctls: service.sysctls ?? {},
     capabilityAdd: (service.cap_add ?? []).map(capability),
     capabilityDrop: (service.cap_drop ?? []).map(capability),
@@ -104,6 +107,7 @@ const FILE_MODE_DEFAULT = 0o444;
 function planFileReferences(
   service: Service,
   objects: PlannedObjects,
+  binds: ShippedBinds,
 ): Pick<specs.ContainerSpec, 'secrets' | 'configs'> {
   const target = (
     name: string,
@@ -124,13 +128,16 @@ function planFileReferences(
         file: target((reference.target ?? source).replace(/^\/run\/secrets\//, ''), reference),
       });
     }),
-    configs: (service.configs ?? []).map((reference) => {
-      const source = reference.source ?? '';
-      return specs.ConfigReference.create({
-        configName: ownValue(objects.configNames, source) ?? source,
-        file: target(reference.target ?? `/${source}`, reference),
-      });
-    }),
+    configs: [
+      ...(service.configs ?? []).map((reference) => {
+        const source = reference.source ?? '';
+        return specs.ConfigReference.create({
+          configName: ownValue(objects.configNames, source) ?? source,
+          file: target(reference.target ?? `/${source}`, reference),
+        });
+      }),
+      ...binds.references,
+    ],
   };
 }
 

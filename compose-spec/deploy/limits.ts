@@ -15,3 +15,12 @@ export const CONFIG_HASH_DIGITS: number = 12;
 
 /** Digits of the content hash in a secret's name: enough to tell versions apart, too few to tell whether a guess is right. */
 export const SECRET_HASH_DIGITS: number = 8;
+
+/** Bytes of bind mounts that one service may take along: with other services' they have to fit into one entry of the managers' log (1.5 MiB). */
+export const SHIPPED_BYTES_MAX: number = 500 * 1024;
+
+/** Files of bind mounts that are taken along per mount: each is an object of the cluster and a mount in each container. */
+export const SHIPPED_FILES_MAX = 100;
+
+/** The tmpfs under a folder that was taken along: it holds folders and empty mount points only. */
+export const SHIPPED_TMPFS_BYTES: number = 1024 * 1024;

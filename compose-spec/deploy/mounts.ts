@@ -7,17 +7,28 @@ import { parseBytes } from '../load/units.ts';
 import { isWindowsAbsolute } from '../load/volumes.ts';
 import { volumeDriver } from './objects.ts';
 import type { Problems } from './problems.ts';
+import type { ShippedBinds } from './shipped.ts';
+
+interface MountContext {
+  readonly problems: Problems;
+  readonly binds: ShippedBinds;
+  /** Containers may run on other hosts than this one. */
+  readonly severalNodes: boolean;
+}
 
 /** The mounts of service `key`. */
 export function planMounts(
   project: Project,
   key: string,
   service: Service,
-  problems: Problems,
+  more: MountContext,
 ): specs.Mount[] {
+  const { problems, binds } = more;
   const mounts: specs.Mount[] = [];
   for (const [i, mount] of (service.volumes ?? []).entries()) {
-    const planned = planMount(project, mount, `services.${key}.volumes.${i}`, problems);
+    const planned = binds.mounts.has(i)
+      ? binds.mounts.get(i)
+      : planMount(project, mount, `services.${key}.volumes.${i}`, more);
     if (planned !== undefined) mounts.push(planned);
   }
   for (const [i, text] of (service.tmpfs ?? []).entries()) {
@@ -31,8 +42,9 @@ function planMount(
   project: Project,
   mount: Mount,
   path: string,
-  problems: Problems,
+  more: MountContext,
 ): specs.Mount | undefined {
+  const { problems } = more;
   const { target = '' } = mount;
   if (!target.startsWith('/')) {
     problems.error(
@@ -49,7 +61,7 @@ function planMount(
   };
   switch (mount.type) {
     case 'bind':
-      return planBind(mount, common, path, problems);
+      return planBind(mount, common, path, more);
     case 'volume':
       return planVolumeMount(project, mount, common);
     case 'tmpfs':
@@ -79,7 +91,7 @@ function planBind(
   mount: Mount,
   common: Common,
   path: string,
-  problems: Problems,
+  { problems, severalNodes }: MountContext,
 ): specs.Mount | undefined {
   const { source = '', bind } = mount;
   if (!source.startsWith('/')) {
@@ -97,7 +109,8 @@ function planBind(
     source,
     bindOptions: specs.BindOptions.create({
       propagation: bind?.propagation ?? '',
-      createMountpoint: bind?.create_host_path === true,
+      // Elsewhere a folder that is made on the spot would be an empty one: the node refuses it instead.
+      createMountpoint: bind?.create_host_path === true && !severalNodes,
       nonRecursive: recursive === 'disabled',
       readOnlyNonRecursive: recursive === 'writable',
       readOnlyForceRecursive: recursive === 'readonly',

@@ -23,6 +23,7 @@ import {
 import { planMode, planPlacement, planRestart, planUpdate } from './policies.ts';
 import { type Notice, Problems } from './problems.ts';
 import { planResources } from './resources.ts';
+import { type Nodes, type ShippedBinds, shipBinds, type Tree } from './shipped.ts';
 import { BUILD_SUPPORT, SERVICE_SUPPORT, type Support } from './support.ts';
 import { utf8Bytes } from './utf8.ts';
 
@@ -43,6 +44,10 @@ export interface PlanOptions {
    * that an image that was built anew under the same name replaces them.
    */
   readonly imageIds?: Readonly<Record<string, string>>;
+  /** Nodes that take containers, when there are several: then bind mounts of the project's folder are shipped or refused. */
+  readonly nodes?: Nodes;
+  /** What is at a path of this host; needed with `nodes`. */
+  readonly readTree?: (path: string) => Tree;
   /** `--scale`: replicas by service key; counts more than the file. */
   readonly scale?: Readonly<Record<string, number>>;
 }
@@ -85,9 +90,12 @@ export function planDeploy(loaded: Project, options: PlanOptions): PlanResult {
   checkPublishedPorts(project, problems);
   const objects = planObjects(project, options, problems);
   const links = new LinkAliases(project, problems);
-  const services = Object.entries(project.services).map(([key, service]) =>
-    planService(project, key, service, { objects, links, options, problems }),
-  );
+  const shipped: specs.ConfigSpec[] = [];
+  const services = Object.entries(project.services).map(([key, service]) => {
+    const binds = shipBinds(project, key, service, options, problems);
+    shipped.push(...binds.configs);
+    return planService(project, key, service, { objects, links, options, problems, binds });
+  });
   const { errors, notices } = problems;
   if (errors.length > 0) return { ok: false, errors, notices };
   const stack = specs.StackSpec.create({
@@ -95,7 +103,7 @@ export function planDeploy(loaded: Project, options: PlanOptions): PlanResult {
     networks: objects.networks,
     volumes: objects.volumes,
     secrets: objects.secrets,
-    configs: objects.configs,
+    configs: [...objects.configs, ...shipped],
     services,
     project: utf8Bytes(JSON.stringify(toCanonicalJson(project, { singleDollars: true }))),
   });
@@ -213,6 +221,7 @@ function isAnyAddress(ip: string): boolean {
 }
 
 interface ServiceContext {
+  readonly binds: ShippedBinds;
   readonly objects: PlannedObjects;
   readonly links: LinkAliases;
   readonly options: PlanOptions;
@@ -225,9 +234,10 @@ function planService(
   service: Service,
   context: ServiceContext,
 ): specs.ServiceSpec {
-  const { objects, links, options, problems } = context;
+  const { objects, links, options, problems, binds } = context;
   const path = `services.${key}`;
-  const configHash = hashOf(project, key, service, options, objects);
+  const versions = binds.references.map(({ configName }) => configName);
+  const configHash = hashOf(project, key, service, options, objects, versions);
   const { deploy } = service;
   return specs.ServiceSpec.create({
     name: serviceName(project, key),
@@ -238,6 +248,8 @@ function planService(
         configHash,
         imageId: ownValue(options.imageIds, key),
         problems,
+        binds,
+        severalNodes: options.nodes !== undefined,
       }),
       resources: planResources(path, service, problems),
       ...planRestart(path, service, problems),
@@ -295,6 +307,7 @@ function hashOf(
   service: Service,
   options: PlanOptions,
   objects: PlannedObjects,
+  shipped: readonly string[],
 ): string {
   const json: Record<string, unknown> = { ...serviceJson(service) };
   for (const field of NOT_HASHED) delete json[field];
@@ -305,6 +318,7 @@ function hashOf(
   const versions = [
     ...(service.secrets ?? []).map(({ source = '' }) => ownValue(objects.secretNames, source)),
     ...(service.configs ?? []).map(({ source = '' }) => ownValue(objects.configNames, source)),
+    ...shipped,
   ];
   const networks = Object.keys(service.networks ?? {}).map(
     (name) => ownValue(project.networks, name)?.name,
