@@ -23,6 +23,11 @@ export function hex(bytes: Uint8Array): string {
   return text;
 }
 
+/** Id under which a node is sent the registry credentials of a service, beside the secrets of its tasks. */
+export function registryAuthId(serviceId: string): string {
+  return `${serviceId}.registry-auth`;
+}
+
 /** `<service>.<slot or node id>.<task id>`: Swarm's name of a task and, unless the spec says otherwise, of its container. */
 export function taskName(task: {
   readonly id: string;

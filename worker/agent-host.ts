@@ -3,12 +3,13 @@
 // Never throws for a task's failure: failures go back into the agent as facts.
 // Longer than others because every effect of the agent is carried out here, on the same few tables.
 
+import type { RegistryAuth } from '#protocol/engine';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Assignment, AssignmentsMessage } from '#protocol/generated/dispatcher';
 import { AssignmentAction, AssignmentsType } from '#protocol/generated/dispatcher';
 import type { Task, TaskStatus, Volume } from '#protocol/generated/objects';
 import { type PortConfig, PublishMode } from '#protocol/generated/specs';
-import { containerNameOf } from '#protocol/ids';
+import { containerNameOf, registryAuthId } from '#protocol/ids';
 import type { Clock, Log } from '#protocol/world';
 import { Agent } from '#worker/agent/agent';
 import type { AgentInput, Effect, ObservedContainer } from '#worker/agent/types';
@@ -329,7 +330,15 @@ export class AgentHost {
     if (imageId !== '') return exchange.ensure(imageId, ref, signal);
     const policy = pullPolicyOf(pullPolicy);
     const here = policy === 'always' ? undefined : images.resolve(ref);
-    return here ?? images.ensure(ref, { policy, signal });
+    if (here) return here;
+    const auth = this.#registryAuth(task);
+    return images.ensure(ref, { policy, signal, ...(auth ? { auth } : {}) });
+  }
+
+  /** What the service was given for its registry; it came with the task, as secrets do. */
+  #registryAuth(task: Task): RegistryAuth | undefined {
+    const data = this.#deps.store.data(registryAuthId(task.serviceId));
+    return data && (JSON.parse(new TextDecoder().decode(data)) as RegistryAuth);
   }
 
   async #start(taskId: string, containerId: string): Promise<void> {

@@ -8,6 +8,7 @@ import { lookup, tryLookup } from '../cache/lookup.ts';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import { type Context, pathId, type Route, requireSession, versionParam } from '../context.ts';
 import { callOptions, written } from '../control.ts';
+import { encodedAuth } from '../engine/registry-auth.ts';
 import { readSpec } from '../engine/services.ts';
 import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, emptyBody } from '../http/request.ts';
@@ -67,6 +68,8 @@ async function update(context: Context, request: ApiRequest, reply: Reply): Prom
       rotateManagerToken: false,
       rotateUnlockKey: false,
       keepExtensions: false,
+      registryAuth: encodedAuth(request),
+      previousRegistryAuth: false,
     },
     callOptions(request.signal),
   );

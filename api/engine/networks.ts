@@ -5,7 +5,7 @@ import type { EngineJson } from '#protocol/engine';
 import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { fromEngineJson } from '#protocol/engine-json';
 import { hasCode, TswarmError } from '#protocol/errors';
-import { ObjectKind, SpecUnion } from '#protocol/generated/control';
+import { CreateObjectRequest, ObjectKind, SpecUnion } from '#protocol/generated/control';
 import { Network, TaskState } from '#protocol/generated/objects';
 import { Driver, NetworkSpec } from '#protocol/generated/specs';
 import { tryLookup } from '../cache/lookup.ts';
@@ -224,7 +224,7 @@ async function create(context: Context, request: ApiRequest, reply: Reply): Prom
   if (tryLookup(session.cache, 'network', name)?.spec?.name === name) throw taken(name);
   refuseUnsupported(body);
   const answer = session.control.createObject(
-    { spec: SpecUnion.create({ network: readSpec(body, driver) }) },
+    CreateObjectRequest.create({ spec: SpecUnion.create({ network: readSpec(body, driver) }) }),
     callOptions(request.signal),
   );
   const { network } = await written(session, answer);

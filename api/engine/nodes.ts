@@ -3,7 +3,7 @@
 import type { EngineFilters } from '#protocol/engine';
 import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { fromEngineJson } from '#protocol/engine-json';
-import { ObjectKind, SpecUnion } from '#protocol/generated/control';
+import { ObjectKind, SpecUnion, UpdateObjectRequest } from '#protocol/generated/control';
 import { type Node, NodeState, NodeStatus, Reachability } from '#protocol/generated/objects';
 import { NodeRole, NodeSpec } from '#protocol/generated/specs';
 import { lookup, nameOf } from '../cache/lookup.ts';
@@ -112,18 +112,13 @@ async function update(context: Context, request: ApiRequest, reply: Reply): Prom
   const session = requireSession(context);
   const node = lookup(session.cache, 'node', pathId(request));
   const answer = session.control.updateObject(
-    {
+    UpdateObjectRequest.create({
       kind: ObjectKind.NODE,
       id: node.id,
       version: versionParam(request),
       spec: SpecUnion.create({ node: fromEngineJson(NodeSpec, await request.json()) }),
-      rollback: false,
-      rotateWorkerToken: false,
-      rotateManagerToken: false,
-      rotateUnlockKey: false,
       keepExtensions: true,
-      rollbackTo: undefined,
-    },
+    }),
     callOptions(request.signal),
   );
   await written(session, answer);

@@ -24,3 +24,9 @@ export function registryAuth(request: ApiRequest): RegistryAuth | undefined {
   };
   return auth.username === '' && auth.identityToken === '' ? undefined : auth;
 }
+
+/** The credentials of the header as the manager keeps them for a service; empty when there are none. */
+export function encodedAuth(request: ApiRequest): Uint8Array {
+  const auth = registryAuth(request);
+  return auth ? Buffer.from(JSON.stringify(auth)) : new Uint8Array(0);
+}

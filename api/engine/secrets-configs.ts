@@ -2,7 +2,7 @@
 // cache does not hold it.
 import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { fromEngineJson, toEngineJson } from '#protocol/engine-json';
-import { SpecUnion } from '#protocol/generated/control';
+import { CreateObjectRequest, SpecUnion, UpdateObjectRequest } from '#protocol/generated/control';
 import { Config, Secret } from '#protocol/generated/objects';
 import { ConfigSpec, SecretSpec } from '#protocol/generated/specs';
 import { KIND_NUMBERS } from '../cache/kinds.ts';
@@ -102,7 +102,10 @@ async function create(
 ): Promise<void> {
   const session = requireSession(context);
   const spec = readSpec(kind, await request.json());
-  const answer = session.control.createObject({ spec }, callOptions(request.signal));
+  const answer = session.control.createObject(
+    CreateObjectRequest.create({ spec }),
+    callOptions(request.signal),
+  );
   const object = await written(session, answer);
   reply.json(201, { ID: object[kind]?.id ?? '' });
 }
@@ -116,18 +119,13 @@ async function update(
   const session = requireSession(context);
   const { id } = lookup(session.cache, kind, pathId(request));
   const answer = session.control.updateObject(
-    {
+    UpdateObjectRequest.create({
       kind: KIND_NUMBERS[kind],
       id,
       version: versionParam(request),
       spec: readSpec(kind, await request.json()),
-      rollback: false,
-      rotateWorkerToken: false,
-      rotateManagerToken: false,
-      rotateUnlockKey: false,
       keepExtensions: true,
-      rollbackTo: undefined,
-    },
+    }),
     callOptions(request.signal),
   );
   await written(session, answer);

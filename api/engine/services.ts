@@ -16,6 +16,7 @@ import { type ApiRequest, emptyBody } from '../http/request.ts';
 import type { ClusterSession } from '../node-control.ts';
 import { NODE_LOCAL } from './networks.ts';
 import { withPinnedImage } from './pinned-image.ts';
+import { encodedAuth } from './registry-auth.ts';
 import { serviceJson } from './shapes.ts';
 
 export function serviceRoutes(context: Context): readonly Route[] {
@@ -80,7 +81,7 @@ async function create(context: Context, request: ApiRequest, reply: Reply): Prom
   const read = readSpec(session, await request.json());
   const spec = await withPinnedImage(context, named(context, session, read), undefined);
   const answer = session.control.createObject(
-    { spec: SpecUnion.create({ service: spec }) },
+    { spec: SpecUnion.create({ service: spec }), registryAuth: encodedAuth(request) },
     callOptions(request.signal),
   );
   const { service } = await written(session, answer);
@@ -119,6 +120,8 @@ async function update(context: Context, request: ApiRequest, reply: Reply): Prom
       rotateUnlockKey: false,
       keepExtensions: true,
       rollbackTo: undefined,
+      registryAuth: encodedAuth(request),
+      previousRegistryAuth: request.query.text('registryAuthFrom') === 'previous-spec',
     },
     callOptions(request.signal),
   );

@@ -24,7 +24,7 @@ import type { Member } from './managers.ts';
 import { createNetwork, networkUser } from './networks.ts';
 import { removeNode, updateNode } from './nodes.ts';
 import { refusePortConflicts } from './ports.ts';
-import { createService, updateService } from './services.ts';
+import { createService, updateService, withRegistryAuth } from './services.ts';
 import { invalid } from './validate-names.ts';
 
 /** What was written: enough to find it in the committed changes. */
@@ -56,7 +56,8 @@ export function createObject(
 ): Written {
   const { spec } = request;
   if (spec?.service) {
-    const service = createService(tx, context, spec.service);
+    const created = createService(tx, context, spec.service);
+    const service = withRegistryAuth(tx, created, request);
     refusePortConflicts(tx, service);
     refuseAddressConflicts(tx, service);
     return { kind: 'service', id: service.id };

@@ -107,9 +107,31 @@ export function updateService(
   const asked = request.spec?.service;
   if (!asked) throw invalid('Spec', 'the request carries no service specification');
   const spec = request.keepExtensions ? keepExtensions(ServiceSpec, asked, service.spec) : asked;
-  const updated = replaceSpec(tx, context, service, spec);
+  const replaced = replaceSpec(tx, context, service, spec);
+  const updated = withRegistryAuth(tx, replaced, request);
   refusePortConflicts(tx, updated);
   refuseAddressConflicts(tx, updated);
+  return updated;
+}
+
+/**
+ * The service with the credentials of a request for its image's registry. None: those that it has,
+ * or had before. They are no part of the specification: others restart no task.
+ */
+export function withRegistryAuth(
+  tx: WriteView,
+  service: Service,
+  request: Pick<UpdateObjectRequest, 'registryAuth'> & Partial<UpdateObjectRequest>,
+): Service {
+  const asked = request.previousRegistryAuth ? service.previousRegistryAuth : service.registryAuth;
+  const registryAuth = request.registryAuth.length > 0 ? request.registryAuth : asked;
+  if (registryAuth === service.registryAuth) return service;
+  const updated = Service.create({
+    ...service,
+    registryAuth,
+    previousRegistryAuth: service.registryAuth,
+  });
+  tx.update('service', updated);
   return updated;
 }
 

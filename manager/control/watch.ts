@@ -15,7 +15,7 @@ import {
   type WatchMessage,
   type WatchRequest,
 } from '#protocol/generated/control';
-import type { Cluster, Secret } from '#protocol/generated/objects';
+import type { Cluster, Secret, Service } from '#protocol/generated/objects';
 import type { CancelSignal } from '#protocol/world';
 import { WATCH_EVENTS_PER_MESSAGE, WATCH_QUEUE_MAX, WATCH_SNAPSHOT_OBJECTS } from '../limits.ts';
 
@@ -104,6 +104,12 @@ export function publicUnion<K extends Kind>(kind: K, object: ObjectTypes[K]): Ob
     const secret = object as Secret;
     const spec = secret.spec && { ...secret.spec, data: new Uint8Array() };
     return toUnion('secret', { ...secret, spec });
+  }
+  if (kind === 'service') {
+    const none = new Uint8Array();
+    const service = object as Service;
+    const hidden = { registryAuth: none, previousRegistryAuth: none };
+    return toUnion('service', { ...service, ...hidden });
   }
   if (kind === 'cluster') {
     const cluster = object as Cluster;

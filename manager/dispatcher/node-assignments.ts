@@ -15,7 +15,8 @@ import {
   ServiceEndpoints,
 } from '#protocol/generated/dispatcher';
 import { Config, Network, Secret, Task, TaskState, Volume } from '#protocol/generated/objects';
-import { MountType } from '#protocol/generated/specs';
+import { MountType, SecretSpec } from '#protocol/generated/specs';
+import { registryAuthId } from '#protocol/ids';
 import { asItsNodeSees, endpointsAsSeenBy } from './drains.ts';
 import { type EndpointsCache, networksOf, publishesIngress } from './endpoints.ts';
 import { MeshPeers } from './mesh-peers.ts';
@@ -190,6 +191,7 @@ export class NodeAssignments {
     for (const id of this.#alive) {
       const task = view.get('task', id);
       const container = task?.spec?.containerSpec;
+      add('secret', registryAuthOf(view, task));
       for (const ref of container?.secrets ?? []) add('secret', view.get('secret', ref.secretId));
       for (const ref of container?.configs ?? []) add('config', view.get('config', ref.configId));
       for (const mount of container?.mounts ?? []) {
@@ -244,6 +246,20 @@ export class NodeAssignments {
     }
     this.#dirtyServices.clear();
   }
+}
+
+/** Of credentials the secret that nodes are sent, so that the same bytes are the same object. */
+const authSecrets = new WeakMap<Uint8Array, Secret>();
+
+function registryAuthOf(view: StoreView, task: Task | undefined): Secret | undefined {
+  const service = task && view.get('service', task.serviceId);
+  if (!service || service.registryAuth.length === 0) return undefined;
+  const known = authSecrets.get(service.registryAuth);
+  if (known) return known;
+  const spec = SecretSpec.create({ data: service.registryAuth });
+  const secret = Secret.create({ id: registryAuthId(service.id), spec });
+  authSecrets.set(service.registryAuth, secret);
+  return secret;
 }
 
 function stateOf(task: Task): TaskState {

@@ -1,7 +1,7 @@
 // Keeps a slot occupied: replaces a task that ended when the restart policy says so, and one that cannot stay where it is. A task on a drained node, or on
 // one that no longer fits, runs on until its successor runs where the service's update order allows that (moby#34139). Swarm stops it first.
 import { type Lost, lostReason } from './lost.ts';
-import { mayRestart } from './restart.ts';
+import { mayRestart, timeAfter } from './restart.ts';
 import { addTask, orphan, retire, type Slot, wantedIn } from './slots.ts';
 import { hasEnded, isCurrent, isJob, stateOf } from './tasks.ts';
 import {
@@ -19,7 +19,7 @@ const NODE_REMOVED = 'the node was removed from the cluster';
 export function keepAlive(pass: Pass, service: Service, slot: Slot): void {
   for (const task of wantedIn(slot)) {
     if (hasEnded(task)) {
-      if (!mayRestart(service, slot.tasks, task)) continue;
+      if (!mayRestart(service, slot.tasks, task) || isEarly(pass, service, slot, task)) continue;
       retire(pass, slot, task);
       addTask(pass, service, slot);
       continue;
@@ -28,6 +28,18 @@ export function keepAlive(pass: Pass, service: Service, slot: Slot): void {
     if (lost !== undefined) moveAway(pass, service, slot, { task, lost });
   }
   dropSurplus(pass, service, slot);
+}
+
+/**
+ * It failed before it was started: its image cannot be had, say. A successor would begin with just that at once, held back or not, so it is made when the delay
+ * is over; else a wrong name is asked for as often as the registry answers.
+ */
+function isEarly(pass: Pass, service: Service, slot: Slot, task: Task): boolean {
+  if (stateOf(task) !== TaskState.REJECTED) return false;
+  const dueAt = timeAfter(service, slot.tasks, task);
+  if (dueAt <= pass.context.nowMicros) return false;
+  pass.wakeAt(service.id, dueAt);
+  return true;
 }
 
 /** Takes away what cannot stay and puts nothing in its place: the slot's node is no longer the service's. */

@@ -7,7 +7,7 @@ import {
   RESTART_DELAY_NANOS,
   RESTART_RESET_MICROS,
 } from './limits.ts';
-import { changedAt, endedBadly, hasEnded, stateOf } from './tasks.ts';
+import { byAge, changedAt, endedBadly, hasEnded, stateOf } from './tasks.ts';
 import { microsOf, RestartCondition, type Service, type Task, TaskState } from './types.ts';
 
 /** Whether the policy wants a successor for a task that has ended. `tasks`: all of its slot, newest first. */
@@ -40,9 +40,16 @@ export function restartTime(service: Service, tasks: readonly Task[], task: Task
   const earlier = tasks.filter((other) => other.id !== task.id && hasEnded(other));
   const [before] = earlier;
   if (!before || !isSameVersion(before, task) || !endedByItself(before)) return 0;
+  return timeAfter(service, tasks, before);
+}
+
+/** When what comes after a task that has ended by itself may start (µs since 1970). */
+export function timeAfter(service: Service, tasks: readonly Task[], ended: Task): number {
   const policy = service.spec?.taskTemplate?.restartPolicy;
   const base = microsOf(policy?.delay ?? RESTART_DELAY_NANOS);
-  return changedAt(before) + delayAfter(base, failuresInRow(earlier, task));
+  const upToIt = tasks.filter((other) => hasEnded(other)).sort(byAge);
+  const from = upToIt.findIndex((other) => other.id === ended.id);
+  return changedAt(ended) + delayAfter(base, failuresInRow(upToIt.slice(from), ended));
 }
 
 function endedByItself(task: Task): boolean {

@@ -411,25 +411,32 @@ export const HistoryEntry: MessageType<HistoryEntry> = {
 /** ---- calls -------------------------------------------------------------------------------------------------------------- */
 export interface CreateObjectRequest {
   readonly spec: SpecUnion | undefined;
+  /** service: Service.registry_auth */
+  readonly registryAuth: Uint8Array;
 }
 export const CreateObjectRequest: MessageType<CreateObjectRequest> = {
   name: 'CreateObjectRequest',
   fields: [
     { name: 'spec', json: 'Spec', id: 1, kind: 'message', shape: 'optional', message: () => SpecUnion },
+    { name: 'registryAuth', json: 'RegistryAuth', id: 2, kind: 'bytes', shape: 'one' },
   ],
-  create: (partial?: Partial<CreateObjectRequest>): CreateObjectRequest => ({ ...{ spec: undefined }, ...partial }),
+  create: (partial?: Partial<CreateObjectRequest>): CreateObjectRequest => ({ ...{ spec: undefined, registryAuth: new Uint8Array(0) }, ...partial }),
   write(m: CreateObjectRequest, w: Writer): Writer {
     if (m.spec !== undefined) SpecUnion.write(m.spec, w.uint32(10).fork()).ldelim();
+    if (m.registryAuth.length > 0) w.uint32(18).bytes(m.registryAuth);
     return w;
   },
   read(r: Reader, length: number): CreateObjectRequest {
     const end = r.pos + length;
-    const m: { spec: SpecUnion | undefined } = { spec: undefined };
+    const m: { spec: SpecUnion | undefined; registryAuth: Uint8Array } = { spec: undefined, registryAuth: new Uint8Array(0) };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
         case 1:
           m.spec = SpecUnion.read(r, r.uint32());
+          break;
+        case 2:
+          m.registryAuth = sizeLimitedBytes(r.bytes());
           break;
         default:
           r.skipType(t & 7);
@@ -458,6 +465,10 @@ export interface UpdateObjectRequest {
   readonly keepExtensions: boolean;
   /** with rollback: this revision; unset = the one before */
   readonly rollbackTo: number | undefined;
+  /** service: other credentials; empty = those that it has */
+  readonly registryAuth: Uint8Array;
+  /** service: without others, those of the previous specification */
+  readonly previousRegistryAuth: boolean;
 }
 export const UpdateObjectRequest: MessageType<UpdateObjectRequest> = {
   name: 'UpdateObjectRequest',
@@ -472,8 +483,10 @@ export const UpdateObjectRequest: MessageType<UpdateObjectRequest> = {
     { name: 'rotateUnlockKey', json: 'RotateUnlockKey', id: 8, kind: 'bool', shape: 'one' },
     { name: 'keepExtensions', json: 'KeepExtensions', id: 9, kind: 'bool', shape: 'one' },
     { name: 'rollbackTo', json: 'RollbackTo', id: 20, kind: 'int64', shape: 'optional' },
+    { name: 'registryAuth', json: 'RegistryAuth', id: 21, kind: 'bytes', shape: 'one' },
+    { name: 'previousRegistryAuth', json: 'PreviousRegistryAuth', id: 22, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<UpdateObjectRequest>): UpdateObjectRequest => ({ ...{ kind: 0, id: '', version: 0, spec: undefined, rollback: false, rotateWorkerToken: false, rotateManagerToken: false, rotateUnlockKey: false, keepExtensions: false, rollbackTo: undefined }, ...partial }),
+  create: (partial?: Partial<UpdateObjectRequest>): UpdateObjectRequest => ({ ...{ kind: 0, id: '', version: 0, spec: undefined, rollback: false, rotateWorkerToken: false, rotateManagerToken: false, rotateUnlockKey: false, keepExtensions: false, rollbackTo: undefined, registryAuth: new Uint8Array(0), previousRegistryAuth: false }, ...partial }),
   write(m: UpdateObjectRequest, w: Writer): Writer {
     if (m.kind !== 0) w.uint32(8).int32(m.kind);
     if (m.id !== '') w.uint32(18).string(m.id);
@@ -485,11 +498,13 @@ export const UpdateObjectRequest: MessageType<UpdateObjectRequest> = {
     if (m.rotateUnlockKey) w.uint32(64).bool(m.rotateUnlockKey);
     if (m.keepExtensions) w.uint32(72).bool(m.keepExtensions);
     if (m.rollbackTo !== undefined) w.uint32(160).int64(m.rollbackTo);
+    if (m.registryAuth.length > 0) w.uint32(170).bytes(m.registryAuth);
+    if (m.previousRegistryAuth) w.uint32(176).bool(m.previousRegistryAuth);
     return w;
   },
   read(r: Reader, length: number): UpdateObjectRequest {
     const end = r.pos + length;
-    const m: { kind: ObjectKind; id: string; version: number; spec: SpecUnion | undefined; rollback: boolean; rotateWorkerToken: boolean; rotateManagerToken: boolean; rotateUnlockKey: boolean; keepExtensions: boolean; rollbackTo: number | undefined } = { kind: 0, id: '', version: 0, spec: undefined, rollback: false, rotateWorkerToken: false, rotateManagerToken: false, rotateUnlockKey: false, keepExtensions: false, rollbackTo: undefined };
+    const m: { kind: ObjectKind; id: string; version: number; spec: SpecUnion | undefined; rollback: boolean; rotateWorkerToken: boolean; rotateManagerToken: boolean; rotateUnlockKey: boolean; keepExtensions: boolean; rollbackTo: number | undefined; registryAuth: Uint8Array; previousRegistryAuth: boolean } = { kind: 0, id: '', version: 0, spec: undefined, rollback: false, rotateWorkerToken: false, rotateManagerToken: false, rotateUnlockKey: false, keepExtensions: false, rollbackTo: undefined, registryAuth: new Uint8Array(0), previousRegistryAuth: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -522,6 +537,12 @@ export const UpdateObjectRequest: MessageType<UpdateObjectRequest> = {
           break;
         case 20:
           m.rollbackTo = readInt64(r.int64());
+          break;
+        case 21:
+          m.registryAuth = sizeLimitedBytes(r.bytes());
+          break;
+        case 22:
+          m.previousRegistryAuth = r.bool();
           break;
         default:
           r.skipType(t & 7);

@@ -846,6 +846,9 @@ export interface Service {
   readonly revisions: readonly ServiceRevision[];
   /** number of the present specification; 0 = the first */
   readonly revision: number;
+  /** Credentials for the registry of the image: RegistryAuth as JSON, given with the specification. Only nodes with a task get them, as they get secrets. */
+  readonly registryAuth: Uint8Array;
+  readonly previousRegistryAuth: Uint8Array;
 }
 export const Service: MessageType<Service> = {
   name: 'Service',
@@ -862,8 +865,10 @@ export const Service: MessageType<Service> = {
     { name: 'restartRequest', json: 'RestartRequest', id: 101, kind: 'int64', shape: 'one', internal: true },
     { name: 'revisions', json: 'Revisions', id: 102, kind: 'message', shape: 'repeated', message: () => ServiceRevision, internal: true },
     { name: 'revision', json: 'Revision', id: 103, kind: 'int64', shape: 'one' },
+    { name: 'registryAuth', json: 'RegistryAuth', id: 104, kind: 'bytes', shape: 'one', internal: true },
+    { name: 'previousRegistryAuth', json: 'PreviousRegistryAuth', id: 105, kind: 'bytes', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Service>): Service => ({ ...{ id: '', meta: undefined, spec: undefined, previousSpec: undefined, endpoint: undefined, updateStatus: undefined, jobStatus: undefined, specVersion: undefined, stack: '', restartRequest: 0, revisions: [], revision: 0 }, ...partial }),
+  create: (partial?: Partial<Service>): Service => ({ ...{ id: '', meta: undefined, spec: undefined, previousSpec: undefined, endpoint: undefined, updateStatus: undefined, jobStatus: undefined, specVersion: undefined, stack: '', restartRequest: 0, revisions: [], revision: 0, registryAuth: new Uint8Array(0), previousRegistryAuth: new Uint8Array(0) }, ...partial }),
   write(m: Service, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -877,11 +882,13 @@ export const Service: MessageType<Service> = {
     if (m.restartRequest !== 0) w.uint32(808).int64(m.restartRequest);
     for (const v of m.revisions) ServiceRevision.write(v, w.uint32(818).fork()).ldelim();
     if (m.revision !== 0) w.uint32(824).int64(m.revision);
+    if (m.registryAuth.length > 0) w.uint32(834).bytes(m.registryAuth);
+    if (m.previousRegistryAuth.length > 0) w.uint32(842).bytes(m.previousRegistryAuth);
     return w;
   },
   read(r: Reader, length: number): Service {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: ServiceSpec | undefined; previousSpec: ServiceSpec | undefined; endpoint: Endpoint | undefined; updateStatus: UpdateStatus | undefined; jobStatus: JobStatus | undefined; specVersion: Version | undefined; stack: string; restartRequest: number; revisions: ServiceRevision[]; revision: number } = { id: '', meta: undefined, spec: undefined, previousSpec: undefined, endpoint: undefined, updateStatus: undefined, jobStatus: undefined, specVersion: undefined, stack: '', restartRequest: 0, revisions: [], revision: 0 };
+    const m: { id: string; meta: Meta | undefined; spec: ServiceSpec | undefined; previousSpec: ServiceSpec | undefined; endpoint: Endpoint | undefined; updateStatus: UpdateStatus | undefined; jobStatus: JobStatus | undefined; specVersion: Version | undefined; stack: string; restartRequest: number; revisions: ServiceRevision[]; revision: number; registryAuth: Uint8Array; previousRegistryAuth: Uint8Array } = { id: '', meta: undefined, spec: undefined, previousSpec: undefined, endpoint: undefined, updateStatus: undefined, jobStatus: undefined, specVersion: undefined, stack: '', restartRequest: 0, revisions: [], revision: 0, registryAuth: new Uint8Array(0), previousRegistryAuth: new Uint8Array(0) };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -920,6 +927,12 @@ export const Service: MessageType<Service> = {
           break;
         case 103:
           m.revision = readInt64(r.int64());
+          break;
+        case 104:
+          m.registryAuth = sizeLimitedBytes(r.bytes());
+          break;
+        case 105:
+          m.previousRegistryAuth = sizeLimitedBytes(r.bytes());
           break;
         default:
           r.skipType(t & 7);

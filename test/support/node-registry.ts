@@ -12,19 +12,28 @@ export interface NodeRegistry extends AsyncDisposable {
   readonly host: string;
 }
 
-export async function registryInside(node: TestNode): Promise<NodeRegistry> {
+/** `htpasswd`: only those in it are let in. */
+export async function registryInside(
+  node: TestNode,
+  options: { readonly htpasswd?: string } = {},
+): Promise<NodeRegistry> {
   const folder = join(node.folder, 'registry');
   mkdirSync(folder, { recursive: true });
   const config = join(folder, 'config.yml');
   const host = `127.0.0.1:${PORT}`;
+  const users = join(folder, 'htpasswd');
+  const { htpasswd } = options;
+  if (htpasswd !== undefined) writeFileSync(users, htpasswd);
+  const auth =
+    htpasswd === undefined ? '' : `auth:\n  htpasswd:\n    realm: test\n    path: ${users}\n`;
   writeFileSync(
     config,
-    `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${folder}/data\nhttp:\n  addr: ${host}\n`,
+    `version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: ${folder}/data\nhttp:\n  addr: ${host}\n${auth}`,
   );
   const args = [`--net=${node.netns}`, 'docker-registry', 'serve', config];
   const registry = spawn('nsenter', args, { stdio: 'ignore' });
   await until(
-    async () => (await node.inside('curl', ['-sf', `http://${host}/v2/`])).code === 0,
+    async () => (await node.inside('curl', ['-s', `http://${host}/v2/`])).code === 0,
     10_000,
   );
   return {

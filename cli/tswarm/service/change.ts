@@ -33,7 +33,7 @@ export async function create(
   await resolveReferences(client, spec);
   const made = await client.post<Json>('/services/create', {
     body: spec,
-    headers: registryHeaders(image, options),
+    headers: await registryHeaders(image, options),
   });
   for (const warning of (made.Warnings as readonly string[] | undefined) ?? []) {
     process.stderr.write(`Warning: ${warning}\n`);
@@ -104,7 +104,7 @@ export async function update(client: ApiClient, name: string, options: Options):
   const given = await withNetworkIds(client, options);
   applyFlags(spec, given);
   await resolveReferences(client, spec);
-  await send(client, service, { spec, headers: registryHeaders(image, options) });
+  await send(client, service, { spec, headers: await registryHeaders(image, options) });
   process.stdout.write(`${name}\n`);
   if (options.detach) return EXIT.ok;
   return followRollout(client, String(service.ID), { quiet: options.quiet === true });

@@ -1,10 +1,8 @@
 // Pins a tag to the digest that it has now, so that all nodes run the same image. The registry is asked; when it cannot be reached the digest that this node
 // pulled counts; an image that never came from a registry (built or loaded here) has none and keeps its tag.
-import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 import type { ApiClient, Json } from '../../client/http.ts';
+import { registryHeaders as credentials } from '../../client/registry-auth.ts';
 import type { Options } from './spec-lists.ts';
 
 /** The image with its digest, or as it is. */
@@ -20,7 +18,7 @@ export async function pinnedImage(
   if (local === '') return image;
   try {
     const found = await client.get<Json>(`/distribution/${image}/json`, {
-      headers: registryHeaders(image, options),
+      headers: await registryHeaders(image, options),
     });
     const digest = (found.Descriptor as Json | undefined)?.digest;
     if (typeof digest === 'string' && digest !== '') return withDigest(image, digest);
@@ -51,26 +49,10 @@ async function localDigest(client: ApiClient, image: string): Promise<string | u
   }
 }
 
-const HUB = 'https://index.docker.io/v1/';
-
 /** The header with this user's credentials for the image's registry, when they are wanted. */
-export function registryHeaders(image: string, options: Options): Readonly<Record<string, string>> {
-  if (!options.withRegistryAuth) return {};
-  const first = image.split('/')[0] ?? '';
-  const isHost = image.includes('/') && (/[.:]/.test(first) || first === 'localhost');
-  const server = isHost ? first : HUB;
-  const folder = process.env.DOCKER_CONFIG ?? join(homedir(), '.docker');
-  let auths: Readonly<Record<string, { readonly auth?: string }>>;
-  try {
-    const text = readFileSync(join(folder, 'config.json'), 'utf8');
-    auths = (JSON.parse(text) as { auths?: typeof auths }).auths ?? {};
-  } catch {
-    return {};
-  }
-  const [username = '', password = ''] = Buffer.from(auths[server]?.auth ?? '', 'base64')
-    .toString('utf8')
-    .split(/:(.*)/s);
-  if (username === '') return {};
-  const auth = JSON.stringify({ username, password, serveraddress: server });
-  return { 'x-registry-auth': Buffer.from(auth).toString('base64url') };
+export async function registryHeaders(
+  image: string,
+  options: Options,
+): Promise<Readonly<Record<string, string>>> {
+  return options.withRegistryAuth ? credentials(image, process.env) : {};
 }

@@ -185,6 +185,27 @@ describe('a node that stays down', () => {
 });
 
 describe('restart delays', () => {
+  it('hold for tasks that fail before they are let go, too: nobody asks for a wrong image all the time', () => {
+    const c = twoNodes();
+    const restartPolicy = RestartPolicy.create({ delay: 1e9 });
+    const id = c.createService({
+      name: 'x',
+      mode: replicated(1),
+      taskTemplate: template({ restartPolicy }),
+    });
+    c.rule = (task) =>
+      task.status?.state === TaskState.PREPARING ? { state: TaskState.REJECTED } : undefined;
+    const seen = new Map<string, number>();
+    for (let round = 0; round < 400; round++) {
+      c.run(1);
+      for (const task of c.tasks(id)) if (!seen.has(task.id)) seen.set(task.id, c.nowMicros);
+    }
+    const times = [...seen.values()];
+    const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+    expect(gaps.slice(0, 5).map((gap) => Math.floor(gap / SECOND))).toEqual([1, 2, 4, 8, 16]);
+    expect(c.hasMoreToDo).toBe(false);
+  });
+
   it('double while a task fails soon after its start, and begin again after a long run', () => {
     const c = new TestCluster();
     c.addNode('n1');
