@@ -18,6 +18,10 @@ export const ROOT_VALIDITY_MICROS: number = 20 * 365 * DAY_MICROS;
 /** A CSR of P-256 has about 400 bytes. */
 export const CSR_CHARS_MAX = 8192;
 
+/** Removed nodes that are remembered until their certificates expire: 350 kB of the cluster object. A
+ * cluster of the largest size can be replaced as a whole within the life of a certificate. */
+export const REMOVED_NODES_MAX = 10_000;
+
 /** Tokens that were rotated out are remembered this many times, for a clear error. */
 export const ROTATED_TOKENS_MAX = 20;
 /** A root that is given must be good for at least a year, as in Swarm. */

@@ -144,7 +144,9 @@ function localWrites({ replicated, world }: ControlDeps): LocalWrites {
       const summary = `${describe(replicated, request)}: remove`;
       return answer(
         replicated,
-        await update({ author: AUTHOR, summary }, (tx) => removeObject(tx, request)),
+        await update({ author: AUTHOR, summary }, (tx, { nowMicros }) =>
+          removeObject(tx, request, nowMicros),
+        ),
       );
     },
     deployStack: async (request) => {

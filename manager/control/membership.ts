@@ -83,6 +83,26 @@ function refuseTakenAddress(view: ReadView, nodeId: string, addresses: JoinAddre
 }
 
 /**
+ * A manager whose seat another process has, as Raft knows, runs on a copy of that one's disk.
+ * @throws TswarmError conflict
+ */
+export function refuseCopy(
+  members: readonly (Member & { readonly instance: string | null })[],
+  { raftId, nodeId, instance }: AnnounceRequest,
+): void {
+  const speaking = members.find((member) => member.raftId === raftId)?.instance ?? null;
+  if (instance === '' || speaking === null || speaking === instance) return;
+  throw new TswarmError(
+    'conflict',
+    `another process speaks for manager ${nodeId} already: two hosts have the same identity`,
+    {
+      retryable: true,
+      hint: 'Run `tswarm leave --force` on the copy and let it join anew.',
+    },
+  );
+}
+
+/**
  * A member tells where it is reached now and what its certificate is.
  * @throws TswarmError failed_precondition when it is not a member with this id any more
  */

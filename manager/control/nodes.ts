@@ -1,6 +1,7 @@
 // Nodes: what administrators may change of them. A role is changed in two steps: here only what the
 // node shall be (spec.role); what it is (role, membership of the Raft group) follows by the role
 // manager. Texts of swarmkit controlapi/node.go.
+import { withRemovedNode } from '#manager/ca/removed';
 import type { WriteView } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';
 import type { UpdateObjectRequest } from '#protocol/generated/control';
@@ -40,7 +41,7 @@ export function updateNode(
  * From then on its certificates count for nothing: whoever calls must be a node of the cluster, and
  * ids are not used again. @throws TswarmError not_found, failed_precondition
  */
-export function removeNode(tx: WriteView, id: string, force: boolean): void {
+export function removeNode(tx: WriteView, id: string, force: boolean, nowMicros: number): void {
   const node = tx.get('node', id);
   if (!node) throw new TswarmError('not_found', `node ${id} not found`);
   refuseMember(node);
@@ -59,6 +60,7 @@ export function removeNode(tx: WriteView, id: string, force: boolean): void {
     tx.update('task', Task.create({ ...task, status }));
   }
   tx.remove('node', id);
+  tx.update('cluster', withRemovedNode(tx.cluster(), id, nowMicros));
 }
 
 function refuseMember(node: Node): void {

@@ -120,7 +120,11 @@ export function updateObject(
  * @throws TswarmError not_found; failed_precondition, invalid_argument or conflict while something
  * uses the object.
  */
-export function removeObject(tx: StoreWriteView, request: RemoveObjectRequest): Written {
+export function removeObject(
+  tx: StoreWriteView,
+  request: RemoveObjectRequest,
+  nowMicros: number,
+): Written {
   const kind = kindOf(request.kind);
   const { id } = request;
   switch (kind) {
@@ -139,7 +143,7 @@ export function removeObject(tx: StoreWriteView, request: RemoveObjectRequest): 
       removeVolume(tx, id);
       break;
     case 'node':
-      removeNode(tx, id, request.force);
+      removeNode(tx, id, request.force, nowMicros);
       break;
     default:
       throw invalid('Kind', `a ${kind ?? 'thing'} cannot be removed by hand`);

@@ -194,6 +194,7 @@ export class DispatcherHost {
       heartbeatPeriod: this.#sessions.periodMs * NANOS_PER_MS,
       renewCertificate: mustRenew(cluster, node),
       dataPathPort: cluster.dataPathPort,
+      removedNodes: cluster.removedNodes.map(({ id }) => id),
     };
   }
 
@@ -324,6 +325,8 @@ function isNews(before: SessionMessage, now: SessionMessage): boolean {
     before.caCert !== now.caCert ||
     before.dataPathPort !== now.dataPathPort ||
     before.heartbeatPeriod !== now.heartbeatPeriod ||
+    before.removedNodes.length !== now.removedNodes.length ||
+    before.removedNodes.some((id, i) => id !== now.removedNodes[i]) ||
     JSON.stringify(before.managers) !== JSON.stringify(now.managers)
   );
 }

@@ -2,6 +2,7 @@
 // (manager/control/membership decides each step), that the nodes show who leads and who is
 // reachable, and that a root rotation ends. One loop, one step after the other; nothing is
 // remembered between two rounds, so that another leader goes on where this one stopped.
+import { withoutExpired } from '#manager/ca/removed';
 import { endRotation } from '#manager/ca/rotation';
 import { type MembershipStep, membershipSteps, refreshManagers } from '#manager/control/membership';
 import { hasCode, messageOf } from '#protocol/errors';
@@ -15,6 +16,7 @@ export interface LeaderChoresDeps {
   readonly replicated: ReplicatedStore;
   readonly raft: RaftNode;
   readonly log: Log;
+  nowMicros(): number;
 }
 
 export class LeaderChores {
@@ -70,14 +72,20 @@ export class LeaderChores {
 
   /** Whether something is still to be done soon. */
   async #round(signal: AbortSignal): Promise<boolean> {
-    const { replicated, raft } = this.#deps;
+    const { replicated, raft, nowMicros } = this.#deps;
     const { members, raftId } = raft.status();
     await replicated.update({ author: 'role-manager', summary: '' }, (tx) =>
       refreshManagers(tx, raftId, members),
     );
-    if (replicated.view.cluster().rootCa?.rootRotation) {
+    const cluster = replicated.view.cluster();
+    if (cluster.rootCa?.rootRotation) {
       await replicated.update({ author: 'ca', summary: '' }, (tx, context) =>
         endRotation(tx, context.newId),
+      );
+    }
+    if (withoutExpired(cluster, nowMicros()) !== cluster) {
+      await replicated.update({ author: 'ca', summary: '' }, (tx, context) =>
+        tx.update('cluster', withoutExpired(tx.cluster(), context.nowMicros)),
       );
     }
     if (signal.aborted) return false;

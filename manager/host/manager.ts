@@ -14,6 +14,7 @@ import { messageOf } from '#protocol/errors';
 import type { AnnounceRequest } from '#protocol/generated/membership';
 import type { Cluster } from '#protocol/generated/objects';
 import { NodeRole } from '#protocol/generated/specs';
+import { newId } from '#protocol/ids';
 import type { ManagerReady, ManagerRequest } from '#protocol/manager-ipc';
 import { nodeClock, nodeRandom, nowMicros } from '#protocol/transport/node-world';
 import type { Log } from '#protocol/world';
@@ -75,6 +76,7 @@ export class Manager {
   readonly #announcer: Announcer;
   readonly #server: ManagerServer;
   readonly #wakeups: Wakeups = new Wakeups();
+  readonly #instance: string = newId(nodeRandom);
   readonly #stopped: AbortController = new AbortController();
   #identityCheck: NodeJS.Timeout | undefined;
   /** Changes of identity and seals, one after the other. */
@@ -94,7 +96,7 @@ export class Manager {
     this.#saved = options.identity.peers;
     const { dataDir, identity, places } = options;
     makePrivateFolder(`${dataDir}/raft`);
-    const raft = newRaft(options, log);
+    const raft = newRaft(options, this.#instance, log);
     const replicated = new ReplicatedStore({
       raft,
       random: nodeRandom,
@@ -146,7 +148,12 @@ export class Manager {
     });
     this.#images = new ImageDirectory(replicated);
     this.#reach = new ReachHub({ replicated, leader, random: nodeRandom });
-    this.#chores = new LeaderChores({ replicated, raft, log: log.child('chores') });
+    this.#chores = new LeaderChores({
+      replicated,
+      raft,
+      log: log.child('chores'),
+      nowMicros,
+    });
     this.#announcer = new Announcer({
       replicated,
       leader,
@@ -191,7 +198,7 @@ export class Manager {
     this.#controlAddress = withPortIfAny(places.advertiseAddress, port);
     this.#isServing = true;
     void this.#untilCurrent();
-    this.#identityCheck = setInterval(() => void this.#follow(), IDENTITY_CHECK_MS).unref();
+    this.#identityCheck = setInterval(() => this.#followAll(), IDENTITY_CHECK_MS).unref();
     if (this.#replicated.isLeading) this.#startLeading();
     if (request.type === 'join') await this.#untilVoter();
     return this.#ready(request);
@@ -285,8 +292,13 @@ export class Manager {
     const others = this.#saved.filter((peer) => !known.some((k) => k.raftId === peer.raftId));
     this.#raft.setPeers(this.#isCurrent ? known : [...known, ...others]);
     if (!this.#isCurrent || JSON.stringify(known) === JSON.stringify(this.#saved)) return;
-    this.#saved = known;
-    writeIdentity(dataDir, { ...identity, hasLog: true, peers: known });
+    try {
+      writeIdentity(dataDir, { ...identity, hasLog: true, peers: known });
+      this.#saved = known;
+    } catch (error) {
+      // On a full disk: with the next change, or the next look at the identity.
+      this.#log.warn('manager.json not written', { error: messageOf(error) });
+    }
   }
 
   /** From here on this manager's state is what the cluster's was after it started. */
@@ -304,6 +316,12 @@ export class Manager {
     this.#isCurrent = true;
     this.#followPeers();
     await this.#follow();
+  }
+
+  /** What could not be written a while ago is tried again. */
+  #followAll(): void {
+    this.#followPeers();
+    void this.#follow();
   }
 
   #follow(): Promise<void> {
@@ -410,6 +428,7 @@ export class Manager {
       rootDigest: digest,
       workerCertificate: signed?.worker ?? '',
       adminRootDigest: signed?.hasAdmin ? digest : '',
+      instance: this.#instance,
     };
   }
 
@@ -445,7 +464,11 @@ export class Manager {
   }
 }
 
-function newRaft({ dataDir, identity, places, ...options }: ManagerOptions, log: Log): RaftNode {
+function newRaft(
+  { dataDir, identity, places, ...options }: ManagerOptions,
+  instance: string,
+  log: Log,
+): RaftNode {
   return createRaftNode(
     compileRaftOptions({
       dataDir: `${dataDir}/raft`,
@@ -454,6 +477,8 @@ function newRaft({ dataDir, identity, places, ...options }: ManagerOptions, log:
       startMode: startModeOf(identity),
       forceNewCluster: options.forceNewCluster,
       listenAddress: places.raftListenAddress,
+      advertiseAddress: places.raftAdvertiseAddress,
+      instance,
     }),
     { log: log.child('raft'), ...(options.unlockKey ? { kek: options.unlockKey } : {}) },
   );

@@ -4,7 +4,12 @@
 import { createConnection } from 'node:net';
 import { hostname } from 'node:os';
 import { peersOf } from '#manager/control/managers';
-import { admitManager, announceManager, type JoinAddresses } from '#manager/control/membership';
+import {
+  admitManager,
+  announceManager,
+  type JoinAddresses,
+  refuseCopy,
+} from '#manager/control/membership';
 import { managerAddresses } from '#manager/dispatcher/nodes';
 import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
@@ -20,6 +25,7 @@ import type { Log, Random } from '#protocol/world';
 import { DIAL_BACK_MS } from '../limits.ts';
 import { newRaftId } from './identity.ts';
 import type { LeaderAccess } from './leader-access.ts';
+import { ADDRESS_CHARS_MAX, withSeenHost } from './places.ts';
 import type { RaftNode } from './raft/raft-node.ts';
 import type { ReplicatedStore } from './replicated-store.ts';
 
@@ -49,6 +55,7 @@ export function membershipHandlers(deps: MembershipDeps): Handlers<MembershipMet
         context,
         MembershipService,
         async () => {
+          refuseCopy(deps.raft.status().members, request);
           await deps.replicated.update({ author: request.nodeId, summary: '' }, (tx) =>
             announceManager(tx, request),
           );
@@ -100,19 +107,11 @@ function requireItself(peer: Peer, nodeId: string): void {
 
 /** The address with the caller's own host where it gave none that others could use. */
 function asSeenFromHere(address: string, peer: Peer, field: string): string {
-  const match = /^(.*):(\d{1,5})$/.exec(address);
-  if (!match || address.length > ADDRESS_CHARS_MAX) {
+  if (!/^.*:\d{1,5}$/.test(address) || address.length > ADDRESS_CHARS_MAX) {
     throw new TswarmError('invalid_argument', `${field}: expected HOST:PORT`, { field });
   }
-  const [, host = '', port = ''] = match;
-  if (!UNSPECIFIED.includes(host)) return address;
-  const seen = peer.address.replace(/:\d+$/, '').replace(/^\[?::ffff:([\d.]+)\]?$/, '$1');
-  return `${seen}:${port}`;
+  return withSeenHost(address, peer.address);
 }
-
-const UNSPECIFIED = ['', '0.0.0.0', '::', '[::]'];
-/** The longest DNS name and a port. */
-const ADDRESS_CHARS_MAX = 260;
 
 /** @throws TswarmError failed_precondition when nothing answers at the address. */
 function dialBack(address: string): Promise<void> {

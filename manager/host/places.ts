@@ -28,6 +28,19 @@ export function withPortIfAny(address: string, port: number): string {
   return portOf(address) === 0 ? withPort(address, port) : address;
 }
 
+/** The longest DNS name and a port. */
+export const ADDRESS_CHARS_MAX = 260;
+
+const UNSPECIFIED: ReadonlySet<string> = new Set(['', '0.0.0.0', '::', '[::]']);
+
+/** `address` with the host that its owner calls from (`seen`, with a port) where it names none. */
+export function withSeenHost(address: string, seen: string): string {
+  const at = address.lastIndexOf(':');
+  if (!UNSPECIFIED.has(address.slice(0, at))) return address;
+  const host = seen.replace(/:\d+$/, '').replace(/^\[?::ffff:([\d.]+)\]?$/, '$1');
+  return `${host}:${portOf(address)}`;
+}
+
 /** Something listens at the address already; nothing is spoken on it. */
 export interface Placeholder {
   readonly port: number;

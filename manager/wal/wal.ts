@@ -124,6 +124,11 @@ export class Wal {
     return this.#spare?.isReady ?? false;
   }
 
+  /** Segments before the current one: a snapshot may make them superfluous. */
+  get olderSegments(): number {
+    return this.#older.length;
+  }
+
   get isBusy(): boolean {
     return this.#busy;
   }

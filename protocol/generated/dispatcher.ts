@@ -105,6 +105,8 @@ export interface SessionMessage {
   readonly renewCertificate: boolean;
   /** UDP port of the mesh on nodes that have none of their own; 0 = 51820 */
   readonly dataPathPort: number;
+  /** ids of nodes that are out of the cluster, while their certificates may still be valid: nothing for them */
+  readonly removedNodes: readonly string[];
 }
 export const SessionMessage: MessageType<SessionMessage> = {
   name: 'SessionMessage',
@@ -116,8 +118,9 @@ export const SessionMessage: MessageType<SessionMessage> = {
     { name: 'heartbeatPeriod', json: 'HeartbeatPeriod', id: 5, kind: 'int64', shape: 'one' },
     { name: 'renewCertificate', json: 'RenewCertificate', id: 6, kind: 'bool', shape: 'one' },
     { name: 'dataPathPort', json: 'DataPathPort', id: 8, kind: 'uint32', shape: 'one' },
+    { name: 'removedNodes', json: 'RemovedNodes', id: 7, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<SessionMessage>): SessionMessage => ({ ...{ sessionId: '', node: undefined, managers: [], caCert: '', heartbeatPeriod: 0, renewCertificate: false, dataPathPort: 0 }, ...partial }),
+  create: (partial?: Partial<SessionMessage>): SessionMessage => ({ ...{ sessionId: '', node: undefined, managers: [], caCert: '', heartbeatPeriod: 0, renewCertificate: false, dataPathPort: 0, removedNodes: [] }, ...partial }),
   write(m: SessionMessage, w: Writer): Writer {
     if (m.sessionId !== '') w.uint32(10).string(m.sessionId);
     if (m.node !== undefined) Node.write(m.node, w.uint32(18).fork()).ldelim();
@@ -126,11 +129,12 @@ export const SessionMessage: MessageType<SessionMessage> = {
     if (m.heartbeatPeriod !== 0) w.uint32(40).int64(m.heartbeatPeriod);
     if (m.renewCertificate) w.uint32(48).bool(m.renewCertificate);
     if (m.dataPathPort !== 0) w.uint32(64).uint32(m.dataPathPort);
+    for (const v of m.removedNodes) w.uint32(58).string(v);
     return w;
   },
   read(r: Reader, length: number): SessionMessage {
     const end = r.pos + length;
-    const m: { sessionId: string; node: Node | undefined; managers: ManagerAddress[]; caCert: string; heartbeatPeriod: number; renewCertificate: boolean; dataPathPort: number } = { sessionId: '', node: undefined, managers: [], caCert: '', heartbeatPeriod: 0, renewCertificate: false, dataPathPort: 0 };
+    const m: { sessionId: string; node: Node | undefined; managers: ManagerAddress[]; caCert: string; heartbeatPeriod: number; renewCertificate: boolean; dataPathPort: number; removedNodes: string[] } = { sessionId: '', node: undefined, managers: [], caCert: '', heartbeatPeriod: 0, renewCertificate: false, dataPathPort: 0, removedNodes: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -155,6 +159,9 @@ export const SessionMessage: MessageType<SessionMessage> = {
         case 8:
           m.dataPathPort = r.uint32();
           break;
+        case 7:
+          m.removedNodes.push(r.string());
+          break;
         default:
           r.skipType(t & 7);
       }
@@ -163,6 +170,76 @@ export const SessionMessage: MessageType<SessionMessage> = {
   },
   encode: (m: SessionMessage): Uint8Array => SessionMessage.write(m, Writer.create()).finish(),
   decode: (bytes: Uint8Array): SessionMessage => SessionMessage.read(Reader.create(bytes), bytes.length),
+};
+
+/** At each node, for managers: says where the managers are now to a node that has no session, because all that it knew have moved or are gone. */
+export interface ManagersNews {
+  readonly managers: readonly ManagerAddress[];
+}
+export const ManagersNews: MessageType<ManagersNews> = {
+  name: 'ManagersNews',
+  fields: [
+    { name: 'managers', json: 'Managers', id: 1, kind: 'message', shape: 'repeated', message: () => ManagerAddress },
+  ],
+  create: (partial?: Partial<ManagersNews>): ManagersNews => ({ ...{ managers: [] }, ...partial }),
+  write(m: ManagersNews, w: Writer): Writer {
+    for (const v of m.managers) ManagerAddress.write(v, w.uint32(10).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): ManagersNews {
+    const end = r.pos + length;
+    const m: { managers: ManagerAddress[] } = { managers: [] };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.managers.push(ManagerAddress.read(r, r.uint32()));
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ManagersNews): Uint8Array => ManagersNews.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ManagersNews => ManagersNews.read(Reader.create(bytes), bytes.length),
+};
+
+export interface ManagersNewsResponse {
+}
+export const ManagersNewsResponse: MessageType<ManagersNewsResponse> = {
+  name: 'ManagersNewsResponse',
+  fields: [
+  ],
+  create: (partial?: Partial<ManagersNewsResponse>): ManagersNewsResponse => ({ ...{  }, ...partial }),
+  write(m: ManagersNewsResponse, w: Writer): Writer {
+    void m;
+    return w;
+  },
+  read(r: Reader, length: number): ManagersNewsResponse {
+    const end = r.pos + length;
+    const m: {  } = {  };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ManagersNewsResponse): Uint8Array => ManagersNewsResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ManagersNewsResponse => ManagersNewsResponse.read(Reader.create(bytes), bytes.length),
+};
+
+export interface NodeDoorMethods {
+  readonly tellManagers: { readonly request: ManagersNews; readonly response: ManagersNewsResponse; readonly requestStream: false; readonly responseStream: false };
+}
+export const NodeDoorService: ServiceDescriptor<NodeDoorMethods> = {
+  name: 'tswarm.v1.NodeDoor',
+  methods: {
+    tellManagers: { path: '/tswarm.v1.NodeDoor/TellManagers', request: ManagersNews, response: ManagersNewsResponse, requestStream: false, responseStream: false },
+  },
 };
 
 export interface HeartbeatRequest {

@@ -185,6 +185,8 @@ export interface AnnounceRequest {
   readonly workerCertificate: string;
   /** when this manager has signed one for its own gateway; "" = unchanged */
   readonly adminRootDigest: string;
+  /** of its process, as in its PeerHello; "" = not said */
+  readonly instance: string;
 }
 export const AnnounceRequest: MessageType<AnnounceRequest> = {
   name: 'AnnounceRequest',
@@ -196,8 +198,9 @@ export const AnnounceRequest: MessageType<AnnounceRequest> = {
     { name: 'rootDigest', json: 'RootDigest', id: 5, kind: 'string', shape: 'one' },
     { name: 'workerCertificate', json: 'WorkerCertificate', id: 6, kind: 'string', shape: 'one' },
     { name: 'adminRootDigest', json: 'AdminRootDigest', id: 7, kind: 'string', shape: 'one' },
+    { name: 'instance', json: 'Instance', id: 8, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<AnnounceRequest>): AnnounceRequest => ({ ...{ nodeId: '', raftId: 0, controlAddr: '', raftAddr: '', rootDigest: '', workerCertificate: '', adminRootDigest: '' }, ...partial }),
+  create: (partial?: Partial<AnnounceRequest>): AnnounceRequest => ({ ...{ nodeId: '', raftId: 0, controlAddr: '', raftAddr: '', rootDigest: '', workerCertificate: '', adminRootDigest: '', instance: '' }, ...partial }),
   write(m: AnnounceRequest, w: Writer): Writer {
     if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
     if (m.raftId !== 0) w.uint32(16).int64(m.raftId);
@@ -206,11 +209,12 @@ export const AnnounceRequest: MessageType<AnnounceRequest> = {
     if (m.rootDigest !== '') w.uint32(42).string(m.rootDigest);
     if (m.workerCertificate !== '') w.uint32(50).string(m.workerCertificate);
     if (m.adminRootDigest !== '') w.uint32(58).string(m.adminRootDigest);
+    if (m.instance !== '') w.uint32(66).string(m.instance);
     return w;
   },
   read(r: Reader, length: number): AnnounceRequest {
     const end = r.pos + length;
-    const m: { nodeId: string; raftId: number; controlAddr: string; raftAddr: string; rootDigest: string; workerCertificate: string; adminRootDigest: string } = { nodeId: '', raftId: 0, controlAddr: '', raftAddr: '', rootDigest: '', workerCertificate: '', adminRootDigest: '' };
+    const m: { nodeId: string; raftId: number; controlAddr: string; raftAddr: string; rootDigest: string; workerCertificate: string; adminRootDigest: string; instance: string } = { nodeId: '', raftId: 0, controlAddr: '', raftAddr: '', rootDigest: '', workerCertificate: '', adminRootDigest: '', instance: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -234,6 +238,9 @@ export const AnnounceRequest: MessageType<AnnounceRequest> = {
           break;
         case 7:
           m.adminRootDigest = r.string();
+          break;
+        case 8:
+          m.instance = r.string();
           break;
         default:
           r.skipType(t & 7);

@@ -1853,6 +1853,7 @@ export interface Cluster {
   readonly dataPathPort: number;
   /** 32 bytes while autolock is on */
   readonly unlockKey: Uint8Array;
+  readonly removedNodes: readonly RemovedNode[];
 }
 export const Cluster: MessageType<Cluster> = {
   name: 'Cluster',
@@ -1865,8 +1866,9 @@ export const Cluster: MessageType<Cluster> = {
     { name: 'subnetSize', json: 'SubnetSize', id: 6, kind: 'uint32', shape: 'one' },
     { name: 'dataPathPort', json: 'DataPathPort', id: 7, kind: 'uint32', shape: 'one' },
     { name: 'unlockKey', json: 'UnlockKey', id: 8, kind: 'bytes', shape: 'one', internal: true },
+    { name: 'removedNodes', json: 'RemovedNodes', id: 9, kind: 'message', shape: 'repeated', message: () => RemovedNode, internal: true },
   ],
-  create: (partial?: Partial<Cluster>): Cluster => ({ ...{ id: '', meta: undefined, spec: undefined, rootCa: undefined, defaultAddrPool: [], subnetSize: 0, dataPathPort: 0, unlockKey: new Uint8Array(0) }, ...partial }),
+  create: (partial?: Partial<Cluster>): Cluster => ({ ...{ id: '', meta: undefined, spec: undefined, rootCa: undefined, defaultAddrPool: [], subnetSize: 0, dataPathPort: 0, unlockKey: new Uint8Array(0), removedNodes: [] }, ...partial }),
   write(m: Cluster, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -1876,11 +1878,12 @@ export const Cluster: MessageType<Cluster> = {
     if (m.subnetSize !== 0) w.uint32(48).uint32(m.subnetSize);
     if (m.dataPathPort !== 0) w.uint32(56).uint32(m.dataPathPort);
     if (m.unlockKey.length > 0) w.uint32(66).bytes(m.unlockKey);
+    for (const v of m.removedNodes) RemovedNode.write(v, w.uint32(74).fork()).ldelim();
     return w;
   },
   read(r: Reader, length: number): Cluster {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: ClusterSpec | undefined; rootCa: RootCa | undefined; defaultAddrPool: string[]; subnetSize: number; dataPathPort: number; unlockKey: Uint8Array } = { id: '', meta: undefined, spec: undefined, rootCa: undefined, defaultAddrPool: [], subnetSize: 0, dataPathPort: 0, unlockKey: new Uint8Array(0) };
+    const m: { id: string; meta: Meta | undefined; spec: ClusterSpec | undefined; rootCa: RootCa | undefined; defaultAddrPool: string[]; subnetSize: number; dataPathPort: number; unlockKey: Uint8Array; removedNodes: RemovedNode[] } = { id: '', meta: undefined, spec: undefined, rootCa: undefined, defaultAddrPool: [], subnetSize: 0, dataPathPort: 0, unlockKey: new Uint8Array(0), removedNodes: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1908,6 +1911,9 @@ export const Cluster: MessageType<Cluster> = {
         case 8:
           m.unlockKey = sizeLimitedBytes(r.bytes());
           break;
+        case 9:
+          m.removedNodes.push(RemovedNode.read(r, r.uint32()));
+          break;
         default:
           r.skipType(t & 7);
       }
@@ -1916,4 +1922,44 @@ export const Cluster: MessageType<Cluster> = {
   },
   encode: (m: Cluster): Uint8Array => Cluster.write(m, Writer.create()).finish(),
   decode: (bytes: Uint8Array): Cluster => Cluster.read(Reader.create(bytes), bytes.length),
+};
+
+/** A node that was removed while a certificate of its may still be valid. */
+export interface RemovedNode {
+  readonly id: string;
+  /** Unix time in microseconds: by then every certificate of it has expired */
+  readonly until: number;
+}
+export const RemovedNode: MessageType<RemovedNode> = {
+  name: 'RemovedNode',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'until', json: 'Until', id: 2, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<RemovedNode>): RemovedNode => ({ ...{ id: '', until: 0 }, ...partial }),
+  write(m: RemovedNode, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.until !== 0) w.uint32(16).int64(m.until);
+    return w;
+  },
+  read(r: Reader, length: number): RemovedNode {
+    const end = r.pos + length;
+    const m: { id: string; until: number } = { id: '', until: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.until = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: RemovedNode): Uint8Array => RemovedNode.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): RemovedNode => RemovedNode.read(Reader.create(bytes), bytes.length),
 };

@@ -17,6 +17,10 @@ export interface PeerHello {
   readonly commit: number;
   /** the caller is a member by the configuration at `commit` */
   readonly member: boolean;
+  /** host:port at which the caller is reached now, whatever was known before; "" = as known */
+  readonly addr: string;
+  /** of the caller's process: tells a copy of its disk from itself; "" = not said */
+  readonly instance: string;
 }
 export const PeerHello: MessageType<PeerHello> = {
   name: 'PeerHello',
@@ -28,8 +32,10 @@ export const PeerHello: MessageType<PeerHello> = {
     { name: 'epoch', json: 'Epoch', id: 5, kind: 'int64', shape: 'one' },
     { name: 'commit', json: 'Commit', id: 6, kind: 'int64', shape: 'one' },
     { name: 'member', json: 'Member', id: 7, kind: 'bool', shape: 'one' },
+    { name: 'addr', json: 'Addr', id: 8, kind: 'string', shape: 'one' },
+    { name: 'instance', json: 'Instance', id: 9, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<PeerHello>): PeerHello => ({ ...{ version: 0, clusterId: '', from: 0, to: 0, epoch: 0, commit: 0, member: false }, ...partial }),
+  create: (partial?: Partial<PeerHello>): PeerHello => ({ ...{ version: 0, clusterId: '', from: 0, to: 0, epoch: 0, commit: 0, member: false, addr: '', instance: '' }, ...partial }),
   write(m: PeerHello, w: Writer): Writer {
     if (m.version !== 0) w.uint32(8).int64(m.version);
     if (m.clusterId !== '') w.uint32(18).string(m.clusterId);
@@ -38,11 +44,13 @@ export const PeerHello: MessageType<PeerHello> = {
     if (m.epoch !== 0) w.uint32(40).int64(m.epoch);
     if (m.commit !== 0) w.uint32(48).int64(m.commit);
     if (m.member) w.uint32(56).bool(m.member);
+    if (m.addr !== '') w.uint32(66).string(m.addr);
+    if (m.instance !== '') w.uint32(74).string(m.instance);
     return w;
   },
   read(r: Reader, length: number): PeerHello {
     const end = r.pos + length;
-    const m: { version: number; clusterId: string; from: number; to: number; epoch: number; commit: number; member: boolean } = { version: 0, clusterId: '', from: 0, to: 0, epoch: 0, commit: 0, member: false };
+    const m: { version: number; clusterId: string; from: number; to: number; epoch: number; commit: number; member: boolean; addr: string; instance: string } = { version: 0, clusterId: '', from: 0, to: 0, epoch: 0, commit: 0, member: false, addr: '', instance: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -66,6 +74,12 @@ export const PeerHello: MessageType<PeerHello> = {
           break;
         case 7:
           m.member = r.bool();
+          break;
+        case 8:
+          m.addr = r.string();
+          break;
+        case 9:
+          m.instance = r.string();
           break;
         default:
           r.skipType(t & 7);

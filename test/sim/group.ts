@@ -136,6 +136,8 @@ export class Group {
       startMode: member.starts === 0 ? 'join' : 'restart',
       forceNewCluster: false,
       listenAddress: null,
+      advertiseAddress: null,
+      instance: '',
       tickMs: weather.tickMs,
       heartbeatTicks: 1,
       electionTicks: weather.electionTicks,

@@ -43,6 +43,8 @@ export interface HostDeps {
   readonly membersChanged: (conf: Conf) => void;
   /** Port of the peer listener, null without one. */
   readonly peerPort: () => number | null;
+  /** Name of the process that speaks for another member; null when none does, or it does not say. */
+  readonly instanceOf?: (id: RaftId) => string | null;
   readonly postTurn: (turn: Turn) => void;
   readonly fatal: (error: ThreadError) => void;
   /** Runs once, after the events that are due now. */

@@ -37,7 +37,7 @@ import { ProposalDesk } from './proposal-desk.ts';
 import type { RaftNodeOptions, RaftStatus } from './raft-node.ts';
 import { Snapshotter } from './snapshotter.ts';
 import { Sparing } from './sparing.ts';
-import { refusalOf, threadError } from './thread-errors.ts';
+import { refusalOf, threadError, toThreadError } from './thread-errors.ts';
 import type { ThreadError, ThreadNote, ToThread } from './thread-messages.ts';
 import { TurnReport } from './turn-report.ts';
 
@@ -270,7 +270,9 @@ export class RaftHost {
   /** While set, nothing new is accepted (the disk is nearly full). */
   refuseProposals(error: ThreadError | null): void {
     this.#proposals.refuseAll = error;
-    if (error !== null) this.giveAwayLeadership();
+    // Whoever leads although its disk is full, also later, hands over: see #watchHealth.
+    this.#health.isDiskFull = error !== null;
+    this.#wake();
   }
 
   /** Hands leadership to another member if one is fit for it; false if this one does not lead or
@@ -451,8 +453,9 @@ export class RaftHost {
 
   #fail(error: Error): void {
     this.#isStopped = true;
+    const { code, hint } = toThreadError(error);
     const message = `writing the log failed: ${error.message}`;
-    this.#deps.fatal(threadError('internal', message, 'check the disk, then start again'));
+    this.#deps.fatal(threadError(code, message, hint ?? 'check the disk, then start again'));
   }
 
   #note(note: RaftNote): void {
@@ -486,6 +489,15 @@ export class RaftHost {
   status(): RaftStatus {
     const { wal, storage } = this.#deps;
     const { raft } = this.#node;
-    return statusOf({ raft, storage, wal, view: this.#view, peerPort: this.#deps.peerPort() });
+    const { instance, raftId } = this.#options;
+    return statusOf({
+      raft,
+      storage,
+      wal,
+      view: this.#view,
+      peerPort: this.#deps.peerPort(),
+      instanceOf: (id) =>
+        id === raftId ? instance || null : (this.#deps.instanceOf?.(id) ?? null),
+    });
   }
 }

@@ -19,6 +19,8 @@ export class LeaderHealth {
   /** Null while nobody is asked. */
   #mainHeardMs: number | null = null;
   #pausedUntilMs = 0;
+  /** Nothing new can be written. */
+  isDiskFull = false;
 
   constructor(nowMs: () => number, electionMs: number) {
     this.#nowMs = nowMs;
@@ -47,6 +49,7 @@ export class LeaderHealth {
   reasonToHandOver(writingMs: number): string | null {
     const now = this.#nowMs();
     if (now < this.#pausedUntilMs) return null;
+    if (this.isDiskFull) return 'the disk is nearly full';
     if (writingMs > STALLED_WRITE_ELECTIONS * this.#electionMs) return 'the disk is stalled';
     if (this.#isSlow) return 'the disk is slow';
     const isSilent = this.#mainHeardMs !== null && now - this.#mainHeardMs > MAIN_SILENT_MS;

@@ -3,6 +3,7 @@
 // While this member is the only voter, writes are synchronous: the Raft thread has nothing else to
 // do, and a round trip through the thread pool costs 30 µs. With peers they are asynchronous, so
 // that replication runs in parallel with the own sync.
+// A reserve, a file of zeros beside the folder, becomes the next segment when the disk is full.
 import {
   close,
   closeSync,
@@ -14,13 +15,15 @@ import {
   openSync,
   readdirSync,
   readSync,
+  renameSync,
   statSync,
   unlinkSync,
   write,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { WalDisk, WalFile } from '#manager/wal/interfaces';
+import { isDiskFull } from './thread-errors.ts';
 
 const FILL_CHUNK_BYTES = 1024 * 1024;
 const FILE_MODE = 0o600;
@@ -28,11 +31,13 @@ const FOLDER_MODE = 0o700;
 
 export class NodeWalDisk implements WalDisk {
   readonly #folder: string;
+  readonly #reserve: string;
   /** Whether writes may block the calling thread. */
   isSynchronous = true;
 
   constructor(folder: string) {
     this.#folder = folder;
+    this.#reserve = join(folder, '../reserve.seg');
     mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
     syncFolder(join(folder, '..'));
   }
@@ -62,26 +67,35 @@ export class NodeWalDisk implements WalDisk {
   }
 
   /**
-   * Fills in pieces that are synced one by one: one large flush would delay the log's own syncs.
+   * Fills in pieces that are synced one by one: one large flush would delay the log's own syncs. On a
+   * full disk the reserve is taken.
    */
   createZeroed(name: string, sizeBytes: number, done: (error: Error | null) => void): void {
-    const flags = constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_DSYNC;
-    open(join(this.#folder, name), flags, FILE_MODE, (error, fd) => {
-      if (error !== null) {
-        done(error);
-        return;
-      }
-      const finish = (failure: Error | null): void => {
-        close(fd, () => {
-          if (failure !== null) {
-            attempt(() => unlinkSync(join(this.#folder, name))); // A part of it is of no use.
-            done(failure);
-            return;
-          }
-          done(attempt(() => syncFolder(this.#folder)));
-        });
-      };
-      fill(fd, 0, sizeBytes, finish);
+    const path = join(this.#folder, name);
+    writeZeros(path, sizeBytes, (error) => {
+      if (isDiskFull(error) && this.hasReserve(sizeBytes)) {
+        done(
+          attempt(() => {
+            renameSync(this.#reserve, path);
+            syncFolder(this.#folder);
+            syncFolder(dirname(this.#reserve));
+          }),
+        );
+      } else done(error);
+    });
+  }
+
+  /** Whether a reserve of this size is there. */
+  hasReserve(sizeBytes: number): boolean {
+    return statSync(this.#reserve, { throwIfNoEntry: false })?.size === sizeBytes;
+  }
+
+  /** Sets a file aside that is as large as a segment. */
+  makeReserve(sizeBytes: number, done: (error: Error | null) => void): void {
+    // What is not whole yet must not be taken for one.
+    const half = `${this.#reserve}.tmp`;
+    writeZeros(half, sizeBytes, (error) => {
+      done(error ?? attempt(() => renameSync(half, this.#reserve)));
     });
   }
 
@@ -110,6 +124,27 @@ export function syncFolder(folder: string): void {
   } finally {
     closeSync(fd);
   }
+}
+
+/** A file of zeros, durable with its name; on an error there is none. */
+function writeZeros(path: string, sizeBytes: number, done: (error: Error | null) => void): void {
+  const flags = constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_DSYNC;
+  open(path, flags, FILE_MODE, (error, fd) => {
+    if (error !== null) {
+      done(error);
+      return;
+    }
+    fill(fd, 0, sizeBytes, (failure) => {
+      close(fd, () => {
+        if (failure !== null) {
+          attempt(() => unlinkSync(path)); // A part of it is of no use.
+          done(failure);
+          return;
+        }
+        done(attempt(() => syncFolder(dirname(path))));
+      });
+    });
+  });
 }
 
 const ZEROS = new Uint8Array(FILL_CHUNK_BYTES);

@@ -14,10 +14,12 @@ import { TswarmError } from '#protocol/errors';
 import { lockFolder } from './folder-lock.ts';
 import { forcedEntry, lastConf } from './force-new-cluster.ts';
 import { KeyVault } from './key-vault.ts';
+import { DISK_HIGH_WATER_BYTES } from './limits.ts';
 import { NODE_WAL_CRYPTO } from './node-crypto.ts';
 import { NodeWalDisk, syncFolder } from './node-disk.ts';
 import type { RaftNodeOptions } from './raft-node.ts';
 import { type SnapshotFiles, SnapshotStore } from './snapshot-store.ts';
+import { isDiskFull } from './thread-errors.ts';
 
 /** Where a member's log and snapshots are, and what seals them. */
 export interface LogPlace {
@@ -55,7 +57,7 @@ export async function openMember(
   options: RaftNodeOptions,
   kek: Uint8Array | null,
 ): Promise<OpenedMember> {
-  const { dataDir, clusterId, raftId } = options;
+  const { dataDir, clusterId, raftId, segmentBytes } = options;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   syncFolder(dirname(dataDir));
   const unlock = lockFolder(dataDir);
@@ -73,8 +75,15 @@ export async function openMember(
     return { ...opened, snapshots, disk, vault, unlock };
   } catch (error) {
     unlock();
-    throw error;
+    throw isDiskFull(error) ? noRoom(dataDir, segmentBytes, error) : error;
   }
+}
+
+/** Every start begins a segment. */
+function noRoom(dataDir: string, segmentBytes: number, cause: unknown): TswarmError {
+  const message = `the disk of ${dataDir} is full: the log cannot be continued`;
+  const hint = `free at least ${segmentBytes} bytes there, better ${DISK_HIGH_WATER_BYTES}; nothing is lost, and the manager starts by itself then`;
+  return new TswarmError('no_space', message, { cause, hint });
 }
 
 /** Reads the log and begins to continue it; a new cluster's is created when asked to. */

@@ -14,6 +14,8 @@ export type RaftNodeSettings = Pick<
 const DEFAULTS = {
   forceNewCluster: false,
   listenAddress: null,
+  advertiseAddress: null,
+  instance: '',
   tickMs: 100,
   heartbeatTicks: 1,
   // 1 s: ten heartbeats, well above the pauses of this thread (raft.md §1.1, §5).
@@ -40,12 +42,10 @@ export function compileRaftOptions(settings: RaftNodeSettings): RaftNodeOptions 
     '1 to 64 ASCII characters',
   );
   requireThat(options.dataDir.startsWith('/'), 'dataDir', 'an absolute path');
-  const { listenAddress } = options;
-  requireThat(
-    listenAddress === null || /^.+:\d{1,5}$/.test(listenAddress),
-    'listenAddress',
-    '`host:port`',
-  );
+  for (const field of ['listenAddress', 'advertiseAddress'] as const) {
+    const address = options[field];
+    requireThat(address === null || /^.+:\d{1,5}$/.test(address), field, '`host:port`');
+  }
   requireThat(options.tickMs >= 1, 'tickMs', 'at least 1');
   requireThat(options.heartbeatTicks >= 1, 'heartbeatTicks', 'at least 1');
   requireThat(

@@ -26,6 +26,7 @@ import {
   serverCredentials,
   toServiceError,
 } from '#protocol/transport/grpc';
+import { ADDRESS_CHARS_MAX, withSeenHost } from '../places.ts';
 import type { Greeting, Judgement } from './greeting.ts';
 import {
   CONNECT_TIMEOUT_MAX_MS,
@@ -47,6 +48,8 @@ export interface PeerListenerDeps {
   /** The node of a member, null for an unknown one. */
   readonly nodeOf: (raftId: number) => string | null;
   readonly judge: (from: number, greeting: Greeting) => Judgement;
+  /** A member has called; where it says that it is reached, '' = as known. */
+  readonly admitted: (from: number, addr: string) => void;
   /** This member is of an older epoch than the caller. */
   readonly outdated: (by: number) => void;
   readonly receive: (messages: readonly Message[]) => void;
@@ -61,6 +64,8 @@ interface Admitted {
   readonly call: AnyCall;
   readonly isMessages: boolean;
   from: number | null;
+  /** Of the caller's process; '' when it does not say. */
+  instance: string;
 }
 
 export class PeerListener {
@@ -115,6 +120,14 @@ export class PeerListener {
     }
   }
 
+  /** Name of the process that speaks for a member now. */
+  instanceOf(id: number): string | null {
+    for (const { from, isMessages, instance } of this.#calls) {
+      if (from === id && isMessages && instance !== '') return instance;
+    }
+    return null;
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#server.forceShutdown();
@@ -144,7 +157,7 @@ export class PeerListener {
       let messages: readonly Message[] = [];
       try {
         if (admitted.from === null) {
-          admitted.from = this.#admit(call, frame.hello);
+          admitted.from = this.#admit(admitted, frame.hello);
           if (admitted.from !== null) call.write(PeerNotice.create({ accepted: true }));
         } else {
           messages = this.#messagesOf(admitted.from, frame);
@@ -166,13 +179,13 @@ export class PeerListener {
   #onSnapshot(call: SnapshotCall): void {
     const admitted = this.#register(call, false);
     this.#deps.snapshot(call, (hello) => {
-      admitted.from = this.#admit(call, hello);
+      admitted.from = this.#admit(admitted, hello);
       return admitted.from ?? 0;
     });
   }
 
   #register(call: AnyCall, isMessages: boolean): Admitted {
-    const admitted: Admitted = { call, isMessages, from: null };
+    const admitted: Admitted = { call, isMessages, from: null, instance: '' };
     this.#calls.add(admitted);
     const greetingTimer = setTimeout(() => {
       if (admitted.from !== null) return;
@@ -197,9 +210,10 @@ export class PeerListener {
   }
 
   /** The caller's Raft id; null when it was told to be removed. @throws TswarmError */
-  #admit(call: AnyCall, hello: PeerHello | undefined): number | null {
+  #admit(caller: Admitted, hello: PeerHello | undefined): number | null {
+    const { call } = caller;
     const { clusterId, nodeOf, judge, outdated } = this.#deps;
-    const nodeId = callingManager(call, this.#roots, clusterId);
+    const { nodeId, address } = callingManager(call, this.#roots, clusterId);
     const greeting = checkHello(hello, this.#deps);
     const from = hello?.from ?? 0;
     const judgement = judge(from, greeting);
@@ -215,7 +229,27 @@ export class PeerListener {
       outdated(from);
       throw new TswarmError('failed_precondition', 'this manager is left over from an older group');
     }
+    caller.instance = hello?.instance ?? '';
+    this.#refuseSecond(caller, from, nodeId);
+    this.#deps.admitted(from, addressSeen(hello?.addr ?? '', address));
     return from;
+  }
+
+  /**
+   * One disk and a copy of it may not both speak for a member: they would vote twice. Who is here first
+   * counts; one that is gone without a word is noticed by the keepalive.
+   */
+  #refuseSecond({ instance }: Admitted, from: number, nodeId: string): void {
+    const first = this.instanceOf(from);
+    if (instance === '' || first === null || first === instance) return;
+    throw new TswarmError(
+      'conflict',
+      `another process speaks for manager ${nodeId} already: two hosts have the same identity`,
+      {
+        retryable: true,
+        hint: 'Run `tswarm leave --force` on the copy and let it join anew.',
+      },
+    );
   }
 
   #messagesOf(from: number, frame: PeerFrame): readonly Message[] {
@@ -249,6 +283,13 @@ function widenWindows(server: grpc.Server): void {
       session.setLocalWindowSize(PEER_WINDOW_BYTES);
     });
   }
+}
+
+/** What a caller says of its address, its host as seen from here if it gives none; '' = nothing. */
+function addressSeen(addr: string, seen: string): string {
+  return /^.+:\d{1,5}$/.test(addr) && addr.length <= ADDRESS_CHARS_MAX
+    ? withSeenHost(addr, seen)
+    : '';
 }
 
 /** Ends a call with an error that the caller understands. */

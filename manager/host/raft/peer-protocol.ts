@@ -32,12 +32,16 @@ export interface Parties {
   readonly clusterId: string;
   readonly from: number;
   readonly to: number;
+  /** Where the caller is reached; '' = as known. */
+  readonly addr: string;
+  /** Of the caller's process. */
+  readonly instance: string;
 }
 
-export function makeHello({ clusterId, from, to }: Parties, greeting: Greeting): PeerHello {
+export function makeHello(parties: Parties, greeting: Greeting): PeerHello {
   const { epoch, commit, isMember } = greeting;
   const version = PEER_PROTOCOL_VERSION;
-  return PeerHello.create({ version, clusterId, from, to, epoch, commit, member: isMember });
+  return PeerHello.create({ version, ...parties, epoch, commit, member: isMember });
 }
 
 /** The greeting in a hello for `own`. @throws TswarmError when it is for somebody else */

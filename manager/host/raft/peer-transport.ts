@@ -11,6 +11,7 @@ import {
   type SnapshotNotice,
 } from '#protocol/generated/raft';
 import { methodDefinition } from '#protocol/transport/grpc';
+import { withPortIfAny } from '../places.ts';
 import type { Greeting, Judgement } from './greeting.ts';
 import { PeerLink } from './peer-link.ts';
 import { PeerListener } from './peer-listener.ts';
@@ -37,6 +38,8 @@ export interface PeerTransportOptions {
   readonly clusterId: string;
   readonly raftId: number;
   readonly listenAddress: string | null;
+  readonly advertiseAddress: string | null;
+  readonly instance: string;
 }
 
 export interface PeerTransportDeps {
@@ -60,7 +63,12 @@ export class PeerTransport {
   readonly #receiver: SnapshotReceiver;
   readonly #sender: SnapshotSender;
   readonly #links = new Map<number, PeerLink>();
-  #peers = new Map<number, RaftPeer>();
+  /** As the store has them. */
+  #known: ReadonlyMap<number, RaftPeer> = new Map();
+  /** As they are called. */
+  #peers: ReadonlyMap<number, RaftPeer> = new Map();
+  /** Where members say themselves that they are, until what everybody knows of them changes. */
+  readonly #moved = new Map<number, { readonly addr: string; readonly instead: string }>();
   #identity: RaftIdentity | null = null;
 
   constructor(options: PeerTransportOptions, deps: PeerTransportDeps) {
@@ -86,6 +94,7 @@ export class PeerTransport {
       nodeOf: (id) => this.#peers.get(id)?.nodeId ?? null,
       judge: (from, greeting) => member.judge(from, greeting),
       outdated: (by) => member.toldRemoved(by),
+      admitted: (from, addr) => this.#heardFrom(from, addr),
       receive: (messages) => member.receive(messages),
       lostContact: (id) => member.lostContact(id),
       snapshot: (call, admit) => this.#receiver.handle(call, admit),
@@ -95,6 +104,11 @@ export class PeerTransport {
 
   get port(): number | null {
     return this.#listener.port;
+  }
+
+  /** Name of the process that speaks for a member now. */
+  instanceOf(id: number): string | null {
+    return this.#listener.instanceOf(id);
   }
 
   /** @throws TswarmError invalid_argument, failed_precondition */
@@ -108,9 +122,16 @@ export class PeerTransport {
 
   setPeers(peers: readonly RaftPeer[]): void {
     const { raftId } = this.#options;
-    this.#peers = new Map(
+    this.#known = new Map(
       peers.filter((peer) => peer.raftId !== raftId).map((peer) => [peer.raftId, peer]),
     );
+    this.#link();
+    this.#listener.endUnknown();
+  }
+
+  /** A link to every peer, at the newest address that there is. */
+  #link(): void {
+    this.#peers = new Map([...this.#known].map(([id, peer]) => [id, this.#placed(peer)]));
     for (const [id, link] of this.#links) {
       const peer = this.#peers.get(id);
       if (peer?.addr === link.peer.addr && peer.nodeId === link.peer.nodeId) continue;
@@ -120,7 +141,25 @@ export class PeerTransport {
     for (const [id, peer] of this.#peers) {
       if (!this.#links.has(id)) this.#links.set(id, this.#linkTo(peer));
     }
-    this.#listener.endUnknown();
+  }
+
+  /** What a member said itself counts until what everybody knows of it changes. */
+  #placed(peer: RaftPeer): RaftPeer {
+    const moved = this.#moved.get(peer.raftId);
+    return moved?.instead === peer.addr ? { ...peer, addr: moved.addr } : peer;
+  }
+
+  /**
+   * A member has called and says where it is. It has proved who it is, so it is believed at once: when
+   * several managers have moved, there may be no leader to tell, nor one to be had, before they reach
+   * each other.
+   */
+  #heardFrom(id: number, addr: string): void {
+    const peer = this.#known.get(id);
+    if (peer === undefined || addr === '' || addr === this.#peers.get(id)?.addr) return;
+    this.#deps.note('info', 'a manager has moved', { to: id, addr, before: peer.addr });
+    this.#moved.set(id, { addr, instead: peer.addr });
+    this.#link();
   }
 
   send(to: number, messages: readonly Message[]): void {
@@ -139,8 +178,9 @@ export class PeerTransport {
   }
 
   #hello(to: number): PeerHello {
-    const { clusterId, raftId: from } = this.#options;
-    return makeHello({ clusterId, from, to }, this.#deps.member.greeting());
+    const { clusterId, raftId: from, advertiseAddress, instance } = this.#options;
+    const addr = advertiseAddress === null ? '' : withPortIfAny(advertiseAddress, this.port ?? 0);
+    return makeHello({ clusterId, from, to, addr, instance }, this.#deps.member.greeting());
   }
 
   #linkTo(peer: RaftPeer): PeerLink {

@@ -22,6 +22,8 @@ export interface RaftMember {
   readonly rttMs: number | null;
   /** Time since the leader last heard from it; 0 for the leader, null on a follower or if never. */
   readonly silentMs: number | null;
+  /** Name of its process, while that is connected to this one and says it; this member's own. */
+  readonly instance: string | null;
 }
 
 /** A consistent picture of the Raft thread, at most one Ready old. */
@@ -105,6 +107,11 @@ export interface RaftNodeOptions {
   readonly forceNewCluster: boolean;
   /** `host:port` of the peer listener, port 0 for any; null for none (a lone member in tests). */
   readonly listenAddress: string | null;
+  /** `host:port` at which the others reach the listener, told to them with every call; port 0: the one
+   * that is listened on. Null: they know it otherwise. */
+  readonly advertiseAddress: string | null;
+  /** Names this process: two of them with one identity are on two disks of which one is a copy. */
+  readonly instance: string;
   readonly tickMs: number;
   readonly heartbeatTicks: number;
   readonly electionTicks: number;

@@ -18,13 +18,21 @@ export function threadError(code: ErrorCode, message: string, hint: string | nul
   return { code, message, hint };
 }
 
+/** The disk itself, or somebody's share of it. */
+const FULL: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
+
+/** Whether there was no room for a write. */
+export function isDiskFull(error: unknown): boolean {
+  return FULL.has((error as { readonly code?: unknown } | null)?.code);
+}
+
 /** Anything thrown, in a form that can cross threads. */
 export function toThreadError(error: unknown): ThreadError {
   if (error instanceof TswarmError) {
     return { code: error.code, message: error.message, hint: error.hint ?? null };
   }
-  if ((error as { code?: unknown }).code === 'ENOSPC') {
-    return threadError('no_space', messageOf(error), 'free some space and start again');
+  if (isDiskFull(error)) {
+    return threadError('no_space', messageOf(error), 'free some space; it goes on by itself then');
   }
   return { code: 'internal', message: messageOf(error), hint: null };
 }

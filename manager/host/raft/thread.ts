@@ -3,18 +3,14 @@
 import { statfsSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RaftInvariantError } from '#manager/raft/invariant';
+import { DiskWatch } from './disk-watch.ts';
 import { RaftHost } from './host.ts';
 import type { KeyVault, SealedThings } from './key-vault.ts';
-import {
-  DISK_CHECK_MS,
-  DISK_HIGH_WATER_BYTES,
-  DISK_LOW_WATER_BYTES,
-  STOP_TIMEOUT_MS,
-} from './limits.ts';
+import { DISK_CHECK_MS, STOP_TIMEOUT_MS } from './limits.ts';
 import { type OpenedMember, openMember } from './open-member.ts';
 import { problemOf } from './peer-screen.ts';
 import { PeerTransport } from './peer-transport.ts';
-import { threadError, toThreadError } from './thread-errors.ts';
+import { toThreadError } from './thread-errors.ts';
 import type {
   FromThread,
   ThreadData,
@@ -37,9 +33,9 @@ function postTurn(turn: Turn): void {
 
 function run(member: OpenedMember): void {
   const { wal, storage, snapshots, appliedIndex, recoverUpTo, disk } = member;
-  const { clusterId, raftId, listenAddress } = options;
+  const { clusterId, raftId, listenAddress, advertiseAddress, instance } = options;
   const transport = new PeerTransport(
-    { clusterId, raftId, listenAddress },
+    { clusterId, raftId, listenAddress, advertiseAddress, instance },
     {
       member: {
         greeting: () => host.greeting(),
@@ -72,16 +68,17 @@ function run(member: OpenedMember): void {
       disk.isSynchronous = host.isSoleVoter();
     },
     peerPort: () => transport.port,
+    instanceOf: (id) => transport.instanceOf(id),
     postTurn,
     fatal: (error) => post({ type: 'fatal', error }),
     schedule: (action) => setImmediate(action),
   });
   const parts = { transport, host, vault: member.vault, sealed: sealedThings(member, host) };
+  const fullness = diskWatch(member, host);
   const ticker = setInterval(() => host.tick(), options.tickMs);
   const watch = setInterval(() => {
     post({ type: 'ping' });
-    watchDisk(host);
-    wal.retrySpare();
+    fullness.look();
   }, DISK_CHECK_MS);
   parentPort?.on('message', (message: ToThread) => {
     host.handle(message);
@@ -190,21 +187,25 @@ function finishKeyChange({ vault, sealed, host }: Parts): void {
   );
 }
 
-let isDiskLow = false;
-
-/** Raft.md §2.1: at the low-water mark stop accepting, before the log itself runs out of room. */
-function watchDisk(host: RaftHost): void {
-  const { bavail, bsize } = statfsSync(options.dataDir);
-  const freeBytes = bavail * bsize;
-  if (!isDiskLow && freeBytes < DISK_LOW_WATER_BYTES) {
-    isDiskLow = true;
-    const message = `the disk of ${options.dataDir} is nearly full: ${freeBytes} bytes are free`;
-    const hint = `free at least ${DISK_HIGH_WATER_BYTES} bytes; changes are accepted again then`;
-    host.refuseProposals(threadError('no_space', message, hint));
-  } else if (isDiskLow && freeBytes >= DISK_HIGH_WATER_BYTES) {
-    isDiskLow = false;
-    host.refuseProposals(null);
-  }
+/** Connects the watch over the disk with what it can do something about. */
+function diskWatch({ disk, wal }: OpenedMember, host: RaftHost): DiskWatch {
+  const { dataDir: folder, segmentBytes } = options;
+  return new DiskWatch({
+    folder,
+    segmentBytes,
+    freeBytes: () => {
+      const { bavail, bsize } = statfsSync(folder);
+      return bavail * bsize;
+    },
+    refuse: (error) => host.refuseProposals(error),
+    olderSegments: () => wal.olderSegments,
+    compact: () => host.takeWholeSnapshot(() => undefined),
+    hasReserve: () => disk.hasReserve(segmentBytes),
+    makeReserve: (done) => disk.makeReserve(segmentBytes, done),
+    hasSpare: () => wal.hasSpare,
+    prepareSpare: () => wal.retrySpare(),
+    note: (level, message, values) => host.noteLine(level, message, values),
+  });
 }
 
 async function stop(host: RaftHost, member: OpenedMember, transport: PeerTransport): Promise<void> {

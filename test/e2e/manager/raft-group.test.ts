@@ -479,7 +479,7 @@ describe('the peer port', () => {
       return new Promise((resolve) => stream.on('error', (error) => resolve(error.message)));
     };
     const greeting = { epoch: 0, commit: 1, isMember: false };
-    const own = { clusterId: 'cluster1', from: 3, to: 1 };
+    const own = { clusterId: 'cluster1', from: 3, to: 1, addr: '', instance: '' };
     const hello = makeHello(own, greeting);
     const first = PeerFrame.create({ hello });
     const talk = (messages: Uint8Array): Promise<string> =>

@@ -66,7 +66,7 @@ function update(
   );
 }
 const remove = (c: TestCluster, kind: ObjectKind, id: string, force = false): void => {
-  c.run((tx) => removeObject(tx, RemoveObjectRequest.create({ kind, id, force })));
+  c.run((tx) => removeObject(tx, RemoveObjectRequest.create({ kind, id, force }), 1_000_000));
 };
 const secret = (name: string, length = 3): SecretSpec =>
   SecretSpec.create({ name, data: bytes(length) });

@@ -242,8 +242,8 @@ it('removing takes the service away, once', () => {
   const c = testCluster();
   const id = makeService(c, spec('web'));
   const request = RemoveObjectRequest.create({ kind: ObjectKind.SERVICE, id });
-  c.run((tx) => removeObject(tx, request));
-  expect(() => c.run((tx) => removeObject(tx, request))).toThrow(`service ${id} not found`);
+  c.run((tx) => removeObject(tx, request, 0));
+  expect(() => c.run((tx) => removeObject(tx, request, 0))).toThrow(`service ${id} not found`);
 });
 
 describe('revisions', () => {

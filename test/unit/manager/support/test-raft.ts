@@ -94,7 +94,15 @@ export class TestRaft implements RaftLog {
       lastIndex: index,
       snapshotIndex: 0,
       members: [
-        { raftId: 1, voter: true, matchIndex: index, active: true, rttMs: null, silentMs: 0 },
+        {
+          raftId: 1,
+          voter: true,
+          matchIndex: index,
+          active: true,
+          rttMs: null,
+          silentMs: 0,
+          instance: null,
+        },
       ],
       walSyncs: 0,
       walBytes: 0,

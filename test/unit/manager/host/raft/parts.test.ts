@@ -153,6 +153,18 @@ describe('a leader’s health', () => {
     expect(health.reasonToHandOver(0)).toContain('main thread');
   });
 
+  it('a full disk, as often as it leads; but not back and forth all the time', () => {
+    const { health, pass } = leader();
+    health.isDiskFull = true;
+    expect(health.reasonToHandOver(0)).toContain('full');
+    health.handedOver();
+    expect(health.reasonToHandOver(0)).toBeNull();
+    pass(HAND_OVER_PAUSE_MS + 1);
+    expect(health.reasonToHandOver(0)).toContain('full');
+    health.isDiskFull = false;
+    expect(health.reasonToHandOver(0)).toBeNull();
+  });
+
   it('one slow write in a hundred is nothing', () => {
     const { health, pass } = leader();
     for (let i = 0; i < 200; i++) {
