@@ -38,6 +38,7 @@ export class Membership {
   #renewal: Renewal | undefined;
   #node: Node | undefined;
   #hasSession = false;
+  #isConnected = false;
   #sessionError: unknown;
   #leaving = false;
 
@@ -62,6 +63,10 @@ export class Membership {
   /** True once there was a session since the start. */
   get hasSession(): boolean {
     return this.#hasSession;
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
   }
 
   /** Why there is no session; undefined when there is one, or nothing was tried yet. */
@@ -127,6 +132,7 @@ export class Membership {
       observer: {
         sessionMessage: (message) => this.#hear(message),
         sessionChanged: (connected, reason) => {
+          this.#isConnected = connected;
           if (connected) this.#hasSession = true;
           // What a leader said of this node counts until one takes it in again, not until another manager names the leader.
           const isRefused = hasCode(this.#sessionError, 'permission_denied');
@@ -218,6 +224,7 @@ export class Membership {
     this.#identity = undefined;
     this.#node = undefined;
     this.#hasSession = false;
+    this.#isConnected = false;
     this.#sessionError = undefined;
     this.#leaving = false;
   }

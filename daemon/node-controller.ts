@@ -12,7 +12,7 @@ import type {
   NodeState,
   RestoreOptions,
 } from '#api/node-control';
-import { hasCode, messageOf, TswarmError } from '#protocol/errors';
+import { TswarmError } from '#protocol/errors';
 import { NodeState as SwarmNodeState } from '#protocol/generated/objects';
 import { NodeAvailability, NodeRole } from '#protocol/generated/specs';
 import { parseJoinToken } from '#protocol/join-token';
@@ -22,7 +22,9 @@ import { removeTree } from '#worker/files';
 import { certificateRequestFor, newNodeKey } from '#worker/identity/csr';
 import { joinCluster } from '#worker/identity/join';
 import type { Worker } from '#worker/worker';
+import { AddressWatch } from './address-watch.ts';
 import { parseAddress } from './addresses.ts';
+import { conditionOf, NO_CLUSTER } from './condition.ts';
 import type { Config } from './config.ts';
 import { explainJoinFailure } from './join-errors.ts';
 import { demoteSelf, setAvailability } from './leaving.ts';
@@ -39,7 +41,9 @@ import {
   firstReachable,
   LOOPBACK,
   type Places,
+  type RecordedPlaces,
 } from './places.ts';
+import { findAgain, hasLostItsCluster } from './rejoin.ts';
 import { nextRoleStep } from './role.ts';
 import { withSpoolFile } from './spool.ts';
 
@@ -62,6 +66,7 @@ export class NodeController implements NodeControl {
   readonly #config: Config;
   readonly #deps: NodeControllerDeps;
   readonly #member: Membership;
+  readonly #address: AddressWatch;
   #manager: LocalManager | undefined;
   /** Key of a certificate that the manager on this node was asked to sign. */
   #newKey: string | undefined;
@@ -80,10 +85,17 @@ export class NodeController implements NodeControl {
       heard: () => this.#followRole(),
       renewNow: () => this.#manager?.renewNow(),
     });
+    this.#address = new AddressWatch(config.advertiseAddr, {
+      member: this.#member,
+      log: deps.log,
+      isBusy: () => this.#busy,
+      moved: (record) => this.#moveManager(record),
+    });
   }
 
   /** Goes on where the last run stopped. Does not wait for a manager: what runs on this node does not need one. */
   async start(): Promise<void> {
+    this.#address.start();
     const record = await this.#member.load();
     if (!record) {
       await removeTree(managerFolder(this.#config.dataRoot));
@@ -94,14 +106,25 @@ export class NodeController implements NodeControl {
       await this.#finishLeave();
       return;
     }
+    const placed = await this.#address.follow(record);
     await this.#member.joinWorker();
-    if (record.manager === 'none') return;
+    if (placed.manager === 'none') return;
+    this.#manager = this.#newManager(placed);
+    this.#manager.keepStarting();
+  }
+
+  /** A manager listens as before, but nobody would know where. */
+  async #moveManager(record: NodeRecord): Promise<void> {
+    const manager = this.#manager;
+    if (!manager || manager.wasRemoved) return;
+    await manager.stop();
     this.#manager = this.#newManager(record);
     this.#manager.keepStarting();
   }
 
   /** Stops session and manager; containers and the node's state stay. */
   async stop(): Promise<void> {
+    this.#address.stop();
     await this.#member.stop();
     await this.#manager?.stop();
   }
@@ -110,7 +133,7 @@ export class NodeController implements NodeControl {
     const { record } = this.#member;
     if (!record) return NO_CLUSTER;
     const isManager = record.manager === 'member';
-    const [state, error] = this.#condition(isManager);
+    const [state, error] = conditionOf(this.#member, this.#manager, isManager);
     return {
       state,
       error,
@@ -121,27 +144,6 @@ export class NodeController implements NodeControl {
       controlAddr: record.advertiseAddr,
       remoteManagers: record.managers,
     };
-  }
-
-  #condition(isManager: boolean): readonly [NodeState['state'], string] {
-    const manager = this.#manager;
-    const { sessionError, hasSession, isLeaving } = this.#member;
-    if (manager?.isLocked) return ['locked', ''];
-    const why = sessionError === undefined ? '' : messageOf(sessionError);
-    if (hasCode(sessionError, 'permission_denied') || hasCode(sessionError, 'data_loss')) {
-      return ['error', `${why}; run "tswarm leave" on this node`];
-    }
-    if (!isManager && this.#member.lifePassed >= 1) {
-      return [
-        'error',
-        'the certificate of this node has expired: leave the cluster and join again',
-      ];
-    }
-    if (isManager) {
-      const isReady = manager?.link?.cache.isReady === true && !isLeaving;
-      return [isReady ? 'active' : 'pending', manager?.error ?? ''];
-    }
-    return hasSession ? ['active', ''] : ['pending', why];
   }
 
   session(): ClusterSession | undefined {
@@ -182,6 +184,10 @@ export class NodeController implements NodeControl {
 
   async join(options: JoinOptions): Promise<void> {
     await this.#exclusively(async () => {
+      if (hasLostItsCluster(this.#member, options.joinToken)) {
+        await findAgain(this.#member, options.remoteAddrs, this.#deps);
+        return;
+      }
       this.#requireNone();
       parseJoinToken(options.joinToken);
       const role = await this.#joinByToken(options);
@@ -252,7 +258,7 @@ export class NodeController implements NodeControl {
   ): Promise<string> {
     await checkPlacesFree(places);
     try {
-      const addresses = addressesOf(places);
+      const addresses = addressesOf(places, this.#config);
       const manager = this.#newManager(addresses);
       this.#manager = manager;
       const ready = await manager.start(request);
@@ -285,17 +291,18 @@ export class NodeController implements NodeControl {
       });
     }
     const isMoved = options.listenAddr !== '' || options.advertiseAddr !== '';
-    const addresses = isMoved ? addressesOf(choosePlaces(options, this.#config)) : record;
+    const addresses: RecordedPlaces = isMoved
+      ? addressesOf(choosePlaces(options, this.#config), this.#config)
+      : record;
     await this.#manager?.stop();
     const manager = this.#newManager(addresses);
     this.#manager = manager;
     try {
       const ready = await manager.start({ ...this.#startRequest(), forceNewCluster: true });
-      const { listenAddr, advertiseAddr } = addresses;
+      const { listenAddr, advertiseAddr, advertiseIs, advertiseFlag } = addresses;
+      const moved = { listenAddr, advertiseAddr, advertiseIs, advertiseFlag };
       const managers = [{ nodeId: ready.nodeId, addr: ready.controlAddress }];
-      await this.#member.change(() =>
-        this.#member.setRecord({ ...record, listenAddr, advertiseAddr, managers }),
-      );
+      await this.#member.change(() => this.#member.setRecord({ ...record, ...moved, managers }));
       this.#deps.worker.setManagers([ready.controlAddress]);
     } catch (error) {
       // As it was: it is started again by itself.
@@ -329,7 +336,7 @@ export class NodeController implements NodeControl {
       nodeId: identity.nodeId,
       clusterId: identity.clusterId,
       manager: 'none',
-      ...addressesOf(places),
+      ...addressesOf(places, this.#config),
       managers: [{ nodeId: '', addr: remote.address }],
     });
     await this.#member.joinWorker();
@@ -346,7 +353,7 @@ export class NodeController implements NodeControl {
         : this.#member.hasSession;
     while (!isDone()) {
       if (this.#deps.clock.monotonicMs() > deadlineMs) {
-        const reason = this.#condition(role === NodeRole.MANAGER)[1];
+        const reason = conditionOf(this.#member, this.#manager, role === NodeRole.MANAGER)[1];
         throw new TswarmError(
           'deadline_exceeded',
           `Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "tswarm info" command to see the current swarm status of your node.${reason === '' ? '' : ` (${reason})`}`,
@@ -460,17 +467,6 @@ export class NodeController implements NodeControl {
     await this.#member.forget();
   }
 }
-
-const NO_CLUSTER: NodeState = {
-  state: 'inactive',
-  error: '',
-  nodeId: '',
-  clusterId: '',
-  isManager: false,
-  nodeAddr: '',
-  controlAddr: '',
-  remoteManagers: [],
-};
 
 function availabilityOf(text: InitOptions['availability']): NodeAvailability {
   if (text === 'active') return NodeAvailability.ACTIVE;

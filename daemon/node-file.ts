@@ -17,6 +17,10 @@ export interface NodeRecord {
   /** `host:port` that a manager on this node listens on, now or after a promotion. */
   readonly listenAddr: string;
   readonly advertiseAddr: string;
+  /** `found`: the address of an interface of this host, which may get another one. `given`: by a person. */
+  readonly advertiseIs: 'found' | 'given';
+  /** The daemon's `--advertise-addr` at that time: another one at a later start is an order to move. null: not known. */
+  readonly advertiseFlag: string | null;
   /** The managers as last heard, never empty. */
   readonly managers: readonly { readonly nodeId: string; readonly addr: string }[];
 }
@@ -31,7 +35,11 @@ interface OldRecord {
   readonly controlAddr?: string;
 }
 
-function current({ isManager, controlAddr, ...record }: NodeRecord & OldRecord): NodeRecord {
+/** What versions did not write that knew of no addresses that change. */
+const OF_OLD = { advertiseIs: 'given', advertiseFlag: null } as const;
+
+function current({ isManager, controlAddr, ...read }: NodeRecord & OldRecord): NodeRecord {
+  const record = { ...OF_OLD, ...read };
   if (isManager === undefined || controlAddr === undefined) return record;
   const managers = [{ nodeId: record.nodeId, addr: controlAddr }];
   return { ...record, manager: isManager ? 'member' : 'none', managers };

@@ -18,7 +18,15 @@ import { checkPortFree, freePort, isPortFree } from './ports.ts';
 export interface Places {
   readonly listen: Address;
   readonly advertise: Address;
+  /** Nobody gave the advertised address: it is that of an interface. */
+  readonly isFound: boolean;
 }
+
+/** A node's addresses as node.json has them. */
+export type RecordedPlaces = Pick<
+  NodeRecord,
+  'listenAddr' | 'advertiseAddr' | 'advertiseIs' | 'advertiseFlag'
+>;
 
 /** Pairs of ports that are tried; of the 28,000 that the kernel gives out few are taken. */
 const FREE_PORT_TRIES = 50;
@@ -48,7 +56,7 @@ export function choosePlaces(
       hint: 'Raft listens on the next port: choose a lower one.',
     });
   }
-  return { listen, advertise };
+  return { listen, advertise, isFound: asked === '' && isAny };
 }
 
 /** @throws already_exists, naming who has one of the two ports. */
@@ -67,7 +75,7 @@ export async function embeddedPlaces(): Promise<Places> {
   ) {
     if ((await isPortFree(host, found)) && (await isPortFree(host, found + 1))) {
       const address = { host, port: found };
-      return { listen: address, advertise: address };
+      return { listen: address, advertise: address, isFound: false };
     }
   }
   throw new TswarmError('resource_exhausted', 'no two free ports beside each other were found', {
@@ -129,10 +137,12 @@ function hostAddressText(): string {
 }
 
 /** As node.json has them. */
-export function addressesOf(places: Places): Pick<NodeRecord, 'listenAddr' | 'advertiseAddr'> {
+export function addressesOf(places: Places, config: Pick<Config, 'advertiseAddr'>): RecordedPlaces {
   return {
     listenAddr: formatAddress(places.listen),
     advertiseAddr: formatAddress(places.advertise),
+    advertiseIs: places.isFound ? 'found' : 'given',
+    advertiseFlag: config.advertiseAddr,
   };
 }
 

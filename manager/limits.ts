@@ -40,6 +40,14 @@ export const SHUTDOWN_GRACE_MS = 500;
 /** How often the manager looks whether its certificate is past half of its life (45 days). */
 export const IDENTITY_CHECK_MS = 3_600_000;
 
+/** Nodes without a session are looked for so often; a node that has just lost one is back by itself. */
+export const NODE_CALLS_EVERY_MS = 5_000;
+/** A node that does not answer is called half as often each time, down to this. */
+export const NODE_CALL_PAUSE_MAX_MS = 300_000;
+/** A thousand lost nodes are not all called at once. */
+export const NODE_CALLS_AT_ONCE = 16;
+export const NODE_CALL_MS = 4_000;
+
 /** How long a call waits for a leader: an election takes below two seconds. */
 export const LEADER_WAIT_MS = 5000;
 /** Looks again for the leader at least this often while it waits. */

@@ -81,6 +81,9 @@ export const REACH_RETRY_MS = 1000;
 
 /** TCP port on which nodes give each other images; another one when it is taken (several nodes on one host). */
 export const IMAGE_PORT = 7473;
+
+/** Managers that one of them names to a node; no cluster has so many. */
+export const MANAGERS_TOLD_MAX = 255;
 /** Images that a node gives at the same time; whoever comes then tries another node. */
 export const IMAGE_SHARES_MAX = 8;
 /** Changes of the images within this time are told to the leader together. */

@@ -13,6 +13,7 @@ import { describeNode } from './describe-node.ts';
 import { EventLog } from './events.ts';
 import { makeFolder, removeTree, sweepTemporaries } from './files.ts';
 import { ImageExchange } from './image-share/image-exchange.ts';
+import { MANAGERS_TOLD_MAX } from './limits.ts';
 import type { LogSource } from './logs/read-logs.ts';
 import { makeNodeEngine } from './node-engine.ts';
 import type { Parts } from './parts.ts';
@@ -113,6 +114,7 @@ class NodeWorker implements Worker {
   #membership: WorkerMembership | undefined;
   #identity: TlsIdentity | undefined;
   #remotes: Remotes = new Remotes([]);
+  #isConnected = false;
   /** Images from and for the other nodes. */
   #exchange: ImageExchange | undefined;
   #watching: AbortController = new AbortController();
@@ -275,6 +277,7 @@ class NodeWorker implements Worker {
       random: this.#deps.random,
       log: log.child('images'),
       changed: () => this.#session?.describeAgain(),
+      managersNews: (managers) => this.#hearOfManagers(managers),
     });
     this.#exchange = exchange;
     await exchange.start(membership.identity, membership.managers.every(isLoopback));
@@ -303,7 +306,7 @@ class NodeWorker implements Worker {
 
   #newSession(membership: WorkerMembership, parts: Parts, host: AgentHost): Session {
     const { clock, random, log } = this.#deps;
-    let isConnected = false;
+    this.#isConnected = false;
     return new Session(
       { identity: membership.identity, remotes: this.#remotes },
       {
@@ -323,12 +326,13 @@ class NodeWorker implements Worker {
         statuses: () => host.statuses(),
         assigned: (message) => host.assigned(message),
         connected: (connected, reason) => {
-          if (connected !== isConnected) host.connected(connected);
-          isConnected = connected;
+          if (connected !== this.#isConnected) host.connected(connected);
+          this.#isConnected = connected;
           tell(log, () => membership.observer?.sessionChanged(connected, reason));
         },
         sessionMessage: (message) => {
           this.#setMeshPort(message.dataPathPort);
+          this.#exchange?.setRemovedNodes(message.removedNodes);
           tell(log, () => membership.observer?.sessionMessage(message));
         },
         attached: (channel, signal) => {
@@ -380,6 +384,16 @@ class NodeWorker implements Worker {
   setManagers(managers: readonly string[]): void {
     const known = new Map(this.#remotes.list().map((manager) => [manager.addr, manager]));
     this.#remotes.set(managers.map((addr) => known.get(addr) ?? unnamed(addr)));
+    this.#session?.retryNow();
+  }
+
+  /** Somebody with a manager's certificate has called. With a session this node knows better; without one it tries there, too. */
+  #hearOfManagers(managers: readonly ManagerAddress[]): void {
+    if (this.#isConnected) return;
+    this.#deps.log.info('told where the managers are', {
+      managers: managers.map(({ addr }) => addr).join(' '),
+    });
+    this.#remotes.set([...managers, ...this.#remotes.list()].slice(0, 2 * MANAGERS_TOLD_MAX));
     this.#session?.retryNow();
   }
 

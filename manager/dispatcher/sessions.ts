@@ -74,6 +74,11 @@ export class Sessions {
     });
   }
 
+  /** Whether the node has registered with this leader and was heard of lately. */
+  has(nodeId: string): boolean {
+    return (this.#contacts.get(nodeId)?.sessionId ?? '') !== '';
+  }
+
   isOpen(nodeId: string, sessionId: string): boolean {
     return this.#contacts.get(nodeId)?.sessionId === sessionId;
   }

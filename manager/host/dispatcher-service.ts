@@ -123,6 +123,11 @@ export class DispatcherHost {
     };
   }
 
+  /** Whether the node has a session here. */
+  isInTouch(nodeId: string): boolean {
+    return this.#sessions.has(nodeId);
+  }
+
   /** Nodes that have not acknowledged the service's endpoints as they are now. */
   lagging(serviceId: string): string[] {
     return lagging(this.#deps.replicated.view, this.#hub, this.#acknowledged, serviceId);

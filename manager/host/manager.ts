@@ -29,12 +29,12 @@ import { ImageDirectory } from './image-directory.ts';
 import { LeaderAccess } from './leader-access.ts';
 import { LeaderChores } from './leader-chores.ts';
 import { ManagerIdentityFiles } from './manager-identity.ts';
+import { newRaft } from './manager-raft.ts';
+import { NodeCaller } from './node-caller.ts';
 import { generateKey, nodeCaCrypto } from './node-crypto.ts';
 import { OwnIdentity } from './own-identity.ts';
 import { Wakeups } from './pacing.ts';
 import { type Places, withPortIfAny } from './places.ts';
-import { createRaftNode } from './raft/client.ts';
-import { compileRaftOptions } from './raft/options.ts';
 import type { RaftNode } from './raft/raft-node.ts';
 import { ReachHub } from './reach-hub.ts';
 import { ReplicatedStore } from './replicated-store.ts';
@@ -73,6 +73,7 @@ export class Manager {
   readonly #reach: ReachHub;
   readonly #images: ImageDirectory;
   readonly #chores: LeaderChores;
+  readonly #caller: NodeCaller;
   readonly #announcer: Announcer;
   readonly #server: ManagerServer;
   readonly #wakeups: Wakeups = new Wakeups();
@@ -153,6 +154,13 @@ export class Manager {
       raft,
       log: log.child('chores'),
       nowMicros,
+    });
+    this.#caller = new NodeCaller({
+      clock: nodeClock,
+      log: log.child('node-caller'),
+      view: () => replicated.view,
+      isInTouch: (nodeId) => this.#dispatcher.isInTouch(nodeId),
+      identity: () => this.#identity.current,
     });
     this.#announcer = new Announcer({
       replicated,
@@ -246,6 +254,7 @@ export class Manager {
     this.#leader.statusChanged();
     if (!isLeader) {
       this.#chores.stop();
+      this.#caller.stop();
       this.#dispatcher.stop();
       this.#reach.reset();
       this.#images.reset();
@@ -260,6 +269,7 @@ export class Manager {
     this.#controllers.start();
     this.#dispatcher.start();
     this.#chores.start();
+    this.#caller.start();
   }
 
   #statusChanged(): void {
@@ -462,30 +472,4 @@ export class Manager {
       }),
     ]);
   }
-}
-
-function newRaft(
-  { dataDir, identity, places, ...options }: ManagerOptions,
-  instance: string,
-  log: Log,
-): RaftNode {
-  return createRaftNode(
-    compileRaftOptions({
-      dataDir: `${dataDir}/raft`,
-      clusterId: identity.clusterId,
-      raftId: identity.raftId,
-      startMode: startModeOf(identity),
-      forceNewCluster: options.forceNewCluster,
-      listenAddress: places.raftListenAddress,
-      advertiseAddress: places.raftAdvertiseAddress,
-      instance,
-    }),
-    { log: log.child('raft'), ...(options.unlockKey ? { kek: options.unlockKey } : {}) },
-  );
-}
-
-/** With a log that was there once and is gone, this seat is lost; Raft then says so. */
-function startModeOf({ hasLog, origin }: ManagerIdentity): 'bootstrap' | 'join' | 'restart' {
-  if (hasLog || origin === 'restore') return 'restart';
-  return origin;
 }

@@ -3,6 +3,7 @@
 // that came by a registry's name are not its business.
 import type { Client as Channel } from '@grpc/grpc-js';
 import { messageOf, TswarmError } from '#protocol/errors';
+import type { ManagerAddress } from '#protocol/generated/dispatcher';
 import {
   ImageDirectoryService,
   ImageFindRequest,
@@ -31,6 +32,8 @@ export interface ImageExchangeDeps {
   readonly log: Log;
   /** The node must be described again: its port is another one. */
   readonly changed: () => void;
+  /** A manager says where the managers are. */
+  readonly managersNews: (managers: readonly ManagerAddress[]) => void;
 }
 
 export class ImageExchange {
@@ -39,6 +42,7 @@ export class ImageExchange {
   #identity: TlsIdentity | undefined;
   #server: ShareServer | undefined;
   #port = 0;
+  #removedNodes: ReadonlySet<string> | undefined;
   /** The way to the leader while there is one. */
   #leader: Channel | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -56,7 +60,14 @@ export class ImageExchange {
   async start(identity: TlsIdentity, isAlone: boolean): Promise<void> {
     this.#identity = identity;
     if (isAlone) return;
-    const server = new ShareServer(this.#deps.images.api, identity);
+    const server = new ShareServer(
+      {
+        images: this.#deps.images.api,
+        removedNodes: () => this.#removedNodes,
+        managersNews: this.#deps.managersNews,
+      },
+      identity,
+    );
     try {
       this.#port = await server.start();
       this.#server = server;
@@ -64,6 +75,11 @@ export class ImageExchange {
     } catch (error) {
       this.#deps.log.warn('images are not given to other nodes', { reason: messageOf(error) });
     }
+  }
+
+  /** Nodes that are out of the cluster get nothing from here. */
+  setRemovedNodes(ids: readonly string[]): void {
+    this.#removedNodes = new Set(ids);
   }
 
   setIdentity(identity: TlsIdentity): void {

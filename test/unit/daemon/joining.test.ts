@@ -81,6 +81,7 @@ describe('places', () => {
     expect(choosePlaces({ listenAddr: '', advertiseAddr: '' }, config, '10.1.2.3')).toEqual({
       listen: { host: '0.0.0.0', port: 2377 },
       advertise: { host: '10.1.2.3', port: 2377 },
+      isFound: true,
     });
     expect(
       choosePlaces({ listenAddr: '127.0.0.1:99', advertiseAddr: '' }, config, '10.1.2.3').advertise,
@@ -148,6 +149,8 @@ describe('node.json', () => {
       clusterId: 'c',
       manager: 'member',
       ...addresses,
+      advertiseIs: 'given',
+      advertiseFlag: null,
       managers: [{ nodeId: 'n', addr: '10.0.0.1:2377' }],
     });
   });
