@@ -109,7 +109,8 @@ export async function clusterInfo(context: Context, request: ApiRequest): Promis
     };
   } catch (error) {
     if (!RETRYABLE.some((code) => hasCode(error, code))) throw error;
-    return { ...base, error: messageOf(error) };
+    // Why it does not answer, if the node knows, says more than that it does not.
+    return { error: messageOf(error), ...base };
   }
 }
 

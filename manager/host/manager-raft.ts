@@ -1,4 +1,5 @@
 // The Raft member of a manager, from what the manager knows of itself.
+import type { TswarmError } from '#protocol/errors';
 import type { Log } from '#protocol/world';
 import type { ManagerIdentity } from './identity.ts';
 import type { Places } from './places.ts';
@@ -10,8 +11,12 @@ export interface MemberSettings {
   readonly dataDir: string;
   readonly places: Places;
   readonly identity: ManagerIdentity;
+  /** Unlock key of the cluster, when the keys on the disk are sealed by it. */
   readonly unlockKey: Uint8Array | null;
+  /** Recovery from a lost quorum: go on alone. */
   readonly forceNewCluster: boolean;
+  /** The log cannot be written, or the core is broken: nothing may go on. */
+  fatal(error: TswarmError): void;
 }
 
 /** This manager's member, not started yet. */
@@ -31,7 +36,11 @@ export function newRaft(
       advertiseAddress: places.raftAdvertiseAddress,
       instance,
     }),
-    { log: log.child('raft'), ...(options.unlockKey ? { kek: options.unlockKey } : {}) },
+    {
+      log: log.child('raft'),
+      onFatal: (error) => options.fatal(error),
+      ...(options.unlockKey ? { kek: options.unlockKey } : {}),
+    },
   );
 }
 

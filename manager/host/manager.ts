@@ -29,7 +29,7 @@ import { ImageDirectory } from './image-directory.ts';
 import { LeaderAccess } from './leader-access.ts';
 import { LeaderChores } from './leader-chores.ts';
 import { ManagerIdentityFiles } from './manager-identity.ts';
-import { newRaft } from './manager-raft.ts';
+import { type MemberSettings, newRaft } from './manager-raft.ts';
 import { NodeCaller } from './node-caller.ts';
 import { generateKey, nodeCaCrypto } from './node-crypto.ts';
 import { OwnIdentity } from './own-identity.ts';
@@ -40,14 +40,7 @@ import { ReachHub } from './reach-hub.ts';
 import { ReplicatedStore } from './replicated-store.ts';
 import { ManagerServer } from './server.ts';
 
-export interface ManagerOptions {
-  readonly dataDir: string;
-  readonly places: Places;
-  readonly identity: ManagerIdentity;
-  /** Unlock key of the cluster, when the keys on the disk are sealed by it. */
-  readonly unlockKey: Uint8Array | null;
-  /** Recovery from a lost quorum: go on alone. */
-  readonly forceNewCluster: boolean;
+export interface ManagerOptions extends MemberSettings {
   /** This manager is out of the Raft group for good. */
   removed(): void;
 }

@@ -16,6 +16,9 @@ import { Manager, type ManagerOptions } from './manager.ts';
 import { type Places, portOf, withPort } from './places.ts';
 import { restoreBackup } from './restore.ts';
 
+/** For the daemon to be told why the process ends; longer than that nobody waits for it. */
+const LAST_WORD_MS = 500;
+
 interface Flags {
   readonly dataDir: string;
   readonly places: Places;
@@ -147,6 +150,7 @@ async function run(flags: Flags): Promise<void> {
           dataDir,
           unlockKey,
           forceNewCluster: request.type === 'start' && request.forceNewCluster === true,
+          fatal: (error) => void die(channel, error),
           removed: () => void stop('removed from the group of managers', MANAGER_EXIT.removed),
         },
         log,
@@ -209,6 +213,13 @@ async function fail(channel: DaemonChannel, log: Log, error: unknown): Promise<n
 
 function stackOf(error: unknown): string | undefined {
   return error instanceof Error ? error.stack : undefined;
+}
+
+/** Raft cannot go on. Everything that it does has ended; who reads `info` is told why. */
+async function die(channel: DaemonChannel, error: TswarmError): Promise<never> {
+  const late = new Promise((resolve) => setTimeout(resolve, LAST_WORD_MS).unref());
+  await Promise.race([late, channel.send({ type: 'failed', ...errorForDaemon(error) })]);
+  process.exit(MANAGER_EXIT.fatal);
 }
 
 /** A bug: what is acknowledged is on disk, so the safest is to begin anew. */

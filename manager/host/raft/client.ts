@@ -42,7 +42,7 @@ import type {
 
 export interface RaftClientDeps {
   readonly log: Log;
-  /** Ends the process; the default logs and exits with code 70. */
+  /** Ends the process; the default exits with code 70. */
   readonly onFatal?: (error: TswarmError) => void;
   /** Unlock key of a locked manager. */
   readonly kek?: Uint8Array;
@@ -531,13 +531,10 @@ class RaftClient implements RaftNode {
     this.#rejectAll(failure);
     this.#starting?.reject(failure);
     this.#starting = null;
-    if (this.#deps.onFatal !== undefined) {
-      this.#deps.onFatal(failure);
-      return;
-    }
     const stack = cause?.stack;
     this.#deps.log.error('raft cannot go on', { error: failure.message, stack });
-    process.exit(EXIT_FATAL);
+    if (this.#deps.onFatal === undefined) process.exit(EXIT_FATAL);
+    this.#deps.onFatal(failure);
   }
 
   #ended(): void {
