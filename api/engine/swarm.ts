@@ -73,10 +73,10 @@ function refuseDataPathAddr(body: Readonly<Record<string, unknown>>): void {
   if (address === '' || address === textKey(body, 'AdvertiseAddr').replace(/:\d+$/, '')) return;
   throw new TswarmError(
     'not_supported',
-    'DataPathAddr: container traffic has no address of its own',
+    'DataPathAddr: where a node takes container traffic is a setting of its daemon',
     {
       field: 'DataPathAddr',
-      hint: 'Leave it out: the advertised address carries it.',
+      hint: 'Leave it out, and start tswarmd there with --mesh-addr ADDRESS if it must be another.',
     },
   );
 }

@@ -35,7 +35,7 @@ import type {
 } from '#protocol/generated/dispatcher';
 import { newId } from '#protocol/ids';
 import type { CallContext, Handlers } from '#protocol/transport/grpc';
-import { refuseNewerProtocol } from '#protocol/version';
+import { refuseOtherProtocol } from '#protocol/version';
 import type { Clock, Log, Random } from '#protocol/world';
 import { Pacer, Wakeups } from './pacing.ts';
 import type { ReplicatedStore } from './replicated-store.ts';
@@ -163,7 +163,7 @@ export class DispatcherHost {
     this.#requireLeading();
     const { replicated, random, clock, log } = this.#deps;
     requireMember(replicated.view, nodeId);
-    refuseNewerProtocol(`node ${nodeId}`, request.protocol);
+    refuseOtherProtocol(`node ${nodeId}`, request.protocol);
     const sessionId = newId(random);
     const address = this.#addressOf(context.peer.address);
     this.#sessions.open(nodeId, sessionId, clock.monotonicMs(), address);

@@ -20,7 +20,7 @@ import {
   MembershipService,
 } from '#protocol/generated/membership';
 import type { Handlers, Peer } from '#protocol/transport/grpc';
-import { refuseNewerProtocol } from '#protocol/version';
+import { refuseOtherProtocol } from '#protocol/version';
 import type { Log, Random } from '#protocol/world';
 import { DIAL_BACK_MS } from '../limits.ts';
 import { newRaftId } from './identity.ts';
@@ -41,7 +41,7 @@ export function membershipHandlers(deps: MembershipDeps): Handlers<MembershipMet
   return {
     join: (request, context) => {
       requireItself(context.peer, request.nodeId);
-      refuseNewerProtocol(`manager ${request.nodeId}`, request.protocol);
+      refuseOtherProtocol(`manager ${request.nodeId}`, request.protocol);
       return deps.leader.run(
         context,
         MembershipService,

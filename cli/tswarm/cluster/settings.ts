@@ -71,7 +71,7 @@ export function refuseDataPathAddr(value: string | undefined): void {
   if (value === undefined) return;
   throw new TswarmError(
     'not_supported',
-    '--data-path-addr: container traffic has no address of its own',
-    { hint: 'Leave it out: the advertised address carries it.' },
+    '--data-path-addr: where a node takes container traffic is a setting of its daemon',
+    { hint: 'Leave it out, and start tswarmd there with --mesh-addr ADDRESS if it must be another.' },
   );
 }

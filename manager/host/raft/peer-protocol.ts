@@ -5,8 +5,11 @@ import { MessageType } from '#manager/raft/types';
 import { TswarmError } from '#protocol/errors';
 import { PeerHello } from '#protocol/generated/raft';
 import { toServiceError } from '#protocol/transport/grpc';
+import { refuseOtherProtocol } from '#protocol/version';
 import type { Greeting } from './greeting.ts';
 
+/** Grows when a member that does not know a change of hello, frames or messages would take them for
+ * something else. Like all that travels between managers, N and N - 1 work together. */
 export const PEER_PROTOCOL_VERSION = 1;
 
 /** What members say to each other on the stream of messages. Snapshots come on their own call;
@@ -48,14 +51,12 @@ export function makeHello(parties: Parties, greeting: Greeting): PeerHello {
 export function checkHello(
   hello: PeerHello | undefined,
   own: { readonly clusterId: string; readonly raftId: number },
+  version: number = PEER_PROTOCOL_VERSION,
 ): Greeting {
   if (hello === undefined) {
     throw new TswarmError('invalid_argument', 'the first frame must be a hello');
   }
-  if (hello.version !== PEER_PROTOCOL_VERSION) {
-    const message = `protocol version ${hello.version} is not supported here`;
-    throw new TswarmError('failed_precondition', message, { hint: 'upgrade the older manager' });
-  }
+  refuseOtherProtocol(`member ${hello.from}`, hello.version, version);
   if (hello.clusterId !== own.clusterId) {
     throw new TswarmError('permission_denied', 'this manager belongs to another cluster');
   }
