@@ -14,7 +14,11 @@ export const PROTOCOL_VERSION = 1;
  * before: what is between N and N - 2 was never tried together. 0 is said by programs that did not say
  * it yet, and means 1. `own` is another one in tests. @throws TswarmError not_supported
  */
-export function refuseOtherProtocol(who: string, protocol: number, own: number = PROTOCOL_VERSION): void {
+export function refuseOtherProtocol(
+  who: string,
+  protocol: number,
+  own: number = PROTOCOL_VERSION,
+): void {
   const theirs = Math.max(1, protocol);
   if (theirs > own) {
     throw new TswarmError(

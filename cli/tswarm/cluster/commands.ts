@@ -30,7 +30,7 @@ function addMembership(parent: Command, { run, client }: CommandTools): void {
     .option('--listen-addr <addr>', 'address to listen on (default 0.0.0.0:2377)')
     .option('--autolock', 'managers need a key when they start')
     .option('--availability <word>', 'active, pause or drain')
-    .option('--data-path-addr <addr>', 'refused: container traffic uses the advertised address')
+    .option('--data-path-addr <addr>', 'refused: tswarmd --mesh-addr sets it')
     .option('--data-path-port <port>', 'UDP port of container traffic (default 51820)')
     .option('--default-addr-pool <cidr>', 'address pool for networks (repeatable)', collect)
     .option('--default-addr-pool-mask-length <bits>', 'size of the networks from the pool')
@@ -45,7 +45,7 @@ function addMembership(parent: Command, { run, client }: CommandTools): void {
     .option('--advertise-addr <addr>', 'address or interface that other nodes reach this one at')
     .option('--listen-addr <addr>', 'address to listen on as a manager (default 0.0.0.0:2377)')
     .option('--availability <word>', 'active, pause or drain')
-    .option('--data-path-addr <addr>', 'refused: container traffic uses the advertised address')
+    .option('--data-path-addr <addr>', 'refused: tswarmd --mesh-addr sets it')
     .action(
       run(async (addresses: string[], options: Options) =>
         (await verbs()).join(client(), addresses, options),

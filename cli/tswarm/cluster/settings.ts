@@ -72,6 +72,8 @@ export function refuseDataPathAddr(value: string | undefined): void {
   throw new TswarmError(
     'not_supported',
     '--data-path-addr: where a node takes container traffic is a setting of its daemon',
-    { hint: 'Leave it out, and start tswarmd there with --mesh-addr ADDRESS if it must be another.' },
+    {
+      hint: 'Leave it out, and start tswarmd there with --mesh-addr ADDRESS if it must be another.',
+    },
   );
 }
