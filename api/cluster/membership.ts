@@ -68,7 +68,7 @@ function specPart(body: Body): Body {
 
 async function join(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const body = await request.json();
-  refuseInCluster(context);
+  // A node that has lost its cluster finds it again by this; the node refuses all others itself.
   await context.node.join({
     listenAddr: textKey(body, 'listenAddr'),
     advertiseAddr: textKey(body, 'advertiseAddr'),
