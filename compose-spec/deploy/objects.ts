@@ -86,6 +86,13 @@ function driver(name: string | undefined): specs.Driver | undefined {
   return name === undefined ? undefined : specs.Driver.create({ name });
 }
 
+/** What the cluster's networks know; the managers check the values. */
+const NETWORK_OPTIONS: ReadonlySet<string> = new Set([
+  'backend',
+  'encrypted',
+  'com.docker.network.driver.mtu',
+]);
+
 function planNetwork(
   project: Project,
   key: string,
@@ -104,7 +111,9 @@ function planNetwork(
   }
   if (network.enable_ipv4 === false)
     problems.unsupported(`${path}.enable_ipv4`, 'networks have IPv4');
-  const options = Object.keys(network.driver_opts ?? {}).filter((name) => name !== 'encrypted');
+  const options = Object.keys(network.driver_opts ?? {}).filter(
+    (name) => !NETWORK_OPTIONS.has(name),
+  );
   for (const name of options) problems.unsupported(`${path}.driver_opts.${name}`, 'unknown option');
   const { ipam } = network;
   if (ipam.driver !== undefined && ipam.driver !== 'default') {

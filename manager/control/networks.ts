@@ -50,14 +50,38 @@ const MTU_OPTION = 'com.docker.network.driver.mtu';
 /** Docker's word for what is always so here. */
 const ENCRYPTED_OPTION = 'encrypted';
 
+/** What carries packets between nodes; all but the first in clear text. */
+const BACKEND_OPTION = 'backend';
+const BACKENDS: ReadonlySet<string> = new Set(['wireguard', 'vxlan']);
+
 function checkOptions(spec: NetworkSpec): void {
-  for (const [key, value] of Object.entries(spec.driverConfig?.options ?? {})) {
+  const options = spec.driverConfig?.options ?? {};
+  const isClear = (options[BACKEND_OPTION] ?? 'wireguard') !== 'wireguard';
+  if (isClear && options[ENCRYPTED_OPTION] !== undefined) {
+    throw invalid(
+      'DriverConfig.Options',
+      `network ${spec.name}: ${BACKEND_OPTION}=${options[BACKEND_OPTION]} is not encrypted`,
+      `Leave out ${BACKEND_OPTION} or ${ENCRYPTED_OPTION}.`,
+    );
+  }
+  for (const [key, value] of Object.entries(options)) {
     if (key === ENCRYPTED_OPTION && (value === '' || value === 'true')) continue;
     if (key === ENCRYPTED_OPTION) {
       throw new TswarmError(
         'not_supported',
-        `network ${spec.name}: option ${key}=${value}: what goes between nodes is always encrypted`,
-        { field: 'DriverConfig.Options', hint: 'Leave the option out.' },
+        `network ${spec.name}: option ${key}=${value}: what goes between nodes is encrypted`,
+        {
+          field: 'DriverConfig.Options',
+          hint: `Leave the option out; where the network between the nodes is trusted, ${BACKEND_OPTION}=vxlan sends in clear.`,
+        },
+      );
+    }
+    if (key === BACKEND_OPTION && BACKENDS.has(value)) continue;
+    if (key === BACKEND_OPTION) {
+      throw invalid(
+        'DriverConfig.Options',
+        `network ${spec.name}: ${key}=${value}: no such way between nodes`,
+        'Use wireguard (encrypted; or leave the option out), or vxlan where the network between the nodes is trusted.',
       );
     }
     if (key === MTU_OPTION && /^\d{1,5}$/.test(value)) {
@@ -70,7 +94,10 @@ function checkOptions(spec: NetworkSpec): void {
     throw new TswarmError(
       'not_supported',
       `network ${spec.name}: option ${quote(key)} of driver overlay is not supported`,
-      { field: 'DriverConfig.Options', hint: `${MTU_OPTION} and ${ENCRYPTED_OPTION} are.` },
+      {
+        field: 'DriverConfig.Options',
+        hint: `${MTU_OPTION}, ${BACKEND_OPTION} and ${ENCRYPTED_OPTION} are.`,
+      },
     );
   }
 }

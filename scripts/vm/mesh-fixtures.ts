@@ -62,6 +62,7 @@ for (const host of HOSTS) {
     peers,
     services: [WEB, CLI],
     networkIds: new Set(['front']),
+    clearIds: new Set(),
     numbers: new Map(peers.map((peer, index) => [peer.nodeId, index + 1])),
   });
   const identity = meshIdentity(host.id);

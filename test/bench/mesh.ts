@@ -155,7 +155,9 @@ async function virtualAddresses(
   );
   start(two, at[1] ?? '', ['nginx', '-p', folder, '-c', join(folder, 'nginx.conf')]);
   await sleep(500);
-  for (const count of [10, 1000, 10_000]) {
+  const best = new Map<number, { rate: number; text: string }>();
+  // In turns, and the best of each: one number after the other says as much about what else the machine does.
+  for (const count of [10, 1000, 10_000, 10, 1000, 10_000, 10, 1000, 10_000]) {
     const started = performance.now();
     await one.call('setState', stateOf(0, keys, others(count)));
     const took = performance.now() - started;
@@ -167,13 +169,14 @@ async function virtualAddresses(
       'Connection: close',
       'http://10.85.250.2/',
     ]);
-    const rate = /Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? '?';
-    const p50 = /50%\s+(\S+)/.exec(text)?.[1] ?? '?';
-    const p99 = /99%\s+(\S+)/.exec(text)?.[1] ?? '?';
-    say(
-      `${count} services: ${rate} connections/s to a virtual address, p50 ${p50}, p99 ${p99}; told in ${took.toFixed(0)} ms`,
-    );
+    const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? '0');
+    const p50 = /50%\s+(\d\S*)/.exec(text)?.[1] ?? '?';
+    const p99 = /99%\s+(\d\S*)/.exec(text)?.[1] ?? '?';
+    const line = `${rate} connections/s to a virtual address, p50 ${p50}, p99 ${p99}`;
+    say(`${count} services: ${line}; told in ${took.toFixed(0)} ms`);
+    if (rate > (best.get(count)?.rate ?? 0)) best.set(count, { rate, text: line });
   }
+  for (const [count, { text }] of best) say(`best with ${count} services: ${text}`);
 }
 
 try {

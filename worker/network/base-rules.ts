@@ -24,6 +24,11 @@ export function baseChains(names: RuleNames): readonly string[] {
   ];
 }
 
+/** By which containers of other nodes are reached: a network is on one of them, and routes say on which. */
+function remote({ tunnel, clear }: MeshNames): string {
+  return `{ "${tunnel}", "${clear}" }`;
+}
+
 /**
  * Before anything else: senders, and the resolver's address. That one is rewritten without connection tracking, both ways: questions are many and short,
  * and two that race through a tracked translation can lose one (the resolver's five seconds).
@@ -33,7 +38,7 @@ function guard(ours: string, { dns, mesh }: RuleNames): string[] {
     '  chain guard {',
     '    type filter hook prerouting priority raw; policy accept;',
     // A peer may still be allowed an address that has moved away; the routes know better.
-    `    iifname "${mesh.tunnel}" fib saddr . iif oif missing drop`,
+    `    iifname ${remote(mesh)} fib saddr . iif oif missing drop`,
     `    iifname "${mesh.prefix}*" ip daddr 127.0.0.0/8 drop`,
     `    iifname != "${mesh.tunnel}" iifname != "lo" ip6 daddr ${MESH_SUBNET} drop`,
     `    iifname != "${mesh.tunnel}" meta nfproto ipv6 udp dport ${DOOR_UDP_PORT} fib daddr type local drop`,
@@ -140,6 +145,8 @@ function toTheHost(ours: string, { dns, mesh }: RuleNames): string[] {
     '  chain input {',
     '    type filter hook input priority filter; policy accept;',
     `    iifname "${mesh.tunnel}" goto fromnodes`,
+    // What goes in clear is for containers.
+    `    iifname "${mesh.clear}" drop`,
     // Answers to programs of this host that called a published port.
     `    iifname "${mesh.door}" ct state established,related accept`,
     `    iifname "${mesh.door}" drop`,
@@ -162,9 +169,9 @@ function between(ours: string, mesh: MeshNames): string[] {
     '  }',
     '  chain forward {',
     '    type filter hook forward priority filter; policy accept;',
-    `    iifname "${mesh.tunnel}" goto frompeers`,
+    `    iifname ${remote(mesh)} goto frompeers`,
     `    iifname "${mesh.door}" goto fromdoors`,
-    `    oifname "${mesh.tunnel}" goto topeers`,
+    `    oifname ${remote(mesh)} goto topeers`,
     `    oifname "${mesh.door}" goto todoors`,
     `    iifname != ${ours} oifname != ${ours} return`,
     // An address that nobody has: not out to the host's network, also not for connections that are older than its end.

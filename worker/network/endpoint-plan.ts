@@ -24,6 +24,10 @@ export interface EndpointPlan {
 /** Docker's name of the one driver option that a network takes. */
 export const MTU_OPTION = 'com.docker.network.driver.mtu';
 
+/** What carries a cluster network between nodes: WIREGUARD (the default), or vxlan, in clear. */
+const BACKEND_OPTION = 'backend';
+const WIREGUARD = 'wireguard';
+
 /** @throws TswarmError invalid_argument */
 export function mtuOf(
   options: Readonly<Record<string, string>>,
@@ -112,6 +116,13 @@ export class KnownNetworks {
   clusterIds(): ReadonlySet<string> {
     const { refused } = this.#known();
     return new Set([...this.#cluster.keys()].filter((id) => !refused.has(id)));
+  }
+
+  /** Ids of the cluster's networks that go in clear between nodes. */
+  clearIds(): ReadonlySet<string> {
+    const isClear = ({ spec }: Network): boolean =>
+      (spec?.driverConfig?.options[BACKEND_OPTION] ?? WIREGUARD) !== WIREGUARD;
+    return new Set([...this.#cluster.values()].filter(isClear).map(({ id }) => id));
   }
 
   /** Id of the network that is meant: an id, or the name of a local one. */

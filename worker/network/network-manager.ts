@@ -270,6 +270,7 @@ export class NodeNetworks implements NetworkManager {
       peers: desired.peers,
       services: desired.endpoints,
       networkIds: this.#known.clusterIds(),
+      clearIds: this.#known.clearIds(),
     });
   }
 

@@ -27,7 +27,7 @@ export async function ls(
       Name: String(network.Name),
       Driver: String(network.Driver),
       Scope: String(network.Scope),
-      Encrypted: network.Driver === 'overlay' ? 'yes' : '-',
+      Encrypted: encryptedOf(network),
     };
   });
   rows.sort((a, b) => a.Name.localeCompare(b.Name));
@@ -40,6 +40,13 @@ export async function ls(
   ] as const;
   process.stdout.write(formatList({ columns, rows }, options));
   return EXIT.ok;
+}
+
+/** Whether what goes from node to node is; '-' where nothing does. */
+function encryptedOf({ Driver, Options }: Json): string {
+  if (Driver !== 'overlay') return '-';
+  const { backend = 'wireguard' } = (Options ?? {}) as { readonly backend?: string };
+  return backend === 'wireguard' ? 'yes' : 'no';
 }
 
 export async function inspect(

@@ -2,6 +2,7 @@
 import { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import { Network } from '#protocol/generated/objects';
 import {
+  Driver,
   EndpointMode,
   IpamConfig,
   NetworkAttachmentConfig,
@@ -17,11 +18,15 @@ export const NODE_ID = 'node1';
 export function network(
   id: string,
   subnets: readonly string[],
-  more: { readonly internal?: boolean } = {},
+  more: { readonly internal?: boolean; readonly options?: Readonly<Record<string, string>> } = {},
 ): Network {
   return Network.create({
     id,
-    spec: NetworkSpec.create({ name: id, internal: more.internal ?? false }),
+    spec: NetworkSpec.create({
+      name: id,
+      internal: more.internal ?? false,
+      driverConfig: Driver.create({ name: 'overlay', options: more.options ?? {} }),
+    }),
     ipam: subnets.map((subnet) =>
       IpamConfig.create({ subnet, gateway: subnet.replace(/\d*\/\d+$/, '1') }),
     ),

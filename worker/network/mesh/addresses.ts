@@ -9,6 +9,9 @@ export const MESH_SUBNET = 'fd74:7377:6d00:1::/64';
 /** UDP port of the VXLAN that carries clients' packets between nodes; only inside the tunnel. */
 export const DOOR_UDP_PORT = 24_789;
 export const DOOR_VXLAN_ID = 0x747377;
+/** As everybody has it for VXLAN (RFC 7348), and as firewalls and network cards know it; only where a network goes in clear. */
+export const CLEAR_UDP_PORT = 4_789;
+export const CLEAR_VXLAN_ID = 0x747378;
 /** Bits of packet and connection marks that are ours: 20 to 30. Tailscale has 16 to 23 but 18 and 19 only, Kubernetes 14 and 15, wg-quick the lowest 16. */
 export const MARK_SHIFT = 20;
 export const MARK_MASK = 0x7ff0_0000;
@@ -29,12 +32,14 @@ export interface MeshNames {
   readonly tunnel: string;
   /** The VXLAN interface inside it. */
   readonly door: string;
+  /** The VXLAN interface beside it, for networks that go in clear. */
+  readonly clear: string;
 }
 
 export function meshNames(nodeTag: string): MeshNames {
   // Not the prefix of containers' interfaces, which have rules of their own.
   const prefix = `w${nodeTag}`;
-  return { prefix, tunnel: `${prefix}0`, door: `${prefix}x` };
+  return { prefix, tunnel: `${prefix}0`, door: `${prefix}x`, clear: `${prefix}c` };
 }
 
 export interface MeshIdentity {

@@ -16,6 +16,8 @@ import {
 } from '../limits.ts';
 import type { MeshInspection, NetHelper } from '../net-helper.ts';
 import {
+  CLEAR_UDP_PORT,
+  CLEAR_VXLAN_ID,
   DOOR_UDP_PORT,
   DOOR_VXLAN_ID,
   type MeshNames,
@@ -70,6 +72,8 @@ export interface MeshState {
   readonly peers: readonly MeshPeer[];
   readonly services: readonly ServiceEndpoints[];
   readonly networkIds: ReadonlySet<string>;
+  /** Those of them that go in clear. */
+  readonly clearIds: ReadonlySet<string>;
 }
 
 export class Mesh {
@@ -85,6 +89,9 @@ export class Mesh {
   #told: ToldPeers | undefined;
   #routing: ReadonlyMap<string, RoutingItem> | undefined;
   #hasDoor = false;
+  #hasClearLeft = false;
+  /** Family of the interface for networks in clear; '' = not certain that there is one. */
+  #clear: MeshPlan['clear'] = '';
   #mtuBytes = MTU_BYTES_DEFAULT - TUNNEL_OVERHEAD_BYTES;
   #running: Promise<void> = Promise.resolve();
   readonly #greeting = new Greeting();
@@ -221,6 +228,7 @@ export class Mesh {
       this.#routing = undefined;
       this.#device = undefined;
       this.#hasDoor = false;
+      this.#clear = '';
       this.#plan = NO_MESH;
     });
   }
@@ -291,6 +299,8 @@ export class Mesh {
     this.#told = toldFrom(state, this.#plan.peers);
     const actual = await helper.inspectMesh(names.prefix, { min: RULE_MESH, max: RULE_END });
     this.#hasDoor = false;
+    this.#clear = '';
+    this.#hasClearLeft = actual.links.some((link) => link.name === names.clear);
     this.#routing = itemsOf(actual);
   }
 
@@ -340,12 +350,46 @@ export class Mesh {
 
   async #route(plan: MeshPlan, nodeId: string): Promise<void> {
     const { helper } = this.#deps;
-    const before = this.#routing ?? new Map<string, RoutingItem>();
+    let before = this.#routing ?? new Map<string, RoutingItem>();
     if (!this.#hasDoor && plan.doors.size + plan.origins.size > 0) await this.#openDoor(nodeId);
+    if (plan.clear !== '' && this.#clear !== plan.clear) {
+      const isOther = await this.#openClear(plan.clear, nodeId);
+      // With the interface its routes went.
+      if (isOther) before = withoutLink(before, this.#options.names.clear);
+    }
     const add = [...plan.routing].filter(([key]) => !before.has(key)).map(([, item]) => item);
     const remove = [...before].filter(([key]) => !plan.routing.has(key)).map(([, item]) => item);
     if (add.length + remove.length > 0) await helper.routing(add, remove);
     this.#routing = plan.routing;
+    if (plan.clear === '' && this.#hasClearLeft) {
+      await helper.deleteLinks([this.#options.names.clear]);
+      this.#hasClearLeft = false;
+      this.#clear = '';
+    }
+  }
+
+  /** For networks that an administrator lets go in clear: beside the tunnel. True when one for the other family had to go. */
+  async #openClear(family: '4' | '6', nodeId: string): Promise<boolean> {
+    const { names } = this.#options;
+    const isOther = this.#clear !== '';
+    if (isOther) await this.#deps.helper.deleteLinks([names.clear]);
+    await this.#deps.helper.meshLink({
+      name: names.clear,
+      mtu: this.#mtuBytes,
+      addresses: [],
+      make: {
+        kind: 'vxlan',
+        mac: meshIdentity(nodeId).mac,
+        vxlan: {
+          id: CLEAR_VXLAN_ID,
+          port: CLEAR_UDP_PORT,
+          local: family === '4' ? '0.0.0.0' : '::',
+        },
+      },
+    });
+    this.#clear = family;
+    this.#hasClearLeft = true;
+    return isOther;
   }
 
   async #openDoor(nodeId: string): Promise<void> {
@@ -372,6 +416,13 @@ export class Mesh {
     const pathBytes = Math.min(...found, found.length > 0 ? Infinity : MTU_BYTES_DEFAULT);
     this.#mtuBytes = Math.max(MTU_BYTES_MIN, pathBytes - TUNNEL_OVERHEAD_BYTES);
   }
+}
+
+function withoutLink(
+  items: ReadonlyMap<string, RoutingItem>,
+  link: string,
+): ReadonlyMap<string, RoutingItem> {
+  return new Map([...items].filter(([, item]) => !('link' in item) || item.link !== link));
 }
 
 function isPort(value: number): boolean {

@@ -65,6 +65,8 @@ export interface MeshPlan {
   readonly routing: ReadonlyMap<string, RoutingItem>;
   /** Nodes that published ports lead to through the door, by node id. */
   readonly doors: Doors;
+  /** Family of the nodes' addresses that carry networks in clear; '' = there is no such network. */
+  readonly clear: '4' | '6' | '';
   /** Ethernet address of a node that clients may come from → connection mark; empty = nothing here is published. */
   readonly origins: ReadonlyMap<string, number>;
 }
@@ -77,6 +79,8 @@ export interface MeshInput {
   readonly services: readonly ServiceEndpoints[];
   /** Ids of the cluster's networks that are in use on this node. */
   readonly networkIds: ReadonlySet<string>;
+  /** Those of them that go in clear. */
+  readonly clearIds: ReadonlySet<string>;
   /** node id → number from 1; every peer has one */
   readonly numbers: ReadonlyMap<string, number>;
 }
@@ -86,13 +90,16 @@ export const NO_MESH: MeshPlan = {
   routing: new Map(),
   doors: new Map(),
   origins: new Map(),
+  clear: '',
 };
 
 export function planMesh(input: MeshInput): MeshPlan {
   const { nodeId, names, numbers } = input;
   const known = input.peers.filter((peer) => peer.nodeId !== nodeId && isKey(peer.wireguardKey));
   if (nodeId === '' || known.length === 0) return NO_MESH;
-  const remote = remoteAddresses(input);
+  const remote = remoteAddresses(input, (id) => !input.clearIds.has(id));
+  const inClear = remoteAddresses(input, (id) => input.clearIds.has(id));
+  const clear = familyInClear(known, inClear);
   const published = publishedOn(input.services);
   const isServing = published.has(nodeId);
   const peers = new Map<string, PeerPlan>();
@@ -110,6 +117,15 @@ export function planMesh(input: MeshInput): MeshPlan {
     });
     routing.route(wholeAddress(identity.address), names.tunnel);
     for (const address of addresses) routing.route(wholeAddress(address), names.tunnel);
+    const at = canonicalAddress(peer.addr);
+    if (at !== '' && familyOf(at) === clear) {
+      const open = inClear.get(peer.nodeId) ?? [];
+      // The node's next hop on this VXLAN, which is the node itself, without a tunnel.
+      if (open.length > 0) routing.nextHop(names.clear, { ...identity, address: at });
+      for (const address of open) {
+        routing.route(wholeAddress(address), names.clear, { via: identity.linkLocal });
+      }
+    }
     const number = numbers.get(peer.nodeId);
     const isBehindDoor = published.has(peer.nodeId);
     if (number === undefined || !(isBehindDoor || isServing)) continue;
@@ -128,19 +144,34 @@ export function planMesh(input: MeshInput): MeshPlan {
     }
   }
   if (doors.size + origins.size > 0) routing.commonRules();
-  return { peers, routing: routing.items, doors, origins };
+  return { peers, routing: routing.items, doors, origins, clear };
+}
+
+/** A VXLAN interface speaks IPv4 or IPv6: what the first node of such a network is known by. Nodes of the other kind cannot be reached in clear. */
+function familyInClear(
+  peers: readonly MeshPeer[],
+  inClear: ReadonlyMap<string, readonly string[]>,
+): MeshPlan['clear'] {
+  const first = peers.find(
+    ({ nodeId, addr }) => inClear.has(nodeId) && canonicalAddress(addr) !== '',
+  );
+  return first ? familyOf(first.addr) : '';
+}
+
+function familyOf(address: string): '4' | '6' {
+  return address.includes(':') ? '6' : '4';
 }
 
 /** Containers of other nodes on our networks: node id → bare addresses. */
-function remoteAddresses({
-  nodeId,
-  services,
-  networkIds,
-}: MeshInput): ReadonlyMap<string, readonly string[]> {
+function remoteAddresses(
+  { nodeId, services, networkIds }: MeshInput,
+  isMeant: (networkId: string) => boolean,
+): ReadonlyMap<string, readonly string[]> {
   const owners = new Map<string, string>();
   for (const service of services) {
     for (const place of placesOf(service)) {
-      if (place.nodeId !== nodeId && networkIds.has(place.networkId)) {
+      if (place.nodeId === nodeId || !networkIds.has(place.networkId)) continue;
+      if (isMeant(place.networkId)) {
         owners.set(place.address, place.nodeId);
       }
     }
@@ -204,8 +235,13 @@ class Routing {
 
   nextHop(link: string, { linkLocal, mac, address }: ReturnType<typeof meshIdentity>): void {
     const hop = canonicalAddress(linkLocal);
-    this.items.set(`neighbour ${hop}`, { kind: 'neighbour', link, mac, address: hop });
-    this.items.set(`fdb ${mac}`, { kind: 'fdb', link, mac, to: canonicalAddress(address) });
+    this.items.set(`neighbour ${link} ${hop}`, { kind: 'neighbour', link, mac, address: hop });
+    this.items.set(`fdb ${link} ${mac} ${address}`, {
+      kind: 'fdb',
+      link,
+      mac,
+      to: canonicalAddress(address),
+    });
   }
 
   /** Answers to clients that came through that node go back through it. */

@@ -179,7 +179,17 @@ describe('networks', () => {
     [
       'to send in the clear',
       net({ driverConfig: Driver.create({ options: { encrypted: 'false' } }) }),
-      'always encrypted',
+      'what goes between nodes is encrypted',
+    ],
+    [
+      'another way between nodes',
+      net({ driverConfig: Driver.create({ options: { backend: 'host-gw' } }) }),
+      'backend=host-gw: no such way between nodes',
+    ],
+    [
+      'to encrypt what goes in clear',
+      net({ driverConfig: Driver.create({ options: { backend: 'vxlan', encrypted: '' } }) }),
+      'backend=vxlan is not encrypted',
     ],
     [
       'an unknown option',

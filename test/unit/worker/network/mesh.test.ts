@@ -32,6 +32,7 @@ const input = (more: Partial<MeshInput> = {}): MeshInput => ({
   peers: [peer('nb', 2), peer('nc', 3)],
   services: [app],
   networkIds: new Set(['front']),
+  clearIds: new Set(),
   numbers: new Map([
     ['nb', 1],
     ['nc', 2],
@@ -56,6 +57,28 @@ describe('the plan', () => {
       'route 254 10.1.0.1/32 wx0 ',
     ]);
     expect([plan.doors.size, plan.origins.size]).toEqual([0, 0]);
+  });
+
+  it('sends networks in clear by the other interface, to the address of the node', () => {
+    const plan = planMesh(
+      input({ networkIds: new Set(['front', 'back']), clearIds: new Set(['back']) }),
+    );
+    const { mac, linkLocal } = meshIdentity('nb');
+    expect(plan.clear).toBe('4');
+    expect([...plan.peers.values()][0]?.allowedIps).not.toContain('10.2.0.1/32');
+    const items = [...plan.routing.values()].filter((one) => 'link' in one && one.link === 'wxc');
+    expect(items).toEqual([
+      { kind: 'neighbour', link: 'wxc', mac, address: linkLocal },
+      { kind: 'fdb', link: 'wxc', mac, to: '192.0.2.2' },
+      { kind: 'route', to: '10.2.0.1/32', link: 'wxc', table: 254, via: linkLocal },
+    ]);
+    // Of a node that is known by the other family nothing can be sent there.
+    const sixth = input({
+      clearIds: new Set(['front', 'back']),
+      peers: [peer('nb', 2, { addr: '2001:db8::2' })],
+    });
+    expect(planMesh(sixth).clear).toBe('6');
+    expect(planMesh(input()).clear).toBe('');
   });
 
   it('has doors to nodes with published tasks, and ways back where they are served', () => {
