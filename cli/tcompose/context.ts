@@ -18,6 +18,7 @@ export interface GlobalOptions {
   readonly projectDirectory?: string;
   readonly host?: string;
   readonly progress?: ProgressMode;
+  readonly dryRun?: boolean;
   readonly ansi?: 'never' | 'always' | 'auto';
 }
 

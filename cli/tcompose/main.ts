@@ -1,6 +1,7 @@
 // tcompose: compose files on a tswarm cluster. This file is the command line: flags, help, which verb; each verb is loaded when it is called, so
 // that `tcompose version` starts as little as possible.
 import { Command, Option } from 'commander';
+import { addCompletion } from '../completion/command.ts';
 import { EXIT, reportFailure } from '../output/fail.ts';
 import { chooseColours } from '../output/style.ts';
 import { runProgram } from '../run-program.ts';
@@ -33,6 +34,7 @@ export const program: Command = new Command('tcompose')
     '-H, --host <socket>',
     'daemon to talk to: unix:///path (default: TSWARM_HOST or /run/tswarm/cluster.sock)',
   )
+  .option('--dry-run', 'show what up, create or scale would do, and do nothing')
   .addOption(
     new Option('--progress <mode>', 'how progress is shown')
       .choices(['auto', 'tty', 'plain', 'json', 'quiet'])
@@ -57,9 +59,39 @@ Examples:
   tcompose down -v               remove everything, volumes too`,
   );
 
-program.hook('preAction', () => {
-  chooseColours(program.opts<GlobalOptions>().ansi ?? 'auto');
+program.hook('preAction', (_program, command) => {
+  const { ansi, dryRun } = program.opts<GlobalOptions>();
+  chooseColours(ansi ?? 'auto');
+  if (dryRun !== true || CHANGES_NOTHING.has(command.name()) || CAN_PLAN.has(command.name()))
+    return;
+  // What cannot be tried out must not be done by mistake.
+  program.error(
+    `error: --dry-run: "${command.name()}" cannot be tried out; "tcompose plan" shows what up would do`,
+  );
 });
+
+/** Commands that only look: `--dry-run` is nothing new to them. */
+const CHANGES_NOTHING: ReadonlySet<string> = new Set([
+  'check',
+  'completion',
+  '__complete',
+  'config',
+  'diff',
+  'events',
+  'images',
+  'logs',
+  'ls',
+  'plan',
+  'port',
+  'ps',
+  'stats',
+  'top',
+  'version',
+  'volumes',
+]);
+
+/** Commands that come to one deployment. */
+const CAN_PLAN: ReadonlySet<string> = new Set(['up', 'create', 'scale']);
 
 async function context(): Promise<import('./context.ts').ComposeContext> {
   const [{ ComposeContext }, { ApiClient }, { resolveEndpoint }] = await Promise.all([
@@ -83,6 +115,20 @@ function run(verb: (...args: never[]) => Promise<number>): (...args: unknown[]) 
     process.exitCode = await verb(...(args as never[])).catch(reportFailure);
   };
 }
+
+/** `--dry-run`: the plan of what the command would deploy. */
+async function dryRun(services: readonly string[], options: PlanFlags): Promise<number> {
+  const { build, pull, forceRecreate, recreate, removeOrphans, scale, deps } = options;
+  const flags = { build, pull, forceRecreate, recreate, removeOrphans, scale, deps };
+  const given = Object.entries(flags).filter(([, value]) => value !== undefined);
+  const { plan } = await import('./plan.ts');
+  return plan(await context(), services, Object.fromEntries(given));
+}
+
+type PlanFlags = Pick<
+  import('./up.ts').UpOptions,
+  'build' | 'pull' | 'forceRecreate' | 'recreate' | 'removeOrphans' | 'scale' | 'deps'
+>;
 
 /** `build` is neither asked for nor forbidden unless one of its flags was given. */
 function withBuild<T extends { readonly build?: boolean }>(
@@ -125,6 +171,8 @@ program
     run(async (services: string[], options: Options & { build?: boolean }, command: Command) => {
       const [{ up }, { create }] = await Promise.all([import('./up.ts'), import('./create.ts')]);
       if (options.color === false) chooseColours('never');
+      if (program.opts<GlobalOptions>().dryRun)
+        return dryRun(services, withBuild(options, command));
       const act = options.start === false ? create : up;
       return act(await context(), services, {
         ...withBuild(options, command),
@@ -376,6 +424,8 @@ program
   .option('--scale <service=n>', 'number of replicas (repeatable)', collect)
   .action(
     run(async (services: string[], options: Options & { build?: boolean }, command: Command) => {
+      if (program.opts<GlobalOptions>().dryRun)
+        return dryRun(services, withBuild(options, command));
       const { create } = await import('./create.ts');
       return create(await context(), services, withBuild(options, command));
     }),
@@ -487,7 +537,12 @@ program
   .command('scale <service=n...>')
   .description('Change the number of replicas')
   .action(
-    run(async (pairs: string[]) => (await import('./other.ts')).scale(await context(), pairs)),
+    run(async (pairs: string[]) => {
+      if (!program.opts<GlobalOptions>().dryRun)
+        return (await import('./other.ts')).scale(await context(), pairs);
+      const names = pairs.map((pair) => pair.split('=')[0] ?? '');
+      return dryRun(names, { scale: pairs, deps: false });
+    }),
   );
 
 program
@@ -510,6 +565,10 @@ program
       return version(options);
     }),
   );
+
+addCompletion(program, async (question) =>
+  (await import('./completion-names.ts')).projectNames(question),
+);
 
 // As docker compose: a wrong flag or command is exit code 1.
 if (import.meta.main) await runProgram(program, EXIT.failed);

@@ -1,5 +1,6 @@
 // tswarm: the cluster's command line. This file is flags and help; each command's code is loaded when it is called.
 import { Command } from 'commander';
+import { addCompletion } from '../completion/command.ts';
 import { EXIT, reportFailure } from '../output/fail.ts';
 import { runProgram } from '../run-program.ts';
 import { addBackupCommands, addClusterCommands } from './cluster/commands.ts';
@@ -132,5 +133,9 @@ program
   .command('df')
   .description('Show what takes disk space')
   .action(run(async () => (await image()).diskUsage(client())));
+
+addCompletion(program, async (question) =>
+  (await import('./completion-names.ts')).clusterNames(client(), question),
+);
 
 if (import.meta.main) await runProgram(program, EXIT.usage);

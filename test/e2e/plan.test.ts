@@ -138,6 +138,22 @@ describe('a saved plan', () => {
   });
 });
 
+describe('a dry run', () => {
+  flagTest('tcompose', ['--dry-run'], 'plans, or is refused, and does nothing', async () => {
+    const project = projectOf('dry', `services: {web: {${WEB}}}`);
+    const up = await project.run('--dry-run', 'up', '-d', '--scale', 'web=2');
+    expect(up.stdout).toContain('Containers: 2 start.');
+    expect(up.code).toBe(0);
+    expect((await project.run('--dry-run', 'create')).stdout).toContain('+ service web');
+    expect((await project.run('--dry-run', 'scale', 'web=3')).stdout).toContain('3 start');
+    expect(await containers('dry')).toEqual([]);
+    const down = await project.run('--dry-run', 'down');
+    expect(down.stderr).toContain('--dry-run: "down" cannot be tried out');
+    expect(down.code).toBe(1);
+    expect((await project.run('--dry-run', 'config', '--services')).stdout).toBe('web\n');
+  });
+});
+
 describe('tcompose check', () => {
   flagTest(
     'tcompose check',
