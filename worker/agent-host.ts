@@ -17,6 +17,7 @@ import type { AssignedStore } from './assigned-store.ts';
 import type { ImageExchange } from './image-share/image-exchange.ts';
 import type { ImageRecord, ImageStore, PullPolicy } from './images/types.ts';
 import { PREPARES_PARALLEL_MAX } from './limits.ts';
+import { listening } from './network/listening.ts';
 import { connectionsEnded } from './network/open-connections.ts';
 import type { AttachResult, NetworkManager } from './network/types.ts';
 import { Gate } from './queue.ts';
@@ -282,6 +283,9 @@ export class AgentHost {
       case 'start':
         void this.#start(effect.taskId, effect.containerId);
         return;
+      case 'awaitListening':
+        void this.#awaitListening(effect);
+        return;
       case 'stop':
         void this.#stopContainer(effect);
         return;
@@ -380,6 +384,21 @@ export class AgentHost {
     if (!task || other.run !== undefined) return false;
     await this.#deps.containers.rename(other, `${wanted}.${task.taskId}`);
     return true;
+  }
+
+  async #awaitListening(effect: Extract<Effect, { type: 'awaitListening' }>): Promise<void> {
+    const { taskId, containerId, pid, ports } = effect;
+    const container = this.#deps.table.get(containerId);
+    const isOver = (): boolean => this.#stopped || container?.run?.pid !== pid;
+    const isOwnNetwork = container?.record.hostConfig.NetworkMode !== 'host';
+    const missing = isOwnNetwork ? await listening({ pid, ports, isOver }) : [];
+    if (missing.length > 0 && !isOver()) {
+      this.#deps.log.info('nothing listens on published ports', {
+        task: taskId,
+        ports: missing.join(', '),
+      });
+    }
+    this.#step({ type: 'listening', taskId, pid, missing });
   }
 
   async #letConnectionsEnd(

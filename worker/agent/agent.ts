@@ -5,6 +5,7 @@
 // Refuses: to know how containers are made, to read a clock, to throw for a task's failure (that is a status).
 import type { TaskStatus } from '#protocol/generated/objects';
 import { TaskState, TaskStatus as TaskStatusType } from '#protocol/generated/objects';
+import { PortProtocol } from '#protocol/generated/specs';
 import type { Pass } from './decide.ts';
 import { converge } from './decide.ts';
 import { afterExit, afterStartFailure } from './ending.ts';
@@ -43,6 +44,7 @@ export class Agent {
     return (
       entry.up &&
       entry.busy !== 'stopping' &&
+      entry.unopened.length === 0 &&
       (entry.health === 'none' || entry.health === 'healthy')
     );
   }
@@ -101,6 +103,7 @@ export class Agent {
       entry.startedAtMs = pass.nowMs - container.ranMs;
       entry.health = container.health;
       entry.run = Math.max(1, entry.run);
+      if (!wasRunning(entry)) awaitListening(entry, pass);
       reportUp(entry, pass);
     } else if (
       container.status === 'ended' &&
@@ -231,6 +234,11 @@ export class Agent {
         entry.healthOutput = input.output;
         if (entry.up && entry.busy !== 'stopping') reportUp(entry, pass);
         break;
+      case 'listening':
+        if (entry.pid !== input.pid || !entry.up) return;
+        entry.unopened = [];
+        reportUp(entry, pass, input.missing);
+        break;
       case 'paused':
         entry.busy = entry.busy === 'pausing' ? '' : entry.busy;
         entry.paused = input.paused;
@@ -271,6 +279,7 @@ export class Agent {
     entry.startedAtMs = pass.nowMs;
     entry.startAtMs = 0;
     entry.restartSeen = Math.max(entry.restartSeen, entry.task.restartRequest);
+    awaitListening(entry, pass);
     reportUp(entry, pass);
   }
 
@@ -299,18 +308,51 @@ function endedUnseen(entry: Entry, container: ObservedContainer): boolean {
   return container.endedUnseen || (entry.status.containerStatus?.pid ?? 0) > 0;
 }
 
-/** Reports a running container in the state that its health gives it. */
-export function reportUp(entry: Entry, pass: Pass): void {
+/** Without a health check a task counts as running once it listens on the TCP ports that its service publishes. */
+function awaitListening(entry: Entry, pass: Pass): void {
+  const published = (entry.task.endpoint?.ports ?? []).filter(
+    ({ protocol }) => protocol === PortProtocol.TCP,
+  );
+  entry.unopened = entry.hasHealthCheck
+    ? []
+    : [...new Set(published.map(({ targetPort }) => targetPort))];
+  if (entry.unopened.length === 0) return;
+  const { containerId, pid, unopened: ports } = entry;
+  pass.effects.push({ type: 'awaitListening', taskId: entry.task.id, containerId, pid, ports });
+}
+
+/** Reports a running container in the state that its health and its ports give it. */
+export function reportUp(entry: Entry, pass: Pass, missing: readonly number[] = []): void {
   const waiting =
+    entry.unopened.length > 0 ||
     entry.health === 'starting' ||
     (entry.health === 'unhealthy' && entry.status.state < TaskState.RUNNING);
-  const sameRun = entry.status.run === entry.run;
-  const wasRunning = sameRun && entry.status.state >= TaskState.RUNNING;
+  const isStarting = waiting && !wasRunning(entry);
   pass.report(entry, {
-    state: waiting && !wasRunning ? TaskState.STARTING : TaskState.RUNNING,
-    message: waiting && !wasRunning ? 'starting' : 'started',
+    state: isStarting ? TaskState.STARTING : TaskState.RUNNING,
+    message: isStarting ? startingText(entry) : startedText(missing),
     err: entry.health === 'unhealthy' ? 'unhealthy container' : '',
   });
+}
+
+function wasRunning({ status, run }: Entry): boolean {
+  return status.run === run && status.state >= TaskState.RUNNING;
+}
+
+function startingText({ unopened }: Entry): string {
+  return unopened.length === 0
+    ? 'starting'
+    : `starting: nothing listens on ${portsText(unopened)} yet`;
+}
+
+function startedText(missing: readonly number[]): string {
+  return missing.length === 0
+    ? 'started'
+    : `started, but nothing listens on ${portsText(missing)}, which the service publishes`;
+}
+
+function portsText(ports: readonly number[]): string {
+  return `port${ports.length > 1 ? 's' : ''} ${ports.join(', ')}`;
 }
 
 /** Not over yet. */
@@ -333,6 +375,7 @@ function newEntry(task: Entry['task']): Entry {
     hasHealthCheck: false,
     health: 'none',
     healthOutput: '',
+    unopened: [],
     ports: [],
     startedAtMs: 0,
     run: task.status?.run ?? 0,

@@ -40,6 +40,7 @@ export function afterExit(entry: Entry, ending: Ending, pass: Pass): void {
   entry.oomKilled = ending.oomKilled;
   const wasUnhealthy = entry.health === 'unhealthy';
   entry.health = 'none';
+  entry.unopened = [];
   switch (reason) {
     case 'shutdown':
       // Removal reports it, once nothing is left.

@@ -79,6 +79,13 @@ export type AgentInput =
       readonly health: AgentHealth;
       readonly output: string;
     }
+  /** The answer to `awaitListening`; `missing`: ports on which nothing listens even now. */
+  | {
+      readonly type: 'listening';
+      readonly taskId: string;
+      readonly pid: number;
+      readonly missing: readonly number[];
+    }
   | { readonly type: 'paused'; readonly taskId: string; readonly paused: boolean }
   | { readonly type: 'removed'; readonly taskId: string }
   | { readonly type: 'removeFailed'; readonly taskId: string; readonly error: string }
@@ -92,6 +99,14 @@ export type Effect =
   | { readonly type: 'prepare'; readonly task: Task }
   | { readonly type: 'cancelPrepare'; readonly taskId: string }
   | { readonly type: 'start'; readonly taskId: string; readonly containerId: string }
+  /** Tell when the process `pid` listens on these TCP ports, or when that need not be waited for any longer. */
+  | {
+      readonly type: 'awaitListening';
+      readonly taskId: string;
+      readonly containerId: string;
+      readonly pid: number;
+      readonly ports: readonly number[];
+    }
   | {
       readonly type: 'stop';
       readonly taskId: string;
@@ -123,6 +138,8 @@ export interface Entry {
   hasHealthCheck: boolean;
   health: AgentHealth;
   healthOutput: string;
+  /** TCP ports on which it must listen before it counts as running; none when it has a health check, or once it does. */
+  unopened: readonly number[];
   ports: readonly PortConfig[];
   /** When this run began, agent's clock. */
   startedAtMs: number;

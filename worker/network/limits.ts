@@ -48,6 +48,14 @@ export const DRAIN_IDLE_MS = 1_000;
 /** It has none when this many counts in a row say so. */
 export const DRAIN_QUIET_READINGS = 2;
 
+/** Longest wait for a container without a health check to listen on what it publishes; programs that take longer to start need a health check. */
+export const LISTEN_WAIT_MS = 10_000;
+/** A program opens its ports one right after the other: what is not open this long after the first one is not used. */
+export const LISTEN_SOME_MS = 1_000;
+/** Pauses between two looks, growing with the time waited. */
+export const LISTEN_POLL_MS_MIN = 5;
+export const LISTEN_POLL_MS_MAX = 100;
+
 /** Where distributions and `go install` as root put it. */
 export const WIREGUARD_GO: readonly string[] = [
   '/usr/bin/wireguard-go',

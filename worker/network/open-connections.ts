@@ -56,8 +56,13 @@ export function countPackets(table: string): number {
 }
 
 async function openConnections(pid: number): Promise<number> {
+  return countOpen(await tcpTables(pid));
+}
+
+/** The kernel's tables of TCP sockets as a process sees them; '' when the process is gone. */
+export async function tcpTables(pid: number): Promise<string> {
   const tables = await Promise.all(['tcp', 'tcp6'].map((table) => readTable(pid, table)));
-  return countOpen(tables.join(''));
+  return tables.join('');
 }
 
 /** '' when the process is gone or the kernel has no such table. */
@@ -67,16 +72,37 @@ async function readTable(pid: number, table: string): Promise<string> {
 
 /** Number of open connections to listening ports in the kernel's tables of TCP sockets. */
 export function countOpen(tables: string): number {
-  const rows = [
-    ...tables.matchAll(
-      /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+):[0-9A-F]{4} ([0-9A-F]{2}) /gm,
-    ),
-  ];
-  const listening = new Set(
-    rows.filter(([, , , , state]) => state === LISTEN).map((row) => row[2]),
-  );
+  const rows = socketRows(tables);
+  const listening = new Set(rows.filter(({ state }) => state === LISTEN).map(({ port }) => port));
   return rows.filter(
-    ([, , port, remote = '', state = '']) =>
-      OPEN.has(state) && listening.has(port) && !LOOPBACK.test(remote),
+    ({ port, remote, state }) => OPEN.has(state) && listening.has(port) && !LOOPBACK.test(remote),
   ).length;
+}
+
+/** Ports on which somebody else than the container itself can connect. */
+export function listeningPorts(tables: string): ReadonlySet<number> {
+  const rows = socketRows(tables).filter(
+    ({ state, local }) => state === LISTEN && !LOOPBACK.test(local),
+  );
+  return new Set(rows.map(({ port }) => Number.parseInt(port, 16)));
+}
+
+interface SocketRow {
+  /** Addresses and port in the kernel's hexadecimal form. */
+  readonly local: string;
+  readonly port: string;
+  readonly remote: string;
+  readonly state: string;
+}
+
+function socketRows(tables: string): readonly SocketRow[] {
+  const rows = tables.matchAll(
+    /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+):[0-9A-F]{4} ([0-9A-F]{2}) /gm,
+  );
+  return [...rows].map(([, local = '', port = '', remote = '', state = '']) => ({
+    local,
+    port,
+    remote,
+    state,
+  }));
 }

@@ -1,5 +1,6 @@
 // A web server that heeds SIGTERM, for tests of rolling updates: one thread per connection, kept alive; after the signal it takes no new connections, and
-// answers those that are open with "Connection: close" until they have gone. Answers "VERSION HOSTNAME" (argv[1]) on port 8080.
+// answers those that are open with "Connection: close" until they have gone. Answers "VERSION HOSTNAME" (argv[1]) on port 8080, on which it listens only
+// argv[2] ms after its start, as programs do that load much first.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <poll.h>
@@ -58,6 +59,7 @@ int main(int argc, char **argv) {
   snprintf(body, sizeof body, "%s %s", argc > 1 ? argv[1] : "v0", host);
   struct sigaction action = {.sa_handler = on_term};
   sigaction(SIGTERM, &action, NULL);
+  if (argc > 2) usleep((useconds_t)atoi(argv[2]) * 1000);
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int one = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);

@@ -1,5 +1,4 @@
-// The web server of the rolling-update tests as an image: one static program, compiled here, and the host's static busybox for the health check. Without a
-// check a task counts as ready when its process runs, which is some ms before it listens.
+// The web server of the rolling-update tests as an image: one static program, compiled here, and the host's static busybox for the health check.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';

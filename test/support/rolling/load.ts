@@ -1,12 +1,13 @@
 // Open-loop load on one address, for tests of rolling updates: requests leave at a fixed rate whatever the answers do; a part of them on new connections, the
-// others on kept-alive ones. No retry. Lost: a reset or refused connection, a wrong answer, or none within a second. Runs as a process of its own inside
-// the network namespace: `node load.ts HOST PORT RATE SECONDS NEW_SHARE LOG`; prints a summary as JSON; the log has a line per request. SIGTERM ends it.
+// others on kept-alive ones. No retry. Lost: a reset or refused connection, a wrong answer, or no whole answer in time. Runs as a process of its own inside
+// the network namespace: `node load.ts HOST PORT RATE SECONDS NEW_SHARE LOG LOST_AFTER_MS`; prints a summary as JSON; the log has a line per request.
+// SIGTERM ends it.
 import { createWriteStream } from 'node:fs';
 import { Agent, request } from 'node:http';
 
-const [host = '', port = '', rate = '', seconds = '', newShare = '', logPath = ''] =
+const [host = '', port = '', rate = '', seconds = '', newShare = '', logPath = '', limit = ''] =
   process.argv.slice(2);
-const LOST_AFTER_MS = 1000;
+const lostAfterMs = Number(limit);
 const TICK_MS = 5;
 
 const kept = new Agent({ keepAlive: true, maxSockets: 64 });
@@ -23,10 +24,11 @@ function send(): void {
   const isNew = (number * 7919) % 1000 < Number(newShare) * 1000;
   const started = performance.now();
   let done = false;
-  const finish = (outcome: string): void => {
+  const finish = (found: string): void => {
     if (done) return;
     done = true;
     const ms = performance.now() - started;
+    const outcome = ms > lostAfterMs && found.startsWith('ok ') ? 'late' : found;
     slowestMs = Math.max(slowestMs, ms);
     answered++;
     log.write(`${Date.now()} ${number} ${isNew ? 'new' : 'kept'} ${ms.toFixed(1)} ${outcome}\n`);
@@ -35,7 +37,7 @@ function send(): void {
     else versions.set(version, (versions.get(version) ?? 0) + 1);
   };
   const call = request(
-    { host, port: Number(port), agent: isNew ? false : kept, timeout: LOST_AFTER_MS },
+    { host, port: Number(port), agent: isNew ? false : kept, timeout: lostAfterMs },
     (response) => {
       let text = '';
       response.on('data', (chunk) => {

@@ -4,8 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { HealthState, Task, TaskState, TaskStatus } from '#protocol/generated/objects';
 import {
   ContainerSpec,
+  EndpointSpec,
   EngineRestart,
   EngineRestartPolicy,
+  PortConfig,
   RestartCondition,
   RestartPolicy,
   RunState,
@@ -16,6 +18,8 @@ import { Agent } from '#worker/agent/agent';
 import type { AgentInput, Effect, ObservedContainer, SavedTask } from '#worker/agent/types';
 
 interface TaskOptions {
+  /** TCP ports inside the container that the service publishes. */
+  readonly ports?: readonly number[];
   readonly engineRestart?: EngineRestart;
   readonly retries?: number;
   readonly desired?: TaskState;
@@ -32,6 +36,9 @@ function task(options: TaskOptions = {}): Task {
     nodeId: 'n1',
     desiredState: options.desired ?? TaskState.RUNNING,
     status: TaskStatus.create({ state: TaskState.ASSIGNED }),
+    endpoint: EndpointSpec.create({
+      ports: (options.ports ?? []).map((targetPort) => PortConfig.create({ targetPort })),
+    }),
     spec: TaskSpec.create({
       containerSpec: ContainerSpec.create({
         image: 'web:1',
@@ -208,6 +215,73 @@ describe('from assigned to running', () => {
     driver.step({ type: 'health', taskId: 't1', health: 'healthy', output: '' });
     expect(driver.state).toBe(TaskState.RUNNING);
     expect(driver.last.containerStatus?.health).toBe(HealthState.HEALTHY);
+  });
+});
+
+describe('a task that publishes a port', () => {
+  const ports = [8080, 8443];
+  const listens = (driver: Driver, missing: readonly number[], pid = 42): readonly Effect[] =>
+    driver.step({ type: 'listening', taskId: 't1', pid, missing });
+
+  function starting(hasHealthCheck = false): Driver {
+    const driver = new Driver();
+    driver.step({ type: 'connected', connected: true });
+    driver.step({ type: 'assign', task: task({ ports }) });
+    driver.prepared();
+    driver.started(hasHealthCheck);
+    return driver;
+  }
+
+  it('counts as running, and gets connections, once it listens', () => {
+    const driver = starting();
+    expect(driver.asked).toEqual([
+      { type: 'awaitListening', taskId: 't1', containerId: 'c1', pid: 42, ports },
+    ]);
+    expect(driver.last).toMatchObject({
+      state: TaskState.STARTING,
+      message: 'starting: nothing listens on ports 8080, 8443 yet',
+    });
+    expect(driver.agent.isServing('t1')).toBe(false);
+    listens(driver, []);
+    expect(driver.last).toMatchObject({ state: TaskState.RUNNING, message: 'started' });
+    expect(driver.agent.isServing('t1')).toBe(true);
+  });
+
+  it('says on which ports nothing listens when it was waited for long enough', () => {
+    const driver = starting();
+    listens(driver, [8443]);
+    expect(driver.state).toBe(TaskState.RUNNING);
+    expect(driver.last.message).toContain('nothing listens on port 8443');
+  });
+
+  it('is judged by its health check alone when it has one', () => {
+    const driver = starting(true);
+    expect(driver.asked).toEqual([]);
+    driver.step({ type: 'health', taskId: 't1', health: 'healthy', output: '' });
+    expect(driver.state).toBe(TaskState.RUNNING);
+  });
+
+  it('is asked again after a restart of the worker, and never for a run that was running', () => {
+    const observed: ObservedContainer = {
+      ...{ containerId: 'c1', taskId: 't1', status: 'running', pid: 42, paused: false },
+      ...{ exitCode: 0, oomKilled: false, endedUnseen: false, reason: '', ranMs: 5 },
+      ...{ health: 'none', hasHealthCheck: false, ports: [] },
+    };
+    const before = starting();
+    const restart = (): readonly Effect[] =>
+      new Agent({ nodeId: 'n1' }).restore([...before.saved.values()], [observed], before.nowMs);
+    expect(restart().some(({ type }) => type === 'awaitListening')).toBe(true);
+    listens(before, []);
+    expect(restart()).toEqual([]);
+  });
+
+  it('does not take the answer about a run that has ended for the next one', () => {
+    const driver = starting();
+    driver.exited(1);
+    const reports = driver.reports.length;
+    listens(driver, []);
+    expect(driver.reports.length).toBe(reports);
+    expect(driver.state).toBe(TaskState.FAILED);
   });
 });
 

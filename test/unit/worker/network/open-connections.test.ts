@@ -1,6 +1,6 @@
 // Which rows of the kernel's TCP tables count as connections that a stopping container still has to finish. Rows as Linux writes them (proc(5)).
 import { describe, expect, it } from 'vitest';
-import { countOpen, countPackets } from '#worker/network/open-connections';
+import { countOpen, countPackets, listeningPorts } from '#worker/network/open-connections';
 
 const HEAD =
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
@@ -44,6 +44,20 @@ describe('open connections', () => {
   it('is none when nothing listens or there is no table', () => {
     expect(countOpen('')).toBe(0);
     expect(countOpen(HEAD + row('0400000A:1F90', remote, '01'))).toBe(0);
+  });
+});
+
+describe('ports on which a container listens', () => {
+  it('are those that others can reach, in either family', () => {
+    const zero = '0'.repeat(32);
+    const table = [
+      listen,
+      row(`${zero}:0050`, `${zero}:0000`, '0A'),
+      row('0100007F:2328', '00000000:0000', '0A'),
+      row('00000000000000000000000001000000:2329', `${zero}:0000`, '0A'),
+      row('0400000A:D431', '0500000A:0051', '01'),
+    ];
+    expect([...listeningPorts(HEAD + table.join(''))]).toEqual([8080, 80]);
   });
 });
 
