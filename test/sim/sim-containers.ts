@@ -99,6 +99,11 @@ export class SimContainers {
         this.#soon(() => this.#deps.tell({ type: 'paused', taskId, paused: type === 'pause' }));
         break;
       }
+      case 'awaitListening': {
+        const { taskId, pid } = effect;
+        this.#soon(() => this.#deps.tell({ type: 'listening', taskId, pid, missing: [] }));
+        break;
+      }
       case 'remove':
         this.#soon(() => {
           this.#all.delete(effect.containerId);
