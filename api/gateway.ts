@@ -3,13 +3,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { NodeEngine } from '#protocol/engine';
 import { messageOf, TswarmError } from '#protocol/errors';
-import type { Clock, Lifecycle, Log } from '#protocol/world';
+import type { Clock, Lifecycle, Log, Random } from '#protocol/world';
 import type { ClusterEvents } from './cache/cluster-events.ts';
 import { clusterRoutes } from './cluster/cluster.ts';
 import { membershipRoutes } from './cluster/membership.ts';
 import { clusterServiceRoutes } from './cluster/services.ts';
 import { stackRoutes } from './cluster/stacks.ts';
 import type { Context, Handler, Route } from './context.ts';
+import { Dashboard, type DashboardOptions } from './dashboard/dashboard.ts';
 import { buildRoutes } from './engine/build.ts';
 import { containerStreamRoutes, HIJACK_PATHS } from './engine/container-streams.ts';
 import { containerRoutes } from './engine/containers.ts';
@@ -28,7 +29,14 @@ import { taskRoutes } from './engine/tasks.ts';
 import { volumeRoutes } from './engine/volumes.ts';
 import { codeOf, EngineError, engineErrorText, problemOf, statusOf } from './http/errors.ts';
 import type { Reply } from './http/reply.ts';
-import { type ApiRequest, emptyBody, Query, readJson, type Scope } from './http/request.ts';
+import {
+  type ApiRequest,
+  emptyBody,
+  Query,
+  type Role,
+  readJson,
+  type Scope,
+} from './http/request.ts';
 import { Router } from './http/router.ts';
 import { HttpServer, type RawRequest, splitTarget } from './http/server.ts';
 import { splitVersion } from './http/version.ts';
@@ -43,6 +51,7 @@ export interface GatewayOptions {
   readonly clusterSocket: string;
   /** Version of tswarm. */
   readonly version: string;
+  readonly dashboard: DashboardOptions;
 }
 
 export interface GatewayDeps {
@@ -52,6 +61,7 @@ export interface GatewayDeps {
   /** A name for a service that was given none. */
   readonly randomName: (isTaken: (name: string) => boolean) => string;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
 }
 
@@ -63,6 +73,7 @@ export class Gateway implements Lifecycle {
   readonly #log: Log;
   readonly #router = new Router<Handler>();
   readonly #reach: Reach;
+  readonly #dashboard: Dashboard;
   readonly #servers: HttpServer[] = [];
 
   constructor(options: GatewayOptions, deps: GatewayDeps) {
@@ -70,7 +81,12 @@ export class Gateway implements Lifecycle {
     this.#log = deps.log;
     const context: Context = { ...deps, version: options.version };
     this.#reach = new Reach(context);
-    for (const route of allRoutes(context)) {
+    this.#dashboard = new Dashboard(options.dashboard, {
+      ...deps,
+      dispatch: (raw, reply, url, role) =>
+        this.#dispatch(raw, reply, { scope: 'cluster', url, role }),
+    });
+    for (const route of [...allRoutes(context), ...this.#dashboard.routes()]) {
       this.#router.add(route.method, route.pattern, route.handler);
     }
   }
@@ -78,24 +94,33 @@ export class Gateway implements Lifecycle {
   async start(): Promise<void> {
     await this.#listen(this.#options.nodeSocket, 'node');
     await this.#listen(this.#options.clusterSocket, 'cluster');
+    await this.#dashboard.start();
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#servers.map((server) => server.close(STOP_GRACE_MS)));
+    await Promise.all([
+      this.#dashboard.stop(STOP_GRACE_MS),
+      ...this.#servers.map((server) => server.close(STOP_GRACE_MS)),
+    ]);
   }
 
   async #listen(path: string, scope: Scope): Promise<void> {
     const server = new HttpServer({
-      dispatch: (raw, reply) => this.#dispatch(raw, reply, scope),
+      dispatch: (raw, reply) =>
+        this.#dispatch(raw, reply, { scope, url: raw.message.url ?? '/', role: 'admin' }),
       upgrades: mayUpgrade,
     });
     await server.listenUnix(path);
     this.#servers.push(server);
   }
 
-  async #dispatch(raw: RawRequest, reply: Reply, scope: Scope): Promise<void> {
+  async #dispatch(
+    raw: RawRequest,
+    reply: Reply,
+    { scope, url, role }: { readonly scope: Scope; readonly url: string; readonly role: Role },
+  ): Promise<void> {
     const { message } = raw;
-    const target = splitTarget(message.url ?? '/');
+    const target = splitTarget(url);
     const isOwn = target.path.startsWith(OWN_PREFIX);
     try {
       commonHeaders(reply, this.#options.version);
@@ -107,6 +132,7 @@ export class Gateway implements Lifecycle {
         path,
         version,
         scope,
+        role,
         params: match.params,
         query: new Query(target.query),
         headers: message.headers,

@@ -63,3 +63,20 @@ export const REACH_LIST_MS = 5_000;
 export const REACH_EXECS_MAX = 10_000;
 /** Body of an exec start: a few flags. */
 export const REACH_UPGRADE_BODY_BYTES_MAX: number = 64 * 1024;
+
+/** Changes that GET /tswarm/v1/events can go on behind; a client that was away for longer gets everything again. */
+export const FEED_NOTICES_KEPT = 2_000;
+/** A stream without news carries a comment this often. */
+export const FEED_KEEP_ALIVE_MS = 20_000;
+
+/** A sign-in link is good once and for this long. */
+export const SIGN_IN_LINK_MS: number = 10 * 60_000;
+/** A session ends when it was not used for this long, and in any case after a week. */
+export const SESSION_IDLE_MS: number = 12 * 3_600_000;
+export const SESSION_MAX_MS: number = 7 * 24 * 3_600_000;
+/** Links that nobody has used yet, and sessions; the oldest goes. */
+export const SIGN_IN_LINKS_MAX = 64;
+export const SESSIONS_MAX = 256;
+/** Attempts to sign in with a wrong link within a minute; a link has 256 random bits, so this only keeps the log quiet. */
+export const SIGN_IN_FAILURES_MAX = 30;
+export const SIGN_IN_FAILURES_MS = 60_000;

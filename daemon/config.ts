@@ -36,6 +36,11 @@ export interface Config {
   readonly meshPort: string;
   /** IP address by which other nodes reach the mesh of this one; '' = the one that the managers see. */
   readonly meshAddr: string;
+  /** Where the dashboard listens from the start, `IP:PORT`; '' = 127.0.0.1, once a link to it is made. */
+  readonly dashboardAddr: string;
+  /** PEM files; an address that is not of loopback needs them. */
+  readonly dashboardCert: string;
+  readonly dashboardKey: string;
 }
 
 interface Setting {
@@ -89,6 +94,13 @@ const SETTINGS: readonly Setting[] = [
     key: 'meshAddr',
     help: 'IP address that other nodes reach that port at',
   },
+  {
+    flag: 'dashboard-addr',
+    key: 'dashboardAddr',
+    help: 'where the dashboard listens (127.0.0.1:7480, when asked for)',
+  },
+  { flag: 'dashboard-cert', key: 'dashboardCert', help: 'its TLS certificate, a PEM file' },
+  { flag: 'dashboard-key', key: 'dashboardKey', help: 'the key of that certificate' },
 ];
 
 const FILE_DEFAULT = '/etc/tswarm/tswarmd.json';
@@ -130,6 +142,9 @@ function defaults(nativeDir: string): Config {
     registryMirrors: [],
     meshPort: '',
     meshAddr: '',
+    dashboardAddr: '',
+    dashboardCert: '',
+    dashboardKey: '',
   };
 }
 

@@ -20,6 +20,8 @@ export interface DaemonDeps {
   /** Version of tswarm. */
   readonly version: string;
   /** Path of manager/main.ts or its compiled form. */
+  /** Folder of package.json: the dashboard's files are below it. */
+  readonly root: string;
   readonly managerScript: string;
 }
 
@@ -92,6 +94,17 @@ export class Daemon implements Lifecycle {
         nodeSocket: join(runRoot, 'docker.sock'),
         clusterSocket: join(runRoot, 'cluster.sock'),
         version,
+        dashboard: {
+          address: this.#config.dashboardAddr,
+          certFile: this.#config.dashboardCert,
+          keyFile: this.#config.dashboardKey,
+          folders: {
+            scripts: join(this.#deps.root, 'dist/dashboard'),
+            statics: join(this.#deps.root, 'dashboard/static'),
+            modules: join(this.#deps.root, 'node_modules'),
+            protocol: join(this.#deps.root, 'dist/protocol'),
+          },
+        },
       },
       {
         engine: worker.engine,
@@ -99,6 +112,7 @@ export class Daemon implements Lifecycle {
         clusterEvents,
         randomName: (isTaken) => randomName(this.#deps.random, isTaken),
         clock,
+        random: this.#deps.random,
         log: log.child('api'),
       },
     );

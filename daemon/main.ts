@@ -37,6 +37,7 @@ async function main(): Promise<number | undefined> {
     random: nodeRandom,
     log,
     version,
+    root: ROOT,
     managerScript: join(ROOT, FROM_SOURCE ? 'manager/main.ts' : 'dist/manager/main.js'),
   });
   process.on('uncaughtException', (error) => {

@@ -19,7 +19,16 @@ export const PROGRAMS = {
   tswarmd: 'dist/daemon/main.js',
 };
 
-const PARTS = ['protocol', 'compose-spec', 'manager', 'worker', 'api', 'daemon', 'cli'];
+const PARTS = [
+  'protocol',
+  'compose-spec',
+  'manager',
+  'worker',
+  'api',
+  'daemon',
+  'cli',
+  'dashboard',
+];
 
 /** Fills an empty folder. `node`: the Node binary; `native`: folder of the native programs, for the same architecture. */
 export function makeLibrary(folder, { node, native }) {
@@ -28,6 +37,7 @@ export function makeLibrary(folder, { node, native }) {
   for (const part of PARTS) {
     cpSync(join(ROOT, 'dist', part), `${folder}/dist/${part}`, { recursive: true });
   }
+  cpSync(join(ROOT, 'dashboard/static'), `${folder}/dashboard/static`, { recursive: true });
   for (const name of readdirSync(native)) {
     if (name.startsWith('tswarm-')) cpSync(join(native, name), `${folder}/native/build/${name}`);
   }

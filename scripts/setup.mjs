@@ -40,6 +40,7 @@ export const PACKAGES = {
     'procps',
     'docker-registry',
     'skopeo',
+    'chromium',
   ],
 };
 
@@ -184,7 +185,7 @@ export function buildTypeScript() {
 }
 
 /** What is shipped; the tests' project is compiled by `npm run check`. */
-const PROGRAM_PROJECTS = ['daemon', 'manager', 'cli'];
+const PROGRAM_PROJECTS = ['daemon', 'manager', 'cli', 'dashboard'];
 
 export function makeFolder(path, mode = 0o755) {
   mkdirSync(path, { recursive: true, mode });

@@ -16,6 +16,7 @@ import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, boolKey, keyOf, textKey } from '../http/request.ts';
 import { PENDING_WAIT_MS } from '../limits.ts';
+import { streamEvents } from './feed.ts';
 import type { ClusterInfo, HistoryRow } from './types.ts';
 import { listViews, objectView, taskView } from './views.ts';
 
@@ -45,6 +46,7 @@ export function clusterRoutes(context: Context): readonly Route[] {
       pattern: `${BASE}/network/check`,
       handler: async (_request, reply) => reply.json(200, await context.engine.networks.check()),
     },
+    { method: 'GET', pattern: `${BASE}/events`, handler: (q, r) => streamEvents(context, q, r) },
     { method: 'GET', pattern: `${BASE}/history`, handler: (q, r) => history(context, q, r) },
     ...(['service', 'network', 'volume', 'secret', 'config'] as const).map(
       (kind): Route => ({
@@ -105,7 +107,9 @@ export async function clusterInfo(context: Context, request: ApiRequest): Promis
       managers: status.managers,
       nodes: status.nodes,
       index: session.cache.index,
-      joinTokens: { worker: status.joinTokenWorker, manager: status.joinTokenManager },
+      ...(request.role === 'admin'
+        ? { joinTokens: { worker: status.joinTokenWorker, manager: status.joinTokenManager } }
+        : {}),
     };
   } catch (error) {
     if (!RETRYABLE.some((code) => hasCode(error, code))) throw error;

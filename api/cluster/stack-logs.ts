@@ -1,10 +1,11 @@
-// GET /tswarm/v1/stacks/{name}/logs: the logs of a stack's containers as JSON lines, each with service, task, container and time, so that
-// `tcompose logs` and `tcompose up` need no other call.
+// GET /tswarm/v1/stacks/{name}/logs and /tswarm/v1/logs: the logs of containers as JSON lines, each with service, task, container and time, so that
+// `tcompose logs`, `tcompose up` and the dashboard need no other call.
 
+import { TswarmError } from '#protocol/errors';
 import { ObjectUnion } from '#protocol/generated/control';
 import type { Task } from '#protocol/generated/objects';
 import { containerNameOf } from '#protocol/ids';
-import { nameOf } from '../cache/lookup.ts';
+import { lookup, nameOf } from '../cache/lookup.ts';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import { type Context, requireSession } from '../context.ts';
 import { timeParam } from '../engine/container-streams.ts';
@@ -16,6 +17,12 @@ import { nameSilentNodes, taskLogs } from '../logs/task-logs.ts';
 import type { LogLine } from './types.ts';
 import { isOfStack, taskIsOfStack } from './views.ts';
 
+/** Whose logs: of which tasks, and when nothing can come any more. */
+interface Selection {
+  readonly selects: (task: Task) => boolean;
+  readonly isOver: () => boolean;
+}
+
 /** Streams until all containers have ended, or with `follow` until the stack is gone or the client goes. */
 export async function stackLogs(
   context: Context,
@@ -25,6 +32,45 @@ export async function stackLogs(
   const { cache } = requireSession(context);
   const name = request.params.name ?? '';
   const services = new Set(request.query.all('service').flatMap((value) => value.split(',')));
+  await streamLogs(context, request, reply, {
+    selects: (task) =>
+      taskIsOfStack(cache, task, name) && isWanted(services, name, task.serviceName),
+    isOver: () => !exists(cache, name),
+  });
+}
+
+/** GET /tswarm/v1/logs: of one stack, service or task, named by `stack=`, `service=` or `task=`. */
+export async function logsOf(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  const { cache } = requireSession(context);
+  const named = ['stack', 'service', 'task'].filter((kind) => request.query.has(kind));
+  const [kind] = named;
+  if (kind === undefined || named.length > 1) {
+    throw new TswarmError('invalid_argument', 'logs: name one stack, service or task', {
+      hint: 'Write for example ?service=web.',
+    });
+  }
+  const name = request.query.text(kind);
+  if (kind === 'stack') {
+    await streamLogs(context, request, reply, {
+      selects: (task) => taskIsOfStack(cache, task, name),
+      isOver: () => !exists(cache, name),
+    });
+    return;
+  }
+  const { id } = lookup(cache, kind === 'task' ? 'task' : 'service', name);
+  await streamLogs(context, request, reply, {
+    selects: (task) => (kind === 'task' ? task.id : task.serviceId) === id,
+    isOver: () => cache.get(kind === 'task' ? 'task' : 'service', id) === undefined,
+  });
+}
+
+async function streamLogs(
+  context: Context,
+  request: ApiRequest,
+  reply: Reply,
+  selection: Selection,
+): Promise<void> {
+  const { cache } = requireSession(context);
   const tail = request.query.text('tail');
   const options = {
     stdout: true,
@@ -40,11 +86,6 @@ export async function stackLogs(
     cache,
     clock: context.clock,
     log: context.log,
-  };
-  const selection = {
-    selects: (task: Task) =>
-      taskIsOfStack(cache, task, name) && isWanted(services, name, task.serviceName),
-    isOver: () => !exists(cache, name),
   };
   nameSilentNodes(cache, selection.selects, reply);
   const stream = reply.stream(200, 'application/x-ndjson');

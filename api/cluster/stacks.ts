@@ -33,7 +33,7 @@ import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
 import { STACK_BODY_BYTES_MAX } from '../limits.ts';
 import type { ClusterSession } from '../node-control.ts';
-import { stackLogs } from './stack-logs.ts';
+import { logsOf, stackLogs } from './stack-logs.ts';
 import type {
   DeployResult,
   PlannedTaskInfo,
@@ -49,6 +49,7 @@ const BASE = '/tswarm/v1/stacks';
 export function stackRoutes(context: Context): readonly Route[] {
   return [
     { method: 'GET', pattern: BASE, handler: (_q, r) => list(context, r) },
+    { method: 'GET', pattern: '/tswarm/v1/logs', handler: (q, r) => logsOf(context, q, r) },
     { method: 'GET', pattern: `${BASE}/{name}`, handler: (q, r) => inspect(context, q, r) },
     { method: 'DELETE', pattern: `${BASE}/{name}`, handler: (q, r) => remove(context, q, r) },
     { method: 'POST', pattern: `${BASE}/{name}/deploy`, handler: (q, r) => deploy(context, q, r) },

@@ -10,6 +10,9 @@ import { EngineError } from './errors.ts';
 /** Whose containers a socket shows: this node's, or the whole cluster's. */
 export type Scope = 'node' | 'cluster';
 
+/** viewer: may look at what is not secret; admin: may do what root may. */
+export type Role = 'viewer' | 'admin';
+
 export interface ApiRequest {
   readonly method: string;
   /** Without the version prefix, not decoded. */
@@ -17,6 +20,7 @@ export interface ApiRequest {
   /** Engine API version of this request as a comparable number (version.ts). */
   readonly version: number;
   readonly scope: Scope;
+  readonly role: Role;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;
   readonly headers: IncomingHttpHeaders;

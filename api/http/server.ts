@@ -13,7 +13,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 import {
@@ -45,6 +45,8 @@ export interface HttpServerOptions {
   readonly dispatch: (request: RawRequest, reply: Reply) => Promise<void>;
   /** True for targets whose handler takes the connection over; others ignore an Upgrade header. */
   readonly upgrades: (message: IncomingMessage) => boolean;
+  /** PEM: the server speaks TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 export class HttpServer {
@@ -53,14 +55,19 @@ export class HttpServer {
   #path = '';
 
   constructor(options: HttpServerOptions) {
-    this.#server = http.createServer({
+    const limits = {
       maxHeaderSize: HEADER_BYTES_MAX,
       headersTimeout: HEADERS_TIMEOUT_MS,
       // Bodies have an idle limit instead: a build context may take long.
       requestTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       shouldUpgradeCallback: options.upgrades,
-    });
+    };
+    this.#server = options.tls
+      ? process
+          .getBuiltinModule('node:https')
+          .createServer({ ...limits, ...options.tls, minVersion: 'TLSv1.2' })
+      : http.createServer(limits);
     this.#server.maxConnections = CONNECTIONS_MAX;
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
@@ -111,6 +118,18 @@ export class HttpServer {
     } finally {
       rmdirSync(folder);
     }
+  }
+
+  /** Port 0 = any free one. Resolves with the port. @throws the system's error: in use, not an address of this host. */
+  async listenTcp(host: string, port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port }, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+    return (this.#server.address() as AddressInfo).port;
   }
 
   /** Stops accepting, lets answers finish for `graceMs`, then closes what is left (streams, kept-alive connections). */

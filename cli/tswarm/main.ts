@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { addCompletion } from '../completion/command.ts';
 import { EXIT, reportFailure } from '../output/fail.ts';
 import { runProgram } from '../run-program.ts';
-import { addBackupCommands, addClusterCommands } from './cluster/commands.ts';
+import { addBackupCommands, addClusterCommands, addDashboardCommand } from './cluster/commands.ts';
 import { type CommandTools, collect } from './command-tools.ts';
 import { clientFor, type GlobalOptions } from './context.ts';
 import { addNetworkCommands } from './network/commands.ts';
@@ -32,6 +32,7 @@ Examples:
   tswarm service ls               what runs
   tswarm service ps web           the tasks of a service
   tswarm why web                  why they do not run, and what would help
+  tswarm dashboard                all of it in the browser
   tswarm image load -i web.tar    an image from a file
 Compose files are deployed with "tcompose up".`,
   );
@@ -51,6 +52,7 @@ const image = (): Promise<typeof import('./image/image.ts')> => import('./image/
 const tools: CommandTools = { run, client };
 addClusterCommands(program, tools);
 addBackupCommands(program, tools);
+addDashboardCommand(program, tools);
 addClusterCommands(
   program.command('swarm').description('The same cluster commands under docker’s name'),
   tools,

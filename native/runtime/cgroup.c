@@ -162,19 +162,32 @@ int cgroup_write_i64(int fd, const char *file, long long value, const char *fiel
 	return cgroup_write(fd, file, text, field, missing, err);
 }
 
-/* A new v1 cpuset is empty and would take no process: it gets what its parent has. */
+/* Reads a cpuset's list; true when there is something in it. */
+static bool read_cpuset(int dir, const char *file, char *text, size_t size)
+{
+	cleanup_fd int f = openat(dir, file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = f < 0 ? -1 : read(f, text, size - 1);
+
+	if (n <= 0 || text[0] == '\n')
+		return false;
+	text[n] = '\0';
+	return true;
+}
+
+/*
+ * A new v1 cpuset is empty and would take no process: it gets what its parent has. Also one that was
+ * there: whoever made it at this moment may not have come to it yet.
+ */
 static int init_cpuset(int parent, int fd, struct ts_err *err)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
 
 	for (size_t i = 0; i < 2; i++) {
 		char text[4096];
-		cleanup_fd int f = openat(parent, files[i], O_RDONLY | O_CLOEXEC);
-		ssize_t n = f < 0 ? -1 : read(f, text, sizeof(text) - 1);
 
-		if (n <= 0 || text[0] == '\n')
+		if (read_cpuset(fd, files[i], text, sizeof(text)) ||
+		    !read_cpuset(parent, files[i], text, sizeof(text)))
 			continue;
-		text[n] = '\0';
 		if (cgroup_write(fd, files[i], text, "linux.cgroupsPath", NULL, err) < 0)
 			return -1;
 	}
@@ -255,7 +268,7 @@ static int create_one(struct cgroup *cg, struct cgroup_hierarchy *h, struct ts_e
 		if (child < 0)
 			return ts_fail_errno(err, "open", cg->path,
 					     "cannot open control group %s%s", h->mount, cg->path);
-		if (cpuset && made && init_cpuset(dir, child, err) < 0)
+		if (cpuset && init_cpuset(dir, child, err) < 0)
 			return -1;
 		close(dir);
 		dir = steal_fd(&child);

@@ -119,3 +119,17 @@ export function addBackupCommands(parent: Command, { run, client }: CommandTools
       ),
     );
 }
+
+/** dashboard, which docker does not have. */
+export function addDashboardCommand(parent: Command, { run, client }: CommandTools): void {
+  parent
+    .command('dashboard')
+    .description('Print a link to the dashboard; it signs in once, within ten minutes')
+    .option('--viewer', 'for somebody who may look but not change anything')
+    .option('--json', 'link, role and validity as JSON')
+    .action(
+      run(async (options: Options) =>
+        (await import('./dashboard.ts')).dashboard(client(), options),
+      ),
+    );
+}

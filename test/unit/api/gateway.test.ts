@@ -12,6 +12,7 @@ import { TswarmError } from '#protocol/errors';
 import type { CreateObjectRequest } from '#protocol/generated/control';
 import { Network, Service, Task, TaskState, TaskStatus } from '#protocol/generated/objects';
 import { NetworkSpec, ServiceSpec } from '#protocol/generated/specs';
+import { testRandom } from '../manager/support/objects.ts';
 import { FakeManager, fakeEngine, fakeNode, realClock, silentLog } from './fakes.ts';
 
 interface Answer {
@@ -19,6 +20,8 @@ interface Answer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
 }
+
+const NO_PAGES = { scripts: '', statics: '', modules: '', protocol: '' };
 
 const cleanups: (() => Promise<void> | void)[] = [];
 
@@ -41,13 +44,19 @@ async function startGateway(engine: NodeEngine, manager?: FakeManager): Promise<
   }
   const socket = join(folder, 'docker.sock');
   const gateway = new Gateway(
-    { nodeSocket: socket, clusterSocket: join(folder, 'cluster.sock'), version: '0.0.1' },
+    {
+      nodeSocket: socket,
+      clusterSocket: join(folder, 'cluster.sock'),
+      version: '0.0.1',
+      dashboard: { address: '', certFile: '', keyFile: '', folders: NO_PAGES },
+    },
     {
       engine,
       node,
       clusterEvents: events,
       randomName: () => 'calm_euler',
       clock: realClock,
+      random: testRandom(1),
       log: silentLog,
     },
   );
@@ -87,7 +96,13 @@ function call(
 }
 
 /** Writes raw bytes piece by piece; null half-closes. @returns everything that came back. */
-async function raw(socketPath: string, pieces: readonly (string | null)[]): Promise<string> {
+/** Between pieces: wait until the server has said something. */
+const ANSWERED = Symbol('answered');
+
+async function raw(
+  socketPath: string,
+  pieces: readonly (string | null | typeof ANSWERED)[],
+): Promise<string> {
   const socket = connect({ path: socketPath, allowHalfOpen: true });
   let got = '';
   socket.on('data', (chunk) => {
@@ -96,6 +111,10 @@ async function raw(socketPath: string, pieces: readonly (string | null)[]): Prom
   // A server that refuses a large body closes while we still write.
   const ended = new Promise((resolve) => socket.on('end', resolve).on('error', resolve));
   for (const piece of pieces) {
+    if (piece === ANSWERED) {
+      if (got === '') await new Promise((resolve) => socket.once('data', resolve));
+      continue;
+    }
     if (piece === null) socket.end();
     else socket.write(piece);
     await new Promise((resolve) => setTimeout(resolve, 30));
@@ -235,7 +254,7 @@ describe('gateway: connections taken over', () => {
     const stdin: string[] = [];
     const socket = await execSocket(stdin);
     const head = `POST /exec/e/start HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-    const got = await raw(socket, [head, 'typed', null]);
+    const got = await raw(socket, [head, ANSWERED, 'typed', null]);
     expect(got).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(got).not.toContain('Content-Length');
     expect(got.endsWith(FRAMES)).toBe(true);

@@ -1,6 +1,6 @@
-// The words of `tswarm why` for what would help. The codes are listed in manager/control/why-fixes.ts; one that is not known here is shown as it is, so that
+// The words of `tswarm why` and of the dashboard for what would help. The codes are listed in manager/control/why-fixes.ts; one that is not known here is shown as it is, so that
 // an older client still says something.
-import type { Json } from '../../client/http.ts';
+type Json = Readonly<Record<string, unknown>>;
 
 type Words = (values: readonly string[]) => string;
 

@@ -1,0 +1,31 @@
+// tswarm dashboard: a link that signs a browser in. The dashboard listens on this host's loopback unless tswarmd was told otherwise, so for a host far away
+// the way there is said as well.
+import type { DashboardLink } from '#api/dashboard/dashboard';
+import type { ApiClient } from '../../client/http.ts';
+import { EXIT } from '../../output/fail.ts';
+
+export async function dashboard(
+  client: ApiClient,
+  options: { readonly viewer?: boolean; readonly json?: boolean },
+): Promise<number> {
+  const link = await client.post<DashboardLink>('/tswarm/v1/dashboard/links', {
+    body: { role: options.viewer ? 'viewer' : 'admin' },
+  });
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(link)}\n`);
+    return EXIT.ok;
+  }
+  process.stdout.write(`${link.url}\n`);
+  const { hostname, port } = new URL(link.url);
+  const isLoopback = hostname.startsWith('127.') || hostname === 'localhost';
+  if (!process.stdout.isTTY) return EXIT.ok;
+  process.stderr.write(
+    `Good once, for ${link.validSeconds / 60} minutes; whoever opens it is ${link.role === 'admin' ? 'an administrator' : 'a viewer'}.\n`,
+  );
+  if (isLoopback && process.env.SSH_CONNECTION) {
+    process.stderr.write(
+      `It listens on this host only. From your own machine: ssh -L ${port}:127.0.0.1:${port} THIS-HOST\n`,
+    );
+  }
+  return EXIT.ok;
+}

@@ -1,0 +1,111 @@
+// Lines of several containers, live, with a filter and a jump to an earlier time. Holds the newest LINES_MAX lines.
+import type { JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { LogLine } from '#api/cluster/types';
+import { Failure } from '../parts.tsx';
+import { lines } from '../session.ts';
+
+const LINES_MAX = 2_000;
+const TAIL = 200;
+
+/** `since`: '' = the last TAIL lines of each container. */
+function useLines(
+  query: string,
+  since: string,
+): { readonly rows: readonly LogLine[]; readonly error: Error | undefined } {
+  const [rows, setRows] = useState<readonly LogLine[]>([]);
+  const [error, setError] = useState<Error | undefined>();
+  useEffect(() => {
+    const controller = new AbortController();
+    const kept: LogLine[] = [];
+    let isDue = false;
+    const draw = (): void => {
+      isDue = false;
+      // What each container said before comes container by container.
+      kept.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+      setRows([...kept]);
+    };
+    const read = async (): Promise<void> => {
+      const from = since === '' ? `tail=${TAIL}` : `since=${Date.parse(since) / 1000}`;
+      const path = `/tswarm/v1/logs?${query}&follow=true&${from}`;
+      for await (const line of lines<LogLine>(path, controller.signal)) {
+        kept.push(line);
+        if (kept.length > LINES_MAX) kept.splice(0, kept.length - LINES_MAX);
+        if (isDue) continue;
+        isDue = true;
+        requestAnimationFrame(draw);
+      }
+    };
+    setRows([]);
+    setError(undefined);
+    read().catch((caught: Error) => {
+      if (!controller.signal.aborted) setError(caught);
+    });
+    return () => controller.abort();
+  }, [query, since]);
+  return { rows, error };
+}
+
+export function LogView({ query }: { readonly query: string }): JSX.Element {
+  const [filter, setFilter] = useState('');
+  const [since, setSince] = useState('');
+  const [isFollowing, setFollowing] = useState(true);
+  const box = useRef<HTMLDivElement>(null);
+  const { rows, error } = useLines(query, since);
+  const wanted = filter.toLowerCase();
+  const shown = rows.filter(({ line, service }) =>
+    `${service} ${line}`.toLowerCase().includes(wanted),
+  );
+  useEffect(() => {
+    if (isFollowing && box.current) box.current.scrollTop = box.current.scrollHeight;
+  });
+  const onScroll = (): void => {
+    const element = box.current;
+    if (!element) return;
+    const below = element.scrollHeight - element.scrollTop - element.clientHeight;
+    setFollowing(below < 24);
+  };
+  return (
+    <div class="logs">
+      <div class="log-tools">
+        <input
+          type="search"
+          placeholder="Only lines with"
+          aria-label="Only lines with"
+          value={filter}
+          onInput={(event) => setFilter(event.currentTarget.value)}
+        />
+        <label>
+          From{' '}
+          <input
+            type="datetime-local"
+            step="1"
+            value={since}
+            onChange={(event) => setSince(event.currentTarget.value)}
+          />
+        </label>
+        <label>
+          <input
+            type="checkbox"
+            checked={isFollowing}
+            onChange={(event) => setFollowing(event.currentTarget.checked)}
+          />{' '}
+          Follow
+        </label>
+        <span class="sub">{shown.length} lines</span>
+      </div>
+      <Failure error={error} />
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reached by keyboard */}
+      <div class="log-box" ref={box} onScroll={onScroll} role="log" tabIndex={0} aria-label="Log">
+        {shown.map((row, index) => (
+          <div key={index} class={row.stream}>
+            <time>{row.time.slice(11, 23)}</time>{' '}
+            <span class="source">{row.slot > 0 ? `${row.service}.${row.slot}` : row.service}</span>{' '}
+            {row.line}
+          </div>
+        ))}
+        {rows.length === 0 ? <p class="empty">Nothing was said yet.</p> : null}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,252 @@
+// Pieces that pages are made of.
+import type { ComponentChildren, JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import type { TaskRow, UpdateRow } from '#api/cluster/feed-types';
+import { imageDigest, imageName } from './format.ts';
+import { useCluster } from './hooks.ts';
+import { ApiError } from './session.ts';
+
+type Children = { readonly children?: ComponentChildren };
+
+/** A page's heading, with what can be done there at its right. */
+export function Heading({
+  title,
+  sub,
+  children,
+}: Children & { readonly title: string; readonly sub?: ComponentChildren }): JSX.Element {
+  return (
+    <header class="heading">
+      <div>
+        <h1>{title}</h1>
+        {sub === undefined ? null : <p class="sub">{sub}</p>}
+      </div>
+      <div class="actions">{children}</div>
+    </header>
+  );
+}
+
+export function Card({ title, children }: Children & { readonly title: string }): JSX.Element {
+  return (
+    <section class="card" aria-label={title}>
+      <h2>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+export interface Column<Row> {
+  readonly title: string;
+  readonly cell: (row: Row) => ComponentChildren;
+  /** Numbers stand at the right. */
+  readonly isNumber?: boolean;
+  /** Left out on a narrow screen. */
+  readonly isExtra?: boolean;
+}
+
+/** A table; `empty` is said instead when there are no rows. */
+export function Table<Row>({
+  label,
+  rows,
+  columns,
+  keyOf,
+  empty,
+}: {
+  readonly label: string;
+  readonly rows: readonly Row[];
+  readonly columns: readonly Column<Row>[];
+  readonly keyOf: (row: Row) => string;
+  readonly empty: string;
+}): JSX.Element {
+  if (rows.length === 0) return <p class="empty">{empty}</p>;
+  const classOf = (column: Column<Row>): string =>
+    `${column.isNumber ? 'number' : ''} ${column.isExtra ? 'extra' : ''}`.trim();
+  return (
+    <div class="scroll">
+      <table aria-label={label}>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th key={column.title} scope="col" class={classOf(column)}>
+                {column.title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={keyOf(row)}>
+              {columns.map((column) => (
+                <td key={column.title} class={classOf(column)}>
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+const TONES: Readonly<Record<string, string>> = {
+  running: 'good',
+  ready: 'good',
+  healthy: 'good',
+  active: 'good',
+  reachable: 'good',
+  complete: 'quiet',
+  completed: 'good',
+  shutdown: 'quiet',
+  remove: 'quiet',
+  down: 'bad',
+  failed: 'bad',
+  rejected: 'bad',
+  orphaned: 'bad',
+  unhealthy: 'bad',
+  unreachable: 'bad',
+  disconnected: 'bad',
+  rollback_completed: 'bad',
+};
+
+/** good, bad, quiet, or busy for everything on its way. */
+export function toneOf(state: string): string {
+  return TONES[state] ?? 'busy';
+}
+
+/** A state in its colour; the word is always there, for those who do not see the colour. */
+export function State({ of }: { readonly of: string }): JSX.Element {
+  return <span class={`state ${toneOf(of)}`}>{of.replaceAll('_', ' ')}</span>;
+}
+
+/** State and health of a task as one word. */
+export function taskState(task: TaskRow): string {
+  // Swarm's name for a container that is made but not started; of a node the same word is good news.
+  if (task.state === 'ready') return 'prepared';
+  if (task.isDraining && task.state === 'running') return 'draining';
+  if (task.state !== 'running' || task.health === '' || task.health === 'healthy')
+    return task.state;
+  return task.health;
+}
+
+/** How much of something is in use. */
+export function Meter({
+  label,
+  used,
+  total,
+  text,
+}: {
+  readonly label: string;
+  readonly used: number;
+  readonly total: number;
+  readonly text: string;
+}): JSX.Element {
+  return (
+    <div class="meter">
+      <div class="meter-text">
+        <span>{label}</span>
+        <span>{text}</span>
+      </div>
+      <meter
+        aria-label={`${label}: ${text}`}
+        min={0}
+        max={1}
+        low={0.75}
+        high={0.9}
+        optimum={0}
+        value={total === 0 ? 0 : Math.min(1, used / total)}
+      />
+    </div>
+  );
+}
+
+/** How far an update is, and what it says. */
+export function Rollout({ update }: { readonly update: UpdateRow }): JSX.Element {
+  const { state, updated, total, failed, message } = update;
+  const text = `${updated} of ${total}${failed > 0 ? `, ${failed} failed` : ''}`;
+  return (
+    <div class="rollout">
+      <State of={state} /> {message}
+      {total > 0 ? (
+        <p>
+          <progress max={total} value={updated} aria-label="Tasks updated" /> {text}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
+export function Image({ of }: { readonly of: string }): JSX.Element {
+  const digest = imageDigest(of);
+  return (
+    <span class="image" title={of}>
+      {imageName(of)}
+      {digest === '' ? null : <code>{digest}</code>}
+    </span>
+  );
+}
+
+/** A task by its service and slot; its id tells those apart that had the slot before. */
+export function TaskLink({ task }: { readonly task: TaskRow }): JSX.Element {
+  return (
+    <a href={`#/tasks/${task.id}`} title={task.name}>
+      {shortName(task)} <small>{task.id.slice(0, ID_SHOWN)}</small>
+    </a>
+  );
+}
+
+const ID_SHOWN = 6;
+
+/** "web.2"; of a task that every node has one of, the service's name. */
+export function shortName({ serviceName, slot }: TaskRow): string {
+  return slot > 0 ? `${serviceName}.${slot}` : serviceName;
+}
+
+export function NodeLink({ id }: { readonly id: string }): JSX.Element | null {
+  const node = useCluster().get('node', id);
+  if (id === '') return null;
+  return <a href={`#/nodes/${id}`}>{node?.name ?? id.slice(0, 12)}</a>;
+}
+
+/** Says what went wrong with something that the page asked for. */
+export function Failure({ error }: { readonly error: Error | undefined }): JSX.Element | null {
+  if (!error) return null;
+  const hint = error instanceof ApiError ? error.hint : '';
+  return (
+    <p class="failure" role="alert">
+      {error.message} {hint}
+    </p>
+  );
+}
+
+/** A button for a change: asks before when `confirm` is given, shows that it is under way, and what went wrong. */
+export function Action({
+  label,
+  confirm: question,
+  run,
+}: {
+  readonly label: string;
+  readonly confirm?: string;
+  readonly run: () => Promise<unknown>;
+}): JSX.Element {
+  const [isBusy, setBusy] = useState(false);
+  const [error, setError] = useState<Error | undefined>();
+  const onClick = async (): Promise<void> => {
+    if (question !== undefined && !window.confirm(question)) return;
+    setBusy(true);
+    setError(undefined);
+    try {
+      await run();
+    } catch (caught) {
+      setError(caught as Error);
+    }
+    setBusy(false);
+  };
+  return (
+    <>
+      <button type="button" disabled={isBusy} onClick={() => void onClick()}>
+        {label}
+      </button>
+      <Failure error={error} />
+    </>
+  );
+}

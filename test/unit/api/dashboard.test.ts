@@ -1,0 +1,264 @@
+// The dashboard's listener over real loopback TCP: signing in with a link, what a session may do, and what pages of other sites try.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Dashboard, type DashboardLink } from '#api/dashboard/dashboard';
+import type { PageFolders } from '#api/dashboard/pages';
+import { SignIn } from '#api/dashboard/sign-in';
+import { mayView } from '#api/dashboard/viewer';
+import type { Reply } from '#api/http/reply';
+import { type ApiRequest, Query } from '#api/http/request';
+import { SESSION_IDLE_MS, SIGN_IN_FAILURES_MAX, SIGN_IN_LINK_MS } from '#api/limits';
+import { testRandom } from '../manager/support/objects.ts';
+import { realClock, silentLog } from './fakes.ts';
+
+const cleanups: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const HTML = '<script type="importmap">{"imports":{}}</script>';
+
+function pages(): PageFolders {
+  const folder = mkdtempSync(join(tmpdir(), 'tswarm-pages-'));
+  cleanups.push(() => rmSync(folder, { recursive: true }));
+  const files = {
+    'statics/index.html': HTML,
+    'scripts/main.js': 'export {};',
+    'modules/preact/dist/preact.mjs': '',
+    'modules/preact/hooks/dist/hooks.mjs': '',
+    'modules/preact/jsx-runtime/dist/jsxRuntime.mjs': '',
+    'protocol/fix-words.js': '',
+  };
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  const at = (name: string): string => join(folder, name);
+  return {
+    scripts: at('scripts'),
+    statics: at('statics'),
+    modules: at('modules'),
+    protocol: at('protocol'),
+  };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+interface Site {
+  readonly seen: string[];
+  link(role?: string): Promise<DashboardLink>;
+  call(
+    method: string,
+    path: string,
+    headers?: Record<string, string>,
+    body?: unknown,
+  ): Promise<Answer>;
+}
+
+async function start(address = '127.0.0.1:0'): Promise<Site> {
+  const seen: string[] = [];
+  const dashboard = new Dashboard(
+    { address, certFile: '', keyFile: '', folders: pages() },
+    {
+      clock: realClock,
+      random: testRandom(5),
+      log: silentLog,
+      dispatch: async ({ message }, reply, url, role) => {
+        seen.push(`${role} ${message.method} ${url}`);
+        reply.json(200, { ok: true });
+      },
+    },
+  );
+  cleanups.push(() => dashboard.stop(0));
+  await dashboard.start();
+  const [route] = dashboard.routes();
+  const link = async (role = ''): Promise<DashboardLink> => {
+    let answer: unknown;
+    const request = { optionalJson: async () => ({ role }), query: new Query('') };
+    const reply = { json: (_: number, value: unknown) => (answer = value) };
+    await route?.handler(request as unknown as ApiRequest, reply as unknown as Reply);
+    return answer as DashboardLink;
+  };
+  const port = Number(new URL((await link()).url).port);
+  return { seen, link, call: (...args) => call(port, ...args) };
+}
+
+function call(
+  port: number,
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body?: unknown,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const all = text === undefined ? headers : { 'Content-Type': 'application/json', ...headers };
+    const options = { host: '127.0.0.1', port, method, path, headers: all, agent: false };
+    const request = httpRequest(options, (response) => {
+      let received = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk) => (received += chunk));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text: received }),
+      );
+    });
+    request.on('error', reject);
+    request.end(text);
+  });
+}
+
+const secretOf = ({ url }: DashboardLink): string => new URL(url).hash.replace('#link=', '');
+
+async function signIn(site: Site, role = ''): Promise<{ Cookie: string; 'X-Tswarm-CSRF': string }> {
+  const answer = await site.call('POST', '/session', {}, { link: secretOf(await site.link(role)) });
+  expect(answer.status).toBe(201);
+  const cookie = String(answer.headers['set-cookie']);
+  expect(cookie).toMatch(/; Path=\/; HttpOnly; SameSite=Strict$/);
+  return { Cookie: cookie.split(';')[0] ?? '', 'X-Tswarm-CSRF': JSON.parse(answer.text).csrf };
+}
+
+describe('dashboard', () => {
+  it('shows its pages to anybody on the host, with nothing from elsewhere allowed', async () => {
+    const site = await start();
+    const page = await site.call('GET', '/');
+    expect(page).toMatchObject({ status: 200, text: HTML });
+    const policy = String(page.headers['content-security-policy']);
+    expect(policy).toMatch(/default-src 'none'; script-src 'self' 'sha256-[\w+/]+=*';/);
+    const etag = String(page.headers.etag);
+    expect((await site.call('GET', '/', { 'If-None-Match': etag })).status).toBe(304);
+    expect((await site.call('GET', '/app/main.js')).headers['content-type']).toMatch(/javascript/);
+    for (const path of ['/app/../statics/index.html', '/%2e%2e/x', '/etc/passwd', '/app/']) {
+      expect((await site.call('GET', path)).status, path).toBe(404);
+    }
+  });
+
+  it('lets nobody call the API without a session', async () => {
+    const site = await start();
+    for (const path of ['/api/info', '/session']) {
+      expect((await site.call('GET', path)).status).toBe(401);
+    }
+    expect((await site.call('GET', '/api/info', { Cookie: 'tswarm_session_1=x' })).status).toBe(
+      401,
+    );
+    expect(site.seen).toEqual([]);
+  });
+
+  it('takes a link once', async () => {
+    const site = await start();
+    const link = secretOf(await site.link());
+    expect((await site.call('POST', '/session', {}, { link })).status).toBe(201);
+    const again = await site.call('POST', '/session', {}, { link });
+    expect(again.status).toBe(401);
+    expect(again.text).toContain('tswarm dashboard');
+  });
+
+  it('passes calls on, changes only with the secret of the session', async () => {
+    const site = await start();
+    const { Cookie, ...csrf } = await signIn(site);
+    expect((await site.call('GET', '/api/nodes?x=1', { Cookie })).status).toBe(200);
+    expect((await site.call('POST', '/api/nodes/n/update', { Cookie }, {})).status).toBe(403);
+    const wrong = { Cookie, 'X-Tswarm-CSRF': 'wrong' };
+    expect((await site.call('DELETE', '/api/secrets/s', wrong)).status).toBe(403);
+    const evil = { Cookie, ...csrf, Origin: 'http://evil.example' };
+    expect((await site.call('POST', '/api/nodes/n/update', evil, {})).status).toBe(403);
+    expect((await site.call('POST', '/api/nodes/n/update', { Cookie, ...csrf }, {})).status).toBe(
+      200,
+    );
+    expect(site.seen).toEqual(['admin GET /nodes?x=1', 'admin POST /nodes/n/update?']);
+  });
+
+  it('answers no foreign name that points at this host', async () => {
+    const site = await start();
+    const answer = await site.call('GET', '/', { Host: 'evil.example:7480' });
+    expect(answer.status).toBe(403);
+    expect((await site.call('GET', '/', { Host: 'localhost:7480' })).status).toBe(200);
+    expect((await site.call('GET', '/', { Host: '[::1]:7480' })).status).toBe(200);
+  });
+
+  it('lets viewers look, and nothing more', async () => {
+    const site = await start();
+    const { Cookie, ...csrf } = await signIn(site, 'viewer');
+    const headers = { Cookie, ...csrf };
+    expect((await site.call('GET', '/api/tswarm/v1/events', headers)).status).toBe(200);
+    for (const [method, path] of [
+      ['POST', '/api/tswarm/v1/services/action'],
+      ['GET', '/api/tswarm/v1/cluster/unlock-key'],
+      ['GET', '/api/tswarm/v1/cluster/backup'],
+      ['GET', '/api/swarm'],
+      ['GET', '/api/containers/c/archive?path=/etc'],
+      ['GET', '/api//swarm'],
+      ['POST', '/api/tswarm/v1/dashboard/links'],
+    ] as const) {
+      expect((await site.call(method, path, headers)).status, path).toBe(403);
+    }
+    expect(site.seen).toEqual(['viewer GET /tswarm/v1/events?']);
+  });
+
+  it('signs out', async () => {
+    const site = await start();
+    const headers = await signIn(site);
+    expect((await site.call('DELETE', '/session', headers)).status).toBe(204);
+    expect((await site.call('GET', '/session', headers)).status).toBe(401);
+  });
+
+  it('listens beyond loopback with TLS only', async () => {
+    await expect(start('0.0.0.0:0')).rejects.toThrow(/no certificate/);
+    await expect(start('nonsense:1:2')).rejects.toThrow(/is not IP:PORT/);
+  });
+
+  it('refuses an unknown role', async () => {
+    const site = await start();
+    await expect(site.link('root')).rejects.toThrow('role: must be admin or viewer');
+  });
+});
+
+describe('sign-in', () => {
+  function setup() {
+    let nowMs = 0;
+    const signIn = new SignIn({ monotonicMs: () => nowMs }, testRandom(9));
+    const pass = (ms: number): void => {
+      nowMs += ms;
+    };
+    return { signIn, pass };
+  }
+
+  it('ends links and sessions in time', () => {
+    const { signIn: made, pass } = setup();
+    const late = made.link('admin');
+    pass(SIGN_IN_LINK_MS + 1);
+    expect(() => made.redeem(late)).toThrow('too old');
+    const { cookie } = made.redeem(made.link('viewer'));
+    pass(SESSION_IDLE_MS);
+    expect(made.session(cookie)?.role).toBe('viewer');
+    pass(SESSION_IDLE_MS + 1);
+    expect(made.session(cookie)).toBeUndefined();
+  });
+
+  it('slows down whoever guesses', () => {
+    const { signIn: made, pass } = setup();
+    for (let i = 0; i < SIGN_IN_FAILURES_MAX; i++) expect(() => made.redeem('x')).toThrow('used');
+    expect(() => made.redeem(made.link('admin'))).toThrow('too many attempts');
+    pass(60_001);
+    expect(made.redeem(made.link('admin')).session.role).toBe('admin');
+  });
+});
+
+describe('a viewer', () => {
+  it('sees lists and objects, no tokens, keys, files or data', () => {
+    for (const path of ['/tswarm/v1/nodes', '/services/web', '/tasks/t/logs', '/tswarm/v1/why']) {
+      expect(mayView('GET', path), path).toBe(true);
+    }
+    for (const path of ['/swarm', '/swarm/unlockkey', '/configs/c', '/containers/c/export', '/x']) {
+      expect(mayView('GET', path), path).toBe(false);
+    }
+    expect(mayView('POST', '/services/web')).toBe(false);
+  });
+});
