@@ -88,7 +88,12 @@ export class ClusterRun {
     this.#nodeNetwork = new SimNetwork(world, stream(seed, 'network', 1));
     const { link } = this.#weather;
     this.#nodeNetwork.weather = { ...link, loss: link.loss / 4, duplicate: 0, reorders: false };
-    this.#wire = new Wire(world, this.#nodeNetwork, () => [...this.#managers.values()]);
+    this.#wire = new Wire(world, {
+      network: this.#nodeNetwork,
+      managers: () => [...this.#managers.values()],
+      prng: stream(seed, 'network', 2),
+      isCalm: () => this.#group.isHealed,
+    });
     this.#nodeFaults = this.#prng.chance(0.7);
     this.#nodes = this.#makeNodes(seed);
   }

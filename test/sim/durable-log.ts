@@ -123,8 +123,10 @@ export class DurableLog {
     const isShorter = now.baseIndex + now.entries.length < lastBefore;
     const isReported = contents.damage !== null || contents.recoverUpTo > 0;
     check(isReported || !isShorter, 'damage that loses entries is reported', values);
-    if (isReported) return;
-    check(hardState.term >= before.hardState.term, 'damage does not turn back the term', values);
+    // The last write is spared, and every frame and every header says term and vote.
+    const { term, vote } = before.hardState;
+    const isKept = hardState.term > term || (hardState.term === term && hardState.vote === vote);
+    check(isKept, 'damage takes away neither term nor vote', values);
   }
 
   /** Starts again from nothing. */

@@ -11,22 +11,37 @@ import type { World } from './world.ts';
 export const NODE_BASE = 1000;
 /** A broken connection is noticed after this time. */
 const RESET_MS = 150;
+/** So many calls are taken up late, by up to so much: longer than nodes wait before they ask again. */
+const HELD_UP_CHANCE = 0.03;
+const HELD_UP_MS_MAX = 5_000;
 
 export interface Ends {
   readonly node: SimNode;
   readonly manager: SimManager;
 }
 
+export interface WireDeps {
+  readonly network: SimNetwork;
+  readonly managers: () => readonly SimManager[];
+  readonly prng: Prng;
+  /** No call is held up any more. */
+  readonly isCalm: () => boolean;
+}
+
 export class Wire {
   readonly #world: World;
   readonly #network: SimNetwork;
   readonly #managers: () => readonly SimManager[];
+  readonly #prng: Prng;
+  readonly #isCalm: () => boolean;
   readonly #numbers = new Map<SimNode, number>();
 
-  constructor(world: World, network: SimNetwork, managers: () => readonly SimManager[]) {
+  constructor(world: World, deps: WireDeps) {
     this.#world = world;
-    this.#network = network;
-    this.#managers = managers;
+    this.#network = deps.network;
+    this.#managers = deps.managers;
+    this.#prng = deps.prng;
+    this.#isCalm = deps.isCalm;
   }
 
   add(node: SimNode, number: number): void {
@@ -62,11 +77,18 @@ export class Wire {
         if (actor !== null && actor === node.actor) this.#world.become(actor, () => once(what));
       });
     };
-    this.#toManager(node, manager, () => {
+    const begin = (): void => {
       action().then(
         (answer) => back(() => done(answer)),
         (error: unknown) => back(() => failed(error)),
       );
+    };
+    // Calls are not in order among each other: one may be taken up long after its repetition.
+    const isHeldUp = !this.#isCalm() && this.#prng.chance(HELD_UP_CHANCE);
+    const heldUpUs = isHeldUp ? this.#prng.next() * HELD_UP_MS_MAX * 1000 : 0;
+    this.#toManager(node, manager, () => {
+      if (!isHeldUp) begin();
+      else this.#world.at(heldUpUs, null, () => this.#world.become(manager.main, begin));
     });
   }
 
