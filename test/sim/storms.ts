@@ -65,7 +65,7 @@ export class Storms {
   }
 
   /**
-   * A leader and too few followers are cut off while clients still write there; their disks are slow,
+   * A leader and too few followers, if any, are cut off while clients still write there; their disks are slow,
    * so that the cut ends before what they got is written, and the new leader's entries come on top.
    */
   minority(): boolean {
@@ -73,13 +73,14 @@ export class Storms {
     if (leader === null) return false;
     const voters = this.#voters(leader);
     const others = voters.filter((member) => member !== leader);
-    const most = Math.floor((voters.length - 1) / 2);
-    if (most < 1) return false;
+    // With the leader fewer than half.
+    const count = Math.floor((voters.length - 1) / 2) - 1;
+    if (count < 0) return false;
     const start = this.#prng.below(others.length);
-    const side = Array.from({ length: most }, (_, i) => others[(start + i) % others.length]);
-    const followers = side.filter((member) => member !== undefined);
-    for (const member of followers) this.#slow(member, 5);
-    this.#part([leader, ...followers]);
+    const followers = [...others.slice(start), ...others.slice(0, start)].slice(0, count);
+    const side = [leader, ...followers];
+    for (const member of side) this.#slow(member, 5);
+    this.#part(side);
     this.crowd.write(leader);
     this.#in(this.#between(0.1, 0.6), () => this.crowd.write(leader));
     this.#in(this.#between(1, 3), () => {
