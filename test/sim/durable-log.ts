@@ -125,7 +125,9 @@ export class DurableLog {
     check(isReported || !isShorter, 'damage that loses entries is reported', values);
     // The last write is spared, and every frame and every header says term and vote.
     const { term, vote } = before.hardState;
-    const isKept = hardState.term > term || (hardState.term === term && hardState.vote === vote);
+    // The write that was on its way may have given the vote.
+    const hasVote = vote === 0 || hardState.vote === vote;
+    const isKept = hardState.term > term || (hardState.term === term && hasVote);
     check(isKept, 'damage takes away neither term nor vote', values);
   }
 

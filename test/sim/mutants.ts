@@ -36,6 +36,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (log.matches({ term: logTerm, index })) {',
     replace: `log.commitTo(Math.min(message.commit, index, log.lastIndex()));
   if (log.matches({ term: logTerm, index })) {`,
+    isGap: true,
   },
   {
     name: 'heartbeat carries a commit mark that the member may not have',
@@ -78,7 +79,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${RAFT}/quorum.ts`,
     find: 'const second = majorityVote(outgoing, voteOf);',
     replace: 'const second = outgoing.length < 0 ? majorityVote(outgoing, voteOf) : first;',
-    isGap: true,
   },
   {
     name: 'answers reads before an entry of the own term is committed',
@@ -102,7 +102,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${RAFT}/read-only.ts`,
     find: 'if (pending.round > round) break;',
     replace: '',
-    isGap: true,
   },
   {
     name: 'two membership changes at a time',
@@ -119,7 +118,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${RAFT}/membership.ts`,
     find: 'if (!isSoleVoter && !raft.committedInOwnTerm()) {',
     replace: 'if (raft.term < 0 && !isSoleVoter) {',
-    isGap: true,
   },
   {
     name: 'a truncated configuration stays in effect',
@@ -163,7 +161,6 @@ function recordConfigurations`,
     file: `${RAFT}/unstable.ts`,
     find: "if (term !== id.term) return 'entry was overwritten since';",
     replace: '',
-    isGap: true,
   },
   {
     name: 'truncates the log without a conflict',
@@ -319,6 +316,7 @@ function recordConfigurations`,
     find: '{ ...newest(this.#hardState, hardState), commit };',
     replace:
       'newest(this.#hardState, { ...hardState, commit: Math.max(hardState.commit, commit) });',
+    isGap: true,
   },
   {
     name: 'does not miss a lost frame that only a new segment follows',
@@ -327,6 +325,7 @@ function recordConfigurations`,
     find: 'this.#highestSeen = Math.max(this.#highestSeen, previousLastIndex, recoverUpTo);',
     replace:
       'this.#highestSeen = Math.max(this.#highestSeen, recoverUpTo * previousLastIndex * 0);',
+    isGap: true,
   },
   {
     name: 'one key for all segments',
@@ -388,6 +387,7 @@ function recordConfigurations`,
     file: 'manager/host/replicated-store.ts',
     find: 'if (this.store.pendingCount > 0 && !(await isAccepted(this.#newest))) return undefined;',
     replace: '',
+    isGap: true,
   },
   {
     name: 'watchers that come back get a change again',
@@ -445,6 +445,7 @@ function recordConfigurations`,
     file: `${ORCHESTRATOR}/restart.ts`,
     find: 'return restarts < maxAttempts;',
     replace: 'return restarts >= 0;',
+    isGap: true,
   },
   {
     name: 'a job does what was done again',
@@ -473,5 +474,6 @@ function recordConfigurations`,
     file: `${ORCHESTRATOR}/lost.ts`,
     find: "if (node.status?.state === NodeState.DOWN) return 'down';",
     replace: 'if (node.status?.state === NodeState.DOWN) return undefined;',
+    isGap: true,
   },
 ];
