@@ -148,7 +148,21 @@ export class Lab implements AsyncDisposable {
     via: string,
     flags: readonly string[] = [],
   ): Promise<void> {
-    await this.ok(name, ['join', '--token', token, ...flags, `${this.node(via).address}:2377`]);
+    const target = `${this.node(via).address}:2377`;
+    const result = await this.tswarm(name, ['join', '--token', token, ...flags, target]);
+    if (result.code === 0) return;
+    // A machine under load may take longer than a person is kept waiting.
+    const goesOn = result.stderr.includes('will continue in the background');
+    const endMs = performance.now() + START_TIMEOUT_MS;
+    while (goesOn && performance.now() < endMs) {
+      const info = await this.api<{ readonly Swarm: { readonly LocalNodeState: string } }>(
+        name,
+        '/info',
+      ).catch(() => undefined);
+      if (info?.Swarm.LocalNodeState === 'active') return;
+      await sleep(POLL_MS);
+    }
+    throw new Error(`${name}: tswarm join ${target}: ${result.stderr || result.stdout}`);
   }
 
   /** Runs a tswarm command on a node. */
