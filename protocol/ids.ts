@@ -6,8 +6,9 @@ const BASE36_ID_LENGTH = 25;
 
 /** A new object id, e.g. `zm5x0x3k1vdl4ql4b2x1a7k9e`. */
 export function newId(random: Random): string {
-  let value = 0n;
-  for (const byte of random.bytes(16)) value = (value << 8n) | BigInt(byte);
+  const bytes = random.bytes(16);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 16);
+  const value = (view.getBigUint64(0) << 64n) | view.getBigUint64(8);
   return value.toString(36).padStart(BASE36_ID_LENGTH, '0');
 }
 

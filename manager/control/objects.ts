@@ -42,8 +42,10 @@ export interface ControlWorld {
 
 /** Name of the object in a request's spec, and its kind, for the history. */
 export function describeSpec(request: CreateObjectRequest): string {
-  for (const [kind, spec] of Object.entries(request.spec ?? {})) {
-    if (spec !== undefined) return `${kind} ${(spec as { name: string }).name}`;
+  const union = request.spec;
+  for (const kind in union) {
+    const spec = union[kind as keyof typeof union] as { readonly name: string } | undefined;
+    if (spec !== undefined) return `${kind} ${spec.name}`;
   }
   return 'nothing';
 }

@@ -3,11 +3,7 @@
 // are used again instead of decoding it, so that a task goes on sharing its spec with its service
 // in memory; elsewhere the spec is taken from there, with the same effect.
 import { assert } from '#protocol/errors';
-import {
-  type StoreAction,
-  StoreActionKind,
-  type StoreTransaction,
-} from '#protocol/generated/control';
+import { type StoreAction, StoreActionKind } from '#protocol/generated/control';
 import type { Meta, Node, Service, Task } from '#protocol/generated/objects';
 import { type AnyObject, fromUnion, kindOf, movesVersion } from './kinds.ts';
 import { Draft, type StoreState } from './state.ts';
@@ -27,24 +23,24 @@ interface Step {
 }
 
 /**
- * Applies the entry's actions; `own` are the changes that this replica made the entry from, if it
- * did.
+ * Applies an entry's actions, or `own`: the changes that this replica made the entry from, if it
+ * did; the actions need not be known then.
  */
 export function applyActions(
   base: StoreState,
-  entry: StoreTransaction,
+  actions: readonly StoreAction[],
   own: readonly EncodedChange[] | undefined,
-  index: number,
+  stamp: { readonly index: number; readonly time: number },
 ): { draft: Draft; changes: AppliedChange[] } {
   const draft = new Draft(base);
   const changes: AppliedChange[] = [];
-  const count = own ? own.length : entry.actions.length;
+  const count = own ? own.length : actions.length;
   for (let i = 0; i < count; i++) {
     const step = own
       ? ownStep(own[i] as EncodedChange)
-      : decodedStep(entry.actions[i] as StoreAction, draft);
+      : decodedStep(actions[i] as StoreAction, draft);
     if (!step) continue;
-    const change = applyStep(draft, step, { index, time: entry.time });
+    const change = applyStep(draft, step, stamp);
     if (change) changes.push(change);
   }
   return { draft, changes };

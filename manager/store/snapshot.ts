@@ -6,6 +6,7 @@ import { Reader, Writer } from '#protocol/codec';
 import { TswarmError } from '#protocol/errors';
 import { ObjectUnion, StoreSnapshot } from '#protocol/generated/control';
 import type { Task } from '#protocol/generated/objects';
+import { History } from './history.ts';
 import { fromUnion, KINDS, toUnion } from './kinds.ts';
 import { SNAPSHOT_PIECE_OBJECTS, STORE_FORMAT_VERSION } from './limits.ts';
 import { Draft, EMPTY_STATE, type StoreState } from './state.ts';
@@ -21,7 +22,7 @@ export function* encodeSnapshot(state: StoreState): Iterable<Uint8Array> {
     objects: [],
     index: state.index,
     formatVersion: STORE_FORMAT_VERSION,
-    history: state.history,
+    history: state.history.entries(),
     lastTransaction: state.lastTransaction,
   });
   let writer = Writer.create();
@@ -81,7 +82,7 @@ export function decodeSnapshot(bytes: Uint8Array): StoreState {
   return draft.finish({
     index: snapshot.index,
     lastTransaction: snapshot.lastTransaction,
-    history: snapshot.history,
+    history: History.of(snapshot.history),
   });
 }
 

@@ -2,8 +2,8 @@
 // changes cheaply (persistent maps) and gives a new state; dropping the draft undoes everything.
 // Refuses to decide anything: no versions, no checks beyond its own indexes.
 import { assert } from '#protocol/errors';
-import type { HistoryEntry } from '#protocol/generated/control';
 import type { Cluster, Task } from '#protocol/generated/objects';
+import { History } from './history.ts';
 import {
   type AnyObject,
   KINDS,
@@ -28,8 +28,7 @@ export interface StoreState {
   readonly names: SortedMap<string>;
   /** `<link prefix><id>` → id; see linkPrefix. */
   readonly links: SortedMap<string>;
-  /** Oldest first. */
-  readonly history: readonly HistoryEntry[];
+  readonly history: History;
 }
 
 /** The state before the first entry. */
@@ -39,7 +38,7 @@ export const EMPTY_STATE: StoreState = {
   objects: Object.fromEntries(KINDS.map((kind) => [kind, SortedMap.empty()])) as unknown as Objects,
   names: SortedMap.empty(),
   links: SortedMap.empty(),
-  history: [],
+  history: History.of([]),
 };
 
 /** Reads that the manager's own modules have on top of what controllers see. */

@@ -8,10 +8,13 @@
 
 import { Writer } from '#protocol/codec';
 import { assert, TswarmError } from '#protocol/errors';
-import { StoreTransaction } from '#protocol/generated/control';
+import {
+  type HistoryEntry,
+  StoreTransaction,
+  StoreTransactionHead,
+} from '#protocol/generated/control';
 import { type AppliedChange, applyActions, patchPending } from './apply.ts';
 import {
-  HISTORY_ENTRIES_MAX,
   HISTORY_SUMMARY_CHARS_MAX,
   STORE_FORMAT_VERSION,
   TRANSACTION_BYTES_MAX,
@@ -93,8 +96,9 @@ export class Store {
     return this.#changeIndex;
   }
 
-  get history(): StoreState['history'] {
-    return this.#committed.history;
+  /** Oldest first. */
+  get history(): readonly HistoryEntry[] {
+    return this.#committed.history.entries();
   }
 
   get pendingCount(): number {
@@ -148,7 +152,7 @@ export class Store {
       index,
       applied: this.#committed.index,
     });
-    const entry = StoreTransaction.decode(data);
+    const entry = StoreTransactionHead.decode(data);
     refuseNewerFormat(entry.formatVersion);
     const head = { index, time: entry.time, author: entry.author, summary: entry.summary };
     if (entry.parent !== this.#committed.lastTransaction) {
@@ -156,11 +160,11 @@ export class Store {
       return { ...head, changes: [], transactionId: entry.id, accepted: false };
     }
     const own = this.#pending[0]?.id === entry.id ? this.#pending.shift() : undefined;
-    const { draft, changes } = applyActions(this.#committed, entry, own?.changes, index);
+    const actions = own ? [] : StoreTransaction.decode(data).actions;
+    const stamp = { index, time: entry.time };
+    const { draft, changes } = applyActions(this.#committed, actions, own?.changes, stamp);
     const history =
-      entry.summary === ''
-        ? this.#committed.history
-        : [...this.#committed.history, head].slice(-HISTORY_ENTRIES_MAX);
+      entry.summary === '' ? this.#committed.history : this.#committed.history.with(head);
     const state = draft.finish({ index, lastTransaction: entry.id, history });
     this.#setCommitted(state, own, changes);
     const committed: CommittedEntry = { ...head, changes };

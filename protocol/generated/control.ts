@@ -301,6 +301,69 @@ export const StoreTransaction: MessageType<StoreTransaction> = {
   decode: (bytes: Uint8Array): StoreTransaction => StoreTransaction.read(Reader.create(bytes), bytes.length),
 };
 
+/** A StoreTransaction whose actions are not looked at: the leader still has the objects that it was made from. */
+export interface StoreTransactionHead {
+  readonly time: number;
+  readonly author: string;
+  readonly summary: string;
+  readonly formatVersion: number;
+  readonly id: number;
+  readonly parent: number;
+}
+export const StoreTransactionHead: MessageType<StoreTransactionHead> = {
+  name: 'StoreTransactionHead',
+  fields: [
+    { name: 'time', json: 'Time', id: 2, kind: 'int64', shape: 'one' },
+    { name: 'author', json: 'Author', id: 3, kind: 'string', shape: 'one' },
+    { name: 'summary', json: 'Summary', id: 4, kind: 'string', shape: 'one' },
+    { name: 'formatVersion', json: 'FormatVersion', id: 5, kind: 'int64', shape: 'one' },
+    { name: 'id', json: 'ID', id: 6, kind: 'int64', shape: 'one' },
+    { name: 'parent', json: 'Parent', id: 7, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<StoreTransactionHead>): StoreTransactionHead => ({ ...{ time: 0, author: '', summary: '', formatVersion: 0, id: 0, parent: 0 }, ...partial }),
+  write(m: StoreTransactionHead, w: Writer): Writer {
+    if (m.time !== 0) w.uint32(16).int64(m.time);
+    if (m.author !== '') w.uint32(26).string(m.author);
+    if (m.summary !== '') w.uint32(34).string(m.summary);
+    if (m.formatVersion !== 0) w.uint32(40).int64(m.formatVersion);
+    if (m.id !== 0) w.uint32(48).int64(m.id);
+    if (m.parent !== 0) w.uint32(56).int64(m.parent);
+    return w;
+  },
+  read(r: Reader, length: number): StoreTransactionHead {
+    const end = r.pos + length;
+    const m: { time: number; author: string; summary: string; formatVersion: number; id: number; parent: number } = { time: 0, author: '', summary: '', formatVersion: 0, id: 0, parent: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 2:
+          m.time = readInt64(r.int64());
+          break;
+        case 3:
+          m.author = r.string();
+          break;
+        case 4:
+          m.summary = r.string();
+          break;
+        case 5:
+          m.formatVersion = readInt64(r.int64());
+          break;
+        case 6:
+          m.id = readInt64(r.int64());
+          break;
+        case 7:
+          m.parent = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: StoreTransactionHead): Uint8Array => StoreTransactionHead.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): StoreTransactionHead => StoreTransactionHead.read(Reader.create(bytes), bytes.length),
+};
+
 export interface StoreSnapshot {
   readonly objects: readonly ObjectUnion[];
   readonly index: number;

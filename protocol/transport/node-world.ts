@@ -2,7 +2,7 @@
 // and passed down; pure code only sees the interfaces of world.ts. The log writes one line per
 // event to stderr: JSON for machines, or short text for a terminal. Refuses to throw: a log that
 // cannot be written (closed pipe) is dropped, because a program must not die of its log.
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import type { Clock, Log, LogFields, Random } from '../world.ts';
 
@@ -15,8 +15,26 @@ export const nodeClock: Clock = {
 /** Randomness for ids and tokens (`bytes` from the kernel) and for jitter (`next`). */
 export const nodeRandom: Random = {
   next: () => Math.random(),
-  bytes: (length) => new Uint8Array(randomBytes(length)),
+  bytes: randomBytesOf,
 };
+
+/** Taken from the kernel at once: asking for each id costs more than all else that an id costs. */
+const POOL_BYTES = 4096;
+const pool = new Uint8Array(POOL_BYTES);
+let poolAt: number = POOL_BYTES;
+
+/** Each byte is handed out once and does not stay in the pool. */
+function randomBytesOf(length: number): Uint8Array {
+  if (length > POOL_BYTES) return randomFillSync(new Uint8Array(length));
+  if (poolAt + length > POOL_BYTES) {
+    randomFillSync(pool);
+    poolAt = 0;
+  }
+  const bytes = pool.slice(poolAt, poolAt + length);
+  pool.fill(0, poolAt, poolAt + length);
+  poolAt += length;
+  return bytes;
+}
 
 /** Wall time in microseconds since 1970, as objects carry it; finer than a millisecond. */
 export function nowMicros(): number {
