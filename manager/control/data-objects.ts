@@ -60,7 +60,6 @@ function checkTemplating(kind: string, spec: Pick<SecretSpec, 'name' | 'templati
 
 export function createSecret(tx: WriteView, id: string, spec: SecretSpec, stack = ''): Secret {
   checkSecretSpec(spec);
-  refuseTaken(tx, 'secret', spec.name);
   const secret = Secret.create({ id, spec, stack });
   tx.create('secret', secret);
   return secret;
@@ -68,7 +67,6 @@ export function createSecret(tx: WriteView, id: string, spec: SecretSpec, stack 
 
 export function createConfig(tx: WriteView, id: string, spec: ConfigSpec, stack = ''): Config {
   checkConfigSpec(spec);
-  refuseTaken(tx, 'config', spec.name);
   const config = Config.create({ id, spec, stack });
   tx.create('config', config);
   return config;
@@ -89,15 +87,9 @@ export function checkVolumeSpec(spec: VolumeSpec): void {
 
 export function createVolume(tx: WriteView, id: string, spec: VolumeSpec, stack = ''): Volume {
   checkVolumeSpec(spec);
-  refuseTaken(tx, 'volume', spec.name);
   const volume = Volume.create({ id, spec, stack });
   tx.create('volume', volume);
   return volume;
-}
-
-function refuseTaken(tx: WriteView, kind: 'secret' | 'config' | 'volume', name: string): void {
-  if (!tx.byName(kind, name)) return;
-  throw new TswarmError('already_exists', `${kind} ${name} already exists`, { field: 'Name' });
 }
 
 /** Labels are all that can change of a secret. */

@@ -76,10 +76,10 @@ export class SortedMap<V> {
   }
 
   set(key: string, value: V): SortedMap<V> {
-    const added = this.has(key) ? 0 : 1;
-    const parts = insert(this.#root, key, value);
+    const outcome = { isNew: false };
+    const parts = insert(this.#root, key, value, outcome);
     const root = parts.length === 1 ? (parts[0] as TreeNode<V>) : innerOf(parts);
-    return new SortedMap(root, this.size + added);
+    return new SortedMap(root, outcome.isNew ? this.size + 1 : this.size);
   }
 
   delete(key: string): SortedMap<V> {
@@ -139,10 +139,15 @@ function evenly(count: number, target: number): [number, number][] {
   ]);
 }
 
-function insert<V>(node: TreeNode<V>, key: string, value: V): TreeNode<V>[] {
-  if (!node.children) return insertIntoLeaf(node, key, value);
+/** Tells whether the key was not there before; a way of its own down the tree would cost as much again. */
+interface Outcome {
+  isNew: boolean;
+}
+
+function insert<V>(node: TreeNode<V>, key: string, value: V, outcome: Outcome): TreeNode<V>[] {
+  if (!node.children) return insertIntoLeaf(node, key, value, outcome);
   const at = childIndex(node.keys, key);
-  const parts = insert(node.children[at] as TreeNode<V>, key, value);
+  const parts = insert(node.children[at] as TreeNode<V>, key, value, outcome);
   const children = node.children.toSpliced(at, 1, ...parts);
   const first = parts[0] as TreeNode<V>;
   const keys = node.keys.toSpliced(at, 1, ...parts.map((part) => part.keys[0] ?? ''));
@@ -152,11 +157,12 @@ function insert<V>(node: TreeNode<V>, key: string, value: V): TreeNode<V>[] {
   return splitInner({ keys, values: undefined, children });
 }
 
-function insertIntoLeaf<V>(leaf: Leaf<V>, key: string, value: V): TreeNode<V>[] {
+function insertIntoLeaf<V>(leaf: Leaf<V>, key: string, value: V, outcome: Outcome): TreeNode<V>[] {
   const at = lowerBound(leaf.keys, key);
   if (leaf.keys[at] === key) {
     return [{ keys: leaf.keys, values: leaf.values.with(at, value), children: undefined }];
   }
+  outcome.isNew = true;
   const keys = leaf.keys.toSpliced(at, 0, key);
   const values = leaf.values.toSpliced(at, 0, value);
   if (keys.length <= MAP_NODE_ENTRIES_MAX) return [{ keys, values, children: undefined }];
