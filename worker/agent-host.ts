@@ -3,6 +3,7 @@
 // Never throws for a task's failure: failures go back into the agent as facts.
 // Longer than others because every effect of the agent is carried out here, on the same few tables.
 
+import { isAttachment } from '#protocol/attachments';
 import type { RegistryAuth } from '#protocol/engine';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Assignment, AssignmentsMessage } from '#protocol/generated/dispatcher';
@@ -138,7 +139,10 @@ export class AgentHost {
     } else {
       this.#deps.acknowledge(message.resultsIn);
     }
-    for (const { task } of things) if (task) this.#step({ type: 'assign', task });
+    for (const { task } of things) {
+      // Places of containers that are nobody's task: cluster-places.ts.
+      if (task && !isAttachment(task)) this.#step({ type: 'assign', task });
+    }
     if (complete) this.#unassignMissing(things);
     for (const { assignment } of removals) {
       if (assignment?.task) this.#step({ type: 'unassign', taskId: assignment.task.id });

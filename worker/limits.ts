@@ -94,3 +94,8 @@ export const IMAGE_FIND_TIMEOUT_MS = 5000;
 /** An image that nobody has yet is looked for this often, as the node that made it may not have said so yet. */
 export const IMAGE_FIND_TRIES = 8;
 export const IMAGE_FIND_PAUSE_MS = 500;
+
+/** A manager gives up on an attachment after 10 s. */
+export const ATTACH_CALL_TIMEOUT_MS = 15_000;
+/** How long the start of a container waits for a manager, and for its place to be assigned (Swarm: 30 s). */
+export const PLACE_WAIT_MS = 30_000;

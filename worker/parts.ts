@@ -9,7 +9,7 @@ import { readTextFile, writeFileAtomic } from './files.ts';
 import { createImageService } from './images/image-store.ts';
 import type { Builder, ImageService } from './images/types.ts';
 import { createNetworkService } from './network/network-manager.ts';
-import type { NetworkService } from './network/types.ts';
+import type { ClusterPlaces, NetworkService } from './network/types.ts';
 import { createBuildStepRunner } from './runtime/build-step.ts';
 import type { ContainerTable } from './runtime/container.ts';
 import { ContainerFiles } from './runtime/container-files.ts';
@@ -45,6 +45,8 @@ export interface PartsInput {
   changed(change: ContainerChange): void;
   /** What this node says about its mesh is not what it said before. */
   meshChanged(): void;
+  /** On the cluster's networks, for containers that are no task's. */
+  readonly places: ClusterPlaces;
 }
 
 export async function makeParts(input: PartsInput): Promise<Parts> {
@@ -81,6 +83,7 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
       },
       containers: networkContainers(table),
       meshChanged: () => input.meshChanged(),
+      places: input.places,
     },
   );
   await localNetworks.watch(network);

@@ -14,18 +14,20 @@ import {
   AckEndpointsRequest,
   AssignmentsRequest,
   AssignmentsType,
+  AttachNetworkRequest,
   DispatcherService,
   HeartbeatRequest,
   SessionRequest,
   TaskStatusUpdate,
   UpdateTaskStatusRequest,
 } from '#protocol/generated/dispatcher';
-import type { NodeDescription, TaskStatus } from '#protocol/generated/objects';
+import type { NodeDescription, Task, TaskStatus } from '#protocol/generated/objects';
 import type { Client, TlsIdentity } from '#protocol/transport/grpc';
 import { clientOf, connectChannel } from '#protocol/transport/grpc';
 import { PROTOCOL_VERSION } from '#protocol/version';
 import type { Clock, Log, Random } from '#protocol/world';
 import {
+  ATTACH_CALL_TIMEOUT_MS,
   HEARTBEAT_PERIOD_MS_DEFAULT,
   HEARTBEAT_TIMEOUT_MS_MIN,
   SESSION_BACKOFF_MS_MAX,
@@ -132,6 +134,19 @@ export class Session {
         signal: live.signal,
       })
       .catch((error: unknown) => this.#endLive?.(error));
+  }
+
+  /** A place on a network for a container of this node. @throws unavailable when there is no session. */
+  async attachNetwork(request: Omit<AttachNetworkRequest, 'sessionId'>): Promise<Task> {
+    const live = this.#live;
+    if (!live) throw noSession();
+    const { sessionId, signal } = live;
+    const { task } = await live.client.attachNetwork(
+      AttachNetworkRequest.create({ ...request, sessionId }),
+      { timeoutMs: ATTACH_CALL_TIMEOUT_MS, signal },
+    );
+    if (!task) throw new TswarmError('internal', 'AttachNetwork: the answer has no task');
+    return task;
   }
 
   async #loop(): Promise<void> {
@@ -336,4 +351,8 @@ export class Session {
       if (this.#pending.size > 0 || this.#descriptionChanged) this.#scheduleSend();
     }
   }
+}
+
+function noSession(): TswarmError {
+  return new TswarmError('unavailable', 'no manager is in reach', { retryable: true });
 }

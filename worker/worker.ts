@@ -9,9 +9,10 @@ import type { TlsIdentity } from '#protocol/transport/grpc';
 import type { Clock, Log, Random } from '#protocol/world';
 import { AgentHost } from './agent-host.ts';
 import { AssignedStore } from './assigned-store.ts';
+import { NodePlaces } from './cluster-places.ts';
 import { describeNode } from './describe-node.ts';
 import { EventLog } from './events.ts';
-import { makeFolder, removeTree, sweepTemporaries } from './files.ts';
+import { listFolder, makeFolder, removeTree, sweepTemporaries } from './files.ts';
 import { ImageExchange } from './image-share/image-exchange.ts';
 import { MANAGERS_TOLD_MAX } from './limits.ts';
 import type { LogSource } from './logs/read-logs.ts';
@@ -115,6 +116,7 @@ class NodeWorker implements Worker {
   #identity: TlsIdentity | undefined;
   #remotes: Remotes = new Remotes([]);
   #isConnected = false;
+  readonly #places: NodePlaces;
   /** Images from and for the other nodes. */
   #exchange: ImageExchange | undefined;
   #watching: AbortController = new AbortController();
@@ -123,6 +125,15 @@ class NodeWorker implements Worker {
     this.#options = options;
     this.#deps = { ...deps, log: deps.log.child('worker') };
     this.#events = new EventLog(deps.clock);
+    this.#places = new NodePlaces({
+      clock: deps.clock,
+      log: this.#deps.log.child('places'),
+      isMember: async () =>
+        this.#membership !== undefined ||
+        (await listFolder(join(this.#options.dataRoot, 'agent'))).length > 0,
+      network: () => this.#parts?.network.manager,
+      session: () => this.#session,
+    });
   }
 
   get engine(): NodeEngine {
@@ -151,6 +162,7 @@ class NodeWorker implements Worker {
       fileSource: { read: (file, reader) => this.#readFile(file, reader) },
       changed: (change) => this.#changed(change),
       meshChanged: () => this.#session?.describeAgain(),
+      places: this.#places,
     });
     this.#engine = makeNodeEngine({
       options: this.#options,
@@ -324,9 +336,15 @@ class NodeWorker implements Worker {
             identity: this.#identity ?? membership.identity,
           }),
         statuses: () => host.statuses(),
-        assigned: (message) => host.assigned(message),
+        assigned: (message) => {
+          host.assigned(message);
+          this.#places.assigned(message);
+        },
         connected: (connected, reason) => {
-          if (connected !== this.#isConnected) host.connected(connected);
+          if (connected !== this.#isConnected) {
+            host.connected(connected);
+            this.#places.connected(connected);
+          }
           this.#isConnected = connected;
           tell(log, () => membership.observer?.sessionChanged(connected, reason));
         },
@@ -402,6 +420,7 @@ class NodeWorker implements Worker {
     const parts = this.#started();
     await this.#session?.stop();
     this.#session = undefined;
+    this.#places.forget();
     this.#stopExchange();
     // A leave that was cut short may find containers without a membership.
     const host = this.#host;

@@ -8,6 +8,7 @@ import { hasCode, TswarmError } from '#protocol/errors';
 import { CreateObjectRequest, ObjectKind, SpecUnion } from '#protocol/generated/control';
 import { Network, TaskState } from '#protocol/generated/objects';
 import { Driver, NetworkSpec } from '#protocol/generated/specs';
+import { taskName } from '#protocol/ids';
 import { tryLookup } from '../cache/lookup.ts';
 import { type Context, pathId, type Route, requireSession } from '../context.ts';
 import { callOptions, written } from '../control.ts';
@@ -179,7 +180,7 @@ function verbosePart(session: ClusterSession, network: Network): EngineJson {
       if (!attachment) continue;
       const node = session.cache.get('node', task.nodeId);
       tasks.push({
-        Name: `${task.serviceName}.${task.slot > 0 ? task.slot : task.nodeId}.${task.id}`,
+        Name: taskName(task),
         EndpointID: '',
         EndpointIP: bareAddress(attachment.addresses[0] ?? ''),
         Info: { 'Host IP': node?.status?.addr ?? '' },

@@ -1,10 +1,12 @@
 // The Engine API's JSON of cluster objects where it is more than toEngineJson: what clients expect besides the message's own fields (ServiceStatus,
 // a task's networks in full, empty maps instead of none), and networks, whose Engine form has other names than Swarm's.
 
+import { attachedName, isAttachment } from '#protocol/attachments';
 import type { EngineJson } from '#protocol/engine';
 import { formatTime, toEngineJson } from '#protocol/engine-json';
 import { Cluster, Network, Node, Service, Task } from '#protocol/generated/objects';
 import type { IpamConfig } from '#protocol/generated/specs';
+import { taskName } from '#protocol/ids';
 import { issuerInfo } from '#protocol/transport/certificate';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import { serviceStatus } from '../cache/service-status.ts';
@@ -197,9 +199,8 @@ export function attachedContainers(cache: ObjectCache, networkId: string, nodeId
       attachment.addresses.find((a) => !a.includes(':')),
       attachment.addresses.find((a) => a.includes(':')),
     ];
-    const place = task.slot > 0 ? task.slot : task.nodeId;
     out[container] = {
-      Name: `${task.serviceName}.${place}.${task.id}`,
+      Name: isAttachment(task) ? attachedName(task) : taskName(task),
       EndpointID: '',
       MacAddress: '',
       IPv4Address: v4,

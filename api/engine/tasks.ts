@@ -1,8 +1,10 @@
 // /tasks: read only, from the cache.
 
+import { isAttachment } from '#protocol/attachments';
 import type { EngineFilters } from '#protocol/engine';
 import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { type Task, TaskState } from '#protocol/generated/objects';
+import { taskName } from '#protocol/ids';
 import { lookup, tryLookup } from '../cache/lookup.ts';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import { isUpToDate } from '../cache/service-status.ts';
@@ -57,11 +59,13 @@ export function listTasks(cache: ObjectCache, filters: EngineFilters): readonly 
   const upToDate = filters['_up-to-date']?.[0];
   const out: Task[] = [];
   for (const task of candidates(cache, services)) {
+    // As in Docker's API: only tasks with a container of their own.
+    if (isAttachment(task)) continue;
     const service = cache.get('service', task.serviceId);
     if (services && !services.has(task.serviceId)) continue;
     if (nodes && !nodes.has(task.nodeId)) continue;
     if (!matchesPrefix(filters.id, task.id)) continue;
-    if (!matchesPrefix(filters.name, fullName(task))) continue;
+    if (!matchesPrefix(filters.name, taskName(task))) continue;
     const labels = { ...service?.spec?.labels, ...task.labels };
     if (!matchesLabels(filters.label, labels)) continue;
     if (states && !states.has(desiredGroup(task))) continue;
@@ -73,10 +77,6 @@ export function listTasks(cache: ObjectCache, filters: EngineFilters): readonly 
     out.push(task);
   }
   return out;
-}
-
-function fullName(task: Task): string {
-  return `${task.serviceName}.${task.slot > 0 ? task.slot : task.nodeId}.${task.id}`;
 }
 
 function* candidates(

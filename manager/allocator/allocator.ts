@@ -1,7 +1,9 @@
 // Gives networks their subnets, services their virtual addresses and published ports, tasks their addresses. What is in use is remembered
 // between calls and rebuilt from the store after a leader change. Decides only; the caller writes the results.
 // A task that cannot get an address stays NEW and says why: never a silent wait (moby#35849).
+
 import type { ReadView, StoreChange } from '#manager/store/view';
+import { attachedName, isAttachment } from '#protocol/attachments';
 import { TswarmError } from '#protocol/errors';
 import type { EndpointVip, NetworkAttachment } from '#protocol/generated/objects';
 import {
@@ -409,6 +411,7 @@ function describeHolder(view: ReadView, id: string): string {
   const service = view.get('service', id);
   if (service) return `service ${service.spec?.name}`;
   const task = view.get('task', id);
+  if (task && isAttachment(task)) return `container ${attachedName(task)}`;
   return task ? `task ${taskName(task)}` : `the network's ${id}`;
 }
 

@@ -1,9 +1,11 @@
 // Networks: checks on creation, and who uses one. A network never changes after it was made (only
 // its labels, by its stack), since containers hold addresses of it.
+
 import { NODE_LOCAL_NETWORKS } from '#manager/allocator/allocator';
 import { type Cidr, contains, overlaps, parseAddress, parseCidr } from '#manager/allocator/cidr';
 import type { StoreView } from '#manager/store/state';
 import type { ReadView, WriteView } from '#manager/store/view';
+import { attachedName, isAttachment } from '#protocol/attachments';
 import { TswarmError } from '#protocol/errors';
 import { Network, type Task, TaskState } from '#protocol/generated/objects';
 import type { IpamConfig, NetworkSpec } from '#protocol/generated/specs';
@@ -176,7 +178,10 @@ function refuseOverlap(view: ReadView, spec: NetworkSpec): void {
 export function networkUser(view: StoreView, id: string): string | undefined {
   for (const service of view.servicesUsing('network', id)) return `service ${service.id}`;
   for (const task of view.list('task')) {
-    if (isAlive(task) && usesNetwork(task, id)) return `task ${task.id}`;
+    if (!isAlive(task) || !usesNetwork(task, id)) continue;
+    if (!isAttachment(task)) return `task ${task.id}`;
+    const { description } = view.get('node', task.nodeId) ?? {};
+    return `container ${attachedName(task)} on node ${description?.hostname || task.nodeId}`;
   }
   return undefined;
 }

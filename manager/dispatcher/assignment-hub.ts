@@ -3,7 +3,7 @@
 // host's business.
 import type { Kind, StoreChange } from '#manager/store/view';
 import type { Service, Task } from '#protocol/generated/objects';
-import { EndpointsCache, networksOf, publishesIngress } from './endpoints.ts';
+import { attachedNetworks, EndpointsCache, networksOf, publishesIngress } from './endpoints.ts';
 import { concernsMesh } from './mesh-peers.ts';
 import { NodeAssignments } from './node-assignments.ts';
 
@@ -36,8 +36,12 @@ export class AssignmentHub {
     for (const change of changes) {
       const { kind, before, after } = change;
       if (kind === 'node') this.#noteNode(change as StoreChange<'node'>);
-      else if (kind === 'task') this.#noteTask(before as Task, after as Task);
-      else if (kind === 'service') {
+      else if (kind === 'task') {
+        this.#noteTask(before as Task, after as Task);
+        for (const task of [before, after] as (Task | undefined)[]) {
+          if (task) addAll(networks, task.id, attachedNetworks(task));
+        }
+      } else if (kind === 'service') {
         for (const service of [before, after] as (Service | undefined)[]) {
           if (!service) continue;
           addAll(networks, service.id, networksOf(service));

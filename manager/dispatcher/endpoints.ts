@@ -3,6 +3,7 @@
 // same object, so that "has it changed for this node" is a comparison of references.
 import { sameBytes } from '#manager/store/kinds';
 import type { ReadView, StoreChange } from '#manager/store/view';
+import { attachedName, isAttachment } from '#protocol/attachments';
 import { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import { HealthState, type Service, type Task, TaskState } from '#protocol/generated/objects';
 import { EndpointMode, PublishMode } from '#protocol/generated/specs';
@@ -29,7 +30,7 @@ export class EndpointsCache {
       if (!object) continue;
       if (kind === 'service') touched.add(object.id);
       else if (kind === 'task' && mattersToNetwork(before as Task, after as Task)) {
-        touched.add((object as Task).serviceId);
+        touched.add(endpointsIdOf(object as Task));
       }
     }
     for (const id of touched) this.#stale.add(id);
@@ -44,12 +45,11 @@ export class EndpointsCache {
     const known = this.#known.get(serviceId);
     if (known && !this.#stale.has(serviceId)) return known.endpoints;
     this.#stale.delete(serviceId);
-    const service = view.get('service', serviceId);
-    if (!service || !isVisible(service)) {
+    const endpoints = present(view, serviceId);
+    if (!endpoints) {
       this.#known.delete(serviceId);
       return undefined;
     }
-    const endpoints = endpointsOf(service, view.tasksByService(serviceId));
     const bytes = ServiceEndpoints.encode(endpoints);
     if (known && sameBytes(known.bytes, bytes)) return known.endpoints;
     this.#known.set(serviceId, { endpoints, bytes });
@@ -60,6 +60,32 @@ export class EndpointsCache {
     this.#known.clear();
     this.#stale.clear();
   }
+}
+
+/** Under which id nodes hear of a task: its service's; an attachment is one backend of its own. */
+function endpointsIdOf(task: Task): string {
+  return isAttachment(task) ? task.id : task.serviceId;
+}
+
+function present(view: ReadView, id: string): ServiceEndpoints | undefined {
+  const service = view.get('service', id);
+  if (service) {
+    return isVisible(service) ? endpointsOf(service, view.tasksByService(id)) : undefined;
+  }
+  const task = view.get('task', id);
+  return task && isAttachment(task) && isListed(task) ? attachedEndpoints(task) : undefined;
+}
+
+/** Networks that a service, or an attachment, is on. */
+export function networksUnder(view: ReadView, id: string): string[] {
+  const service = view.get('service', id);
+  return service ? networksOf(service) : attachedNetworks(view.get('task', id));
+}
+
+/** Networks of an attachment; none for any other task. */
+export function attachedNetworks(task: Task | undefined): string[] {
+  if (!task || !isAttachment(task)) return [];
+  return task.networkAttachments.map(({ networkId }) => networkId);
 }
 
 /** Networks that a service is on, by id. */
@@ -106,6 +132,25 @@ export function endpointsOf(service: Service, tasks: Iterable<Task>): ServiceEnd
     backends,
     stack: service.stack,
     names: namesOf(service),
+  });
+}
+
+/** A container of `docker run` as the network sees it: no service, one backend with its names. */
+function attachedEndpoints(task: Task): ServiceEndpoints {
+  return ServiceEndpoints.create({
+    serviceId: task.id,
+    mode: EndpointMode.DNSRR,
+    networks: task.spec?.networks ?? [],
+    backends: [
+      EndpointBackend.create({
+        taskId: task.id,
+        containerName: attachedName(task),
+        hostname: task.spec?.networkAttachmentSpec?.hostname ?? '',
+        nodeId: task.nodeId,
+        serving: isServing(task),
+        attachments: task.networkAttachments,
+      }),
+    ],
   });
 }
 

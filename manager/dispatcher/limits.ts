@@ -25,3 +25,6 @@ export const STATUS_COALESCE_MS = 20;
 export const STATUS_BATCH_MAX = 1000;
 /** Updates in one call; a worker has at most a few hundred tasks. */
 export const STATUS_UPDATES_PER_CALL_MAX = 4096;
+
+/** From an attachment's task to its addresses: one pass of the controllers, more when it waits for a new leader. */
+export const ATTACH_WAIT_MS = 10_000;

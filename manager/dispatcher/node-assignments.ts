@@ -18,7 +18,7 @@ import { Config, Network, Secret, Task, TaskState, Volume } from '#protocol/gene
 import { MountType, SecretSpec } from '#protocol/generated/specs';
 import { registryAuthId } from '#protocol/ids';
 import { asItsNodeSees, endpointsAsSeenBy } from './drains.ts';
-import { type EndpointsCache, networksOf, publishesIngress } from './endpoints.ts';
+import { type EndpointsCache, networksUnder, publishesIngress } from './endpoints.ts';
 import { MeshPeers } from './mesh-peers.ts';
 
 type DependencyKind = 'secret' | 'config' | 'network' | 'volume';
@@ -211,6 +211,7 @@ export class NodeAssignments {
   #markRelevantServices(view: StoreView): void {
     for (const networkId of this.#networks) {
       for (const service of view.servicesUsing('network', networkId)) this.markService(service.id);
+      for (const { id } of view.attachmentsOn(networkId)) this.markService(id);
     }
     for (const service of view.list('service')) {
       if (publishesIngress(service)) this.markService(service.id);
@@ -229,7 +230,7 @@ export class NodeAssignments {
     for (const serviceId of this.#dirtyServices) {
       const key = `endpoints/${serviceId}`;
       const service = view.get('service', serviceId);
-      const isRelevant = this.isOnAny(networksOf(service)) || publishesIngress(service);
+      const isRelevant = this.isOnAny(networksUnder(view, serviceId)) || publishesIngress(service);
       const known = isRelevant ? endpoints.get(view, serviceId) : undefined;
       const current = known && endpointsAsSeenBy(this.nodeId, known, view);
       const before = this.#sent.get(key) as ServiceEndpoints | undefined;

@@ -37,6 +37,7 @@ import { newId } from '#protocol/ids';
 import type { CallContext, Handlers } from '#protocol/transport/grpc';
 import { refuseOtherProtocol } from '#protocol/version';
 import type { Clock, Log, Random } from '#protocol/world';
+import { attachNetwork } from './attach-network.ts';
 import { Pacer, Wakeups } from './pacing.ts';
 import type { ReplicatedStore } from './replicated-store.ts';
 
@@ -112,6 +113,12 @@ export class DispatcherHost {
       updateTaskStatus: async (request, context) => {
         await this.#updateTaskStatus(request, context);
         return {};
+      },
+      attachNetwork: async (request, { peer }) => {
+        const nodeId = requireNode(peer);
+        this.#requireLeading();
+        this.#sessions.check(nodeId, request.sessionId);
+        return { task: await attachNetwork(this.#deps.replicated, nodeId, request) };
       },
       ackEndpoints: async ({ sessionId, sequence }, { peer }) => {
         const nodeId = requireNode(peer);

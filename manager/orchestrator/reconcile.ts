@@ -5,6 +5,7 @@ import type { DecisionContext, StoreChange, WriteView } from '#manager/store/vie
 import { Task as TaskType } from '#protocol/generated/objects';
 import { allocateNetwork, allocateService } from './allocate.ts';
 import { assignTasks } from './assign.ts';
+import { orchestrateAttachment } from './attachments.ts';
 import { RETRY_UNPLACED_MICROS } from './limits.ts';
 import type { ControllerMemory } from './memory.ts';
 import { type Dirty, indexTask, remember, rememberAll } from './remember.ts';
@@ -35,6 +36,7 @@ export function reconcile(
       orchestrateService(pass, allocateService(pass, service));
     }
   }
+  for (const taskId of dirty.attachments()) orchestrateAttachment(pass, taskId);
   assignTasks(pass);
   return { wakeAtMicros: memory.backlog.size > 0 ? context.nowMicros : nextWakeUp(pass) };
 }

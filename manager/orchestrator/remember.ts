@@ -1,6 +1,7 @@
 // What a pass begins with: the changes fed to the controllers' memory, and which services, and of each which slots, have to be looked at. Objects are taken
 // as they are now, not as the change left them: a change may be older than our own pending writes.
 import type { ReadView, StoreChange } from '#manager/store/view';
+import { isAttachment } from '#protocol/attachments';
 import { evictOverload } from './lost.ts';
 import type { ControllerMemory } from './memory.ts';
 import { hasEnded, isWanted } from './tasks.ts';
@@ -9,16 +10,28 @@ import { type Node, type Pass, type Service, type Task, TaskState } from './type
 /** Which services to look at, and of each all slots or some. */
 export class Dirty {
   readonly #services: Map<string, Set<string> | 'all'> = new Map();
+  readonly #attachments: Set<string> = new Set();
+
+  task(task: Task, key: string | undefined): void {
+    if (isAttachment(task)) this.#attachments.add(task.id);
+    else this.slot(task.serviceId, key);
+  }
 
   all(serviceId: string): void {
     this.#services.set(serviceId, 'all');
   }
 
+  /** `key` undefined = all of its slots. */
   slot(serviceId: string, key: string | undefined): void {
     const known = this.#services.get(serviceId);
     if (known === 'all') return;
     if (key === undefined) this.all(serviceId);
     else this.#services.set(serviceId, (known ?? new Set()).add(key));
+  }
+
+  /** Ids of attachments to look at. */
+  attachments(): readonly string[] {
+    return [...this.#attachments].sort();
   }
 
   /** By id, so that a pass does the same wherever it runs. */
@@ -50,16 +63,16 @@ export function rememberAll(pass: Pass): Dirty {
   for (const task of tx.list('task')) {
     memory.nodes.setTask(task.id, task);
     indexTask(tx, memory, task);
-    dirty.all(task.serviceId);
+    dirty.task(task, undefined);
     if (needsNode(task)) pass.unassigned.add(task.id);
   }
   for (const info of memory.nodes.nodes.values()) evictOverload(pass, info);
   return dirty;
 }
 
-/** Wanted, and not placed yet. */
+/** Wanted, and not placed yet. Attachments have their node from the beginning. */
 export function needsNode(task: Task): boolean {
-  return isWanted(task) && (task.status?.state ?? 0) < TaskState.ASSIGNED;
+  return !isAttachment(task) && isWanted(task) && (task.status?.state ?? 0) < TaskState.ASSIGNED;
 }
 
 function rememberDependencies(memory: ControllerMemory, service: Service): void {
@@ -122,7 +135,7 @@ export function remember(pass: Pass, changes: readonly StoreChange[]): Dirty {
 
 function markTask(pass: Pass, dirty: Dirty, change: StoreChange, key: string | undefined): void {
   const task = (change.after ?? change.before) as Task;
-  dirty.slot(task.serviceId, key);
+  dirty.task(task, key);
   const before = (change.before as Task | undefined)?.status;
   const after = (change.after as Task | undefined)?.status;
   const moved =
@@ -149,7 +162,7 @@ function markNode(pass: Pass, dirty: Dirty, id: string, before: Node | undefined
   if (same) return false;
   for (const task of pass.tx.tasksByNode(id)) {
     pass.memory.nodes.setTask(task.id, task);
-    dirty.all(task.serviceId);
+    dirty.task(task, undefined);
   }
   const info = pass.memory.nodes.nodes.get(id);
   if (info) evictOverload(pass, info);

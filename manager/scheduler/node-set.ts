@@ -2,6 +2,7 @@
 // task again replaces what it counted before, so that a change may arrive twice (as a pending write and again when it is committed).
 // Resources and host ports are held until a task has ended; it counts as a copy of its service only while it is wanted (swarmkit scheduler/nodeinfo.go).
 // Invariant: the counters of a node equal what a scan over its tasks would give (see the property test).
+import { isAttachment } from '#protocol/attachments';
 import type { GenericResource } from '#protocol/generated/specs';
 import { type TakenResources, takeGeneric } from './generic-resources.ts';
 import { FAILURE_WINDOW_MICROS, FAILURES_MAX, IMAGES_PER_NODE_MAX } from './limits.ts';
@@ -113,6 +114,7 @@ function isAnyAddress(ip: string): boolean {
 
 /** True while a task occupies its node: placed there and not ended, whatever is wanted of it by now. */
 export function occupiesNode(task: Task): boolean {
+  if (isAttachment(task)) return false;
   return task.nodeId !== '' && (task.status?.state ?? TaskState.NEW) <= TaskState.RUNNING;
 }
 

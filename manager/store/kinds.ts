@@ -1,6 +1,7 @@
 // The kinds of objects: their number on the wire, their name, which other objects they point at,
 // and what of them a user's version covers. One table, so that a new kind is one row. Refuses to
 // know what the objects mean.
+import { isAttachment } from '#protocol/attachments';
 import { ObjectKind, type ObjectUnion } from '#protocol/generated/control';
 import { MountType, NodeSpec, ServiceSpec } from '#protocol/generated/specs';
 import type { Kind, ObjectTypes } from './view.ts';
@@ -83,6 +84,7 @@ export type ReferencedKind = 'secret' | 'config' | 'network' | 'volume';
 export const linkPrefix = {
   tasksByService: (serviceId: string): string => `task.service/${serviceId}\0`,
   tasksByNode: (nodeId: string): string => `task.node/${nodeId}\0`,
+  attachmentsOn: (networkId: string): string => `task.network/${networkId}\0`,
   servicesUsing: (kind: ReferencedKind, key: string): string => `service.${kind}/${key}\0`,
   byStack: (kind: Kind, stack: string): string => `${kind}.stack/${stack}\0`,
 };
@@ -94,6 +96,11 @@ export function linksOf(kind: Kind, object: AnyObject): string[] {
     const links: string[] = [];
     if (task.serviceId !== '') links.push(linkPrefix.tasksByService(task.serviceId));
     if (task.nodeId !== '') links.push(linkPrefix.tasksByNode(task.nodeId));
+    if (isAttachment(task)) {
+      for (const { target } of task.spec?.networks ?? []) {
+        links.push(linkPrefix.attachmentsOn(target));
+      }
+    }
     return links;
   }
   const stack = (object as { stack?: string }).stack ?? '';

@@ -45,6 +45,8 @@ export const EMPTY_STATE: StoreState = {
 export interface StoreView extends ReadView {
   /** Services whose spec refers to a secret, config or network (by id) or a volume (by name). */
   servicesUsing(kind: ReferencedKind, key: string): Iterable<ObjectTypes['service']>;
+  /** Attachments (`protocol/attachments.ts`) to a network; other tasks are found by their services. */
+  attachmentsOn(networkId: string): Iterable<Task>;
   /** Objects of a kind that belong to a stack. */
   byStack<K extends Kind>(kind: K, stack: string): Iterable<ObjectTypes[K]>;
 }
@@ -79,6 +81,10 @@ export class StateView implements StoreView {
 
   tasksByNode(nodeId: string): Iterable<Task> {
     return this.#linked('task', linkPrefix.tasksByNode(nodeId));
+  }
+
+  attachmentsOn(networkId: string): Iterable<Task> {
+    return this.#linked('task', linkPrefix.attachmentsOn(networkId));
   }
 
   servicesUsing(kind: ReferencedKind, key: string): Iterable<ObjectTypes['service']> {

@@ -3,7 +3,7 @@
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
 import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
 import { Config, EndpointVip, Network, NetworkAttachment, Node, NodeDescription, Secret, Task, TaskStatus, Volume } from './objects.ts';
-import { EndpointMode, EndpointModeText, NetworkAttachmentConfig, PortConfig } from './specs.ts';
+import { EndpointMode, EndpointModeText, NetworkAttachmentConfig, NetworkAttachmentSpec, PortConfig } from './specs.ts';
 
 export interface SessionRequest {
   readonly description: NodeDescription | undefined;
@@ -845,6 +845,84 @@ export const AssignmentsMessage: MessageType<AssignmentsMessage> = {
   decode: (bytes: Uint8Array): AssignmentsMessage => AssignmentsMessage.read(Reader.create(bytes), bytes.length),
 };
 
+/** A container of `docker run` is to join a network of the cluster. The answer comes when it has its addresses; the task is assigned to the node like any other, and the node reports it RUNNING while the container is attached and COMPLETE afterwards, which removes it. */
+export interface AttachNetworkRequest {
+  readonly sessionId: string;
+  /** target: id or name */
+  readonly network: NetworkAttachmentConfig | undefined;
+  readonly container: NetworkAttachmentSpec | undefined;
+}
+export const AttachNetworkRequest: MessageType<AttachNetworkRequest> = {
+  name: 'AttachNetworkRequest',
+  fields: [
+    { name: 'sessionId', json: 'SessionID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'network', json: 'Network', id: 2, kind: 'message', shape: 'optional', message: () => NetworkAttachmentConfig },
+    { name: 'container', json: 'Container', id: 3, kind: 'message', shape: 'optional', message: () => NetworkAttachmentSpec },
+  ],
+  create: (partial?: Partial<AttachNetworkRequest>): AttachNetworkRequest => ({ ...{ sessionId: '', network: undefined, container: undefined }, ...partial }),
+  write(m: AttachNetworkRequest, w: Writer): Writer {
+    if (m.sessionId !== '') w.uint32(10).string(m.sessionId);
+    if (m.network !== undefined) NetworkAttachmentConfig.write(m.network, w.uint32(18).fork()).ldelim();
+    if (m.container !== undefined) NetworkAttachmentSpec.write(m.container, w.uint32(26).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): AttachNetworkRequest {
+    const end = r.pos + length;
+    const m: { sessionId: string; network: NetworkAttachmentConfig | undefined; container: NetworkAttachmentSpec | undefined } = { sessionId: '', network: undefined, container: undefined };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.sessionId = r.string();
+          break;
+        case 2:
+          m.network = NetworkAttachmentConfig.read(r, r.uint32());
+          break;
+        case 3:
+          m.container = NetworkAttachmentSpec.read(r, r.uint32());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: AttachNetworkRequest): Uint8Array => AttachNetworkRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): AttachNetworkRequest => AttachNetworkRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface AttachNetworkResponse {
+  readonly task: Task | undefined;
+}
+export const AttachNetworkResponse: MessageType<AttachNetworkResponse> = {
+  name: 'AttachNetworkResponse',
+  fields: [
+    { name: 'task', json: 'Task', id: 1, kind: 'message', shape: 'optional', message: () => Task },
+  ],
+  create: (partial?: Partial<AttachNetworkResponse>): AttachNetworkResponse => ({ ...{ task: undefined }, ...partial }),
+  write(m: AttachNetworkResponse, w: Writer): Writer {
+    if (m.task !== undefined) Task.write(m.task, w.uint32(10).fork()).ldelim();
+    return w;
+  },
+  read(r: Reader, length: number): AttachNetworkResponse {
+    const end = r.pos + length;
+    const m: { task: Task | undefined } = { task: undefined };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.task = Task.read(r, r.uint32());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: AttachNetworkResponse): Uint8Array => AttachNetworkResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): AttachNetworkResponse => AttachNetworkResponse.read(Reader.create(bytes), bytes.length),
+};
+
 export interface AckEndpointsRequest {
   readonly sessionId: string;
   readonly sequence: string;
@@ -916,6 +994,7 @@ export interface DispatcherMethods {
   readonly heartbeat: { readonly request: HeartbeatRequest; readonly response: HeartbeatResponse; readonly requestStream: false; readonly responseStream: false };
   readonly updateTaskStatus: { readonly request: UpdateTaskStatusRequest; readonly response: UpdateTaskStatusResponse; readonly requestStream: false; readonly responseStream: false };
   readonly assignments: { readonly request: AssignmentsRequest; readonly response: AssignmentsMessage; readonly requestStream: false; readonly responseStream: true };
+  readonly attachNetwork: { readonly request: AttachNetworkRequest; readonly response: AttachNetworkResponse; readonly requestStream: false; readonly responseStream: false };
   readonly ackEndpoints: { readonly request: AckEndpointsRequest; readonly response: AckEndpointsResponse; readonly requestStream: false; readonly responseStream: false };
 }
 export const DispatcherService: ServiceDescriptor<DispatcherMethods> = {
@@ -925,6 +1004,7 @@ export const DispatcherService: ServiceDescriptor<DispatcherMethods> = {
     heartbeat: { path: '/tswarm.v1.Dispatcher/Heartbeat', request: HeartbeatRequest, response: HeartbeatResponse, requestStream: false, responseStream: false },
     updateTaskStatus: { path: '/tswarm.v1.Dispatcher/UpdateTaskStatus', request: UpdateTaskStatusRequest, response: UpdateTaskStatusResponse, requestStream: false, responseStream: false },
     assignments: { path: '/tswarm.v1.Dispatcher/Assignments', request: AssignmentsRequest, response: AssignmentsMessage, requestStream: false, responseStream: true },
+    attachNetwork: { path: '/tswarm.v1.Dispatcher/AttachNetwork', request: AttachNetworkRequest, response: AttachNetworkResponse, requestStream: false, responseStream: false },
     ackEndpoints: { path: '/tswarm.v1.Dispatcher/AckEndpoints', request: AckEndpointsRequest, response: AckEndpointsResponse, requestStream: false, responseStream: false },
   },
 };

@@ -1916,6 +1916,52 @@ export const ServiceDependency: MessageType<ServiceDependency> = {
   decode: (bytes: Uint8Array): ServiceDependency => ServiceDependency.read(Reader.create(bytes), bytes.length),
 };
 
+/** A task that is no container of its own, but a place on a network for one of `docker run` on its node. Made by the dispatcher only. */
+export interface NetworkAttachmentSpec {
+  readonly containerId: string;
+  /** Extensions: by which names others find it. */
+  readonly containerName: string;
+  readonly hostname: string;
+}
+export const NetworkAttachmentSpec: MessageType<NetworkAttachmentSpec> = {
+  name: 'NetworkAttachmentSpec',
+  fields: [
+    { name: 'containerId', json: 'ContainerID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'containerName', json: 'ContainerName', id: 100, kind: 'string', shape: 'one' },
+    { name: 'hostname', json: 'Hostname', id: 101, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<NetworkAttachmentSpec>): NetworkAttachmentSpec => ({ ...{ containerId: '', containerName: '', hostname: '' }, ...partial }),
+  write(m: NetworkAttachmentSpec, w: Writer): Writer {
+    if (m.containerId !== '') w.uint32(10).string(m.containerId);
+    if (m.containerName !== '') w.uint32(802).string(m.containerName);
+    if (m.hostname !== '') w.uint32(810).string(m.hostname);
+    return w;
+  },
+  read(r: Reader, length: number): NetworkAttachmentSpec {
+    const end = r.pos + length;
+    const m: { containerId: string; containerName: string; hostname: string } = { containerId: '', containerName: '', hostname: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.containerId = r.string();
+          break;
+        case 100:
+          m.containerName = r.string();
+          break;
+        case 101:
+          m.hostname = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: NetworkAttachmentSpec): Uint8Array => NetworkAttachmentSpec.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): NetworkAttachmentSpec => NetworkAttachmentSpec.read(Reader.create(bytes), bytes.length),
+};
+
 export interface TaskSpec {
   readonly containerSpec: ContainerSpec | undefined;
   readonly resources: ResourceRequirements | undefined;
@@ -1925,6 +1971,8 @@ export interface TaskSpec {
   readonly logDriver: Driver | undefined;
   readonly forceUpdate: number;
   readonly runtime: string;
+  /** instead of container_spec */
+  readonly networkAttachmentSpec: NetworkAttachmentSpec | undefined;
   /** Extensions. engine_restart set = the agent restarts the same container, the orchestrator does not replace the task. */
   readonly engineRestart: EngineRestartPolicy | undefined;
   readonly dependsOn: readonly ServiceDependency[];
@@ -1940,10 +1988,11 @@ export const TaskSpec: MessageType<TaskSpec> = {
     { name: 'logDriver', json: 'LogDriver', id: 6, kind: 'message', shape: 'optional', message: () => Driver },
     { name: 'forceUpdate', json: 'ForceUpdate', id: 7, kind: 'int64', shape: 'one', always: true },
     { name: 'runtime', json: 'Runtime', id: 8, kind: 'string', shape: 'one' },
+    { name: 'networkAttachmentSpec', json: 'NetworkAttachmentSpec', id: 9, kind: 'message', shape: 'optional', message: () => NetworkAttachmentSpec },
     { name: 'engineRestart', json: 'EngineRestart', id: 100, kind: 'message', shape: 'optional', message: () => EngineRestartPolicy },
     { name: 'dependsOn', json: 'DependsOn', id: 101, kind: 'message', shape: 'repeated', message: () => ServiceDependency },
   ],
-  create: (partial?: Partial<TaskSpec>): TaskSpec => ({ ...{ containerSpec: undefined, resources: undefined, restartPolicy: undefined, placement: undefined, networks: [], logDriver: undefined, forceUpdate: 0, runtime: '', engineRestart: undefined, dependsOn: [] }, ...partial }),
+  create: (partial?: Partial<TaskSpec>): TaskSpec => ({ ...{ containerSpec: undefined, resources: undefined, restartPolicy: undefined, placement: undefined, networks: [], logDriver: undefined, forceUpdate: 0, runtime: '', networkAttachmentSpec: undefined, engineRestart: undefined, dependsOn: [] }, ...partial }),
   write(m: TaskSpec, w: Writer): Writer {
     if (m.containerSpec !== undefined) ContainerSpec.write(m.containerSpec, w.uint32(10).fork()).ldelim();
     if (m.resources !== undefined) ResourceRequirements.write(m.resources, w.uint32(18).fork()).ldelim();
@@ -1953,13 +2002,14 @@ export const TaskSpec: MessageType<TaskSpec> = {
     if (m.logDriver !== undefined) Driver.write(m.logDriver, w.uint32(50).fork()).ldelim();
     if (m.forceUpdate !== 0) w.uint32(56).int64(m.forceUpdate);
     if (m.runtime !== '') w.uint32(66).string(m.runtime);
+    if (m.networkAttachmentSpec !== undefined) NetworkAttachmentSpec.write(m.networkAttachmentSpec, w.uint32(74).fork()).ldelim();
     if (m.engineRestart !== undefined) EngineRestartPolicy.write(m.engineRestart, w.uint32(802).fork()).ldelim();
     for (const v of m.dependsOn) ServiceDependency.write(v, w.uint32(810).fork()).ldelim();
     return w;
   },
   read(r: Reader, length: number): TaskSpec {
     const end = r.pos + length;
-    const m: { containerSpec: ContainerSpec | undefined; resources: ResourceRequirements | undefined; restartPolicy: RestartPolicy | undefined; placement: Placement | undefined; networks: NetworkAttachmentConfig[]; logDriver: Driver | undefined; forceUpdate: number; runtime: string; engineRestart: EngineRestartPolicy | undefined; dependsOn: ServiceDependency[] } = { containerSpec: undefined, resources: undefined, restartPolicy: undefined, placement: undefined, networks: [], logDriver: undefined, forceUpdate: 0, runtime: '', engineRestart: undefined, dependsOn: [] };
+    const m: { containerSpec: ContainerSpec | undefined; resources: ResourceRequirements | undefined; restartPolicy: RestartPolicy | undefined; placement: Placement | undefined; networks: NetworkAttachmentConfig[]; logDriver: Driver | undefined; forceUpdate: number; runtime: string; networkAttachmentSpec: NetworkAttachmentSpec | undefined; engineRestart: EngineRestartPolicy | undefined; dependsOn: ServiceDependency[] } = { containerSpec: undefined, resources: undefined, restartPolicy: undefined, placement: undefined, networks: [], logDriver: undefined, forceUpdate: 0, runtime: '', networkAttachmentSpec: undefined, engineRestart: undefined, dependsOn: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1986,6 +2036,9 @@ export const TaskSpec: MessageType<TaskSpec> = {
           break;
         case 8:
           m.runtime = r.string();
+          break;
+        case 9:
+          m.networkAttachmentSpec = NetworkAttachmentSpec.read(r, r.uint32());
           break;
         case 100:
           m.engineRestart = EngineRestartPolicy.read(r, r.uint32());

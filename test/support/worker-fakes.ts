@@ -32,6 +32,12 @@ export class HostNetwork implements NetworkManager {
 
   setServing(): void {}
 
+  places(): readonly [] {
+    return [];
+  }
+
+  async renamePlace(): Promise<void> {}
+
   async restore(): Promise<void> {}
 
   async interfaceStats(): Promise<Record<string, never>> {

@@ -10,7 +10,7 @@ import {
   PREDEFINED,
 } from './local-networks.ts';
 import type { NodeNetworks } from './network-manager.ts';
-import type { AttachmentRequest, NetworkDeps } from './types.ts';
+import type { AttachedEndpoint, AttachmentRequest, NetworkDeps } from './types.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -103,10 +103,7 @@ export class LocalNetworkApi implements LocalNetworkEngine {
       aliases: (config.Aliases as readonly string[] | undefined) ?? [],
       gwPriority: typeof config.GwPriority === 'number' ? config.GwPriority : 0,
     };
-    const already = this.#manager
-      .stateOf(container.id)
-      ?.endpoints.some((endpoint) => endpoint.networkId === attachment.networkId);
-    if (already) {
+    if (this.#endpointOf(container.id, attachment.networkId)) {
       throw new TswarmError(
         'permission_denied',
         `endpoint with name ${container.name} already exists in network ${network?.name ?? idOrName}`,
@@ -120,10 +117,21 @@ export class LocalNetworkApi implements LocalNetworkEngine {
   async disconnect(idOrName: string, body: EngineJson): Promise<void> {
     const container = this.#container(body);
     const network = this.#networks.find(idOrName);
-    const networkId = network?.id ?? idOrName;
+    const endpoint = this.#endpointOf(container.id, network?.id ?? idOrName);
+    const networkId = network?.id ?? endpoint?.networkId ?? idOrName;
     if (container.running) await this.#manager.disconnect(container.id, networkId);
-    await this.#deps.containers.removeAttachment(container.id, networkId);
+    // It may have been asked for by its name.
+    for (const name of new Set([networkId, network?.name ?? endpoint?.networkName ?? idOrName])) {
+      await this.#deps.containers.removeAttachment(container.id, name);
+    }
     if (network) this.#emit('disconnect', network, container.id);
+  }
+
+  /** By id, or by name: a worker knows the name of a network of the cluster only from its containers. */
+  #endpointOf(containerId: string, idOrName: string): AttachedEndpoint | undefined {
+    return this.#manager
+      .stateOf(containerId)
+      ?.endpoints.find((one) => one.networkId === idOrName || one.networkName === idOrName);
   }
 
   async prune(filters: EngineFilters): Promise<EngineJson> {

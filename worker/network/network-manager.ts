@@ -38,6 +38,7 @@ import { type NamedContainer, NamesComputer, type NamesInput } from './names.ts'
 import { NamesProcess } from './names-process.ts';
 import { NetHelper } from './net-helper.ts';
 import { OtherFirewall } from './other-firewall.ts';
+import { Places } from './places.ts';
 import { PortRegistry } from './ports.ts';
 import type { RuleNames } from './ruleset.ts';
 import type {
@@ -107,6 +108,7 @@ export class NodeNetworks implements NetworkManager {
   readonly #ports: PortRegistry;
   readonly #records: AttachmentStore;
   readonly #attacher: Attacher;
+  readonly #places: Places;
   readonly #mesh: Mesh;
   readonly #meshWatch: MeshWatch;
   readonly #clock: Clock;
@@ -131,6 +133,7 @@ export class NodeNetworks implements NetworkManager {
     this.#known = new KnownNetworks(local, random, log, () => this.#mesh.mtuBytes);
     local.otherSubnets = () => this.#known.facts().flatMap((fact) => fact.subnets);
     this.#records = new AttachmentStore(`${runDir}/containers`);
+    this.#places = new Places(deps.places, local, this.#records);
     this.#rules = {
       table: `tswarm_${nodeTag}`,
       links: `t${nodeTag}`,
@@ -344,19 +347,33 @@ export class NodeNetworks implements NetworkManager {
   }
 
   attach(containerId: string, request: AttachRequest): Promise<AttachResult> {
-    return this.#attacher.attach(containerId, request);
+    return this.#places.with(containerId, request, (placed) =>
+      this.#attacher.attach(containerId, placed),
+    );
   }
 
   detach(containerId: string): Promise<void> {
-    return this.#attacher.detach(containerId);
+    return this.#places.leaving(containerId, () => this.#attacher.detach(containerId));
   }
 
   connect(containerId: string, attachment: AttachmentRequest): Promise<void> {
-    return this.#attacher.connect(containerId, attachment);
+    return this.#places.withOne(containerId, attachment, (placed) =>
+      this.#attacher.connect(containerId, placed),
+    );
   }
 
   disconnect(containerId: string, networkId: string): Promise<void> {
-    return this.#attacher.disconnect(containerId, networkId);
+    return this.#places.leaving(containerId, () =>
+      this.#attacher.disconnect(containerId, networkId),
+    );
+  }
+
+  places(): ReturnType<Places['list']> {
+    return this.#places.list();
+  }
+
+  renamePlace(attachmentId: string, next: string): Promise<void> {
+    return this.#places.rename(attachmentId, next);
   }
 
   async restore(liveContainerIds: readonly string[], known: DesiredNetworkState): Promise<void> {

@@ -26,6 +26,27 @@ export interface AttachmentRequest {
   readonly aliases: readonly string[];
   /** The highest gives the default route; equal: the first. */
   readonly gwPriority: number;
+  /** Task that stands for a container of `docker run` on this network of the cluster; absent for local networks and tasks' containers. */
+  readonly attachmentId?: string;
+}
+
+/** Places on the cluster's networks for containers that are no task's; managers give them. */
+export interface ClusterPlaces {
+  /**
+   * The attachment with the network's id, addresses and `attachmentId`, once this node knows the network. `attached` or `release` must follow.
+   * @throws not_found, permission_denied (not attachable), failed_precondition (no address), unavailable (no manager in reach)
+   */
+  acquire(container: PlaceSeeker, attachment: AttachmentRequest): Promise<AttachmentRequest>;
+  /** It is in the kernel: other nodes may send to it. */
+  attached(attachmentId: string, containerId: string): void;
+  release(attachmentId: string): void;
+}
+
+export interface PlaceSeeker {
+  readonly containerId: string;
+  readonly hostname: string;
+  /** DNS names; the first is the container's own. */
+  readonly names: readonly string[];
 }
 
 export interface AttachRequest {
@@ -103,6 +124,10 @@ export interface NetworkManager {
    * published ports and names go on while the worker starts. Must be called once, before the first attach.
    */
   restore(liveContainerIds: readonly string[], known: DesiredNetworkState): Promise<void>;
+  /** Places on networks of the cluster that containers of `docker run` have now. */
+  places(): readonly (PlaceSeeker & { readonly attachment: AttachmentRequest })[];
+  /** The place is called otherwise from now on: its manager had forgotten it. Addresses are the same. */
+  renamePlace(attachmentId: string, next: string): Promise<void>;
   /** Docker's bytes and packets per interface for stats; empty for host mode. */
   interfaceStats(containerId: string): Promise<Readonly<Record<string, InterfaceStats>>>;
 }
@@ -197,6 +222,8 @@ export interface NetworkDeps {
     }): void;
   };
   readonly containers: NetworkContainers;
+  /** Absent: only tasks' containers get onto networks of the cluster. */
+  readonly places?: ClusterPlaces;
 }
 
 /** `createNetworkService` of network-manager.ts. */

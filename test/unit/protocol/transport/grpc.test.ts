@@ -82,6 +82,7 @@ beforeAll(async () => {
       heartbeat: async () => ({ period: 1 }),
       updateTaskStatus: async () => ({}),
       ackEndpoints: async () => ({}),
+      attachNetwork: async () => ({ task: undefined }),
       assignments: (request, context) =>
         request.sessionId === 'endless' ? endless(context) : numbers(context),
     },
