@@ -86,6 +86,37 @@ describe('one network over several hosts', () => {
     expect(await get('m1', 'http://127.0.0.1:8080/cgi-bin/who')).toContain(addressOf('m1'));
   });
 
+  it('takes containers of docker run where it may, by name and from every host', async () => {
+    const docker = (node: string, ...args: readonly string[]) =>
+      lab.exec(node, ['docker', ...args], { timeoutMs: 30_000 });
+    for (const [name, ...flags] of [['open', '--attachable'], ['closed']] as const) {
+      const made = await docker('m1', 'network', 'create', '-d', 'overlay', ...flags, name);
+      expect([made.code, made.stderr]).toEqual([0, '']);
+    }
+    const ping = (node: string, network: string, name: string) =>
+      docker(node, 'run', '--rm', '--network', network, 'busybox:test', 'ping', '-c1', '-W5', name);
+    const lone = ['--name', 'lone', '--network', 'open', '--network-alias', 'one'];
+    const ran = await docker('w1', 'run', '-d', ...lone, 'busybox:test', 'sleep', '100000');
+    expect([ran.code, ran.stderr]).toEqual([0, '']);
+    for (const [node, name] of [
+      ['m1', 'lone'],
+      ['w2', 'one'],
+      ['w1', 'lone'],
+    ] as const) {
+      await until(async () => (await ping(node, 'open', name)).code === 0, 15_000);
+    }
+    const refused = await ping('w2', 'closed', 'lone');
+    expect([refused.code, refused.stderr]).toEqual([
+      125,
+      expect.stringContaining('network closed not manually attachable'),
+    ]);
+    const inUse = await docker('m1', 'network', 'rm', 'open');
+    expect(inUse.stderr).toContain('is in use by container lone on node w1');
+    await docker('w1', 'rm', '-f', 'lone');
+    await until(async () => (await docker('m1', 'network', 'rm', 'open')).code === 0, 15_000);
+    expect((await docker('m1', 'network', 'rm', 'closed')).code).toBe(0);
+  });
+
   it('can be checked from every node', async () => {
     for (const node of NODES) {
       const check = async (): Promise<string> =>
