@@ -3,6 +3,7 @@
 import { filtersFor } from '#manager/scheduler/filters';
 import type { NodeInfo, NodeSet } from '#manager/scheduler/node-set';
 import type { ReadView } from '#manager/store/view';
+import { isAttachment } from '#protocol/attachments';
 import { TswarmError } from '#protocol/errors';
 import {
   ObjectKind,
@@ -198,6 +199,8 @@ function stillOn(view: ReadView, nodeId: string): WhyPending[] {
   const stays: WhyPending[] = [];
   for (const task of view.tasksByNode(nodeId)) {
     if (stateOf(task) > TaskState.RUNNING || stateOf(task) < TaskState.ASSIGNED) continue;
+    // Containers of `docker run` stay where they were started.
+    if (isAttachment(task)) continue;
     const successor = [...view.tasksByService(task.serviceId)].find(
       (other) => other.id !== task.id && other.slot === task.slot && isWanted(other),
     );
