@@ -93,14 +93,15 @@ function revisionParam(request: ApiRequest): number | 'previous' | undefined {
 const ACTIONS: Readonly<Record<string, RolloutAction>> = {
   pause: RolloutAction.PAUSE,
   resume: RolloutAction.RESUME,
+  rebalance: RolloutAction.REBALANCE,
 };
 
-/** `?action=pause|resume`: of the update that is under way, or halted. */
+/** `?action=pause|resume`: of the update that is under way, or halted. `rebalance`: moves tasks to better nodes, `moving` says how many. */
 async function rollout(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
   const action = ACTIONS[request.query.text('action')];
   if (action === undefined) {
-    throw new TswarmError('invalid_argument', 'action: must be pause or resume', {
+    throw new TswarmError('invalid_argument', 'action: must be pause, resume or rebalance', {
       field: 'action',
     });
   }
@@ -118,7 +119,7 @@ async function rollout(context: Context, request: ApiRequest, reply: Reply): Pro
     callOptions(request.signal),
   );
   await session.cache.reached(answer.index);
-  reply.json(200, { index: answer.index });
+  reply.json(200, { index: answer.index, moving: answer.moving });
 }
 
 /** The present specification and the ones before it, newest first. */

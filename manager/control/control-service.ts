@@ -169,10 +169,10 @@ function localWrites({ replicated, world }: ControlDeps): LocalWrites {
         (id) => replicated.view.get('service', id)?.spec?.name ?? id,
       );
       const summary = `service ${names.join(', ')}: ${actionOf(request)}`;
-      const { index } = await update({ author: AUTHOR, summary }, (tx, context) =>
+      const { index, value } = await update({ author: AUTHOR, summary }, (tx, context) =>
         actOnServices(tx, context, request),
       );
-      return { index };
+      return { index, moving: value.moving };
     },
   };
 }
@@ -287,7 +287,8 @@ function actionOf(request: {
   readonly replicas: number | undefined;
   readonly rollout: number;
 }): string {
-  if (request.rollout !== 0) return ['', 'pause update', 'resume update'][request.rollout] ?? 'act';
+  if (request.rollout !== 0)
+    return ['', 'pause update', 'resume update', 'rebalance'][request.rollout] ?? 'act';
   if (request.restart) return 'restart';
   if (request.replicas !== undefined) return `scale to ${request.replicas}`;
   return ['start', 'stop', 'pause'][request.runState] ?? 'act';

@@ -29,6 +29,7 @@ import {
 import { refuseAddressConflicts } from './addresses.ts';
 import { keepExtensions } from './extensions.ts';
 import { refusePortConflicts } from './ports.ts';
+import { rebalance } from './rebalance.ts';
 import { resolveReferences } from './references.ts';
 import { invalid } from './validate-names.ts';
 import { checkCount, checkServiceSpec } from './validate-service.ts';
@@ -248,18 +249,23 @@ export function sameMessage<T>(
 
 /**
  * Stop, start, pause, restart and scale: what Compose does to services without a new version of
- * them.
+ * them; and rebalancing. @returns how many tasks move to other nodes.
  */
 export function actOnServices(
   tx: WriteView,
   context: DecisionContext,
   request: ServiceActionRequest,
-): void {
+): { readonly moving: number } {
   if (request.services.length === 0) throw invalid('Services', 'no service is named');
+  let moving = 0;
   checkCount(request.replicas, 'Replicas');
   for (const id of request.services) {
     const service = tx.get('service', id) ?? tx.byName('service', id);
     if (!service?.spec) throw new TswarmError('not_found', `service ${id} not found`);
+    if (request.rollout === RolloutAction.REBALANCE) {
+      moving += rebalance(tx, context, service);
+      continue;
+    }
     if (request.rollout !== RolloutAction.NONE) {
       tx.update('service', steered(service, request.rollout, context));
       continue;
@@ -276,6 +282,7 @@ export function actOnServices(
     if (spec === service.spec && restartRequest === service.restartRequest) continue;
     tx.update('service', Service.create({ ...service, spec, restartRequest }));
   }
+  return { moving };
 }
 
 /**

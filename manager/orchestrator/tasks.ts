@@ -71,6 +71,11 @@ export function newTask(service: Service, options: NewTaskOptions, context: Deci
 
 /** True when the task is what the service's spec asks for now (swarmkit: IsTaskDirty, negated). */
 export function isCurrent(task: Task, service: Service, view: ReadView): boolean {
+  return !task.toMove && isOfPresentSpec(task, service, view);
+}
+
+/** The same, whether or not it has a better place. */
+export function isOfPresentSpec(task: Task, service: Service, view: ReadView): boolean {
   if (task.specVersion?.index === service.specVersion?.index) return true;
   const wanted = service.spec?.taskTemplate;
   if (!wanted || !task.spec || !isSameButPlacement(task.spec, wanted)) return false;

@@ -3,7 +3,7 @@
 // failure is tolerated it no longer holds up the others, although the restart supervisor goes on with it (as in swarmkit).
 import { MONITOR_NANOS } from './limits.ts';
 import { type Slot, wantedIn } from './slots.ts';
-import { changedAt, endedBadly, isCurrent, stateOf } from './tasks.ts';
+import { changedAt, endedBadly, isCurrent, isOfPresentSpec, stateOf } from './tasks.ts';
 import {
   microsOf,
   type Pass,
@@ -30,6 +30,8 @@ export interface Progress {
   readonly waiting: Slot | undefined;
   /** What became of a task that failed: ": …", or ''. */
   readonly failure: string;
+  /** Tasks of the present specification are replaced, because they have a better place. */
+  readonly moves: boolean;
 }
 
 export function measure(
@@ -73,7 +75,12 @@ export function measure(
     count.inProgress += 1;
     waiting ??= slot;
   }
-  return { dirty, between, ...count, total: slots.length, waiting, failure };
+  const moves = slots.some(({ tasks }) => tasks.some((task) => isMoved(pass, service, task)));
+  return { dirty, between, ...count, total: slots.length, waiting, failure, moves };
+}
+
+function isMoved(pass: Pass, service: Service, task: Task): boolean {
+  return task.toMove && isOfPresentSpec(task, service, pass.tx);
 }
 
 function runsOrNeedNot(service: Service, task: Task): boolean {

@@ -86,11 +86,17 @@ function replaceSlots(
   // Slots that do not run anyway go first: replacing them costs nothing.
   const order = [...progress.dirty].sort((a, b) => runningRank(a) - runningRank(b));
   for (const slot of order.slice(0, Math.max(0, Math.min(room, order.length)))) {
-    if (config?.order !== UpdateOrder.START_FIRST || runningRank(slot) === 0) {
+    if (orderOf(config, slot) !== UpdateOrder.START_FIRST || runningRank(slot) === 0) {
       for (const task of wantedIn(slot)) retire(pass, slot, task);
     }
     addTask(pass, service, slot);
   }
+}
+
+/** As for a drained node, what only moves does so without a gap, unless the service says how it is updated. */
+function orderOf(config: UpdateConfig | undefined, slot: Slot): UpdateOrder {
+  const isMove = wantedIn(slot).some((task) => task.toMove);
+  return config?.order ?? (isMove ? UpdateOrder.START_FIRST : UpdateOrder.STOP_FIRST);
 }
 
 function runningRank(slot: Slot): number {
@@ -117,7 +123,9 @@ function checkFailures(
   config: UpdateConfig | undefined,
   progress: Progress,
 ): Service | undefined {
-  const action = config?.failureAction ?? FailureAction.PAUSE;
+  const wanted = config?.failureAction ?? FailureAction.PAUSE;
+  // There is no specification to go back to when tasks only move.
+  const action = progress.moves && wanted === FailureAction.ROLLBACK ? FailureAction.PAUSE : wanted;
   if (action === FailureAction.CONTINUE || progress.failed === 0) return undefined;
   if (progress.failed / Math.max(1, progress.total) <= (config?.maxFailureRatio ?? 0))
     return undefined;
@@ -177,7 +185,10 @@ function checkEnd(
   const seconds = Math.round(limit / 1_000_000);
   const reason = `no progress for ${seconds} s: ${blockedReason(pass, service, progress)}`;
   const action = config?.failureAction ?? FailureAction.PAUSE;
-  if (isRollback(service) || (action === FailureAction.ROLLBACK && service.previousSpec)) {
+  if (
+    isRollback(service) ||
+    (action === FailureAction.ROLLBACK && service.previousSpec && !progress.moves)
+  ) {
     return act(pass, service, action, `update paused, ${reason}`);
   }
   return setStatus(pass, service, UpdateState.FAILED, `update failed: ${reason}`);

@@ -1211,9 +1211,10 @@ export const RolloutAction = {
   NONE: 0,
   PAUSE: 1,
   RESUME: 2,
+  REBALANCE: 3,
 } as const;
 export type RolloutAction = (typeof RolloutAction)[keyof typeof RolloutAction];
-export const RolloutActionText: ReadonlyMap<number, string> = new Map([[0, 'none'], [1, 'pause'], [2, 'resume']]);
+export const RolloutActionText: ReadonlyMap<number, string> = new Map([[0, 'none'], [1, 'pause'], [2, 'resume'], [3, 'rebalance']]);
 
 export interface ServiceActionRequest {
   /** ids */
@@ -1288,25 +1289,32 @@ export const ServiceActionRequest: MessageType<ServiceActionRequest> = {
 
 export interface ServiceActionResponse {
   readonly index: number;
+  /** ROLLOUT_ACTION_REBALANCE: tasks that move */
+  readonly moving: number;
 }
 export const ServiceActionResponse: MessageType<ServiceActionResponse> = {
   name: 'ServiceActionResponse',
   fields: [
     { name: 'index', json: 'Index', id: 1, kind: 'int64', shape: 'one' },
+    { name: 'moving', json: 'Moving', id: 2, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<ServiceActionResponse>): ServiceActionResponse => ({ ...{ index: 0 }, ...partial }),
+  create: (partial?: Partial<ServiceActionResponse>): ServiceActionResponse => ({ ...{ index: 0, moving: 0 }, ...partial }),
   write(m: ServiceActionResponse, w: Writer): Writer {
     if (m.index !== 0) w.uint32(8).int64(m.index);
+    if (m.moving !== 0) w.uint32(16).int64(m.moving);
     return w;
   },
   read(r: Reader, length: number): ServiceActionResponse {
     const end = r.pos + length;
-    const m: { index: number } = { index: 0 };
+    const m: { index: number; moving: number } = { index: 0, moving: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
         case 1:
           m.index = readInt64(r.int64());
+          break;
+        case 2:
+          m.moving = readInt64(r.int64());
           break;
         default:
           r.skipType(t & 7);

@@ -439,6 +439,8 @@ export interface Task {
   readonly waitingFor: string;
   /** unset = it is not, or was not, drained */
   readonly drain: Drain | undefined;
+  /** there is a better node for it: replaced as if it were of an older specification */
+  readonly toMove: boolean;
 }
 export const Task: MessageType<Task> = {
   name: 'Task',
@@ -462,8 +464,9 @@ export const Task: MessageType<Task> = {
     { name: 'restartRequest', json: 'RestartRequest', id: 101, kind: 'int64', shape: 'one' },
     { name: 'waitingFor', json: 'WaitingFor', id: 102, kind: 'string', shape: 'one' },
     { name: 'drain', json: 'Drain', id: 103, kind: 'message', shape: 'optional', message: () => Drain },
+    { name: 'toMove', json: 'ToMove', id: 104, kind: 'bool', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Task>): Task => ({ ...{ id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '', drain: undefined }, ...partial }),
+  create: (partial?: Partial<Task>): Task => ({ ...{ id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '', drain: undefined, toMove: false }, ...partial }),
   write(m: Task, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -488,11 +491,12 @@ export const Task: MessageType<Task> = {
     if (m.restartRequest !== 0) w.uint32(808).int64(m.restartRequest);
     if (m.waitingFor !== '') w.uint32(818).string(m.waitingFor);
     if (m.drain !== undefined) Drain.write(m.drain, w.uint32(826).fork()).ldelim();
+    if (m.toMove) w.uint32(832).bool(m.toMove);
     return w;
   },
   read(r: Reader, length: number): Task {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; labels: Record<string, string>; spec: TaskSpec | undefined; serviceId: string; slot: number; nodeId: string; desiredState: TaskState; status: TaskStatus | undefined; networkAttachments: NetworkAttachment[]; assignedGenericResources: GenericResource[]; jobIteration: Version | undefined; specVersion: Version | undefined; endpoint: EndpointSpec | undefined; serviceName: string; runState: RunState; restartRequest: number; waitingFor: string; drain: Drain | undefined } = { id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '', drain: undefined };
+    const m: { id: string; meta: Meta | undefined; labels: Record<string, string>; spec: TaskSpec | undefined; serviceId: string; slot: number; nodeId: string; desiredState: TaskState; status: TaskStatus | undefined; networkAttachments: NetworkAttachment[]; assignedGenericResources: GenericResource[]; jobIteration: Version | undefined; specVersion: Version | undefined; endpoint: EndpointSpec | undefined; serviceName: string; runState: RunState; restartRequest: number; waitingFor: string; drain: Drain | undefined; toMove: boolean } = { id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '', drain: undefined, toMove: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -562,6 +566,9 @@ export const Task: MessageType<Task> = {
           break;
         case 103:
           m.drain = Drain.read(r, r.uint32());
+          break;
+        case 104:
+          m.toMove = r.bool();
           break;
         default:
           r.skipType(t & 7);

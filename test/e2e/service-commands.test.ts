@@ -446,6 +446,17 @@ describe('files, networks and places', () => {
     },
   );
 
+  flagTest(
+    'tswarm service rebalance',
+    ['--detach', '--quiet'],
+    'has nothing to do on one node',
+    async () => {
+      const done = await service('rebalance', '-q', '--detach', '--quiet', 'files');
+      expect([done.stdout, done.stderr, done.code]).toEqual(['files is balanced\n', '', 0]);
+      expect((await service('rebalance', 'nosuch')).stderr).toContain('nosuch not found');
+    },
+  );
+
   flagTest('tswarm service create', ['--credential-spec'], 'is refused', async () => {
     const made = await service('create', '--credential-spec', 'file://x', ...SLEEP);
     expect(made.stderr).toContain('--credential-spec: it only means something on Windows');

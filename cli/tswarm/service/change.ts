@@ -200,6 +200,25 @@ export async function rollback(client: ApiClient, name: string, options: Options
   return followRollout(client, String(service.ID), { quiet: options.quiet === true });
 }
 
+/** One service after the other, so that no more is moved at once than one service's update allows. */
+export async function rebalance(
+  client: ApiClient,
+  names: readonly string[],
+  options: Options,
+): Promise<number> {
+  for (const name of names) {
+    const path = `/tswarm/v1/services/${encodeURIComponent(name)}/rollout`;
+    const answer = await client.post<Json>(path, { query: { action: 'rebalance' } });
+    const count = Number(answer.moving ?? 0);
+    const what = count === 0 ? 'is balanced' : `moves ${count} task${count === 1 ? '' : 's'}`;
+    process.stdout.write(`${name} ${what}\n`);
+    if (count === 0 || options.detach) continue;
+    const code = await followRollout(client, name, { quiet: options.quiet === true });
+    if (code !== EXIT.ok) return code;
+  }
+  return EXIT.ok;
+}
+
 async function listRevisions(client: ApiClient, name: string): Promise<number> {
   const path = `/tswarm/v1/services/${encodeURIComponent(name)}/revisions`;
   const revisions = await client.get<Json[]>(path);

@@ -66,6 +66,16 @@ export function addServiceCommands(services: Command, { run, client }: CommandTo
       ),
     );
   services
+    .command('rebalance <services...>')
+    .description('Move tasks to nodes that have fewer of the service')
+    .option('-d, --detach', 'do not wait')
+    .option('-q, --quiet', 'no progress')
+    .action(
+      run(async (names: string[], options: Options) =>
+        (await import('./change.ts')).rebalance(client(), names, options),
+      ),
+    );
+  services
     .command('rm <services...>')
     .alias('remove')
     .description('Remove services')

@@ -1,5 +1,6 @@
 // The flags of `service create` and `service update` that set one value, and how each changes a specification in Engine JSON. Only what was given changes.
 // docker's names and meanings; below "ours" what docker's services lack.
+import { readFileSync } from 'node:fs';
 import { applyLists, child, type Options, optionName } from './spec-lists.ts';
 import {
   bytes,
@@ -122,10 +123,6 @@ const CONTAINER_FLAGS: readonly ScalarFlag[] = [
     value: '',
     help: 'none, also not the one of the image',
     apply: (spec) => {
-      const known = container(spec).Healthcheck as JsonObject | undefined;
-      if (known && Object.keys(known).some((key) => key !== 'Test')) {
-        throw invalidFlag('no-healthcheck', 'conflicts with the --health-* options');
-      }
       container(spec).Healthcheck = { Test: ['NONE'] };
     },
   },
@@ -273,6 +270,11 @@ export const REPEATED_FLAGS = ['cap-add', 'cap-drop', 'log-opt', 'security-opt']
 
 /** Applies all flags to a specification (empty for create). */
 export function applyFlags(spec: JsonObject, options: Options): void {
+  // What the service had before is no conflict: only what is asked for now.
+  const checks = SCALAR_FLAGS.filter(({ flag }) => flag.startsWith('health-'));
+  if (options.healthcheck === false && checks.some(({ flag }) => options[optionName(flag)])) {
+    throw invalidFlag('no-healthcheck', 'conflicts with the --health-* options');
+  }
   for (const scalar of SCALAR_FLAGS) {
     const value = options[optionName(scalar.flag)];
     // `--no-healthcheck` is what commander calls healthcheck = false.
@@ -333,14 +335,35 @@ function applySecurity(spec: JsonObject, options: readonly string[]): void {
       privileges.AppArmor = { Mode: 'disabled' };
     } else if (key === 'seccomp' && value === 'unconfined') {
       privileges.Seccomp = { Mode: 'unconfined' };
+    } else if (key === 'seccomp' && value !== '') {
+      privileges.Seccomp = { Mode: 'custom', Profile: seccompProfile(value) };
     } else if (key === 'label' && value === 'disable') {
       privileges.SELinuxContext = { Disable: true };
     } else {
       throw invalidFlag(
         'security-opt',
         `"${option}" is not supported for services`,
-        'Known are no-new-privileges, seccomp=unconfined, apparmor=unconfined, label=disable.',
+        'Known are no-new-privileges, seccomp=unconfined, seccomp=FILE, apparmor=unconfined, label=disable.',
       );
     }
   }
+}
+
+/** Many times Docker's own profile; the specification of a service is one message. */
+const PROFILE_BYTES_MAX = 256 * 1024;
+
+/** A profile of this machine, as it goes into the specification. */
+function seccompProfile(path: string): string {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+    JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    const what = error instanceof SyntaxError ? 'is not JSON' : 'cannot be read';
+    throw invalidFlag('security-opt', `seccomp profile ${path} ${what}`);
+  }
+  if (bytes.length > PROFILE_BYTES_MAX) {
+    throw invalidFlag('security-opt', `seccomp profile ${path} is larger than 256 KiB`);
+  }
+  return bytes.toString('base64');
 }

@@ -1,8 +1,12 @@
 // The flags of service create and update as changes of a specification: docker's notations, what is added, replaced and removed, and what is refused by name.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { applyFlags, REPEATED_FLAGS, SCALAR_FLAGS } from '#cli/tswarm/service/spec-flags';
 import { LIST_FLAGS } from '#cli/tswarm/service/spec-lists';
 import { mount, network, ports, words } from '#cli/tswarm/service/values';
+import { allFlags } from '../../support/flag-tests.ts';
 
 function applied(options: Record<string, unknown>, spec: Record<string, unknown> = {}): unknown {
   const copy = structuredClone(spec);
@@ -199,5 +203,63 @@ describe('notations', () => {
 
   it('refuses a quote that is not closed', () => {
     expect(() => words('args', 'sh -c "x')).toThrow('is not closed');
+  });
+});
+
+describe('docker’s flags', () => {
+  const BOTH =
+    'cap-add cap-drop credential-spec endpoint-mode entrypoint health-cmd health-interval health-retries health-start-interval health-start-period health-timeout hostname init isolation limit-cpu limit-memory limit-pids log-driver log-opt memory-swap memory-swappiness no-healthcheck oom-score-adj read-only replicas-max-per-node reserve-cpu reserve-memory restart-condition restart-delay restart-max-attempts restart-window rollback-delay rollback-failure-action rollback-max-failure-ratio rollback-monitor rollback-order rollback-parallelism stop-grace-period stop-signal tty update-delay update-failure-action update-max-failure-ratio update-monitor update-order update-parallelism user workdir max-concurrent replicas detach quiet no-resolve-image with-registry-auth';
+  const LISTS =
+    'config constraint container-label dns dns-option dns-search env generic-resource group host label mount network placement-pref publish secret sysctl ulimit';
+  const split = (text: string): string[] => text.split(' ');
+  it.each([
+    ['create', [...split(`${BOTH} ${LISTS}`), 'env-file', 'mode', 'name']],
+    [
+      'update',
+      [
+        ...split(`${BOTH} args force image rollback`),
+        ...split(LISTS).flatMap((flag) => [`${flag}-add`, `${flag}-rm`]),
+      ],
+    ],
+    ['ls', split('filter format quiet')],
+    ['ps', split('filter format no-resolve no-trunc quiet')],
+    ['logs', split('details follow no-resolve no-task-ids no-trunc raw since tail timestamps')],
+    ['inspect', split('format pretty')],
+    ['rollback', split('detach quiet')],
+    ['scale', split('detach')],
+  ])('of service %s are all there', (command, flags) => {
+    const own = new Set(allFlags());
+    expect(flags.filter((flag) => !own.has(`tswarm service ${command} --${flag}`))).toEqual([]);
+  });
+});
+
+describe('what only looks like a conflict, and files', () => {
+  it('a health check that the service had can be switched off', () => {
+    const had = container({ Healthcheck: { Test: ['CMD', 'x'], Interval: 1 } }) as Record<
+      string,
+      unknown
+    >;
+    expect(applied({ healthcheck: false }, had)).toEqual(
+      container({ Healthcheck: { Test: ['NONE'] } }),
+    );
+    expect(() => applied({ healthcheck: false, healthRetries: '2' })).toThrow(
+      '--no-healthcheck: conflicts',
+    );
+  });
+
+  it('a seccomp profile is read where the command runs', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tswarm-flags-'));
+    try {
+      const file = join(folder, 'profile.json');
+      writeFileSync(file, '{"defaultAction":"SCMP_ACT_ALLOW"}');
+      const Profile = Buffer.from('{"defaultAction":"SCMP_ACT_ALLOW"}').toString('base64');
+      const Privileges = { Seccomp: { Mode: 'custom', Profile } };
+      expect(applied({ securityOpt: [`seccomp=${file}`] })).toEqual(container({ Privileges }));
+      writeFileSync(file, 'x');
+      expect(() => applied({ securityOpt: [`seccomp=${file}`] })).toThrow('is not JSON');
+      expect(() => applied({ securityOpt: ['seccomp=/nosuch'] })).toThrow('cannot be read');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

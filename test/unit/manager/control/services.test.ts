@@ -186,7 +186,7 @@ describe('updating', () => {
 });
 
 describe('acting', () => {
-  const act = (c: TestCluster, over: Partial<ServiceActionRequest>): void =>
+  const act = (c: TestCluster, over: Partial<ServiceActionRequest>): unknown =>
     c.run((tx, context) => actOnServices(tx, context, ServiceActionRequest.create(over)));
 
   it('stops, starts, restarts and scales without a new spec version or a previous spec', () => {
@@ -308,7 +308,7 @@ describe('revisions', () => {
 const UPDATING = UpdateStatus.create({ state: UpdateState.UPDATING, startedAt: 5 });
 
 describe('pausing an update by hand', () => {
-  const steer = (c: TestCluster, id: string, rollout: RolloutAction): void =>
+  const steer = (c: TestCluster, id: string, rollout: RolloutAction): unknown =>
     c.run((tx, context) =>
       actOnServices(tx, context, ServiceActionRequest.create({ services: [id], rollout })),
     );
