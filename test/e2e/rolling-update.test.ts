@@ -118,7 +118,7 @@ describe('a service under load', () => {
     expect(result.sent).toBeGreaterThan(1000);
     // On a slow machine the load begins after the first tasks were replaced.
     expect(Object.keys(result.versions)).toEqual(expect.arrayContaining(['v2', 'v3']));
-  });
+  }, 400_000);
 });
 
 function updateStateText(): string {
