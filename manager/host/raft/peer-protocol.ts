@@ -4,7 +4,7 @@ import * as grpc from '@grpc/grpc-js';
 import { MessageType } from '#manager/raft/types';
 import { TswarmError } from '#protocol/errors';
 import { PeerHello } from '#protocol/generated/raft';
-import { toServiceError } from '#protocol/transport/grpc';
+import type { ServerCall } from '#protocol/transport/server-call';
 import { refuseOtherProtocol } from '#protocol/version';
 import type { Greeting } from './greeting.ts';
 
@@ -67,12 +67,10 @@ export function checkHello(
   return { epoch: hello.epoch, commit: hello.commit, isMember: hello.member };
 }
 
-/** The refusal of a caller that was removed. */
-export function removedError(raftId: number): Partial<grpc.ServiceError> {
+/** Ends the call of a member that was removed, and tells it so. */
+export function refuseRemoved(call: ServerCall, raftId: number): void {
   const message = `member ${raftId} was removed from the cluster`;
-  const error = toServiceError(new TswarmError('failed_precondition', message));
-  error.metadata?.set(REMOVED_KEY, '1');
-  return error;
+  call.fail(new TswarmError('failed_precondition', message), { [REMOVED_KEY]: '1' });
 }
 
 export function isRemovedError(error: Error): boolean {

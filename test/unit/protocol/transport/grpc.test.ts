@@ -14,9 +14,7 @@ import {
   clientOf,
   connectChannel,
   createServer,
-  listen,
   type Peer,
-  serverCredentials,
 } from '#protocol/transport/grpc';
 import { peerStatistics } from '#protocol/transport/peer';
 import { testCa } from '../../manager/support/pki.ts';
@@ -88,13 +86,13 @@ beforeAll(async () => {
     },
     trusted,
   );
-  const port = await listen(server, '127.0.0.1:0', serverCredentials(manager, false));
+  const port = await server.listen('127.0.0.1:0', manager, false);
   address = `127.0.0.1:${port}`;
 });
 
 afterAll(() => {
   for (const channel of channels) channel.close();
-  server.forceShutdown();
+  server.destroy();
 });
 
 function connect(identity: Partial<typeof manager> = {}, name = 'swarm-manager') {
