@@ -225,7 +225,8 @@ export class ServerCall extends EventEmitter<CallEvents> {
   }
 
   #requestEnded(): void {
-    if (this.#hasRequestEnded) return;
+    // The stream of a caller that goes ends, too: not all was said.
+    if (this.#hasRequestEnded || this.#stream.closed || this.#stream.aborted) return;
     this.#hasRequestEnded = true;
     this.#settled(this);
     if (this.isOver) return;
