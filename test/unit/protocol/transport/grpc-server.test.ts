@@ -5,7 +5,7 @@
 import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2';
 import type * as grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CERTIFICATE_ROLE } from '#manager/ca/certificates';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import { type NodeCaMethods, NodeCaService } from '#protocol/generated/ca';
 import { type ReachMethods, ReachPiece, ReachService } from '#protocol/generated/reach';
