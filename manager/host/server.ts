@@ -1,5 +1,6 @@
 // The manager's gRPC server: all services on one port, callers of passed-on calls restored, the
 // identity exchangeable while it runs.
+import type * as grpc from '@grpc/grpc-js';
 import { trustedRoots } from '#manager/ca/rotation';
 import { controlHandlers } from '#manager/control/control-service';
 import { NodeCaService } from '#protocol/generated/ca';
@@ -8,8 +9,14 @@ import { DispatcherService } from '#protocol/generated/dispatcher';
 import { ImageDirectoryService } from '#protocol/generated/images';
 import { MembershipService } from '#protocol/generated/membership';
 import { ReachService } from '#protocol/generated/reach';
-import { addService, createServer, type TlsIdentity } from '#protocol/transport/grpc';
-import type { GrpcServer } from '#protocol/transport/grpc-server';
+import {
+  addService,
+  createServer,
+  listen,
+  replaceServerIdentity,
+  serverCredentials,
+  type TlsIdentity,
+} from '#protocol/transport/grpc';
 import { TSWARM_VERSION } from '#protocol/version';
 import type { Log, Random } from '#protocol/world';
 import { SHUTDOWN_GRACE_MS } from '../limits.ts';
@@ -42,7 +49,8 @@ export interface ManagerServerDeps {
 
 export class ManagerServer {
   readonly #deps: ManagerServerDeps;
-  readonly #server: GrpcServer = createServer();
+  readonly #server: grpc.Server = createServer();
+  #credentials: grpc.ServerCredentials | undefined;
 
   constructor(deps: ManagerServerDeps) {
     this.#deps = deps;
@@ -51,17 +59,29 @@ export class ManagerServer {
   /** Serves on `host:port`; returns the port. @throws TswarmError failed_precondition */
   async listen(address: string, identity: TlsIdentity): Promise<number> {
     this.#addServices();
-    return await this.#server.listen(address, identity, false);
+    const credentials = serverCredentials(identity, false);
+    this.#credentials = credentials;
+    return await listen(this.#server, address, credentials);
   }
 
   /** For new connections; open ones go on. */
   useIdentity(identity: TlsIdentity): void {
-    this.#server.useIdentity(identity);
+    if (this.#credentials) replaceServerIdentity(this.#credentials, identity);
   }
 
   /** Lets open calls end for a moment. */
   async close(): Promise<void> {
-    await this.#server.close(SHUTDOWN_GRACE_MS);
+    if (!this.#credentials) return;
+    await new Promise<void>((resolve) => {
+      const force = setTimeout(() => {
+        this.#server.forceShutdown();
+        resolve();
+      }, SHUTDOWN_GRACE_MS);
+      this.#server.tryShutdown(() => {
+        clearTimeout(force);
+        resolve();
+      });
+    });
   }
 
   #addServices(): void {

@@ -4,13 +4,10 @@
 import { Buffer } from 'node:buffer';
 import * as grpc from '@grpc/grpc-js';
 import type { MethodDescriptor, ServiceDescriptor } from '#protocol/codec';
-import { errorCodeFromText } from '#protocol/error-codes';
-import { TswarmError } from '#protocol/errors';
-import { GrpcServer, type TlsIdentity } from './grpc-server.ts';
+import { ERROR_CODES, errorCodeFromText } from '#protocol/error-codes';
+import { messageOf, TswarmError } from '#protocol/errors';
 import { type Peer, peerOf, type TrustRoots } from './peer.ts';
-import type { ServerCall } from './server-call.ts';
 
-export type { TlsIdentity } from './grpc-server.ts';
 export type { Peer, TrustRoots } from './peer.ts';
 
 /**
@@ -109,67 +106,96 @@ function entriesOf<Methods>(service: ServiceDescriptor<Methods>): [string, AnyMe
 
 /** Registers the handlers of one service. */
 export function addService<Methods>(
-  server: GrpcServer,
+  server: grpc.Server,
   service: ServiceDescriptor<Methods>,
   handlers: Handlers<Methods>,
   trustRoots: TrustRoots,
 ): void {
+  const definition: Record<string, grpc.MethodDefinition<unknown, unknown>> = {};
+  const implementation: Record<string, grpc.UntypedHandleCall> = {};
   for (const [name, method] of entriesOf(service)) {
+    definition[name] = methodDefinition(method);
     const handler = (handlers as Record<string, unknown>)[name] as UntypedHandler;
-    server.addMethod(method, (call) => serve(call, method, handler, trustRoots));
+    implementation[name] = adaptHandler(method, handler, trustRoots);
   }
+  server.addService(definition, implementation);
 }
 
 type UntypedHandler = (request: unknown, context: CallContext) => unknown;
 
-function serve(
-  call: ServerCall,
+function adaptHandler(
   method: AnyMethod,
   handler: UntypedHandler,
   trustRoots: TrustRoots,
-): void {
-  if (method.requestStream) {
-    const requests = call.messages();
-    answer(call, method, () => handler(requests, contextOf(call, trustRoots)));
-    return;
+): grpc.UntypedHandleCall {
+  if (method.responseStream) {
+    return ((call: grpc.ServerDuplexStream<unknown, unknown> & { request?: unknown }) => {
+      const request = method.requestStream ? call : call.request;
+      let responses: AsyncIterable<unknown>;
+      try {
+        responses = handler(request, contextOf(call, trustRoots)) as AsyncIterable<unknown>;
+      } catch (error) {
+        call.emit('error', toServiceError(error));
+        return;
+      }
+      void pump(call, responses);
+    }) as grpc.UntypedHandleCall;
   }
-  let isAnswering = false;
-  call.on('data', (request) => {
-    if (isAnswering) return; // One is all that this method takes.
-    isAnswering = true;
-    answer(call, method, () => handler(request, contextOf(call, trustRoots)));
-  });
-  call.on('end', () => {
-    if (!isAnswering) call.fail(new TswarmError('invalid_argument', 'there is no request'));
-  });
+  return ((
+    call: grpc.ServerUnaryCall<unknown, unknown> & AsyncIterable<unknown>,
+    done: grpc.sendUnaryData<unknown>,
+  ) => {
+    const request = method.requestStream ? call : call.request;
+    Promise.resolve()
+      .then(() => handler(request, contextOf(call, trustRoots)))
+      .then(
+        (response) => done(null, response),
+        (error: unknown) => done(toServiceError(error)),
+      );
+  }) as grpc.UntypedHandleCall;
 }
 
-function answer(call: ServerCall, method: AnyMethod, handle: () => unknown): void {
-  const failed = (error: unknown): void => call.fail(error);
+async function pump(
+  call: grpc.ServerDuplexStream<unknown, unknown>,
+  responses: AsyncIterable<unknown>,
+): Promise<void> {
   try {
-    const answered = handle();
-    if (method.responseStream) pump(call, answered as AsyncIterable<unknown>).catch(failed);
-    else (answered as Promise<unknown>).then((response) => call.reply(response)).catch(failed);
+    for await (const response of responses) {
+      if (call.cancelled) return;
+      if (!call.write(response)) await drained(call);
+    }
+    call.end();
   } catch (error) {
-    failed(error);
+    if (!call.cancelled) call.emit('error', toServiceError(error));
   }
 }
 
-async function pump(call: ServerCall, responses: AsyncIterable<unknown>): Promise<void> {
-  for await (const response of responses) {
-    if (call.isOver) return;
-    if (!call.write(response)) await call.drained();
-  }
-  call.end();
+function drained(call: grpc.ServerDuplexStream<unknown, unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      call.off('drain', done);
+      call.off('cancelled', done);
+      resolve();
+    };
+    call.on('drain', done);
+    call.on('cancelled', done);
+  });
 }
+
+type ServerCall =
+  | grpc.ServerUnaryCall<unknown, unknown>
+  | grpc.ServerDuplexStream<unknown, unknown>;
+
+const CALLER_GONE = new TswarmError('cancelled', 'the caller has gone');
 
 function contextOf(call: ServerCall, trustRoots: TrustRoots): CallContext {
+  const controller = new AbortController();
+  // A reason of our own: the default one is made anew for every call, with a stack.
+  call.on('cancelled', () => controller.abort(CALLER_GONE));
   return {
     peer: peerOf(call, trustRoots),
-    get signal() {
-      return call.signal;
-    },
-    metadata: (key) => call.metadata(key),
+    signal: controller.signal,
+    metadata: (key) => String(call.metadata.get(key)[0] ?? ''),
   };
 }
 
@@ -296,6 +322,18 @@ function linkAbort(call: { cancel(): void }, signal: AbortSignal | undefined): v
 
 // ---- errors -------------------------------------------------------------------------------------
 
+/** An error as it goes over the wire. */
+export function toServiceError(error: unknown): Partial<grpc.ServiceError> {
+  const metadata = new grpc.Metadata();
+  const known = error instanceof TswarmError ? error : undefined;
+  metadata.set('tswarm-code', known?.code ?? 'internal');
+  if (known?.field) metadata.set('tswarm-field', encodeURIComponent(known.field));
+  if (known?.hint) metadata.set('tswarm-hint', encodeURIComponent(known.hint));
+  if (known?.retryable) metadata.set('tswarm-retryable', '1');
+  if (known?.redirect) metadata.set('tswarm-redirect', encodeURIComponent(known.redirect));
+  return { code: ERROR_CODES[known?.code ?? 'internal'].grpc, details: messageOf(error), metadata };
+}
+
 /** An error as it came over the wire. */
 export function fromServiceError(error: grpc.ServiceError): TswarmError {
   const get = (key: string): string =>
@@ -320,6 +358,55 @@ export function fromServiceError(error: grpc.ServiceError): TswarmError {
 }
 
 // ---- TLS ----------------------------------------------------------------------------------------
+
+/** PEM texts of one identity. */
+export interface TlsIdentity {
+  readonly caCert: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/**
+ * TLS server credentials. A client certificate is always asked for; when it is not required a
+ * caller may come without one (joining), and `addService` refuses a certificate that our root did
+ * not sign.
+ */
+export function serverCredentials(
+  identity: TlsIdentity,
+  requireClientCertificate: boolean,
+): grpc.ServerCredentials {
+  const pair = {
+    cert_chain: Buffer.from(identity.certificate),
+    private_key: Buffer.from(identity.key),
+  };
+  const credentials = grpc.ServerCredentials.createSsl(Buffer.from(identity.caCert), [pair], true);
+  if (requireClientCertificate) return credentials;
+  const constructorOptions = credentials._getConstructorOptions();
+  // grpc-js knows only "required" and "not asked for".
+  credentials._getConstructorOptions = () => ({
+    ...constructorOptions,
+    requestCert: true,
+    rejectUnauthorized: false,
+  });
+  return credentials;
+}
+
+/** Lets new connections of a running server use another certificate; open ones go on. */
+export function replaceServerIdentity(
+  credentials: grpc.ServerCredentials,
+  identity: TlsIdentity,
+): void {
+  // Not in the public types: made for certificate providers, of which we have no other use.
+  const updatable = credentials as unknown as {
+    updateSecureContextOptions(options: Record<string, unknown>): void;
+  };
+  updatable.updateSecureContextOptions({
+    ...credentials._getSecureContextOptions(),
+    ca: Buffer.from(identity.caCert),
+    cert: [Buffer.from(identity.certificate)],
+    key: [Buffer.from(identity.key)],
+  });
+}
 
 /**
  * A channel to `host:port` whose server must present a certificate of our root with the name
@@ -348,11 +435,40 @@ export function connectChannel(
 }
 
 /** A server with our limits. */
-export function createServer(): GrpcServer {
-  return new GrpcServer({
-    requestBytesMax: REQUEST_BYTES_MAX,
-    streamsMax: 4096,
-    keepaliveMs: 30_000,
-    keepaliveTimeoutMs: 20_000,
+export function createServer(): grpc.Server {
+  return new grpc.Server({
+    'grpc.max_receive_message_length': REQUEST_BYTES_MAX,
+    'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
+    // A caller whose host is gone is noticed although it says nothing.
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 20_000,
+    'grpc.max_concurrent_streams': 4096,
+  });
+}
+
+/**
+ * Starts to listen on `host:port` (port 0 = any). Returns the port. @throws TswarmError
+ * failed_precondition when the address cannot be had.
+ */
+export function listen(
+  server: grpc.Server,
+  address: string,
+  credentials: grpc.ServerCredentials,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, port) => {
+      if (!error) {
+        resolve(port);
+        return;
+      }
+      const inUse = error.message.includes('EADDRINUSE');
+      const why = inUse ? 'the port is already in use' : error.message;
+      reject(
+        new TswarmError('failed_precondition', `cannot listen on ${address}: ${why}`, {
+          cause: error,
+          ...(inUse ? { hint: `\`ss -ltnp\` shows by whom; give another address.` } : {}),
+        }),
+      );
+    });
   });
 }

@@ -2,7 +2,9 @@
 // without a certificate (to join), so TLS itself checks only that the caller holds the key; that
 // our root signed the certificate and that it is valid now is checked here. Checking a signature
 // costs about 100 µs, so a verified certificate is remembered by its SHA-256 and by its connection;
-// that its root is still trusted and that it has not expired is checked at every call.
+// that its root is still trusted and that it has not expired is checked at every call. grpc-js
+// hides a certificate that the listener's own root did not sign, so the connection is asked
+// directly.
 import { createHash, X509Certificate } from 'node:crypto';
 import { TswarmError } from '../errors.ts';
 
@@ -37,19 +39,14 @@ interface TlsSession {
   readonly socket?: { getPeerCertificate?(): { readonly raw?: Uint8Array } | undefined };
 }
 
-/** The part of a call that leads to the connection. */
-export interface CallerConnection {
-  /** `address:port`. */
-  readonly callerAddress: string;
-  /** The HTTP/2 session. */
-  readonly session: object | undefined;
+/** The part of grpc-js's server call that leads to the connection. */
+interface CallInternals {
+  getPeer(): string;
+  readonly call?: { readonly stream?: { readonly session?: TlsSession } };
 }
 
 const byFingerprint = new Map<string, Verified>();
-const bySession = new WeakMap<
-  object,
-  { readonly verified: Verified | undefined; readonly address: string }
->();
+const bySession = new WeakMap<object, { readonly verified: Verified | undefined }>();
 
 /** Signatures checked since start: for tests and figures. */
 export const peerStatistics = { signatureChecks: 0 };
@@ -58,20 +55,17 @@ export const peerStatistics = { signatureChecks: 0 };
  * The caller's identity. @throws TswarmError unauthenticated for a certificate that is not ours or
  * not valid now.
  */
-export function peerOf(
-  call: CallerConnection,
-  trustRoots: TrustRoots,
-  nowMs: number = Date.now(),
-): Peer {
-  const { session } = call;
-  if (!session) throw new TswarmError('cancelled', 'the caller has gone');
+export function peerOf(call: object, trustRoots: TrustRoots, nowMs: number = Date.now()): Peer {
+  const internals = call as CallInternals;
+  const address = internals.getPeer();
+  const session = internals.call?.stream?.session;
+  if (!session) throw new Error('bug: a call without a connection');
   const known = bySession.get(session);
   const roots = trustRoots();
-  const address = known?.address ?? call.callerAddress;
   let verified = known?.verified;
   if (!known || (verified && !roots.includes(verified.root))) {
     verified = verifiedOf(session, roots);
-    bySession.set(session, { verified, address });
+    bySession.set(session, { verified });
   }
   if (!verified) return { nodeId: '', role: '', clusterId: '', address };
   if (nowMs > verified.validToMs || nowMs < verified.validFromMs) {

@@ -1,6 +1,7 @@
 // The port on which this node serves others of its cluster, by gRPC over mutual TLS. Nodes get its images: whoever has a node's certificate of this cluster and
 // was not removed may take any, as any of them may be told to run it. Managers tell where they are now, when this node cannot find one. Nobody else gets further
 // than the handshake.
+import type * as grpc from '@grpc/grpc-js';
 import { CERTIFICATE_ROLE, isNodeRole, pemBlocks } from '#protocol/certificates';
 import type { ImageEngine } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
@@ -15,9 +16,11 @@ import {
   type CallContext,
   createServer,
   type Handlers,
+  listen,
+  replaceServerIdentity,
+  serverCredentials,
   type TlsIdentity,
 } from '#protocol/transport/grpc';
-import type { GrpcServer } from '#protocol/transport/grpc-server';
 import { IMAGE_PORT, IMAGE_SHARES_MAX, MANAGERS_TOLD_MAX } from '../limits.ts';
 
 const IMAGE_ID = /^sha256:[0-9a-f]{64}$/;
@@ -32,8 +35,9 @@ export interface ShareServerDeps {
 
 export class ShareServer {
   readonly #deps: ShareServerDeps;
-  readonly #server: GrpcServer = createServer();
+  readonly #server: grpc.Server = createServer();
   #identity: TlsIdentity;
+  #credentials: grpc.ServerCredentials | undefined;
   #running = 0;
 
   constructor(deps: ShareServerDeps, identity: TlsIdentity) {
@@ -46,19 +50,21 @@ export class ShareServer {
 
   /** @returns the port: the usual one, or any other when that is taken */
   async start(): Promise<number> {
-    const listen = (port: number): Promise<number> =>
-      this.#server.listen(`0.0.0.0:${port}`, this.#identity, true);
+    const credentials = serverCredentials(this.#identity, true);
+    this.#credentials = credentials;
     // Several nodes on one host: the others are told the port anyway.
-    return listen(IMAGE_PORT).catch(() => listen(0));
+    return listen(this.#server, `0.0.0.0:${IMAGE_PORT}`, credentials).catch(() =>
+      listen(this.#server, '0.0.0.0:0', credentials),
+    );
   }
 
   setIdentity(identity: TlsIdentity): void {
     this.#identity = identity;
-    this.#server.useIdentity(identity);
+    if (this.#credentials) replaceServerIdentity(this.#credentials, identity);
   }
 
   stop(): void {
-    this.#server.destroy();
+    this.#server.forceShutdown();
   }
 
   #imageHandlers(): Handlers<ImageShareMethods> {

@@ -3,6 +3,9 @@
 // it says must come from that id and be meant for this one. Anything else ends the call, never the
 // process. The listener opens with the first identity; a new one counts for new connections, and
 // ends only calls whose certificate is not trusted any more.
+
+import type { Http2Server, ServerHttp2Session } from 'node:http2';
+import * as grpc from '@grpc/grpc-js';
 import { decodeMessages } from '#manager/raft/codec';
 import type { Message } from '#manager/raft/types';
 import { pemBlocks } from '#protocol/certificates';
@@ -12,10 +15,17 @@ import {
   type PeerHello,
   PeerNotice,
   RaftTransportService,
+  type SnapshotFrame,
+  type SnapshotNotice,
 } from '#protocol/generated/raft';
-import { MESSAGE_BYTES_MAX } from '#protocol/transport/grpc';
-import { GrpcServer } from '#protocol/transport/grpc-server';
-import type { ServerCall } from '#protocol/transport/server-call';
+import {
+  listen,
+  MESSAGE_BYTES_MAX,
+  methodDefinition,
+  replaceServerIdentity,
+  serverCredentials,
+  toServiceError,
+} from '#protocol/transport/grpc';
 import { ADDRESS_CHARS_MAX, withSeenHost } from '../places.ts';
 import type { Greeting, Judgement } from './greeting.ts';
 import {
@@ -24,9 +34,13 @@ import {
   KEEPALIVE_TIMEOUT_MS,
   PEER_WINDOW_BYTES,
 } from './limits.ts';
-import { checkHello, PEER_MESSAGES, refuseRemoved } from './peer-protocol.ts';
+import { checkHello, PEER_MESSAGES, removedError } from './peer-protocol.ts';
 import { callingManager, tlsIdentityOf } from './peer-tls.ts';
 import type { RaftIdentity } from './raft-node.ts';
+
+type MessageCall = grpc.ServerDuplexStream<PeerFrame, PeerNotice>;
+export type SnapshotCall = grpc.ServerDuplexStream<SnapshotFrame, SnapshotNotice>;
+type AnyCall = MessageCall | SnapshotCall;
 
 export interface PeerListenerDeps {
   readonly clusterId: string;
@@ -41,13 +55,13 @@ export interface PeerListenerDeps {
   readonly receive: (messages: readonly Message[]) => void;
   /** The last stream of messages from this member has ended. */
   readonly lostContact: (from: number) => void;
-  readonly snapshot: (call: ServerCall, admit: (hello: PeerHello | undefined) => number) => void;
+  readonly snapshot: (call: SnapshotCall, admit: (hello: PeerHello | undefined) => number) => void;
   readonly note: (message: string, values: Readonly<Record<string, string | number>>) => void;
 }
 
 /** A caller that was let in; `from` is null before its hello. */
 interface Admitted {
-  readonly call: ServerCall;
+  readonly call: AnyCall;
   readonly isMessages: boolean;
   from: number | null;
   /** Of the caller's process; '' when it does not say. */
@@ -56,26 +70,30 @@ interface Admitted {
 
 export class PeerListener {
   readonly #deps: PeerListenerDeps;
-  readonly #server: GrpcServer;
+  readonly #server: grpc.Server;
   readonly #calls = new Set<Admitted>();
+  #credentials: grpc.ServerCredentials | null = null;
   #roots: readonly string[] = [];
   #port: number | null = null;
-  #isOpen = false;
   #isClosed = false;
 
   constructor(deps: PeerListenerDeps) {
     this.#deps = deps;
-    this.#server = new GrpcServer({
-      requestBytesMax: MESSAGE_BYTES_MAX,
-      streamsMax: 16,
-      keepaliveMs: KEEPALIVE_MS,
-      keepaliveTimeoutMs: KEEPALIVE_TIMEOUT_MS,
-      // 64 KiB on the way would be 1 MB/s over a distance of 50 ms.
-      windowBytes: PEER_WINDOW_BYTES,
+    this.#server = new grpc.Server({
+      'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+      'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
+      'grpc.max_concurrent_streams': 16,
+      'grpc.keepalive_time_ms': KEEPALIVE_MS,
+      'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
     });
     const { messages, snapshot } = RaftTransportService.methods;
-    this.#server.addMethod(messages, (call) => this.#onMessages(call));
-    this.#server.addMethod(snapshot, (call) => this.#onSnapshot(call));
+    this.#server.addService(
+      { messages: methodDefinition(messages), snapshot: methodDefinition(snapshot) },
+      {
+        messages: (call: MessageCall) => this.#onMessages(call),
+        snapshot: (call: SnapshotCall) => this.#onSnapshot(call),
+      },
+    );
   }
 
   get port(): number | null {
@@ -86,16 +104,18 @@ export class PeerListener {
   async open(address: string, identity: RaftIdentity): Promise<void> {
     this.#roots = identity.roots.flatMap(pemBlocks);
     const tls = tlsIdentityOf(identity);
-    if (this.#isOpen) {
-      this.#server.useIdentity(tls);
+    if (this.#credentials !== null) {
+      replaceServerIdentity(this.#credentials, tls);
       this.#endUntrusted();
       return;
     }
-    this.#isOpen = true;
+    const credentials = serverCredentials(tls, true);
+    this.#credentials = credentials;
     try {
-      this.#port = await this.#server.listen(address, tls, true);
+      this.#port = await listen(this.#server, address, credentials);
+      widenWindows(this.#server);
     } catch (error) {
-      this.#isOpen = false;
+      this.#credentials = null;
       throw error;
     }
   }
@@ -110,14 +130,14 @@ export class PeerListener {
 
   close(): void {
     this.#isClosed = true;
-    this.#server.destroy();
+    this.#server.forceShutdown();
   }
 
   /** Ends what a member says that is not known any more. */
   endUnknown(): void {
     for (const { call, from } of this.#calls) {
       if (from === null || this.#deps.nodeOf(from) !== null) continue;
-      call.fail(new TswarmError('unavailable', `member ${from} is not known here`));
+      refuse(call, new TswarmError('unavailable', `member ${from} is not known here`));
     }
   }
 
@@ -126,15 +146,14 @@ export class PeerListener {
       try {
         callingManager(call, this.#roots, this.#deps.clusterId);
       } catch (error) {
-        call.fail(error);
+        refuse(call, error);
       }
     }
   }
 
-  #onMessages(call: ServerCall): void {
+  #onMessages(call: MessageCall): void {
     const admitted = this.#register(call, true);
-    call.on('data', (message) => {
-      const frame = message as PeerFrame;
+    call.on('data', (frame: PeerFrame) => {
       let messages: readonly Message[] = [];
       try {
         if (admitted.from === null) {
@@ -148,7 +167,8 @@ export class PeerListener {
           from: admitted.from ?? 0,
           error: String(error),
         });
-        call.fail(error);
+        call.removeAllListeners('data');
+        refuse(call, error);
       }
       // Not above: what the core cannot go on with is no matter of this call.
       if (messages.length > 0) this.#deps.receive(messages);
@@ -156,7 +176,7 @@ export class PeerListener {
     call.on('end', () => call.end());
   }
 
-  #onSnapshot(call: ServerCall): void {
+  #onSnapshot(call: SnapshotCall): void {
     const admitted = this.#register(call, false);
     this.#deps.snapshot(call, (hello) => {
       admitted.from = this.#admit(admitted, hello);
@@ -164,18 +184,22 @@ export class PeerListener {
     });
   }
 
-  #register(call: ServerCall, isMessages: boolean): Admitted {
+  #register(call: AnyCall, isMessages: boolean): Admitted {
     const admitted: Admitted = { call, isMessages, from: null, instance: '' };
     this.#calls.add(admitted);
     const greetingTimer = setTimeout(() => {
       if (admitted.from !== null) return;
-      call.fail(new TswarmError('deadline_exceeded', 'no hello in time'));
+      refuse(call, new TswarmError('deadline_exceeded', 'no hello in time'));
     }, CONNECT_TIMEOUT_MAX_MS);
     const gone = (): void => {
       clearTimeout(greetingTimer);
       if (this.#calls.delete(admitted)) this.#ended(admitted);
     };
+    call.on('cancelled', gone);
     call.on('close', gone);
+    call.on('finish', gone);
+    // Without a listener an error of the stream would end the process.
+    call.on('error', gone);
     return admitted;
   }
 
@@ -194,7 +218,7 @@ export class PeerListener {
     const from = hello?.from ?? 0;
     const judgement = judge(from, greeting);
     if (judgement === 'removed') {
-      refuseRemoved(call, from);
+      call.emit('error', removedError(from));
       return null;
     }
     if (nodeOf(from) !== nodeId) {
@@ -244,9 +268,31 @@ export class PeerListener {
   }
 }
 
+/**
+ * HTTP/2 lets a sender have 64 KiB on the way unless told otherwise, which over a distance of 50 ms
+ * is 1 MB/s. grpc-js has an option for that on the calling side only; here its HTTP/2 servers are
+ * reached directly.
+ */
+function widenWindows(server: grpc.Server): void {
+  const { http2Servers } = server as unknown as {
+    readonly http2Servers: ReadonlyMap<Http2Server, unknown>;
+  };
+  for (const http2Server of http2Servers.keys()) {
+    http2Server.on('session', (session: ServerHttp2Session) => {
+      session.settings({ initialWindowSize: PEER_WINDOW_BYTES });
+      session.setLocalWindowSize(PEER_WINDOW_BYTES);
+    });
+  }
+}
+
 /** What a caller says of its address, its host as seen from here if it gives none; '' = nothing. */
 function addressSeen(addr: string, seen: string): string {
   return /^.+:\d{1,5}$/.test(addr) && addr.length <= ADDRESS_CHARS_MAX
     ? withSeenHost(addr, seen)
     : '';
+}
+
+/** Ends a call with an error that the caller understands. */
+export function refuse(call: grpc.ServerDuplexStream<unknown, unknown>, error: unknown): void {
+  call.emit('error', toServiceError(error));
 }

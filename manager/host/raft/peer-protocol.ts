@@ -4,7 +4,7 @@ import * as grpc from '@grpc/grpc-js';
 import { MessageType } from '#manager/raft/types';
 import { TswarmError } from '#protocol/errors';
 import { PeerHello } from '#protocol/generated/raft';
-import type { ServerCall } from '#protocol/transport/server-call';
+import { toServiceError } from '#protocol/transport/grpc';
 import { refuseOtherProtocol } from '#protocol/version';
 import type { Greeting } from './greeting.ts';
 
@@ -67,10 +67,12 @@ export function checkHello(
   return { epoch: hello.epoch, commit: hello.commit, isMember: hello.member };
 }
 
-/** Ends the call of a member that was removed, and tells it so. */
-export function refuseRemoved(call: ServerCall, raftId: number): void {
+/** The refusal of a caller that was removed. */
+export function removedError(raftId: number): Partial<grpc.ServiceError> {
   const message = `member ${raftId} was removed from the cluster`;
-  call.fail(new TswarmError('failed_precondition', message), { [REMOVED_KEY]: '1' });
+  const error = toServiceError(new TswarmError('failed_precondition', message));
+  error.metadata?.set(REMOVED_KEY, '1');
+  return error;
 }
 
 export function isRemovedError(error: Error): boolean {

@@ -9,7 +9,7 @@ import * as grpc from '@grpc/grpc-js';
 import { CERTIFICATE_ROLE, pemBlocks } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import { MESSAGE_BYTES_MAX, type TlsIdentity } from '#protocol/transport/grpc';
-import { type CallerConnection, type Peer, peerOf } from '#protocol/transport/peer';
+import { type Peer, peerOf } from '#protocol/transport/peer';
 import {
   CONNECT_TIMEOUT_MS,
   KEEPALIVE_MS,
@@ -85,11 +85,7 @@ function wrongServer(
 }
 
 /** Who calls. @throws TswarmError unauthenticated, permission_denied */
-export function callingManager(
-  call: CallerConnection,
-  roots: readonly string[],
-  clusterId: string,
-): Peer {
+export function callingManager(call: object, roots: readonly string[], clusterId: string): Peer {
   const peer = peerOf(call, () => roots);
   if (peer.role !== CERTIFICATE_ROLE.manager || peer.clusterId !== clusterId) {
     const message = 'only managers of this cluster may speak here';

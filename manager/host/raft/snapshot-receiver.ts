@@ -7,8 +7,8 @@ import { type Message, MessageType } from '#manager/raft/types';
 import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_MAX_BYTES } from '#manager/wal/limits';
 import { TswarmError } from '#protocol/errors';
 import { type PeerHello, type SnapshotFrame, SnapshotNotice } from '#protocol/generated/raft';
-import type { ServerCall } from '#protocol/transport/server-call';
 import { SNAPSHOT_PARTIAL_KEEP_MS, SNAPSHOT_STALL_MS, SNAPSHOTS_RECEIVED_MAX } from './limits.ts';
+import { refuse, type SnapshotCall } from './peer-listener.ts';
 
 /** What is here of one snapshot. */
 interface Partial {
@@ -20,7 +20,7 @@ interface Partial {
   bytes: number;
   touchedMs: number;
   /** The call that fills it; null after a cut. */
-  call: ServerCall | null;
+  call: SnapshotCall | null;
 }
 
 export interface SnapshotReceiverDeps {
@@ -39,7 +39,7 @@ export class SnapshotReceiver {
   }
 
   /** `admit` gives the caller's Raft id, 0 when it was refused already. @throws TswarmError */
-  handle(call: ServerCall, admit: (hello: PeerHello | undefined) => number): void {
+  handle(call: SnapshotCall, admit: (hello: PeerHello | undefined) => number): void {
     let partial: Partial | null = null;
     let message: Message | null = null;
     let timer: NodeJS.Timeout | null = null;
@@ -53,11 +53,12 @@ export class SnapshotReceiver {
     };
     const fail = (error: unknown): void => {
       end();
-      call.fail(error);
+      call.removeAllListeners('data');
+      refuse(call, error);
     };
+    call.on('cancelled', end);
     call.on('close', end);
-    call.on('data', (one) => {
-      const frame = one as SnapshotFrame;
+    call.on('data', (frame: SnapshotFrame) => {
       try {
         alive();
         if (partial === null || message === null) {
@@ -91,7 +92,7 @@ export class SnapshotReceiver {
     return message;
   }
 
-  #begin(call: ServerCall, message: Message, totalBytes: number): Partial {
+  #begin(call: SnapshotCall, message: Message, totalBytes: number): Partial {
     if (totalBytes < 0 || totalBytes > SNAPSHOT_MAX_BYTES) {
       throw new TswarmError('too_large', `a snapshot of ${totalBytes} bytes is not taken`);
     }
@@ -106,7 +107,7 @@ export class SnapshotReceiver {
       const isSame =
         known.index === index && known.term === term && known.totalBytes === totalBytes;
       // The sender begins again: whatever it was doing before is over.
-      if (known.call !== null) known.call.fail(new TswarmError('cancelled', 'begun anew'));
+      if (known.call !== null) refuse(known.call, new TswarmError('cancelled', 'begun anew'));
       if (isSame) {
         known.call = call;
         known.touchedMs = now;
@@ -147,7 +148,7 @@ export class SnapshotReceiver {
     return isLast;
   }
 
-  #finish(call: ServerCall, partial: Partial, message: Message, sha256: Uint8Array): void {
+  #finish(call: SnapshotCall, partial: Partial, message: Message, sha256: Uint8Array): void {
     this.#partials = this.#partials.filter((one) => one !== partial);
     const data = Buffer.concat(partial.parts, partial.bytes);
     if (data.length > 0 && !createHash('sha256').update(data).digest().equals(sha256)) {
@@ -162,7 +163,7 @@ export class SnapshotReceiver {
         call.write(SnapshotNotice.create({ offset: data.length, done: true }));
         call.end();
       },
-      (error: unknown) => call.fail(error),
+      (error: unknown) => refuse(call, error),
     );
   }
 }

@@ -1,6 +1,7 @@
 // Goal: a call is carried out once, by the manager that leads: here, or passed on with the caller's
 // identity; it waits for an election and fails at once when there has been no leader for long.
 // Method: the real access with a real gRPC leader on loopback, Raft's status and time under control.
+import type * as grpc from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { forCallers } from '#manager/host/caller';
 import { LeaderAccess } from '#manager/host/leader-access';
@@ -14,19 +15,20 @@ import {
   type CallContext,
   createServer,
   type Handlers,
+  listen,
+  serverCredentials,
 } from '#protocol/transport/grpc';
-import type { GrpcServer } from '#protocol/transport/grpc-server';
 import { createLog } from '#protocol/transport/node-world';
 import { node, testRandom } from '../support/objects.ts';
 import { testCa } from '../support/pki.ts';
 import { TestRaft } from '../support/test-raft.ts';
 
 const ca = testCa();
-const servers: GrpcServer[] = [];
+const servers: grpc.Server[] = [];
 const accesses: LeaderAccess[] = [];
 afterEach(() => {
   for (const access of accesses.splice(0)) access.close();
-  for (const server of servers.splice(0)) server.destroy();
+  for (const server of servers.splice(0)) server.forceShutdown();
 });
 
 const MANAGER = NodeSpec.create({ role: NodeRole.MANAGER });
@@ -49,7 +51,7 @@ async function leaderServer(answer: (context: CallContext) => string): Promise<s
     () => [ca.caCert],
   );
   const identity = ca.identity('leader', 'swarm-manager');
-  return `127.0.0.1:${await server.listen('127.0.0.1:0', identity, false)}`;
+  return `127.0.0.1:${await listen(server, '127.0.0.1:0', serverCredentials(identity, false))}`;
 }
 
 async function storeWith(nodes: readonly ReturnType<typeof node>[], raft = new TestRaft()) {

@@ -14,7 +14,9 @@ import {
   clientOf,
   connectChannel,
   createServer,
+  listen,
   type Peer,
+  serverCredentials,
 } from '#protocol/transport/grpc';
 import { peerStatistics } from '#protocol/transport/peer';
 import { testCa } from '../../manager/support/pki.ts';
@@ -86,13 +88,13 @@ beforeAll(async () => {
     },
     trusted,
   );
-  const port = await server.listen('127.0.0.1:0', manager, false);
+  const port = await listen(server, '127.0.0.1:0', serverCredentials(manager, false));
   address = `127.0.0.1:${port}`;
 });
 
 afterAll(() => {
   for (const channel of channels) channel.close();
-  server.destroy();
+  server.forceShutdown();
 });
 
 function connect(identity: Partial<typeof manager> = {}, name = 'swarm-manager') {
