@@ -13,10 +13,13 @@ export function serviceGap(
 ): string {
   const mode = service.spec?.mode;
   if (mode?.replicatedJob || mode?.globalJob) return jobGap(view, service);
-  const replicas = mode?.global ? nodesOf(view).length : (mode?.replicated?.replicas ?? 0);
+  // A manager that no worker ever spoke for (there is none in this simulation) may be wanted to run one.
+  const nodes = mode?.global ? nodesOf(view) : null;
+  const replicas = nodes?.length ?? mode?.replicated?.replicas ?? 0;
   const name = service.spec?.name ?? '';
   const wanted = [...view.tasksByService(service.id)].filter(
-    ({ desiredState }) => desiredState === TaskState.RUNNING,
+    ({ desiredState, nodeId }) =>
+      desiredState === TaskState.RUNNING && (nodes === null || nodes.includes(nodeId)),
   );
   const done = wanted.filter((task) => hasEnded(task) && mayStayEnded(service));
   const up = wanted.filter((task) => stateOf(task) === TaskState.RUNNING);
