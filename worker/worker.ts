@@ -426,7 +426,11 @@ class NodeWorker implements Worker {
     const host = this.#host;
     this.#host = undefined;
     if (host) await host.removeAll();
-    else await this.#removeTaskContainers(parts);
+    else
+      await removeAll(
+        parts,
+        this.#table.list().filter(({ record }) => record.task),
+      );
     await this.#store?.clear();
     await removeTree(join(this.#options.dataRoot, 'agent'));
     await parts.network.manager.setState({
@@ -442,31 +446,10 @@ class NodeWorker implements Worker {
     await removeCgroupRoots(parts.runtime);
   }
 
-  async #removeTaskContainers(parts: Parts): Promise<void> {
-    const owned = this.#table.list().filter((container) => container.record.task);
-    await Promise.all(
-      owned.map((container) =>
-        parts.containers.remove(container, {
-          force: true,
-          volumes: true,
-          shownName: container.record.name,
-        }),
-      ),
-    );
-  }
-
   async destroy(): Promise<void> {
     const parts = this.#started();
     await this.leave();
-    await Promise.all(
-      this.#table.list().map((container) =>
-        parts.containers.remove(container, {
-          force: true,
-          volumes: true,
-          shownName: container.record.name,
-        }),
-      ),
-    );
+    await removeAll(parts, this.#table.list());
     await parts.network.removeAll();
     await removeCgroupRoots(parts.runtime);
     await this.stop();
@@ -487,6 +470,18 @@ class NodeWorker implements Worker {
     await parts.network.stop();
     this.#parts = undefined;
   }
+}
+
+async function removeAll(parts: Parts, containers: readonly Container[]): Promise<void> {
+  await Promise.all(
+    containers.map((container) =>
+      parts.containers.remove(container, {
+        force: true,
+        volumes: true,
+        shownName: container.record.name,
+      }),
+    ),
+  );
 }
 
 function isLoopback(address: string): boolean {

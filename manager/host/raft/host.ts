@@ -487,17 +487,12 @@ export class RaftHost {
   }
 
   status(): RaftStatus {
-    const { wal, storage } = this.#deps;
-    const { raft } = this.#node;
+    const { wal, storage, instanceOf } = this.#deps;
     const { instance, raftId } = this.#options;
     return statusOf({
-      raft,
-      storage,
-      wal,
-      view: this.#view,
+      ...{ raft: this.#node.raft, storage, wal, view: this.#view },
       peerPort: this.#deps.peerPort(),
-      instanceOf: (id) =>
-        id === raftId ? instance || null : (this.#deps.instanceOf?.(id) ?? null),
+      instanceOf: (id) => (id === raftId ? instance || null : (instanceOf?.(id) ?? null)),
     });
   }
 }

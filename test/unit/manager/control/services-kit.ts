@@ -1,3 +1,4 @@
+// What the tests of services share: making and changing them through the control functions, as an administrator does.
 import { createObject, updateObject } from '#manager/control/objects';
 import {
   CreateObjectRequest,
