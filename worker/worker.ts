@@ -473,13 +473,10 @@ class NodeWorker implements Worker {
 }
 
 async function removeAll(parts: Parts, containers: readonly Container[]): Promise<void> {
+  const options = { force: true, volumes: true };
   await Promise.all(
     containers.map((container) =>
-      parts.containers.remove(container, {
-        force: true,
-        volumes: true,
-        shownName: container.record.name,
-      }),
+      parts.containers.remove(container, { ...options, shownName: container.record.name }),
     ),
   );
 }
@@ -488,9 +485,7 @@ function isLoopback(address: string): boolean {
   return address.startsWith('127.') || address.startsWith('[::1]');
 }
 
-function unnamed(addr: string): ManagerAddress {
-  return { nodeId: '', addr, weight: 1 };
-}
+const unnamed = (addr: string): ManagerAddress => ({ nodeId: '', addr, weight: 1 });
 
 /** An observer that throws must not end the session. */
 function tell(log: Log, call: () => void): void {
