@@ -2,7 +2,7 @@
 // tried again as the restart policy says; a completed one never. Unlike Swarm's, they follow the nodes: a task on a dead or drained node is replaced
 // at once, and a new node gets its task of a global job. An update of the service is a new iteration.
 import { fitsGlobal } from './constraints.ts';
-import { giveUp, keepAlive } from './keep-alive.ts';
+import { awaitsSuccessor, giveUp, keepAlive } from './keep-alive.ts';
 import { addTask, finish, retire, type Slot, slotAt, slotOn, slotsOf, wantedIn } from './slots.ts';
 import { hasEnded, stateOf } from './tasks.ts';
 import { NodeAvailability, type Pass, type Service, TaskState } from './types.ts';
@@ -19,7 +19,8 @@ export function orchestrateReplicatedJob(pass: Pass, service: Service): void {
     const slot = slotAt(slots, number);
     keepJobAlive(pass, service, slot);
     const wanted = wantedIn(slot);
-    if (wanted.some((task) => !hasEnded(task))) active += 1;
+    const isHeld = !isComplete(slot) && awaitsSuccessor(service, slot);
+    if (isHeld || wanted.some((task) => !hasEnded(task))) active += 1;
     else if (wanted.length === 0) open.push(slot);
   }
   for (const slot of open.slice(0, Math.max(0, maxConcurrent - active))) {

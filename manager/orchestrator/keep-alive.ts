@@ -42,6 +42,11 @@ function isEarly(pass: Pass, service: Service, slot: Slot, task: Task): boolean 
   return true;
 }
 
+/** Whether a task that has ended still holds the slot: its successor is only waiting for the delay. */
+export function awaitsSuccessor(service: Service, slot: Slot): boolean {
+  return wantedIn(slot).some((task) => hasEnded(task) && mayRestart(service, slot.tasks, task));
+}
+
 /** Takes away what cannot stay and puts nothing in its place: the slot's node is no longer the service's. */
 export function giveUp(pass: Pass, slot: Slot): void {
   for (const task of wantedIn(slot)) {

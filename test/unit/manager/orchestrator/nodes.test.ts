@@ -295,6 +295,24 @@ describe('jobs', () => {
     expect(c.wanted(id)).toHaveLength(2);
   });
 
+  it('keep the place of a task that is to be tried again', () => {
+    const c = twoNodes();
+    const mode = ServiceMode.create({
+      replicatedJob: ReplicatedJobMode.create({ maxConcurrent: 1, totalCompletions: 2 }),
+    });
+    // Slots have their tasks in order; the first one is refused by its node before it starts.
+    c.rule = (task) =>
+      task.slot === 0 && task.status?.state === TaskState.PREPARING
+        ? { state: TaskState.REJECTED }
+        : undefined;
+    const id = job(c, mode);
+    for (let round = 0; round < 100; round++) {
+      c.run(1);
+      expect(c.tasks(id).filter(({ slot }) => slot === 1)).toEqual([]);
+    }
+    expect(c.tasks(id).length).toBeGreaterThan(1);
+  });
+
   it('are complete for those who depend on them when all of them are', () => {
     const c = new TestCluster();
     c.addNode('n1');
