@@ -38,30 +38,6 @@ export class SortedMap<V> {
     return new SortedMap<V>({ keys: [], values: [], children: undefined }, 0);
   }
 
-  /** A map of entries whose keys strictly increase; O(n), for restoring. */
-  static fromSorted<V>(entries: readonly (readonly [string, V])[]): SortedMap<V> {
-    if (entries.length === 0) return SortedMap.empty();
-    const fill = MAP_NODE_ENTRIES_MAX - (MAP_NODE_ENTRIES_MAX >> 2);
-    let level: TreeNode<V>[] = evenly(entries.length, fill).map(([from, to]) => {
-      const part = entries.slice(from, to);
-      return {
-        keys: part.map(([key]) => key),
-        values: part.map(([, v]) => v),
-        children: undefined,
-      };
-    });
-    for (let i = 1; i < entries.length; i++) {
-      assert((entries[i - 1]?.[0] ?? '') < (entries[i]?.[0] ?? ''), 'entries are not in order', {
-        i,
-      });
-    }
-    while (level.length > 1) {
-      const below: TreeNode<V>[] = level;
-      level = evenly(below.length, fill).map(([from, to]) => innerOf(below.slice(from, to)));
-    }
-    return new SortedMap(level[0] as TreeNode<V>, entries.length);
-  }
-
   get(key: string): V | undefined {
     let node = this.#root;
     while (node.children) node = node.children[childIndex(node.keys, key)] as TreeNode<V>;
@@ -128,15 +104,6 @@ function childIndex(keys: readonly string[], key: string): number {
 
 function innerOf<V>(children: readonly TreeNode<V>[]): Inner<V> {
   return { keys: children.map((child) => child.keys[0] ?? ''), values: undefined, children };
-}
-
-/** Cuts `count` items into runs of about `target`, none much smaller than the others. */
-function evenly(count: number, target: number): [number, number][] {
-  const runs = Math.max(1, Math.ceil(count / target));
-  return Array.from({ length: runs }, (_, i) => [
-    Math.floor((i * count) / runs),
-    Math.floor(((i + 1) * count) / runs),
-  ]);
 }
 
 /** Tells whether the key was not there before; a way of its own down the tree would cost as much again. */

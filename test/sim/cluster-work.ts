@@ -2,12 +2,15 @@
 // use and back, networks, secrets and configs, many objects at once, tokens and roots that are
 // replaced, and requests for certificates from who should not get one. Each is one transaction.
 import { tokenDigest } from '#manager/ca/issue';
+import { withoutExpired, withRemovedNode } from '#manager/ca/removed';
 import { beginRotation, endRotation, issuingRoot, withRotatedToken } from '#manager/ca/rotation';
 import { createConfig, createSecret } from '#manager/control/data-objects';
 import { createNetwork } from '#manager/control/networks';
 import { createService, replaceSpec } from '#manager/control/services';
+import { createAttachment } from '#manager/dispatcher/attachments';
 import type { StoreWriteView } from '#manager/store/state';
 import type { DecisionContext } from '#manager/store/view';
+import { AttachNetworkRequest } from '#protocol/generated/dispatcher';
 import { Config } from '#protocol/generated/objects';
 import {
   ConfigReference,
@@ -20,6 +23,7 @@ import {
   Mount,
   MountType,
   NetworkAttachmentConfig,
+  NetworkAttachmentSpec,
   NetworkSpec,
   NodeAvailability,
   PortConfig,
@@ -62,7 +66,7 @@ export interface Draw {
 
 export function drawChange(prng: Prng): Draw {
   return {
-    kind: prng.below(23),
+    kind: prng.below(25),
     name: SERVICES[prng.below(SERVICES.length)] as ServiceName,
     replicas: prng.below(5),
     version: prng.below(4),
@@ -91,6 +95,8 @@ export function changeSomething(
   else if (kind === 15) rotateToken(tx, context);
   else if (kind === 16) makeData(tx, context);
   else if (kind === 17) makeTooMuch(tx);
+  else if (kind === 18) forgetNode(tx, context);
+  else if (kind === 19) askForPlace(tx, context, draw.replicas);
   else deploy(tx, context, name, draw);
 }
 
@@ -175,6 +181,22 @@ function setAvailability(tx: StoreWriteView, which: number, kind: number): void 
   const all = [NodeAvailability.ACTIVE, NodeAvailability.DRAIN, NodeAvailability.PAUSE];
   const availability = all[kind] ?? NodeAvailability.ACTIVE;
   tx.update('node', { ...node, spec: { ...node.spec, availability } });
+}
+
+/** As when a node is removed that was not part of anything any more: its certificate may still be good. */
+function forgetNode(tx: StoreWriteView, context: DecisionContext): void {
+  const cluster = withoutExpired(tx.cluster(), context.nowMicros);
+  tx.update('cluster', withRemovedNode(cluster, context.newId(), context.nowMicros));
+}
+
+/** A node asks for a place for a container of its own, on a network that is not made for that. */
+function askForPlace(tx: StoreWriteView, context: DecisionContext, which: number): void {
+  const nodes = [...tx.list('node')];
+  const node = nodes[which % Math.max(1, nodes.length)];
+  const container = NetworkAttachmentSpec.create({ containerId: 'c'.repeat(64) });
+  const network = NetworkAttachmentConfig.create({ target: 'back' });
+  const request = AttachNetworkRequest.create({ network, container });
+  if (node) createAttachment(tx, context, node.id, request);
 }
 
 function changeNetwork(tx: StoreWriteView, context: DecisionContext, kind: number): void {
