@@ -82,10 +82,12 @@ describe('a cluster of one', () => {
       await lab.ok('a', ['init', ...pool]);
       const made = await lab.exec('a', ['docker', 'network', 'create', '-d', 'overlay', 'one']);
       expect(made.code).toBe(0);
-      const [network] = await lab.api<{ IPAM: { Config: { Subnet: string }[] }; Name: string }[]>(
+      const networks = await lab.api<{ IPAM: { Config: { Subnet: string }[] }; Name: string }[]>(
         'a',
         `/networks?filters=${encodeURIComponent('{"name":["one"]}')}`,
       );
+      // The filter takes any name with it: "none" has it, too.
+      const network = networks.find(({ Name }) => Name === 'one');
       expect(network?.IPAM.Config[0]?.Subnet).toMatch(/^10\.77\.\d+\.\d+\/28$/);
     },
   );

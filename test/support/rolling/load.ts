@@ -1,11 +1,11 @@
 // Open-loop load on one address, for tests of rolling updates: requests leave at a fixed rate whatever the answers do; a part of them on new connections, the
 // others on kept-alive ones. No retry. Lost: a reset or refused connection, a wrong answer, or no whole answer in time. Runs as a process of its own inside
-// the network namespace: `node load.ts HOST PORT RATE SECONDS NEW_SHARE LOG LOST_AFTER_MS`; prints a summary as JSON; the log has a line per request.
+// the network namespace: `node load.ts HOST PORT RATE SECONDS NEW_SHARE LOG [LOST_AFTER_MS]`; prints a summary as JSON; the log has a line per request.
 // SIGTERM ends it.
 import { createWriteStream } from 'node:fs';
 import { Agent, request } from 'node:http';
 
-const [host = '', port = '', rate = '', seconds = '', newShare = '', logPath = '', limit = ''] =
+const [host = '', port = '', rate = '', seconds = '', newShare = '', logPath = '', limit = '1000'] =
   process.argv.slice(2);
 const lostAfterMs = Number(limit);
 const TICK_MS = 5;
