@@ -409,7 +409,7 @@ describe('files, networks and places', () => {
           '--no-resolve-image',
           '--with-registry-auth',
         ],
-        ...['--stop-grace-period', '100ms', 'busybox:test', 'sleep 1000'],
+        ...['--stop-grace-period', '100ms', 'busybox:test', 'busybox httpd -p 80; sleep 1000'],
       );
       expect([create.stderr, create.code]).toEqual(['', 0]);
       expect(await inside('files', 'cat', '/run/secrets/word', '/etc/conf')).toBe('hushhush');
