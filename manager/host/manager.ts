@@ -83,6 +83,8 @@ export class Manager {
   #controlAddress = '';
   /** Signed here at start, until the leader has been told. */
   #signed: Signed | undefined;
+  /** What of it the present announcement carries: another may be signed before that one has arrived. */
+  #telling: Signed | undefined;
 
   constructor(options: ManagerOptions, log: Log) {
     this.#options = options;
@@ -161,7 +163,7 @@ export class Manager {
       log: log.child('announcer'),
       describe: () => this.#describe(),
       told: () => {
-        this.#signed = undefined;
+        if (this.#signed === this.#telling) this.#signed = undefined;
       },
     });
     this.#server = new ManagerServer({
@@ -422,6 +424,7 @@ export class Manager {
   #describe(): AnnounceRequest {
     const { nodeId, raftId } = this.#options.identity;
     const { digest } = issuingRoot(this.#replicated.view.cluster());
+    this.#telling = this.#signed;
     const signed = this.#signed?.rootDigest === digest ? this.#signed : undefined;
     return {
       nodeId,

@@ -7,8 +7,8 @@ import { RebootBench } from './reboots.ts';
 import { CrashBench } from './rounds.ts';
 
 const isRoot = process.getuid?.() === 0;
-const KILLS = Number(process.env.TSWARM_CRASH_KILLS ?? 4);
-const REBOOTS = Number(process.env.TSWARM_CRASH_REBOOTS ?? 2);
+const KILLS = Number(process.env.TSWARM_CRASH_KILLS ?? 2);
+const REBOOTS = Number(process.env.TSWARM_CRASH_REBOOTS ?? 1);
 const SEED = Number(process.env.TSWARM_CRASH_SEED ?? 1);
 const TIMEOUT_MS = 600_000;
 
