@@ -66,7 +66,15 @@ export class AppendWriter {
 
   /** Takes a storageAppend message; nothing is written before `pump`. */
   enqueue(message: Message): void {
-    this.#queue.push(message);
+    const { snapshot, entries, commit } = message;
+    if (snapshot === null || entries.length === 0) {
+      this.#queue.push(message);
+      return;
+    }
+    // Entries came behind a snapshot before that was handed over: it is written first, and knows of nothing behind it.
+    const restored = { ...message, entries: [], responses: [] };
+    this.#queue.push({ ...restored, commit: Math.min(commit, snapshot.index) });
+    this.#queue.push({ ...message, snapshot: null });
   }
 
   /** Records a local snapshot in the log, behind everything queued so far. */
