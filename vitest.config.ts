@@ -17,6 +17,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           pool: 'threads',
+          // By itself vitest leaves one processor free.
+          maxWorkers: '100%',
           testTimeout: 30_000,
         },
       },
