@@ -97,6 +97,7 @@ const DOCUMENTS = [
   'daemon/DESIGN.md',
   'cli/DESIGN.md',
   'native/DESIGN.md',
+  'dashboard/DESIGN.md',
 ];
 
 function checkDocuments(root: string): string[] {

@@ -22,6 +22,13 @@ const CHROMIUM_FLAGS = [
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/** What the page gets by the script above. */
+interface Axe {
+  run(): Promise<{
+    violations: readonly { readonly id: string; readonly nodes: readonly { html: string }[] }[];
+  }>;
+}
+
 let node: TestNode;
 let browser: Browser;
 /** What the pages complained of. */
@@ -73,15 +80,11 @@ async function visit(page: Page, path: string, heading: string): Promise<void> {
   await page.getByRole('heading', { level: 1, name: heading }).waitFor();
   const client = await page.context().newCDPSession(page);
   await client.send('Runtime.evaluate', { expression: axe });
-  const { violations } = await page.evaluate(
-    // biome-ignore lint/suspicious/noExplicitAny: axe, put into the page a moment ago
-    async () => (globalThis as any).axe.run(),
+  const { violations } = await page.evaluate(async () =>
+    (globalThis as unknown as { axe: Axe }).axe.run(),
   );
   expect(
-    violations.map(({ id, nodes }: { id: string; nodes: { html: string }[] }) => [
-      id,
-      nodes[0]?.html,
-    ]),
+    violations.map(({ id, nodes }) => [id, nodes[0]?.html]),
     path,
   ).toEqual([]);
 }

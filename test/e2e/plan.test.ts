@@ -3,7 +3,8 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { flagTest } from '../support/flag-tests.ts';
-import { type Result, TestNode } from '../support/test-node.ts';
+import { planned, projectOf, WEB } from '../support/plan-projects.ts';
+import { TestNode } from '../support/test-node.ts';
 
 let node: TestNode;
 
@@ -17,33 +18,6 @@ afterAll(async () => {
   await node[Symbol.asyncDispose]();
 });
 
-const WEB = 'image: "busybox:test", stop_grace_period: 100ms, command: sleep 1000';
-
-interface Project {
-  readonly cwd: string;
-  run(...args: readonly string[]): Promise<Result>;
-  /** Another content of compose.yaml. */
-  write(text: string): void;
-}
-
-function projectOf(name: string, text: string): Project {
-  const cwd = node.project(name, { 'compose.yaml': text });
-  return {
-    cwd,
-    run: (...args) => node.tcompose(args, { cwd }),
-    write: (changed) => writeFileSync(join(cwd, 'compose.yaml'), changed),
-  };
-}
-
-/** What a plan says of the containers: `start web.1`. */
-async function planned(project: Project, ...flags: readonly string[]): Promise<string[]> {
-  const { stdout } = await project.run('plan', '--format', 'json', ...flags);
-  const { tasks } = JSON.parse(stdout) as {
-    tasks: readonly { action: string; service: string; slot: number }[];
-  };
-  return tasks.map(({ action, service, slot }) => `${action} ${service.split('_')[1]}.${slot}`);
-}
-
 async function containers(name: string): Promise<string[]> {
   const filter = `label=com.docker.compose.project=${name}`;
   const list = await node.docker(['ps', '-aq', '--no-trunc', '--filter', filter]);
@@ -52,7 +26,7 @@ async function containers(name: string): Promise<string[]> {
 
 describe('tcompose plan', () => {
   it('without a cluster says that there is none, and creates none', async () => {
-    const project = projectOf('none', `services: {web: {${WEB}}}`);
+    const project = projectOf(node, 'none', `services: {web: {${WEB}}}`);
     const { stdout, code } = await project.run('plan');
     expect(stdout).toContain('this host is in no cluster yet');
     expect(stdout).toContain('+ service web');
@@ -63,7 +37,7 @@ describe('tcompose plan', () => {
   });
 
   flagTest('tcompose plan', ['--format', '--detailed-exitcode'], 'of one project', async () => {
-    const project = projectOf('life', `services: {web: {${WEB}}}`);
+    const project = projectOf(node, 'life', `services: {web: {${WEB}}}`);
     const fresh = await project.run('plan', '--detailed-exitcode');
     expect(fresh.stdout).toContain(
       'Plan: 2 to add, 0 to change, 0 to remove. Containers: 1 starts.',
@@ -92,7 +66,7 @@ describe('tcompose plan', () => {
 
 describe('a saved plan', () => {
   flagTest('tcompose plan', ['--out'], 'is carried out exactly', async () => {
-    const project = projectOf('saved', `services: {web: {${WEB}}}`);
+    const project = projectOf(node, 'saved', `services: {web: {${WEB}}}`);
     const made = await project.run('plan', '--out', 'shop.plan');
     expect(made.stdout).toContain('tcompose up --plan shop.plan');
     expect(statSync(join(project.cwd, 'shop.plan')).mode & 0o777).toBe(0o600);
@@ -103,7 +77,7 @@ describe('a saved plan', () => {
   });
 
   flagTest('tcompose up', ['--plan'], 'is refused when anything has changed', async () => {
-    const project = projectOf('moved', `services: {web: {${WEB}}}`);
+    const project = projectOf(node, 'moved', `services: {web: {${WEB}}}`);
     await project.run('plan', '-o', 'a.plan');
     project.write(`services: {web: {${WEB}, hostname: other}}`);
     const files = await project.run('up', '-d', '--plan', 'a.plan');
@@ -127,6 +101,7 @@ describe('a saved plan', () => {
 
   it('holds no secret', async () => {
     const project = projectOf(
+      node,
       'discreet',
       `services: {web: {${WEB}, secrets: [pw]}}\nsecrets: {pw: {file: pw.txt}}`,
     );
@@ -140,7 +115,7 @@ describe('a saved plan', () => {
 
 describe('a dry run', () => {
   flagTest('tcompose', ['--dry-run'], 'plans, or is refused, and does nothing', async () => {
-    const project = projectOf('dry', `services: {web: {${WEB}}}`);
+    const project = projectOf(node, 'dry', `services: {web: {${WEB}}}`);
     const up = await project.run('--dry-run', 'up', '-d', '--scale', 'web=2');
     expect(up.stdout).toContain('Containers: 2 start.');
     expect(up.code).toBe(0);
@@ -160,7 +135,11 @@ describe('tcompose check', () => {
     ['--target', '--format', '--detailed-exitcode'],
     'says what other tools would drop, without a daemon',
     async () => {
-      const project = projectOf('check', `services: {web: {${WEB}, privileged: true, pid: host}}`);
+      const project = projectOf(
+        node,
+        'check',
+        `services: {web: {${WEB}, privileged: true, pid: host}}`,
+      );
       const all = await project.run('check');
       expect(all.stdout).toMatch(/compose\.yaml:1 +services\.web\.privileged +· +warns +· +·/);
       expect(all.stdout).toContain('tswarm: does everything in these files');

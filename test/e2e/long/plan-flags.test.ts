@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { flagTest } from '../../support/flag-tests.ts';
-import { type Result, TestNode } from '../../support/test-node.ts';
+import { planned, projectOf, WEB } from '../../support/plan-projects.ts';
+import { TestNode } from '../../support/test-node.ts';
 
 let node: TestNode;
 
@@ -18,33 +19,6 @@ afterAll(async () => {
   await node[Symbol.asyncDispose]();
 });
 
-const WEB = 'image: "busybox:test", stop_grace_period: 100ms, command: sleep 1000';
-
-interface Project {
-  readonly cwd: string;
-  run(...args: readonly string[]): Promise<Result>;
-  /** Another content of compose.yaml. */
-  write(text: string): void;
-}
-
-function projectOf(name: string, text: string): Project {
-  const cwd = node.project(name, { 'compose.yaml': text });
-  return {
-    cwd,
-    run: (...args) => node.tcompose(args, { cwd }),
-    write: (changed) => writeFileSync(join(cwd, 'compose.yaml'), changed),
-  };
-}
-
-/** What a plan says of the containers: `start web.1`. */
-async function planned(project: Project, ...flags: readonly string[]): Promise<string[]> {
-  const { stdout } = await project.run('plan', '--format', 'json', ...flags);
-  const { tasks } = JSON.parse(stdout) as {
-    tasks: readonly { action: string; service: string; slot: number }[];
-  };
-  return tasks.map(({ action, service, slot }) => `${action} ${service.split('_')[1]}.${slot}`);
-}
-
 describe('tcompose plan', () => {
   flagTest(
     'tcompose plan',
@@ -52,6 +26,7 @@ describe('tcompose plan', () => {
     'means what it means with up',
     async () => {
       const project = projectOf(
+        node,
         'as-up',
         `services: {web: {${WEB}, depends_on: [db]}, db: {${WEB}}, old: {${WEB}}}`,
       );
@@ -87,7 +62,7 @@ describe('tcompose plan', () => {
     ['--build', '--no-build', '--pull'],
     'says what is not known before images are there',
     async () => {
-      const project = projectOf('images', `services: {web: {${WEB}, build: .}}`);
+      const project = projectOf(node, 'images', `services: {web: {${WEB}, build: .}}`);
       await project.run('up', '-d');
       const built = await project.run('plan', '--build');
       expect(built.stdout).toContain('(known after the build)');
@@ -106,7 +81,7 @@ describe('tcompose diff', () => {
     ['--detailed-exitcode', '--format', '--scale', '--remove-orphans', '--no-recreate'],
     'shows fields of the cluster and of the files',
     async () => {
-      const project = projectOf('diff', `services: {web: {${WEB}}, old: {${WEB}}}`);
+      const project = projectOf(node, 'diff', `services: {web: {${WEB}}, old: {${WEB}}}`);
       await project.run('up', '-d');
       const same = await project.run('diff', '--detailed-exitcode');
       expect(same).toMatchObject({ code: 0, stdout: '' });
@@ -138,6 +113,7 @@ describe('tcompose diff', () => {
     'takes what up takes',
     async () => {
       const project = projectOf(
+        node,
         'diff-up',
         `services: {web: {${WEB}, depends_on: [db]}, db: {${WEB}}}`,
       );
