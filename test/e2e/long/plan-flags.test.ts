@@ -1,6 +1,4 @@
 // Every flag of `tcompose plan` and `diff` on one real node: it means what it means with `up`.
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { flagTest } from '../../support/flag-tests.ts';
 import { planned, projectOf, WEB } from '../../support/plan-projects.ts';
