@@ -123,6 +123,7 @@ describe('dashboard', () => {
     const page = await open((await node.tswarm(['dashboard'])).stdout.trim());
     await page.keyboard.press('/');
     await page.keyboard.type('web');
+    await page.getByRole('option', { name: 'web service' }).waitFor();
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'web' }).waitFor();
     await page.getByText('2/2').waitFor();
