@@ -1,31 +1,31 @@
 // The effects side of the agent: takes assignments and what containers do, asks the pure agent, executes what it answers. One agent per cluster membership.
 // Order: files (secrets, configs) and networks are known before the tasks that need them; a task's saved state is on disk before its container is started.
 // Never throws for a task's failure: failures go back into the agent as facts.
-// Longer than others because every effect of the agent is carried out here, on the same few tables.
+// What tasks need besides (files, networks, volumes) is assigned-things.ts, what containers say agent-facts.ts.
 
 import { isAttachment } from '#protocol/attachments';
 import type { RegistryAuth } from '#protocol/engine';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Assignment, AssignmentsMessage } from '#protocol/generated/dispatcher';
 import { AssignmentAction, AssignmentsType } from '#protocol/generated/dispatcher';
-import type { Task, TaskStatus, Volume } from '#protocol/generated/objects';
-import { type PortConfig, PublishMode } from '#protocol/generated/specs';
+import type { Task, TaskStatus } from '#protocol/generated/objects';
 import { containerNameOf, registryAuthId } from '#protocol/ids';
 import type { Clock, Log } from '#protocol/world';
 import { Agent } from '#worker/agent/agent';
-import type { AgentInput, Effect, ObservedContainer } from '#worker/agent/types';
+import type { AgentInput, Effect } from '#worker/agent/types';
+import { factOf, observedContainer } from './agent-facts.ts';
 import type { AssignedStore } from './assigned-store.ts';
+import { AssignedThings, isNetworkPart } from './assigned-things.ts';
 import type { ImageExchange } from './image-share/image-exchange.ts';
 import type { ImageRecord, ImageStore, PullPolicy } from './images/types.ts';
 import { PREPARES_PARALLEL_MAX } from './limits.ts';
 import { listening } from './network/listening.ts';
 import { connectionsEnded } from './network/open-connections.ts';
-import type { AttachResult, NetworkManager } from './network/types.ts';
+import type { NetworkManager } from './network/types.ts';
 import { Gate } from './queue.ts';
 import type { Container, ContainerTable } from './runtime/container.ts';
 import type { Containers } from './runtime/containers.ts';
 import type { ContainerChange } from './runtime/deps.ts';
-import { healthCheckOf } from './runtime/health-config.ts';
 import { startExitCode } from './runtime/shim-spawn.ts';
 import { taskContainer } from './task-container.ts';
 import type { TemplateNode } from './template.ts';
@@ -54,7 +54,7 @@ export class AgentHost {
   readonly #agent: Agent;
   readonly #prepares = new Gate(PREPARES_PARALLEL_MAX);
   readonly #preparing = new Map<string, AbortController>();
-  #networksKnown: Promise<void> = Promise.resolve();
+  readonly #things: AssignedThings;
   #timer: NodeJS.Timeout | undefined;
   readonly #stopping = new AbortController();
   #stopped = false;
@@ -63,6 +63,7 @@ export class AgentHost {
     this.#node = node;
     this.#deps = deps;
     this.#agent = new Agent({ nodeId: node.id });
+    this.#things = new AssignedThings(node.id, deps);
   }
 
   statuses(): ReturnType<Agent['statuses']> {
@@ -72,13 +73,12 @@ export class AgentHost {
   /** Goes on from disk and from the containers that are there. `endedUnseen`: ended while the worker was away. */
   async start(endedUnseen: ReadonlySet<string>): Promise<void> {
     const saved = await this.#deps.store.load();
-    // The worker before may have been killed before it had made them.
-    for (const volume of this.#deps.store.volumes.objects.values()) this.#makeVolume(volume);
-    if (this.#deps.store.networks.objects.size > 0) this.#applyNetworks('');
+    this.#things.restore();
+    const { network, clock } = this.#deps;
     const observed = this.#deps.table
       .list()
       .filter((container) => container.record.task !== undefined)
-      .map((container) => observe(container, endedUnseen, this.#deps));
+      .map((container) => observedContainer(container, { endedUnseen, network, clock }));
     const nowMs = this.#deps.clock.nowMs();
     this.#execute(
       this.#agent.step({ type: 'files', present: this.#deps.store.presentFiles() }, nowMs),
@@ -130,67 +130,25 @@ export class AgentHost {
     const complete = message.type === AssignmentsType.COMPLETE;
     const updates = message.changes.filter((change) => change.action === AssignmentAction.UPDATE);
     const removals = message.changes.filter((change) => change.action === AssignmentAction.REMOVE);
-    const things = updates.flatMap((change) => (change.assignment ? [change.assignment] : []));
-    for (const thing of things) this.#keep(thing);
-    if (complete) this.#keepOnly(things);
+    const things = updates.flatMap(({ assignment }) => assignment ?? []);
+    const removed = removals.flatMap(({ assignment }) => assignment ?? []);
+    this.#things.keep(things, complete);
     this.#step({ type: 'files', present: this.#deps.store.presentFiles() });
-    if (complete || message.changes.some((change) => isNetworkPart(change.assignment))) {
-      this.#applyNetworks(message.resultsIn, removals);
+    const sequence = message.resultsIn;
+    if (complete || [...things, ...removed].some(isNetworkPart)) {
+      this.#things.applyNetworks(removed, () => this.#deps.acknowledge(sequence));
     } else {
-      this.#deps.acknowledge(message.resultsIn);
+      this.#deps.acknowledge(sequence);
     }
     for (const { task } of things) {
       // Places of containers that are nobody's task: cluster-places.ts.
       if (task && !isAttachment(task)) this.#step({ type: 'assign', task });
     }
     if (complete) this.#unassignMissing(things);
-    for (const { assignment } of removals) {
-      if (assignment?.task) this.#step({ type: 'unassign', taskId: assignment.task.id });
+    for (const { task } of removed) {
+      if (task) this.#step({ type: 'unassign', taskId: task.id });
     }
-    for (const { assignment } of removals) if (assignment) this.#drop(assignment);
-  }
-
-  #keep(thing: Assignment): void {
-    const { store } = this.#deps;
-    if (thing.secret) this.#background('secret', store.setSecret(thing.secret));
-    else if (thing.config) this.#background('config', store.configs.set(thing.config));
-    else if (thing.network) this.#background('network', store.networks.set(thing.network));
-    else if (thing.endpoints) this.#background('endpoints', store.endpoints.set(thing.endpoints));
-    else if (thing.peer) this.#background('peer', store.peers.set(thing.peer));
-    else if (thing.volume) {
-      this.#background('volume', store.volumes.set(thing.volume));
-      this.#makeVolume(thing.volume);
-    }
-  }
-
-  /** Asked for before any container that uses it, which would make a plain one. */
-  #makeVolume({ spec }: Volume): void {
-    if (!spec) return;
-    const { name, driver, labels } = spec;
-    const wanted = { name, driver: driver?.name ?? '', labels, options: driver?.options ?? null };
-    this.#background('volume', this.#deps.volumes.create(wanted));
-  }
-
-  #keepOnly(things: readonly Assignment[]): void {
-    const { store } = this.#deps;
-    const ids = (of: (thing: Assignment) => string | undefined): ReadonlySet<string> =>
-      new Set(things.map(of).filter((id) => id !== undefined));
-    this.#background('secret', store.keepOnlySecrets(ids((thing) => thing.secret?.id)));
-    this.#background('config', store.configs.keepOnly(ids((thing) => thing.config?.id)));
-    this.#background('network', store.networks.keepOnly(ids((thing) => thing.network?.id)));
-    this.#background('peer', store.peers.keepOnly(ids((thing) => thing.peer?.nodeId)));
-    this.#background('volume', store.volumes.keepOnly(ids((thing) => thing.volume?.id)));
-    this.#background(
-      'endpoints',
-      store.endpoints.keepOnly(ids((thing) => thing.endpoints?.serviceId)),
-    );
-  }
-
-  #drop(thing: Assignment): void {
-    const { store } = this.#deps;
-    if (thing.secret) this.#background('secret', store.deleteSecret(thing.secret.id));
-    else if (thing.config) this.#background('config', store.configs.delete(thing.config.id));
-    else if (thing.volume) this.#background('volume', store.volumes.delete(thing.volume.id));
+    this.#things.drop(removed);
   }
 
   #unassignMissing(things: readonly Assignment[]): void {
@@ -200,44 +158,11 @@ export class AgentHost {
     }
   }
 
-  /** Gives the network the whole new picture. A network whose tasks are only now being removed goes with the next one. */
-  #applyNetworks(
-    sequence: string,
-    removals: readonly { readonly assignment: Assignment | undefined }[] = [],
-  ): void {
-    const { store, network } = this.#deps;
-    for (const { assignment } of removals) {
-      if (assignment?.network) {
-        this.#background('network', store.networks.delete(assignment.network.id));
-      }
-      if (assignment?.endpoints) {
-        this.#background('endpoints', store.endpoints.delete(assignment.endpoints.serviceId));
-      }
-      if (assignment?.peer) {
-        this.#background('peer', store.peers.delete(assignment.peer.nodeId));
-      }
-    }
-    const applied = network.setState({
-      nodeId: this.#node.id,
-      networks: [...store.networks.objects.values()],
-      endpoints: [...store.endpoints.objects.values()],
-      peers: [...store.peers.objects.values()],
-    });
-    this.#networksKnown = applied.catch(() => undefined);
-    applied.then(
-      () => {
-        if (sequence !== '') this.#deps.acknowledge(sequence);
-      },
-      (error: unknown) =>
-        this.#deps.log.error('networks not applied', { reason: messageOf(error) }),
-    );
-  }
-
   /** What a container did. */
   changed(change: ContainerChange): void {
     const taskId = change.container.record.task?.taskId;
     if (taskId === undefined) return;
-    const input = inputOf(change, taskId, this.#deps);
+    const input = factOf(change, taskId, this.#deps.network);
     if (!this.#stopped) this.#step(input);
   }
 
@@ -352,7 +277,7 @@ export class AgentHost {
   async #start(taskId: string, containerId: string): Promise<void> {
     const { containers, table, store } = this.#deps;
     try {
-      await Promise.all([store.taskSaved(taskId), this.#networksKnown]);
+      await Promise.all([store.taskSaved(taskId), this.#things.networksKnown]);
       const container = table.get(containerId);
       if (!container) throw new TswarmError('not_found', `No such container: ${containerId}`);
       await this.#takeName(taskId, container);
@@ -412,7 +337,7 @@ export class AgentHost {
     const { pid } = container.state;
     if (pid <= 0 || container.record.hostConfig.NetworkMode === 'host') return;
     // This node's own rules come first: with the order to stop it comes that it takes no more connections.
-    await this.#networksKnown;
+    await this.#things.networksKnown;
     const { signal } = this.#stopping;
     const open = await connectionsEnded({ pid, timeoutMs: drainMs, signal });
     if (open > 0) this.#deps.log.info('stopped with open connections', { task: taskId, open });
@@ -484,82 +409,6 @@ export class AgentHost {
   }
 }
 
-function isNetworkPart(assignment: Assignment | undefined): boolean {
-  return (
-    assignment?.network !== undefined ||
-    assignment?.endpoints !== undefined ||
-    assignment?.peer !== undefined
-  );
-}
-
 function pullPolicyOf(text: string): PullPolicy {
   return text === 'always' || text === 'never' ? text : 'missing';
-}
-
-function inputOf(change: ContainerChange, taskId: string, deps: AgentHostDeps): AgentInput {
-  const { container } = change;
-  switch (change.type) {
-    case 'started':
-      return {
-        type: 'started',
-        taskId,
-        containerId: container.id,
-        pid: container.state.pid,
-        hasHealthCheck: healthCheckOf(container.record.config) !== undefined,
-        ports: hostPortsOf(deps.network.stateOf(container.id)),
-      };
-    case 'exited':
-      return {
-        type: 'exited',
-        taskId,
-        exitCode: change.exit.exitCode,
-        oomKilled: change.exit.oomKilled,
-        byUser: change.byUser,
-        reason: change.reason,
-      };
-    case 'health':
-      return {
-        type: 'health',
-        taskId,
-        health: change.health.Status,
-        output: change.health.Log.at(-1)?.Output ?? '',
-      };
-    case 'paused':
-      return { type: 'paused', taskId, paused: change.paused };
-    case 'removed':
-      return { type: 'removed', taskId };
-  }
-}
-
-function observe(
-  container: Container,
-  endedUnseen: ReadonlySet<string>,
-  deps: AgentHostDeps,
-): ObservedContainer {
-  const { state, run, record } = container;
-  return {
-    containerId: container.id,
-    taskId: record.task?.taskId ?? '',
-    status: run ? 'running' : state.startedAt === '' ? 'created' : 'ended',
-    pid: state.pid,
-    paused: state.status === 'paused',
-    exitCode: state.exitCode,
-    oomKilled: state.oomKilled,
-    endedUnseen: endedUnseen.has(container.id),
-    reason: state.error,
-    ranMs: run ? deps.clock.monotonicMs() - run.startedAtMs : lastRunMs(state),
-    health: state.health?.Status ?? 'none',
-    hasHealthCheck: healthCheckOf(record.config) !== undefined,
-    ports: hostPortsOf(deps.network.stateOf(container.id)),
-  };
-}
-
-/** A task reports what it publishes on its own node; ingress ports are the service's. */
-function hostPortsOf(attached: AttachResult | undefined): readonly PortConfig[] {
-  return (attached?.portStatus ?? []).filter((port) => port.publishMode === PublishMode.HOST);
-}
-
-function lastRunMs(state: Container['state']): number {
-  const ms = Date.parse(state.finishedAt) - Date.parse(state.startedAt);
-  return Number.isNaN(ms) ? 0 : Math.max(0, ms);
 }

@@ -2,18 +2,26 @@
 // Refuses to guess: a fix is named only where it would change a filter's answer.
 import { parseConstraint } from '#manager/scheduler/constraint';
 import type { Refusal } from '#manager/scheduler/explain';
+import { claimedOn } from '#manager/scheduler/filters';
+import { genericText } from '#manager/scheduler/generic-resources';
 import type { ReadView } from '#manager/store/view';
 import { WhyFix } from '#protocol/generated/control';
 import { type Node, NodeState, type Task, TaskState } from '#protocol/generated/objects';
-import { MountType, NodeAvailability, PublishMode } from '#protocol/generated/specs';
+import {
+  MountType,
+  NodeAvailability,
+  type PortConfig,
+  PortProtocolText,
+  PublishMode,
+} from '#protocol/generated/specs';
 
 /** Hostnames named in one fix. */
 const NAMES_MAX = 3;
 
 /**
- * Codes: bring-back-node HOST…, activate-node HOST…, lower-reservation, add-node, label-node HOST LABEL VALUE, change-constraint TEXT, add-platform
- * OS/ARCH, free-port PORT SERVICE, raise-max-replicas MAX, add-plugin TYPE NAME, look-at-service NAME, look-at-logs NAME, resume-update NAME,
- * rollback NAME, add-address NETWORK.
+ * Codes: bring-back-node HOST…, activate-node HOST…, lower-reservation SERVICE HOST (KIND FREE TOTAL)…, add-node (KIND AMOUNT)…, label-node HOST
+ * LABEL VALUE, change-constraint TEXT SERVICE, add-platform OS/ARCH, free-port PORT HOLDER SERVICE TARGET PROTOCOL, raise-max-replicas MAX SERVICE
+ * NEEDED, add-plugin TYPE NAME, look-at-service NAME, look-at-logs NAME, resume-update NAME, rollback NAME, add-address NETWORK.
  */
 export function fixesFor(task: Task, refusals: readonly Refusal[], view: ReadView): WhyFix[] {
   const fixes: WhyFix[] = [];
@@ -22,7 +30,7 @@ export function fixesFor(task: Task, refusals: readonly Refusal[], view: ReadVie
     by.set(refusal.filter, [...(by.get(refusal.filter) ?? []), refusal]);
   }
   fixes.push(...readyFixes(by.get('ready') ?? []));
-  if (by.has('resource')) fixes.push(fix('lower-reservation'), fix('add-node'));
+  fixes.push(...resourceFixes(task, by.get('resource') ?? []));
   const constrained = by.get('constraint')?.[0];
   if (constrained) fixes.push(...constraintFixes(task, constrained));
   if (by.has('platform')) fixes.push(platformFix(task));
@@ -30,8 +38,7 @@ export function fixesFor(task: Task, refusals: readonly Refusal[], view: ReadVie
     fixes.push(...portFixes(task, refusal, view));
   }
   if (by.has('max-replicas')) {
-    const max = task.spec?.placement?.maxReplicas ?? 0;
-    fixes.push(fix('raise-max-replicas', String(max)), fix('add-node'));
+    fixes.push(maxReplicasFix(task, by.get('max-replicas')?.length ?? 1, view), fix('add-node'));
   }
   for (const refusal of (by.get('plugin') ?? []).slice(0, 1)) {
     fixes.push(fix('add-plugin', refusal.detail));
@@ -47,6 +54,46 @@ export function fix(code: string, ...values: readonly string[]): WhyFix {
 
 function nameOf(node: Node): string {
   return node.description?.hostname || node.id;
+}
+
+/** The node that could give the largest part of what is asked, and what it has. */
+function resourceFixes(task: Task, refusals: readonly Refusal[]): WhyFix[] {
+  const asked = task.spec?.resources?.reservations;
+  const nearest = nearestNode(task, refusals);
+  if (!asked || !nearest) return [];
+  const { info } = nearest;
+  const has = info.node.description?.resources;
+  const short: string[] = [];
+  const needs: string[] = [];
+  const compare = (kind: string, wanted: number, free: number, total: number): void => {
+    if (wanted > 0) needs.push(kind, String(wanted));
+    if (wanted > free) short.push(kind, String(Math.max(0, free)), String(total));
+  };
+  compare('cpu', asked.nanoCpus, info.nanoCpusFree, has?.nanoCpus ?? 0);
+  compare('memory', asked.memoryBytes, info.memoryBytesFree, has?.memoryBytes ?? 0);
+  if (claimedOn(info, task) === undefined) {
+    short.push(genericText(asked.genericResources), '0', '0');
+  }
+  return [
+    fix('lower-reservation', task.serviceName, nameOf(info.node), ...short),
+    fix('add-node', ...needs),
+  ];
+}
+
+function nearestNode(task: Task, refusals: readonly Refusal[]): Refusal | undefined {
+  const asked = task.spec?.resources?.reservations;
+  const part = (wanted: number, free: number): number =>
+    wanted <= 0 ? 1 : Math.min(1, Math.max(0, free) / wanted);
+  const share = ({ info }: Refusal): number =>
+    claimedOn(info, task) === undefined
+      ? -1
+      : Math.min(
+          part(asked?.nanoCpus ?? 0, info.nanoCpusFree),
+          part(asked?.memoryBytes ?? 0, info.memoryBytesFree),
+        );
+  let best: Refusal | undefined;
+  for (const refusal of refusals) if (!best || share(refusal) > share(best)) best = refusal;
+  return best;
 }
 
 function readyFixes(refusals: readonly Refusal[]): WhyFix[] {
@@ -79,7 +126,7 @@ function constraintFixes(task: Task, { info, detail }: Refusal): WhyFix[] {
   const labelled = canLabel && !value.includes('*');
   return [
     ...(labelled ? [fix('label-node', nameOf(info.node), label, value)] : []),
-    fix('change-constraint', text),
+    fix('change-constraint', text, task.serviceName),
   ];
 }
 
@@ -94,17 +141,29 @@ function portFixes(task: Task, { info }: Refusal, view: ReadView): WhyFix[] {
   for (const other of view.tasksByNode(info.node.id)) {
     const ended = (other.status?.state ?? TaskState.NEW) > TaskState.RUNNING;
     if (ended || other.id === task.id) continue;
-    for (const port of hostPorts(other)) {
-      if (mine.includes(port)) fixes.push(fix('free-port', port, other.serviceName));
+    for (const { publishedPort: port, protocol } of hostPorts(other)) {
+      const taken = mine.find((one) => one.publishedPort === port && one.protocol === protocol);
+      if (!taken) continue;
+      const target = [String(taken.targetPort), PortProtocolText.get(protocol) ?? 'tcp'];
+      fixes.push(fix('free-port', String(port), other.serviceName, task.serviceName, ...target));
     }
   }
   return fixes;
 }
 
-function hostPorts(task: Task): string[] {
-  return (task.endpoint?.ports ?? [])
-    .filter((port) => port.publishMode === PublishMode.HOST && port.publishedPort > 0)
-    .map((port) => String(port.publishedPort));
+function hostPorts(task: Task): PortConfig[] {
+  return (task.endpoint?.ports ?? []).filter(
+    (port) => port.publishMode === PublishMode.HOST && port.publishedPort > 0,
+  );
+}
+
+/** `nodes`: how many would do but for the limit. */
+function maxReplicasFix(task: Task, nodes: number, view: ReadView): WhyFix {
+  const max = task.spec?.placement?.maxReplicas ?? 0;
+  const mode = view.get('service', task.serviceId)?.spec?.mode;
+  const replicas = mode?.replicated?.replicas ?? mode?.replicatedJob?.maxConcurrent ?? 1;
+  const needed = Math.max(max + 1, Math.ceil(replicas / Math.max(1, nodes)));
+  return fix('raise-max-replicas', String(max), task.serviceName, String(needed));
 }
 
 /** A volume's home is where its data is: that node has to come back. */

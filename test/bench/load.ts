@@ -13,6 +13,10 @@ import { NODE, type Result, ROOT, TestNode, until } from '../support/test-node.t
 
 const RATE = Number(process.env.RATE ?? '1000');
 const ROUNDS = Number(process.env.ROUNDS ?? '50');
+/** Only one side: `tswarm` or `swarm`. */
+const SIDE = process.env.SIDE ?? '';
+/** What the tasks' open connections get at most. Kept-alive ones that are never idle take all of it, at each task that is stopped. */
+const DRAIN_LIMIT = process.env.DRAIN_LIMIT ?? '10s';
 const LOG_FOLDER = process.env.LOG_FOLDER ?? join(tmpdir(), 'tswarm-bench-load');
 const PORT = 28_090;
 const LISTEN_AFTER_MS = 100;
@@ -35,6 +39,8 @@ interface Side {
   /** Pid whose network namespace clients are in, or a path to it. */
   readonly netns: string;
   docker(args: readonly string[]): Promise<Result>;
+  /** What docker has no words for. */
+  readonly settings?: () => Promise<Result>;
 }
 
 async function must(result: Promise<Result>): Promise<string> {
@@ -113,6 +119,7 @@ async function measure(side: Side, folder: string): Promise<void> {
       ...['graceful:bench', 'v0', String(LISTEN_AFTER_MS)],
     ]),
   );
+  if (side.settings) await must(side.settings());
   await settled(side, side.replicas);
   const load = startLoad(side);
   for (let number = 1; number <= ROUNDS; number++) {
@@ -124,19 +131,25 @@ async function measure(side: Side, folder: string): Promise<void> {
   for (const example of examples) process.stderr.write(`  lost: ${example}\n`);
 }
 
-async function main(): Promise<void> {
-  mkdirSync(LOG_FOLDER, { recursive: true });
-  process.stdout.write(
-    `${ROUNDS} changes under load; raw logs in ${LOG_FOLDER}\n` +
-      '| side | requests | per second | lost | slowest, ms |\n| --- | --- | --- | --- | --- |\n',
-  );
+async function ours(): Promise<void> {
   await using node = new TestNode();
   await node.start();
   await node.tswarm(['init', '--listen-addr', '127.0.0.1:24779', '--advertise-addr', '127.0.0.1']);
-  const ours = ['--publish', `published=${PORT},target=8080`];
-  const docker = (args: readonly string[]): Promise<Result> => node.docker(args);
-  const { netns, folder } = node;
-  await measure({ name: 'tswarm', publish: ours, replicas: 3, netns, docker }, folder);
+  await measure(
+    {
+      name: 'tswarm',
+      publish: ['--publish', `published=${PORT},target=8080`],
+      replicas: 3,
+      netns: node.netns,
+      docker: (args) => node.docker(args),
+      settings: () =>
+        node.tswarm(['service', 'update', '-d', '--drain-timeout', DRAIN_LIMIT, 'web']),
+    },
+    node.folder,
+  );
+}
+
+async function theirs(): Promise<void> {
   await using peer = new PeerDockerd();
   await peer.start();
   await peer.initSwarm();
@@ -148,8 +161,14 @@ async function main(): Promise<void> {
       netns: `/proc/${peer.pid}/ns/net`,
       docker: (args) => peer.docker(args),
     },
-    folder,
+    peer.folder,
   );
 }
 
-await main();
+mkdirSync(LOG_FOLDER, { recursive: true });
+process.stdout.write(
+  `${ROUNDS} changes under load; raw logs in ${LOG_FOLDER}\n` +
+    '| side | requests | per second | lost | slowest, ms |\n| --- | --- | --- | --- | --- |\n',
+);
+if (SIDE !== 'swarm') await ours();
+if (SIDE !== 'tswarm') await theirs();

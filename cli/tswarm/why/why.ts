@@ -1,12 +1,12 @@
 // tswarm why: a task, a service or a node in words. The data comes from /tswarm/v1/why; what is known there and not shown here is in `--format json`.
 
-import { fixText } from '#protocol/fix-words';
+import { fixText, mebibytes } from '#protocol/fix-words';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { ageMs, shortId } from '../../output/human.ts';
 import { type Style, styleFor } from '../../output/style.ts';
 import { formatTable } from '../../output/table.ts';
-import { filterWords, mebibytes, replacedWords, since } from './words.ts';
+import { filterWords, replacedWords, since } from './words.ts';
 
 export interface WhyOptions {
   readonly kind?: string;

@@ -29,12 +29,6 @@ export function replacedWords(code: string): string {
   return REPLACED[code] ?? code;
 }
 
-export function mebibytes(bytes: number): string {
-  const gibibytes = bytes / 2 ** 30;
-  if (gibibytes >= 1) return `${Math.round(gibibytes * 10) / 10} GiB`;
-  return `${Math.round(bytes / 2 ** 20)} MiB`;
-}
-
 /** 75000 → "1 min 15 s". */
 export function since(ms: number): string {
   const seconds = Math.round(ms / 1000);
