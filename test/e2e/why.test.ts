@@ -86,9 +86,10 @@ describe('tswarm why', () => {
 
   it('says which service has the port', async () => {
     const publish = ['--publish', 'published=28999,target=80,mode=host'];
-    await create('first', publish);
+    // What listens runs at once; a port that is published for nothing is waited for.
+    await create('first', publish, 'httpd -f -p 80');
     await whenSaid('first', 'as it should');
-    await create('second', publish);
+    await create('second', publish, 'httpd -f -p 80');
     const said = await whenSaid('second', 'a published port is in use');
     expect(said).toContain(`${hostname}: in use: 28999`);
     await paste(said, 'port 28999 is taken by service first');

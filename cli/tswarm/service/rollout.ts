@@ -1,5 +1,8 @@
 // Follows a rollout until it has ended: a line per task with its state and what it waits for, then the update's own end. The exit code says whether it
-// went through: 1 when it was paused, failed or rolled back. Asks a few times a second; the gateway answers from memory.
+// went through: 1 when it was paused, failed or rolled back. Asks a few times a second; the gateway answers from memory. Only looks: whoever ends it
+// ends nothing of the rollout, and is told so. A manager that is not there for a moment is waited for.
+import type { ErrorCode } from '#protocol/error-codes';
+import { TswarmError } from '#protocol/errors';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { ProgressDisplay, type ProgressState } from '../../output/progress.ts';
@@ -9,6 +12,9 @@ const POLL_MS = 200;
 const LINES_MAX = 20;
 /** Without an update status (create, scale) tasks must have run this long. */
 const STABLE_MS = 1000;
+/** A leader is elected within a few seconds, a daemon that is replaced is back within ten. */
+const NO_ANSWER_MS_MAX = 30_000;
+const PASSING: ReadonlySet<ErrorCode> = new Set(['unavailable', 'no_leader', 'deadline_exceeded']);
 
 const obj = (value: unknown): Json =>
   typeof value === 'object' && value !== null ? (value as Json) : {};
@@ -33,10 +39,21 @@ export async function followRollout(
   { quiet, scaling = false }: FollowOptions,
 ): Promise<number> {
   const display = new ProgressDisplay('Rollout', quiet ? 'quiet' : 'auto');
+  const looking = new Looking(client, idOrName, display);
+  const interrupted = (): void => {
+    display.stop();
+    const { name } = looking;
+    process.stderr.write(
+      `Service ${name} goes on without you. Look: tswarm service ps ${name}. Halt it: tswarm service update --pause ${name}\n`,
+    );
+    process.exit(EXIT.interrupted);
+  };
+  process.on('SIGINT', interrupted);
   let stableSince = 0;
   try {
     for (;;) {
-      const picture = await look(client, idOrName);
+      const askedAt = performance.now();
+      const picture = await looking.next();
       draw(display, picture);
       const end = endOf(picture, scaling);
       const now = performance.now();
@@ -48,10 +65,52 @@ export async function followRollout(
         display.stop();
         return report(picture.service, end);
       }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      // Thousands of tasks are much to ask for: no more than a quarter of the time.
+      const pauseMs = Math.max(POLL_MS, 3 * (performance.now() - askedAt));
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   } finally {
+    process.off('SIGINT', interrupted);
     display.stop();
+  }
+}
+
+/** Asks until there is an answer; once there was one, a pause is borne. */
+class Looking {
+  readonly #client: ApiClient;
+  readonly #display: ProgressDisplay;
+  #asked: string;
+  #answeredAt: number | undefined;
+  /** Of the service; what it was asked for by until it is known. */
+  name: string;
+
+  constructor(client: ApiClient, idOrName: string, display: ProgressDisplay) {
+    this.#client = client;
+    this.#display = display;
+    this.#asked = idOrName;
+    this.name = idOrName;
+  }
+
+  async next(): Promise<Picture> {
+    for (;;) {
+      try {
+        const picture = await look(this.#client, this.#asked);
+        this.#answeredAt = performance.now();
+        this.#asked = str(picture.service.ID);
+        this.name = str(obj(picture.service.Spec).Name);
+        return picture;
+      } catch (error) {
+        if (!this.#isBorne(error)) throw error;
+        this.#display.update(`Service ${this.name}`, 'working', 'no answer', error.message);
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  #isBorne(error: unknown): error is TswarmError {
+    if (!(error instanceof TswarmError) || !PASSING.has(error.code)) return false;
+    const since = this.#answeredAt;
+    return since !== undefined && performance.now() - since < NO_ANSWER_MS_MAX;
   }
 }
 
@@ -102,27 +161,49 @@ function runs(task: Json): boolean {
   return ['running', 'complete'].includes(str(obj(task.Status).State));
 }
 
+const UNDER_WAY: ReadonlySet<string> = new Set(['updating', 'rollback_started']);
+
 function draw(display: ProgressDisplay, { service, tasks }: Picture): void {
   const name = str(obj(service.Spec).Name);
   const update = obj(service.UpdateStatus);
-  const done = tasks.filter(runs).length;
-  const all = Math.max(Number(obj(service.ServiceStatus).DesiredTasks ?? 0), tasks.length);
+  const shown = newestOfSlots(tasks);
+  const done = shown.filter(runs).length;
+  const all = Math.max(Number(obj(service.ServiceStatus).DesiredTasks ?? 0), shown.length);
   const updated =
     Number(update.Total ?? 0) > 0
       ? `, ${str(update.Updated) || '0'} of ${str(update.Total)} updated`
       : '';
-  const state: ProgressState = done >= all ? 'done' : 'working';
-  display.update(`Service ${name}`, state, `${done}/${all} running${updated}`);
-  if (tasks.length > LINES_MAX) return;
-  for (const task of tasks) {
-    const slot = Number(task.Slot ?? 0) > 0 ? str(task.Slot) : str(task.NodeName);
+  const isDone = done >= all && !UNDER_WAY.has(str(update.State));
+  const text = `${done}/${all} running${updated}`;
+  display.update(`Service ${name}`, isDone ? 'done' : 'working', text);
+  if (shown.length > LINES_MAX) return;
+  for (const task of shown) {
     display.update(
-      `Task ${name}.${slot}`,
+      `Task ${name}.${slotOf(task)}`,
       taskState(task),
       str(obj(task.Status).State),
       reason(task),
     );
   }
+}
+
+/** A number, or for tasks of a global service their node. */
+function slotOf(task: Json): string {
+  return Number(task.Slot ?? 0) > 0 ? str(task.Slot) : str(task.NodeName);
+}
+
+/** With start-first a slot has two tasks that are wanted for a while: the one to look at is the new one. */
+function newestOfSlots(tasks: readonly Json[]): readonly Json[] {
+  const newest = new Map<string, Json>();
+  for (const task of tasks) {
+    const other = newest.get(slotOf(task));
+    if (!other || madeAt(task) >= madeAt(other)) newest.set(slotOf(task), task);
+  }
+  return [...newest.values()];
+}
+
+function madeAt(task: Json): number {
+  return Date.parse(str(task.CreatedAt));
 }
 
 function taskState(task: Json): ProgressState {
