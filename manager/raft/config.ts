@@ -46,6 +46,8 @@ export interface RaftConfig {
   /** Log was lost up to this index (damaged disk): neither vote nor campaign until it is committed
    * here again, or a later term is (Raft.isRecovering). 0 when the log is whole (raft.md §2.2). */
   readonly recoverUpTo: number;
+  /** Newest term that this member knew when it lost that log; 0 when the log is whole. */
+  readonly recoverTerm: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly note: (note: RaftNote) => void;
@@ -67,6 +69,7 @@ export const RAFT_DEFAULTS: Omit<RaftConfig, 'id' | 'storage' | 'random' | 'note
   maxInflightMessages: MAX_INFLIGHT_MESSAGES,
   maxInflightBytes: MAX_INFLIGHT_BYTES,
   recoverUpTo: 0,
+  recoverTerm: 0,
 };
 
 /** Throws RaftInvariantError for a configuration that cannot work. */

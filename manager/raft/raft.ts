@@ -43,7 +43,6 @@ export class Raft {
   readonly log: RaftLog;
   readonly tracker: Tracker;
   readonly confHistory: ConfHistory = new ConfHistory();
-  readonly #termAtStart: number;
   term: number;
   vote: RaftId;
   role: Role = Role.follower;
@@ -79,7 +78,6 @@ export class Raft {
       maxBytes: config.maxInflightBytes,
     });
     const hardState = config.storage.hardState();
-    this.#termAtStart = hardState.term;
     this.term = hardState.term;
     this.vote = hardState.vote;
     this.log.restoreMarks(hardState.commit, config.applied);
@@ -275,14 +273,14 @@ export class Raft {
 
   /**
    * Log that this member once acknowledged is missing: it must not help to elect anyone, until it has
-   * committed that far again, or an entry of a later term than it knew of at its start. A leader of
-   * such a term was elected without this member's vote, so it has all that was ever committed, and by
+   * committed that far again, or an entry of a later term than it knew of when the log was lost
+   * (which the log remembers: it may start again before it is whole). A leader of such a term was elected without this member's vote, so it has all that was ever committed, and by
    * then this member has it, too; without this a quiet group would never make it whole.
    */
   isRecovering(): boolean {
     const { committed } = this.log;
     if (committed >= this.config.recoverUpTo) return false;
-    return (this.log.term(committed) ?? 0) <= this.#termAtStart;
+    return (this.log.term(committed) ?? 0) <= this.config.recoverTerm;
   }
 
   committedInOwnTerm(): boolean {

@@ -18,7 +18,8 @@ export interface WalDisk {
   /** Creates a file of zeros; on `done(null)` data and directory entry are durable. */
   createZeroed(name: string, sizeBytes: number, done: (error: Error | null) => void): void;
   open(name: string): WalFile;
-  /** Removes files; the removal need not be durable at once, but never comes half. */
+  /** Removes files; the removal need not be durable at once, but never comes half, and is durable before
+   * a key file that is replaced later (it may lack their keys). */
   remove(names: readonly string[]): void;
 }
 

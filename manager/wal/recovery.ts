@@ -37,7 +37,7 @@ export interface WalDamage {
 /** A segment on the chain. */
 export interface KnownSegment {
   readonly seq: number;
-  /** Highest entry index in it; 0 for none. */
+  /** Highest index of an entry in it that was not overwritten since; 0 for none. */
   readonly maxIndex: number;
   /** Data key that it is sealed with. */
   readonly keyId: string;
@@ -59,6 +59,8 @@ export interface WalContents {
   readonly void: readonly number[];
   readonly highestSeq: number;
   readonly recoverUpTo: number;
+  /** Newest term that was known when log was lost; what leaders of later terms have is all there is. 0 if none. */
+  readonly recoverTerm: number;
   readonly isClosedCleanly: boolean;
   readonly tornBytes: number;
   readonly damage: WalDamage | null;
@@ -175,6 +177,7 @@ class Replay {
   #lastBatchNo: number;
   #lastTag: Uint8Array;
   #recoverUpTo = 0;
+  #recoverTerm = 0;
   #isEnd = false;
   #tornBytes = 0;
   #highestSeen = 0;
@@ -203,6 +206,7 @@ class Replay {
     this.#segments.push(known);
     this.#hardState = newest(this.#hardState, header.hardState);
     this.#recoverUpTo = header.recoverUpTo;
+    this.#recoverTerm = header.recoverTerm;
     this.#isEnd = false;
     const key = segmentKey(dek, header, crypto);
     const segmentHash = crypto.sha256(loaded.block);
@@ -263,6 +267,7 @@ class Replay {
     }
     this.#entries.length = Math.max(0, first.index - start);
     for (const entry of entries) this.#entries.push(entry);
+    for (const older of this.#segments) older.maxIndex = Math.min(older.maxIndex, first.index - 1);
     known.maxIndex = Math.max(known.maxIndex, first.index + entries.length - 1);
     return null;
   }
@@ -372,6 +377,7 @@ class Replay {
     const entries = hasGap ? [] : this.#entries;
     const lastIndex = entries[entries.length - 1]?.index ?? this.#base.index;
     const hardState = { ...this.#hardState, commit: Math.min(this.#hardState.commit, lastIndex) };
+    const recoverUpTo = Math.max(this.#recoverUpTo, damage === null ? 0 : highestSeen);
     return {
       hardState,
       mark: this.#mark,
@@ -383,11 +389,17 @@ class Replay {
       spares: survey.spares,
       void: survey.void,
       highestSeq: survey.highestSeq,
-      recoverUpTo: Math.max(this.#recoverUpTo, damage === null ? 0 : highestSeen),
+      recoverUpTo,
+      recoverTerm: recoverUpTo === 0 ? 0 : this.#termOfLoss(damage !== null),
       isClosedCleanly: this.#isEnd,
       tornBytes: this.#tornBytes,
       damage: damage === null ? null : { ...damage, highestIndexSeen: highestSeen },
     };
+  }
+
+  /** Headers of old do not say it: the present term stands in, which is never too low. */
+  #termOfLoss(isNew: boolean): number {
+    return isNew || this.#recoverTerm === 0 ? this.#hardState.term : this.#recoverTerm;
   }
 
   /** The oldest segments are missing although no snapshot covers them. */

@@ -35,6 +35,8 @@ export interface SegmentHeader {
   readonly hardState: HardState;
   /** Damage was met: log up to here was acknowledged once and must be fetched again. 0 if none. */
   readonly recoverUpTo: number;
+  /** Newest term that was known when that damage was met; 0 if none, and in headers of old. */
+  readonly recoverTerm: number;
   /** Which data encryption key, hex. */
   readonly keyId: string;
   /** Fresh random bytes per segment, and thus per process start. */
@@ -72,6 +74,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   writer.bytes(header.salt);
   writer.block(clusterId);
   writer.u64(header.previousLastIndex);
+  writer.u64(header.recoverTerm);
   const block = new Uint8Array(BLOCK_BYTES);
   block.set(writer.finish());
   const crc = crc32c(block, 0, BLOCK_BYTES - 4);
@@ -122,6 +125,7 @@ function decodeBlock(block: Uint8Array): HeaderState {
   const salt = reader.bytes(SALT_BYTES).slice();
   const clusterId = asciiText(reader.block());
   const previousLastIndex = reader.u64();
+  const recoverTerm = reader.u64();
   if (reader.failed) return { state: 'bad' };
   const header = {
     seq,
@@ -133,6 +137,7 @@ function decodeBlock(block: Uint8Array): HeaderState {
     previousLastIndex,
     hardState,
     recoverUpTo,
+    recoverTerm,
     keyId,
     salt,
     clusterId,

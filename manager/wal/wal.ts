@@ -82,6 +82,7 @@ export class Wal {
   #highestSeq: number;
   #hardState: HardState = EMPTY_HARD_STATE;
   #recoverUpTo: number;
+  #recoverTerm: number;
   #spare: { seq: number; isReady: boolean } | null = null;
   #onSpareReady: (() => void) | null = null;
   #busy = false;
@@ -101,6 +102,7 @@ export class Wal {
     this.#highestSeq = contents.highestSeq;
     this.#hardState = contents.hardState;
     this.#recoverUpTo = contents.recoverUpTo;
+    this.#recoverTerm = contents.recoverTerm;
     this.#adoptSpare(contents);
   }
 
@@ -133,10 +135,16 @@ export class Wal {
     return this.#busy;
   }
 
-  /** Up to here log was acknowledged once and is lost: the headers of all segments that are begun
-   * from now on say so. 0: it is here again. */
-  set recoverUpTo(index: number) {
-    this.#recoverUpTo = index;
+  /** Up to `upTo` log was acknowledged once and is lost, which was met when `term` was the newest known
+   * one: the headers of all segments that are begun from now on say so. */
+  lost(upTo: number, term: number): void {
+    this.#recoverUpTo = upTo;
+    this.#recoverTerm = term;
+  }
+
+  /** What was lost is here again, or is not needed any more. */
+  recovered(): void {
+    this.lost(0, 0);
   }
 
   /** Data keys that something of the log is sealed with. */
@@ -246,10 +254,8 @@ export class Wal {
         return;
       }
       segment.offset += bytes.length;
-      segment.maxIndex = Math.max(
-        segment.maxIndex,
-        content.entries[content.entries.length - 1]?.index ?? 0,
-      );
+      this.#overwrite(content.entries);
+      segment.maxIndex = Math.max(segment.maxIndex, content.entries.at(-1)?.index ?? 0);
       this.#lastBatchNo = batchNo;
       this.#lastTag = tag;
       this.#lastIndex = lastIndex;
@@ -258,6 +264,15 @@ export class Wal {
       if (content.mark !== null) this.#forget(content.mark);
       done(null);
     });
+  }
+
+  /** What was at the places of `entries` and behind them is not part of the log any more. */
+  #overwrite(entries: FrameContent['entries']): void {
+    const first = entries[0];
+    if (first === undefined || first.index > this.#lastIndex) return;
+    for (const segment of [...this.#older, this.#current]) {
+      if (segment !== null) segment.maxIndex = Math.min(segment.maxIndex, first.index - 1);
+    }
   }
 
   #durably(file: WalFile, offset: number, bytes: Uint8Array, done: Done): void {
@@ -304,6 +319,7 @@ export class Wal {
         previousLastIndex: this.#lastIndex,
         hardState: this.#hardState,
         recoverUpTo: this.#recoverUpTo,
+        recoverTerm: this.#recoverTerm,
         keyId: keys.currentId,
       },
       crypto,

@@ -21,6 +21,8 @@ export interface PeerHello {
   readonly addr: string;
   /** of the caller's process: tells a copy of its disk from itself; "" = not said */
   readonly instance: string;
+  /** whoever is called is a member by the caller's configuration in effect */
+  readonly namesCallee: boolean;
 }
 export const PeerHello: MessageType<PeerHello> = {
   name: 'PeerHello',
@@ -34,8 +36,9 @@ export const PeerHello: MessageType<PeerHello> = {
     { name: 'member', json: 'Member', id: 7, kind: 'bool', shape: 'one' },
     { name: 'addr', json: 'Addr', id: 8, kind: 'string', shape: 'one' },
     { name: 'instance', json: 'Instance', id: 9, kind: 'string', shape: 'one' },
+    { name: 'namesCallee', json: 'NamesCallee', id: 10, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<PeerHello>): PeerHello => ({ ...{ version: 0, clusterId: '', from: 0, to: 0, epoch: 0, commit: 0, member: false, addr: '', instance: '' }, ...partial }),
+  create: (partial?: Partial<PeerHello>): PeerHello => ({ ...{ version: 0, clusterId: '', from: 0, to: 0, epoch: 0, commit: 0, member: false, addr: '', instance: '', namesCallee: false }, ...partial }),
   write(m: PeerHello, w: Writer): Writer {
     if (m.version !== 0) w.uint32(8).int64(m.version);
     if (m.clusterId !== '') w.uint32(18).string(m.clusterId);
@@ -46,11 +49,12 @@ export const PeerHello: MessageType<PeerHello> = {
     if (m.member) w.uint32(56).bool(m.member);
     if (m.addr !== '') w.uint32(66).string(m.addr);
     if (m.instance !== '') w.uint32(74).string(m.instance);
+    if (m.namesCallee) w.uint32(80).bool(m.namesCallee);
     return w;
   },
   read(r: Reader, length: number): PeerHello {
     const end = r.pos + length;
-    const m: { version: number; clusterId: string; from: number; to: number; epoch: number; commit: number; member: boolean; addr: string; instance: string } = { version: 0, clusterId: '', from: 0, to: 0, epoch: 0, commit: 0, member: false, addr: '', instance: '' };
+    const m: { version: number; clusterId: string; from: number; to: number; epoch: number; commit: number; member: boolean; addr: string; instance: string; namesCallee: boolean } = { version: 0, clusterId: '', from: 0, to: 0, epoch: 0, commit: 0, member: false, addr: '', instance: '', namesCallee: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -80,6 +84,9 @@ export const PeerHello: MessageType<PeerHello> = {
           break;
         case 9:
           m.instance = r.string();
+          break;
+        case 10:
+          m.namesCallee = r.bool();
           break;
         default:
           r.skipType(t & 7);

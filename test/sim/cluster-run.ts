@@ -64,7 +64,13 @@ export class ClusterRun {
     this.#prng = stream(seed, 'clients');
     // With little room some of what the manager writes at once is refused, and what follows is not.
     const maxUncommittedBytes = this.#prng.chance(0.3) ? 2_000 : 1e6;
-    this.#weather = { ...drawn, tickMs: 50, tuning: { ...drawn.tuning, maxUncommittedBytes } };
+    const faults = { ...drawn.faults, setUnlockKey: 0, loseQuorum: 0 };
+    this.#weather = {
+      ...drawn,
+      faults,
+      tickMs: 50,
+      tuning: { ...drawn.tuning, maxUncommittedBytes },
+    };
     const prng = stream(seed, 'manager');
     const settings = { seed, weather: this.#weather, segmentBytes: SEGMENT_BYTES };
     this.#group = new Group(world, settings, {
@@ -82,6 +88,7 @@ export class ClusterRun {
         this.#managers.set(member, manager);
       },
       ended: (member) => this.#managers.delete(member),
+      forced: () => {},
     });
     this.#faults = new Faults(this.#group, this.#weather, stream(seed, 'faults'));
     // Connections of nodes are streams: they break, but neither repeat nor reorder.

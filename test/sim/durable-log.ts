@@ -1,7 +1,7 @@
 // What a member's log has on its disk for certain, kept beside the real log: each batch that the
 // WAL reported as durable, and the one that is on its way. After a restart the log must be the one
 // or the other; and whatever a member tells its peers must be covered by the first.
-import type { Entry, HardState } from '#manager/raft/types';
+import { type Entry, EntryType, type HardState } from '#manager/raft/types';
 import type { WalContents } from '#manager/wal/recovery';
 import type { Wal, WalBatch } from '#manager/wal/wal';
 import { check } from './failure.ts';
@@ -20,6 +20,8 @@ interface LogState {
 export interface FoundLog {
   readonly contents: WalContents;
   readonly isNew: boolean;
+  /** An earlier start, which was cut off, may have added the entry that forces a new group. */
+  readonly isForced: boolean;
 }
 
 export class DurableLog {
@@ -85,13 +87,13 @@ export class DurableLog {
   restart(found: FoundLog, isRotten: boolean): void {
     const { contents } = found;
     const before = this.#state;
-    if (!found.isNew && !isRotten) this.#compare(contents, before);
+    if (!found.isNew && !isRotten) this.#compare(found, before);
     if (isRotten) this.#compareRotten(contents, before);
     this.#onItsWay = null;
     this.#state = stateOf(contents);
   }
 
-  #compare(contents: WalContents, before: LogState): void {
+  #compare({ contents, isForced }: FoundLog, before: LogState): void {
     check(contents.damage === null, 'a log that nothing has damaged is whole', () => ({
       member: this.#id,
       damage: contents.damage,
@@ -100,6 +102,13 @@ export class DurableLog {
     if (now === textOf(before)) return;
     const other = { ...before, entries: before.entries.slice() };
     if (this.#onItsWay !== null) apply(other, this.#onItsWay);
+    const last = contents.entries.at(-1);
+    const isAdded = isForced && last?.type === EntryType.confChange && now !== textOf(other);
+    if (isAdded) {
+      const added = { hardState: contents.hardState, entries: [last], mark: null };
+      apply(before.baseIndex + before.entries.length + 1 === last.index ? before : other, added);
+      if (now === textOf(before)) return;
+    }
     check(now === textOf(other), 'what was durable is there after a restart', () => ({
       member: this.#id,
       found: now,
@@ -131,16 +140,9 @@ export class DurableLog {
     check(isKept, 'damage takes away neither term nor vote', values);
   }
 
-  /** Starts again from nothing. */
-  forget(): void {
-    this.#onItsWay = null;
-    this.#state = {
-      hardState: { term: 0, vote: 0, commit: 0 },
-      baseIndex: 0,
-      baseTerm: 0,
-      snapshotIndex: 0,
-      entries: [],
-    };
+  /** The start has added an entry of its own: the group begins anew with this member. */
+  forced(hardState: HardState, entry: Entry): void {
+    apply(this.#state, { hardState, entries: [entry], mark: null });
   }
 }
 

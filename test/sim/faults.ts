@@ -89,6 +89,12 @@ export class Faults {
         return this.#transfer(member);
       case 'changeMembers':
         return this.#changeMembers();
+      case 'rotateDataKey':
+        return this.#askMember(member, (node) => node.rotateDataKey());
+      case 'setUnlockKey':
+        return this.#setUnlockKey(member);
+      case 'loseQuorum':
+        return this.#loseQuorum();
       case 'burst':
         this.storms.crowd.write(null);
         return true;
@@ -209,6 +215,39 @@ export class Faults {
     return true;
   }
 
+  #askMember({ process }: SimMember, action: (node: RaftNode) => Promise<void>): boolean {
+    if (process === null) return false;
+    this.#group.world.become(process.main, () => {
+      action(process.node).catch(() => {});
+    });
+    return true;
+  }
+
+  #setUnlockKey(member: SimMember): boolean {
+    const key = this.#prng.chance(0.3) ? null : this.#prng.bytes(32);
+    return this.#askMember(member, (node) => {
+      member.keys.asked(key);
+      return node.setUnlockKey(key).then(() => member.keys.answered(key));
+    });
+  }
+
+  /** More members are lost than the group can do without; mostly the one with the longest log goes on. */
+  #loseQuorum(): boolean {
+    const conf = this.#group.leader()?.process?.host?.core.raft.tracker.conf;
+    if (!conf || conf.voters.length < 2) return false;
+    const prng = this.#prng;
+    const members = [...conf.voters, ...conf.learners].map((id) => this.#group.member(id));
+    const able = members.filter(({ durable, isGone }) => durable.lastIndex > 0 && !isGone);
+    const longest = able.toSorted(byLog)[0];
+    if (longest === undefined) return false;
+    const any = able[prng.below(able.length)] as SimMember;
+    const survivor = prng.chance(0.6) ? longest : any;
+    const others = able.filter((member) => member !== survivor && isHarmless(member));
+    const returning = prng.chance(0.5) ? (others[prng.below(others.length)] ?? null) : null;
+    this.#group.loseQuorum(survivor, returning);
+    return true;
+  }
+
   #transfer(to: SimMember): boolean {
     const isNamed = this.#prng.chance(0.7);
     return this.#ask((node) => node.transferLeadership(isNamed ? to.id : undefined));
@@ -270,4 +309,16 @@ export class Faults {
     host.receive([]);
     return refused === null;
   }
+}
+
+/** The longest log first, as elections have it. */
+function byLog({ durable: a }: SimMember, { durable: b }: SimMember): number {
+  const lastTerms = (b.termAt(b.lastIndex) ?? 0) - (a.termAt(a.lastIndex) ?? 0);
+  return lastTerms !== 0 ? lastTerms : b.lastIndex - a.lastIndex;
+}
+
+/** Whether it cannot lead alone, whatever it knows of the group. */
+function isHarmless({ process }: SimMember): boolean {
+  const conf = process?.host?.core.raft.tracker.conf;
+  return conf !== undefined && conf.voters.length > 1 && conf.votersOutgoing.length !== 1;
 }

@@ -69,7 +69,45 @@ export class GroupChecks {
   /** The same, of what state machines get to see. */
   highestWithData = 0;
   elections = 0;
+  /** The group was forced to begin anew, and what it began with lacked something that had been committed. */
+  hasLost = false;
   confChanges = 0;
+
+  /**
+   * The rules for a group that begins anew with what one member has: all of that counts as committed from now on, whatever it was before. Terms and votes are counted anew: nobody
+   * of the old group is heard any more.
+   */
+  static forced(
+    before: GroupChecks,
+    log: { readonly baseIndex: number; readonly entries: readonly Entry[] },
+  ): GroupChecks {
+    const checks = new GroupChecks();
+    checks.durableOf = before.durableOf;
+    checks.elections = before.elections;
+    checks.confChanges = before.confChanges;
+    let agreed = log.baseIndex;
+    for (let index = 0; index <= agreed; index++) checks.#declare(index, before.#committed[index]);
+    for (const entry of log.entries) {
+      const { index, term } = entry;
+      if (before.#committed[index]?.term === term) agreed = index;
+      checks.#declare(index, { term, hash: hashOf(entry), hasData: hasData(entry), inTerm: term });
+    }
+    for (let index = 0; index <= agreed; index++) {
+      checks.#applied[index] = before.#applied[index];
+      checks.#states[index] = before.#states[index];
+      const snapshot = before.#snapshots.get(index);
+      if (snapshot !== undefined) checks.#snapshots.set(index, snapshot);
+    }
+    checks.hasLost = before.highestCommitted > agreed;
+    return checks;
+  }
+
+  #declare(index: number, committed: Committed | undefined): void {
+    if (committed === undefined) return;
+    this.#committed[index] = committed;
+    this.highestCommitted = Math.max(this.highestCommitted, index);
+    if (committed.hasData) this.highestWithData = Math.max(this.highestWithData, index);
+  }
 
   /** A member was started anew; its volatile state is gone. */
   started(id: number): void {
@@ -271,10 +309,8 @@ export class GroupChecks {
     const hash = hashOf(entry);
     const known = this.#committed[index];
     if (known === undefined) {
-      const hasData = entry.type === EntryType.normal && entry.data.length > 0;
-      this.#committed[index] = { term, hash, hasData, inTerm: member.core.raft.term };
-      this.highestCommitted = Math.max(this.highestCommitted, index);
-      if (hasData) this.highestWithData = Math.max(this.highestWithData, index);
+      const inTerm = member.core.raft.term;
+      this.#declare(index, { term, hash, hasData: hasData(entry), inTerm });
       if (entry.type === EntryType.confChange) this.confChanges++;
       return;
     }
@@ -317,8 +353,8 @@ export class GroupChecks {
     seen.confIndex = currentIndex;
     if (currentIndex <= before) return;
     const older = raft.confHistory.at(currentIndex - 1);
-    if (older === null || older.voters.length === 0) return;
     const newer = raft.confHistory.current;
+    if (older === null || older.voters.length === 0 || older.epoch < newer.epoch) return;
     check(quorumsOverlap(older, newer), 'quorums of neighbouring configurations overlap', () => ({
       member: member.id,
       index: currentIndex,
@@ -426,6 +462,10 @@ export class GroupChecks {
     }
     this.#snapshots.set(index, hash);
   }
+}
+
+function hasData({ type, data }: Entry): boolean {
+  return type === EntryType.normal && data.length > 0;
 }
 
 function hashOf(entry: Entry): number {

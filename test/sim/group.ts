@@ -29,6 +29,8 @@ export interface Application {
   attach(member: SimMember, process: { readonly node: RaftNode; readonly main: Actor }): void;
   /** It has ended, in whatever way. */
   ended(member: SimMember): void;
+  /** A member goes on alone; `hasLost`: without something that had been committed. Told again if its start is cut off. */
+  forced(member: SimMember, hasLost: boolean): void;
 }
 
 export interface GroupSettings {
@@ -40,7 +42,8 @@ export interface GroupSettings {
 export class Group {
   readonly world: World;
   readonly network: SimNetwork;
-  readonly checks: GroupChecks = new GroupChecks();
+  /** Of the group as it is now; members of one from before a lost quorum have their own. */
+  checks: GroupChecks = new GroupChecks();
   /** All that ever were; member n is at n - 1. */
   readonly members: SimMember[] = [];
   readonly #crypto: SimCrypto;
@@ -87,7 +90,7 @@ export class Group {
     const id = this.members.length + 1;
     const drive = new SimDrive(this.world, stream(this.#settings.seed, 'disk', id));
     drive.speed = this.usualSpeed;
-    const member = new SimMember(id, drive, this.#crypto);
+    const member = new SimMember(id, drive, this.#crypto, this.checks);
     this.members.push(member);
     return member;
   }
@@ -101,7 +104,7 @@ export class Group {
   start(member: SimMember): void {
     if (member.process !== null || member.isGone || member.isBroken) return;
     const { seed, weather } = this.#settings;
-    this.checks.started(member.id);
+    member.checks.started(member.id);
     member.hasCause = member.drive.failures > 0 || member.drive.freeBytes < PLENTY_BYTES;
     const prng = this.#clockPrng;
     const process: SimProcess = new SimProcess(member, {
@@ -115,7 +118,7 @@ export class Group {
       send: (to, packet) => this.#send(member, to, packet),
       onSent: (message) => {
         const checked = this.#checked(member);
-        if (checked !== null) this.checks.sent(checked, message);
+        if (checked !== null) member.checks.sent(checked, message);
       },
       onEnd: (reason, error) => this.#onEnd(member, reason, error),
       attach: (node) => {
@@ -134,7 +137,7 @@ export class Group {
       clusterId: CLUSTER_ID,
       raftId: member.id,
       startMode: member.starts === 0 ? 'join' : 'restart',
-      forceNewCluster: false,
+      forceNewCluster: member.onForced !== null,
       listenAddress: null,
       advertiseAddress: null,
       instance: '',
@@ -182,6 +185,28 @@ export class Group {
   #removed(member: SimMember): void {
     member.isGone = true;
     this.kill(member);
+  }
+
+  /**
+   * The quorum is lost: all processes end, and an operator has `survivor` go on alone, soon. Of the others `returning` comes back, everybody else is gone.
+   */
+  loseQuorum(survivor: SimMember, returning: SimMember | null): void {
+    const before = this.checks;
+    for (const member of this.members) {
+      if (member.isGone) continue;
+      this.kill(member);
+      if (member !== survivor && member !== returning) member.isGone = true;
+    }
+    survivor.onForced = (log) => {
+      this.checks = GroupChecks.forced(before, log);
+      survivor.checks = this.checks;
+      this.#app.forced(survivor, this.checks.hasLost);
+    };
+    for (const member of [survivor, returning]) {
+      if (member === null) continue;
+      const downUs = this.timeoutUs * 3 * this.#clockPrng.next();
+      this.world.at(downUs, null, () => this.start(member));
+    }
   }
 
   #send(from: SimMember, to: number, packet: Packet): void {
@@ -232,10 +257,13 @@ export class Group {
     if (member === undefined) return;
     const checked = this.#checked(member);
     if (checked === null) return;
-    const { elections } = this.checks;
-    this.checks.afterEvent(checked);
+    const { elections } = member.checks;
+    member.checks.afterEvent(checked);
     const { raft } = checked.core;
-    if (this.checks.elections > elections && !this.isHealed) this.onLeader?.();
+    if (member.checks.elections > elections) {
+      member.onForced = null;
+      if (!this.isHealed) this.onLeader?.();
+    }
     this.world.trace(raft.term);
     this.world.trace(raft.log.committed);
     this.world.trace(raft.log.lastIndex());

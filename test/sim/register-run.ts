@@ -7,6 +7,7 @@ import { findViolation, type Operation } from './linearizable.ts';
 import { type Answer, Registers, read, write } from './registers.ts';
 import type { RunCounts } from './seed-result.ts';
 import type { SimMember } from './sim-member.ts';
+import type { SimProcess } from './sim-process.ts';
 import { stream } from './streams.ts';
 import { drawWeather, type Weather } from './weather.ts';
 import type { World } from './world.ts';
@@ -25,10 +26,18 @@ export class RegisterRun {
   readonly #group: Group;
   readonly #faults: Faults;
   readonly #registers = new Map<SimMember, Registers>();
-  readonly #history: Operation[] = [];
+  #history: Operation[] = [];
+  /** Of all histories. */
+  #operations = 0;
+  /** Operations that are still on their way to a member. */
+  readonly #onTheirWay = new Set<Operation>();
+  /** Goes on alone; until it is there nobody asks for anything. */
+  #awaited: SimMember | null = null;
   /** value → index of the entry that writes it */
   readonly #appliedAt = new Map<number, number>();
   readonly #prng: ReturnType<typeof stream>;
+  /** Processes that were asked for a new data key after the healing. */
+  readonly #changing = new Set<SimProcess>();
   #nextValue = 1;
 
   constructor(world: World, seed: number) {
@@ -38,13 +47,20 @@ export class RegisterRun {
     const settings = { seed, weather: this.#weather, segmentBytes: SEGMENT_BYTES };
     this.#group = new Group(world, settings, {
       attach: (member, { node }) => {
-        const registers = new Registers(member.id, this.#group.checks, (id, index) => {
-          this.#appliedAt.set(id, index);
-        });
+        const registers = new Registers(
+          member.id,
+          () => member.checks,
+          (id, index) => {
+            this.#appliedAt.set(id, index);
+          },
+        );
         registers.attach(node);
         this.#registers.set(member, registers);
       },
       ended: (member) => this.#registers.delete(member),
+      forced: (member, hasLost) => {
+        if (hasLost) this.#beginAnew(member);
+      },
     });
     this.#faults = new Faults(this.#group, this.#weather, stream(seed, 'faults'));
     this.#faults.storms.crowd = {
@@ -74,7 +90,7 @@ export class RegisterRun {
 
   /** One operation at some member, most often the one that leads; or at a given one, of one kind. */
   #operate(at: SimMember | null = null, isWrite = false): void {
-    if (this.#history.length >= OPERATIONS_MAX) return;
+    if (this.#operations >= OPERATIONS_MAX || this.#awaited !== null) return;
     const prng = this.#prng;
     const { members } = this.#group;
     const leader = prng.chance(0.7) ? this.#group.leader() : null;
@@ -95,9 +111,40 @@ export class RegisterRun {
       result: 0,
       hint: Number.POSITIVE_INFINITY,
     };
-    this.#history.push(operation);
+    this.#note(operation);
     const size = prng.chance(0.05) ? 2000 : 16;
-    this.#delayed(() => this.#call(member, operation, size));
+    this.#onTheirWay.add(operation);
+    this.#delayed(() => {
+      this.#onTheirWay.delete(operation);
+      this.#call(member, operation, size);
+    });
+  }
+
+  #note(operation: Operation): void {
+    this.#operations++;
+    this.#history.push(operation);
+  }
+
+  /**
+   * What was committed is lost: clients begin anew with what the survivor has, once it has started. What they were told before must still be in order by itself.
+   */
+  #beginAnew(survivor: SimMember): void {
+    this.checkHistory();
+    this.#history = [...this.#onTheirWay];
+    this.#awaited = survivor;
+    const look = (): void => {
+      if (this.#awaited !== survivor) return;
+      const registers = this.#registers.get(survivor);
+      if (registers === undefined || survivor.process?.isStarted !== true) {
+        this.#world.at(this.#group.timeoutUs / 10, null, look);
+        return;
+      }
+      this.#awaited = null;
+      for (let key = 1; key <= this.#weather.keys; key++) {
+        this.#history.push(written(key, registers.read(key), this.#world.nowUs));
+      }
+    };
+    look();
   }
 
   #delayed(action: () => void): void {
@@ -137,6 +184,8 @@ export class RegisterRun {
   heal(): void {
     const group = this.#group;
     group.heal();
+    const isThere = (): boolean => this.#awaited === null;
+    this.#world.runUntil(this.#world.nowUs + group.timeoutUs * HEAL_TIMEOUTS, isThere);
     const endUs = this.#world.nowUs + group.timeoutUs * HEAL_TIMEOUTS;
     let probe: Operation | null = null;
     const isSettled = (): boolean => {
@@ -145,9 +194,9 @@ export class RegisterRun {
     };
     const tryAgain = (): void => {
       const leader = group.leader();
-      // Also when the last one was answered: a member whose damaged disk may have held one entry more than the leader's log has
-      // (Raft.isRecovering) is whole only with the next entry, which a cluster in use writes all the time.
-      if (leader !== null) probe = this.#probe(leader);
+      const isDone = probe !== null && probe.outcome === 'ok';
+      if (leader !== null && !isDone) probe = this.#probe(leader);
+      this.#finishKeyChanges();
       this.#world.at(group.timeoutUs, null, tryAgain);
     };
     tryAgain();
@@ -169,7 +218,7 @@ export class RegisterRun {
       result: 0,
       hint: Number.POSITIVE_INFINITY,
     };
-    this.#history.push(operation);
+    this.#note(operation);
     this.#call(leader, operation, 16);
     return operation;
   }
@@ -183,9 +232,19 @@ export class RegisterRun {
       if (member.isBroken) continue;
       const other = member.process?.host?.core.raft;
       if (other === undefined || other.log.applied < raft.log.committed) return false;
-      if (other.isRecovering()) return false;
+      if (other.isRecovering() || member.place?.keys.isChanging) return false;
     }
     return true;
+  }
+
+  /** A change of keys that was given up is gone on with by the next one: an operator would ask for it. */
+  #finishKeyChanges(): void {
+    for (const { process, place } of this.#group.members) {
+      if (process === null || !place?.keys.isChanging || this.#changing.has(process)) continue;
+      this.#changing.add(process);
+      const done = (): boolean => this.#changing.delete(process);
+      this.#world.become(process.main, () => void process.node.rotateDataKey().then(done, done));
+    }
   }
 
   #checkQuiet(): void {
@@ -201,6 +260,7 @@ export class RegisterRun {
     const values = { leader: leader.id, uncommittedBytes: raft.uncommittedBytes };
     if (raft.uncommittedBytes > 0)
       this.#group.fail('an idle leader has nothing uncommitted', values);
+    for (const [id] of raft.tracker.entries()) this.#group.member(id).checkKeys();
     const own = this.#registers.get(leader);
     for (const [id] of raft.tracker.entries()) {
       const registers = this.#registers.get(this.#group.member(id));
@@ -230,7 +290,7 @@ export class RegisterRun {
     faults.late = network.counts.late;
     faults.torn = members.reduce((sum, { drive }) => sum + drive.counts.torn, 0);
     return {
-      operations: this.#history.length,
+      operations: this.#operations,
       changes: 0,
       committed: checks.highestCommitted,
       elections: checks.elections,
@@ -239,4 +299,19 @@ export class RegisterRun {
       faults,
     };
   }
+}
+
+/** A write that has just been carried out. */
+function written(key: number, value: number, nowUs: number): Operation {
+  return {
+    key,
+    kind: 'write',
+    value,
+    expected: 0,
+    calledUs: nowUs,
+    endedUs: nowUs,
+    outcome: 'ok',
+    result: 1,
+    hint: 0,
+  };
 }

@@ -31,7 +31,7 @@ function encode(command: Command, size: number): Uint8Array {
 /** The state machine of one process; begins empty and is rebuilt from snapshot and log. */
 export class Registers {
   readonly #id: number;
-  readonly #checks: GroupChecks;
+  readonly #checks: () => GroupChecks;
   readonly #onApplied: (commandId: number, index: number) => void;
   readonly #values = new Map<number, number>();
   /** What conditional commands found, by command; only those of this life. */
@@ -40,7 +40,7 @@ export class Registers {
 
   constructor(
     id: number,
-    checks: GroupChecks,
+    checks: () => GroupChecks,
     onApplied: (commandId: number, index: number) => void,
   ) {
     this.#id = id;
@@ -55,8 +55,8 @@ export class Registers {
   }
 
   #apply(index: number, data: Uint8Array): void {
-    this.#checks.order(this.#id, this.appliedIndex, index, 'entry');
-    this.#checks.applied(this.#id, index, data);
+    this.#checks().order(this.#id, this.appliedIndex, index, 'entry');
+    this.#checks().applied(this.#id, index, data);
     this.appliedIndex = index;
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     const [id, key, value, expected] = [0, 4, 8, 12].map((at) => view.getUint32(at)) as [
@@ -68,7 +68,7 @@ export class Registers {
     const isDone = expected === 0 || this.read(key) === expected;
     if (isDone) this.#values.set(key, value);
     this.#outcomes.set(id, isDone);
-    this.#checks.state(this.#id, index, this.text());
+    this.#checks().state(this.#id, index, this.text());
     this.#onApplied(id, index);
   }
 
@@ -89,18 +89,18 @@ export class Registers {
   /** Takes its time, as that of a large state does: entries are applied meanwhile. */
   async #snapshot(): Promise<Uint8Array> {
     const bytes = new Uint8Array(Buffer.from(this.text()));
-    this.#checks.snapshot(this.#id, this.appliedIndex, bytes);
+    this.#checks().snapshot(this.#id, this.appliedIndex, bytes);
     await new Promise((resolve) => setTimeout(resolve, SNAPSHOT_MS));
     return bytes;
   }
 
   #restore(bytes: Uint8Array, index: number): void {
-    this.#checks.order(this.#id, this.appliedIndex, index, 'snapshot');
+    this.#checks().order(this.#id, this.appliedIndex, index, 'snapshot');
     this.appliedIndex = index;
     this.#values.clear();
     const pairs = JSON.parse(Buffer.from(bytes).toString()) as [number, number][];
     for (const [key, value] of pairs) this.#values.set(key, value);
-    this.#checks.state(this.#id, index, this.text());
+    this.#checks().state(this.#id, index, this.text());
   }
 }
 

@@ -9,6 +9,7 @@ import type { KeyRing, WalDisk, WalFile, WalIdentity } from '#manager/wal/interf
 import {
   parseSnapshotName,
   readSnapshotFile,
+  SnapshotReader,
   SnapshotWriter,
   snapshotName,
 } from '#manager/wal/snapshot-file';
@@ -132,6 +133,11 @@ export class SimDrive implements WalDisk {
     }
   }
 
+  /** What was removed up to here stays so. */
+  settleRemovals(): void {
+    this.#removed.clear();
+  }
+
   /** Writes a whole file to a temporary name, syncs it, and gives it its name. */
   replace(name: string, bytes: Uint8Array, done: Done): void {
     const temporary = `${name}.tmp`;
@@ -250,12 +256,6 @@ export class SimDrive implements WalDisk {
     return name === last.name && at < last.to && at + BLOCK_BYTES > last.from;
   }
 
-  /** Forgets everything: another disk in the same host. */
-  wipe(): void {
-    this.crash();
-    this.#files.clear();
-  }
-
   removeSnapshot(name: string): void {
     this.#files.delete(name);
   }
@@ -305,6 +305,23 @@ export class SimSnapshots implements SnapshotFiles {
     const { plain, error } = readSnapshotFile(bytes, this.#deps);
     if (error !== null) throw new TswarmError('data_loss', `snapshot ${name}: ${error}`);
     return plain;
+  }
+
+  async keyIdOf(meta: SnapshotMeta): Promise<string | null> {
+    const name = snapshotName(meta);
+    return this.#drive.listSnapshots().includes(name) ? this.#keyIdIn(name) : null;
+  }
+
+  /** Keys that finished files are sealed with. */
+  get keyIds(): string[] {
+    const names = this.#drive.listSnapshots().filter((name) => !name.endsWith('.tmp'));
+    return names.map((name) => this.#keyIdIn(name)).filter((id) => id !== null);
+  }
+
+  #keyIdIn(name: string): string | null {
+    const bytes = this.#drive.read(name, 0, this.#drive.sizeBytes(name));
+    const reader = SnapshotReader.open(bytes, bytes.length, this.#deps);
+    return typeof reader === 'string' ? null : reader.header.keyId;
   }
 
   removeExcept(keep: { readonly index: number; readonly term: number } | null): void {

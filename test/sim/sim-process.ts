@@ -4,16 +4,23 @@
 import { createRaftNode } from '#manager/host/raft/client';
 import type { Greeting } from '#manager/host/raft/greeting';
 import { type CoreTuning, RaftHost } from '#manager/host/raft/host';
+import { KeyService } from '#manager/host/raft/key-service';
 import { type OpenedLog, openLog } from '#manager/host/raft/open-member';
 import type { RaftNode, RaftNodeOptions } from '#manager/host/raft/raft-node';
 import { threadError, toThreadError } from '#manager/host/raft/thread-errors';
-import type { FromThread, ThreadEvents, ToThread } from '#manager/host/raft/thread-messages';
+import type {
+  FromThread,
+  ThreadError,
+  ThreadEvents,
+  ToThread,
+} from '#manager/host/raft/thread-messages';
 import { decodeMessages, encodeMessages } from '#manager/raft/codec';
 import type { Message } from '#manager/raft/types';
+import type { Wal } from '#manager/wal/wal';
 import type { TswarmError } from '#protocol/errors';
 import type { Log } from '#protocol/world';
 import type { Prng } from '#test/support/prng';
-import type { SimMember } from './sim-member.ts';
+import type { OpenPlace, SimMember } from './sim-member.ts';
 import type { Actor, World } from './world.ts';
 
 /** Between the two threads of a process. */
@@ -65,6 +72,9 @@ export class SimProcess {
   readonly #deps: ProcessDeps;
   #events: ThreadEvents | null = null;
   #host: RaftHost | null = null;
+  #keys: KeyService | null = null;
+  /** Null before it is open. */
+  wal: Wal | null = null;
   /** What waits for the host to exist. */
   #early: ToThread[] = [];
   isStarted = false;
@@ -120,10 +130,11 @@ export class SimProcess {
   }
 
   #open(): void {
-    openLog(this.#deps.options, this.#member.place).then(
+    const place = this.#member.open();
+    openLog(this.#deps.options, place).then(
       (opened) => {
         try {
-          this.#run(opened);
+          this.#run(opened, place);
         } catch (error) {
           this.#deps.world.failure ??= error;
         }
@@ -132,16 +143,17 @@ export class SimProcess {
     );
   }
 
-  #run(opened: OpenedLog): void {
+  #run(opened: OpenedLog, place: OpenPlace): void {
     const { world, options, prng } = this.#deps;
-    const { wal, storage, snapshots, appliedIndex, recoverUpTo, restore } = opened;
+    const { wal, storage, snapshots, appliedIndex, restore } = opened;
     this.#member.opened(opened);
     const host = new RaftHost(options, {
       wal,
       storage,
       snapshots,
       appliedIndex,
-      recoverUpTo,
+      recoverUpTo: opened.recoverUpTo,
+      recoverTerm: opened.recoverTerm,
       tuning: this.#deps.tuning,
       random: () => prng.next(),
       nowMs: () => performance.now(),
@@ -154,6 +166,8 @@ export class SimProcess {
       schedule: (action) => world.at(1, this.raft, action),
     });
     this.#host = host;
+    this.wal = wal;
+    this.#keys = new KeyService(place.keys, host, opened);
     setInterval(() => host.tick(), options.tickMs);
     let isLow = false;
     setInterval(() => {
@@ -181,8 +195,9 @@ export class SimProcess {
       isRemoved: false,
     });
     host.start();
-    for (const message of this.#early) host.handle(message);
+    for (const message of this.#early) this.#handle(message);
     this.#early = [];
+    this.#keys.finish();
   }
 
   #handle(message: ToThread): void {
@@ -192,13 +207,26 @@ export class SimProcess {
     }
     this.#host.handle(message);
     if (message.type === 'pong') this.#host.mainAnswered();
+    if (message.type === 'service') this.#serve(message);
+  }
+
+  #serve({ id, service }: ToThread & { readonly type: 'service' }): void {
+    const done = (error: ThreadError | null): void => {
+      this.#post({ type: 'answered', answers: [{ id, error }] });
+    };
+    // Identities are of the transport, which is not simulated.
+    const work = service.kind === 'identity' ? Promise.resolve() : this.#keys?.perform(service);
+    work?.then(
+      () => done(null),
+      (error: unknown) => done(toThreadError(error)),
+    );
   }
 
   #send(to: number, messages: readonly Message[]): void {
     const host = this.#host as RaftHost;
     for (const message of messages) this.#deps.onSent(message);
     const bytes = encodeMessages(messages);
-    this.#deps.send(to, { bytes, greeting: host.greeting(), isSnapshot: false });
+    this.#deps.send(to, { bytes, greeting: host.greeting(to), isSnapshot: false });
   }
 
   #sendSnapshot(to: number, message: Message): void {
@@ -212,7 +240,7 @@ export class SimProcess {
       return;
     }
     const bytes = encodeMessages([{ ...message, snapshot: { ...snapshot, data } }]);
-    this.#deps.send(to, { bytes, greeting: host.greeting(), isSnapshot: true });
+    this.#deps.send(to, { bytes, greeting: host.greeting(to), isSnapshot: true });
   }
 
   /** Bytes of member `from` have arrived. Returns whether `from` is told to be removed. */
@@ -220,6 +248,7 @@ export class SimProcess {
     const host = this.#host;
     if (host === null) return false;
     const judgement = host.judge(from, packet.greeting);
+    if (judgement === 'outdated') host.toldRemoved(from);
     if (judgement !== 'heard') return judgement === 'removed';
     const messages = decodeMessages(packet.bytes);
     if (messages === null) throw new Error('a message does not survive its bytes');

@@ -56,6 +56,9 @@ export const FAULT_KINDS = [
   'jointSplit',
   'crashInWrite',
   'eagerChange',
+  'rotateDataKey',
+  'setUnlockKey',
+  'loseQuorum',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -81,6 +84,9 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   jointSplit: 1,
   crashInWrite: 1.5,
   eagerChange: 1,
+  rotateDataKey: 1,
+  setUnlockKey: 1,
+  loseQuorum: 0.3,
 };
 /** Several faults timed against each other (storms.ts): each by itself in a few runs. */
 const STORMS = [
@@ -92,6 +98,8 @@ const STORMS = [
   'eagerChange',
 ] as const satisfies readonly FaultKind[];
 export type StormKind = (typeof STORMS)[number];
+/** Drawn last, in fewer runs. */
+const RARE: readonly FaultKind[] = ['rotateDataKey', 'setUnlockKey', 'loseQuorum'];
 /** Faults that change the membership. */
 const MEMBERSHIP: readonly FaultKind[] = ['changeMembers', 'jointSplit', 'eagerChange'];
 
@@ -109,6 +117,7 @@ export function drawWeather(prng: Prng): Weather {
   const isCalm = prng.chance(0.05);
   const faults = {} as Record<FaultKind, number>;
   for (const kind of FAULT_KINDS) {
+    if (RARE.includes(kind)) continue;
     const isOn = prng.chance(isStormKind(kind) ? 0.15 : 0.5) && !isCalm;
     faults[kind] = isOn ? WEIGHTS[kind] * (0.2 + prng.next()) : 0;
   }
@@ -117,7 +126,7 @@ export function drawWeather(prng: Prng): Weather {
   const alone = pick(STORMS);
   const isStorm = prng.chance(0.15);
   if (isStorm) for (const kind of FAULT_KINDS) faults[kind] = kind === alone ? 1 : 0;
-  return {
+  const weather = {
     voters: isStorm ? pick([3, 3, 5]) : pick([1, 2, 3, 3, 3, 3, 4, 5, 5]),
     tickMs,
     electionTicks,
@@ -152,6 +161,12 @@ export function drawWeather(prng: Prng): Weather {
     thinkUs: timeoutUs * pick([0.05, 0.2, 0.5]),
     reads: prng.next() * 0.7,
   };
+  for (const kind of RARE) {
+    const isOn = prng.chance(0.25) && !isCalm && !isStorm;
+    faults[kind] = isOn ? WEIGHTS[kind] * (0.2 + prng.next()) : 0;
+  }
+  if (faults.rot > 0) faults.loseQuorum = 0;
+  return weather;
 }
 
 function isStormKind(kind: FaultKind): kind is StormKind {

@@ -26,6 +26,7 @@ export interface HostDeps {
   /** Index that the main thread has got by the restored snapshot; 0 for none. */
   readonly appliedIndex: number;
   readonly recoverUpTo: number;
+  readonly recoverTerm: number;
   /** Other sizes of pages and windows than the program's; for tests that must reach their edges. */
   readonly tuning?: Partial<CoreTuning>;
   readonly random: () => number;

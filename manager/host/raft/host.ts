@@ -82,6 +82,7 @@ export class RaftHost {
       storage: deps.storage,
       applied: deps.appliedIndex,
       recoverUpTo: deps.recoverUpTo,
+      recoverTerm: deps.recoverTerm,
       random: deps.random,
       note: (note) => this.#note(note),
     });
@@ -199,9 +200,9 @@ export class RaftHost {
     this.#wake();
   }
 
-  /** What this member says of itself when it calls another one. */
-  greeting(): Greeting {
-    return greetingOf(this.#node.raft);
+  /** What this member says of itself when it calls member `to`. */
+  greeting(to: RaftId): Greeting {
+    return greetingOf(this.#node.raft, to);
   }
 
   /** Whether member `from`, who says `greeting`, is to be heard. */
@@ -248,7 +249,7 @@ export class RaftHost {
     if (!this.#isRecovering || this.#node.raft.isRecovering()) return;
     this.#isRecovering = false;
     this.#report.hasStatusNews = true;
-    this.#deps.wal.recoverUpTo = 0;
+    this.#deps.wal.recovered();
     this.#writer.enqueueSegment(() => {});
     this.#report.note('info', 'the damaged log is whole again', {
       index: this.#node.raft.log.committed,

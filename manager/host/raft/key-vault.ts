@@ -3,34 +3,55 @@
 // a process that dies in between finishes the change at its next start. How the old key goes: a new
 // segment, then a snapshot that drops all log before it (SwarmKit does the same, raft.md §2.3).
 import type { MemoryStorage } from '#manager/raft/storage';
-import type { KeyRing } from '#manager/wal/interfaces';
+import type { KeyRing, WalCrypto } from '#manager/wal/interfaces';
 import type { Wal } from '#manager/wal/wal';
 import { TswarmError } from '#protocol/errors';
-import { type DataKeys, loadOrCreateKeys, saveKeys } from './key-file.ts';
+import { DataKeys, decodeKeys, encodeKeys } from './key-format.ts';
 import { KEY_CHANGE_ATTEMPTS, KEY_CHANGE_PAUSE_MS } from './limits.ts';
-import type { SnapshotStore } from './snapshot-store.ts';
+import type { SnapshotFiles } from './snapshot-store.ts';
 
 /** Where sealed things are, and how newer ones come to take their place. */
 export interface SealedThings {
   readonly wal: Wal;
   readonly storage: MemoryStorage;
-  readonly snapshots: SnapshotStore;
+  readonly snapshots: SnapshotFiles;
   /** Begins a new segment behind what is queued. */
   readonly beginSegment: () => Promise<void>;
   /** Takes a snapshot and drops the log before it. False if none can be had now. */
   readonly takeWholeSnapshot: () => Promise<boolean>;
 }
 
+/** The key file of one member. */
+export interface KeyPlace {
+  /** For errors. */
+  readonly path: string;
+  /** Null when there is none yet. @throws TswarmError `data_loss` */
+  read(): string | null;
+  /** After a crash the old or the new content is there, whole; the new one when this has returned. */
+  replace(content: Uint8Array): void;
+}
+
 export class KeyVault implements KeyRing {
-  readonly #path: string;
+  readonly #place: KeyPlace;
+  readonly #crypto: WalCrypto;
   #keys: DataKeys;
   #kek: Uint8Array | null;
 
   /** @throws TswarmError `locked`, `data_loss` */
-  constructor(path: string, kek: Uint8Array | null) {
-    this.#path = path;
-    this.#keys = loadOrCreateKeys(path, kek);
-    this.#kek = kek;
+  constructor(place: KeyPlace, crypto: WalCrypto, kek: Uint8Array | null) {
+    this.#place = place;
+    this.#crypto = crypto;
+    const text = place.read();
+    if (text === null) {
+      this.#keys = new DataKeys('', new Map()).rotated(crypto);
+      this.#kek = kek;
+      place.replace(encodeKeys(this.#keys, kek, crypto));
+    } else {
+      const { keys, isWrapped } = decodeKeys(place.path, text, kek, crypto);
+      this.#keys = keys;
+      // An unlock key that was not needed: what is there has been in the clear.
+      this.#kek = isWrapped ? kek : null;
+    }
   }
 
   get currentId(): string {
@@ -48,7 +69,7 @@ export class KeyVault implements KeyRing {
 
   /** From here on everything is sealed with a new key. */
   addKey(): void {
-    this.#replace(this.#keys.rotated(), this.#kek);
+    this.#replace(this.#keys.rotated(this.#crypto), this.#kek);
   }
 
   /** Wraps the file by another key, or by none. Without one before, the data key has been on the disk
@@ -58,11 +79,11 @@ export class KeyVault implements KeyRing {
       throw new TswarmError('invalid_argument', 'an unlock key has 32 bytes');
     }
     const isFirst = this.#kek === null && kek !== null;
-    this.#replace(isFirst ? this.#keys.rotated() : this.#keys, kek);
+    this.#replace(isFirst ? this.#keys.rotated(this.#crypto) : this.#keys, kek);
   }
 
   #replace(keys: DataKeys, kek: Uint8Array | null): void {
-    saveKeys(this.#path, keys, kek);
+    this.#place.replace(encodeKeys(keys, kek, this.#crypto));
     this.#keys = keys;
     this.#kek = kek;
   }

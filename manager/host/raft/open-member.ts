@@ -13,6 +13,7 @@ import { openWal, type Wal } from '#manager/wal/wal';
 import { TswarmError } from '#protocol/errors';
 import { lockFolder } from './folder-lock.ts';
 import { forcedEntry, lastConf } from './force-new-cluster.ts';
+import { keyFileAt } from './key-file.ts';
 import { KeyVault } from './key-vault.ts';
 import { DISK_HIGH_WATER_BYTES } from './limits.ts';
 import { NODE_WAL_CRYPTO } from './node-crypto.ts';
@@ -38,6 +39,7 @@ export interface OpenedLog {
   readonly restore: { readonly index: number; readonly bytes: Uint8Array } | null;
   readonly appliedIndex: number;
   readonly recoverUpTo: number;
+  readonly recoverTerm: number;
   readonly contents: WalContents;
 }
 
@@ -49,6 +51,9 @@ export interface OpenedMember extends OpenedLog {
   readonly unlock: () => void;
 }
 
+type Lost = Pick<OpenedLog, 'recoverUpTo' | 'recoverTerm'>;
+
+const NOTHING_LOST: Lost = { recoverUpTo: 0, recoverTerm: 0 };
 const FIRST_TERM = 1;
 const FIRST_INDEX = 1;
 
@@ -63,9 +68,9 @@ export async function openMember(
   const unlock = lockFolder(dataDir);
   try {
     const identity = { clusterId, raftId };
-    const vault = new KeyVault(join(dataDir, 'raft-key.json'), kek);
-    const disk = new NodeWalDisk(join(dataDir, 'wal'));
     const crypto = NODE_WAL_CRYPTO;
+    const vault = new KeyVault(keyFileAt(join(dataDir, 'raft-key.json')), crypto, kek);
+    const disk = new NodeWalDisk(join(dataDir, 'wal'));
     const snapshots = new SnapshotStore(join(dataDir, 'snap'), {
       identity,
       crypto,
@@ -95,8 +100,8 @@ export async function openLog(options: RaftNodeOptions, place: LogPlace): Promis
   checkStart(options, contents, isEmpty);
   const kept = readSnapshot(options, contents, snapshots);
   // Nothing is changed on the disk before here.
-  const recoverUpTo = options.forceNewCluster ? 0 : Math.max(contents.recoverUpTo, kept.lostUpTo);
-  wal.recoverUpTo = recoverUpTo;
+  const lost = options.forceNewCluster ? NOTHING_LOST : kept.lost;
+  wal.lost(lost.recoverUpTo, lost.recoverTerm);
   await settle((done) => wal.begin(contents.void, done));
   // A member that has joined but has got nothing yet has a term, and perhaps a vote, to keep.
   const isNew = isEmpty && contents.hardState.term === 0 && options.startMode === 'bootstrap';
@@ -105,13 +110,13 @@ export async function openLog(options: RaftNodeOptions, place: LogPlace): Promis
     const hardState = { term: FIRST_TERM, vote: 0, commit: FIRST_INDEX };
     const storage = restoreStorage({ ...contents, mark, hardState, base: mark.base });
     const appliedIndex = FIRST_INDEX;
-    return { wal, storage, snapshots, restore: null, appliedIndex, recoverUpTo, contents };
+    return { wal, storage, snapshots, restore: null, appliedIndex, ...lost, contents };
   }
   snapshots.removeExcept(contents.mark?.hasFile ? contents.mark.meta : null);
   const usable = options.forceNewCluster ? await force(wal, kept.contents, raftId) : kept.contents;
   const storage = restoreStorage(usable);
   const appliedIndex = usable.mark?.meta.index ?? 0;
-  return { wal, storage, snapshots, restore: kept.restore, appliedIndex, recoverUpTo, contents };
+  return { wal, storage, snapshots, restore: kept.restore, appliedIndex, ...lost, contents };
 }
 
 /** Opens the log; damage is gone on behind only when there are others who have what is lost. */
@@ -157,21 +162,23 @@ function readSnapshot(
 ): {
   readonly restore: OpenedLog['restore'];
   readonly contents: WalContents;
-  readonly lostUpTo: number;
+  readonly lost: Lost;
 } {
-  const { mark } = contents;
-  if (mark === null || !mark.hasFile) return { restore: null, contents, lostUpTo: 0 };
+  const { mark, recoverUpTo, recoverTerm } = contents;
+  const lost = { recoverUpTo, recoverTerm };
+  if (mark === null || !mark.hasFile) return { restore: null, contents, lost };
   try {
     const bytes = snapshots.read(mark.meta);
-    return { restore: { index: mark.meta.index, bytes }, contents, lostUpTo: 0 };
+    return { restore: { index: mark.meta.index, bytes }, contents, lost };
   } catch (error) {
     if (options.forceNewCluster || !hasOtherVoters(contents, options.raftId)) throw error;
     const last = contents.entries[contents.entries.length - 1]?.index ?? contents.base.index;
-    const lostUpTo = Math.max(last, contents.hardState.commit, contents.recoverUpTo);
     const hardState = { ...contents.hardState, commit: 0 };
     const base = { index: 0, term: 0 };
     const emptied = { ...contents, mark: null, entries: [], base, hardState };
-    return { restore: null, contents: emptied, lostUpTo };
+    const { term, commit } = contents.hardState;
+    const all = { recoverUpTo: Math.max(last, commit, recoverUpTo), recoverTerm: term };
+    return { restore: null, contents: emptied, lost: all };
   }
 }
 

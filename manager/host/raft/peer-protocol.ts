@@ -42,9 +42,8 @@ export interface Parties {
 }
 
 export function makeHello(parties: Parties, greeting: Greeting): PeerHello {
-  const { epoch, commit, isMember } = greeting;
-  const version = PEER_PROTOCOL_VERSION;
-  return PeerHello.create({ version, ...parties, epoch, commit, member: isMember });
+  const { isMember: member, ...rest } = greeting;
+  return PeerHello.create({ version: PEER_PROTOCOL_VERSION, ...parties, ...rest, member });
 }
 
 /** The greeting in a hello for `own`. @throws TswarmError when it is for somebody else */
@@ -64,7 +63,8 @@ export function checkHello(
     const message = `member ${hello.to} is not here; this is member ${own.raftId}`;
     throw new TswarmError('failed_precondition', message);
   }
-  return { epoch: hello.epoch, commit: hello.commit, isMember: hello.member };
+  const { epoch, commit, member: isMember, namesCallee } = hello;
+  return { epoch, commit, isMember, namesCallee };
 }
 
 /** The refusal of a caller that was removed. */

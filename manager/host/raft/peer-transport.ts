@@ -24,7 +24,7 @@ import type { SnapshotStore } from './snapshot-store.ts';
 
 /** What the transport needs of the member that it serves. */
 export interface TransportMember {
-  greeting(): Greeting;
+  greeting(to: number): Greeting;
   judge(from: number, greeting: Greeting): Judgement;
   toldRemoved(by: number): void;
   receive(messages: readonly Message[]): void;
@@ -180,7 +180,7 @@ export class PeerTransport {
   #hello(to: number): PeerHello {
     const { clusterId, raftId: from, advertiseAddress, instance } = this.#options;
     const addr = advertiseAddress === null ? '' : withPortIfAny(advertiseAddress, this.port ?? 0);
-    return makeHello({ clusterId, from, to, addr, instance }, this.#deps.member.greeting());
+    return makeHello({ clusterId, from, to, addr, instance }, this.#deps.member.greeting(to));
   }
 
   #linkTo(peer: RaftPeer): PeerLink {

@@ -10,7 +10,8 @@ import { SEGMENT_DEFAULT_BYTES } from '#manager/wal/limits';
 import { openWal } from '#manager/wal/wal';
 import { TswarmError } from '#protocol/errors';
 import { lockFolder } from './folder-lock.ts';
-import { loadOrCreateKeys } from './key-file.ts';
+import { keyFileAt } from './key-file.ts';
+import { KeyVault } from './key-vault.ts';
 import { NODE_WAL_CRYPTO } from './node-crypto.ts';
 import { NodeWalDisk, syncFolder } from './node-disk.ts';
 import { SnapshotStore } from './snapshot-store.ts';
@@ -39,7 +40,7 @@ export async function seedMember(seed: Seed): Promise<void> {
   try {
     const identity = { clusterId, raftId };
     const crypto = NODE_WAL_CRYPTO;
-    const keys = loadOrCreateKeys(join(dataDir, 'raft-key.json'), seed.kek);
+    const keys = new KeyVault(keyFileAt(join(dataDir, 'raft-key.json')), crypto, seed.kek);
     const disk = new NodeWalDisk(join(dataDir, 'wal'));
     const snapshots = new SnapshotStore(join(dataDir, 'snap'), { identity, crypto, keys });
     const opened = openWal(

@@ -32,6 +32,8 @@ export interface SnapshotFiles {
   write(meta: SnapshotMeta, plain: Uint8Array): Promise<void>;
   /** @throws TswarmError `data_loss` when it is missing or damaged */
   read(meta: SnapshotMeta): Uint8Array;
+  /** The key that the snapshot at `meta` is sealed with; null if it cannot be read. */
+  keyIdOf(meta: SnapshotMeta): Promise<string | null>;
   /** At start: removes every snapshot but the one at `keep`, and what crashes have left. */
   removeExcept(keep: { readonly index: number; readonly term: number } | null): void;
   /** While running: removes snapshots before `index`. A newer one may be on its way. */

@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { RaftInvariantError } from '#manager/raft/invariant';
 import { DiskWatch } from './disk-watch.ts';
 import { RaftHost } from './host.ts';
-import type { KeyVault, SealedThings } from './key-vault.ts';
+import { KeyService } from './key-service.ts';
 import { DISK_CHECK_MS, STOP_TIMEOUT_MS } from './limits.ts';
 import { type OpenedMember, openMember } from './open-member.ts';
 import { problemOf } from './peer-screen.ts';
@@ -32,13 +32,13 @@ function postTurn(turn: Turn): void {
 }
 
 function run(member: OpenedMember): void {
-  const { wal, storage, snapshots, appliedIndex, recoverUpTo, disk } = member;
+  const { wal, storage, snapshots, appliedIndex, disk } = member;
   const { clusterId, raftId, listenAddress, advertiseAddress, instance } = options;
   const transport = new PeerTransport(
     { clusterId, raftId, listenAddress, advertiseAddress, instance },
     {
       member: {
-        greeting: () => host.greeting(),
+        greeting: (to) => host.greeting(to),
         judge: (from, greeting) => host.judge(from, greeting),
         toldRemoved: (by) => host.toldRemoved(by),
         receive: (messages) => host.receive(messages),
@@ -57,7 +57,8 @@ function run(member: OpenedMember): void {
     storage,
     snapshots,
     appliedIndex,
-    recoverUpTo,
+    recoverUpTo: member.recoverUpTo,
+    recoverTerm: member.recoverTerm,
     random: Math.random,
     nowMs: () => performance.now(),
     screen: problemOf,
@@ -73,7 +74,7 @@ function run(member: OpenedMember): void {
     fatal: (error) => post({ type: 'fatal', error }),
     schedule: (action) => setImmediate(action),
   });
-  const parts = { transport, host, vault: member.vault, sealed: sealedThings(member, host) };
+  const parts = { transport, host, keys: new KeyService(member.vault, host, member) };
   const fullness = diskWatch(member, host);
   const ticker = setInterval(() => host.tick(), options.tickMs);
   const watch = setInterval(() => {
@@ -92,7 +93,7 @@ function run(member: OpenedMember): void {
   });
   postTurn(firstTurn(member, host));
   host.start();
-  finishKeyChange(parts);
+  parts.keys.finish();
 }
 
 /** A disk that is full is the sender's problem, too; a broken invariant ends the process. */
@@ -134,19 +135,7 @@ function firstTurn({ contents, restore, appliedIndex }: OpenedMember, host: Raft
 interface Parts {
   readonly transport: PeerTransport;
   readonly host: RaftHost;
-  readonly vault: KeyVault;
-  readonly sealed: SealedThings;
-}
-
-function sealedThings(member: OpenedMember, host: RaftHost): SealedThings {
-  const { wal, storage, snapshots } = member;
-  return {
-    wal,
-    storage,
-    snapshots,
-    beginSegment: () => new Promise((resolve) => host.beginSegment(resolve)),
-    takeWholeSnapshot: () => new Promise((resolve) => host.takeWholeSnapshot(resolve)),
-  };
+  readonly keys: KeyService;
 }
 
 /** Carries out a service and answers. */
@@ -160,31 +149,10 @@ function serve(id: number, action: () => Promise<void>): void {
   );
 }
 
-async function perform(service: ThreadService, parts: Parts): Promise<void> {
-  const { transport, host, vault, sealed } = parts;
-  switch (service.kind) {
-    case 'identity':
-      await transport.setIdentity(service.identity);
-      host.reportStatus();
-      break;
-    case 'rotateDataKey':
-      vault.addKey();
-      await vault.finishChange(sealed);
-      break;
-    case 'setUnlockKey':
-      vault.setUnlockKey(service.kek);
-      finishKeyChange(parts);
-      break;
-  }
-}
-
-/** Goes on with a change of the data key that nobody waits for. */
-function finishKeyChange({ vault, sealed, host }: Parts): void {
-  if (!vault.isChanging) return;
-  vault.finishChange(sealed).then(
-    () => host.noteLine('info', 'the old data key is gone', {}),
-    (error: unknown) => host.noteLine('warn', 'data key change', { error: String(error) }),
-  );
+async function perform(service: ThreadService, { transport, host, keys }: Parts): Promise<void> {
+  if (service.kind !== 'identity') return keys.perform(service);
+  await transport.setIdentity(service.identity);
+  host.reportStatus();
 }
 
 /** Connects the watch over the disk with what it can do something about. */

@@ -478,7 +478,7 @@ describe('the peer port', () => {
       stream.on('data', () => {});
       return new Promise((resolve) => stream.on('error', (error) => resolve(error.message)));
     };
-    const greeting = { epoch: 0, commit: 1, isMember: false };
+    const greeting = { epoch: 0, commit: 1, isMember: false, namesCallee: false };
     const own = { clusterId: 'cluster1', from: 3, to: 1, addr: '', instance: '' };
     const hello = makeHello(own, greeting);
     const first = PeerFrame.create({ hello });

@@ -117,6 +117,7 @@ export class HostCluster {
       snapshots,
       appliedIndex: member.appliedIndex,
       recoverUpTo: 0,
+      recoverTerm: 0,
       random: () => this.#prng.next(),
       nowMs: () => this.#nowMs,
       sendSnapshot: () => {},

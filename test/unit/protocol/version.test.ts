@@ -24,7 +24,7 @@ it('who speaks a newer one, or one from before, is refused with both numbers', (
 
 it('managers among themselves: the same, before anything else of the hello counts', () => {
   const parties = { clusterId: 'c', from: 2, to: 1, addr: '', instance: '' };
-  const greeting = { epoch: 0, commit: 7, isMember: true };
+  const greeting = { epoch: 0, commit: 7, isMember: true, namesCallee: true };
   const hello = makeHello(parties, greeting);
   const own = { clusterId: 'c', raftId: 1 };
   expect(checkHello(hello, own)).toEqual(greeting);

@@ -316,7 +316,7 @@ describe('membership', () => {
 
 describe('lost log (raft.md §2.2)', () => {
   it('who lost acknowledged entries neither votes nor stands until they are back', () => {
-    const raft = makeRaft({ terms: [1, 1], term: 1, config: { recoverUpTo: 5 } });
+    const raft = makeRaft({ terms: [1, 1], term: 1, config: { recoverUpTo: 5, recoverTerm: 1 } });
     raft.step(makeMessage(MessageType.hup, 1));
     raft.step(makeMessage(MessageType.vote, 1, { from: 2, term: 2, index: 9, logTerm: 1 }));
     expect(raft.role).toBe(Role.follower);
@@ -331,7 +331,7 @@ describe('lost log (raft.md §2.2)', () => {
   });
 
   it('an entry of a later term than it had seen makes it whole as well: that leader lacks nothing', () => {
-    const raft = makeRaft({ terms: [1, 1], term: 3, config: { recoverUpTo: 50 } });
+    const raft = makeRaft({ terms: [1, 1], term: 3, config: { recoverUpTo: 50, recoverTerm: 3 } });
     const sent = { from: 3, logTerm: 1, index: 2, entries: [entry(3, 3)], commit: 3 };
     raft.step(makeMessage(MessageType.append, 1, { ...sent, term: 3 }));
     expect(raft.isRecovering()).toBe(true); // That leader may have been elected with its vote.

@@ -18,10 +18,10 @@ import {
 
 const FIRST = 'wal-00000000000001.seg';
 
-function append(wal: Wal, index: number): void {
+function append(wal: Wal, index: number, term = 3): void {
   const data = new Uint8Array(100).fill(index);
-  const entries = [{ term: 3, index, type: EntryType.normal, data }];
-  const hardState = { term: 3, vote: 2, commit: index - 1 };
+  const entries = [{ term, index, type: EntryType.normal, data }];
+  const hardState = { term, vote: 2, commit: index - 1 };
   wal.append({ hardState, entries, mark: null }, (error) => expect(error).toBeNull());
 }
 
@@ -190,13 +190,16 @@ describe('going on behind damage', () => {
     expect(again.contents.entries.map(({ index }) => index)).toEqual([1, 2, 3]);
     again.wal.begin(again.contents.void, () => {});
     append(again.wal, 4);
-    append(again.wal, 5);
+    append(again.wal, 5, 4);
     const third = openWhole(disk, new WatchedCrypto());
     expect(third.contents.entries.map(({ index }) => index)).toEqual([1, 2, 3, 4, 5]);
     expect(third.contents.recoverUpTo).toBe(40);
-    third.wal.recoverUpTo = 0;
+    // Terms that came since do not count: who leads in one was elected without this member.
+    expect(third.contents).toMatchObject({ recoverTerm: 3, hardState: { term: 4 } });
+    third.wal.recovered();
     third.wal.begin(third.contents.void, () => {});
-    expect(openWhole(disk, new WatchedCrypto()).contents.recoverUpTo).toBe(0);
+    const { recoverUpTo, recoverTerm } = openWhole(disk, new WatchedCrypto()).contents;
+    expect([recoverUpTo, recoverTerm]).toEqual([0, 0]);
   });
 });
 

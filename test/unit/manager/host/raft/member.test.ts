@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createRaftNode, type RaftClientDeps } from '#manager/host/raft/client';
-import { loadKeys, saveKeys } from '#manager/host/raft/key-file';
+import { keyFileAt } from '#manager/host/raft/key-file';
+import { type DataKeys, decodeKeys, encodeKeys } from '#manager/host/raft/key-format';
 import { MAX_DATA_BYTES } from '#manager/host/raft/limits';
+import { NODE_WAL_CRYPTO } from '#manager/host/raft/node-crypto';
 import { compileRaftOptions, type RaftNodeSettings } from '#manager/host/raft/options';
 import type { RaftNode } from '#manager/host/raft/raft-node';
 import { TswarmError } from '#protocol/errors';
@@ -24,6 +26,15 @@ afterEach(async () => {
   for (const node of running.splice(0)) await node.stop();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** The data keys in a key file. */
+function loadKeys(path: string, kek: Uint8Array | null): DataKeys {
+  return decodeKeys(path, readFileSync(path, 'utf8'), kek, NODE_WAL_CRYPTO).keys;
+}
+
+function saveKeys(path: string, keys: DataKeys, kek: Uint8Array | null): void {
+  keyFileAt(path).replace(encodeKeys(keys, kek, NODE_WAL_CRYPTO));
+}
 
 interface TestMember {
   readonly node: RaftNode;
@@ -275,7 +286,7 @@ describe('a folder that cannot be used', () => {
     await stopped({}, ['a']);
     const path = join(folder, 'raft', 'raft-key.json');
     const before = loadKeys(path, null);
-    saveKeys(path, before.rotated(), null);
+    saveKeys(path, before.rotated(NODE_WAL_CRYPTO), null);
     const self = member();
     await self.node.start();
     expect(self.texts).toEqual(['a']);

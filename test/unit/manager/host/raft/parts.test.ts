@@ -2,7 +2,7 @@
 // said to be lost, when a leader is unfit, what a queue drops, how a snapshot is read in pieces.
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { judge } from '#manager/host/raft/greeting';
+import { type Greeting, greetingOf, judge } from '#manager/host/raft/greeting';
 import { LeaderHealth } from '#manager/host/raft/leader-health';
 import {
   COMMIT_NOTICE_DELAY_MS,
@@ -48,6 +48,14 @@ function coreWith(
   return { confHistory, log: { committed } } as unknown as Raft;
 }
 
+function withId(core: Raft, id: number): Raft {
+  return { ...core, id } as unknown as Raft;
+}
+
+function said(epoch: number, commit: number, isMember: boolean, namesCallee = false): Greeting {
+  return { epoch, commit, isMember, namesCallee };
+}
+
 describe('a greeting', () => {
   const core = coreWith(50, [
     [1, [1, 2, 3]],
@@ -55,13 +63,13 @@ describe('a greeting', () => {
   ]);
 
   it('proves a removal only from behind the caller’s own mark', () => {
-    expect(judge(core, 3, { epoch: 0, commit: 20, isMember: true })).toBe('removed');
-    expect(judge(core, 2, { epoch: 0, commit: 20, isMember: true })).toBe('heard');
+    expect(judge(core, 3, said(0, 20, true))).toBe('removed');
+    expect(judge(core, 2, said(0, 20, true))).toBe('heard');
     // It may have been added after what is known here.
-    expect(judge(core, 4, { epoch: 0, commit: 70, isMember: true })).toBe('heard');
+    expect(judge(core, 4, said(0, 70, true))).toBe('heard');
     // It joins: its log does not name it yet.
-    expect(judge(core, 5, { epoch: 0, commit: 20, isMember: false })).toBe('heard');
-    expect(judge(core, 5, { epoch: 0, commit: 0, isMember: false })).toBe('heard');
+    expect(judge(core, 5, said(0, 20, false))).toBe('heard');
+    expect(judge(core, 5, said(0, 0, false))).toBe('heard');
   });
 
   it('does not take a change that is not committed for a removal', () => {
@@ -69,7 +77,7 @@ describe('a greeting', () => {
       [1, [1, 2, 3]],
       [30, [1, 2]],
     ]);
-    expect(judge(early, 3, { epoch: 0, commit: 20, isMember: true })).toBe('heard');
+    expect(judge(early, 3, said(0, 20, true))).toBe('heard');
   });
 
   it('of another epoch is never heard', () => {
@@ -77,11 +85,28 @@ describe('a greeting', () => {
       [1, [1, 2, 3]],
       [55, [1], 1],
     ]);
-    expect(judge(forced, 2, { epoch: 0, commit: 90, isMember: true })).toBe('removed');
-    expect(judge(core, 1, { epoch: 1, commit: 60, isMember: true })).toBe('outdated');
-    expect(judge(coreWith(0, [[0, []]]), 1, { epoch: 1, commit: 60, isMember: true })).toBe(
-      'heard',
-    );
+    expect(judge(forced, 2, said(0, 90, true))).toBe('removed');
+    expect(judge(core, 1, said(1, 60, true))).toBe('outdated');
+    expect(judge(coreWith(0, [[0, []]]), 1, said(1, 60, true))).toBe('heard');
+  });
+});
+
+describe('a member that joins a group that was forced to begin anew', () => {
+  const forced = coreWith(60, [
+    [1, [1, 2, 3]],
+    [55, [1], 1],
+    [58, [1, 4], 1],
+  ]);
+
+  it('is heard while it has only the log from before that', () => {
+    expect(judge(forced, 4, said(0, 40, false))).toBe('heard');
+    expect(judge(forced, 2, said(0, 40, true))).toBe('removed');
+  });
+
+  it('hears those who name it, and nobody else', () => {
+    const joining = coreWith(40, [[1, [1, 2, 3]]]);
+    expect(judge(joining, 1, greetingOf(withId(forced, 1), 4))).toBe('heard');
+    expect(judge(joining, 1, greetingOf(withId(forced, 1), 2))).toBe('outdated');
   });
 });
 

@@ -44,6 +44,7 @@ function setUp() {
       snapshots: {
         write: () => new Promise((resolve) => writes.push(resolve)),
         read: () => NO_DATA,
+        keyIdOf: async () => null,
         removeExcept: () => {},
         removeOlder: () => {},
       },

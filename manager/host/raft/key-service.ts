@@ -1,0 +1,49 @@
+// Changes of a running member's keys, as its main thread asks for them, and the end of changes that an earlier process began. What is durable when: key-vault.ts.
+import type { RaftHost } from './host.ts';
+import type { KeyVault, SealedThings } from './key-vault.ts';
+import type { ThreadService } from './thread-messages.ts';
+
+/** What asks for another key. */
+export type KeyChange = Exclude<ThreadService, { readonly kind: 'identity' }>;
+
+export class KeyService {
+  readonly #vault: KeyVault;
+  readonly #host: RaftHost;
+  readonly #things: SealedThings;
+
+  constructor(
+    vault: KeyVault,
+    host: RaftHost,
+    files: Pick<SealedThings, 'wal' | 'storage' | 'snapshots'>,
+  ) {
+    this.#vault = vault;
+    this.#host = host;
+    this.#things = {
+      ...files,
+      beginSegment: () => new Promise((resolve) => host.beginSegment(resolve)),
+      takeWholeSnapshot: () => new Promise((resolve) => host.takeWholeSnapshot(resolve)),
+    };
+  }
+
+  /** Resolves when what was asked for is durable; a new data key also when the old one is gone. */
+  async perform(change: KeyChange): Promise<void> {
+    if (change.kind === 'rotateDataKey') {
+      this.#vault.addKey();
+      await this.#vault.finishChange(this.#things);
+    } else {
+      this.#vault.setUnlockKey(change.kek);
+      this.finish();
+    }
+  }
+
+  /** Goes on with a change of the data key that nobody waits for. */
+  finish(): void {
+    if (!this.#vault.isChanging) return;
+    this.#vault.finishChange(this.#things).then(
+      () => this.#host.noteLine('info', 'the old data key is gone', {}),
+      (error: unknown) => {
+        this.#host.noteLine('warn', 'data key change', { error: String(error) });
+      },
+    );
+  }
+}
