@@ -3,7 +3,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { provideDockerClient } from './docker-client.mjs';
 import {
   buildNative,
@@ -21,6 +22,13 @@ import {
 const PARTS = { unit: 10, golden: 2, sim: 10, cluster: 25, e2e: 30 };
 /** Run only when named: `npm run test:long`. */
 const LONG_PARTS = { 'cluster-long': 60, 'e2e-long': 60 };
+/**
+ * Parts that run real processes on a machine that others may load. A file of theirs that failed is run once more, alone; what passes
+ * only then is named at the end. Everything else is decided by its input, and fails at once.
+ */
+const SECOND_TRY = ['cluster', 'e2e', 'cluster-long', 'e2e-long'];
+/** Characters of a failure that the summary shows. */
+const SHOWN_OF_FAILURE = 1500;
 /** Time for a part to clean up after itself once it is told to end. */
 const CLEAN_UP_MS = 30_000;
 
@@ -43,14 +51,22 @@ buildNative();
 buildTypeScript();
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
+/** What failed, with its message; what failed first and passed then. */
+const failures = [];
+const secondTries = [];
 
 if (wanted.length === 0) {
   step('build, lint and tidy', [join(ROOT, 'scripts/check.ts'), '--no-tests']);
 }
 for (const [part, minutes] of Object.entries({ ...PARTS, ...LONG_PARTS })) {
   const isWanted = wanted.length === 0 ? part in PARTS : wanted.includes(part);
-  if (isWanted) await vitest(part, minutes * 60_000);
+  if (isWanted) await runPart(part, minutes * 60_000);
 }
+// At the end, where they are seen also when only the last lines of the output are kept.
+if (secondTries.length > 0) {
+  say(`\nFailed at first and passed alone:\n${secondTries.join('\n')}`);
+}
+if (failures.length > 0) say(`\nFailed:\n${failures.join('\n')}\n`);
 if (totals.skipped > 0) say(`${totals.skipped} skipped: what they need is not on this machine`);
 say(`${totals.passed} passed, ${totals.failed} failed`);
 process.exit(totals.failed > 0 || totals.passed === 0 ? 1 : 0);
@@ -62,13 +78,58 @@ function step(name, args) {
     cwd: ROOT,
     stdio: 'inherit',
   });
-  if (result.status === 0) totals.passed += 1;
-  else totals.failed += 1;
+  if (result.status === 0) {
+    totals.passed += 1;
+  } else {
+    totals.failed += 1;
+    failures.push(`- ${name}: exit status ${result.status}`);
+  }
 }
 
-/** One project of vitest; its counts come from the JSON report. */
-async function vitest(project, limitMs) {
-  say(`\n== ${project}`);
+/** One part: its files, then, for those that may have a second try, what failed of them. */
+async function runPart(part, limitMs) {
+  say(`\n== ${part}`);
+  const first = await vitest(part, limitMs, []);
+  count(first);
+  if (first.failed.length === 0) return;
+  if (!SECOND_TRY.includes(part) || first.failed.some(({ file }) => file === undefined)) {
+    fail(first.failed);
+    return;
+  }
+  for (const file of new Set(first.failed.map((failure) => failure.file))) {
+    say(`\n== ${part}: ${relative(ROOT, file)} once more, alone`);
+    const before = first.failed.filter((failure) => failure.file === file);
+    const second = await vitest(part, limitMs, [file]);
+    if (second.failed.length === 0) {
+      totals.passed += Math.min(before.length, second.passed);
+      secondTries.push(...before.map(shown));
+    } else {
+      fail(second.failed);
+    }
+  }
+}
+
+function count({ passed, skipped }) {
+  totals.passed += passed;
+  totals.skipped += skipped;
+}
+
+function fail(list) {
+  totals.failed += list.length;
+  failures.push(...list.map(shown));
+}
+
+function shown({ name, message }) {
+  const text = stripVTControlCharacters(message)
+    .split('\n')
+    .filter((line) => !line.includes('/node_modules/'))
+    .join('\n')
+    .slice(0, SHOWN_OF_FAILURE);
+  return `- ${name}\n    ${text.replaceAll('\n', '\n    ')}`;
+}
+
+/** One run of vitest: how many passed and were skipped, and what failed, from its JSON report. */
+async function vitest(project, limitMs, files) {
   const folder = mkdtempSync(join(tmpdir(), 'tswarm-test-'));
   const report = join(folder, 'report.json');
   const status = await runWithin(limitMs, [
@@ -82,20 +143,37 @@ async function vitest(project, limitMs) {
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
+    ...files,
   ]);
   try {
-    const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites } = JSON.parse(
+    const { numPassedTests, numPendingTests, testResults } = JSON.parse(
       readFileSync(report, 'utf8'),
     );
-    totals.passed += numPassedTests;
-    totals.skipped += numPendingTests;
-    // A file that does not load has no tests to fail.
-    totals.failed +=
-      numFailedTests > 0 ? numFailedTests : status === 0 ? 0 : Math.max(1, numFailedTestSuites);
+    const failed = testResults.flatMap(failuresOf);
+    // An error outside of every test, which vitest shows above.
+    if (failed.length === 0 && status !== 0) {
+      failed.push({ name: project, message: `vitest ended with status ${status}` });
+    }
+    return { passed: numPassedTests, skipped: numPendingTests, failed };
   } catch {
-    totals.failed += 1;
+    const message = `no report: vitest ended with status ${status}`;
+    return { passed: 0, skipped: 0, failed: [{ name: project, message }] };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-  rmSync(folder, { recursive: true, force: true });
+}
+
+/** The failed tests of one file of a report; a file that does not load has no tests to fail. */
+function failuresOf({ name: file, status, message, assertionResults }) {
+  const failed = assertionResults
+    .filter((test) => test.status === 'failed')
+    .map((test) => ({
+      file,
+      name: `${relative(ROOT, file)} > ${test.fullName}`,
+      message: test.failureMessages.join('\n'),
+    }));
+  if (failed.length > 0 || status !== 'failed') return failed;
+  return [{ file, name: relative(ROOT, file), message }];
 }
 
 /**

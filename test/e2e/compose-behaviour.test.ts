@@ -26,6 +26,20 @@ interface Seen {
   readonly State: { readonly Status: string; readonly StartedAt: string };
 }
 
+/** Waits until a page has a body: a container that has started need not listen yet. */
+async function answers(url: string): Promise<void> {
+  let error = '';
+  await until(
+    async () => {
+      const page = await node.inside('curl', ['-sS', '-m', '3', url]);
+      error = page.stderr;
+      return page.code === 0 && page.stdout !== '';
+    },
+    20_000,
+    () => `${url} did not answer: ${error}`,
+  );
+}
+
 /** The project's containers by name. */
 async function containers(project: string): Promise<Map<string, Seen>> {
   const filter = `label=com.docker.compose.project=${project}`;
@@ -102,13 +116,7 @@ describe('a container that was stopped and started', () => {
       for (const verb of verbs) expect((await node.tcompose([verb], { cwd })).code).toBe(0);
       const port = await node.tcompose(['port', 'web', '80'], { cwd });
       expect(port.stdout).toBe('0.0.0.0:18960\n');
-      const answer = await node.inside('curl', [
-        '-s',
-        '-m',
-        '3',
-        'http://127.0.0.1:18960/bin/true',
-      ]);
-      expect(answer.code).toBe(0);
+      await answers('http://127.0.0.1:18960/bin/true');
     }
     await node.tcompose(['down'], { cwd });
   });
@@ -224,8 +232,7 @@ describe('tswarm leave', () => {
     expect([traces(), await tables()]).toEqual([[], '']);
 
     expect((await node.tcompose(['up', '-d'], { cwd })).code).toBe(0);
-    const answer = await node.inside('curl', ['-s', '-m', '3', 'http://127.0.0.1:18970/bin/true']);
-    expect(answer.stdout).not.toBe('');
+    await answers('http://127.0.0.1:18970/bin/true');
     const lookup = await node.tcompose(['exec', '-T', 'web', 'nslookup', 'web'], { cwd });
     expect(lookup.stdout).toContain('Address');
     expect(lookup.code).toBe(0);
