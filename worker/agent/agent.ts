@@ -43,7 +43,9 @@ export class Agent {
     if (!entry) return false;
     return (
       entry.up &&
+      !entry.paused &&
       entry.busy !== 'stopping' &&
+      entry.busy !== 'removing' &&
       entry.unopened.length === 0 &&
       (entry.health === 'none' || entry.health === 'healthy')
     );

@@ -88,16 +88,16 @@ export function localTasks<C extends LocalContainer>(
 }
 
 /**
- * The backends that may be given work. A task of this node counts only while the node itself says that it is there and serves, so that a crash here is
- * followed at once; for tasks elsewhere the managers' word counts.
+ * The backends that may be given work. For tasks elsewhere the managers' word counts. For a task of this node only the node itself knows: a crash here is followed at
+ * once, and a task that has become healthy takes connections before any other node can have heard of it and sends some.
  */
 export function servingBackends<C extends LocalContainer>(
   service: ServiceEndpoints,
   { nodeId, byTask }: Pick<ServiceContext<C>, 'nodeId' | 'byTask'>,
 ): readonly EndpointBackend[] {
-  return service.backends.filter(
-    (backend) =>
-      backend.serving &&
-      (nodeId === '' || backend.nodeId !== nodeId || byTask.get(backend.taskId)?.serving === true),
+  return service.backends.filter((backend) =>
+    nodeId !== '' && backend.nodeId === nodeId
+      ? byTask.get(backend.taskId)?.serving === true
+      : backend.serving,
   );
 }

@@ -196,6 +196,13 @@ describe('services', () => {
     expect(vip([local('t1', { serving: false })])).toBe('dnat ip to 10.1.0.22');
   });
 
+  it('take what other nodes send to a task of this node before the managers have said here that it serves', () => {
+    const services = [web({ waiting: ['t1', 't2'], elsewhere: ['t2'] })];
+    const state = rules({ services, containers: [local('t1')] });
+    expect(Object.fromEntries(state.sets.door4)).toEqual({ 'tcp . 8080': 'jump d_4_tcp_8080' });
+    expect(chains(state).v_4_idweb_front).toBe('dnat ip to 10.1.0.21');
+  });
+
   it('publish a local task at the address that answers, a remote one at the door of its node', () => {
     const state = rules({
       services: [web({ elsewhere: ['t2'] })],
