@@ -16,7 +16,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
-          pool: 'threads',
+          // Not threads: V8 ends the process now and then when several of them begin and end, and all results with it.
+          pool: 'forks',
           // By itself vitest leaves one processor free.
           maxWorkers: '100%',
           testTimeout: 30_000,
@@ -27,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'golden',
           include: ['test/golden/**/*.test.ts'],
-          pool: 'threads',
+          pool: 'forks',
           testTimeout: 30_000,
         },
       },

@@ -200,8 +200,9 @@ function runWithin(limitMs, args) {
       end('SIGTERM');
       setTimeout(() => end('SIGKILL'), CLEAN_UP_MS).unref();
     }, limitMs);
-    child.on('exit', (code) => {
+    child.on('exit', (code, signal) => {
       clearTimeout(limit);
+      if (signal !== null) say(`vitest was ended by ${signal}`);
       // Workers that no longer listen to vitest.
       end('SIGKILL');
       process.off('SIGINT', onSignal).off('SIGTERM', onSignal);

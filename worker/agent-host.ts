@@ -22,6 +22,7 @@ import { PREPARES_PARALLEL_MAX } from './limits.ts';
 import { listening } from './network/listening.ts';
 import { connectionsEnded } from './network/open-connections.ts';
 import type { NetworkManager } from './network/types.ts';
+import { OrderedReports } from './ordered-reports.ts';
 import { Gate } from './queue.ts';
 import type { Container, ContainerTable } from './runtime/container.ts';
 import type { Containers } from './runtime/containers.ts';
@@ -52,6 +53,7 @@ export class AgentHost {
   readonly #node: TemplateNode;
   readonly #deps: AgentHostDeps;
   readonly #agent: Agent;
+  readonly #reports: OrderedReports;
   readonly #prepares = new Gate(PREPARES_PARALLEL_MAX);
   readonly #preparing = new Map<string, AbortController>();
   readonly #things: AssignedThings;
@@ -64,6 +66,7 @@ export class AgentHost {
     this.#deps = deps;
     this.#agent = new Agent({ nodeId: node.id });
     this.#things = new AssignedThings(node.id, deps);
+    this.#reports = new OrderedReports((taskId, status) => deps.report(taskId, status));
   }
 
   statuses(): ReturnType<Agent['statuses']> {
@@ -169,12 +172,6 @@ export class AgentHost {
   #step(input: AgentInput): void {
     if (this.#stopped) return;
     this.#execute(this.#agent.step(input, this.#deps.clock.nowMs()));
-    if ('taskId' in input) this.#updateServing(input.taskId);
-  }
-
-  #updateServing(taskId: string): void {
-    const container = this.#deps.table.ofTask(taskId);
-    if (container) this.#deps.network.setServing(container.id, this.#agent.isServing(taskId));
   }
 
   #execute(effects: readonly Effect[]): void {
@@ -200,8 +197,11 @@ export class AgentHost {
       case 'forget':
         this.#background('task', store.forgetTask(effect.taskId));
         return;
+      case 'serving':
+        this.#reports.holdUntil(this.#deps.network.setServing(effect.containerId, effect.serving));
+        return;
       case 'report':
-        this.#deps.report(effect.taskId, effect.status);
+        this.#reports.add(effect.taskId, effect.status);
         return;
       case 'prepare':
         void this.#prepare(effect.task);
@@ -337,7 +337,7 @@ export class AgentHost {
     const { pid } = container.state;
     if (pid <= 0 || container.record.hostConfig.NetworkMode === 'host') return;
     // This node's own rules come first: with the order to stop it comes that it takes no more connections.
-    await this.#things.networksKnown;
+    await Promise.all([this.#things.networksKnown, this.#reports.applied()]);
     const { signal } = this.#stopping;
     const open = await connectionsEnded({ pid, timeoutMs: drainMs, signal });
     if (open > 0) this.#deps.log.info('stopped with open connections', { task: taskId, open });

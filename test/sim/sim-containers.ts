@@ -43,7 +43,7 @@ export interface SimContainersDeps {
   readonly tell: (input: AgentInput) => void;
 }
 
-type ContainerEffect = Exclude<Effect, { readonly type: 'save' | 'forget' | 'report' }>;
+type ContainerEffect = Exclude<Effect, { readonly type: 'save' | 'forget' | 'report' | 'serving' }>;
 
 export class SimContainers {
   readonly #deps: SimContainersDeps;

@@ -162,6 +162,8 @@ export class SimNode {
       case 'forget':
         this.#saved.delete(effect.taskId);
         break;
+      case 'serving':
+        break; // Nobody connects to simulated containers.
       case 'report':
         this.#pending.set(effect.taskId, effect.status);
         this.#sendReports();

@@ -30,7 +30,7 @@ export class HostNetwork implements NetworkManager {
     return request ? this.#result(request) : undefined;
   }
 
-  setServing(): void {}
+  async setServing(): Promise<void> {}
 
   places(): readonly [] {
     return [];

@@ -37,20 +37,6 @@ export class Agent {
     return [...this.#entries].map(([taskId, entry]) => ({ taskId, status: entry.status }));
   }
 
-  /** Tasks whose container should be found through names now: running, and healthy when it has a check. */
-  isServing(taskId: string): boolean {
-    const entry = this.#entries.get(taskId);
-    if (!entry) return false;
-    return (
-      entry.up &&
-      !entry.paused &&
-      entry.busy !== 'stopping' &&
-      entry.busy !== 'removing' &&
-      entry.unopened.length === 0 &&
-      (entry.health === 'none' || entry.health === 'healthy')
-    );
-  }
-
   /** A start is under way or a restart is waited for. */
   willRun(taskId: string): boolean {
     const entry = this.#entries.get(taskId);
@@ -159,9 +145,15 @@ export class Agent {
     for (const entry of this.#entries.values()) converge(entry, pass);
   }
 
-  /** Forgets what is done with. */
+  /** Says who takes connections now, and forgets what is done with. */
   #finish(pass: Pass): readonly Effect[] {
     for (const [taskId, entry] of this.#entries) {
+      const serving = isServing(entry);
+      if (entry.containerId !== '' && serving !== entry.serving) {
+        entry.serving = serving;
+        const { containerId } = entry;
+        pass.effects.unshift({ type: 'serving', taskId, containerId, serving });
+      }
       if (!entry.gone || entry.containerId !== '' || entry.busy !== '') continue;
       this.#entries.delete(taskId);
       pass.effects.push({ type: 'forget', taskId });
@@ -357,6 +349,18 @@ function portsText(ports: readonly number[]): string {
   return `port${ports.length > 1 ? 's' : ''} ${ports.join(', ')}`;
 }
 
+/** Whether its container should be found through names and ports now: it runs, listens, and is healthy when it has a check. */
+function isServing(entry: Entry): boolean {
+  return (
+    entry.up &&
+    !entry.paused &&
+    entry.busy !== 'stopping' &&
+    entry.busy !== 'removing' &&
+    entry.unopened.length === 0 &&
+    (entry.health === 'none' || entry.health === 'healthy')
+  );
+}
+
 /** Not over yet. */
 export function isLive(status: TaskStatus): boolean {
   return status.state < TaskState.COMPLETE;
@@ -379,6 +383,7 @@ function newEntry(task: Entry['task']): Entry {
     healthOutput: '',
     unopened: [],
     ports: [],
+    serving: false,
     startedAtMs: 0,
     run: task.status?.run ?? 0,
     restartCount: 0,
@@ -397,6 +402,7 @@ function newEntry(task: Entry['task']): Entry {
 function entryFrom(saved: SavedTask): Entry {
   return {
     ...newEntry(saved.task),
+    serving: undefined,
     status: saved.status,
     run: saved.run,
     restartCount: saved.restartCount,

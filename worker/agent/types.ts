@@ -95,6 +95,13 @@ export type AgentInput =
 export type Effect =
   | { readonly type: 'save'; readonly taskId: string; readonly saved: SavedTask }
   | { readonly type: 'forget'; readonly taskId: string }
+  /** From now on it takes, or takes no, new connections. Comes before whatever depends on it: the report, the stop. */
+  | {
+      readonly type: 'serving';
+      readonly taskId: string;
+      readonly containerId: string;
+      readonly serving: boolean;
+    }
   | { readonly type: 'report'; readonly taskId: string; readonly status: TaskStatus }
   | { readonly type: 'prepare'; readonly task: Task }
   | { readonly type: 'cancelPrepare'; readonly taskId: string }
@@ -141,6 +148,8 @@ export interface Entry {
   /** TCP ports on which it must listen before it counts as running; none when it has a health check, or once it does. */
   unopened: readonly number[];
   ports: readonly PortConfig[];
+  /** What the host was told last; undefined = its state is that of an earlier life. */
+  serving: boolean | undefined;
   /** When this run began, agent's clock. */
   startedAtMs: number;
   run: number;

@@ -156,7 +156,9 @@ export class ImageExchange {
       try {
         return await this.#take(holder, imageId, ref, signal);
       } catch (error) {
-        problems.push(`${holder.addr}: ${messageOf(error)}`);
+        // Removed there since it said that it has it.
+        const isGone = error instanceof TswarmError && error.code === 'not_found';
+        if (!isGone) problems.push(`${holder.addr}: ${messageOf(error)}`);
         this.#deps.log.info('image not had from a node', {
           image: name,
           node: holder.nodeId,

@@ -339,11 +339,11 @@ export class NodeNetworks implements NetworkManager {
     return this.#records.get(containerId)?.result;
   }
 
-  setServing(containerId: string, serving: boolean): void {
+  async setServing(containerId: string, serving: boolean): Promise<void> {
     const record = this.#records.get(containerId);
     if (!record || record.serving === serving) return;
     this.#background('attachment not recorded', this.#records.put({ ...record, serving }));
-    this.#flushSoon();
+    await this.#kernel.flush();
   }
 
   attach(containerId: string, request: AttachRequest): Promise<AttachResult> {

@@ -117,8 +117,10 @@ export interface NetworkManager {
   detach(containerId: string): Promise<void>;
   /** The current result of `attach`; undefined when the container is not attached. Synchronous. */
   stateOf(containerId: string): AttachResult | undefined;
-  /** Called when a container becomes able to answer or stops being so (running and healthy / draining): names of local containers follow. */
-  setServing(containerId: string, serving: boolean): void;
+  /**
+   * Called when a container becomes able to answer or stops being so (running and healthy / draining): names and rules follow. Resolves when they have.
+   */
+  setServing(containerId: string, serving: boolean): Promise<void>;
   /**
    * After a restart of the worker: these live; everything else of ours is removed. `known`: the cluster's networks as they were last known, so that
    * published ports and names go on while the worker starts. Must be called once, before the first attach.

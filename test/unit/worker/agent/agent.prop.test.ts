@@ -102,6 +102,13 @@ class World {
 
   ask(effect: Effect): void {
     if (effect.type === 'cancelPrepare') return;
+    if (effect.type === 'serving') {
+      must(
+        !effect.serving || this.container?.up === true,
+        'gives connections to what does not run',
+      );
+      return;
+    }
     must(
       !this.pending.some((other) => other.type !== 'cancelPrepare'),
       `asked for ${effect.type} while ${this.pending[0]?.type} is under way`,
