@@ -6,7 +6,7 @@ import { ObjectKind, SpecUnion, UpdateObjectRequest } from '#protocol/generated/
 import { type Cluster, Reachability } from '#protocol/generated/objects';
 import { ClusterSpec } from '#protocol/generated/specs';
 import { type Context, requireSession } from './context.ts';
-import { callOptions, written } from './control.ts';
+import { type Asker, callOptions, written } from './control.ts';
 import type { ClusterSession } from './node-control.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -30,7 +30,7 @@ export const NO_ROTATION: Rotations = { workerToken: false, managerToken: false,
 export async function updateCluster(
   session: ClusterSession,
   update: { readonly spec: ClusterSpec; readonly version: number; readonly rotate: Rotations },
-  signal: AbortSignal,
+  asker: Asker,
 ): Promise<void> {
   const { spec, version, rotate } = update;
   const answer = session.control.updateObject(
@@ -44,7 +44,7 @@ export async function updateCluster(
       rotateUnlockKey: rotate.unlockKey,
       keepExtensions: true,
     }),
-    callOptions(signal),
+    callOptions(asker),
   );
   await written(session, answer);
 }
@@ -54,13 +54,13 @@ export async function changeCluster(
   session: ClusterSession,
   part: Json,
   rotate: Rotations,
-  signal: AbortSignal,
+  asker: Asker,
 ): Promise<void> {
   const cluster = clusterOf(session);
   const current = toEngineJson(ClusterSpec, cluster.spec ?? ClusterSpec.create());
   const spec = fromEngineJson(ClusterSpec, merged(current, part));
   const version = cluster.meta?.version?.index ?? 0;
-  await updateCluster(session, { spec, version, rotate }, signal);
+  await updateCluster(session, { spec, version, rotate }, asker);
 }
 
 /** Settings that came with `init`. A new cluster that cannot have them is taken away again: nothing half-made stays. */
@@ -68,11 +68,11 @@ export async function applySettings(
   context: Context,
   part: Json,
   { isNew }: { readonly isNew: boolean },
-  signal: AbortSignal,
+  asker: Asker,
 ): Promise<void> {
   if (Object.keys(part).length === 0) return;
   try {
-    await changeCluster(requireSession(context), part, NO_ROTATION, signal);
+    await changeCluster(requireSession(context), part, NO_ROTATION, asker);
   } catch (error) {
     if (isNew) await context.node.leave({ force: true });
     throw error;

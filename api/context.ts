@@ -1,7 +1,7 @@
 // What every group of routes is given, and what it gives back.
 import type { NodeEngine } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
-import type { Clock, Log } from '#protocol/world';
+import type { Clock, Log, Random } from '#protocol/world';
 import type { ClusterEvents } from './cache/cluster-events.ts';
 import { EngineError } from './http/errors.ts';
 import type { Reply } from './http/reply.ts';
@@ -21,6 +21,7 @@ export interface Context {
   readonly node: NodeControl;
   readonly clusterEvents: ClusterEvents;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   /** A name for a service that was given none. */
   readonly randomName: (isTaken: (name: string) => boolean) => string;

@@ -1,17 +1,28 @@
 // The manager's control client as the gateway uses it, and one helper that every write goes through.
+import { CREDENTIAL_KEY } from '#protocol/access';
 import { type ControlMethods, type ObjectResponse, ObjectUnion } from '#protocol/generated/control';
-import type { Client } from '#protocol/transport/grpc';
+import type { CallOptions, Client } from '#protocol/transport/grpc';
+import type { ApiRequest } from './http/request.ts';
 import { CONTROL_CALL_TIMEOUT_MS } from './limits.ts';
 import type { ClusterSession } from './node-control.ts';
 
 export type ControlClient = Client<ControlMethods>;
 
-/** Options of one call: bounded, and given up when the client has gone. */
-export function callOptions(signal: AbortSignal): {
-  readonly timeoutMs: number;
+/** Who asks, and whether somebody still waits for the answer. */
+export type Asker = Pick<ApiRequest, 'signal' | 'caller'>;
+
+/** For whom a call is made: the manager decides what they may. */
+export function onBehalfOf({ caller, signal }: Asker): {
   readonly signal: AbortSignal;
+  readonly metadata: Readonly<Record<string, string>>;
 } {
-  return { timeoutMs: CONTROL_CALL_TIMEOUT_MS, signal };
+  const { credentialId } = caller;
+  return { signal, metadata: credentialId === '' ? {} : { [CREDENTIAL_KEY]: credentialId } };
+}
+
+/** Options of one call: bounded, given up when the client has gone, and for whoever asks. */
+export function callOptions(asker: Asker): CallOptions {
+  return { ...onBehalfOf(asker), timeoutMs: CONTROL_CALL_TIMEOUT_MS };
 }
 
 /** Waits for a write's answer and then until the cache shows it, so that the client reads its own writes. */

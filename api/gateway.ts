@@ -4,6 +4,10 @@ import type { IncomingMessage } from 'node:http';
 import type { NodeEngine } from '#protocol/engine';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Clock, Lifecycle, Log, Random } from '#protocol/world';
+import { AuditLog, auditRoutes } from './access/audit.ts';
+import { credentialRoutes } from './access/credentials.ts';
+import { ApiListener, type ApiListenerOptions } from './access/listener.ts';
+import { requireAccess } from './access/rules.ts';
 import type { ClusterEvents } from './cache/cluster-events.ts';
 import { clusterRoutes } from './cluster/cluster.ts';
 import { membershipRoutes } from './cluster/membership.ts';
@@ -31,9 +35,10 @@ import { codeOf, EngineError, engineErrorText, problemOf, statusOf } from './htt
 import type { Reply } from './http/reply.ts';
 import {
   type ApiRequest,
+  type Caller,
   emptyBody,
+  LOCAL_CALLER,
   Query,
-  type Role,
   readJson,
   type Scope,
 } from './http/request.ts';
@@ -52,6 +57,9 @@ export interface GatewayOptions {
   /** Version of tswarm. */
   readonly version: string;
   readonly dashboard: DashboardOptions;
+  readonly api: ApiListenerOptions;
+  /** Where changes are written down: a file's path. */
+  readonly auditFile: string;
 }
 
 export interface GatewayDeps {
@@ -71,85 +79,95 @@ const OWN_PREFIX = '/tswarm/';
 export class Gateway implements Lifecycle {
   readonly #options: GatewayOptions;
   readonly #log: Log;
+  readonly #clock: Clock;
   readonly #router = new Router<Handler>();
   readonly #reach: Reach;
   readonly #dashboard: Dashboard;
+  readonly #api: ApiListener;
+  readonly #audit: AuditLog;
   readonly #servers: HttpServer[] = [];
 
   constructor(options: GatewayOptions, deps: GatewayDeps) {
     this.#options = options;
     this.#log = deps.log;
+    this.#clock = deps.clock;
     const context: Context = { ...deps, version: options.version };
     this.#reach = new Reach(context);
     this.#dashboard = new Dashboard(options.dashboard, {
       ...deps,
-      dispatch: (raw, reply, url, role) =>
-        this.#dispatch(raw, reply, { scope: 'cluster', url, role }),
+      dispatch: (raw, reply, url, caller) =>
+        this.#dispatch(raw, reply, { scope: 'cluster', url, caller }),
     });
-    for (const route of [...allRoutes(context), ...this.#dashboard.routes()]) {
+    this.#api = new ApiListener(options.api, {
+      ...deps,
+      upgrades: mayUpgrade,
+      dispatch: (raw, reply, caller, refusal) => {
+        const url = raw.message.url ?? '/';
+        return this.#dispatch(raw, reply, { scope: 'cluster', url, caller, refusal });
+      },
+    });
+    this.#audit = new AuditLog(options.auditFile, deps);
+    for (const route of this.#routes(context)) {
       this.#router.add(route.method, route.pattern, route.handler);
     }
+  }
+
+  #routes(context: Context): readonly Route[] {
+    return [...allRoutes(context), ...this.#dashboard.routes(), ...auditRoutes(this.#audit)];
   }
 
   async start(): Promise<void> {
     await this.#listen(this.#options.nodeSocket, 'node');
     await this.#listen(this.#options.clusterSocket, 'cluster');
     await this.#dashboard.start();
+    await this.#api.start();
   }
 
   async stop(): Promise<void> {
     await Promise.all([
       this.#dashboard.stop(STOP_GRACE_MS),
+      this.#api.stop(STOP_GRACE_MS),
       ...this.#servers.map((server) => server.close(STOP_GRACE_MS)),
     ]);
+    await this.#audit.close();
   }
 
   async #listen(path: string, scope: Scope): Promise<void> {
     const server = new HttpServer({
       dispatch: (raw, reply) =>
-        this.#dispatch(raw, reply, { scope, url: raw.message.url ?? '/', role: 'admin' }),
+        this.#dispatch(raw, reply, { scope, url: raw.message.url ?? '/', caller: LOCAL_CALLER }),
       upgrades: mayUpgrade,
     });
     await server.listenUnix(path);
     this.#servers.push(server);
   }
 
-  async #dispatch(
-    raw: RawRequest,
-    reply: Reply,
-    { scope, url, role }: { readonly scope: Scope; readonly url: string; readonly role: Role },
-  ): Promise<void> {
+  async #dispatch(raw: RawRequest, reply: Reply, asked: Asked): Promise<void> {
     const { message } = raw;
-    const target = splitTarget(url);
-    const isOwn = target.path.startsWith(OWN_PREFIX);
+    const startedMs = this.#clock.monotonicMs();
+    const target = splitTarget(asked.url);
+    const from = message.socket.remoteAddress ?? 'unix';
+    let route = '';
     try {
       commonHeaders(reply, this.#options.version);
+      if (!asked.caller) throw asked.refusal;
       const { version, path } = splitVersion(target.path);
       const match = this.#router.find(message.method ?? 'GET', path);
       if (!match) throw new EngineError('not_found', 404, 'page not found');
-      const request: ApiRequest = {
-        method: message.method ?? 'GET',
-        path,
-        version,
-        scope,
-        role,
-        params: match.params,
-        query: new Query(target.query),
-        headers: message.headers,
-        signal: raw.signal,
-        optionalJson: (bytesMax) => readJson(raw.body, message.headers['content-type'], bytesMax),
-        json: async (bytesMax) => {
-          const body = await readJson(raw.body, message.headers['content-type'], bytesMax);
-          if (body) return body;
-          throw emptyBody();
-        },
-        stream: () => raw.body,
-      };
+      route = match.route;
+      requireAccess(asked.caller, route);
+      const request = requestOf(raw, { ...asked, caller: asked.caller, target, version, path });
+      const own = { ...request, params: match.params };
       const left =
-        scope === 'cluster' ? await this.#reach.take(request, target.query, reply) : request;
+        asked.scope === 'cluster' ? await this.#reach.take(own, target.query, reply) : own;
       if (left) await match.handler(left, reply);
     } catch (error) {
-      this.#answerError(error, raw, reply, isOwn);
+      this.#answerError(error, raw, reply, target.path.startsWith(OWN_PREFIX));
+    } finally {
+      const durationMs = this.#clock.monotonicMs() - startedMs;
+      const { caller } = asked;
+      const method = message.method ?? 'GET';
+      this.#audit.note(method, { caller, route, path: target.path, from, durationMs }, reply);
     }
   }
 
@@ -172,6 +190,46 @@ export class Gateway implements Lifecycle {
     else if (raw.message.method === 'HEAD') reply.empty(status);
     else reply.json(status, { message: engineErrorText(error) });
   }
+}
+
+interface Asked {
+  readonly scope: Scope;
+  readonly url: string;
+  /** Undefined: nobody that we know; `refusal` is the answer. */
+  readonly caller: Caller | undefined;
+  readonly refusal?: unknown;
+}
+
+function requestOf(
+  raw: RawRequest,
+  asked: {
+    readonly scope: Scope;
+    readonly caller: Caller;
+    readonly target: ReturnType<typeof splitTarget>;
+    readonly version: number;
+    readonly path: string;
+  },
+): Omit<ApiRequest, 'params'> {
+  const { message } = raw;
+  const type = message.headers['content-type'];
+  const { scope, caller, target, version, path } = asked;
+  return {
+    method: message.method ?? 'GET',
+    path,
+    version,
+    scope,
+    caller,
+    query: new Query(target.query),
+    headers: message.headers,
+    signal: raw.signal,
+    optionalJson: (bytesMax) => readJson(raw.body, type, bytesMax),
+    json: async (bytesMax) => {
+      const body = await readJson(raw.body, type, bytesMax);
+      if (body) return body;
+      throw emptyBody();
+    },
+    stream: () => raw.body,
+  };
 }
 
 function mayUpgrade(message: IncomingMessage): boolean {
@@ -208,5 +266,6 @@ function allRoutes(context: Context): readonly Route[] {
     ...membershipRoutes(context),
     ...clusterServiceRoutes(context),
     ...stackRoutes(context),
+    ...credentialRoutes(context),
   ];
 }

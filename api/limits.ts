@@ -16,6 +16,8 @@ export const HEADER_BYTES_MAX: number = 64 * 1024;
 
 /** A client must send its headers within this. */
 export const HEADERS_TIMEOUT_MS = 30_000;
+/** A TLS handshake is a few round trips. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Longest pause inside a request body. */
 export const BODY_IDLE_TIMEOUT_MS = 60_000;
 /** A client that takes nothing from a stream for this long is disconnected. */
@@ -80,3 +82,24 @@ export const SESSIONS_MAX = 256;
 /** Attempts to sign in with a wrong link within a minute; a link has 256 random bits, so this only keeps the log quiet. */
 export const SIGN_IN_FAILURES_MAX = 30;
 export const SIGN_IN_FAILURES_MS = 60_000;
+
+/** Wrong tokens and certificates per source address: for people who mistype, not for programs that guess. */
+export const WRONG_CREDENTIALS_PER_SECOND = 0.2;
+export const WRONG_CREDENTIALS_BURST = 20;
+/** Source addresses that are remembered; the one not seen for longest is forgotten. */
+export const WRONG_CREDENTIAL_ADDRESSES_MAX = 4096;
+/** How often the TLS listener looks whether its certificate must be renewed, and whether there is a cluster yet. */
+export const API_CERTIFICATE_LOOK_MS = 1_000;
+/** Pause after the manager did not sign. */
+export const API_CERTIFICATE_RETRY_MS = 10_000;
+/** Part of its life after which the listener's certificate is renewed. */
+export const API_CERTIFICATE_RENEW_AT = 0.5;
+/** How long a client certificate is good if nothing else is said. */
+export const CLIENT_CERTIFICATE_DAYS_DEFAULT = 365;
+
+/** The audit log: one file up to this size, and so many older ones. A line has about 250 bytes. */
+export const AUDIT_FILE_BYTES_MAX: number = 16 * 1024 * 1024;
+export const AUDIT_FILES_KEPT = 4;
+/** Lines that `GET /tswarm/v1/audit` gives at most; lines that wait for the disk at most. */
+export const AUDIT_LINES_MAX = 1_000;
+export const AUDIT_BACKLOG_MAX = 10_000;

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { isAbsolute, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseApiAddress } from '#api/access/listener';
 import { messageOf, TswarmError } from '#protocol/errors';
 import { LOG_LEVELS, type LogFormat, type LogLevel } from '#protocol/transport/node-world';
 
@@ -41,6 +42,10 @@ export interface Config {
   /** PEM files; an address that is not of loopback needs them. */
   readonly dashboardCert: string;
   readonly dashboardKey: string;
+  /** Where the HTTP API listens with TLS, `IP:PORT`; '' = nowhere. */
+  readonly apiAddr: string;
+  /** Names and addresses that clients call this host by, beside its own: they are in the API's certificate. */
+  readonly apiNames: readonly string[];
 }
 
 interface Setting {
@@ -101,6 +106,17 @@ const SETTINGS: readonly Setting[] = [
   },
   { flag: 'dashboard-cert', key: 'dashboardCert', help: 'its TLS certificate, a PEM file' },
   { flag: 'dashboard-key', key: 'dashboardKey', help: 'the key of that certificate' },
+  {
+    flag: 'api-addr',
+    key: 'apiAddr',
+    help: 'where the API listens with TLS, as 0.0.0.0:2376 (nowhere)',
+  },
+  {
+    flag: 'api-names',
+    key: 'apiNames',
+    help: 'other names of this host for clients of the API',
+    list: true,
+  },
 ];
 
 const FILE_DEFAULT = '/etc/tswarm/tswarmd.json';
@@ -145,6 +161,8 @@ function defaults(nativeDir: string): Config {
     dashboardAddr: '',
     dashboardCert: '',
     dashboardKey: '',
+    apiAddr: '',
+    apiNames: [],
   };
 }
 
@@ -269,6 +287,11 @@ function build(
   }
   if (config.meshAddr !== '' && isIP(config.meshAddr) === 0) {
     throw new TswarmError('invalid_argument', `mesh-addr: "${config.meshAddr}" is no IP address`);
+  }
+  if (config.apiAddr !== '') parseApiAddress(config.apiAddr);
+  for (const name of config.apiNames) {
+    if (isIP(name) > 0 || /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(name)) continue;
+    throw new TswarmError('invalid_argument', `api-names: "${name}" is no name and no IP address`);
   }
   for (const key of ['dataRoot', 'runRoot', 'nativeDir'] as const) {
     if (config[key] === '') throw new TswarmError('invalid_argument', `${key}: must not be empty`);

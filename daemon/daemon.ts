@@ -94,6 +94,8 @@ export class Daemon implements Lifecycle {
         nodeSocket: join(runRoot, 'docker.sock'),
         clusterSocket: join(runRoot, 'cluster.sock'),
         version,
+        api: { address: this.#config.apiAddr, names: this.#config.apiNames },
+        auditFile: join(dataRoot, 'audit.log'),
         dashboard: {
           address: this.#config.dashboardAddr,
           certFile: this.#config.dashboardCert,

@@ -4,9 +4,9 @@
 import { join } from 'node:path';
 import type { ClusterEvents } from '#api/cache/cluster-events';
 import type { ManagerReady, ManagerRequest } from '#protocol/manager-ipc';
+import { certificateRequestFor, newNodeKey } from '#protocol/transport/csr';
 import type { TlsIdentity } from '#protocol/transport/grpc';
 import type { Clock, Log, Random } from '#protocol/world';
-import { certificateRequestFor, newNodeKey } from '#worker/identity/csr';
 import { Renewal } from '#worker/identity/renewal';
 import { ClusterLink } from './cluster-link.ts';
 import type { Config } from './config.ts';

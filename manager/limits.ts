@@ -90,3 +90,8 @@ export const REHEARSAL_IDLE_WAKES_MAX = 2;
 
 /** A rehearsal lets other work run after this long. */
 export const REHEARSAL_SLICE_MS = 10;
+
+/** Credentials of people and programs: all of them are in the memory of every gateway. */
+export const CREDENTIALS_MAX = 10_000;
+/** A client certificate ends by itself after five years at the latest. */
+export const CERTIFICATE_LIFE_MICROS_MAX: number = 5 * 366 * 86_400 * 1e6;

@@ -2,6 +2,7 @@
 // that servers prove, several of them in one text, and how a key asks for one (PKCS #10, RFC 2986).
 // A request is six DER elements, written here without a library. The name in it is empty: who
 // signs gives the names, and only the public key and the proof of its holder count.
+import type { Role } from './access.ts';
 import { toBase64 } from './engine-json.ts';
 
 /** Organisational units: what the holder of a certificate is. */
@@ -9,8 +10,22 @@ export const CERTIFICATE_ROLE = {
   worker: 'swarm-worker',
   manager: 'swarm-manager',
   admin: 'swarm-admin',
+  /** Server of the HTTP API; no client. */
+  gateway: 'tswarm-gateway',
+  /** People and programs, clients of the HTTP API only; by access.ts's roles. */
+  userViewer: 'tswarm-viewer',
+  userOperator: 'tswarm-operator',
+  userAdmin: 'tswarm-admin',
 } as const;
 export type CertificateRole = (typeof CERTIFICATE_ROLE)[keyof typeof CERTIFICATE_ROLE];
+
+/** Prefix of the roles of people's certificates; a role of access.ts follows. */
+const USER_PREFIX = 'tswarm-';
+
+/** What the certificate of a person or program with this role says. */
+export function userCertificateRole(role: Role): CertificateRole {
+  return `${USER_PREFIX}${role}`;
+}
 
 /** Name that every manager's certificate proves, whichever host it is on. */
 export const MANAGER_NAME: string = CERTIFICATE_ROLE.manager;

@@ -11,6 +11,7 @@ export const KIND_NAMES = [
   'cluster',
   'volume',
   'stack',
+  'credential',
 ] as const;
 
 export type KindName = (typeof KIND_NAMES)[number];
@@ -28,6 +29,7 @@ export const KIND_NUMBERS: Readonly<Record<KindName, ObjectKind>> = {
   cluster: ObjectKind.CLUSTER,
   volume: ObjectKind.VOLUME,
   stack: ObjectKind.STACK,
+  credential: ObjectKind.CREDENTIAL,
 };
 
 /** Which object a union holds; undefined for an empty one. */

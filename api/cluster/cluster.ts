@@ -98,7 +98,7 @@ export async function clusterInfo(context: Context, request: ApiRequest): Promis
   const session = context.node.session();
   if (!session?.cache.isReady) return base;
   try {
-    const status = await session.control.clusterStatus({}, callOptions(request.signal));
+    const status = await session.control.clusterStatus({}, callOptions(request));
     return {
       ...base,
       leader: status.leader,
@@ -107,7 +107,7 @@ export async function clusterInfo(context: Context, request: ApiRequest): Promis
       managers: status.managers,
       nodes: status.nodes,
       index: session.cache.index,
-      ...(request.role === 'admin'
+      ...(request.caller.role === 'admin'
         ? { joinTokens: { worker: status.joinTokenWorker, manager: status.joinTokenManager } }
         : {}),
     };
@@ -198,7 +198,7 @@ async function action(context: Context, request: ApiRequest, reply: Reply): Prom
       replicas: isCount(replicas) ? replicas : undefined,
       rollout: RolloutAction.NONE,
     },
-    callOptions(request.signal),
+    callOptions(request),
   );
   await session.cache.reached(answer.index);
   reply.json(200, { index: answer.index });
@@ -211,7 +211,7 @@ function isCount(value: unknown): value is number {
 async function history(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
   const limit = request.query.int('limit', HISTORY_ROWS, 400);
-  const answer = await session.control.history({ limit }, callOptions(request.signal));
+  const answer = await session.control.history({ limit }, callOptions(request));
   const rows: HistoryRow[] = answer.entries.map((entry) => ({
     index: entry.index,
     time: formatTime(entry.time),

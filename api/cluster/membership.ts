@@ -3,7 +3,7 @@
 import { TswarmError } from '#protocol/errors';
 import { applySettings, changeCluster, leaveWarning, type Rotations } from '../cluster-spec.ts';
 import { type Context, type Route, requireSession } from '../context.ts';
-import { callOptions } from '../control.ts';
+import { callOptions, onBehalfOf } from '../control.ts';
 import { availability, textList, wholeNumber } from '../engine/swarm.ts';
 import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, boolKey, keyOf, textKey } from '../http/request.ts';
@@ -49,7 +49,7 @@ async function init(context: Context, request: ApiRequest, reply: Reply): Promis
     dataPathPort: wholeNumber(body, 'dataPathPort'),
     forceNewCluster,
   });
-  await applySettings(context, specPart(body), { isNew: !forceNewCluster }, request.signal);
+  await applySettings(context, specPart(body), { isNew: !forceNewCluster }, request);
   reply.json(200, await clusterInfo(context, request));
 }
 
@@ -98,7 +98,7 @@ async function update(context: Context, request: ApiRequest, reply: Reply): Prom
     managerToken: boolKey(body, 'rotateManagerToken'),
     unlockKey: boolKey(body, 'rotateUnlockKey'),
   };
-  await changeCluster(session, specPart(body), rotate, request.signal);
+  await changeCluster(session, specPart(body), rotate, request);
   reply.json(200, await clusterInfo(context, request));
 }
 
@@ -113,14 +113,14 @@ async function unlock(context: Context, request: ApiRequest, reply: Reply): Prom
 
 async function unlockKey(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
-  const answer = await session.control.getUnlockKey({}, callOptions(request.signal));
+  const answer = await session.control.getUnlockKey({}, callOptions(request));
   reply.json(200, { unlockKey: answer.unlockKey });
 }
 
 /** The chunks one after the other are the file; one that breaks off ends the connection, so that nobody takes it for whole. */
 async function backup(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
-  const chunks = session.control.backup({}, { signal: request.signal })[Symbol.asyncIterator]();
+  const chunks = session.control.backup({}, onBehalfOf(request))[Symbol.asyncIterator]();
   // A refusal is a status of its own, so the first chunk comes before the answer begins.
   let chunk = await chunks.next();
   const stream = reply.stream(200, 'application/octet-stream');

@@ -71,7 +71,7 @@ async function update(context: Context, request: ApiRequest, reply: Reply): Prom
       registryAuth: encodedAuth(request),
       previousRegistryAuth: false,
     },
-    callOptions(request.signal),
+    callOptions(request),
   );
   await written(session, answer);
   const { warnings } = await answer;
@@ -116,7 +116,7 @@ async function rollout(context: Context, request: ApiRequest, reply: Reply): Pro
       replicas: undefined,
       rollout: action,
     },
-    callOptions(request.signal),
+    callOptions(request),
   );
   await session.cache.reached(answer.index);
   reply.json(200, { index: answer.index, moving: answer.moving });
@@ -148,7 +148,7 @@ const KINDS = [
 async function why(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
   const { kind, id } = subjectOf(session.cache, request);
-  const answer = await session.control.why({ kind, id }, callOptions(request.signal));
+  const answer = await session.control.why({ kind, id }, callOptions(request));
   const json = toEngineJson(WhyResponse, answer);
   reply.json(200, { ...json, Hostnames: hostnames(session.cache, JSON.stringify(json)) });
 }

@@ -97,7 +97,7 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
   }
   const answer = await session.control.getObject(
     { kind: ObjectKind.STACK, id: held.id },
-    callOptions(request.signal),
+    callOptions(request),
   );
   const stack = answer.object?.stack;
   reply.json(200, stack ? { ...objects, stack: toEngineJson(Stack, stack) } : objects);
@@ -106,7 +106,7 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
 async function deploy(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
   const asked = await deployRequest(context, session, request);
-  const answer = await session.control.deployStack(asked, callOptions(request.signal));
+  const answer = await session.control.deployStack(asked, callOptions(request));
   await session.cache.reached(answer.index);
   reply.json(200, deployResult(answer));
 }
@@ -114,7 +114,7 @@ async function deploy(context: Context, request: ApiRequest, reply: Reply): Prom
 async function plan(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
   const asked = await deployRequest(context, session, request);
-  const answer = await session.control.planStack(asked, callOptions(request.signal));
+  const answer = await session.control.planStack(asked, callOptions(request));
   reply.json(200, planResult(answer));
 }
 
@@ -228,7 +228,7 @@ async function remove(context: Context, request: ApiRequest, reply: Reply): Prom
   if (!known) throw new TswarmError('not_found', `stack ${name} not found`);
   const answer = await session.control.removeStack(
     { name, volumes: request.query.bool('volumes') },
-    callOptions(request.signal),
+    callOptions(request),
   );
   await session.cache.reached(answer.index);
   reply.json(200, { changes: answer.changes.map(changeInfo), index: answer.index });

@@ -1,5 +1,6 @@
 // Bodies of /tswarm/v1, as its clients (the CLIs, the dashboard) see them. Objects inside have the Engine API's JSON names
 // (EngineJson); the envelopes are camelCase. Changing a name here breaks clients: add, do not rename.
+import type { Role } from '#protocol/access';
 import type { EngineJson } from '#protocol/engine';
 
 /** Where this node stands with its cluster. */
@@ -217,4 +218,50 @@ export interface Problem {
   readonly detail: string;
   readonly field?: string;
   readonly hint?: string;
+}
+
+/** A credential without its secret. `expiresAt` null = never. */
+export interface CredentialInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: 'token' | 'certificate';
+  /** '' for one that this version does not know: it may do nothing. */
+  readonly role: Role | '';
+  readonly owner: string;
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+}
+
+/** Answer of POST /tswarm/v1/tokens: the only time that the token is shown. */
+export interface NewToken extends CredentialInfo {
+  readonly token: string;
+}
+
+/** Answer of POST /tswarm/v1/certificates: PEM. */
+export interface NewCertificate extends CredentialInfo {
+  readonly certificate: string;
+  readonly caCert: string;
+}
+
+/** Answer of GET /tswarm/v1/access. */
+export interface WhoAmI {
+  readonly name: string;
+  readonly role: Role;
+}
+
+/** A line of the audit log. */
+export interface AuditRow {
+  readonly time: string;
+  /** Name of the credential; "local" for a unix socket; '' for nobody that is known. */
+  readonly who: string;
+  readonly role: Role | '';
+  /** Id of the credential; '' = none. */
+  readonly credential: string;
+  /** IP address, or "unix". */
+  readonly from: string;
+  readonly method: string;
+  /** Without its query. */
+  readonly path: string;
+  readonly status: number;
+  readonly durationMs: number;
 }

@@ -6,17 +6,17 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
+import { ROLES, type Role } from '#protocol/access';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Clock, Log, Random } from '#protocol/world';
 import type { Route } from '../context.ts';
 import { problemOf, statusOf } from '../http/errors.ts';
 import type { Reply } from '../http/reply.ts';
-import { emptyBody, type Role, readJson, textKey } from '../http/request.ts';
+import { type Caller, emptyBody, readJson, textKey } from '../http/request.ts';
 import { HttpServer, type RawRequest, splitTarget } from '../http/server.ts';
 import { SIGN_IN_LINK_MS } from '../limits.ts';
 import { type PageFolders, Pages } from './pages.ts';
 import { type Session, SignIn } from './sign-in.ts';
-import { mayView } from './viewer.ts';
 
 export interface DashboardOptions {
   /** `host:port`; '' = loopback, with the first link. */
@@ -32,7 +32,7 @@ export interface DashboardDeps {
   readonly random: Random;
   readonly log: Log;
   /** The gateway's own handling of a request, for another target than the one in its first line. */
-  dispatch(raw: RawRequest, reply: Reply, url: string, role: Role): Promise<void>;
+  dispatch(raw: RawRequest, reply: Reply, url: string, caller: Caller): Promise<void>;
 }
 
 /** Answer of POST /tswarm/v1/dashboard/links. */
@@ -213,13 +213,12 @@ export class Dashboard {
     const { session } = this.#require(message);
     const method = message.method ?? 'GET';
     if (method !== 'GET' && method !== 'HEAD') requireCsrf(message, session);
-    if (session.role === 'viewer' && !mayView(method, path)) {
-      throw new TswarmError('permission_denied', 'this session may only look', {
-        hint: 'Sign in with a link of an administrator: tswarm dashboard',
-      });
-    }
     reply.header('Cache-Control', 'no-store');
-    await this.#deps.dispatch(raw, reply, `${path}?${query}`, session.role);
+    await this.#deps.dispatch(raw, reply, `${path}?${query}`, {
+      name: 'dashboard',
+      role: session.role,
+      credentialId: '',
+    });
   }
 
   #require(message: IncomingMessage): { readonly cookie: string; readonly session: Session } {
@@ -233,9 +232,11 @@ export class Dashboard {
 }
 
 function roleOf(text: string): Role {
-  if (text === '' || text === 'admin') return 'admin';
-  if (text === 'viewer') return 'viewer';
-  throw new TswarmError('invalid_argument', 'role: must be admin or viewer', { field: 'role' });
+  const role = text === '' ? 'admin' : ROLES.find((known) => known === text);
+  if (role) return role;
+  throw new TswarmError('invalid_argument', `role: must be one of ${ROLES.join(', ')}`, {
+    field: 'role',
+  });
 }
 
 function parsePlace(address: string): { readonly host: string; readonly port: number } {

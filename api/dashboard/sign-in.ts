@@ -2,9 +2,9 @@
 // that scripts cannot read. Every change must also carry the session's second secret, which other pages cannot know. Both are kept as digests in memory
 // only: a restart of the daemon ends all sessions. Pure: time and random bytes come from outside.
 import { createHash } from 'node:crypto';
+import type { Role } from '#protocol/access';
 import { TswarmError } from '#protocol/errors';
 import type { Clock, Random } from '#protocol/world';
-import type { Role } from '../http/request.ts';
 import {
   SESSION_IDLE_MS,
   SESSION_MAX_MS,

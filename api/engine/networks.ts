@@ -11,7 +11,7 @@ import { Driver, NetworkSpec } from '#protocol/generated/specs';
 import { taskName } from '#protocol/ids';
 import { tryLookup } from '../cache/lookup.ts';
 import { type Context, pathId, type Route, requireSession } from '../context.ts';
-import { callOptions, written } from '../control.ts';
+import { type Asker, callOptions, written } from '../control.ts';
 import { EngineError } from '../http/errors.ts';
 import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
@@ -226,7 +226,7 @@ async function create(context: Context, request: ApiRequest, reply: Reply): Prom
   refuseUnsupported(body);
   const answer = session.control.createObject(
     CreateObjectRequest.create({ spec: SpecUnion.create({ network: readSpec(body, driver) }) }),
-    callOptions(request.signal),
+    callOptions(request),
   );
   const { network } = await written(session, answer);
   reply.json(201, { Id: network?.id ?? '', Warning: (await answer).warnings.join(' ') });
@@ -273,7 +273,7 @@ async function remove(context: Context, request: ApiRequest, reply: Reply): Prom
     reply.empty(204);
     return;
   }
-  await removeWhenFree(context, session, network.id, request.signal);
+  await removeWhenFree(context, session, network.id, request);
   reply.empty(204);
 }
 
@@ -285,16 +285,16 @@ async function removeWhenFree(
   context: Context,
   session: ClusterSession,
   id: string,
-  signal: AbortSignal,
+  asker: Asker,
 ): Promise<void> {
   const deadline = context.clock.monotonicMs() + NETWORK_FREE_WAIT_MS;
   for (;;) {
     try {
       const request = { kind: ObjectKind.NETWORK, id, force: false };
-      await written(session, session.control.removeObject(request, callOptions(signal)));
+      await written(session, session.control.removeObject(request, callOptions(asker)));
       return;
     } catch (error) {
-      const isLate = context.clock.monotonicMs() > deadline || signal.aborted;
+      const isLate = context.clock.monotonicMs() > deadline || asker.signal.aborted;
       if (!hasCode(error, 'failed_precondition') || isLate || !isOnlyLeaving(session, id)) {
         throw error;
       }
@@ -328,7 +328,7 @@ async function prune(context: Context, request: ApiRequest, reply: Reply): Promi
     if (filters['label!'] && matchesLabels(filters['label!'], network.spec?.labels ?? {})) continue;
     const answer = session.control.removeObject(
       { kind: ObjectKind.NETWORK, id: network.id, force: false },
-      callOptions(request.signal),
+      callOptions(request),
     );
     try {
       await written(session, answer);

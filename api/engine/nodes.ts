@@ -9,7 +9,7 @@ import { NodeRole, NodeSpec } from '#protocol/generated/specs';
 import { lookup, nameOf } from '../cache/lookup.ts';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import { type Context, pathId, type Route, requireSession, versionParam } from '../context.ts';
-import { callOptions, written } from '../control.ts';
+import { type Asker, callOptions, written } from '../control.ts';
 import { EngineError } from '../http/errors.ts';
 import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
@@ -28,7 +28,7 @@ export function nodeRoutes(context: Context): readonly Route[] {
         const session = requireSession(context);
         const filters = parseFilters(request.query.raw('filters'));
         checkFilters(filters, FILTERS);
-        const shown = await asKnown(session, listNodes(session.cache, filters), request.signal);
+        const shown = await asKnown(session, listNodes(session.cache, filters), request);
         reply.json(200, shown.map(nodeJson));
       },
     },
@@ -38,7 +38,7 @@ export function nodeRoutes(context: Context): readonly Route[] {
       handler: async (request, reply) => {
         const session = requireSession(context);
         const node = lookup(session.cache, 'node', pathId(request));
-        const [shown = node] = await asKnown(session, [node], request.signal);
+        const [shown = node] = await asKnown(session, [node], request);
         reply.json(200, nodeJson(shown));
       },
     },
@@ -52,7 +52,7 @@ export function nodeRoutes(context: Context): readonly Route[] {
         const force = request.query.bool('force');
         const answer = session.control.removeObject(
           { kind: ObjectKind.NODE, id: node.id, force },
-          callOptions(request.signal),
+          callOptions(request),
         );
         await written(session, answer);
         reply.empty(200);
@@ -67,9 +67,9 @@ export function nodeRoutes(context: Context): readonly Route[] {
 async function asKnown(
   session: ClusterSession,
   nodes: readonly Node[],
-  signal: AbortSignal,
+  asker: Asker,
 ): Promise<readonly Node[]> {
-  const status = await session.control.clusterStatus({}, callOptions(signal));
+  const status = await session.control.clusterStatus({}, callOptions(asker));
   if (status.leaderNodeId !== '') return nodes;
   return nodes.map((node) => ({
     ...node,
@@ -119,7 +119,7 @@ async function update(context: Context, request: ApiRequest, reply: Reply): Prom
       spec: SpecUnion.create({ node: fromEngineJson(NodeSpec, await request.json()) }),
       keepExtensions: true,
     }),
-    callOptions(request.signal),
+    callOptions(request),
   );
   await written(session, answer);
   reply.empty(200);

@@ -8,7 +8,7 @@ import { ConfigSpec, SecretSpec } from '#protocol/generated/specs';
 import { KIND_NUMBERS } from '../cache/kinds.ts';
 import { lookup } from '../cache/lookup.ts';
 import { type Context, pathId, type Route, requireSession, versionParam } from '../context.ts';
-import { callOptions, written } from '../control.ts';
+import { type Asker, callOptions, written } from '../control.ts';
 import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
@@ -54,7 +54,7 @@ async function list(
     found.push(object);
   }
   const out: unknown[] = [];
-  for (const object of found) out.push(await objectJson(session, kind, object.id, request.signal));
+  for (const object of found) out.push(await objectJson(session, kind, object.id, request));
   reply.json(200, out);
 }
 
@@ -63,7 +63,7 @@ export async function objectJson(
   session: ClusterSession,
   kind: Kind,
   id: string,
-  signal: AbortSignal,
+  asker: Asker,
 ): Promise<Record<string, unknown>> {
   if (kind === 'secret') {
     const secret = lookup(session.cache, kind, id);
@@ -72,7 +72,7 @@ export async function objectJson(
   }
   const answer = await session.control.getObject(
     { kind: KIND_NUMBERS[kind], id },
-    callOptions(signal),
+    callOptions(asker),
   );
   return toEngineJson(Config, answer.object?.config ?? lookup(session.cache, kind, id));
 }
@@ -85,7 +85,7 @@ async function inspect(
 ): Promise<void> {
   const session = requireSession(context);
   const { id } = lookup(session.cache, kind, pathId(request));
-  reply.json(200, await objectJson(session, kind, id, request.signal));
+  reply.json(200, await objectJson(session, kind, id, request));
 }
 
 function readSpec(kind: Kind, body: unknown): SpecUnion {
@@ -104,7 +104,7 @@ async function create(
   const spec = readSpec(kind, await request.json());
   const answer = session.control.createObject(
     CreateObjectRequest.create({ spec }),
-    callOptions(request.signal),
+    callOptions(request),
   );
   const object = await written(session, answer);
   reply.json(201, { ID: object[kind]?.id ?? '' });
@@ -126,7 +126,7 @@ async function update(
       spec: readSpec(kind, await request.json()),
       keepExtensions: true,
     }),
-    callOptions(request.signal),
+    callOptions(request),
   );
   await written(session, answer);
   reply.empty(200);
@@ -142,7 +142,7 @@ async function remove(
   const { id } = lookup(session.cache, kind, pathId(request));
   const answer = session.control.removeObject(
     { kind: KIND_NUMBERS[kind], id, force: false },
-    callOptions(request.signal),
+    callOptions(request),
   );
   await written(session, answer);
   reply.empty(204);

@@ -3,7 +3,7 @@
 import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { fromEngineJson } from '#protocol/engine-json';
 import { TswarmError } from '#protocol/errors';
-import { ObjectKind, SpecUnion } from '#protocol/generated/control';
+import { CreateObjectRequest, ObjectKind, SpecUnion } from '#protocol/generated/control';
 import type { Service } from '#protocol/generated/objects';
 import { type NetworkAttachmentConfig, ServiceSpec } from '#protocol/generated/specs';
 import { lookup, tryLookup } from '../cache/lookup.ts';
@@ -81,8 +81,11 @@ async function create(context: Context, request: ApiRequest, reply: Reply): Prom
   const read = readSpec(session, await request.json());
   const spec = await withPinnedImage(context, named(context, session, read), undefined);
   const answer = session.control.createObject(
-    { spec: SpecUnion.create({ service: spec }), registryAuth: encodedAuth(request) },
-    callOptions(request.signal),
+    CreateObjectRequest.create({
+      spec: SpecUnion.create({ service: spec }),
+      registryAuth: encodedAuth(request),
+    }),
+    callOptions(request),
   );
   const { service } = await written(session, answer);
   const warnings = (await answer).warnings;
@@ -123,7 +126,7 @@ async function update(context: Context, request: ApiRequest, reply: Reply): Prom
       registryAuth: encodedAuth(request),
       previousRegistryAuth: request.query.text('registryAuthFrom') === 'previous-spec',
     },
-    callOptions(request.signal),
+    callOptions(request),
   );
   await written(session, answer);
   const { warnings } = await answer;
@@ -169,7 +172,7 @@ async function remove(context: Context, request: ApiRequest, reply: Reply): Prom
   const service = lookup(session.cache, 'service', pathId(request));
   const answer = session.control.removeObject(
     { kind: ObjectKind.SERVICE, id: service.id, force: false },
-    callOptions(request.signal),
+    callOptions(request),
   );
   await written(session, answer);
   reply.empty(200);

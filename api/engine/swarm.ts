@@ -32,7 +32,7 @@ export function swarmRoutes(context: Context): readonly Route[] {
 
 async function inspect(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
-  const status = await session.control.clusterStatus({}, callOptions(request.signal));
+  const status = await session.control.clusterStatus({}, callOptions(request));
   const cluster = clusterOf(session);
   const json = clusterJson(cluster, {
     worker: status.joinTokenWorker,
@@ -56,7 +56,7 @@ async function init(context: Context, request: ApiRequest, reply: Reply): Promis
     dataPathPort: wholeNumber(body, 'DataPathPort'),
     forceNewCluster,
   });
-  await applySettings(context, initialSpec(body), { isNew: !forceNewCluster }, request.signal);
+  await applySettings(context, initialSpec(body), { isNew: !forceNewCluster }, request);
   reply.json(200, nodeId);
 }
 
@@ -152,7 +152,7 @@ async function update(context: Context, request: ApiRequest, reply: Reply): Prom
     unlockKey: request.query.bool('rotateManagerUnlockKey'),
   };
   const version = versionParam(request);
-  await updateCluster(session, { spec, version, rotate }, request.signal);
+  await updateCluster(session, { spec, version, rotate }, request);
   reply.empty(200);
 }
 
@@ -169,6 +169,6 @@ async function unlock(context: Context, request: ApiRequest, reply: Reply): Prom
 
 async function unlockKey(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
-  const answer = await session.control.getUnlockKey({}, callOptions(request.signal));
+  const answer = await session.control.getUnlockKey({}, callOptions(request));
   reply.json(200, { UnlockKey: answer.unlockKey });
 }

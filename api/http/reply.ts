@@ -18,6 +18,10 @@ export interface StreamReply {
 export interface Reply {
   /** True once a status line was sent: an error can no longer become a status. */
   readonly started: boolean;
+  /** Of the answer that was started. */
+  readonly status: number;
+  /** True for what lasts as long as the client wants: streams and taken-over connections. */
+  readonly isLong: boolean;
   header(name: string, value: string): void;
   json(status: number, value: unknown): void;
   /** `contentType` with a body that is not JSON. */
@@ -42,6 +46,7 @@ export class HttpReply implements Reply {
   readonly #connection: Connection;
   readonly #onHijack: () => void;
   #hijacked = false;
+  #isStream = false;
 
   constructor(response: ServerResponse, connection: Connection, onHijack: () => void) {
     this.#response = response;
@@ -51,6 +56,14 @@ export class HttpReply implements Reply {
 
   get started(): boolean {
     return this.#hijacked || this.#response.headersSent;
+  }
+
+  get status(): number {
+    return this.#hijacked ? 101 : this.#response.statusCode;
+  }
+
+  get isLong(): boolean {
+    return this.#hijacked || this.#isStream;
   }
 
   header(name: string, value: string): void {
@@ -77,6 +90,7 @@ export class HttpReply implements Reply {
 
   stream(status: number, contentType: string): StreamReply {
     const response = this.#response;
+    this.#isStream = true;
     response.statusCode = status;
     if (contentType !== '') response.setHeader('Content-Type', contentType);
     response.flushHeaders();

@@ -3,6 +3,7 @@
 // of the socket's bytes by Content-Length.
 import { Buffer } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Role } from '#protocol/access';
 import { TswarmError } from '#protocol/errors';
 import { BODY_IDLE_TIMEOUT_MS, JSON_BODY_BYTES_MAX, JSON_DEPTH_MAX } from '../limits.ts';
 import { EngineError } from './errors.ts';
@@ -10,8 +11,17 @@ import { EngineError } from './errors.ts';
 /** Whose containers a socket shows: this node's, or the whole cluster's. */
 export type Scope = 'node' | 'cluster';
 
-/** viewer: may look at what is not secret; admin: may do what root may. */
-export type Role = 'viewer' | 'admin';
+/** Who sends a request. */
+export interface Caller {
+  /** As logs show it. */
+  readonly name: string;
+  readonly role: Role;
+  /** '' = none: root or the group tswarm on this host, or a dashboard link of theirs. */
+  readonly credentialId: string;
+}
+
+/** Whoever may open a unix socket. */
+export const LOCAL_CALLER: Caller = { name: 'local', role: 'admin', credentialId: '' };
 
 export interface ApiRequest {
   readonly method: string;
@@ -20,7 +30,7 @@ export interface ApiRequest {
   /** Engine API version of this request as a comparable number (version.ts). */
   readonly version: number;
   readonly scope: Scope;
-  readonly role: Role;
+  readonly caller: Caller;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;
   readonly headers: IncomingHttpHeaders;

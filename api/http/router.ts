@@ -4,11 +4,14 @@
 
 export interface Match<Handler> {
   readonly handler: Handler;
+  /** `METHOD pattern`, as it was added. */
+  readonly route: string;
   readonly params: Readonly<Record<string, string>>;
 }
 
 interface Route<Handler> {
   readonly handler: Handler;
+  readonly route: string;
   readonly expression: RegExp;
   readonly names: readonly string[];
   /** Number of characters that are fixed: the more, the earlier it is tried. */
@@ -22,7 +25,7 @@ export class Router<Handler> {
   add(method: string, pattern: string, handler: Handler): void {
     const key = `${method} ${firstSegment(pattern)}`;
     const list = this.#routes.get(key) ?? [];
-    list.push(compile(pattern, handler));
+    list.push(compile(method, pattern, handler));
     list.sort((a, b) => b.fixed - a.fixed);
     this.#routes.set(key, list);
   }
@@ -40,7 +43,7 @@ export class Router<Handler> {
       } catch {
         return undefined;
       }
-      return { handler: route.handler, params };
+      return { handler: route.handler, route: route.route, params };
     }
     return undefined;
   }
@@ -51,7 +54,7 @@ function firstSegment(path: string): string {
   return end < 0 ? path : path.slice(0, end);
 }
 
-function compile<Handler>(pattern: string, handler: Handler): Route<Handler> {
+function compile<Handler>(method: string, pattern: string, handler: Handler): Route<Handler> {
   const names: string[] = [];
   let fixed = 0;
   const parts = pattern.split(/(\{[^}]+\})/).map((part) => {
@@ -63,5 +66,11 @@ function compile<Handler>(pattern: string, handler: Handler): Route<Handler> {
     names.push(name[1] ?? '');
     return name[2] ? '(.+)' : '([^/]+)';
   });
-  return { handler, names, fixed, expression: new RegExp(`^${parts.join('')}/?$`) };
+  return {
+    handler,
+    route: `${method} ${pattern}`,
+    names,
+    fixed,
+    expression: new RegExp(`^${parts.join('')}/?$`),
+  };
 }

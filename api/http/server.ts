@@ -13,11 +13,14 @@ import {
   unlinkSync,
 } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { TlsOptions } from 'node:tls';
 import { TswarmError } from '#protocol/errors';
 import {
   CONNECTIONS_MAX,
+  HANDSHAKE_TIMEOUT_MS,
   HEADER_BYTES_MAX,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
@@ -45,8 +48,10 @@ export interface HttpServerOptions {
   readonly dispatch: (request: RawRequest, reply: Reply) => Promise<void>;
   /** True for targets whose handler takes the connection over; others ignore an Upgrade header. */
   readonly upgrades: (message: IncomingMessage) => boolean;
-  /** PEM: the server speaks TLS. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** The server speaks TLS: with this pair (PEM), or asks clients for certificates and is given its own by `useTls`. */
+  readonly tls?:
+    | { readonly cert: string; readonly key: string }
+    | { readonly askForCertificates: true };
 }
 
 export class HttpServer {
@@ -66,7 +71,7 @@ export class HttpServer {
     this.#server = options.tls
       ? process
           .getBuiltinModule('node:https')
-          .createServer({ ...limits, ...options.tls, minVersion: 'TLSv1.2' })
+          .createServer({ ...limits, ...tlsOptions(options.tls), minVersion: 'TLSv1.2' })
       : http.createServer(limits);
     this.#server.maxConnections = CONNECTIONS_MAX;
     this.#server.on('connection', (socket) => {
@@ -120,6 +125,14 @@ export class HttpServer {
     }
   }
 
+  /** Another identity for new connections (PEM; `ca`: who may sign clients' certificates); undefined: none, and those that are open end. */
+  useTls(
+    tls: { readonly cert: string; readonly key: string; readonly ca: string } | undefined,
+  ): void {
+    (this.#server as HttpsServer).setSecureContext(tls ?? {});
+    if (!tls) for (const socket of this.#sockets) socket.destroy();
+  }
+
   /** Port 0 = any free one. Resolves with the port. @throws the system's error: in use, not an address of this host. */
   async listenTcp(host: string, port: number): Promise<number> {
     await new Promise<void>((resolve, reject) => {
@@ -143,6 +156,12 @@ export class HttpServer {
     await closed;
     clearTimeout(timer);
   }
+}
+
+function tlsOptions(tls: NonNullable<HttpServerOptions['tls']>): TlsOptions {
+  if ('cert' in tls) return tls;
+  // Who comes without a certificate has a token, or gets an answer that says what is needed.
+  return { requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_TIMEOUT_MS };
 }
 
 type UpgradeConnection = Connection & { readonly body: BodySource };

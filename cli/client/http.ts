@@ -1,10 +1,11 @@
-// The CLIs' HTTP client over a unix socket: JSON calls, line streams, raw upgraded streams. Errors come back as TswarmError with the server's
+// The CLIs' HTTP client over a unix socket or TLS: JSON calls, line streams, raw upgraded streams. Errors come back as TswarmError with the server's
 // code and hint. Nothing else in cli/ opens a connection.
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
-import type { Socket } from 'node:net';
+import { Agent, type RequestOptions, request as requestTls } from 'node:https';
+import { isIP, type Socket } from 'node:net';
 import { type ErrorCode, errorCodeFromText } from '#protocol/error-codes';
 import { TswarmError } from '#protocol/errors';
-import { connectionLost, type Endpoint, unreachable } from './endpoint.ts';
+import { connectionLost, type Endpoint, type TlsTarget, unreachable } from './endpoint.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -35,6 +36,8 @@ const MISSING_NODES = 'x-tswarm-missing-nodes';
 export class ApiClient {
   readonly endpoint: Endpoint;
   #checked: boolean;
+  /** TLS connections are used again: a handshake costs more than most answers. */
+  readonly #agent: Agent = new Agent({ keepAlive: true });
   /** Nodes that have been named in a warning. */
   #missing = '';
 
@@ -155,13 +158,21 @@ export class ApiClient {
     const search = query.size > 0 ? `?${query}` : '';
     const type =
       options.stream?.type ?? (options.body === undefined ? undefined : 'application/json');
-    return request({
-      socketPath: this.endpoint.socketPath,
+    const { tls, socketPath } = this.endpoint;
+    const common = {
       method,
       path: path + search,
-      headers: { host: 'tswarm', ...(type ? { 'content-type': type } : {}), ...options.headers },
+      headers: {
+        host: 'tswarm',
+        ...(type ? { 'content-type': type } : {}),
+        ...(tls && tls.token !== '' ? { authorization: `Bearer ${tls.token}` } : {}),
+        ...options.headers,
+      },
       ...(options.signal ? { signal: options.signal } : {}),
-    });
+    };
+    return tls
+      ? requestTls({ ...common, ...tlsOptions(tls), agent: this.#agent })
+      : request({ ...common, socketPath });
   }
 
   /** What went wrong with the connection, in words; errors with words of their own stay. */
@@ -171,6 +182,8 @@ export class ApiClient {
     if (code === 'ECONNRESET' || code === 'EPIPE') return connectionLost(this.endpoint);
     if (['ENOENT', 'ECONNREFUSED', 'EACCES', 'ENOTSOCK'].includes(code))
       return unreachable(this.endpoint, code);
+    if (this.endpoint.tls && code !== 'ABORT_ERR')
+      return unreachable(this.endpoint, code, error.message);
     if (code === 'ABORT_ERR') return new TswarmError('cancelled', 'cancelled');
     return new TswarmError(
       'unavailable',
@@ -180,6 +193,19 @@ export class ApiClient {
       },
     );
   }
+}
+
+/** The server's certificate must be for the name that the user gave, signed by the cluster. */
+function tlsOptions({ host, port, ca, cert, key }: TlsTarget): RequestOptions {
+  return {
+    host,
+    port,
+    ...(ca === '' ? {} : { ca }),
+    ...(cert === '' ? {} : { cert, key }),
+    // Without it Node would take the Host header, which is the same for all.
+    ...(isIP(host) > 0 ? { servername: '' } : { servername: host }),
+    minVersion: 'TLSv1.2',
+  };
 }
 
 async function sendStream(req: ClientRequest, data: AsyncIterable<Uint8Array>): Promise<void> {

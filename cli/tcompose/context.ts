@@ -17,6 +17,7 @@ export interface GlobalOptions {
   readonly envFile?: readonly string[];
   readonly projectDirectory?: string;
   readonly host?: string;
+  readonly context?: string;
   readonly progress?: ProgressMode;
   readonly dryRun?: boolean;
   readonly ansi?: 'never' | 'always' | 'auto';

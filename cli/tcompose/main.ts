@@ -35,6 +35,7 @@ export const program: Command = new Command('tcompose')
     '-H, --host <socket>',
     'daemon to talk to: unix:///path (default: TSWARM_HOST or /run/tswarm/cluster.sock)',
   )
+  .option('-c, --context <name>', 'cluster to talk to (tswarm context ls)')
   .option('--dry-run', 'show what up, create or scale would do, and do nothing')
   .addOption(
     new Option('--progress <mode>', 'how progress is shown')
@@ -101,7 +102,7 @@ async function context(): Promise<import('./context.ts').ComposeContext> {
     import('../client/endpoint.ts'),
   ]);
   const options = program.opts<GlobalOptions>();
-  return new ComposeContext(options, new ApiClient(resolveEndpoint(options.host, process.env)));
+  return new ComposeContext(options, new ApiClient(resolveEndpoint(options, process.env)));
 }
 
 /** For verbs that only read files. */

@@ -1,13 +1,11 @@
 // What every command of tswarm gets: the client for the chosen daemon.
-import { resolveEndpoint } from '../client/endpoint.ts';
+import { type EndpointFlags, resolveEndpoint } from '../client/endpoint.ts';
 import { ApiClient } from '../client/http.ts';
 
-export interface GlobalOptions {
-  readonly host?: string;
-}
+export type GlobalOptions = EndpointFlags;
 
 export function clientFor(options: GlobalOptions): ApiClient {
-  return new ApiClient(resolveEndpoint(options.host, process.env));
+  return new ApiClient(resolveEndpoint(options, process.env));
 }
 
 /** `--filter key=value` options as the API's filters parameter. */

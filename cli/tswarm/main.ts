@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addCompletion } from '../completion/command.ts';
 import { EXIT, reportFailure } from '../output/fail.ts';
 import { runProgram } from '../run-program.ts';
+import { addAccessCommands } from './access/commands.ts';
 import { addBackupCommands, addClusterCommands, addDashboardCommand } from './cluster/commands.ts';
 import { type CommandTools, collect } from './command-tools.ts';
 import { clientFor, type GlobalOptions } from './context.ts';
@@ -20,6 +21,10 @@ export const program: Command = new Command('tswarm')
     '-H, --host <socket>',
     'daemon to talk to: unix:///path (default: TSWARM_HOST or /run/tswarm/cluster.sock)',
   )
+  .option('-c, --context <name>', 'cluster to talk to (tswarm context ls)')
+  .option('--tlscacert <file>', 'with -H tcp://…: root certificate of the cluster')
+  .option('--tlscert <file>', 'certificate of yours (tswarm client-cert create)')
+  .option('--tlskey <file>', 'its key')
   .helpCommand(false)
   // What follows the image of "service create" belongs to the container, flags too.
   .enablePositionalOptions()
@@ -53,6 +58,7 @@ const tools: CommandTools = { run, client };
 addClusterCommands(program, tools);
 addBackupCommands(program, tools);
 addDashboardCommand(program, tools);
+addAccessCommands(program, tools);
 addClusterCommands(
   program.command('swarm').description('The same cluster commands under docker’s name'),
   tools,

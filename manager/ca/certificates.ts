@@ -50,6 +50,14 @@ const OID = {
 const USAGE_CERT_SIGN_CRL_SIGN = { byte: 0b0000_0110, unused: 1 };
 const USAGE_SIGN_ENCIPHER = { byte: 0b1010_0000, unused: 5 };
 
+/** What roles with one use only are good for; nodes are servers and clients of each other. */
+const USAGES_OF: Readonly<Partial<Record<CertificateRole, readonly string[]>>> = {
+  [CERTIFICATE_ROLE.gateway]: [OID.serverAuth],
+  [CERTIFICATE_ROLE.userViewer]: [OID.clientAuth],
+  [CERTIFICATE_ROLE.userOperator]: [OID.clientAuth],
+  [CERTIFICATE_ROLE.userAdmin]: [OID.clientAuth],
+};
+
 /** Who issues: the root certificate with its key. */
 export interface Issuer {
   readonly certificate: string;
@@ -66,6 +74,11 @@ export interface LeafRequest {
   readonly validityMicros: number;
   /** 16 random bytes. */
   readonly serial: Uint8Array;
+  /** Server: names and IP addresses (4 or 16 bytes) beside the common name; no client. */
+  readonly server?: {
+    readonly names: readonly string[];
+    readonly addresses: readonly Uint8Array[];
+  };
 }
 
 /** A new self-signed root, PEM. `serial` = 16 random bytes. */
@@ -120,8 +133,9 @@ export function crossSignRoot(
 
 /** A leaf certificate, PEM: CN = node, OU = role, O = cluster; valid from an hour ago. */
 export function issueLeaf(crypto: CaCrypto, issuer: Issuer, request: LeafRequest): string {
-  const names: string[] = [request.role, request.commonName];
+  const names: string[] = [request.role, request.commonName, ...(request.server?.names ?? [])];
   if (request.role === CERTIFICATE_ROLE.manager) names.push(CA_NAME);
+  const usages = USAGES_OF[request.role] ?? [OID.serverAuth, OID.clientAuth];
   return signCertificate(issuer.signer, {
     serial: request.serial,
     issuer: subjectOf(issuer.certificate),
@@ -135,7 +149,7 @@ export function issueLeaf(crypto: CaCrypto, issuer: Issuer, request: LeafRequest
     publicKey: request.publicKey,
     extensions: [
       keyUsage(USAGE_SIGN_ENCIPHER),
-      extension(OID.extendedKeyUsage, false, sequence(oid(OID.serverAuth), oid(OID.clientAuth))),
+      extension(OID.extendedKeyUsage, false, sequence(...usages.map(oid))),
       extension(OID.basicConstraints, true, sequence()),
       extension(OID.subjectKeyId, false, octets(keyId(crypto, request.publicKey))),
       extension(
@@ -146,7 +160,10 @@ export function issueLeaf(crypto: CaCrypto, issuer: Issuer, request: LeafRequest
       extension(
         OID.subjectAltName,
         false,
-        sequence(...names.map((name) => implicit(2, utf8Bytes(name)))),
+        sequence(
+          ...names.map((name) => implicit(2, utf8Bytes(name))),
+          ...(request.server?.addresses ?? []).map((address) => implicit(7, address)),
+        ),
       ),
     ],
   });

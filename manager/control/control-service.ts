@@ -6,21 +6,32 @@ import type { LeaderAccess } from '#manager/host/leader-access';
 import type { RaftNode } from '#manager/host/raft/raft-node';
 import type { ReplicatedStore, Updated } from '#manager/host/replicated-store';
 import { kindOf } from '#manager/store/kinds';
+import type { ReadView } from '#manager/store/view';
+import { type Role, roleOf } from '#protocol/access';
+import {
+  CERTIFICATE_ROLE,
+  type CertificateRole,
+  userCertificateRole,
+} from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import {
   type ClusterStatusResponse,
   type ControlMethods,
   ControlService,
   type DeployStackRequest,
+  type IssueCertificateRequest,
+  ObjectKind,
   ObjectKindText,
   type ObjectResponse,
   type ObjectUnion,
   type PlanStackResponse,
+  type UpdateObjectRequest,
 } from '#protocol/generated/control';
+import { CredentialKind } from '#protocol/generated/specs';
 import type { CallContext, CallOptions, Handlers } from '#protocol/transport/grpc';
 import { formatUnlockKey } from '#protocol/unlock-key';
 import { HISTORY_ENTRIES_DEFAULT, REHEARSAL_SLICE_MS } from '../limits.ts';
-import { requireAdministrator } from './authorise.ts';
+import { type Actor, actorOf, requireAdministrator, requireRole } from './authorise.ts';
 import { controlAddressOf, managerOf, managersOf } from './managers.ts';
 import {
   type ControlWorld,
@@ -51,24 +62,41 @@ export interface ControlDeps {
   readonly controlAddress: () => string;
   /** What explanations need besides the state. */
   readonly why: WhyContext;
+  /** Signs for the key of a request (PEM). */
+  issueCertificate(leaf: OutsideLeaf): { readonly certificate: string; readonly caCert: string };
   /** The pieces of a backup of the state as it is now. */
   backup(): AsyncIterable<Uint8Array>;
 }
 
-const AUTHOR = 'admin';
+/** A certificate for who is no node. */
+export interface OutsideLeaf {
+  readonly csr: string;
+  readonly commonName: string;
+  readonly role: CertificateRole;
+  /** 0 = as that of a node. */
+  readonly validityMicros: number;
+  readonly server?: {
+    readonly names: readonly string[];
+    readonly addresses: readonly Uint8Array[];
+  };
+}
 
-type Admin = <Request, Response>(
-  handler: (request: Request, context: CallContext) => Response,
+/** Lets in whom may: administrators' gateways, for somebody with at least the role that is given. */
+type Admit = <Request, Response>(
+  needs: Role,
+  handler: (request: Request, context: CallContext, actor: Actor) => Response,
 ) => (request: Request, context: CallContext) => Response;
 
 /** The handlers of the Control service. */
 export function controlHandlers(deps: ControlDeps): Handlers<ControlMethods> {
   const { replicated } = deps;
-  const admin: Admin = (handler) => (request, context) => {
+  const admit: Admit = (needs, handler) => (request, context) => {
     requireAdministrator(replicated.view, context.peer);
-    return handler(request, context);
+    const actor = actorOf(replicated.view, context, deps.why.nowMicros);
+    requireRole(actor, needs);
+    return handler(request, context, actor);
   };
-  return { ...writeHandlers(deps, admin), ...readHandlers(deps, admin) };
+  return { ...writeHandlers(deps, admit), ...readHandlers(deps, admit) };
 }
 
 type WriteMethod =
@@ -81,17 +109,17 @@ type WriteMethod =
 type WriteHandlers = Pick<Handlers<ControlMethods>, WriteMethod>;
 
 /** What changes the state: carried out at the leader. */
-function writeHandlers(deps: ControlDeps, admin: Admin): WriteHandlers {
+function writeHandlers(deps: ControlDeps, admit: Admit): WriteHandlers {
   const local = localWrites(deps);
   const atLeader = <K extends WriteMethod>(name: K): WriteHandlers[K] => {
     type Request = ControlMethods[K]['request'];
     type Response = ControlMethods[K]['response'];
-    const here = local[name] as (request: Request) => Promise<Response>;
-    return admin((request: Request, context: CallContext) =>
+    const here = local[name] as (request: Request, actor: Actor) => Promise<Response>;
+    return admit('operator', (request: Request, context: CallContext, actor: Actor) =>
       deps.leader.run(
         context,
         ControlService,
-        () => here(request),
+        () => here(request, actor),
         (client, options) => {
           const call = client[name] as (
             request: Request,
@@ -112,64 +140,79 @@ function writeHandlers(deps: ControlDeps, admin: Admin): WriteHandlers {
   };
 }
 
+/** Nodes and credentials: who may be here is for administrators. */
+const ADMIN_REMOVES: ReadonlySet<ObjectKind> = new Set([ObjectKind.NODE, ObjectKind.CREDENTIAL]);
+
+/** Operators may take a node out of use, but not make it a manager; the cluster is not theirs. */
+function updateRole(view: ReadView, request: UpdateObjectRequest): Role {
+  if (request.kind === ObjectKind.CLUSTER) return 'admin';
+  if (request.kind !== ObjectKind.NODE) return 'operator';
+  const isMoved = view.get('node', request.id)?.spec?.role !== request.spec?.node?.role;
+  return isMoved ? 'admin' : 'operator';
+}
+
 type LocalWrites = {
   readonly [K in WriteMethod]: (
     request: ControlMethods[K]['request'],
+    actor: Actor,
   ) => Promise<ControlMethods[K]['response']>;
 };
 
 function localWrites({ replicated, world }: ControlDeps): LocalWrites {
   const update: ReplicatedStore['update'] = (options, fn) => replicated.update(options, fn);
   return {
-    createObject: async (request) => {
+    createObject: async (request, actor) => {
+      if (request.spec?.credential) requireRole(actor, 'admin');
       const summary = `${describeSpec(request)}: create`;
       return answer(
         replicated,
-        await update({ author: AUTHOR, summary }, (tx, context) =>
-          createObject(tx, context, request),
+        await update({ author: actor.name, summary }, (tx, context) =>
+          createObject(tx, context, request, actor.name),
         ),
       );
     },
-    updateObject: async (request) => {
+    updateObject: async (request, actor) => {
+      requireRole(actor, updateRole(replicated.view, request));
       const what = request.rollback ? 'roll back' : 'update';
       const summary = `${describe(replicated, request)}: ${what}`;
       return answer(
         replicated,
-        await update({ author: AUTHOR, summary }, (tx, context) =>
+        await update({ author: actor.name, summary }, (tx, context) =>
           updateObject(tx, context, request, world),
         ),
       );
     },
-    removeObject: async (request) => {
+    removeObject: async (request, actor) => {
+      if (ADMIN_REMOVES.has(request.kind)) requireRole(actor, 'admin');
       const summary = `${describe(replicated, request)}: remove`;
       return answer(
         replicated,
-        await update({ author: AUTHOR, summary }, (tx, { nowMicros }) =>
+        await update({ author: actor.name, summary }, (tx, { nowMicros }) =>
           removeObject(tx, request, nowMicros),
         ),
       );
     },
-    deployStack: async (request) => {
+    deployStack: async (request, actor) => {
       const summary = `stack ${request.stack?.name ?? ''}: deploy`;
-      const { value, index } = await update({ author: AUTHOR, summary }, (tx, context) =>
+      const { value, index } = await update({ author: actor.name, summary }, (tx, context) =>
         deployStack(tx, context, request),
       );
       const stack = replicated.view.get('stack', value.stack.id) ?? value.stack;
       return { changes: value.changes, warnings: value.warnings, index, stack };
     },
-    removeStack: async (request) => {
+    removeStack: async (request, actor) => {
       const summary = `stack ${request.name}: remove`;
-      const { value, index } = await update({ author: AUTHOR, summary }, (tx) =>
+      const { value, index } = await update({ author: actor.name, summary }, (tx) =>
         removeStack(tx, request),
       );
       return { changes: value, index };
     },
-    serviceAction: async (request) => {
+    serviceAction: async (request, actor) => {
       const names = request.services.map(
         (id) => replicated.view.get('service', id)?.spec?.name ?? id,
       );
       const summary = `service ${names.join(', ')}: ${actionOf(request)}`;
-      const { index, value } = await update({ author: AUTHOR, summary }, (tx, context) =>
+      const { index, value } = await update({ author: actor.name, summary }, (tx, context) =>
         actOnServices(tx, context, request),
       );
       return { index, moving: value.moving };
@@ -183,11 +226,11 @@ function localWrites({ replicated, world }: ControlDeps): LocalWrites {
  */
 function readHandlers(
   deps: ControlDeps,
-  admin: Admin,
+  admit: Admit,
 ): Omit<Handlers<ControlMethods>, WriteMethod> {
   const { replicated, leader } = deps;
   return {
-    getObject: admin(async ({ kind: number, id }) => {
+    getObject: admit('viewer', async ({ kind: number, id }) => {
       await leader.caughtUp();
       const kind = kindOf(number);
       const object = kind && replicated.view.get(kind, id);
@@ -200,27 +243,28 @@ function readHandlers(
       const index = replicated.store.changeIndex;
       return { object: publicUnion(kind, object), index, warnings: [] };
     }),
-    readIndex: admin(async () => {
+    readIndex: admit('viewer', async () => {
       await leader.caughtUp();
       return { index: replicated.store.changeIndex };
     }),
-    watch: admin((request, context) => watch(replicated.store, request, context.signal)),
-    clusterStatus: admin(async () => clusterStatus(deps)),
-    history: admin(async ({ limit }) => {
+    watch: admit('viewer', (request, context) => watch(replicated.store, request, context.signal)),
+    clusterStatus: admit('viewer', async () => clusterStatus(deps)),
+    history: admit('viewer', async ({ limit }) => {
       const count = limit > 0 ? limit : HISTORY_ENTRIES_DEFAULT;
       return { entries: replicated.store.history.slice(-count) };
     }),
-    getUnlockKey: admin(async () => {
+    getUnlockKey: admit('admin', async () => {
       await leader.caughtUp();
       const { unlockKey } = replicated.view.cluster();
       return { unlockKey: unlockKey.length === 0 ? '' : formatUnlockKey(unlockKey) };
     }),
-    backup: admin(async function* () {
+    backup: admit('admin', async function* () {
       await leader.caughtUp();
       for await (const data of deps.backup()) yield { data };
     }),
+    issueCertificate: admit('admin', async (request) => issueCertificate(deps, request)),
     // At the leader, whose state is what a deployment would be made upon.
-    planStack: admin((request, context) =>
+    planStack: admit('operator', (request, context) =>
       deps.leader.run(
         context,
         ControlService,
@@ -229,7 +273,7 @@ function readHandlers(
       ),
     ),
     // At the leader: it alone knows which nodes have acknowledged what.
-    why: admin((request, context) =>
+    why: admit('viewer', (request, context) =>
       deps.leader.run(
         context,
         ControlService,
@@ -238,6 +282,29 @@ function readHandlers(
       ),
     ),
   };
+}
+
+/** @throws TswarmError not_found, invalid_argument */
+function issueCertificate(
+  deps: ControlDeps,
+  { csr, credentialId, names, addresses }: IssueCertificateRequest,
+): { certificate: string; caCert: string } {
+  if (credentialId === '') {
+    const role = CERTIFICATE_ROLE.gateway;
+    const server = { names, addresses };
+    return deps.issueCertificate({ csr, commonName: deps.nodeId, role, validityMicros: 0, server });
+  }
+  const spec = deps.replicated.view.get('credential', credentialId)?.spec;
+  const role = spec && roleOf(spec.role);
+  if (!spec || !role || spec.kind !== CredentialKind.CERTIFICATE) {
+    throw new TswarmError('not_found', `certificate ${credentialId} not found`);
+  }
+  return deps.issueCertificate({
+    csr,
+    commonName: credentialId,
+    role: userCertificateRole(role),
+    validityMicros: Math.max(0, spec.expiresAt - deps.why.nowMicros),
+  });
 }
 
 /** Lets other work run now and then: a rehearsal touches nothing that is shared. */
@@ -299,7 +366,7 @@ function clusterStatus(deps: ControlDeps): ClusterStatusResponse {
   const { view, store } = replicated;
   const cluster = view.cluster();
   const nodes = [...view.list('node')];
-  const { leaderId } = raft.status();
+  const { leaderId, term, commitIndex, appliedIndex } = raft.status();
   return {
     clusterId: cluster.id,
     nodeId,
@@ -316,5 +383,8 @@ function clusterStatus(deps: ControlDeps): ClusterStatusResponse {
     leaderAddr: controlAddressOf(view, leaderId) ?? '',
     autolock: cluster.unlockKey.length > 0,
     rootRotation: cluster.rootCa?.rootRotation !== undefined,
+    raftTerm: term,
+    raftCommit: commitIndex,
+    raftApplied: appliedIndex,
   };
 }

@@ -11,6 +11,7 @@ import type {
 } from '#protocol/generated/control';
 import { refuseAddressConflicts } from './addresses.ts';
 import { type ClusterTools, updateCluster } from './cluster.ts';
+import { createCredential } from './credentials.ts';
 import {
   createConfig,
   createSecret,
@@ -55,6 +56,7 @@ export function createObject(
   tx: StoreWriteView,
   context: DecisionContext,
   request: CreateObjectRequest,
+  author = '',
 ): Written {
   const { spec } = request;
   if (spec?.service) {
@@ -69,7 +71,13 @@ export function createObject(
   else if (spec?.secret) createSecret(tx, id, spec.secret);
   else if (spec?.config) createConfig(tx, id, spec.config);
   else if (spec?.volume) createVolume(tx, id, spec.volume);
-  else throw invalid('Spec', 'objects of this kind are not created by hand');
+  else if (spec?.credential) {
+    const { secretDigest } = request;
+    const { nowMicros } = context;
+    const { credential } = spec;
+    createCredential(tx, id, { spec: credential, secretDigest, owner: author, nowMicros });
+    return { kind: 'credential', id };
+  } else throw invalid('Spec', 'objects of this kind are not created by hand');
   const kind = spec.network
     ? 'network'
     : spec.secret
@@ -143,6 +151,10 @@ export function removeObject(
       break;
     case 'volume':
       removeVolume(tx, id);
+      break;
+    case 'credential':
+      if (!tx.get('credential', id)) throw new TswarmError('not_found', `${id} not found`);
+      tx.remove('credential', id);
       break;
     case 'node':
       removeNode(tx, id, request.force, nowMicros);

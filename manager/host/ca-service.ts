@@ -4,7 +4,12 @@
 // in the store; its parsed form is kept as long as it does not change. Callers without a
 // certificate are limited per address, wrong tokens more so.
 
-import { type Issuer, issueLeaf, publicKeyOfRequest } from '#manager/ca/certificates';
+import {
+  type Issuer,
+  issueLeaf,
+  type LeafRequest,
+  publicKeyOfRequest,
+} from '#manager/ca/certificates';
 import {
   admitNode,
   decideRenewal,
@@ -22,7 +27,6 @@ import {
   WRONG_TOKENS_BURST,
   WRONG_TOKENS_PER_SECOND,
 } from '#manager/ca/limits';
-import { RateLimit } from '#manager/ca/rate-limit';
 import { issuingRoot, trustBundle } from '#manager/ca/rotation';
 import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { hasCode, TswarmError } from '#protocol/errors';
@@ -33,6 +37,7 @@ import {
   NodeCaService,
 } from '#protocol/generated/ca';
 import type { Cluster } from '#protocol/generated/objects';
+import { RateLimit } from '#protocol/rate-limit';
 import type { CallContext, Handlers, Peer } from '#protocol/transport/grpc';
 import type { Clock, Random } from '#protocol/world';
 import { isPassedOn } from './caller.ts';
@@ -72,16 +77,26 @@ export class CertificateAuthority {
    * followed by the new root as the old one certifies it.
    */
   issue(cluster: Cluster, grant: Grant, publicKey: Uint8Array): string {
-    const leaf = issueLeaf(nodeCaCrypto, this.#issuerOf(cluster), {
+    return this.issueOutside(cluster, {
       publicKey,
       commonName: grant.nodeId,
       role: grant.certificateRole,
+      validityMicros: leafValidityMicros(cluster),
+    });
+  }
+
+  /** The same for whoever is no node. */
+  issueOutside(
+    cluster: Cluster,
+    leaf: Omit<LeafRequest, 'clusterId' | 'nowMicros' | 'serial'>,
+  ): string {
+    const certificate = issueLeaf(nodeCaCrypto, this.#issuerOf(cluster), {
+      ...leaf,
       clusterId: cluster.id,
       nowMicros: this.#deps.nowMicros(),
-      validityMicros: leafValidityMicros(cluster),
       serial: this.#deps.random.bytes(16),
     });
-    return leaf + issuingRoot(cluster).chain;
+    return certificate + issuingRoot(cluster).chain;
   }
 
   /** Handlers of the NodeCa service. */

@@ -4,6 +4,7 @@
 // Refuses that metadata from anybody who is not a manager, rather than ignoring it.
 
 import type { ReadView } from '#manager/store/view';
+import { CREDENTIAL_KEY } from '#protocol/access';
 import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import { NodeRole } from '#protocol/generated/specs';
@@ -11,9 +12,13 @@ import type { CallContext, Handlers, Peer } from '#protocol/transport/grpc';
 
 const CALLER_KEY = 'tswarm-caller';
 
-/** Metadata with which a call is made for `peer`. */
-export function callerMetadata(peer: Peer): Readonly<Record<string, string>> {
-  return { [CALLER_KEY]: encodeURIComponent(JSON.stringify(peer)) };
+/** Metadata with which a call is passed on: for whom it was made. */
+export function callerMetadata(context: CallContext): Readonly<Record<string, string>> {
+  const credential = context.metadata(CREDENTIAL_KEY);
+  return {
+    [CALLER_KEY]: encodeURIComponent(JSON.stringify(context.peer)),
+    ...(credential === '' ? {} : { [CREDENTIAL_KEY]: credential }),
+  };
 }
 
 /** Whether another manager has passed this call on: then it is answered here or not at all. */

@@ -157,7 +157,7 @@ export class LeaderAccess {
 function optionsFor(context: CallContext | undefined): CallOptions {
   const timeoutMs = LEADER_CALL_MS;
   if (!context) return { timeoutMs };
-  return { timeoutMs, signal: context.signal, metadata: callerMetadata(context.peer) };
+  return { timeoutMs, signal: context.signal, metadata: callerMetadata(context) };
 }
 
 function unreachable(address: string, error: Error): TswarmError {

@@ -1,7 +1,8 @@
 // The manager's gRPC server: all services on one port, callers of passed-on calls restored, the
 // identity exchangeable while it runs.
 import type * as grpc from '@grpc/grpc-js';
-import { trustedRoots } from '#manager/ca/rotation';
+import { leafValidityMicros } from '#manager/ca/issue';
+import { trustBundle, trustedRoots } from '#manager/ca/rotation';
 import { controlHandlers } from '#manager/control/control-service';
 import { NodeCaService } from '#protocol/generated/ca';
 import { ControlService } from '#protocol/generated/control';
@@ -21,7 +22,7 @@ import { TSWARM_VERSION } from '#protocol/version';
 import type { Log, Random } from '#protocol/world';
 import { SHUTDOWN_GRACE_MS } from '../limits.ts';
 import { backupOf } from './backup.ts';
-import type { CertificateAuthority } from './ca-service.ts';
+import { type CertificateAuthority, publicKeyOfCsr } from './ca-service.ts';
 import { forCallers } from './caller.ts';
 import { clusterTools } from './cluster-tools.ts';
 import type { DispatcherHost } from './dispatcher-service.ts';
@@ -85,7 +86,7 @@ export class ManagerServer {
   }
 
   #addServices(): void {
-    const { replicated, leader, raft, random, nowMicros } = this.#deps;
+    const { replicated, leader, raft, random, nowMicros, authority } = this.#deps;
     const roots = (): readonly string[] => trustedRoots(replicated.view.cluster());
     const view = (): typeof replicated.view => replicated.view;
     const control = controlHandlers({
@@ -105,6 +106,15 @@ export class ManagerServer {
         },
         lagging: (serviceId) => this.#deps.dispatcher.lagging(serviceId),
       },
+      issueCertificate: ({ csr, ...leaf }) => {
+        const cluster = replicated.view.cluster();
+        const certificate = authority.issueOutside(cluster, {
+          ...leaf,
+          publicKey: publicKeyOfCsr(csr),
+          validityMicros: leaf.validityMicros || leafValidityMicros(cluster),
+        });
+        return { certificate, caCert: trustBundle(cluster) };
+      },
       backup: () => backupOf(this.#deps.nodeId, replicated.store, nowMicros()),
     });
     const membership = membershipHandlers({
@@ -114,7 +124,7 @@ export class ManagerServer {
       random,
       log: this.#deps.log.child('membership'),
     });
-    const { dispatcher, authority, reach, images } = this.#deps;
+    const { dispatcher, reach, images } = this.#deps;
     addService(this.#server, ControlService, forCallers(control, view), roots);
     addService(this.#server, NodeCaService, forCallers(authority.handlers(), view), roots);
     addService(this.#server, MembershipService, forCallers(membership, view), roots);

@@ -20,6 +20,7 @@ export const KINDS: readonly Kind[] = [
   'secret',
   'config',
   'stack',
+  'credential',
   'service',
   'task',
 ];
@@ -34,6 +35,7 @@ export const OBJECT_KINDS: Readonly<Record<Kind, ObjectKind>> = {
   cluster: ObjectKind.CLUSTER,
   volume: ObjectKind.VOLUME,
   stack: ObjectKind.STACK,
+  credential: ObjectKind.CREDENTIAL,
 };
 
 const KIND_BY_NUMBER: ReadonlyMap<number, Kind> = new Map(
@@ -60,6 +62,7 @@ const EMPTY_UNION: ObjectUnion = {
   cluster: undefined,
   volume: undefined,
   stack: undefined,
+  credential: undefined,
 };
 
 /** The one object of a union. Undefined when none that this version knows is set. */

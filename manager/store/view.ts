@@ -4,6 +4,7 @@
 import type {
   Cluster,
   Config,
+  Credential,
   Network,
   Node,
   Secret,
@@ -24,6 +25,7 @@ export interface ObjectTypes {
   readonly cluster: Cluster;
   readonly volume: Volume;
   readonly stack: Stack;
+  readonly credential: Credential;
 }
 export type Kind = keyof ObjectTypes;
 

@@ -2,8 +2,8 @@
 
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
 import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
-import { Cluster, Config, Network, Node, NodeState, NodeStateText, Secret, Service, Stack, Task, TaskState, TaskStateText, UpdateStatus, Volume } from './objects.ts';
-import { ClusterSpec, ConfigSpec, NetworkSpec, NodeAvailability, NodeAvailabilityText, NodeSpec, RunState, RunStateText, SecretSpec, ServiceSpec, StackSpec, VolumeSpec } from './specs.ts';
+import { Cluster, Config, Credential, Network, Node, NodeState, NodeStateText, Secret, Service, Stack, Task, TaskState, TaskStateText, UpdateStatus, Volume } from './objects.ts';
+import { ClusterSpec, ConfigSpec, CredentialSpec, NetworkSpec, NodeAvailability, NodeAvailabilityText, NodeSpec, RunState, RunStateText, SecretSpec, ServiceSpec, StackSpec, VolumeSpec } from './specs.ts';
 
 export const ObjectKind = {
   UNKNOWN: 0,
@@ -16,9 +16,10 @@ export const ObjectKind = {
   CLUSTER: 7,
   VOLUME: 8,
   STACK: 9,
+  CREDENTIAL: 10,
 } as const;
 export type ObjectKind = (typeof ObjectKind)[keyof typeof ObjectKind];
-export const ObjectKindText: ReadonlyMap<number, string> = new Map([[0, 'unknown'], [1, 'node'], [2, 'service'], [3, 'task'], [4, 'network'], [5, 'secret'], [6, 'config'], [7, 'cluster'], [8, 'volume'], [9, 'stack']]);
+export const ObjectKindText: ReadonlyMap<number, string> = new Map([[0, 'unknown'], [1, 'node'], [2, 'service'], [3, 'task'], [4, 'network'], [5, 'secret'], [6, 'config'], [7, 'cluster'], [8, 'volume'], [9, 'stack'], [10, 'credential']]);
 
 export interface ObjectUnion {
   readonly node: Node | undefined;
@@ -30,6 +31,7 @@ export interface ObjectUnion {
   readonly cluster: Cluster | undefined;
   readonly volume: Volume | undefined;
   readonly stack: Stack | undefined;
+  readonly credential: Credential | undefined;
 }
 export const ObjectUnion: MessageType<ObjectUnion> = {
   name: 'ObjectUnion',
@@ -43,8 +45,9 @@ export const ObjectUnion: MessageType<ObjectUnion> = {
     { name: 'cluster', json: 'Cluster', id: 7, kind: 'message', shape: 'optional', message: () => Cluster },
     { name: 'volume', json: 'Volume', id: 8, kind: 'message', shape: 'optional', message: () => Volume },
     { name: 'stack', json: 'Stack', id: 9, kind: 'message', shape: 'optional', message: () => Stack },
+    { name: 'credential', json: 'Credential', id: 10, kind: 'message', shape: 'optional', message: () => Credential },
   ],
-  create: (partial?: Partial<ObjectUnion>): ObjectUnion => ({ ...{ node: undefined, service: undefined, task: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined, stack: undefined }, ...partial }),
+  create: (partial?: Partial<ObjectUnion>): ObjectUnion => ({ ...{ node: undefined, service: undefined, task: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined, stack: undefined, credential: undefined }, ...partial }),
   write(m: ObjectUnion, w: Writer): Writer {
     if (m.node !== undefined) Node.write(m.node, w.uint32(10).fork()).ldelim();
     if (m.service !== undefined) Service.write(m.service, w.uint32(18).fork()).ldelim();
@@ -55,11 +58,12 @@ export const ObjectUnion: MessageType<ObjectUnion> = {
     if (m.cluster !== undefined) Cluster.write(m.cluster, w.uint32(58).fork()).ldelim();
     if (m.volume !== undefined) Volume.write(m.volume, w.uint32(66).fork()).ldelim();
     if (m.stack !== undefined) Stack.write(m.stack, w.uint32(74).fork()).ldelim();
+    if (m.credential !== undefined) Credential.write(m.credential, w.uint32(82).fork()).ldelim();
     return w;
   },
   read(r: Reader, length: number): ObjectUnion {
     const end = r.pos + length;
-    const m: { node: Node | undefined; service: Service | undefined; task: Task | undefined; network: Network | undefined; secret: Secret | undefined; config: Config | undefined; cluster: Cluster | undefined; volume: Volume | undefined; stack: Stack | undefined } = { node: undefined, service: undefined, task: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined, stack: undefined };
+    const m: { node: Node | undefined; service: Service | undefined; task: Task | undefined; network: Network | undefined; secret: Secret | undefined; config: Config | undefined; cluster: Cluster | undefined; volume: Volume | undefined; stack: Stack | undefined; credential: Credential | undefined } = { node: undefined, service: undefined, task: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined, stack: undefined, credential: undefined };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -90,6 +94,9 @@ export const ObjectUnion: MessageType<ObjectUnion> = {
         case 9:
           m.stack = Stack.read(r, r.uint32());
           break;
+        case 10:
+          m.credential = Credential.read(r, r.uint32());
+          break;
         default:
           r.skipType(t & 7);
       }
@@ -108,6 +115,7 @@ export interface SpecUnion {
   readonly config: ConfigSpec | undefined;
   readonly cluster: ClusterSpec | undefined;
   readonly volume: VolumeSpec | undefined;
+  readonly credential: CredentialSpec | undefined;
 }
 export const SpecUnion: MessageType<SpecUnion> = {
   name: 'SpecUnion',
@@ -119,8 +127,9 @@ export const SpecUnion: MessageType<SpecUnion> = {
     { name: 'config', json: 'Config', id: 6, kind: 'message', shape: 'optional', message: () => ConfigSpec },
     { name: 'cluster', json: 'Cluster', id: 7, kind: 'message', shape: 'optional', message: () => ClusterSpec },
     { name: 'volume', json: 'Volume', id: 8, kind: 'message', shape: 'optional', message: () => VolumeSpec },
+    { name: 'credential', json: 'Credential', id: 10, kind: 'message', shape: 'optional', message: () => CredentialSpec },
   ],
-  create: (partial?: Partial<SpecUnion>): SpecUnion => ({ ...{ node: undefined, service: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined }, ...partial }),
+  create: (partial?: Partial<SpecUnion>): SpecUnion => ({ ...{ node: undefined, service: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined, credential: undefined }, ...partial }),
   write(m: SpecUnion, w: Writer): Writer {
     if (m.node !== undefined) NodeSpec.write(m.node, w.uint32(10).fork()).ldelim();
     if (m.service !== undefined) ServiceSpec.write(m.service, w.uint32(18).fork()).ldelim();
@@ -129,11 +138,12 @@ export const SpecUnion: MessageType<SpecUnion> = {
     if (m.config !== undefined) ConfigSpec.write(m.config, w.uint32(50).fork()).ldelim();
     if (m.cluster !== undefined) ClusterSpec.write(m.cluster, w.uint32(58).fork()).ldelim();
     if (m.volume !== undefined) VolumeSpec.write(m.volume, w.uint32(66).fork()).ldelim();
+    if (m.credential !== undefined) CredentialSpec.write(m.credential, w.uint32(82).fork()).ldelim();
     return w;
   },
   read(r: Reader, length: number): SpecUnion {
     const end = r.pos + length;
-    const m: { node: NodeSpec | undefined; service: ServiceSpec | undefined; network: NetworkSpec | undefined; secret: SecretSpec | undefined; config: ConfigSpec | undefined; cluster: ClusterSpec | undefined; volume: VolumeSpec | undefined } = { node: undefined, service: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined };
+    const m: { node: NodeSpec | undefined; service: ServiceSpec | undefined; network: NetworkSpec | undefined; secret: SecretSpec | undefined; config: ConfigSpec | undefined; cluster: ClusterSpec | undefined; volume: VolumeSpec | undefined; credential: CredentialSpec | undefined } = { node: undefined, service: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined, credential: undefined };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -157,6 +167,9 @@ export const SpecUnion: MessageType<SpecUnion> = {
           break;
         case 8:
           m.volume = VolumeSpec.read(r, r.uint32());
+          break;
+        case 10:
+          m.credential = CredentialSpec.read(r, r.uint32());
           break;
         default:
           r.skipType(t & 7);
@@ -476,22 +489,26 @@ export interface CreateObjectRequest {
   readonly spec: SpecUnion | undefined;
   /** service: Service.registry_auth */
   readonly registryAuth: Uint8Array;
+  /** credential of kind TOKEN: SHA-256 of its secret, which never comes to the managers */
+  readonly secretDigest: Uint8Array;
 }
 export const CreateObjectRequest: MessageType<CreateObjectRequest> = {
   name: 'CreateObjectRequest',
   fields: [
     { name: 'spec', json: 'Spec', id: 1, kind: 'message', shape: 'optional', message: () => SpecUnion },
     { name: 'registryAuth', json: 'RegistryAuth', id: 2, kind: 'bytes', shape: 'one' },
+    { name: 'secretDigest', json: 'SecretDigest', id: 3, kind: 'bytes', shape: 'one' },
   ],
-  create: (partial?: Partial<CreateObjectRequest>): CreateObjectRequest => ({ ...{ spec: undefined, registryAuth: new Uint8Array(0) }, ...partial }),
+  create: (partial?: Partial<CreateObjectRequest>): CreateObjectRequest => ({ ...{ spec: undefined, registryAuth: new Uint8Array(0), secretDigest: new Uint8Array(0) }, ...partial }),
   write(m: CreateObjectRequest, w: Writer): Writer {
     if (m.spec !== undefined) SpecUnion.write(m.spec, w.uint32(10).fork()).ldelim();
     if (m.registryAuth.length > 0) w.uint32(18).bytes(m.registryAuth);
+    if (m.secretDigest.length > 0) w.uint32(26).bytes(m.secretDigest);
     return w;
   },
   read(r: Reader, length: number): CreateObjectRequest {
     const end = r.pos + length;
-    const m: { spec: SpecUnion | undefined; registryAuth: Uint8Array } = { spec: undefined, registryAuth: new Uint8Array(0) };
+    const m: { spec: SpecUnion | undefined; registryAuth: Uint8Array; secretDigest: Uint8Array } = { spec: undefined, registryAuth: new Uint8Array(0), secretDigest: new Uint8Array(0) };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -500,6 +517,9 @@ export const CreateObjectRequest: MessageType<CreateObjectRequest> = {
           break;
         case 2:
           m.registryAuth = sizeLimitedBytes(r.bytes());
+          break;
+        case 3:
+          m.secretDigest = sizeLimitedBytes(r.bytes());
           break;
         default:
           r.skipType(t & 7);
@@ -1520,6 +1540,10 @@ export interface ClusterStatusResponse {
   readonly autolock: boolean;
   /** a new root is on its way in */
   readonly rootRotation: boolean;
+  /** as this manager knows them */
+  readonly raftTerm: number;
+  readonly raftCommit: number;
+  readonly raftApplied: number;
 }
 export const ClusterStatusResponse: MessageType<ClusterStatusResponse> = {
   name: 'ClusterStatusResponse',
@@ -1539,8 +1563,11 @@ export const ClusterStatusResponse: MessageType<ClusterStatusResponse> = {
     { name: 'leaderAddr', json: 'LeaderAddr', id: 13, kind: 'string', shape: 'one' },
     { name: 'autolock', json: 'Autolock', id: 14, kind: 'bool', shape: 'one' },
     { name: 'rootRotation', json: 'RootRotation', id: 15, kind: 'bool', shape: 'one' },
+    { name: 'raftTerm', json: 'RaftTerm', id: 16, kind: 'int64', shape: 'one' },
+    { name: 'raftCommit', json: 'RaftCommit', id: 17, kind: 'int64', shape: 'one' },
+    { name: 'raftApplied', json: 'RaftApplied', id: 18, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<ClusterStatusResponse>): ClusterStatusResponse => ({ ...{ clusterId: '', nodeId: '', leader: false, managers: 0, nodes: 0, index: 0, version: '', joinTokenWorker: '', joinTokenManager: '', caCert: '', controlAddr: '', leaderNodeId: '', leaderAddr: '', autolock: false, rootRotation: false }, ...partial }),
+  create: (partial?: Partial<ClusterStatusResponse>): ClusterStatusResponse => ({ ...{ clusterId: '', nodeId: '', leader: false, managers: 0, nodes: 0, index: 0, version: '', joinTokenWorker: '', joinTokenManager: '', caCert: '', controlAddr: '', leaderNodeId: '', leaderAddr: '', autolock: false, rootRotation: false, raftTerm: 0, raftCommit: 0, raftApplied: 0 }, ...partial }),
   write(m: ClusterStatusResponse, w: Writer): Writer {
     if (m.clusterId !== '') w.uint32(10).string(m.clusterId);
     if (m.nodeId !== '') w.uint32(18).string(m.nodeId);
@@ -1557,11 +1584,14 @@ export const ClusterStatusResponse: MessageType<ClusterStatusResponse> = {
     if (m.leaderAddr !== '') w.uint32(106).string(m.leaderAddr);
     if (m.autolock) w.uint32(112).bool(m.autolock);
     if (m.rootRotation) w.uint32(120).bool(m.rootRotation);
+    if (m.raftTerm !== 0) w.uint32(128).int64(m.raftTerm);
+    if (m.raftCommit !== 0) w.uint32(136).int64(m.raftCommit);
+    if (m.raftApplied !== 0) w.uint32(144).int64(m.raftApplied);
     return w;
   },
   read(r: Reader, length: number): ClusterStatusResponse {
     const end = r.pos + length;
-    const m: { clusterId: string; nodeId: string; leader: boolean; managers: number; nodes: number; index: number; version: string; joinTokenWorker: string; joinTokenManager: string; caCert: string; controlAddr: string; leaderNodeId: string; leaderAddr: string; autolock: boolean; rootRotation: boolean } = { clusterId: '', nodeId: '', leader: false, managers: 0, nodes: 0, index: 0, version: '', joinTokenWorker: '', joinTokenManager: '', caCert: '', controlAddr: '', leaderNodeId: '', leaderAddr: '', autolock: false, rootRotation: false };
+    const m: { clusterId: string; nodeId: string; leader: boolean; managers: number; nodes: number; index: number; version: string; joinTokenWorker: string; joinTokenManager: string; caCert: string; controlAddr: string; leaderNodeId: string; leaderAddr: string; autolock: boolean; rootRotation: boolean; raftTerm: number; raftCommit: number; raftApplied: number } = { clusterId: '', nodeId: '', leader: false, managers: 0, nodes: 0, index: 0, version: '', joinTokenWorker: '', joinTokenManager: '', caCert: '', controlAddr: '', leaderNodeId: '', leaderAddr: '', autolock: false, rootRotation: false, raftTerm: 0, raftCommit: 0, raftApplied: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1609,6 +1639,15 @@ export const ClusterStatusResponse: MessageType<ClusterStatusResponse> = {
           break;
         case 15:
           m.rootRotation = r.bool();
+          break;
+        case 16:
+          m.raftTerm = readInt64(r.int64());
+          break;
+        case 17:
+          m.raftCommit = readInt64(r.int64());
+          break;
+        case 18:
+          m.raftApplied = readInt64(r.int64());
           break;
         default:
           r.skipType(t & 7);
@@ -1796,6 +1835,99 @@ export const BackupChunk: MessageType<BackupChunk> = {
   },
   encode: (m: BackupChunk): Uint8Array => BackupChunk.write(m, Writer.create()).finish(),
   decode: (bytes: Uint8Array): BackupChunk => BackupChunk.read(Reader.create(bytes), bytes.length),
+};
+
+/** A certificate of the cluster's root for a key outside of the nodes; only the request's public key counts. */
+export interface IssueCertificateRequest {
+  /** PEM */
+  readonly csr: string;
+  /** a person's or program's: of this credential (kind CERTIFICATE); "" = for this gateway's TLS listener */
+  readonly credentialId: string;
+  /** of the listener: DNS names */
+  readonly names: readonly string[];
+  /** of the listener: IP addresses, 4 or 16 bytes */
+  readonly addresses: readonly Uint8Array[];
+}
+export const IssueCertificateRequest: MessageType<IssueCertificateRequest> = {
+  name: 'IssueCertificateRequest',
+  fields: [
+    { name: 'csr', json: 'Csr', id: 1, kind: 'string', shape: 'one' },
+    { name: 'credentialId', json: 'CredentialID', id: 2, kind: 'string', shape: 'one' },
+    { name: 'names', json: 'Names', id: 3, kind: 'string', shape: 'repeated' },
+    { name: 'addresses', json: 'Addresses', id: 4, kind: 'bytes', shape: 'repeated' },
+  ],
+  create: (partial?: Partial<IssueCertificateRequest>): IssueCertificateRequest => ({ ...{ csr: '', credentialId: '', names: [], addresses: [] }, ...partial }),
+  write(m: IssueCertificateRequest, w: Writer): Writer {
+    if (m.csr !== '') w.uint32(10).string(m.csr);
+    if (m.credentialId !== '') w.uint32(18).string(m.credentialId);
+    for (const v of m.names) w.uint32(26).string(v);
+    for (const v of m.addresses) w.uint32(34).bytes(v);
+    return w;
+  },
+  read(r: Reader, length: number): IssueCertificateRequest {
+    const end = r.pos + length;
+    const m: { csr: string; credentialId: string; names: string[]; addresses: Uint8Array[] } = { csr: '', credentialId: '', names: [], addresses: [] };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.csr = r.string();
+          break;
+        case 2:
+          m.credentialId = r.string();
+          break;
+        case 3:
+          m.names.push(r.string());
+          break;
+        case 4:
+          m.addresses.push(sizeLimitedBytes(r.bytes()));
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: IssueCertificateRequest): Uint8Array => IssueCertificateRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): IssueCertificateRequest => IssueCertificateRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface IssueCertificateResponse {
+  readonly certificate: string;
+  readonly caCert: string;
+}
+export const IssueCertificateResponse: MessageType<IssueCertificateResponse> = {
+  name: 'IssueCertificateResponse',
+  fields: [
+    { name: 'certificate', json: 'Certificate', id: 1, kind: 'string', shape: 'one' },
+    { name: 'caCert', json: 'CaCert', id: 2, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<IssueCertificateResponse>): IssueCertificateResponse => ({ ...{ certificate: '', caCert: '' }, ...partial }),
+  write(m: IssueCertificateResponse, w: Writer): Writer {
+    if (m.certificate !== '') w.uint32(10).string(m.certificate);
+    if (m.caCert !== '') w.uint32(18).string(m.caCert);
+    return w;
+  },
+  read(r: Reader, length: number): IssueCertificateResponse {
+    const end = r.pos + length;
+    const m: { certificate: string; caCert: string } = { certificate: '', caCert: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.certificate = r.string();
+          break;
+        case 2:
+          m.caCert = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: IssueCertificateResponse): Uint8Array => IssueCertificateResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): IssueCertificateResponse => IssueCertificateResponse.read(Reader.create(bytes), bytes.length),
 };
 
 export interface HistoryRequest {
@@ -2678,6 +2810,7 @@ export interface ControlMethods {
   readonly why: { readonly request: WhyRequest; readonly response: WhyResponse; readonly requestStream: false; readonly responseStream: false };
   readonly readIndex: { readonly request: ReadIndexRequest; readonly response: ReadIndexResponse; readonly requestStream: false; readonly responseStream: false };
   readonly getUnlockKey: { readonly request: GetUnlockKeyRequest; readonly response: GetUnlockKeyResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly issueCertificate: { readonly request: IssueCertificateRequest; readonly response: IssueCertificateResponse; readonly requestStream: false; readonly responseStream: false };
   readonly backup: { readonly request: BackupRequest; readonly response: BackupChunk; readonly requestStream: false; readonly responseStream: true };
 }
 export const ControlService: ServiceDescriptor<ControlMethods> = {
@@ -2697,6 +2830,7 @@ export const ControlService: ServiceDescriptor<ControlMethods> = {
     why: { path: '/tswarm.v1.Control/Why', request: WhyRequest, response: WhyResponse, requestStream: false, responseStream: false },
     readIndex: { path: '/tswarm.v1.Control/ReadIndex', request: ReadIndexRequest, response: ReadIndexResponse, requestStream: false, responseStream: false },
     getUnlockKey: { path: '/tswarm.v1.Control/GetUnlockKey', request: GetUnlockKeyRequest, response: GetUnlockKeyResponse, requestStream: false, responseStream: false },
+    issueCertificate: { path: '/tswarm.v1.Control/IssueCertificate', request: IssueCertificateRequest, response: IssueCertificateResponse, requestStream: false, responseStream: false },
     backup: { path: '/tswarm.v1.Control/Backup', request: BackupRequest, response: BackupChunk, requestStream: false, responseStream: true },
   },
 };

@@ -2,7 +2,7 @@
 
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
 import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
-import { ClusterSpec, ConfigSpec, EndpointSpec, GenericResource, IpamConfig, NetworkSpec, NodeRole, NodeRoleText, NodeSpec, Platform, PortConfig, Resources, RunState, RunStateText, SecretSpec, ServiceSpec, StackSpec, TaskSpec, VolumeSpec } from './specs.ts';
+import { ClusterSpec, ConfigSpec, CredentialSpec, EndpointSpec, GenericResource, IpamConfig, NetworkSpec, NodeRole, NodeRoleText, NodeSpec, Platform, PortConfig, Resources, RunState, RunStateText, SecretSpec, ServiceSpec, StackSpec, TaskSpec, VolumeSpec } from './specs.ts';
 
 export interface Version {
   readonly index: number;
@@ -1713,6 +1713,65 @@ export const Stack: MessageType<Stack> = {
   },
   encode: (m: Stack): Uint8Array => Stack.write(m, Writer.create()).finish(),
   decode: (bytes: Uint8Array): Stack => Stack.read(Reader.create(bytes), bytes.length),
+};
+
+/** A bearer token or a client certificate. It is good for as long as it is here and not past spec.expires_at. */
+export interface Credential {
+  readonly id: string;
+  readonly meta: Meta | undefined;
+  readonly spec: CredentialSpec | undefined;
+  /** SHA-256 of the token's secret */
+  readonly secretDigest: Uint8Array;
+  /** who made it, as in the history */
+  readonly owner: string;
+}
+export const Credential: MessageType<Credential> = {
+  name: 'Credential',
+  fields: [
+    { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'meta', json: 'Meta', id: 2, kind: 'message', shape: 'optional', message: () => Meta, flatten: true },
+    { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => CredentialSpec, always: true },
+    { name: 'secretDigest', json: 'SecretDigest', id: 4, kind: 'bytes', shape: 'one', internal: true },
+    { name: 'owner', json: 'Owner', id: 5, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<Credential>): Credential => ({ ...{ id: '', meta: undefined, spec: undefined, secretDigest: new Uint8Array(0), owner: '' }, ...partial }),
+  write(m: Credential, w: Writer): Writer {
+    if (m.id !== '') w.uint32(10).string(m.id);
+    if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
+    if (m.spec !== undefined) CredentialSpec.write(m.spec, w.uint32(26).fork()).ldelim();
+    if (m.secretDigest.length > 0) w.uint32(34).bytes(m.secretDigest);
+    if (m.owner !== '') w.uint32(42).string(m.owner);
+    return w;
+  },
+  read(r: Reader, length: number): Credential {
+    const end = r.pos + length;
+    const m: { id: string; meta: Meta | undefined; spec: CredentialSpec | undefined; secretDigest: Uint8Array; owner: string } = { id: '', meta: undefined, spec: undefined, secretDigest: new Uint8Array(0), owner: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.id = r.string();
+          break;
+        case 2:
+          m.meta = Meta.read(r, r.uint32());
+          break;
+        case 3:
+          m.spec = CredentialSpec.read(r, r.uint32());
+          break;
+        case 4:
+          m.secretDigest = sizeLimitedBytes(r.bytes());
+          break;
+        case 5:
+          m.owner = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: Credential): Uint8Array => Credential.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): Credential => Credential.read(Reader.create(bytes), bytes.length),
 };
 
 /** A new root on its way in: new certificates are signed with its key and carry cross_signed_ca_cert, so that who trusts only the old root accepts them. */

@@ -3360,3 +3360,71 @@ export const StackSpec: MessageType<StackSpec> = {
   encode: (m: StackSpec): Uint8Array => StackSpec.write(m, Writer.create()).finish(),
   decode: (bytes: Uint8Array): StackSpec => StackSpec.read(Reader.create(bytes), bytes.length),
 };
+
+/** ---- credentials: who may command from outside of the unix sockets ------------------------------------------------------ */
+export const AccessRole = {
+  NONE: 0,
+  VIEWER: 1,
+  OPERATOR: 2,
+  ADMIN: 3,
+} as const;
+export type AccessRole = (typeof AccessRole)[keyof typeof AccessRole];
+export const AccessRoleText: ReadonlyMap<number, string> = new Map([[0, 'none'], [1, 'viewer'], [2, 'operator'], [3, 'admin']]);
+
+export const CredentialKind = {
+  TOKEN: 0,
+  CERTIFICATE: 1,
+} as const;
+export type CredentialKind = (typeof CredentialKind)[keyof typeof CredentialKind];
+export const CredentialKindText: ReadonlyMap<number, string> = new Map([[0, 'token'], [1, 'certificate']]);
+
+export interface CredentialSpec {
+  readonly name: string;
+  readonly role: AccessRole;
+  readonly kind: CredentialKind;
+  /** 0 = a token that does not expire; a certificate always does */
+  readonly expiresAt: number;
+}
+export const CredentialSpec: MessageType<CredentialSpec> = {
+  name: 'CredentialSpec',
+  fields: [
+    { name: 'name', json: 'Name', id: 1, kind: 'string', shape: 'one', always: true },
+    { name: 'role', json: 'Role', id: 2, kind: 'enum', shape: 'one', text: AccessRoleText, always: true },
+    { name: 'kind', json: 'Kind', id: 3, kind: 'enum', shape: 'one', text: CredentialKindText, always: true },
+    { name: 'expiresAt', json: 'ExpiresAt', id: 4, kind: 'int64', shape: 'one', time: true },
+  ],
+  create: (partial?: Partial<CredentialSpec>): CredentialSpec => ({ ...{ name: '', role: 0, kind: 0, expiresAt: 0 }, ...partial }),
+  write(m: CredentialSpec, w: Writer): Writer {
+    if (m.name !== '') w.uint32(10).string(m.name);
+    if (m.role !== 0) w.uint32(16).int32(m.role);
+    if (m.kind !== 0) w.uint32(24).int32(m.kind);
+    if (m.expiresAt !== 0) w.uint32(32).int64(m.expiresAt);
+    return w;
+  },
+  read(r: Reader, length: number): CredentialSpec {
+    const end = r.pos + length;
+    const m: { name: string; role: AccessRole; kind: CredentialKind; expiresAt: number } = { name: '', role: 0, kind: 0, expiresAt: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.name = r.string();
+          break;
+        case 2:
+          m.role = r.int32() as AccessRole;
+          break;
+        case 3:
+          m.kind = r.int32() as CredentialKind;
+          break;
+        case 4:
+          m.expiresAt = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: CredentialSpec): Uint8Array => CredentialSpec.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): CredentialSpec => CredentialSpec.read(Reader.create(bytes), bytes.length),
+};

@@ -3,7 +3,7 @@
 // files are left out; calls come in by function.
 import { firstNode, newCluster } from '#manager/ca/cluster';
 import type { Applicant } from '#manager/ca/issue';
-import { RateLimit } from '#manager/ca/rate-limit';
+import { RateLimit } from '#protocol/rate-limit';
 import { ControllersLoop } from '#manager/host/controllers';
 import { DispatcherHost } from '#manager/host/dispatcher-service';
 import type { RaftLog, RaftNode } from '#manager/host/raft/raft-node';

@@ -14,7 +14,7 @@ import type { NodeAvailability } from '#protocol/generated/specs';
 import { NodeRole } from '#protocol/generated/specs';
 import { caDigestText, parseJoinToken } from '#protocol/join-token';
 import { clientOf, connectChannel, type TlsIdentity } from '#protocol/transport/grpc';
-import { certificateRequestFor, newNodeKey } from './csr.ts';
+import { certificateRequestFor, newNodeKey } from '#protocol/transport/csr';
 import type { NodeIdentity } from './node-identity.ts';
 
 const CALL_TIMEOUT_MS = 10_000;

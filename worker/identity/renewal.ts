@@ -11,7 +11,7 @@ import {
   RENEW_RETRY_MS_MIN,
 } from '../limits.ts';
 import { delay } from '../queue.ts';
-import { certificateRequestFor, newNodeKey } from './csr.ts';
+import { certificateRequestFor, newNodeKey } from '#protocol/transport/csr';
 import { requestCertificate } from './join.ts';
 import { lifeOf } from './node-identity.ts';
 

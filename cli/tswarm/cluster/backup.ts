@@ -6,7 +6,7 @@ import { TswarmError } from '#protocol/errors';
 import type { ApiClient } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { humanSize } from '../../output/human.ts';
-import { readSecret } from './keys.ts';
+import { readSecret } from '../../output/read-secret.ts';
 
 export async function backup(client: ApiClient, file: string): Promise<number> {
   if (file === '-' && process.stdout.isTTY) {

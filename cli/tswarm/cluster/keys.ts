@@ -1,11 +1,11 @@
 // tswarm join-token, unlock, unlock-key, ca: the cluster's secrets and its root certificate. A key is never taken from the command line, where others see it.
 import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import type { ClusterInfo, UnlockKey } from '#api/cluster/types';
 import { TswarmError } from '#protocol/errors';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { ProgressDisplay } from '../../output/progress.ts';
+import { readSecret } from '../../output/read-secret.ts';
 import { type SettingFlags, settingsOf } from './settings.ts';
 
 const POLL_MS = 500;
@@ -80,30 +80,6 @@ export async function printUnlockKey(client: ApiClient): Promise<void> {
       'Remember to store this key in a password manager, since without it you\n' +
       'will not be able to restart the manager.\n',
   );
-}
-
-/** A line without echo from a terminal; else all of standard input. */
-export async function readSecret(prompt: string): Promise<string> {
-  const { stdin, stderr } = process;
-  if (!stdin.isTTY) {
-    let text = '';
-    for await (const chunk of stdin) text += String(chunk);
-    return text.trim();
-  }
-  stderr.write(prompt);
-  // An output that shows nothing of what is typed.
-  const lines = createInterface({ input: stdin, terminal: true, historySize: 0 });
-  return new Promise((resolve, reject) => {
-    lines.on('SIGINT', () => {
-      lines.close();
-      reject(new TswarmError('cancelled', 'cancelled'));
-    });
-    lines.on('line', (line) => {
-      lines.close();
-      stderr.write('\n');
-      resolve(line.trim());
-    });
-  });
 }
 
 export interface CaFlags extends SettingFlags {

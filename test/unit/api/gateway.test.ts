@@ -49,6 +49,8 @@ async function startGateway(engine: NodeEngine, manager?: FakeManager): Promise<
       clusterSocket: join(folder, 'cluster.sock'),
       version: '0.0.1',
       dashboard: { address: '', certFile: '', keyFile: '', folders: NO_PAGES },
+      api: { address: '', names: [] },
+      auditFile: join(folder, 'audit.log'),
     },
     {
       engine,

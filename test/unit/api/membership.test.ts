@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { changeCluster, leaveWarning, NO_ROTATION, withoutZeros } from '#api/cluster-spec';
 import { type Context, requireSession } from '#api/context';
+import { LOCAL_CALLER } from '#api/http/request';
 import type { ClusterSession, NodeState } from '#api/node-control';
 import type { UpdateObjectRequest } from '#protocol/generated/control';
 import { Cluster, ManagerStatus, Node, Reachability } from '#protocol/generated/objects';
@@ -71,7 +72,10 @@ describe('settings of the cluster', () => {
     const session = await sessionOf(manager);
     const rotate = { ...NO_ROTATION, workerToken: true };
     const part = { CAConfig: { ForceRotate: 5 }, Dispatcher: { HeartbeatPeriod: 1e9 } };
-    await changeCluster(session, part, rotate, new AbortController().signal);
+    await changeCluster(session, part, rotate, {
+      caller: LOCAL_CALLER,
+      signal: new AbortController().signal,
+    });
     const call = manager.calls.find(({ name }) => name === 'updateObject');
     const request = call?.request as UpdateObjectRequest;
     expect(request).toMatchObject({

@@ -15,28 +15,31 @@ describe('endpoint', () => {
   const all = { TSWARM_HOST: 'unix:///b.sock', DOCKER_HOST: 'unix:///c.sock' };
 
   it('-H, then TSWARM_HOST, then DOCKER_HOST to be checked, then the default', () => {
-    expect(resolveEndpoint('unix:///a.sock', all)).toMatchObject({ socketPath: '/a.sock' });
-    expect(resolveEndpoint(undefined, all)).toMatchObject({
+    expect(resolveEndpoint({ host: 'unix:///a.sock' }, all)).toMatchObject({
+      socketPath: '/a.sock',
+    });
+    expect(resolveEndpoint({}, all)).toMatchObject({
       socketPath: '/b.sock',
       checkServer: false,
     });
-    expect(resolveEndpoint(undefined, { DOCKER_HOST: 'unix:///c.sock' })).toMatchObject({
+    expect(resolveEndpoint({}, { DOCKER_HOST: 'unix:///c.sock' })).toMatchObject({
       socketPath: '/c.sock',
       checkServer: true,
     });
-    expect(resolveEndpoint(undefined, { DOCKER_HOST: 'tcp://x:1' }).socketPath).toBe(
-      DEFAULT_SOCKET,
-    );
-    expect(resolveEndpoint(undefined, {}).socketPath).toBe(DEFAULT_SOCKET);
+    expect(resolveEndpoint({}, { DOCKER_HOST: 'tcp://x:1' }).socketPath).toBe(DEFAULT_SOCKET);
+    expect(resolveEndpoint({}, {}).socketPath).toBe(DEFAULT_SOCKET);
   });
 
   it('takes a run root for the socket in it, and refuses other schemes', () => {
-    expect(resolveEndpoint('unix:///run/one/', {}).socketPath).toBe('/run/one/cluster.sock');
-    expect(() => resolveEndpoint('tcp://1.2.3.4:5', {})).toThrow('only unix:// sockets');
+    expect(resolveEndpoint({ host: 'unix:///run/one/' }, {}).socketPath).toBe(
+      '/run/one/cluster.sock',
+    );
+    expect(() => resolveEndpoint({ host: 'tcp://1.2.3.4:5' }, {})).toThrow('TLS with a client');
+    expect(() => resolveEndpoint({ host: 'ssh://x' }, {})).toThrow('must be unix:// or tcp://');
   });
 
   it('says why nobody answers', () => {
-    const endpoint = resolveEndpoint('unix:///nowhere/x.sock', {});
+    const endpoint = resolveEndpoint({ host: 'unix:///nowhere/x.sock' }, {});
     expect(unreachable(endpoint, 'ENOENT').message).toContain('there is no such socket');
     expect(unreachable(endpoint, 'EACCES').code).toBe('permission_denied');
   });

@@ -5,7 +5,6 @@ import { describe, expect, it } from 'vitest';
 import { issueLeaf, makeRootCertificate } from '#manager/ca/certificates';
 import { newCluster } from '#manager/ca/cluster';
 import { recordCertificate } from '#manager/ca/issue';
-import { RateLimit } from '#manager/ca/rate-limit';
 import {
   beginRotation,
   endRotation,
@@ -21,6 +20,7 @@ import { Store } from '#manager/store/store';
 import { type Cluster, ManagerStatus, type Node } from '#protocol/generated/objects';
 import { NodeRole, NodeSpec } from '#protocol/generated/specs';
 import { parseJoinToken } from '#protocol/join-token';
+import { RateLimit } from '#protocol/rate-limit';
 import { node, testRandom, testStamp } from '../support/objects.ts';
 
 const NOW = Date.parse('2026-11-21T08:00:00Z') * 1000;

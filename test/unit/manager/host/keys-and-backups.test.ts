@@ -124,7 +124,11 @@ describe('a call that is passed on', () => {
     }) satisfies CallContext;
 
   it('is the original caller’s, when a manager vouches for it', () => {
-    const passed = context('m1', 'swarm-manager', callerMetadata(caller));
+    const passed = context(
+      'm1',
+      'swarm-manager',
+      callerMetadata({ ...context('', '', {}), peer: caller }),
+    );
     expect(withOriginalCaller(passed, c.store.view).peer).toEqual(caller);
     const plain = context('w1', 'swarm-worker', {});
     expect(withOriginalCaller(plain, c.store.view)).toBe(plain);
@@ -139,7 +143,7 @@ describe('a call that is passed on', () => {
       ['gone', 'swarm-manager'],
       ['', ''],
     ] as const) {
-      const passed = context(id, role, callerMetadata(caller));
+      const passed = context(id, role, callerMetadata({ ...context('', '', {}), peer: caller }));
       expect(() => withOriginalCaller(passed, c.store.view)).toThrow('cannot call for others');
     }
     for (const text of ['x', '%7B%7D', encodeURIComponent('{"nodeId":1}')]) {

@@ -9,7 +9,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { publicKeyOfRequest } from '#manager/ca/certificates';
 import { nodeCaCrypto } from '#manager/host/node-crypto';
 import { caDigestText } from '#protocol/join-token';
-import { certificateRequestFor, newNodeKey } from '#worker/identity/csr';
+import { certificateRequestFor, newNodeKey } from '#protocol/transport/csr';
 import { checkRoot } from '#worker/identity/join';
 import type { NodeIdentity } from '#worker/identity/node-identity';
 import { NodeIdentityFile } from '#worker/identity/node-identity';
