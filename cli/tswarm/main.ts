@@ -4,7 +4,12 @@ import { addCompletion } from '../completion/command.ts';
 import { EXIT, reportFailure } from '../output/fail.ts';
 import { runProgram } from '../run-program.ts';
 import { addAccessCommands } from './access/commands.ts';
-import { addBackupCommands, addClusterCommands, addDashboardCommand } from './cluster/commands.ts';
+import {
+  addBackupCommands,
+  addClusterCommands,
+  addDashboardCommand,
+  addHistoryCommand,
+} from './cluster/commands.ts';
 import { type CommandTools, collect } from './command-tools.ts';
 import { clientFor, type GlobalOptions } from './context.ts';
 import { addNetworkCommands } from './network/commands.ts';
@@ -59,6 +64,7 @@ addClusterCommands(program, tools);
 addBackupCommands(program, tools);
 addDashboardCommand(program, tools);
 addAccessCommands(program, tools);
+addHistoryCommand(program, tools);
 addClusterCommands(
   program.command('swarm').description('The same cluster commands under docker’s name'),
   tools,

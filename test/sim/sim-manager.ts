@@ -3,7 +3,6 @@
 // files are left out; calls come in by function.
 import { firstNode, newCluster } from '#manager/ca/cluster';
 import type { Applicant } from '#manager/ca/issue';
-import { RateLimit } from '#protocol/rate-limit';
 import { ControllersLoop } from '#manager/host/controllers';
 import { DispatcherHost } from '#manager/host/dispatcher-service';
 import type { RaftLog, RaftNode } from '#manager/host/raft/raft-node';
@@ -16,6 +15,7 @@ import { TswarmError } from '#protocol/errors';
 import type { IssueNodeCertificateRequest } from '#protocol/generated/ca';
 import type { DispatcherMethods } from '#protocol/generated/dispatcher';
 import { newId } from '#protocol/ids';
+import { RateLimit } from '#protocol/rate-limit';
 import type { Handlers } from '#protocol/transport/grpc';
 import type { Clock, Random } from '#protocol/world';
 import type { Prng } from '#test/support/prng';

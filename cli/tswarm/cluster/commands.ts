@@ -133,3 +133,16 @@ export function addDashboardCommand(parent: Command, { run, client }: CommandToo
       ),
     );
 }
+
+/** history, which docker does not have. */
+export function addHistoryCommand(parent: Command, { run, client }: CommandTools): void {
+  parent
+    .command('history')
+    .description('Show the last changes of the cluster, and who made them')
+    .option('-n, --limit <count>', 'newest changes (default 100; the last 1000 are kept)')
+    .option('--format <template>', 'table, json or a template')
+    .option('--json', 'one JSON object a line')
+    .action(
+      run(async (options: Options) => (await import('./history.ts')).history(client(), options)),
+    );
+}

@@ -183,23 +183,18 @@ describe('dashboard', () => {
     expect((await site.call('GET', '/', { Host: '[::1]:7480' })).status).toBe(200);
   });
 
-  it('lets viewers look, and nothing more', async () => {
+  it('passes a viewer on as one, whatever is asked for', async () => {
     const site = await start();
     const { Cookie, ...csrf } = await signIn(site, 'viewer');
     const headers = { Cookie, ...csrf };
-    expect((await site.call('GET', '/api/tswarm/v1/events', headers)).status).toBe(200);
     for (const [method, path] of [
-      ['POST', '/api/tswarm/v1/services/action'],
-      ['GET', '/api/tswarm/v1/cluster/unlock-key'],
-      ['GET', '/api/tswarm/v1/cluster/backup'],
-      ['GET', '/api/swarm'],
-      ['GET', '/api/containers/c/archive?path=/etc'],
-      ['GET', '/api//swarm'],
-      ['POST', '/api/tswarm/v1/dashboard/links'],
+      ['GET', '/tswarm/v1/events'],
+      ['POST', '/tswarm/v1/services/action'],
+      ['GET', '//swarm'],
     ] as const) {
-      expect((await site.call(method, path, headers)).status, path).toBe(403);
+      expect((await site.call(method, `/api${path}`, headers)).status, path).toBe(200);
+      expect(site.seen.at(-1)).toMatch(new RegExp(`^viewer ${method} `));
     }
-    expect(site.seen).toEqual(['viewer GET /tswarm/v1/events?']);
   });
 
   it('signs out', async () => {

@@ -1,0 +1,287 @@
+// The API over the network: a node that listens with TLS, and who is let in with what: tokens, client certificates (ours and stock docker's), roles, contexts,
+// what is refused and what is written down about it. Clients run in the node's network namespace.
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commandLines } from '../support/command-lines.ts';
+import { flagTest } from '../support/flag-tests.ts';
+import { NODE, type Result, ROOT, TestNode } from '../support/test-node.ts';
+
+const PORT = '23876';
+const PLACE = `127.0.0.1:${PORT}`;
+const HERE = ['--advertise-addr', '127.0.0.1:23877', '--listen-addr', '127.0.0.1:23877'];
+
+let node: TestNode;
+
+beforeAll(async () => {
+  node = new TestNode();
+  await node.start(['--api-addr', PLACE, '--api-names', 'front.example']);
+  await node.importBusybox();
+  await out('init', ...HERE);
+});
+
+afterAll(async () => {
+  await node[Symbol.asyncDispose]();
+});
+
+/** Standard output of a command over the socket. */
+async function out(...args: string[]): Promise<string> {
+  const result = await node.tswarm(args);
+  expect(result.code, result.stderr).toBe(0);
+  return result.stdout;
+}
+
+/** A command as somebody without the socket. */
+function remote(
+  args: readonly string[],
+  input = '',
+  env: Record<string, string> = {},
+): Promise<Result> {
+  commandLines.push(['tswarm', ...args]);
+  const script = join(ROOT, 'dist/cli/tswarm/main.js');
+  return node.inside(NODE, [script, ...args], {
+    input,
+    env: { XDG_CONFIG_HOME: join(node.folder, 'config'), TSWARM_HOST: '', ...env },
+  });
+}
+
+async function remoteOut(args: readonly string[], input = ''): Promise<string> {
+  const result = await remote(args, input);
+  expect(result.code, result.stderr).toBe(0);
+  return result.stdout;
+}
+
+async function signIn(name: string, role: string): Promise<void> {
+  const token = await out('token', 'create', name, '--role', role);
+  await remoteOut(['login', PLACE, '--name', name], token);
+}
+
+/** A request in the node's namespace. @returns status and body */
+async function https(path: string, ...args: string[]): Promise<{ status: number; body: string }> {
+  const result = await node.inside('curl', [
+    '-sk',
+    '-m',
+    '10',
+    '-w',
+    '\n%{http_code}',
+    ...args,
+    `https://${PLACE}${path}`,
+  ]);
+  const at = result.stdout.lastIndexOf('\n');
+  return { status: Number(result.stdout.slice(at + 1)), body: result.stdout.slice(0, at) };
+}
+
+describe('tokens', () => {
+  flagTest('tswarm token create', ['--role', '--expires'], 'by what they may', async () => {
+    const token = await out('token', 'create', 'short', '--role', 'operator', '--expires', '2h');
+    expect(token).toMatch(/^TSWTKN-1-\S+\n$/);
+    const [row = ''] = (await out('token', 'ls', '--json')).split('\n');
+    const shown = JSON.parse(row);
+    expect(shown).toMatchObject({ Name: 'short', Role: 'operator', Owner: 'admin' });
+    expect(Date.parse(shown.ExpiresAt) - Date.now()).toBeLessThan(7_200_001);
+    const auth = ['-H', `Authorization: Bearer ${token.trim()}`];
+    const who = await https('/tswarm/v1/access', ...auth);
+    expect(JSON.parse(who.body)).toEqual({ name: 'short', role: 'operator' });
+    expect((await https('/tswarm/v1/tokens', '-X', 'POST', ...auth)).status).toBe(403);
+    await out('token', 'rm', 'short');
+    expect((await https('/tswarm/v1/access', ...auth)).status).toBe(401);
+    for (const wrong of [
+      ['--role', 'root'],
+      ['--expires', 'soon'],
+    ]) {
+      expect((await node.tswarm(['token', 'create', 'x', ...wrong])).code).toBe(1);
+    }
+  });
+
+  flagTest('tswarm token ls', ['--format', '--quiet', '--json'], 'as a list', async () => {
+    await out('token', 'create', 'listed');
+    expect(await out('token', 'ls')).toMatch(/^ID +NAME +ROLE +OWNER +CREATED +EXPIRES\n/);
+    expect(await out('token', 'ls', '--format', '{{.Name}} {{.Role}}')).toBe('listed viewer\n');
+    const id = await out('token', 'ls', '--quiet');
+    expect(id).toMatch(/^[0-9a-z]{25}\n$/);
+    expect(JSON.parse(await out('token', 'ls', '--json')).ID).toBe(id.trim());
+    expect((await node.tswarm(['token', 'create', 'listed'])).stderr).toContain('listed');
+    await out('token', 'rm', id.trim());
+    expect(await out('token', 'ls', '-q')).toBe('');
+  });
+});
+
+describe('contexts', () => {
+  flagTest('tswarm login', ['--name', '--description'], 'make one that is used', async () => {
+    const token = await out('token', 'create', 'anna', '--role', 'admin');
+    const asked = ['login', PLACE, '--name', 'lab', '--description', 'the lab'];
+    expect(await remoteOut(asked, token)).toContain('Signed in as anna (admin)');
+    expect(await remoteOut(['node', 'ls', '--format', '{{.Status}}'])).toBe('Ready\n');
+    const file = join(node.folder, 'config/tswarm/contexts/lab.json');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file, 'utf8')).toContain('the lab');
+    // Streams and taken-over connections go the same way.
+    await remoteOut(['service', 'create', '-q', '--name', 'ping', 'busybox:test', 'echo', 'pong']);
+    expect(await out('history')).toMatch(/anna +service ping: create/);
+    await remoteOut(['service', 'rm', 'ping']);
+  });
+
+  it('send no token to another cluster, and none without a listener', async () => {
+    const token = (await out('token', 'create', 'astray')).trim();
+    const foreign = token.replace(/^TSWTKN-1-.{50}/, `TSWTKN-1-${'0'.repeat(50)}`);
+    const refused = await remote(['login', PLACE], foreign);
+    expect(refused.stderr).toContain('is not of the cluster that the token is of');
+    const nobody = await remote(['login', '127.0.0.1:23999'], token);
+    expect(nobody.stderr).toContain('cannot reach 127.0.0.1:23999');
+    expect((await remote(['login', PLACE], 'rubbish')).stderr).toContain('this is no token');
+  });
+
+  flagTest('tswarm context ls', ['--format', '--quiet', '--json'], 'as a list', async () => {
+    expect(await remoteOut(['context', 'ls', '--quiet'])).toBe('default\nlab\n');
+    const shown = await remoteOut(['context', 'ls', '--format', '{{.Name}}={{.DockerEndpoint}}']);
+    expect(shown).toContain(`lab=tcp://${PLACE}`);
+    const rows = (await remoteOut(['context', 'ls', '--json'])).trim().split('\n');
+    expect(JSON.parse(rows[1] ?? '')).toMatchObject({ Name: 'lab', Current: true });
+    expect(await remoteOut(['context', 'ls'])).toMatch(/lab \* +the lab +tcp:/);
+  });
+
+  flagTest('tswarm context inspect', ['--format'], 'without its secret', async () => {
+    expect(await remoteOut(['context', 'inspect', 'lab', '--format', '{{.Auth}}'])).toBe('token\n');
+    expect(await remoteOut(['context', 'inspect'])).not.toContain('TSWTKN');
+    expect((await remote(['context', 'inspect', 'nope'])).stderr).toContain('does not exist');
+  });
+
+  flagTest('tswarm', ['--context'], 'chooses one for a command', async () => {
+    await remoteOut(['context', 'use', 'default']);
+    expect(await remoteOut(['--context', 'lab', 'node', 'ls', '-q'])).not.toBe('');
+    const env = { TSWARM_CONTEXT: 'lab' };
+    expect((await remote(['node', 'ls', '-q'], '', env)).code).toBe(0);
+    expect((await remote(['--context', 'nope', 'node', 'ls'])).stderr).toContain('does not exist');
+  });
+
+  flagTest('tcompose', ['--context'], 'deploys elsewhere', async () => {
+    const folder = node.project('afar', {
+      'compose.yaml': 'services: {a: {image: "busybox:test", command: sleep 1000}}\n',
+    });
+    const args = ['--context', 'lab', '-p', 'afar', 'ps', '--format', 'json'];
+    commandLines.push(['tcompose', ...args]);
+    const script = join(ROOT, 'dist/cli/tcompose/main.js');
+    const env = { XDG_CONFIG_HOME: join(node.folder, 'config'), TSWARM_HOST: '' };
+    const shown = await node.inside(NODE, [script, ...args], { env, cwd: folder });
+    expect(shown.code, shown.stderr).toBe(0);
+  });
+
+  flagTest('tswarm context rm', ['--force'], 'of the one in use', async () => {
+    await remoteOut(['context', 'use', 'lab']);
+    expect((await remote(['context', 'rm', 'lab'])).stderr).toContain('is in use');
+    await remoteOut(['context', 'rm', '--force', 'lab']);
+    expect(await remoteOut(['context', 'show'])).toBe('default\n');
+    expect((await remote(['context', 'rm', 'default'])).code).toBe(1);
+  });
+});
+
+describe('client certificates', () => {
+  flagTest(
+    'tswarm client-cert create',
+    ['--role', '--expires', '--out'],
+    'serve stock docker, too',
+    async () => {
+      const folder = join(node.folder, 'certs');
+      const args = ['client-cert', 'create', 'bert', '--role', 'operator', '--expires', '3d'];
+      expect(await out(...args, '--out', folder)).toBe(`${folder}\n`);
+      expect(statSync(join(folder, 'key.pem')).mode & 0o777).toBe(0o600);
+      const env = { DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: folder };
+      const docker = (...rest: string[]): Promise<Result> =>
+        node.inside('docker', ['-H', `tcp://${PLACE}`, ...rest], { env });
+      expect((await docker('node', 'ls', '-q')).stdout).not.toBe('');
+      const made = await docker('run', '--rm', 'busybox:test', 'echo', 'hello');
+      expect(made.stdout, made.stderr).toBe('hello\n');
+      expect((await docker('swarm', 'leave', '--force')).stderr).toContain('takes the role admin');
+      const named = await node.inside('curl', [
+        ...['-s', '--cacert', join(folder, 'ca.pem'), '--cert', join(folder, 'cert.pem')],
+        ...['--key', join(folder, 'key.pem'), '--resolve', `front.example:${PORT}:127.0.0.1`],
+        `https://front.example:${PORT}/tswarm/v1/access`,
+      ]);
+      expect(named.stdout).toContain('"bert"');
+    },
+  );
+
+  flagTest('tswarm', ['--tlscacert', '--tlscert', '--tlskey'], 'as docker takes them', async () => {
+    const folder = join(node.folder, 'certs');
+    const files = ['--tlscacert', `${folder}/ca.pem`, '--tlscert', `${folder}/cert.pem`];
+    const args = ['-H', `tcp://${PLACE}`, ...files, '--tlskey', `${folder}/key.pem`];
+    expect(await remoteOut([...args, 'node', 'ls', '-q'])).not.toBe('');
+    expect((await remote(['-H', `tcp://${PLACE}`, 'node', 'ls'])).stderr).toContain('TLS with a');
+  });
+
+  flagTest('tswarm context create', ['--docker', '--description'], 'of files', async () => {
+    const folder = join(node.folder, 'certs');
+    const fields = `host=tcp://${PLACE},ca=${folder}/ca.pem,cert=${folder}/cert.pem,key=${folder}/key.pem`;
+    await remoteOut(['context', 'create', 'files', '--docker', fields, '--description', 'x']);
+    expect(await remoteOut(['--context', 'files', 'node', 'ls', '-q'])).not.toBe('');
+    const again = await remote(['context', 'create', 'files', '--docker', fields]);
+    expect(again.stderr).toContain('already exists');
+    const bare = await remote(['context', 'create', 'bare', '--docker', `host=tcp://${PLACE}`]);
+    expect(bare.stderr).toContain('needs ca, cert and key');
+  });
+
+  flagTest('tswarm client-cert ls', ['--format', '--quiet', '--json'], 'as a list', async () => {
+    expect(await out('client-cert', 'ls', '--format', '{{.Name}}')).toBe('bert\n');
+    const id = (await out('client-cert', 'ls', '--quiet')).trim();
+    expect(JSON.parse(await out('client-cert', 'ls', '--json'))).toMatchObject({ ID: id });
+    await out('client-cert', 'rm', 'bert');
+    const refused = await remote(['--context', 'files', 'node', 'ls']);
+    expect(refused.stderr).toContain('was taken back');
+  });
+});
+
+describe('without a credential', () => {
+  it('there is an answer that says so, for every path, and plain HTTP gets none', async () => {
+    for (const path of ['/_ping', '/info', '/swarm', '/tswarm/v1/nodes', '/nothing', '/metrics']) {
+      expect((await https(path)).status, path).toBe(401);
+    }
+    const problem = JSON.parse((await https('/tswarm/v1/nodes')).body);
+    expect(problem).toMatchObject({ code: 'unauthenticated', status: 401 });
+    expect(problem.hint).toContain('tswarm login');
+    const plain = await node.inside('curl', ['-s', '-m', '5', `http://${PLACE}/_ping`]);
+    expect(plain.stdout).not.toContain('OK');
+  });
+
+  it('wrong tokens are slowed down', async () => {
+    await signIn('patient', 'viewer');
+    let status = 0;
+    for (let n = 0; n < 60 && status !== 429; n++) {
+      ({ status } = await https('/_ping', '-H', 'Authorization: Bearer wrong'));
+    }
+    expect(status).toBe(429);
+  });
+});
+
+describe('history', () => {
+  flagTest('tswarm history', ['--limit', '--format', '--json'], 'names who', async () => {
+    const rows = (await out('history', '--json')).trim().split('\n');
+    const made = rows.map((row) => JSON.parse(row)).find(({ Author }) => Author === 'anna');
+    expect(made.Change).toMatch(/^service ping: /);
+    const shown = await out('history', '--limit', '2', '--format', '{{.Author}}');
+    expect(shown.trim().split('\n')).toHaveLength(2);
+  });
+});
+
+describe('audit', () => {
+  flagTest('tswarm audit', ['--limit', '--format', '--json'], 'shows who did what', async () => {
+    const rows = (await out('audit', '--json', '--limit', '500'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const find = (who: string, request: string): unknown =>
+      rows.find((row) => row.Who === who && row.Request === request);
+    expect(find('anna', 'POST /services/create')).toMatchObject({ Status: 201, From: '127.0.0.1' });
+    expect(find('bert', 'POST /swarm/leave')).toMatchObject({ Status: 403 });
+    expect(find('local', 'POST /tswarm/v1/cluster/init')).toMatchObject({ From: 'unix' });
+    expect(find('-', 'GET /swarm')).toMatchObject({ Status: 401 });
+    expect(JSON.stringify(rows)).not.toContain('TSWTKN');
+    const shown = await out('audit', '--limit', '1', '--format', '{{.Request}}');
+    expect(shown.trim().split('\n')).toHaveLength(1);
+    expect((await node.tswarm(['audit', '--limit', '0'])).stderr).toContain('must be 1 to 1000');
+  });
+
+  it('is for root only, on the disk as well', () => {
+    const file = join(node.dataRoot, 'audit.log');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+});
