@@ -148,10 +148,12 @@ export class Gateway implements Lifecycle {
     const target = splitTarget(asked.url);
     const from = message.socket.remoteAddress ?? 'unix';
     let route = '';
+    let shown = target.path;
     try {
       commonHeaders(reply, this.#options.version);
       if (!asked.caller) throw asked.refusal;
       const { version, path } = splitVersion(target.path);
+      shown = path;
       const match = this.#router.find(message.method ?? 'GET', path);
       if (!match) throw new EngineError('not_found', 404, 'page not found');
       route = match.route;
@@ -167,7 +169,7 @@ export class Gateway implements Lifecycle {
       const durationMs = this.#clock.monotonicMs() - startedMs;
       const { caller } = asked;
       const method = message.method ?? 'GET';
-      this.#audit.note(method, { caller, route, path: target.path, from, durationMs }, reply);
+      this.#audit.note(method, { caller, route, path: shown, from, durationMs }, reply);
     }
   }
 

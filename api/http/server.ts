@@ -71,7 +71,7 @@ export class HttpServer {
     this.#server = options.tls
       ? process
           .getBuiltinModule('node:https')
-          .createServer({ ...limits, ...tlsOptions(options.tls), minVersion: 'TLSv1.2' })
+          .createServer({ ...limits, ...tlsOptions(options.tls) } satisfies TlsOptions)
       : http.createServer(limits);
     this.#server.maxConnections = CONNECTIONS_MAX;
     this.#server.on('connection', (socket) => {
@@ -159,9 +159,16 @@ export class HttpServer {
 }
 
 function tlsOptions(tls: NonNullable<HttpServerOptions['tls']>): TlsOptions {
-  if ('cert' in tls) return tls;
+  // A client of a taken-over connection that has nothing more to say still listens; without TLS Node's HTTP server allows that by itself.
+  const common = { minVersion: 'TLSv1.2', allowHalfOpen: true } as const;
+  if ('cert' in tls) return { ...common, ...tls };
   // Who comes without a certificate has a token, or gets an answer that says what is needed.
-  return { requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_TIMEOUT_MS };
+  return {
+    ...common,
+    requestCert: true,
+    rejectUnauthorized: false,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+  };
 }
 
 type UpgradeConnection = Connection & { readonly body: BodySource };

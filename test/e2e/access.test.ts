@@ -116,7 +116,8 @@ describe('contexts', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(readFileSync(file, 'utf8')).toContain('the lab');
     // Streams and taken-over connections go the same way.
-    await remoteOut(['service', 'create', '-q', '--name', 'ping', 'busybox:test', 'echo', 'pong']);
+    const service = ['--name', 'ping', 'busybox:test', 'sleep', '1000'];
+    await remoteOut(['service', 'create', '-q', ...service]);
     expect(await out('history')).toMatch(/anna +service ping: create/);
     await remoteOut(['service', 'rm', 'ping']);
   });
