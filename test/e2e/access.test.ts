@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandLines } from '../support/command-lines.ts';
 import { flagTest } from '../support/flag-tests.ts';
-import { NODE, type Result, ROOT, TestNode } from '../support/test-node.ts';
+import { NODE, type Result, ROOT, TestNode, until } from '../support/test-node.ts';
 
 const PORT = '23876';
 const PLACE = `127.0.0.1:${PORT}`;
@@ -18,6 +18,12 @@ beforeAll(async () => {
   await node.start(['--api-addr', PLACE, '--api-names', 'front.example']);
   await node.importBusybox();
   await out('init', ...HERE);
+  // The listener gets its certificate once there is a cluster.
+  await until(
+    async () => (await https('/tswarm/v1/ca')).status === 200,
+    20_000,
+    () => node.log(),
+  );
 });
 
 afterAll(async () => {

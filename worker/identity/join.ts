@@ -13,8 +13,8 @@ import {
 import type { NodeAvailability } from '#protocol/generated/specs';
 import { NodeRole } from '#protocol/generated/specs';
 import { caDigestText, parseJoinToken } from '#protocol/join-token';
-import { clientOf, connectChannel, type TlsIdentity } from '#protocol/transport/grpc';
 import { certificateRequestFor, newNodeKey } from '#protocol/transport/csr';
+import { clientOf, connectChannel, type TlsIdentity } from '#protocol/transport/grpc';
 import type { NodeIdentity } from './node-identity.ts';
 
 const CALL_TIMEOUT_MS = 10_000;

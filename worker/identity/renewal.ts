@@ -1,6 +1,7 @@
 // Renews a certificate (the node's, or the gateway's) at a random moment between half and four fifths of its life, so that a whole cluster does not come at once; at once when a
 // manager asks for it (the root is being changed); after a failure again with growing pauses, each time at another manager, to the last minute.
 import { messageOf } from '#protocol/errors';
+import { certificateRequestFor, newNodeKey } from '#protocol/transport/csr';
 import type { TlsIdentity } from '#protocol/transport/grpc';
 import type { Clock, Log, Random } from '#protocol/world';
 import {
@@ -11,7 +12,6 @@ import {
   RENEW_RETRY_MS_MIN,
 } from '../limits.ts';
 import { delay } from '../queue.ts';
-import { certificateRequestFor, newNodeKey } from '#protocol/transport/csr';
 import { requestCertificate } from './join.ts';
 import { lifeOf } from './node-identity.ts';
 
