@@ -184,7 +184,7 @@ export class Attacher {
       request,
       result,
       interfaces: [],
-      serving: true,
+      serving: servesAtOnce(request),
     };
     await this.#deps.records.put(record);
     return result;
@@ -211,7 +211,7 @@ export class Attacher {
       portStatus: ports,
       ingressPorts: [],
     };
-    return { containerId, request, result, interfaces, serving: true };
+    return { containerId, request, result, interfaces, serving: servesAtOnce(request) };
   }
 
   #plans(
@@ -323,4 +323,9 @@ async function together(work: readonly (Promise<void> | undefined)[]): Promise<v
   for (const result of await Promise.allSettled(work)) {
     if (result.status === 'rejected') throw result.reason;
   }
+}
+
+/** A task takes connections once it is said to be able to; nobody says so of a container of `docker run`. */
+function servesAtOnce({ taskId }: AttachRequest): boolean {
+  return taskId === '';
 }

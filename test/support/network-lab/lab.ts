@@ -275,8 +275,10 @@ export class NetworkLab {
     return this.call('restore', live.map(containerId), known);
   }
 
-  attach(id: string, request: AttachRequest): Promise<AttachResult> {
-    return this.call<AttachResult>('attach', containerId(id), request);
+  async attach(id: string, request: AttachRequest): Promise<AttachResult> {
+    const result = await this.call<AttachResult>('attach', containerId(id), request);
+    if (request.taskId !== '') await this.call('setServing', containerId(id), true);
+    return result;
   }
 
   detach(id: string): Promise<undefined> {
