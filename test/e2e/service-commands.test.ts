@@ -347,6 +347,21 @@ describe('service update', () => {
   );
 });
 
+describe('an update of the image', () => {
+  it('runs the image that is named, also one that was made here', async () => {
+    // A container's changes as an image of their own, which no registry has.
+    const made = await node.docker(['create', '--name', 'seed', 'busybox:test']);
+    expect(made.stderr).toBe('');
+    expect((await node.docker(['commit', '-c', 'ENV IS=second', 'seed', 'second:1'])).code).toBe(0);
+    const quick = ['--update-monitor', '100ms', '--stop-grace-period', '100ms'];
+    expect((await service('create', '-q', '--name', 'image', ...quick, ...SLEEP)).code).toBe(0);
+    const updated = await service('update', '-q', '--image', 'second:1', 'image');
+    expect([updated.stderr, updated.code]).toEqual(['', 0]);
+    expect(await inside('image', 'sh', '-c', 'echo $IS')).toBe('second');
+    await service('rm', 'image');
+  });
+});
+
 describe('a service on the network of its node', () => {
   it('is made with either client', async () => {
     const quick = ['--stop-grace-period', '100ms', '--network', 'host'];

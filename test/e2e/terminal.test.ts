@@ -29,8 +29,12 @@ function docker(words: readonly string[], options: TerminalOptions = {}): Termin
 }
 
 function tcompose(words: readonly string[], options: TerminalOptions): Terminal {
+  return ours('tcompose', words, options);
+}
+
+function ours(cli: string, words: readonly string[], options: TerminalOptions): Terminal {
   const env = { TSWARM_HOST: `unix://${node.clusterSocket}` };
-  const main = join(ROOT, 'dist/cli/tcompose/main.js');
+  const main = join(ROOT, `dist/cli/${cli}/main.js`);
   return new Terminal([NODE, main, ...words], { ...options, env });
 }
 
@@ -136,5 +140,23 @@ describe('progress of tcompose up', () => {
     expect(up.output).toContain(`${ESCAPE}[32m`);
     expect(up.output).toMatch(/✔.* Container drawn-web-1 .*Started/);
     await node.tcompose(['down'], { cwd });
+  });
+});
+
+describe('progress of a rollout', () => {
+  it('says what each task waits for; Ctrl-C ends the looking, not the rollout', async () => {
+    const size = { columns: 100, rows: 30 };
+    const quick = ['--update-monitor', '100ms', '--stop-grace-period', '100ms'];
+    const flags = ['--name', 'stuck', '--constraint', 'node.labels.none==1', ...quick];
+    const words = ['service', 'create', ...flags, '--no-resolve-image', IMAGE, 'sleep', '1000'];
+    const create = ours('tswarm', words, size);
+    await create.shows(/Task stuck\.1 +pending +no suitable node \(scheduling constraints not/);
+    create.type('\u0003');
+    expect(await create.exited).toBe(130);
+    expect(create.output).toContain('the rollout goes on. See it with: tswarm service ps stuck');
+    expect(create.output.lastIndexOf('[?25h')).toBeGreaterThan(create.output.lastIndexOf('[?25l'));
+    const again = ['service', 'update', '--constraint-rm', 'node.labels.none==1', 'stuck'];
+    expect(await ours('tswarm', again, size).exited).toBe(0);
+    await node.tswarm(['service', 'rm', 'stuck']);
   });
 });

@@ -97,7 +97,11 @@ export async function update(client: ApiClient, name: string, options: Options):
   const template = child(spec, 'TaskTemplate');
   const container = child(template, 'ContainerSpec');
   const image = options.image === undefined ? String(container.Image) : String(options.image);
-  if (options.image !== undefined) container.Image = await pinnedImage(client, image, options);
+  if (options.image !== undefined) {
+    container.Image = await pinnedImage(client, image, options);
+    // Which image that is on the nodes is found out anew, also for a name that has been built again.
+    delete container.ImageID;
+  }
   if (options.args !== undefined) container.Args = words('args', String(options.args));
   if (options.force) template.ForceUpdate = Number(template.ForceUpdate ?? 0) + 1;
   changeReplicas(spec, options);

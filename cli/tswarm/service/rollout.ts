@@ -42,9 +42,10 @@ export async function followRollout(
   const looking = new Looking(client, idOrName, display);
   const interrupted = (): void => {
     display.stop();
-    const { name } = looking;
+    const { name, isUpdating } = looking;
+    const halt = isUpdating ? `, halt it with: tswarm service update --pause ${name}` : '';
     process.stderr.write(
-      `Service ${name} goes on without you. Look: tswarm service ps ${name}. Halt it: tswarm service update --pause ${name}\n`,
+      `Service ${name}: the rollout goes on. See it with: tswarm service ps ${name}${halt}\n`,
     );
     process.exit(EXIT.interrupted);
   };
@@ -83,6 +84,7 @@ class Looking {
   #answeredAt: number | undefined;
   /** Of the service; what it was asked for by until it is known. */
   name: string;
+  isUpdating = false;
 
   constructor(client: ApiClient, idOrName: string, display: ProgressDisplay) {
     this.#client = client;
@@ -98,6 +100,7 @@ class Looking {
         this.#answeredAt = performance.now();
         this.#asked = str(picture.service.ID);
         this.name = str(obj(picture.service.Spec).Name);
+        this.isUpdating = isUpdating(picture.service);
         return picture;
       } catch (error) {
         if (!this.#isBorne(error)) throw error;
@@ -162,6 +165,14 @@ function runs(task: Json): boolean {
 }
 
 const UNDER_WAY: ReadonlySet<string> = new Set(['updating', 'rollback_started']);
+/** As long as "preparing", so that what follows stands in a column. */
+const STATE_WIDTH = 9;
+
+const NUMERIC = { numeric: true } as const;
+
+function isUpdating(service: Json): boolean {
+  return UNDER_WAY.has(str(obj(service.UpdateStatus).State));
+}
 
 function draw(display: ProgressDisplay, { service, tasks }: Picture): void {
   const name = str(obj(service.Spec).Name);
@@ -173,17 +184,17 @@ function draw(display: ProgressDisplay, { service, tasks }: Picture): void {
     Number(update.Total ?? 0) > 0
       ? `, ${str(update.Updated) || '0'} of ${str(update.Total)} updated`
       : '';
-  const isDone = done >= all && !UNDER_WAY.has(str(update.State));
+  const isDone = done >= all && !isUpdating(service);
   const text = `${done}/${all} running${updated}`;
   display.update(`Service ${name}`, isDone ? 'done' : 'working', text);
   if (shown.length > LINES_MAX) return;
   for (const task of shown) {
-    display.update(
-      `Task ${name}.${slotOf(task)}`,
-      taskState(task),
-      str(obj(task.Status).State),
-      reason(task),
-    );
+    // Runs, but is to be replaced.
+    const isOld = isUpdating(service) && task.UpToDate === false;
+    const state = str(obj(task.Status).State).padEnd(STATE_WIDTH);
+    const id = `Task ${name}.${slotOf(task)}`;
+    if (isOld && runs(task)) display.update(id, 'working', state, 'waits for its turn');
+    else display.update(id, taskState(task), state, reason(task));
   }
 }
 
@@ -199,7 +210,7 @@ function newestOfSlots(tasks: readonly Json[]): readonly Json[] {
     const other = newest.get(slotOf(task));
     if (!other || madeAt(task) >= madeAt(other)) newest.set(slotOf(task), task);
   }
-  return [...newest.values()];
+  return [...newest.values()].sort((a, b) => slotOf(a).localeCompare(slotOf(b), 'en', NUMERIC));
 }
 
 function madeAt(task: Json): number {
@@ -215,7 +226,9 @@ function taskState(task: Json): ProgressState {
 /** What it waits for, or what went wrong. */
 function reason(task: Json): string {
   if (runs(task)) return '';
-  return str(obj(task.Status).Err) || str(task.WaitingFor) || str(obj(task.Status).Message);
+  const { Err: err, Message: message, State: state } = obj(task.Status);
+  const text = str(err) || str(task.WaitingFor) || str(message);
+  return text.startsWith(`${str(state)}: `) ? text.slice(str(state).length + 2) : text;
 }
 
 function report(service: Json, end: 'done' | 'failed'): number {
