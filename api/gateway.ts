@@ -46,6 +46,8 @@ import { Router } from './http/router.ts';
 import { HttpServer, type RawRequest, splitTarget } from './http/server.ts';
 import { splitVersion } from './http/version.ts';
 import { API_VERSION_MAX } from './limits.ts';
+import { metricsRoutes } from './metrics/metrics.ts';
+import { RequestMetrics } from './metrics/request-metrics.ts';
 import type { NodeControl } from './node-control.ts';
 import { Reach } from './reach/reach.ts';
 
@@ -85,6 +87,7 @@ export class Gateway implements Lifecycle {
   readonly #dashboard: Dashboard;
   readonly #api: ApiListener;
   readonly #audit: AuditLog;
+  readonly #requests: RequestMetrics = new RequestMetrics();
   readonly #servers: HttpServer[] = [];
 
   constructor(options: GatewayOptions, deps: GatewayDeps) {
@@ -113,7 +116,12 @@ export class Gateway implements Lifecycle {
   }
 
   #routes(context: Context): readonly Route[] {
-    return [...allRoutes(context), ...this.#dashboard.routes(), ...auditRoutes(this.#audit)];
+    return [
+      ...allRoutes(context),
+      ...this.#dashboard.routes(),
+      ...auditRoutes(this.#audit),
+      ...metricsRoutes(context, this.#requests),
+    ];
   }
 
   async start(): Promise<void> {
@@ -167,6 +175,7 @@ export class Gateway implements Lifecycle {
       this.#answerError(error, raw, reply, target.path.startsWith(OWN_PREFIX));
     } finally {
       const durationMs = this.#clock.monotonicMs() - startedMs;
+      this.#requests.note(route, reply, durationMs);
       const { caller } = asked;
       const method = message.method ?? 'GET';
       this.#audit.note(method, { caller, route, path: shown, from, durationMs }, reply);

@@ -259,6 +259,28 @@ describe('without a credential', () => {
   });
 });
 
+describe('for monitoring', () => {
+  it('tells whether it lives to anybody, the rest to viewers and to the socket', async () => {
+    expect(await https('/healthz')).toEqual({ status: 200, body: 'ok\n' });
+    expect((await node.curl('/readyz')).stdout).toBe('ok\n');
+    const { stdout } = await node.curl('/metrics');
+    for (const line of [
+      /^tswarm_raft_term [1-9]\d*$/m,
+      /^tswarm_raft_is_leader 1$/m,
+      /^tswarm_store_objects\{kind="node"\} 1$/m,
+      /^tswarm_nodes\{state="ready"\} 1$/m,
+      /^tswarm_tasks\{state="running"\} \d+$/m,
+      /^tswarm_api_requests_total\{method="POST",route="\/services\/create",status="201"\} 1$/m,
+      /^tswarm_api_request_duration_seconds_count\{method="GET",route="\/tswarm\/v1\/cluster"\} \d+$/m,
+      /^process_resident_memory_bytes [1-9]\d+$/m,
+    ]) {
+      expect(stdout).toMatch(line);
+    }
+    const families = stdout.split('\n').filter((line) => line.startsWith('# TYPE '));
+    expect(new Set(families).size).toBe(families.length);
+  });
+});
+
 describe('history', () => {
   flagTest('tswarm history', ['--limit', '--format', '--json'], 'names who', async () => {
     const rows = (await out('history', '--json')).trim().split('\n');
