@@ -56,6 +56,8 @@ export const LEADER_LOOK_MS = 100;
 export const LEADER_CONNECT_MS = 1000;
 /** Above Raft's own limit for a proposal (25 s), so that its answer is the one that is seen. */
 export const LEADER_CALL_MS = 30_000;
+/** So long a joining manager's seat may be held by its own lost member: a few election timeouts, and less than its call takes. */
+export const SEAT_WAIT_MS = 4000;
 /** The leader tries this long to reach a manager that joins, at each of its addresses. */
 export const DIAL_BACK_MS = 3000;
 

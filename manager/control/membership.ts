@@ -35,6 +35,7 @@ export function admitManager(
   refuseTakenAddress(tx, node.id, addresses);
   const own = raftIdOf(node);
   const isSameDisk = request.raftId !== 0 && request.raftId === own;
+  if (!isSameDisk) refuseLivingMember(node, members);
   const raftId = isSameDisk ? own : newRaftId();
   const wasVoter = members.some((member) => member.raftId === own && member.voter);
   const before = node.managerStatus;
@@ -49,6 +50,25 @@ export function admitManager(
   });
   tx.update('node', { ...node, role: NodeRole.MANAGER, managerStatus });
   return raftId;
+}
+
+/**
+ * A seat whose member is there is not given away: this is a call that was overtaken by its own repetition, or
+ * another host with the same identity.
+ * @throws TswarmError conflict
+ */
+function refuseLivingMember(node: Node, members: readonly Member[]): void {
+  const own = raftIdOf(node);
+  const member = members.find(({ raftId }) => raftId === own);
+  if (member?.active !== true) return;
+  throw new TswarmError(
+    'conflict',
+    `manager ${node.id} is in the group already and answers, as member ${own}`,
+    {
+      retryable: true,
+      hint: 'If its disk was lost, try again in some seconds. If another host has its identity, run `tswarm leave --force` on the copy.',
+    },
+  );
 }
 
 function requireFutureManager(view: ReadView, nodeId: string): Node {

@@ -12,7 +12,7 @@ import {
 } from '#manager/control/membership';
 import { managerAddresses } from '#manager/dispatcher/nodes';
 import { CERTIFICATE_ROLE } from '#protocol/certificates';
-import { TswarmError } from '#protocol/errors';
+import { hasCode, TswarmError } from '#protocol/errors';
 import {
   type JoinRequest,
   type JoinResponse,
@@ -20,9 +20,10 @@ import {
   MembershipService,
 } from '#protocol/generated/membership';
 import type { Handlers, Peer } from '#protocol/transport/grpc';
+import { nodeClock } from '#protocol/transport/node-world';
 import { refuseOtherProtocol } from '#protocol/version';
 import type { Log, Random } from '#protocol/world';
-import { DIAL_BACK_MS } from '../limits.ts';
+import { DIAL_BACK_MS, LEADER_LOOK_MS, SEAT_WAIT_MS } from '../limits.ts';
 import { newRaftId } from './identity.ts';
 import type { LeaderAccess } from './leader-access.ts';
 import { ADDRESS_CHARS_MAX, withSeenHost } from './places.ts';
@@ -77,10 +78,14 @@ async function join(
     raft: asSeenFromHere(request.raftAddr, peer, 'raft_addr'),
   };
   await Promise.all([dialBack(addresses.control), dialBack(addresses.raft)]);
-  const { value: raftId } = await replicated.update(
-    { author: request.nodeId, summary: `manager ${request.nodeId}: join` },
-    (tx) => admitManager(tx, request, addresses, raft.status().members, () => newRaftId(random)),
-  );
+  const admit = async (): Promise<number> => {
+    const options = { author: request.nodeId, summary: `manager ${request.nodeId}: join` };
+    const { value } = await replicated.update(options, (tx) =>
+      admitManager(tx, request, addresses, raft.status().members, () => newRaftId(random)),
+    );
+    return value;
+  };
+  const raftId = await untilSeatIsFree(admit);
   log.info('manager joins', { node: request.nodeId, raftId, address: addresses.control });
   const { view } = replicated;
   return {
@@ -91,6 +96,19 @@ async function join(
     controlAddr: addresses.control,
     raftAddr: addresses.raft,
   };
+}
+
+/** A manager that lost its disk a moment ago still counts as there until nothing has been heard of it for a while. */
+async function untilSeatIsFree(admit: () => Promise<number>): Promise<number> {
+  const endMs = nodeClock.monotonicMs() + SEAT_WAIT_MS;
+  for (;;) {
+    try {
+      return await admit();
+    } catch (error) {
+      if (!hasCode(error, 'conflict') || nodeClock.monotonicMs() >= endMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, LEADER_LOOK_MS));
+    }
+  }
 }
 
 /** @throws TswarmError unauthenticated, permission_denied */

@@ -34,13 +34,37 @@ interface Watcher {
 export class ClusterChecks {
   /** Task statuses that nodes were thanked for: task id → run and state. */
   readonly #thanked = new Map<string, { run: number; state: TaskState }>();
-  readonly #services = new ServiceChecks();
+  #services = new ServiceChecks();
+  /** index → the history's newest entry there */
+  readonly #history = new Map<number, string>();
+  /** Nodes whose removal an administrator was told of. */
+  readonly #removed = new Set<string>();
   changes = 0;
 
-  /** Follows a manager's store from its beginning. */
-  watch(id: number, store: Store): void {
+  /** The group was forced to begin anew; `hasLost`: without something that had been committed. */
+  forced(hasLost: boolean): void {
+    this.#services = new ServiceChecks();
+    if (!hasLost) return;
+    this.#thanked.clear();
+    this.#history.clear();
+    this.#removed.clear();
+  }
+
+  /** An administrator was told that the node is removed. */
+  removed(nodeId: string): void {
+    this.#removed.add(nodeId);
+  }
+
+  /** Whether the node's removal was acknowledged before now. */
+  isRemoved(nodeId: string): boolean {
+    return this.#removed.has(nodeId);
+  }
+
+  /** Follows a manager's store from its beginning, as long as it is of the present group. */
+  watch(id: number, store: Store, isPart: () => boolean): void {
     const watcher: Watcher = { mirror: new Map(), removed: new Set(), index: 0, entries: 0 };
     store.subscribe((entry) => {
+      if (!isPart()) return;
       if (entry === 'reset') {
         watcher.index = store.index;
         watcher.mirror.clear();
@@ -55,9 +79,29 @@ export class ClusterChecks {
       watcher.index = entry.index;
       for (const change of entry.changes) this.#change(id, watcher, change);
       this.#services.entry(store.view, entry.index, entry.changes);
+      this.#checkHistory(store, entry.index);
       watcher.entries++;
       if (watcher.entries % EVERY_ENTRIES === 0) this.#checkWhole(id, watcher, store);
     });
+  }
+
+  /** Who did what is the same on every manager, whoever led meanwhile, and in order. */
+  #checkHistory(store: Store, index: number): void {
+    const { history } = store;
+    const [before, newest] = history.slice(-2);
+    const text = JSON.stringify(history.slice(-2));
+    const known = this.#history.get(index);
+    check(known === undefined || known === text, 'the history at an index is the same', () => ({
+      index,
+      known,
+      now: text,
+    }));
+    this.#history.set(index, text);
+    const isInOrder = !before || !newest || before.index < newest.index;
+    check(isInOrder && (newest?.index ?? 0) <= index, 'the history is in order', () => ({
+      index,
+      newest: text,
+    }));
   }
 
   #change(id: number, watcher: Watcher, change: StoreChange & { readonly id: string }): void {

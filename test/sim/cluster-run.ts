@@ -3,20 +3,21 @@
 // cluster must come to the state that was asked for: every service has the tasks that it wants, they
 // run where they were put, and nothing else runs.
 
-import { createConfig, removeData, updateConfig } from '#manager/control/data-objects';
+import { waitingFor } from '#manager/ca/rotation';
+import { createConfig, removeData } from '#manager/control/data-objects';
+import { managersOf } from '#manager/control/managers';
 import { PAUSED_STATES } from '#manager/orchestrator/update';
-import type { StoreView, StoreWriteView } from '#manager/store/state';
+import type { StoreWriteView } from '#manager/store/state';
 import type { DecisionContext } from '#manager/store/view';
 import { CERTIFICATE_ROLE } from '#protocol/certificates';
-import { hasCode, TswarmError } from '#protocol/errors';
+import { TswarmError } from '#protocol/errors';
 import { TaskState } from '#protocol/generated/objects';
-import { ConfigSpec, NodeAvailability } from '#protocol/generated/specs';
+import { ConfigSpec, NodeAvailability, NodeRole } from '#protocol/generated/specs';
 import { ClusterChecks } from './cluster-checks.ts';
+import { Roles } from './cluster-roles.ts';
 import { changeSomething, drawChange, touch } from './cluster-work.ts';
-import { SimFailure } from './failure.ts';
 import { Faults } from './faults.ts';
 import { Group } from './group.ts';
-import { findViolation, type Operation } from './linearizable.ts';
 import type { RunCounts } from './seed-result.ts';
 import { serviceGap } from './service-goal.ts';
 import { strangeRequest } from './sim-authority.ts';
@@ -25,6 +26,7 @@ import { SimManager } from './sim-manager.ts';
 import type { SimMember } from './sim-member.ts';
 import { SimNetwork } from './sim-network.ts';
 import { SimNode } from './sim-node.ts';
+import { StoreRegister } from './store-register.ts';
 import { stream } from './streams.ts';
 import { drawWeather, type Weather } from './weather.ts';
 import { NODE_BASE, Wire } from './wire.ts';
@@ -33,9 +35,12 @@ import type { World } from './world.ts';
 /** A transaction of the controllers may have some hundred kilobytes. */
 const SEGMENT_BYTES = 384 * 1024;
 const HEARTBEAT_MS = 400;
-const REGISTERS_MAX = 120;
 /** So many services are made, or changed, before anything else. */
 const FIRST_DEPLOYS = 6;
+/** Here keys are locked by the cluster's setting, and the membership follows the nodes' roles. */
+const OF_OTHERS = { setUnlockKey: 0, changeMembers: 0, jointSplit: 0, eagerChange: 0 };
+/** Behind those of the nodes. */
+const ROLES_STREAM = 100;
 /** After healing: so long until everything runs as asked for. */
 const HEAL_US = 90_000_000;
 const LOOK_EVERY_US = 500_000;
@@ -51,11 +56,15 @@ export class ClusterRun {
   readonly #wire: Wire;
   readonly #nodeNetwork: SimNetwork;
   readonly #prng: ReturnType<typeof stream>;
-  readonly #history: Operation[] = [];
+  readonly #register: StoreRegister;
+  readonly #roles: Roles;
   readonly #nodeFaults: boolean;
-  #nextValue = 1;
   #changesMade = 0;
   #lastLookUs = 0;
+  /** Raft ids of those that the cluster begins with. */
+  readonly #first: readonly number[];
+  /** Goes on alone, and the state does not say so yet. */
+  #survivor: SimMember | null = null;
 
   constructor(world: World, seed: number) {
     this.#world = world;
@@ -64,7 +73,7 @@ export class ClusterRun {
     this.#prng = stream(seed, 'clients');
     // With little room some of what the manager writes at once is refused, and what follows is not.
     const maxUncommittedBytes = this.#prng.chance(0.3) ? 2_000 : 1e6;
-    const faults = { ...drawn.faults, setUnlockKey: 0, loseQuorum: 0 };
+    const faults = { ...drawn.faults, ...OF_OTHERS };
     this.#weather = {
       ...drawn,
       faults,
@@ -72,6 +81,8 @@ export class ClusterRun {
       tuning: { ...drawn.tuning, maxUncommittedBytes },
     };
     const prng = stream(seed, 'manager');
+    this.#first = Array.from({ length: drawn.voters }, (_, i) => i + 1);
+    this.#register = new StoreRegister(world, this.#prng, drawn.link.delayUs);
     const settings = { seed, weather: this.#weather, segmentBytes: SEGMENT_BYTES };
     this.#group = new Group(world, settings, {
       attach: (member, { node, main }) => {
@@ -81,14 +92,33 @@ export class ClusterRun {
           node,
           main,
           prng,
-          checks: this.#group.checks,
+          checks: () => member.checks,
           clusterChecks: this.#checks,
           heartbeatMs: HEARTBEAT_MS,
+          first: this.#first,
+          unlockKey: () => member.keys.current,
+          setUnlockKey: (key) => {
+            member.keys.asked(key);
+            return node.setUnlockKey(key).then(() => member.keys.answered(key));
+          },
+          mustTakeOver: () => this.#survivor === member,
+          tookOver: () => {
+            this.#survivor = null;
+            this.#register.resume(manager);
+          },
+          atLeader: (action) => this.#atLeader(member, action),
         });
+        const { store } = manager.replicated;
+        this.#checks.watch(member.id, store, () => member.checks === this.#group.checks);
         this.#managers.set(member, manager);
       },
       ended: (member) => this.#managers.delete(member),
-      forced: () => {},
+      forced: (member, hasLost) => {
+        this.#survivor = member;
+        this.#checks.forced(hasLost);
+        if (hasLost) this.#register.hold();
+      },
+      hasTakenOver: (member) => this.#survivor !== member,
     });
     this.#faults = new Faults(this.#group, this.#weather, stream(seed, 'faults'));
     // Connections of nodes are streams: they break, but neither repeat nor reorder.
@@ -103,6 +133,28 @@ export class ClusterRun {
     });
     this.#nodeFaults = this.#prng.chance(0.7);
     this.#nodes = this.#makeNodes(seed);
+    this.#faults.mayGoOn = (member) => this.#managers.get(member)?.isPart === true;
+    this.#roles = new Roles({
+      world,
+      group: this.#group,
+      wire: this.#wire,
+      nodes: this.#nodes,
+      prng: stream(seed, 'agents', ROLES_STREAM),
+    });
+  }
+
+  /** Something for the leader, on the way that the managers' own messages take. */
+  #atLeader(from: SimMember, action: (leader: SimManager) => Promise<void>): void {
+    const member = this.#group.leader();
+    const leader = this.#leader();
+    if (member === null || leader === null) return;
+    const deliver = (): void => {
+      this.#world.become(leader.main, () => {
+        action(leader).catch((error: unknown) => this.#ifBug(error));
+      });
+    };
+    if (from === member) deliver();
+    else this.#group.network.send(from.id, member.id, deliver);
   }
 
   #makeNodes(seed: number): SimNode[] {
@@ -150,6 +202,7 @@ export class ClusterRun {
     this.#faults.start();
     this.#work();
     if (this.#nodeFaults) this.#nodeFault();
+    this.#roles.start();
     while (this.#world.steps < steps && this.#world.step());
   }
 
@@ -165,6 +218,13 @@ export class ClusterRun {
     });
   }
 
+  #useRegister(): void {
+    const managers = [...this.#managers].flatMap(([{ process }, manager]) =>
+      process === null ? [] : [{ manager, node: process.node }],
+    );
+    this.#register.use(managers, this.#leader());
+  }
+
   #changeSomething(): void {
     const manager = this.#leader();
     if (manager === null || !manager.isServing) return;
@@ -172,10 +232,40 @@ export class ClusterRun {
       this.#askForCertificate(manager);
       return;
     }
+    // A member that decay has kept from voting could be needed by a smaller group.
+    if (this.#weather.faults.rot === 0 && this.#prng.chance(0.12)) {
+      this.#changeNodes(manager);
+      return;
+    }
     const drawn = drawChange(this.#prng);
     // Something to run first.
     const draw = this.#changesMade++ < FIRST_DEPLOYS ? { ...drawn, kind: 0 } : drawn;
     this.#update(manager, (tx, context) => changeSomething(tx, context, draw, manager.random));
+  }
+
+  /** Another role for a node, or a node less. */
+  #changeNodes(manager: SimManager): void {
+    const which = this.#prng.below(8);
+    if (this.#prng.chance(0.7)) {
+      this.#update(manager, (tx) => this.#roles.change(tx, manager, which));
+      return;
+    }
+    this.#world.become(manager.main, () => {
+      manager.replicated
+        .update({ author: 'admin', summary: 'node: remove' }, (tx, { nowMicros }) =>
+          this.#roles.remove(tx, which, nowMicros),
+        )
+        .then(
+          ({ value }) => {
+            if (value !== '') this.#checks.removed(value);
+          },
+          (error: unknown) => this.#ifBug(error),
+        );
+    });
+  }
+
+  #ifBug(error: unknown): void {
+    if (!(error instanceof TswarmError)) this.#world.failure ??= error;
   }
 
   /** Somebody wants a certificate, and may have it or not. */
@@ -187,87 +277,15 @@ export class ClusterRun {
     const role = roles[this.#prng.below(roles.length)] ?? '';
     const applicant = { nodeId: node?.id ?? (this.#prng.chance(0.5) ? 'unknown' : ''), role };
     this.#world.become(manager.main, () => {
-      manager.issue(request, applicant).catch((error: unknown) => {
-        if (!(error instanceof TswarmError)) this.#world.failure ??= error;
-      });
+      manager.issue(request, applicant).catch((error: unknown) => this.#ifBug(error));
     });
   }
 
   #update(manager: SimManager, change: (tx: StoreWriteView, c: DecisionContext) => void): void {
     this.#world.become(manager.main, () => {
       const options = { author: 'admin', summary: 'simulated' };
-      manager.replicated.update(options, change).catch((error: unknown) => {
-        if (!(error instanceof TswarmError)) this.#world.failure ??= error;
-      });
+      manager.replicated.update(options, change).catch((error: unknown) => this.#ifBug(error));
     });
-  }
-
-  // ---- a register in the store
-
-  #useRegister(): void {
-    if (this.#history.length >= REGISTERS_MAX) return;
-    const managers = [...this.#managers.values()];
-    const isRead = this.#prng.chance(0.5);
-    const any = managers[this.#prng.below(managers.length)] ?? null;
-    const manager = isRead ? any : this.#leader();
-    if (manager === null) return;
-    const operation: Operation = {
-      key: 1,
-      kind: isRead ? 'read' : 'write',
-      value: isRead ? 0 : this.#nextValue++,
-      expected: 0,
-      calledUs: this.#world.nowUs,
-      endedUs: Number.POSITIVE_INFINITY,
-      outcome: 'unknown',
-      result: 0,
-      hint: Number.POSITIVE_INFINITY,
-    };
-    this.#history.push(operation);
-    const answer = (result: number, hint: number): void => {
-      this.#world.at(this.#prng.next() * this.#weather.link.delayUs, null, () => {
-        Object.assign(operation, { outcome: 'ok', result, hint, endedUs: this.#world.nowUs });
-      });
-    };
-    this.#world.become(manager.main, () => {
-      if (isRead) this.#readRegister(manager, answer);
-      else this.#writeRegister(manager, operation, answer);
-    });
-  }
-
-  #readRegister(manager: SimManager, answer: (result: number, hint: number) => void): void {
-    const node = this.#group.member(manager.id).process?.node;
-    node?.readIndex().then(
-      () => {
-        const { replicated } = manager;
-        answer(registerOf(replicated.view), replicated.store.index);
-      },
-      () => {},
-    );
-  }
-
-  #writeRegister(
-    manager: SimManager,
-    operation: Operation,
-    answer: (result: number, hint: number) => void,
-  ): void {
-    const labels = { value: String(operation.value) };
-    manager.replicated
-      .update({ author: 'client', summary: '' }, (tx, context) => {
-        const known = tx.byName('config', 'register');
-        const data = known?.spec?.data ?? Uint8Array.of(1);
-        const spec = ConfigSpec.create({ name: 'register', labels, data });
-        if (known) updateConfig(tx, known.id, known.meta?.version?.index ?? 0, spec);
-        else createConfig(tx, context.newId(), spec);
-      })
-      .then(
-        ({ index }) => answer(1, index),
-        (error: unknown) => {
-          if (hasCode(error, 'no_leader') || hasCode(error, 'no_space')) {
-            operation.outcome = 'refused';
-          } else if (hasCode(error, 'out_of_sequence')) operation.outcome = 'refused';
-          else if (!(error instanceof TswarmError)) this.#world.failure ??= error;
-        },
-      );
   }
 
   // ---- what happens to nodes
@@ -337,6 +355,7 @@ export class ClusterRun {
           const spec = { ...node.spec, availability: NodeAvailability.ACTIVE };
           tx.update('node', { ...node, spec });
         }
+        this.#roles.removeEmpty(tx, context.nowMicros);
         for (const service of tx.list('service')) {
           const state = service.updateStatus?.state;
           const isHeld = state !== undefined && PAUSED_STATES.has(state);
@@ -361,6 +380,8 @@ export class ClusterRun {
       if (raft === undefined || raft.isRecovering()) return `manager ${manager.id} recovers`;
     }
     for (const node of this.#nodes) if (node.nodeId === '') return 'a node has not joined';
+    const roles = this.#whyNotAsManaged(leader);
+    if (roles !== '') return roles;
     const running = new Set(this.#nodes.flatMap((node) => node.runningTasks()));
     for (const service of view.list('service')) {
       const why = serviceGap(view, service, running);
@@ -374,10 +395,39 @@ export class ClusterRun {
     return store.pendingCount > 0 ? 'changes are on their way' : '';
   }
 
+  /** Whether managers and members are the same, of one root, and locked as the cluster says. */
+  #whyNotAsManaged({ replicated, id }: SimManager): string {
+    const { view } = replicated;
+    const raft = this.#group.member(id).process?.host?.core.raft;
+    const [cluster] = view.list('cluster');
+    if (!raft || !cluster) return 'nobody leads';
+    if (cluster.rootCa?.rootRotation) return `the root waits for ${waitingFor(view).join()}`;
+    const { conf } = raft.tracker;
+    const voters = new Set(conf.voters);
+    if (conf.votersOutgoing.length + conf.learners.length > 0) return 'a member is on its way';
+    const managers = managersOf(view);
+    for (const { id: nodeId, managerStatus, role } of managers) {
+      if (role !== NodeRole.MANAGER) return `node ${nodeId} is not a manager yet`;
+      if (!voters.has(managerStatus?.raftId ?? 0)) return `manager ${nodeId} has no vote`;
+    }
+    if (managers.length !== voters.size)
+      return `${voters.size} voters, ${managers.length} managers`;
+    const wanted = Buffer.from(cluster.unlockKey).toString('hex');
+    for (const raftId of voters) {
+      const { keys, place, isBroken } = this.#group.member(raftId);
+      if (isBroken) continue;
+      if (place?.keys.isChanging) return `manager ${raftId} changes its data key`;
+      const current = Buffer.from(keys.current ?? []).toString('hex');
+      if (current !== wanted) return `manager ${raftId} is not locked as the cluster says`;
+    }
+    return '';
+  }
+
   #checkAll(): void {
     const leader = this.#leader();
     if (leader === null) return;
     this.#checks.checkThanked(leader.replicated.store);
+    for (const [member] of this.#managers) member.checkKeys();
     for (const other of this.#managers.values()) {
       if (other === leader || other.replicated.store.index !== leader.replicated.store.index)
         continue;
@@ -386,9 +436,7 @@ export class ClusterRun {
   }
 
   checkHistory(): void {
-    const violation = findViolation(this.#history);
-    if (violation === null) return;
-    throw new SimFailure('the history of the clients is linearizable', { history: violation });
+    this.#register.check();
   }
 
   counts(): RunCounts {
@@ -396,7 +444,7 @@ export class ClusterRun {
     const faults: Record<string, number> = Object.fromEntries(this.#faults.counts);
     faults.lost = network.counts.lost + network.counts.cut;
     return {
-      operations: this.#history.length,
+      operations: this.#register.operations,
       changes: this.#checks.changes,
       committed: checks.highestCommitted,
       elections: checks.elections,
@@ -405,8 +453,4 @@ export class ClusterRun {
       faults,
     };
   }
-}
-
-function registerOf(view: StoreView): number {
-  return Number(view.byName('config', 'register')?.spec?.labels.value ?? 0);
 }

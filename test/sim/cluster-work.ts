@@ -3,19 +3,28 @@
 // replaced, and requests for certificates from who should not get one. Each is one transaction.
 import { tokenDigest } from '#manager/ca/issue';
 import { withoutExpired, withRemovedNode } from '#manager/ca/removed';
-import { beginRotation, endRotation, issuingRoot, withRotatedToken } from '#manager/ca/rotation';
+import { beginRotation, issuingRoot, withRotatedToken } from '#manager/ca/rotation';
+import { updateCluster } from '#manager/control/cluster';
 import { createConfig, createSecret } from '#manager/control/data-objects';
 import { createNetwork } from '#manager/control/networks';
-import { createService, replaceSpec } from '#manager/control/services';
+import { actOnServices, createService, replaceSpec } from '#manager/control/services';
 import { createAttachment } from '#manager/dispatcher/attachments';
 import type { StoreWriteView } from '#manager/store/state';
 import type { DecisionContext } from '#manager/store/view';
+import {
+  RolloutAction,
+  ServiceActionRequest,
+  SpecUnion,
+  UpdateObjectRequest,
+} from '#protocol/generated/control';
 import { AttachNetworkRequest } from '#protocol/generated/dispatcher';
 import { Config } from '#protocol/generated/objects';
 import {
+  ClusterSpec,
   ConfigReference,
   ConfigSpec,
   ContainerSpec,
+  EncryptionConfig,
   EndpointSpec,
   FailureAction,
   GlobalJobMode,
@@ -66,7 +75,7 @@ export interface Draw {
 
 export function drawChange(prng: Prng): Draw {
   return {
-    kind: prng.below(25),
+    kind: prng.below(26),
     name: SERVICES[prng.below(SERVICES.length)] as ServiceName,
     replicas: prng.below(5),
     version: prng.below(4),
@@ -88,7 +97,7 @@ export function changeSomething(
   else if (kind < 8) setAvailability(tx, draw.replicas, draw.version);
   else if (kind === 8) changeNetwork(tx, context, draw.version);
   else if (kind === 9) rotateRoot(tx, random);
-  else if (kind === 10) finishRotation(tx, context);
+  else if (kind === 10) rollOut(tx, context, name, draw.version);
   else if (kind === 11) touch(tx, context, name);
   else if (kind < 13) makeMany(tx, context, draw.replicas);
   else if (kind < 15) removeMany(tx, draw.version);
@@ -97,6 +106,7 @@ export function changeSomething(
   else if (kind === 17) makeTooMuch(tx);
   else if (kind === 18) forgetNode(tx, context);
   else if (kind === 19) askForPlace(tx, context, draw.replicas);
+  else if (kind === 20) lock(tx, context, draw.version, random);
   else deploy(tx, context, name, draw);
 }
 
@@ -212,20 +222,46 @@ function changeNetwork(tx: StoreWriteView, context: DecisionContext, kind: numbe
 
 function rotateRoot(tx: StoreWriteView, random: Random): void {
   const cluster = tx.cluster();
+  if (cluster.rootCa?.rootRotation) return; // One at a time, as manager/control/cluster says.
   const next = newRoot(random, nowMicros(), issuingRoot(cluster));
   const caCertDigest = caDigestText(SIM_CA_CRYPTO.sha256(Buffer.from(next.caCert)));
   tx.update('cluster', beginRotation(cluster, { ...next, caCertDigest }));
 }
 
-/** As if the managers had got their certificates of the new root. */
-function finishRotation(tx: StoreWriteView, context: DecisionContext): void {
-  const { digest } = issuingRoot(tx.cluster());
-  for (const node of tx.list('node')) {
-    if (!node.managerStatus || node.managerStatus.rootDigest === digest) continue;
-    const managerStatus = { ...node.managerStatus, rootDigest: digest };
-    tx.update('node', { ...node, managerStatus, rootDigest: digest });
-  }
-  endRotation(tx, () => context.newId());
+const ROLLOUTS = [
+  RolloutAction.PAUSE,
+  RolloutAction.RESUME,
+  RolloutAction.REBALANCE,
+  RolloutAction.REBALANCE,
+];
+
+/** An update is halted or goes on; tasks move to where they are better placed. */
+function rollOut(tx: StoreWriteView, context: DecisionContext, name: string, which: number): void {
+  const rollout = ROLLOUTS[which % ROLLOUTS.length] ?? RolloutAction.REBALANCE;
+  actOnServices(tx, context, ServiceActionRequest.create({ services: [name], rollout }));
+}
+
+/** Autolock is turned on or off, or gets another key. */
+function lock(tx: StoreWriteView, context: DecisionContext, which: number, random: Random): void {
+  const cluster = tx.cluster();
+  const autoLockManagers = which > 0;
+  const spec = ClusterSpec.create({
+    ...cluster.spec,
+    encryptionConfig: EncryptionConfig.create({ autoLockManagers }),
+  });
+  const request = UpdateObjectRequest.create({
+    id: cluster.id,
+    version: cluster.meta?.version?.index ?? 0,
+    spec: SpecUnion.create({ cluster: spec }),
+    rotateUnlockKey: autoLockManagers && which > 1,
+  });
+  updateCluster(tx, context, request, {
+    newUnlockKey: () => random.bytes(32),
+    newRoot: () => {
+      throw new Error('no root was asked for');
+    },
+    tokenDigest: (token) => tokenDigest(SIM_CA_CRYPTO, token),
+  });
 }
 
 const MANY = 60;

@@ -22,6 +22,8 @@ export class Faults {
   /** How often each kind was carried out. */
   readonly counts = new Map<FaultKind, number>();
   readonly storms: Storms;
+  /** Whether an operator could have it go on alone after a lost quorum. */
+  mayGoOn: (member: SimMember) => boolean = () => true;
 
   constructor(group: Group, weather: Weather, prng: Prng) {
     this.#group = group;
@@ -237,7 +239,7 @@ export class Faults {
     if (!conf || conf.voters.length < 2) return false;
     const prng = this.#prng;
     const members = [...conf.voters, ...conf.learners].map((id) => this.#group.member(id));
-    const able = members.filter(({ durable, isGone }) => durable.lastIndex > 0 && !isGone);
+    const able = members.filter((m) => m.durable.lastIndex > 0 && !m.isGone && this.mayGoOn(m));
     const longest = able.toSorted(byLog)[0];
     if (longest === undefined) return false;
     const any = able[prng.below(able.length)] as SimMember;

@@ -31,6 +31,8 @@ export interface Application {
   ended(member: SimMember): void;
   /** A member goes on alone; `hasLost`: without something that had been committed. Told again if its start is cut off. */
   forced(member: SimMember, hasLost: boolean): void;
+  /** Whether the application knows that the member goes on alone; until then its starts are forced ones. */
+  hasTakenOver(member: SimMember): boolean;
 }
 
 export interface GroupSettings {
@@ -260,9 +262,9 @@ export class Group {
     const { elections } = member.checks;
     member.checks.afterEvent(checked);
     const { raft } = checked.core;
-    if (member.checks.elections > elections) {
+    if (member.checks.elections > elections && !this.isHealed) this.onLeader?.();
+    if (member.onForced !== null && raft.role === Role.leader && this.#app.hasTakenOver(member)) {
       member.onForced = null;
-      if (!this.isHealed) this.onLeader?.();
     }
     this.world.trace(raft.term);
     this.world.trace(raft.log.committed);

@@ -4,7 +4,7 @@ import { SimFailure } from './failure.ts';
 import { Faults } from './faults.ts';
 import { Group } from './group.ts';
 import { findViolation, type Operation } from './linearizable.ts';
-import { type Answer, Registers, read, write } from './registers.ts';
+import { type Answer, Registers, read, write, written } from './registers.ts';
 import type { RunCounts } from './seed-result.ts';
 import type { SimMember } from './sim-member.ts';
 import type { SimProcess } from './sim-process.ts';
@@ -61,6 +61,7 @@ export class RegisterRun {
       forced: (member, hasLost) => {
         if (hasLost) this.#beginAnew(member);
       },
+      hasTakenOver: () => true,
     });
     this.#faults = new Faults(this.#group, this.#weather, stream(seed, 'faults'));
     this.#faults.storms.crowd = {
@@ -299,19 +300,4 @@ export class RegisterRun {
       faults,
     };
   }
-}
-
-/** A write that has just been carried out. */
-function written(key: number, value: number, nowUs: number): Operation {
-  return {
-    key,
-    kind: 'write',
-    value,
-    expected: 0,
-    calledUs: nowUs,
-    endedUs: nowUs,
-    outcome: 'ok',
-    result: 1,
-    hint: 0,
-  };
 }

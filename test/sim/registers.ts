@@ -144,3 +144,18 @@ function isRefusal(error: unknown): boolean {
     hasCode(error, code as 'no_leader'),
   );
 }
+
+/** A write that has just been carried out. */
+export function written(key: number, value: number, nowUs: number): Operation {
+  return {
+    key,
+    kind: 'write',
+    value,
+    expected: 0,
+    calledUs: nowUs,
+    endedUs: nowUs,
+    outcome: 'ok',
+    result: 1,
+    hint: 0,
+  };
+}

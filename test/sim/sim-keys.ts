@@ -34,7 +34,7 @@ export class SimKeys {
     for (const key of [...this.#unlockKeys].reverse()) {
       try {
         const vault = new KeyVault(this.#place(), this.#crypto, key);
-        this.#unlockKeys = [key];
+        this.#unlockKeys = [this.#isLocked ? key : null];
         return vault;
       } catch (error) {
         if (!hasCode(error, 'locked')) throw error;
@@ -62,6 +62,16 @@ export class SimKeys {
     };
   }
 
+  get #isLocked(): boolean {
+    const { wrapped } = JSON.parse(this.#file ?? '{}') as { wrapped?: string | null };
+    return typeof wrapped === 'string';
+  }
+
+  /** What the file is locked with, as far as it was told. */
+  get current(): UnlockKey {
+    return this.#unlockKeys[0] ?? null;
+  }
+
   /** The member is told to use another unlock key. */
   asked(key: UnlockKey): void {
     this.#unlockKeys = [...this.#unlockKeys, key];
@@ -76,9 +86,8 @@ export class SimKeys {
   /** Nothing is being changed any more. `inUse`: data keys that something on the disk is sealed with. */
   checkQuiet(vault: KeyVault, inUse: ReadonlySet<string>): void {
     const values = (): Record<string, unknown> => ({ member: this.#id, inUse: [...inUse] });
-    const [unlockKey = null] = this.#unlockKeys;
     for (const id of inUse) check(vault.key(id) !== null, 'every data key in use is kept', values);
-    if (unlockKey === null) return;
+    if (!this.#isLocked) return;
     const isHidden = [vault.currentId, ...inUse].every((id) => !this.#inTheClear.has(id));
     check(isHidden, 'with autolock no data key in use was ever in the clear', values);
   }

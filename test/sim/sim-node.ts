@@ -21,7 +21,7 @@ import {
   type TaskState,
   type TaskStatus,
 } from '#protocol/generated/objects';
-import { Platform, Resources } from '#protocol/generated/specs';
+import { NodeRole, Platform, Resources } from '#protocol/generated/specs';
 import type { CallContext } from '#protocol/transport/grpc';
 import { PROTOCOL_VERSION } from '#protocol/version';
 import type { Prng } from '#test/support/prng';
@@ -64,6 +64,10 @@ export class SimNode {
   readonly #saved = new Map<string, SavedTask>();
   readonly #containers: SimContainers;
   nodeId = '';
+  /** As the manager says. */
+  role: NodeRole = NodeRole.WORKER;
+  /** How often its host has joined. */
+  #joins = 1;
   #actor: Actor | null = null;
   #agent: Agent | null = null;
   #session: Session | null = null;
@@ -177,7 +181,7 @@ export class SimNode {
 
   #join(): void {
     const { wire, prng, number, token } = this.#deps;
-    const csr = certificateRequest(simSigner(Uint8Array.of(1, number)));
+    const csr = certificateRequest(simSigner(Uint8Array.of(1, number, this.#joins)));
     const request = IssueNodeCertificateRequest.create({
       csr: prng.chance(0.05) ? csr.replace('A', 'B') : csr,
       token: prng.chance(0.1) ? token().replace(/.$/, 'x') : token(),
@@ -211,7 +215,11 @@ export class SimNode {
       { node: this, manager, timeoutMs: AGAIN_MS * 4 },
       () => manager.issue(request, applicant),
       () => {},
-      () => {}, // Asked for again with the next session.
+      () => {
+        setTimeout(() => {
+          if (this.#session !== null) this.#renew(this.#session.manager);
+        }, AGAIN_MS);
+      },
     );
   }
 
@@ -235,10 +243,11 @@ export class SimNode {
     const description = this.#describe();
     const request = SessionRequest.create({ description, protocol: PROTOCOL_VERSION });
     let isOpen = false;
-    const over = (): void => {
+    const over = (error: unknown): void => {
       if (end.signal.aborted) return;
       end.abort();
-      this.#closed(isOpen);
+      if (hasCode(error, 'permission_denied')) this.#leave();
+      else this.#closed(isOpen);
     };
     wire.stream(
       { node: this, manager, signal: end.signal },
@@ -246,6 +255,7 @@ export class SimNode {
       (message: SessionMessage) => {
         this.#lastHeardMs = performance.now();
         if (message.renewCertificate) this.#renew(manager);
+        this.role = message.node?.role ?? this.role;
         if (isOpen) return;
         isOpen = true;
         this.#session = { manager, id: message.sessionId, end, sequence: null };
@@ -254,11 +264,11 @@ export class SimNode {
       over,
     );
     setTimeout(() => {
-      if (!isOpen) over();
+      if (!isOpen) over(null);
     }, AGAIN_MS * 4);
   }
 
-  #opened(message: SessionMessage, over: () => void): void {
+  #opened(message: SessionMessage, over: (error: unknown) => void): void {
     const session = this.#session as Session;
     const { wire } = this.#deps;
     this.#step({ type: 'connected', connected: true });
@@ -276,17 +286,17 @@ export class SimNode {
         ),
       (assignments: AssignmentsMessage) => {
         this.#lastHeardMs = performance.now();
-        if (!this.#assigned(session, assignments)) over();
+        if (!this.#assigned(session, assignments)) over(null);
       },
       over,
     );
     this.#beat(session, message.heartbeatPeriod / 1e6, over);
   }
 
-  #beat(session: Session, periodMs: number, over: () => void): void {
+  #beat(session: Session, periodMs: number, over: (error: unknown) => void): void {
     if (session.end.signal.aborted) return;
     if (performance.now() - this.#lastHeardMs > SILENT_BEATS * periodMs) {
-      over();
+      over(null);
       return;
     }
     const { wire } = this.#deps;
@@ -298,10 +308,20 @@ export class SimNode {
         this.#lastHeardMs = performance.now();
       },
       (error) => {
-        if (error !== null) over();
+        if (error !== null) over(error);
       },
     );
     setTimeout(() => this.#beat(session, periodMs, over), periodMs);
+  }
+
+  /** The node was removed: the host gives up what it has, and joins anew as another node. */
+  #leave(): void {
+    this.reboot();
+    this.#saved.clear();
+    this.nodeId = '';
+    this.role = NodeRole.WORKER;
+    this.#joins++;
+    this.start();
   }
 
   #closed(wasOpen: boolean): void {

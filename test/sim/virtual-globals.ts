@@ -35,6 +35,7 @@ export function withVirtualGlobals<T>(world: World, body: () => T): T {
     dateNow: Date.now,
     performanceNow: performance.now,
     mathRandom: Math.random,
+    abortAfter: AbortSignal.timeout,
   };
   Object.assign(globalThis, timersOf(world));
   Date.now = () => {
@@ -45,13 +46,19 @@ export function withVirtualGlobals<T>(world: World, body: () => T): T {
     world.spendOrThrow('performance.now');
     return world.monotonicMs(world.current);
   };
+  AbortSignal.timeout = (delayMs) => {
+    const over = new AbortController();
+    setTimeout(() => over.abort(), delayMs);
+    return over.signal;
+  };
   Math.random = () => {
     throw new Error('Math.random in code under simulation: take randomness as an argument');
   };
   try {
     return body();
   } finally {
-    const { dateNow, performanceNow, mathRandom, ...timers } = real;
+    const { dateNow, performanceNow, mathRandom, abortAfter, ...timers } = real;
+    AbortSignal.timeout = abortAfter;
     Object.assign(globalThis, timers);
     Date.now = dateNow;
     performance.now = performanceNow;

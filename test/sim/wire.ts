@@ -92,19 +92,19 @@ export class Wire {
     });
   }
 
-  /** A stream of messages; `over` is called once, unless the node ends it by `signal`. */
+  /** A stream of messages; `over` is called once, with what the manager said, unless the node ends it by `signal`. */
   stream<T>(
     { node, manager, signal }: Ends & { readonly signal: AbortSignal },
     open: () => AsyncIterable<T>,
     received: (message: T) => void,
-    over: () => void,
+    over: (error: unknown) => void,
   ): void {
     const { actor } = node;
     const isCurrent = (): boolean => !signal.aborted && actor !== null && actor === node.actor;
-    const end = (): void => {
+    const end = (error: unknown): void => {
       // Whatever becomes of the network, the node notices in the end.
       this.#world.at(RESET_MS * 1000, null, () => {
-        if (isCurrent() && actor) this.#world.become(actor, over);
+        if (isCurrent() && actor) this.#world.become(actor, () => over(error));
       });
     };
     // A message that is lost ends the stream: connections keep order or break.
@@ -116,8 +116,8 @@ export class Wire {
         if (!isSent) return;
       }
     };
-    const isOpened = this.#toManager(node, manager, () => pump().then(end, end));
-    if (!isOpened) setTimeout(over, RESET_MS);
+    const isOpened = this.#toManager(node, manager, () => pump().then(() => end(null), end));
+    if (!isOpened) setTimeout(() => over(null), RESET_MS);
   }
 
   #toManager(node: SimNode, manager: SimManager, action: () => void): boolean {

@@ -160,6 +160,13 @@ describe('a promotion', () => {
     expect(join(c, 'b', 7, [voter(1), learner(7)], 8)).toBe(7);
     expect(nodeOf(c, 'b').managerStatus?.replacedRaftId).toBe(0);
   });
+
+  it('does not give away the seat of a member that answers: the call may be late', () => {
+    const c = clusterOf(manager('a', 1), manager('b', 7));
+    expect(() => join(c, 'b', 0, [voter(1), voter(7)], 8)).toThrow('answers, as member 7');
+    expect(nodeOf(c, 'b').managerStatus?.raftId).toBe(7);
+    expect(join(c, 'b', 0, [voter(1), voter(7, false)], 8)).toBe(8);
+  });
 });
 
 describe('a demotion', () => {
@@ -200,7 +207,8 @@ describe('a disk that is lost', () => {
     expect(nodeOf(c, 'c').managerStatus?.replacedRaftId).toBe(3);
     // Lost again before it had the vote: the first replacement goes, the lost voter is still known.
     group.round(c);
-    expect(join(c, 'c', 0, group.members, 10)).toBe(10);
+    const lost = group.members.map((m) => (m.raftId === 9 ? { ...m, active: false } : m));
+    expect(join(c, 'c', 0, lost, 10)).toBe(10);
     expect(nodeOf(c, 'c').managerStatus?.replacedRaftId).toBe(3);
     group.settle(c);
     expect(group.ids).toEqual([1, 10, 2]);
