@@ -9,6 +9,7 @@ import { messageOf, TswarmError } from '#protocol/errors';
 import type { Assignment, AssignmentsMessage } from '#protocol/generated/dispatcher';
 import { AssignmentAction, AssignmentsType } from '#protocol/generated/dispatcher';
 import type { Task, TaskStatus } from '#protocol/generated/objects';
+import type { LifecycleHook } from '#protocol/generated/specs';
 import { containerNameOf, registryAuthId } from '#protocol/ids';
 import type { Clock, Log } from '#protocol/world';
 import { Agent } from '#worker/agent/agent';
@@ -16,6 +17,7 @@ import type { AgentInput, Effect } from '#worker/agent/types';
 import { factOf, observedContainer } from './agent-facts.ts';
 import type { AssignedStore } from './assigned-store.ts';
 import { AssignedThings, isNetworkPart } from './assigned-things.ts';
+import { runHooks } from './hooks.ts';
 import type { ImageExchange } from './image-share/image-exchange.ts';
 import type { ImageRecord, ImageStore, PullPolicy } from './images/types.ts';
 import { PREPARES_PARALLEL_MAX } from './limits.ts';
@@ -57,6 +59,11 @@ export class AgentHost {
   readonly #prepares = new Gate(PREPARES_PARALLEL_MAX);
   readonly #preparing = new Map<string, AbortController>();
   readonly #things: AssignedThings;
+  /** Tasks whose post_start hooks run; what their containers do meanwhile is told to the agent afterwards. */
+  readonly #hooked = new Map<
+    string,
+    { readonly stop: AbortController; readonly held: AgentInput[] }
+  >();
   #timer: NodeJS.Timeout | undefined;
   readonly #stopping = new AbortController();
   #stopped = false;
@@ -166,7 +173,9 @@ export class AgentHost {
     const taskId = change.container.record.task?.taskId;
     if (taskId === undefined) return;
     const input = factOf(change, taskId, this.#deps.network);
-    if (!this.#stopped) this.#step(input);
+    const hooked = this.#hooked.get(taskId);
+    if (hooked) hooked.held.push(input);
+    else this.#step(input);
   }
 
   #step(input: AgentInput): void {
@@ -208,6 +217,7 @@ export class AgentHost {
         return;
       case 'cancelPrepare':
         this.#preparing.get(effect.taskId)?.abort();
+        this.#hooked.get(effect.taskId)?.stop.abort();
         return;
       case 'start':
         void this.#start(effect.taskId, effect.containerId);
@@ -281,7 +291,9 @@ export class AgentHost {
       const container = table.get(containerId);
       if (!container) throw new TswarmError('not_found', `No such container: ${containerId}`);
       await this.#takeName(taskId, container);
-      await containers.start(container);
+      const postStart = store.savedTask(taskId)?.spec?.containerSpec?.postStart ?? [];
+      if (postStart.length === 0) await containers.start(container);
+      else await this.#startWithHooks(taskId, container, postStart);
     } catch (error) {
       if (error instanceof TswarmError && error.code === 'not_modified') return;
       this.#deps.log.info('task not started', { task: taskId, reason: messageOf(error) });
@@ -292,6 +304,34 @@ export class AgentHost {
         exitCode: startExitCode(error),
         retryable: error instanceof TswarmError && error.retryable,
       });
+    }
+  }
+
+  /** @throws TswarmError when a hook fails; the container is stopped then, and the agent hears of that run only by this failure */
+  async #startWithHooks(
+    taskId: string,
+    container: Container,
+    list: readonly LifecycleHook[],
+  ): Promise<void> {
+    const { containers } = this.#deps;
+    const hooked = { stop: new AbortController(), held: [] as AgentInput[] };
+    this.#hooked.set(taskId, hooked);
+    try {
+      await containers.start(container);
+      const { signal } = hooked.stop;
+      await runHooks(containers, container, { key: 'post_start', list }, { signal });
+    } catch (error) {
+      // A program that has ended by itself tells more than the hook that went with it.
+      const hasEnded = hooked.held.some(({ type }) => type === 'exited');
+      if (!hasEnded && container.run !== undefined && !this.#stopped) {
+        const graceMs = (container.record.config.StopTimeout ?? 10) * 1000;
+        await containers.stop(container, { graceMs, signal: '', byUser: false });
+      }
+      if (!hasEnded) hooked.held.length = 0;
+      if (!hasEnded) throw error;
+    } finally {
+      this.#hooked.delete(taskId);
+      for (const input of hooked.held) this.#step(input);
     }
   }
 
@@ -350,6 +390,7 @@ export class AgentHost {
       if (effect.drainMs > 0) await this.#letConnectionsEnd(container, effect);
       // The worker's next life asks for it again.
       if (this.#stopped) return;
+      await this.#preStop(container, effect);
       await this.#deps.containers.stop(container, {
         graceMs: effect.graceMs,
         signal: '',
@@ -358,6 +399,21 @@ export class AgentHost {
     } catch (error) {
       if (error instanceof TswarmError && error.code === 'not_modified') return;
       this.#step({ type: 'stopFailed', taskId: effect.taskId, error: messageOf(error) });
+    }
+  }
+
+  async #preStop(
+    container: Container,
+    { taskId, graceMs }: Extract<Effect, { type: 'stop' }>,
+  ): Promise<void> {
+    const { containers, store, log } = this.#deps;
+    const list = store.savedTask(taskId)?.spec?.containerSpec?.preStop ?? [];
+    if (list.length === 0) return;
+    try {
+      const limit = { timeoutMs: graceMs, signal: this.#stopping.signal };
+      await runHooks(containers, container, { key: 'pre_stop', list }, limit);
+    } catch (error) {
+      log.warn('pre_stop', { task: taskId, reason: messageOf(error) });
     }
   }
 

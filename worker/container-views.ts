@@ -7,7 +7,7 @@ import type { Containers } from './runtime/containers.ts';
 import { noSuchContainer } from './runtime/containers.ts';
 import { endpointsOf, primaryNetwork } from './runtime/network-request.ts';
 
-/** For images and builds. `containers` is asked only when somebody pauses. */
+/** For images and builds. `containers` is asked only by a commit. */
 export function containerDirectory(
   table: ContainerTable,
   containers: () => Containers,
@@ -23,8 +23,7 @@ export function containerDirectory(
       return container ? infoOf(container) : undefined;
     },
     list: () => table.list().map(infoOf),
-    pause: (id) => containers().pause(find(id)),
-    unpause: (id) => containers().unpause(find(id)),
+    frozen: (id, work) => containers().frozen(find(id), work),
   };
 }
 

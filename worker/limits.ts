@@ -28,7 +28,10 @@ export const EXECS_REMEMBERED_MAX = 64;
 
 /** Docker keeps the last 5 probes and 4 KiB of each one's output. */
 export const HEALTH_LOG_ENTRIES = 5;
-export const HEALTH_OUTPUT_BYTES_MAX = 4096;
+/** Output of a health check or a hook. */
+export const INSIDE_OUTPUT_BYTES_MAX = 4096;
+/** Of a hook's output in the reason of a failed start. */
+export const HOOK_REASON_CHARACTERS_MAX = 300;
 export const HEALTH_INTERVAL_MS_DEFAULT = 30_000;
 export const HEALTH_TIMEOUT_MS_DEFAULT = 30_000;
 export const HEALTH_RETRIES_DEFAULT = 3;

@@ -29,6 +29,7 @@ import { tryLookup } from '../cache/lookup.ts';
 import { type Context, type Route, requireSession } from '../context.ts';
 import { callOptions } from '../control.ts';
 import { withPinnedImage } from '../engine/pinned-image.ts';
+import { servicesAuth } from '../engine/registry-auth.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
 import { STACK_BODY_BYTES_MAX } from '../limits.ts';
@@ -141,6 +142,7 @@ async function deployRequest(
     forceRecreate: request.query.bool('forceRecreate'),
     recreateOnly: request.query.all('recreate'),
     expectedState: request.query.text('expectedState'),
+    registryAuth: servicesAuth(request, stack.services),
   };
 }
 

@@ -10,7 +10,10 @@ import { connectionLost, type Endpoint, type TlsTarget, unreachable } from './en
 export type Json = Readonly<Record<string, unknown>>;
 
 export interface CallOptions {
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** A list is the same key once for each. */
+  readonly query?: Readonly<
+    Record<string, string | number | boolean | readonly string[] | undefined>
+  >;
   readonly body?: unknown;
   /** A body that is streamed, with its content type. */
   readonly stream?: { readonly data: AsyncIterable<Uint8Array>; readonly type: string };
@@ -153,7 +156,8 @@ export class ApiClient {
   #request(method: string, path: string, options: CallOptions): ClientRequest {
     const query = new URLSearchParams();
     for (const [key, value] of Object.entries(options.query ?? {})) {
-      if (value !== undefined) query.set(key, String(value));
+      if (value === undefined) continue;
+      for (const one of Array.isArray(value) ? value : [value]) query.append(key, String(one));
     }
     const search = query.size > 0 ? `?${query}` : '';
     const type =

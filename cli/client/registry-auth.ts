@@ -4,10 +4,9 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
+import { registryServerOf } from '#protocol/registry-server';
 import type { Json } from './http.ts';
 
-/** Docker's name for Docker Hub among the credentials. */
-const HUB = 'https://index.docker.io/v1/';
 const HELPER_TIMEOUT_MS = 10_000;
 
 /** The X-Registry-Auth header for an image's registry; none when nobody has logged in there. @throws TswarmError for a file that cannot be read */
@@ -15,23 +14,38 @@ export async function registryHeaders(
   image: string,
   environment: NodeJS.ProcessEnv,
 ): Promise<Readonly<Record<string, string>>> {
-  const folder = environment.DOCKER_CONFIG || join(environment.HOME || '/root', '.docker');
-  const file = join(folder, 'config.json');
-  if (!existsSync(file)) return {};
-  const config = readConfig(file);
-  const server = serverOf(image);
-  const helper = text(object(config.credHelpers)[server]) || text(config.credsStore);
-  const found = helper === '' ? fromFile(config, server) : await fromHelper(helper, server);
-  if (!found) return {};
-  const json = JSON.stringify({ ...found, serveraddress: server });
-  return { 'x-registry-auth': Buffer.from(json).toString('base64url') };
+  const found = await credentialsFor(registryServerOf(image), environment);
+  return found ? { 'x-registry-auth': encoded(found) } : {};
 }
 
-/** `registry.example:5000` of `registry.example:5000/a/b:1`; Docker Hub's own name for names without a registry. */
-export function serverOf(image: string): string {
-  const [first = '', ...rest] = image.split('/');
-  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
-  return !isHost || first === 'docker.io' ? HUB : first;
+/** The X-Registry-Config header: credentials for all registries of these images where somebody has logged in. */
+export async function registryConfigHeaders(
+  images: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<Readonly<Record<string, string>>> {
+  const servers = [...new Set(images.map(registryServerOf))];
+  const found = await Promise.all(
+    servers.map(async (server) => [server, await credentialsFor(server, environment)] as const),
+  );
+  const known = found.filter(([, credentials]) => credentials !== undefined);
+  return known.length === 0 ? {} : { 'x-registry-config': encoded(Object.fromEntries(known)) };
+}
+
+async function credentialsFor(
+  server: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<(Credentials & { readonly serveraddress: string }) | undefined> {
+  const folder = environment.DOCKER_CONFIG || join(environment.HOME || '/root', '.docker');
+  const file = join(folder, 'config.json');
+  if (!existsSync(file)) return undefined;
+  const config = readConfig(file);
+  const helper = text(object(config.credHelpers)[server]) || text(config.credsStore);
+  const found = helper === '' ? fromFile(config, server) : await fromHelper(helper, server);
+  return found && { ...found, serveraddress: server };
+}
+
+function encoded(json: object): string {
+  return Buffer.from(JSON.stringify(json)).toString('base64url');
 }
 
 interface Credentials {

@@ -1,8 +1,12 @@
 // tcompose config: the project as loaded, in compose-go's canonical form; lists of names; hashes.
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { imageName } from '#compose-spec/deploy/names';
 import { toCanonicalJson } from '#compose-spec/load/canonical-json';
+import { withoutUnusedResources } from '#compose-spec/load/profiles';
 import { TswarmError } from '#protocol/errors';
+import type { Json } from '../client/http.ts';
+import { formatTable } from '../output/table.ts';
 import { type ComposeContext, type LoadedProject, requireServices } from './context.ts';
 
 export interface ConfigOptions {
@@ -16,6 +20,10 @@ export interface ConfigOptions {
   readonly images?: boolean;
   readonly hash?: string;
   readonly environment?: boolean;
+  readonly models?: boolean;
+  readonly variables?: boolean;
+  readonly resolveImageDigests?: boolean;
+  readonly lockImageDigests?: boolean;
   readonly interpolate?: boolean;
   readonly normalize?: boolean;
   readonly pathResolution?: boolean;
@@ -32,7 +40,7 @@ export async function config(
   if (format !== 'yaml' && format !== 'json')
     throw new TswarmError('invalid_argument', `--format ${format}: must be yaml or json`);
   const loaded = context.load(services, {
-    skipInterpolation: options.interpolate === false,
+    skipInterpolation: options.interpolate === false || options.variables === true,
     skipNormalization: options.normalize === false,
     skipPathResolution: options.pathResolution === false,
     skipConsistency: options.consistency === false,
@@ -41,24 +49,57 @@ export async function config(
   const { project } = loaded;
   requireServices(project, services);
   if (options.quiet) return 0;
+  if (options.variables) return write(options, variablesText(loaded, format));
   const names = await listOf(context, loaded, options);
-  if (names) {
-    process.stdout.write(names.map((name) => `${name}\n`).join(''));
-    return 0;
-  }
-  const shown = services.length === 0 ? project : onlyServices(project, services);
+  if (names) return write(options, names.map((name) => `${name}\n`).join(''));
+  const chosen = services.length === 0 ? project : onlyServices(project, services);
+  const used = context.options.allResources === true ? chosen : withoutUnusedResources(chosen);
+  const shown =
+    options.resolveImageDigests || options.lockImageDigests
+      ? await (await import('./image-digests.ts')).pinImages(context, used)
+      : used;
+  if (options.lockImageDigests) return write(options, await inFormat(format, lockOf(shown)));
   const json = toCanonicalJson(shown, {
     singleDollars: options.interpolate === false,
     models: format === 'yaml',
     unreadFiles: options.envResolution === false,
   }) as Readonly<Record<string, unknown>>;
-  const text =
-    options.format === 'json'
-      ? `${JSON.stringify(json, null, 2)}\n`
-      : (await import('yaml')).stringify(withoutNulls(json), { lineWidth: 0 });
-  if (options.output !== undefined) writeFileSync(options.output, text);
-  else process.stdout.write(text);
+  return write(options, await inFormat(format, format === 'json' ? json : withoutNulls(json)));
+}
+
+function write({ output }: ConfigOptions, text: string): number {
+  if (output === undefined) process.stdout.write(text);
+  else writeFileSync(output, text);
   return 0;
+}
+
+async function inFormat(format: string, value: unknown): Promise<string> {
+  if (format === 'json') return `${JSON.stringify(value, null, 2)}\n`;
+  return (await import('yaml')).stringify(value, { lineWidth: 0 });
+}
+
+/** An override file that fixes nothing but the images. */
+function lockOf({ services }: LoadedProject['project']): Json {
+  const images = Object.entries(services)
+    .filter(([, service]) => service.image !== undefined)
+    .map(([key, { image }]) => [key, { image }] as const);
+  return { services: Object.fromEntries(images) };
+}
+
+/** What the files ask of the environment. */
+function variablesText({ variables }: LoadedProject, format: string): string {
+  const rows = variables().map((use) => ({
+    Name: use.name,
+    Required: use.required,
+    DefaultValue: use.defaultValue ?? '',
+    PresenceValue: use.alternateValue ?? '',
+  }));
+  if (format === 'json')
+    return `${JSON.stringify(Object.fromEntries(rows.map((row) => [row.Name, row])), null, 2)}\n`;
+  return formatTable(
+    ['NAME', 'REQUIRED', 'DEFAULT VALUE', 'ALTERNATE VALUE'],
+    rows.map((row) => [row.Name, String(row.Required), row.DefaultValue, row.PresenceValue]),
+  );
 }
 
 /** The named services and what they depend on. */
@@ -85,6 +126,7 @@ async function listOf(
   if (options.services) return Object.keys(project.services).sort();
   if (options.volumes) return Object.keys(project.volumes ?? {}).sort();
   if (options.networks) return Object.keys(project.networks ?? {}).sort();
+  if (options.models) return Object.keys(project.models).sort();
   if (options.profiles) {
     const { services, disabledServices } = project;
     const both = [...Object.values(services), ...Object.values(disabledServices)];
@@ -92,7 +134,7 @@ async function listOf(
     return [...new Set(all)].sort();
   }
   if (options.images)
-    return Object.entries(project.services).map(([key, s]) => s.image ?? `${project.name}-${key}`);
+    return Object.entries(project.services).map(([key, s]) => imageName(project, key, s));
   if (options.environment) {
     return Object.entries(project.environment)
       .map(([key, value]) => `${key}=${value}`)

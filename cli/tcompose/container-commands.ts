@@ -4,7 +4,10 @@ import type { ComposeTools } from './image-commands.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
-export function addContainerCommands(program: Command, { run, context }: ComposeTools): void {
+export function addContainerCommands(
+  program: Command,
+  { run, context, collect }: ComposeTools,
+): void {
   program
     .command('attach <service>')
     .description('Join this terminal to a running container')
@@ -28,6 +31,32 @@ export function addContainerCommands(program: Command, { run, context }: Compose
     .action(
       run(async (source: string, destination: string, options: Options) =>
         (await import('./cp.ts')).cp(await context(), source, destination, options),
+      ),
+    );
+
+  program
+    .command('commit <service> [image]')
+    .description('Make an image of a service’s container')
+    .option('-a, --author <name>', 'who made it')
+    .option('-c, --change <instruction>', 'a Dockerfile’s instruction (repeatable)', collect)
+    .option('--index <n>', 'number of the container')
+    .option('-m, --message <text>', 'what for')
+    .option('-p, --pause', 'freeze its processes meanwhile (the default)', true)
+    .option('--no-pause', 'let its processes go on meanwhile')
+    .action(
+      run(async (service: string, image: string | undefined, options: Options) =>
+        (await import('./snapshot.ts')).commit(await context(), service, image, options),
+      ),
+    );
+
+  program
+    .command('export <service>')
+    .description('Write a container’s root file system as a tar archive')
+    .option('--index <n>', 'number of the container')
+    .option('-o, --output <file>', 'to a file')
+    .action(
+      run(async (service: string, options: Options) =>
+        (await import('./snapshot.ts')).exportTo(await context(), service, options),
       ),
     );
 

@@ -39,3 +39,8 @@ function containerOf(container: Json): ProjectContainer {
     isRunning: container.State === 'running' || container.State === 'paused',
   };
 }
+
+/** Whether a container's name ends with a replica's number: `shop-web-2`, or `shop_web_2` with `--compatibility`. */
+export function hasNumber(name: string, index: string): boolean {
+  return name.endsWith(`-${index}`) || name.endsWith(`_${index}`);
+}

@@ -20,7 +20,12 @@ export interface GlobalOptions {
   readonly context?: string;
   readonly progress?: ProgressMode;
   readonly dryRun?: boolean;
-  readonly ansi?: 'never' | 'always' | 'auto';
+  /** False: `--no-ansi`. */
+  readonly ansi?: 'never' | 'always' | 'auto' | false;
+  /** As written; see {@link ComposeContext.parallel}. */
+  readonly parallel?: string;
+  readonly compatibility?: boolean;
+  readonly allResources?: boolean;
 }
 
 export type LoadedProject = Extract<LoadResult, { ok: true }>;
@@ -47,12 +52,20 @@ export class ComposeContext {
 
   get progress(): ProgressMode {
     if (this.options.progress && this.options.progress !== 'auto') return this.options.progress;
-    return this.options.ansi === 'never' ? 'plain' : 'auto';
+    return this.options.ansi === 'never' || this.options.ansi === false ? 'plain' : 'auto';
+  }
+
+  /** Most images that are worked on at a time. @throws TswarmError invalid_argument */
+  get parallel(): number {
+    const text = this.options.parallel ?? process.env.COMPOSE_PARALLEL_LIMIT ?? '-1';
+    if (text === '-1') return Number.POSITIVE_INFINITY;
+    if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+    throw new TswarmError('invalid_argument', `--parallel ${text}: must be a number from 1, or -1`);
   }
 
   /** The project. Errors are printed and end the command. */
   load(services: readonly string[] = [], extra: Partial<LoadInput> = {}): LoadedProject {
-    const { file, projectName, profile, envFile, projectDirectory } = this.options;
+    const { file, projectName, profile, envFile, projectDirectory, compatibility } = this.options;
     const usesStdin = file?.includes('-') ?? false;
     const result = loadProject(
       {
@@ -65,6 +78,7 @@ export class ComposeContext {
         ...(profile ? { profiles: profile } : {}),
         ...(envFile ? { envFiles: envFile } : {}),
         ...(projectDirectory === undefined ? {} : { projectDirectory }),
+        ...(compatibility === undefined ? {} : { compatibility }),
         ...extra,
       },
       nodeFiles,

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { packPath, unpackTo } from '../client/archive.ts';
 import { EXIT } from '../output/fail.ts';
-import { type ProjectContainer, serviceContainers } from './containers.ts';
+import { hasNumber, type ProjectContainer, serviceContainers } from './containers.ts';
 import type { ComposeContext } from './context.ts';
 
 export interface CopyOptions {
@@ -65,7 +65,7 @@ async function chosen(
   const oneOff = options.all === true;
   const all = await serviceContainers(context, [service], { all: true, oneOff });
   const { index } = options;
-  const found = index === undefined ? all : all.filter(({ name }) => name.endsWith(`-${index}`));
+  const found = index === undefined ? all : all.filter(({ name }) => hasNumber(name, index));
   if (found.length === 0) {
     const which = index === undefined ? '' : ` #${index}`;
     throw new TswarmError('not_found', `no container found for service "${service}"${which}`);

@@ -8,6 +8,7 @@ import { toEngineJson } from '#protocol/engine-json';
 import { TswarmError } from '#protocol/errors';
 import { ServiceSpec, StackSpec, TaskSpec } from '#protocol/generated/specs';
 import type { ApiClient, Json } from '../client/http.ts';
+import { registryConfigHeaders } from '../client/registry-auth.ts';
 import { EXIT, ExitError } from '../output/fail.ts';
 import { styleFor } from '../output/style.ts';
 import { VERSION } from '../version.ts';
@@ -23,14 +24,19 @@ export interface Plan {
   readonly loaded: LoadedProject;
   readonly stack: StackSpec;
   readonly images: readonly PlannedImage[];
-  /** See {@link clusterNodes}. */
+  /** See {@link clusterPlaces}. */
   readonly nodes: Nodes | undefined;
+  /** The only node that takes containers; see PlanOptions. */
+  readonly home: string | undefined;
+  /** `--all-resources`. */
+  readonly allResources: boolean;
 }
 
 /** What a plan depends on besides the files. */
 export interface PlanInput {
   readonly scale?: Readonly<Record<string, number>>;
   readonly nodes?: Nodes | undefined;
+  readonly home?: string | undefined;
   readonly change?: ((project: LoadedProject['project']) => LoadedProject['project']) | undefined;
 }
 
@@ -38,18 +44,27 @@ export interface PlanInput {
 export function planProject(
   context: ComposeContext,
   services: readonly string[],
-  { scale = {}, nodes, change }: PlanInput = {},
+  { scale = {}, nodes, home, change }: PlanInput = {},
 ): Plan {
   const read = context.load(services);
   requireServices(read.project, services);
   const loaded = change ? { ...read, project: change(read.project) } : read;
-  return { loaded, nodes, ...planLoaded(loaded, { scale, nodes, imageIds: {} }) };
+  const allResources = context.options.allResources === true;
+  const planned = planLoaded(loaded, { scale, nodes, home, imageIds: {}, allResources });
+  return { loaded, nodes, home, allResources, ...planned };
 }
 
-/** The nodes that take containers, when there are several of them; `undefined` for one, and without a cluster. */
-export async function clusterNodes(client: ApiClient): Promise<Nodes | undefined> {
+/** Where containers may run: on several nodes, or only here. Neither without a cluster. */
+export interface Places {
+  readonly nodes: Nodes | undefined;
+  /** Id of this node, when no other takes containers. */
+  readonly home: string | undefined;
+}
+
+/** @throws TswarmError when the daemon does not answer */
+export async function clusterPlaces(client: ApiClient): Promise<Places> {
   const { state, nodeId } = await client.get<ClusterInfo>('/tswarm/v1/cluster');
-  if (state !== 'active') return undefined;
+  if (state !== 'active') return { nodes: undefined, home: undefined };
   const nodes = await client.get<readonly Json[]>('/nodes');
   const hostname = (node: Json): string => String((node.Description as Json).Hostname);
   const open = nodes.filter(
@@ -58,8 +73,8 @@ export async function clusterNodes(client: ApiClient): Promise<Nodes | undefined
   );
   const here = nodes.find((node) => node.ID === nodeId);
   const isAlone = open.length === 0 || (open.length === 1 && open[0] === here);
-  if (isAlone || here === undefined) return undefined;
-  return { here: hostname(here), all: open.map(hostname).sort() };
+  if (isAlone || here === undefined) return { nodes: undefined, home: nodeId };
+  return { nodes: { here: hostname(here), all: open.map(hostname).sort() }, home: undefined };
 }
 
 /** What planning needs of this machine. */
@@ -80,15 +95,19 @@ export function planLoaded(
     readonly scale: Readonly<Record<string, number>>;
     readonly imageIds: Readonly<Record<string, string>>;
     readonly nodes: Nodes | undefined;
+    readonly home: string | undefined;
+    readonly allResources: boolean;
   },
 ): Pick<Plan, 'stack' | 'images'> {
-  const { scale, imageIds, nodes } = known;
+  const { scale, imageIds, nodes, home, allResources } = known;
   const result = planDeploy(loaded.project, {
     ...planEnvironment(),
     locate: loaded.locate,
     scale,
     imageIds,
+    allResources,
     ...(nodes === undefined ? {} : { nodes }),
+    ...(home === undefined ? {} : { home }),
   });
   const style = styleFor(process.stderr, process.env);
   const firstTime = Object.keys(imageIds).length === 0;
@@ -219,9 +238,14 @@ export async function deployStack(
 ): Promise<DeployResult> {
   const partial = isPart(stack, options);
   const query = deployQuery(stack, options);
+  const images = stack.services.map(({ taskTemplate }) => taskTemplate?.containerSpec?.image ?? '');
   const result = await client.post<DeployResult>(
     `/tswarm/v1/stacks/${encodeURIComponent(stack.name)}/deploy?${query}`,
-    { body: toEngineJson(StackSpec, stack) },
+    {
+      body: toEngineJson(StackSpec, stack),
+      // The nodes pull for themselves, with what this user may see.
+      headers: await registryConfigHeaders(images, process.env),
+    },
   );
   const style = styleFor(process.stderr, process.env);
   for (const warning of result.warnings) {

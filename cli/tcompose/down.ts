@@ -1,13 +1,15 @@
 // tcompose down: removes the stack and waits until its containers and networks are gone.
 import type { RemoveResult } from '#api/cluster/types';
-import { LABEL } from '#compose-spec/deploy/names';
+import { imageName, LABEL } from '#compose-spec/deploy/names';
 import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import type { Json } from '../client/http.ts';
+import { composeKey } from '../client/stack-model.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
-import type { ComposeContext, LoadedProject } from './context.ts';
+import { type ComposeContext, type LoadedProject, requireServices } from './context.ts';
 import { follow } from './follow.ts';
-import { stopWithin } from './run-state.ts';
+import { servicesOrNone, stopWithin } from './run-state.ts';
+import { removeServices } from './stack-watch.ts';
 
 export interface DownOptions {
   readonly volumes?: boolean;
@@ -15,14 +17,26 @@ export interface DownOptions {
   readonly timeout?: string;
 }
 
-export async function down(context: ComposeContext, options: DownOptions): Promise<number> {
-  const { project } = context.load();
+/** `keys` empty = the whole project. */
+export async function down(
+  context: ComposeContext,
+  keys: readonly string[],
+  options: DownOptions,
+): Promise<number> {
+  const { project } = context.load(keys);
+  requireServices(project, keys);
   const { client } = context;
   if (options.rmi !== undefined && options.rmi !== 'all' && options.rmi !== 'local')
     throw new TswarmError('invalid_argument', `--rmi ${options.rmi}: must be local or all`);
   const display = new ProgressDisplay('Removing', context.progress);
   try {
-    const images = options.rmi === undefined ? [] : projectImages(project, options.rmi);
+    const images = options.rmi === undefined ? [] : projectImages(project, options.rmi, keys);
+    const others = keys.length === 0 ? [] : await otherServices(context, project.name, keys);
+    if (others.length > 0) {
+      await downServices(context, project, keys, others, options, display);
+      for (const image of images) await removeImage(context, image, display);
+      return EXIT.ok;
+    }
     await stopWithin(context, project.name, [], options.timeout);
     await removeOneOffs(context, project.name);
     const result = await removeStack(context, project.name, options.volumes === true);
@@ -47,20 +61,68 @@ export async function down(context: ComposeContext, options: DownOptions): Promi
   }
 }
 
+/** Keys of the project's services in the cluster that are not named. */
+async function otherServices(
+  context: ComposeContext,
+  stack: string,
+  keys: readonly string[],
+): Promise<readonly string[]> {
+  const there = (await servicesOrNone(context, stack)).map(composeKey);
+  return there.filter((key) => !keys.includes(key));
+}
+
+/** `down SERVICE…`: those alone. Networks stay, as do volumes that the others use. */
+async function downServices(
+  context: ComposeContext,
+  project: LoadedProject['project'],
+  keys: readonly string[],
+  others: readonly string[],
+  options: DownOptions,
+  display: ProgressDisplay,
+): Promise<void> {
+  await stopWithin(context, project.name, keys, options.timeout);
+  const services = (await servicesOrNone(context, project.name)).filter((service) =>
+    keys.includes(composeKey(service)),
+  );
+  for (const service of services)
+    display.update(`Service ${composeKey(service)}`, 'working', 'Removing');
+  await removeServices(
+    context.client,
+    project.name,
+    services.map((service) => String(service.ID)),
+  );
+  for (const service of services)
+    display.update(`Service ${composeKey(service)}`, 'done', 'Removed');
+  if (services.length === 0) warnNothing(project.name);
+  if (options.volumes !== true) return;
+  const used = new Set(others.flatMap((key) => volumesOf(project, key)));
+  for (const key of new Set(keys.flatMap((key) => volumesOf(project, key)))) {
+    const name = project.volumes[key]?.name ?? key;
+    if (used.has(key) || project.volumes[key]?.external === true) continue;
+    await removeData(context, name);
+    display.update(`Volume ${name}`, 'done', 'Removed');
+  }
+}
+
+/** Keys of the named volumes of a service. */
+function volumesOf({ services }: LoadedProject['project'], key: string): readonly string[] {
+  return (services[key]?.volumes ?? []).flatMap(({ type, source }) =>
+    type === 'volume' && source !== undefined ? [source] : [],
+  );
+}
+
 /** What `run` has left: services outside the stack, found by their labels. Resolves when their containers are gone. */
 async function removeOneOffs(context: ComposeContext, project: string): Promise<void> {
   const label = [`${LABEL.project}=${project}`, `${LABEL.oneOff}=True`];
   const filters = JSON.stringify({ label });
   const services = await context.client.get<Json[]>('/services', { query: { filters } });
   if (services.length === 0) return;
-  for (const service of services) await context.client.delete(`/services/${service.ID}`);
-  const query = { filters, all: true };
-  while ((await context.client.get<Json[]>('/containers/json', { query })).length > 0)
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  await removeServices(
+    context.client,
+    project,
+    services.map((service) => String(service.ID)),
+  );
 }
-
-/** Asks while containers end; the server answers from memory. */
-const POLL_MS = 100;
 
 function warnNothing(project: string): void {
   process.stderr.write(`Warning: No resource found to remove for project "${project}".\n`);
@@ -104,11 +166,16 @@ async function removeData(context: ComposeContext, name: string): Promise<void> 
   }
 }
 
-/** Images of the file's services: all, or those that the file gives no name (`local`). */
-function projectImages(project: LoadedProject['project'], which: string): readonly string[] {
+/** Images of the file's services (of the named ones, if any): all, or those that the file gives no name (`local`). */
+function projectImages(
+  project: LoadedProject['project'],
+  which: string,
+  keys: readonly string[],
+): readonly string[] {
   const names = Object.entries(project.services)
+    .filter(([key]) => keys.length === 0 || keys.includes(key))
     .filter(([, service]) => which === 'all' || service.image === undefined)
-    .map(([key, service]) => service.image ?? `${project.name}-${key}`);
+    .map(([key, service]) => imageName(project, key, service));
   return [...new Set(names)];
 }
 

@@ -2,6 +2,7 @@
 import { TswarmError } from '#protocol/errors';
 import type { ApiClient, Json } from '../client/http.ts';
 import { followSize, joinStdio } from '../client/streams.ts';
+import { hasNumber } from './containers.ts';
 import type { ComposeContext } from './context.ts';
 import { projectContainers } from './ps.ts';
 
@@ -97,8 +98,7 @@ export async function findContainer(
     name: String((container.Names as readonly string[])[0]).replace(/^\//, ''),
   }));
   named.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
-  const found =
-    index === undefined ? named[0] : named.find(({ name }) => name.endsWith(`-${index}`));
+  const found = index === undefined ? named[0] : named.find(({ name }) => hasNumber(name, index));
   if (!found) {
     const which = index === undefined ? '' : ` #${index}`;
     throw new TswarmError('not_found', `service "${service}"${which} is not running`, {

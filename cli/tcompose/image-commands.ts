@@ -1,22 +1,35 @@
 // The flags of tcompose's image verbs; the verbs are loaded when they are called.
 import type { Command } from 'commander';
 import type { ComposeContext } from './context.ts';
+import type { TriedVerb } from './dry-run.ts';
 
 type Options = Readonly<Record<string, unknown>>;
+
+export const TIMEOUT_HELP = 'time to stop, instead of each service’s stop_grace_period';
 
 export interface ComposeTools {
   /** Wraps a verb: its result is the exit code, what it throws is reported. */
   readonly run: (
     verb: (...args: never[]) => Promise<number>,
   ) => (...args: unknown[]) => Promise<void>;
+  /** The same for a verb that can be tried out: called only without `--dry-run`. */
+  readonly acting: <Given extends object>(
+    verb: TriedVerb,
+    act: (context: ComposeContext, keys: string[], options: Given) => Promise<number>,
+  ) => (...args: unknown[]) => Promise<void>;
   readonly context: () => Promise<ComposeContext>;
+  /** For verbs that only read files. */
+  readonly localContext: () => Promise<ComposeContext>;
   /** For options that may be repeated. */
   readonly collect: (value: string, list?: readonly string[]) => string[];
 }
 
 const INCLUDE_DEPS = 'also images of services that the named ones depend on';
 
-export function addImageCommands(program: Command, { run, context, collect }: ComposeTools): void {
+export function addImageCommands(
+  program: Command,
+  { run, acting, context, collect }: ComposeTools,
+): void {
   const verbs = (): Promise<typeof import('./image-verbs.ts')> => import('./image-verbs.ts');
   program
     .command('build [services...]')
@@ -28,8 +41,8 @@ export function addImageCommands(program: Command, { run, context, collect }: Co
     .option('--with-dependencies', INCLUDE_DEPS)
     .option('-q, --quiet', 'no output')
     .action(
-      run(async (services: string[], options: Options) =>
-        (await verbs()).build(await context(), services, options),
+      acting('build', async (context, services, options) =>
+        (await verbs()).build(context, services, options),
       ),
     );
   program
@@ -41,8 +54,8 @@ export function addImageCommands(program: Command, { run, context, collect }: Co
     .option('--policy <policy>', 'missing or always')
     .option('-q, --quiet', 'no progress')
     .action(
-      run(async (services: string[], options: Options) =>
-        (await verbs()).pull(await context(), services, options),
+      acting('pull', async (context, services, options) =>
+        (await verbs()).pull(context, services, options),
       ),
     );
   program
@@ -52,8 +65,8 @@ export function addImageCommands(program: Command, { run, context, collect }: Co
     .option('--include-deps', INCLUDE_DEPS)
     .option('-q, --quiet', 'no progress')
     .action(
-      run(async (services: string[], options: Options) =>
-        (await verbs()).push(await context(), services, options),
+      acting('push', async (context, services, options) =>
+        (await verbs()).push(context, services, options),
       ),
     );
   program

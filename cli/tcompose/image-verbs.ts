@@ -6,9 +6,10 @@ import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext } from './context.ts';
 import { keyOf, type Plan, planProject, selectServices } from './deploy.ts';
 import { buildImage, ensureImages, pushImage } from './images.ts';
+import { atMost } from './parallel.ts';
 
 /** Images of the named services (all when none is named), `deps`: also of what they depend on. */
-function imagesOf(
+export function imagesOf(
   { images, stack }: Plan,
   keys: readonly string[],
   deps: boolean,
@@ -98,7 +99,7 @@ export async function pull(
   const display = new ProgressDisplay('Pulling', options.quiet ? 'quiet' : context.progress);
   const how = { build: 'never', pull: policy } as const;
   try {
-    const pulls = wanted.map(async ({ build: _build, ...image }) => {
+    await atMost(context.parallel, wanted, async ({ build: _build, ...image }) => {
       try {
         await ensureImages(context.client, [image], how, display);
       } catch (error) {
@@ -106,7 +107,6 @@ export async function pull(
         display.say(`Warning: ${messageOf(error)}`);
       }
     });
-    await Promise.all(pulls);
     return EXIT.ok;
   } finally {
     display.stop();

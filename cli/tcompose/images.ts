@@ -6,13 +6,18 @@ import { buildContext } from '../client/build-context.ts';
 import type { ApiClient, CallOptions, Json } from '../client/http.ts';
 import { registryHeaders } from '../client/registry-auth.ts';
 import type { ProgressDisplay } from '../output/progress.ts';
+import { atMost } from './parallel.ts';
 
 export interface ImageOptions {
   readonly build: 'never' | 'missing' | 'always';
   /** `--pull`; '' = as each service says. */
   readonly pull: '' | 'always' | 'missing' | 'never';
   readonly noCache?: boolean;
+  /** No progress of pulls. */
   readonly quiet?: boolean;
+  readonly quietBuild?: boolean;
+  /** Most images at a time; absent: all. */
+  readonly parallel?: number;
   /** Ends what is under way; the server drops it when nobody listens any more. */
   readonly signal?: AbortSignal;
 }
@@ -30,11 +35,10 @@ export async function ensureImages(
     const known = byName.get(image.image);
     if (!known?.build) byName.set(image.image, image);
   }
-  const jobs = [...byName.values()].map(async (image) => {
+  await atMost(options.parallel, [...byName.values()], async (image) => {
     const id = await ensureImage(client, image, options, display);
     for (const other of images) if (other.image === image.image) ids.set(other.service, id);
   });
-  await Promise.all(jobs);
   return ids;
 }
 
@@ -166,7 +170,7 @@ export async function buildImage(
       if (text === '') return;
       output.push(text);
       const step = /^Step \d+\/\d+ : .*/.exec(text)?.[0];
-      if (step) display.update(id, 'working', 'Building', step);
+      if (step && options.quietBuild !== true) display.update(id, 'working', 'Building', step);
     });
     display.update(id, 'done', 'Built');
   } catch (error) {

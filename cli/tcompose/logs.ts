@@ -2,6 +2,7 @@
 import type { LogLine } from '#api/cluster/types';
 import { colourPrefix, styleFor } from '../output/style.ts';
 import { tailCount, timeOf } from '../output/times.ts';
+import { hasNumber } from './containers.ts';
 import type { ComposeContext } from './context.ts';
 
 export interface ShowLogs {
@@ -37,7 +38,7 @@ export async function showLogs(context: ComposeContext, options: ShowLogs): Prom
   for await (const raw of context.client.lines('GET', path, call)) {
     const entry = raw as unknown as LogLine;
     const name = shortName(entry, options.stack);
-    if (options.index !== undefined && !name.endsWith(`-${options.index}`)) continue;
+    if (options.index !== undefined && !hasNumber(name, options.index)) continue;
     if (!colours.has(name)) colours.set(name, colours.size);
     width = Math.max(width, name.length);
     const prefix = options.prefix

@@ -5,23 +5,23 @@ import { addCompletion } from '../completion/command.ts';
 import { EXIT, reportFailure } from '../output/fail.ts';
 import { chooseColours } from '../output/style.ts';
 import { runProgram } from '../run-program.ts';
+import { VERSION } from '../version.ts';
+import { addConfig } from './config-command.ts';
 import { addContainerCommands } from './container-commands.ts';
 import type { GlobalOptions } from './context.ts';
-import { addImageCommands } from './image-commands.ts';
+import { addDeployCommands } from './deploy-commands.ts';
+import { addImageCommands, type ComposeTools, TIMEOUT_HELP } from './image-commands.ts';
+import { addRefused } from './refused.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
 const collect = (value: string, list: readonly string[] = []): string[] => [...list, value];
 
-// commander takes it for the opposite of --attach; both have a value of their own.
-const noAttach = new Option(
-  '--no-attach <service>',
-  'no logs of this service (repeatable)',
-).argParser(collect);
-noAttach.negate = false;
-noAttach.attributeName = () => 'noAttach';
-
-const TIMEOUT_HELP = 'time to stop, instead of each service’s stop_grace_period';
+/** A flag that still works under the name that it once had. */
+function oldName(option: Option, attribute: string): Option {
+  option.attributeName = () => attribute;
+  return option.hideHelp();
+}
 
 /** The tree of commands and flags. */
 export const program: Command = new Command('tcompose')
@@ -31,22 +31,31 @@ export const program: Command = new Command('tcompose')
   .option('--profile <name>', 'activate a profile (repeatable)', collect)
   .option('--env-file <path>', 'environment file (repeatable)', collect)
   .option('--project-directory <path>', 'working directory of the project')
+  .addOption(oldName(new Option('--workdir <path>', 'the same'), 'projectDirectory'))
   .option(
     '-H, --host <socket>',
     'daemon to talk to: unix:///path (default: TSWARM_HOST or /run/tswarm/cluster.sock)',
   )
   .option('-c, --context <name>', 'cluster to talk to (tswarm context ls)')
-  .option('--dry-run', 'show what up, create or scale would do, and do nothing')
+  .option('--dry-run', 'show what a command would do, and do nothing')
+  .option('--parallel <n>', 'most images that are pulled or built at a time; -1 = all')
+  .option('--compatibility', 'container and image names with underscores')
+  .option('--all-resources', 'also networks, volumes, configs and secrets that no service uses')
   .addOption(
     new Option('--progress <mode>', 'how progress is shown')
       .choices(['auto', 'tty', 'plain', 'json', 'quiet'])
-      .default('auto'),
+      .default('auto')
+      .env('COMPOSE_PROGRESS'),
   )
   .addOption(
     new Option('--ansi <when>', 'colours and redrawing')
       .choices(['never', 'always', 'auto'])
-      .default('auto'),
+      .default('auto')
+      .env('COMPOSE_ANSI'),
   )
+  .addOption(new Option('--no-ansi', '--ansi never under its old name').hideHelp())
+  .addOption(new Option('--verbose', 'nothing more is said').hideHelp())
+  .version(`tcompose version ${VERSION}`, '-v, --version', 'the version')
   .helpCommand(false)
   .enablePositionalOptions()
   .showSuggestionAfterError(true)
@@ -63,12 +72,12 @@ Examples:
 
 program.hook('preAction', (_program, command) => {
   const { ansi, dryRun } = program.opts<GlobalOptions>();
-  chooseColours(ansi ?? 'auto');
-  if (dryRun !== true || CHANGES_NOTHING.has(command.name()) || CAN_PLAN.has(command.name()))
-    return;
+  chooseColours(ansi === false ? 'never' : (ansi ?? 'auto'));
+  const verb = command.name();
+  if (dryRun !== true || [CHANGES_NOTHING, CAN_PLAN, CAN_TRY].some((set) => set.has(verb))) return;
   // What cannot be tried out must not be done by mistake.
   program.error(
-    `error: --dry-run: "${command.name()}" cannot be tried out; "tcompose plan" shows what up would do`,
+    `error: --dry-run: "${verb}" cannot be tried out; "tcompose plan" shows what up would do`,
   );
 });
 
@@ -95,6 +104,21 @@ const CHANGES_NOTHING: ReadonlySet<string> = new Set([
 /** Commands that come to one deployment. */
 const CAN_PLAN: ReadonlySet<string> = new Set(['up', 'create', 'scale']);
 
+/** Commands that say what they would do to which containers and images: dry-run.ts. */
+const CAN_TRY: ReadonlySet<string> = new Set([
+  'build',
+  'down',
+  'kill',
+  'pause',
+  'pull',
+  'push',
+  'restart',
+  'rm',
+  'start',
+  'stop',
+  'unpause',
+]);
+
 async function context(): Promise<import('./context.ts').ComposeContext> {
   const [{ ComposeContext }, { ApiClient }, { resolveEndpoint }] = await Promise.all([
     import('./context.ts'),
@@ -118,96 +142,24 @@ function run(verb: (...args: never[]) => Promise<number>): (...args: unknown[]) 
   };
 }
 
-/** `--dry-run`: the plan of what the command would deploy. */
-async function dryRun(services: readonly string[], options: PlanFlags): Promise<number> {
-  const { build, pull, forceRecreate, recreate, removeOrphans, scale, deps } = options;
-  const flags = { build, pull, forceRecreate, recreate, removeOrphans, scale, deps };
-  const given = Object.entries(flags).filter(([, value]) => value !== undefined);
-  const { plan } = await import('./plan.ts');
-  return plan(await context(), services, Object.fromEntries(given));
+/** A verb of CAN_TRY: what it does, or with `--dry-run` what it would do. */
+function acting<Given extends object>(
+  verb: import('./dry-run.ts').TriedVerb,
+  act: (
+    context: import('./context.ts').ComposeContext,
+    keys: string[],
+    options: Given,
+  ) => Promise<number>,
+): (...args: unknown[]) => Promise<void> {
+  return run(async (keys: string[], options: Given) => {
+    if (!program.opts<GlobalOptions>().dryRun) return act(await context(), keys, options);
+    return (await import('./dry-run.ts')).tryOut(await context(), verb, keys, options);
+  });
 }
 
-type PlanFlags = Pick<
-  import('./up.ts').UpOptions,
-  'build' | 'pull' | 'forceRecreate' | 'recreate' | 'removeOrphans' | 'scale' | 'deps'
->;
+const tools: ComposeTools = { run, acting, context, localContext, collect };
 
-/** `build` is neither asked for nor forbidden unless one of its flags was given. */
-function withBuild<T extends { readonly build?: boolean }>(
-  options: T,
-  command: Command,
-): Omit<T, 'build'> & { readonly build: boolean | undefined } {
-  const isGiven = command.getOptionValueSource('build') !== 'default';
-  return { ...options, build: isGiven ? options.build : undefined };
-}
-
-program
-  .command('up [services...]')
-  .description('Create and start the services')
-  .option('-d, --detach', 'in the background')
-  .option('--build', 'build images first')
-  .option('--no-build', 'do not build, even if an image is missing')
-  .option('--force-recreate', 'replace containers even if nothing has changed')
-  .option('--no-deps', 'without the services it depends on')
-  .option('--remove-orphans', 'remove services that are no longer in the file')
-  .option('--scale <service=n>', 'number of replicas (repeatable)', collect)
-  .option('--no-start', 'create containers without starting them')
-  .option('--pull <policy>', 'always, missing or never')
-  .option('--wait', 'wait until all are running or healthy; implies -d')
-  .option('--wait-timeout <seconds>', 'give up waiting after this time')
-  .option('--no-recreate', 'leave containers that are there as they are')
-  .option('--abort-on-container-exit', 'stop everything when a container ends')
-  .option('--abort-on-container-failure', 'stop everything when a container fails')
-  .option('--exit-code-from <service>', 'exit code of this service; stops when a container ends')
-  .option('--attach <service>', 'only logs of this service (repeatable)', collect)
-  .addOption(noAttach)
-  .option('--attach-dependencies', 'also logs of what the named services depend on')
-  .option('-w, --watch', 'follow changes of files as develop.watch says')
-  .option('--quiet-pull', 'no progress of pulls')
-  .option('--plan <file>', 'do exactly what this plan says, or nothing')
-  .option('-t, --timeout <seconds>', TIMEOUT_HELP)
-  .option('--no-color', 'log lines without colours')
-  .option('--no-log-prefix', 'no container names before log lines')
-  .option('--timestamps', 'times before log lines')
-  .action(
-    run(async (services: string[], options: Options & { build?: boolean }, command: Command) => {
-      const [{ up }, { create }] = await Promise.all([import('./up.ts'), import('./create.ts')]);
-      if (options.color === false) chooseColours('never');
-      if (program.opts<GlobalOptions>().dryRun)
-        return dryRun(services, withBuild(options, command));
-      const act = options.start === false ? create : up;
-      return act(await context(), services, {
-        ...withBuild(options, command),
-        noLogPrefix: options.logPrefix === false,
-      });
-    }),
-  );
-
-for (const [verb, text] of [
-  ['plan', 'Show what "up" would do: every field, where it would run, what is at risk'],
-  ['diff', 'Show how the cluster differs from the files'],
-] as const) {
-  const command = program
-    .command(`${verb} [services...]`)
-    .description(text)
-    .option('--build', 'as if images were built first')
-    .option('--no-build', 'as if nothing was built')
-    .option('--pull <policy>', 'as with up: always, missing or never')
-    .option('--force-recreate', 'as if containers were replaced even if nothing has changed')
-    .option('--no-recreate', 'as if containers that are there stayed as they are')
-    .option('--no-deps', 'without the services it depends on')
-    .option('--remove-orphans', 'with the removal of services that are no longer in the file')
-    .option('--scale <service=n>', 'number of replicas (repeatable)', collect)
-    .option('--format <format>', 'text or json', 'text')
-    .option('--detailed-exitcode', 'exit code 2 when there is something to do');
-  if (verb === 'plan') command.option('-o, --out <file>', 'save the plan, for "up --plan"');
-  command.action(
-    run(async (services: string[], options: Options & { build?: boolean }, command: Command) => {
-      const verbs = await import('./plan.ts');
-      return verbs[verb](await context(), services, withBuild(options, command));
-    }),
-  );
-}
+addDeployCommands(program, tools);
 
 program
   .command('check')
@@ -222,14 +174,16 @@ program
   );
 
 program
-  .command('down')
-  .description('Stop and remove containers and networks')
+  .command('down [services...]')
+  .description('Stop and remove containers and networks, or only those of the named services')
   .option('-v, --volumes', 'remove named volumes too')
   .option('--rmi <which>', 'remove images: local or all')
   .option('--remove-orphans', 'also services that are no longer in the file (they always go)')
   .option('-t, --timeout <seconds>', TIMEOUT_HELP)
   .action(
-    run(async (options: Options) => (await import('./down.ts')).down(await context(), options)),
+    acting('down', async (context, services, options) =>
+      (await import('./down.ts')).down(context, services, options),
+    ),
   );
 
 program
@@ -240,6 +194,7 @@ program
   .option('--services', 'only service names')
   .option('--status <state>', 'only in this state, such as exited (repeatable)', collect)
   .option('--filter <status=state>', 'the same in other words (repeatable)', collect)
+  .option('--no-orphans', 'without services that are no longer in the file')
   .option('--format <format>', 'table, json or a template', 'table')
   .option('--no-trunc', 'do not cut')
   .action(
@@ -292,6 +247,7 @@ program
   .option('-u, --user <user>', 'as this user')
   .option('-w, --workdir <path>', 'in this folder')
   .option('-T, --no-tty', 'without a terminal')
+  .addOption(oldName(new Option('--no-TTY', 'the same'), 'tty'))
   .option('--privileged', 'with all capabilities')
   .option('--index <n>', 'number of the container')
   .action(
@@ -319,10 +275,16 @@ program
   .option('--cap-add <capability>', 'more rights (repeatable)', collect)
   .option('--cap-drop <capability>', 'fewer rights (repeatable)', collect)
   .option('--no-deps', 'without the services it depends on')
+  .option('--env-from-file <path>', 'environment from a file (repeatable)', collect)
   .option('--build', 'build images first')
   .option('--pull <policy>', 'always, missing or never')
   .option('-q, --quiet', 'no progress')
+  .option('--quiet-pull', 'no progress of pulls')
+  .option('--quiet-build', 'no progress of builds')
+  .option('--remove-orphans', 'remove services that are no longer in the file')
   .option('-T, --no-tty', 'without a terminal')
+  .addOption(oldName(new Option('--no-TTY', 'the same'), 'tty'))
+  .option('-i, --interactive', 'with input (the default)', true)
   .option('--no-interactive', 'without input')
   .action(
     run(async (service: string, command: string[], options: Options) =>
@@ -330,30 +292,7 @@ program
     ),
   );
 
-program
-  .command('config [services...]')
-  .alias('convert')
-  .description('Show the project as it was understood')
-  .option('--format <format>', 'yaml or json', 'yaml')
-  .option('-q, --quiet', 'only check')
-  .option('-o, --output <file>', 'write to a file')
-  .option('--services', 'only service names')
-  .option('--volumes', 'only volume names')
-  .option('--networks', 'only network names')
-  .option('--profiles', 'only profile names')
-  .option('--images', 'only image names')
-  .option('--hash <services>', 'configuration hashes: names with commas, or *')
-  .option('--environment', 'the environment used for interpolation')
-  .option('--no-interpolate', 'leave variables as they are')
-  .option('--no-normalize', 'without defaults')
-  .option('--no-path-resolution', 'leave relative paths')
-  .option('--no-consistency', 'without consistency checks')
-  .option('--no-env-resolution', 'do not read env files')
-  .action(
-    run(async (services: string[], options: Options) =>
-      (await import('./config.ts')).config(await localContext(), services, options),
-    ),
-  );
+addConfig(program, tools);
 
 for (const [verb, state, text] of [
   ['stop', 'stopped', 'Stop containers and keep them'],
@@ -367,8 +306,8 @@ for (const [verb, state, text] of [
       .option('--wait', 'wait until all are running or healthy')
       .option('--wait-timeout <seconds>', 'give up waiting after this time');
   command.action(
-    run(async (services: string[], options: Options) =>
-      (await import('./run-state.ts')).changeRunState(await context(), services, state, options),
+    acting(verb, async (context, services, options) =>
+      (await import('./run-state.ts')).changeRunState(context, services, state, options),
     ),
   );
 }
@@ -377,8 +316,8 @@ program
   .command('unpause [services...]')
   .description('Let frozen containers go on')
   .action(
-    run(async (services: string[]) =>
-      (await import('./run-state.ts')).unpause(await context(), services),
+    acting('unpause', async (context, services) =>
+      (await import('./run-state.ts')).unpause(context, services),
     ),
   );
 
@@ -386,9 +325,10 @@ program
   .command('restart [services...]')
   .description('Restart containers')
   .option('-t, --timeout <seconds>', TIMEOUT_HELP)
+  .option('--no-deps', 'not those that depend on them with restart: true')
   .action(
-    run(async (services: string[], options: Options) =>
-      (await import('./run-state.ts')).restart(await context(), services, options),
+    acting('restart', async (context, services, options) =>
+      (await import('./run-state.ts')).restart(context, services, options),
     ),
   );
 
@@ -397,9 +337,11 @@ program
   .description('Remove stopped services')
   .option('-f, --force', 'do not ask')
   .option('-s, --stop', 'stop them first')
+  .option('-v, --volumes', 'remove anonymous volumes too (they always go)')
+  .addOption(new Option('-a, --all', 'no effect, as with docker compose').hideHelp())
   .action(
-    run(async (services: string[], options: Options) =>
-      (await import('./other.ts')).rm(await context(), services, options),
+    acting('rm', async (context, services, options) =>
+      (await import('./other.ts')).rm(context, services, options),
     ),
   );
 
@@ -407,45 +349,16 @@ program
   .command('kill [services...]')
   .description('Send a signal to containers')
   .option('-s, --signal <signal>', 'signal', 'SIGKILL')
+  .option('--remove-orphans', 'remove services that are no longer in the file')
   .action(
-    run(async (services: string[], options: Options) =>
-      (await import('./other.ts')).kill(await context(), services, options),
+    acting('kill', async (context, services, options) =>
+      (await import('./other.ts')).kill(context, services, options),
     ),
   );
 
-addImageCommands(program, { run, context, collect });
+addImageCommands(program, tools);
 
-program
-  .command('create [services...]')
-  .description('Create containers without starting them')
-  .option('--build', 'build images first')
-  .option('--no-build', 'do not build, even if an image is missing')
-  .option('--force-recreate', 'replace containers even if nothing has changed')
-  .option('--pull <policy>', 'always, missing or never')
-  .option('--remove-orphans', 'remove services that are no longer in the file')
-  .option('--scale <service=n>', 'number of replicas (repeatable)', collect)
-  .action(
-    run(async (services: string[], options: Options & { build?: boolean }, command: Command) => {
-      if (program.opts<GlobalOptions>().dryRun)
-        return dryRun(services, withBuild(options, command));
-      const { create } = await import('./create.ts');
-      return create(await context(), services, withBuild(options, command));
-    }),
-  );
-
-addContainerCommands(program, { run, context, collect });
-
-program
-  .command('scale <service=n...>')
-  .description('Change the number of replicas')
-  .action(
-    run(async (pairs: string[]) => {
-      if (!program.opts<GlobalOptions>().dryRun)
-        return (await import('./other.ts')).scale(await context(), pairs);
-      const names = pairs.map((pair) => pair.split('=')[0] ?? '');
-      return dryRun(names, { scale: pairs, deps: false });
-    }),
-  );
+addContainerCommands(program, tools);
 
 program
   .command('ls')
@@ -467,6 +380,8 @@ program
       return version(options);
     }),
   );
+
+addRefused(program);
 
 addCompletion(program, async (question) =>
   (await import('./completion-names.ts')).projectNames(question),

@@ -1,12 +1,15 @@
 // The smaller verbs: rm, kill, port, top, scale.
+import { hookOwner } from '#compose-spec/deploy/pre-start';
 import { TswarmError } from '#protocol/errors';
 import type { Json } from '../client/http.ts';
+import { composeKey } from '../client/stack-model.ts';
 import { EXIT } from '../output/fail.ts';
 import { formatTable } from '../output/table.ts';
 import type { ComposeContext } from './context.ts';
 import { findContainer } from './exec.ts';
 import { projectContainers } from './ps.ts';
 import { changeRunState, projectName, stackServices } from './run-state.ts';
+import { removeServices } from './stack-watch.ts';
 import { up } from './up.ts';
 
 const SERVICE_ID_LABEL = 'com.docker.swarm.service.id';
@@ -33,10 +36,10 @@ export async function rm(
   if (!options.force && !(await confirm(`Going to remove ${all}. Are you sure? [yN] `))) {
     return EXIT.ok;
   }
-  for (const service of stopped) {
-    await context.client.delete(`/services/${service.ID}`);
-    for (const name of namesOf(service)) process.stderr.write(` Container ${name}  Removed\n`);
-  }
+  const ids = stopped.map((service) => String(service.ID));
+  await removeServices(context.client, stack, ids);
+  for (const name of stopped.flatMap(namesOf))
+    process.stderr.write(` Container ${name}  Removed\n`);
   return EXIT.ok;
 }
 
@@ -66,9 +69,10 @@ async function confirm(question: string): Promise<boolean> {
 export async function kill(
   context: ComposeContext,
   keys: readonly string[],
-  options: { readonly signal?: string },
+  options: { readonly signal?: string; readonly removeOrphans?: boolean },
 ): Promise<number> {
-  const containers = await projectContainers(context, projectName(context, keys), false);
+  const project = projectName(context, keys);
+  const containers = await projectContainers(context, project, false);
   for (const container of containers) {
     const key = labelsOf(container)['com.docker.compose.service'] ?? '';
     if (keys.length > 0 && !keys.includes(key)) continue;
@@ -77,7 +81,20 @@ export async function kill(
     });
     process.stderr.write(` Container ${nameOf(container)}  Killed\n`);
   }
+  if (options.removeOrphans) await removeOrphans(context, project);
   return EXIT.ok;
+}
+
+/** Removes the project's services that the files do not have. */
+async function removeOrphans(context: ComposeContext, project: string): Promise<void> {
+  const { services, disabledServices } = context.load().project;
+  const orphans = (await stackServices(context, project, [])).filter((service) => {
+    const owner = hookOwner(composeKey(service));
+    return !(owner in services || owner in disabledServices);
+  });
+  const ids = orphans.map((service) => String(service.ID));
+  await removeServices(context.client, project, ids);
+  for (const service of orphans) process.stderr.write(` Service ${composeKey(service)}  Removed\n`);
 }
 
 export async function port(
@@ -113,7 +130,11 @@ export async function top(context: ComposeContext, keys: readonly string[]): Pro
   return EXIT.ok;
 }
 
-export async function scale(context: ComposeContext, pairs: readonly string[]): Promise<number> {
+export async function scale(
+  context: ComposeContext,
+  pairs: readonly string[],
+  deps: boolean,
+): Promise<number> {
   const names = pairs.map((pair) => pair.split('=')[0] ?? '');
-  return up(context, names, { detach: true, scale: pairs, deps: false });
+  return up(context, names, { detach: true, scale: pairs, deps });
 }

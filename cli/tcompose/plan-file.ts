@@ -55,7 +55,8 @@ export function writePlan(
   options: UpOptions,
   made: MadePlan,
 ): void {
-  const { file, projectName, profile, envFile, projectDirectory } = context.options;
+  const { file, projectName, profile, envFile, projectDirectory, compatibility, allResources } =
+    context.options;
   if (file?.includes('-'))
     throw new TswarmError(
       'invalid_argument',
@@ -69,7 +70,15 @@ export function writePlan(
     project: made.deployment.stack.name,
     state: made.plan.state,
     folder: process.cwd(),
-    globals: defined({ file, projectName, profile, envFile, projectDirectory }),
+    globals: defined({
+      file,
+      projectName,
+      profile,
+      envFile,
+      projectDirectory,
+      compatibility,
+      allResources,
+    }),
     services,
     options: defined(Object.fromEntries(KEPT_OPTIONS.map((key) => [key, options[key]]))),
     images: made.imageIds,

@@ -7,7 +7,7 @@ import type { Json } from '../client/http.ts';
 import { EXIT } from '../output/fail.ts';
 import { styleFor } from '../output/style.ts';
 import type { ComposeContext, GlobalOptions } from './context.ts';
-import { clusterNodes, type Plan, planProject, planStack } from './deploy.ts';
+import { clusterPlaces, type Plan, planProject, planStack } from './deploy.ts';
 import { imageId, wayOf } from './images.ts';
 import { readPlan, refuseChanged, type SavedPlan, writePlan } from './plan-file.ts';
 import { diffText, jsonPlan, planText } from './plan-text.ts';
@@ -113,9 +113,9 @@ export async function makePlan(
   saved?: SavedPlan,
 ): Promise<MadePlan> {
   pullPolicy(options.pull);
-  const nodes = await clusterNodes(context.client);
+  const places = await clusterPlaces(context.client);
   const scale = parseScale(options.scale ?? []);
-  const project = planProject(context, services, { scale, nodes });
+  const project = planProject(context, services, { scale, ...places });
   const hasCluster = await isInCluster(context);
   if (!hasCluster) {
     const known = { imageIds: {}, runs: new Set<string>() };

@@ -1,4 +1,5 @@
 // tcompose ps and images: the project's containers on all nodes, and tasks that have no container yet with the reason.
+import { hookOwner } from '#compose-spec/deploy/pre-start';
 import { TswarmError } from '#protocol/errors';
 import { humanDuration } from '#protocol/human-duration';
 import type { Json } from '../client/http.ts';
@@ -16,6 +17,8 @@ export interface PsOptions {
   readonly trunc?: boolean;
   readonly status?: readonly string[];
   readonly filter?: readonly string[];
+  /** False: without services that the files do not have. */
+  readonly orphans?: boolean;
 }
 
 interface PsRow {
@@ -47,7 +50,10 @@ export async function ps(
 ): Promise<number> {
   const { project } = context.load(keys);
   requireServices(project, keys);
-  const wanted = (service: string): boolean => keys.length === 0 || keys.includes(service);
+  const wanted = (service: string): boolean =>
+    keys.length === 0
+      ? options.orphans !== false || hookOwner(service) in project.services
+      : keys.includes(service);
   const states = statesOf(options);
   // Who asks for a state asks for it wherever it is.
   const all = options.all === true || states.length > 0;

@@ -11,7 +11,7 @@ import {
 } from '../client/stack-model.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
-import { type ComposeContext, requireServices } from './context.ts';
+import { type ComposeContext, type LoadedProject, requireServices } from './context.ts';
 import { follow, type Goal, hasCompleted, needsStart } from './follow.ts';
 import { projectContainers, serviceOf } from './ps.ts';
 
@@ -75,6 +75,8 @@ export interface StopOptions {
   readonly wait?: boolean;
   /** Seconds. */
   readonly waitTimeout?: string;
+  /** `restart`; false: not the services that depend on the named ones with `restart: true`. */
+  readonly deps?: boolean;
 }
 
 export async function changeRunState(
@@ -136,12 +138,28 @@ export async function stopWithin(
   );
 }
 
+/** With those that depend on them by `restart: true`, directly or not. */
+function withDependents(
+  { services }: LoadedProject['project'],
+  named: readonly string[],
+): readonly string[] {
+  const keys = new Set(named);
+  for (const key of keys) {
+    for (const [other, { depends_on: dependencies }] of Object.entries(services))
+      if (dependencies?.[key]?.restart === true) keys.add(other);
+  }
+  return [...keys];
+}
+
 export async function restart(
   context: ComposeContext,
-  keys: readonly string[],
+  named: readonly string[],
   options: StopOptions = {},
 ): Promise<number> {
-  const stack = projectName(context, keys);
+  const { project } = context.load(named);
+  requireServices(project, named);
+  const stack = project.name;
+  const keys = options.deps === false ? named : withDependents(project, named);
   const services = await stackServices(context, stack, keys);
   const ids = services.map((service) => String(service.ID));
   await setRunState(context, stack, ids, 'running');

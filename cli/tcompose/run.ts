@@ -2,11 +2,13 @@
 // one task, outside the stack: no name of the stack leads to it (unless asked), and an `up` does not know it; `down` takes it along by its labels.
 // It is made stopped, joined, and then started, so that no output is missed.
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { LABEL } from '#compose-spec/deploy/names';
+import { parseDotenv } from '#compose-spec/load/dotenv';
 import { parseShortPorts } from '#compose-spec/load/ports';
 import { parseShortVolume } from '#compose-spec/load/volumes';
 import { toEngineJson } from '#protocol/engine-json';
-import { hasCode, TswarmError } from '#protocol/errors';
+import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import {
   ContainerSpec,
   EndpointSpec,
@@ -27,6 +29,7 @@ import { attachTo } from './attach.ts';
 import type { ComposeContext, LoadedProject } from './context.ts';
 import { keyOf } from './deploy.ts';
 import { follow, plainReason } from './follow.ts';
+import { whenStack } from './stack-watch.ts';
 import { deployProject, Interrupt } from './up.ts';
 
 export interface RunOptions {
@@ -35,6 +38,8 @@ export interface RunOptions {
   readonly name?: string;
   readonly entrypoint?: string;
   readonly env?: readonly string[];
+  /** Files as of `env_file`; `env` counts more. */
+  readonly envFromFile?: readonly string[];
   readonly label?: readonly string[];
   readonly user?: string;
   readonly workdir?: string;
@@ -50,6 +55,9 @@ export interface RunOptions {
   readonly interactive?: boolean;
   readonly tty?: boolean;
   readonly quiet?: boolean;
+  readonly quietPull?: boolean;
+  readonly quietBuild?: boolean;
+  readonly removeOrphans?: boolean;
 }
 
 type Project = LoadedProject['project'];
@@ -64,7 +72,9 @@ export async function run(
   const slug = randomBytes(6).toString('hex');
   const tty = options.tty !== false && process.stdin.isTTY && process.stdout.isTTY;
   const detach = options.detach === true;
+  let separator = '-';
   const adjusted = (project: Project): Project => {
+    separator = project.separator;
     const service = project.services[key];
     if (!service) return project;
     const changed = overridden(service, command, options, {
@@ -106,7 +116,8 @@ export async function run(
     for (const failure of started.failures) process.stderr.write(`Error: ${failure}\n`);
     if (!started.ok) return EXIT.failed;
     interrupt.dispose();
-    return await runOnce(context, oneOff(template, stack, key, slug, options), options);
+    const spec = oneOff(template, { project: stack, key, slug, separator }, options);
+    return await runOnce(context, stack, spec, options);
   } finally {
     interrupt.dispose();
     display.stop();
@@ -133,7 +144,11 @@ function overridden(
     command: command.length > 0 ? command : own,
     entrypoint:
       entrypoint === undefined ? service.entrypoint : entrypoint.split(/\s+/).filter(Boolean),
-    environment: { ...service.environment, ...pairs(options.env ?? [], process.env) },
+    environment: {
+      ...service.environment,
+      ...variablesOf(options.envFromFile ?? []),
+      ...pairs(options.env ?? [], process.env),
+    },
     labels: { ...service.labels, ...filled(pairs(options.label ?? [], {})) },
     ...(user === undefined ? {} : { user }),
     ...(workdir === undefined ? {} : { working_dir: workdir }),
@@ -145,6 +160,27 @@ function overridden(
     stdin_open: streams.stdin,
     restart: 'no',
   };
+}
+
+/** The variables of env files; later files win. @throws TswarmError naming the file, and the line that is wrong */
+function variablesOf(paths: readonly string[]): Record<string, string> {
+  const variables = new Map<string, string>();
+  for (const path of paths) {
+    let text: string;
+    try {
+      text = readFileSync(path, 'utf8');
+    } catch (error) {
+      throw new TswarmError('invalid_argument', `--env-from-file ${path}: ${messageOf(error)}`);
+    }
+    const lookup = (name: string): string | undefined => process.env[name] ?? variables.get(name);
+    const parsed = parseDotenv(text, { lookup, onUnset: () => {} });
+    if (!parsed.ok) {
+      const where = `--env-from-file ${path}: line ${parsed.line}`;
+      throw new TswarmError('invalid_argument', `${where}: ${parsed.message}`);
+    }
+    for (const [name, value] of parsed.variables) variables.set(name, value);
+  }
+  return Object.fromEntries(variables);
 }
 
 /** KEY=VALUE; a bare KEY takes its value from the environment. */
@@ -199,12 +235,18 @@ function mountOf(text: string): Mount {
   };
 }
 
+/** What a one-off's name is made of. */
+interface OneOffName {
+  readonly project: string;
+  readonly key: string;
+  readonly slug: string;
+  readonly separator: string;
+}
+
 /** The planned service as one that stands alone, runs once and has not been started. */
 function oneOff(
   template: ServiceSpec,
-  project: string,
-  key: string,
-  slug: string,
+  { project, key, slug, separator }: OneOffName,
   options: RunOptions,
 ): ServiceSpec {
   const task = template.taskTemplate ?? TaskSpec.create();
@@ -231,7 +273,7 @@ function oneOff(
       ),
       containerSpec: ContainerSpec.create({
         ...container,
-        containerName: options.name ?? `${project}-${key}-run-${slug}`,
+        containerName: options.name ?? [project, key, 'run', slug].join(separator),
         labels: { ...container.labels, ...labels },
         stdinOnce: true,
       }),
@@ -242,6 +284,7 @@ function oneOff(
 /** Makes the service, joins its container, starts it, and waits for its end. @returns the exit code */
 async function runOnce(
   context: ComposeContext,
+  stack: string,
   spec: ServiceSpec,
   options: RunOptions,
 ): Promise<number> {
@@ -250,7 +293,7 @@ async function runOnce(
   const { ID } = await client.post<{ ID: string }>('/services/create', { body });
   let code: number = EXIT.failed;
   try {
-    const id = await containerOf(context, ID);
+    const id = await containerOf(context, stack, ID);
     const start = async (): Promise<void> => {
       const action = { services: [ID], runState: 'running' };
       await client.post('/tswarm/v1/services/action', { body: action });
@@ -272,21 +315,19 @@ async function runOnce(
   }
 }
 
-/** Asks while the container is made; the server answers from memory. */
-const POLL_MS = 50;
-
 /** Id of the service's container, once it is there. @throws TswarmError when it cannot be made */
-async function containerOf(context: ComposeContext, serviceId: string): Promise<string> {
-  const filters = JSON.stringify({ service: [serviceId] });
-  for (;;) {
-    const [task] = await context.client.get<Json[]>('/tasks', { query: { filters } });
-    const status = (task?.Status ?? {}) as Json;
-    const id = ((status.ContainerStatus ?? {}) as Json).ContainerID;
-    if (typeof id === 'string' && id !== '') return id;
-    if (status.State === 'rejected' || status.State === 'failed')
-      throw new TswarmError('failed_precondition', plainReason(String(status.Err)));
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
+async function containerOf(
+  context: ComposeContext,
+  stack: string,
+  serviceId: string,
+): Promise<string> {
+  return whenStack(context.client, stack, (model) => {
+    const task = model.tasks().find((one) => one.serviceId === serviceId);
+    if (task === undefined) return undefined;
+    if (task.containerId !== '') return task.containerId;
+    if (task.state !== 'rejected' && task.state !== 'failed') return undefined;
+    throw new TswarmError('failed_precondition', plainReason(task.error));
+  });
 }
 
 /** The reason of a start that failed. */

@@ -8,7 +8,7 @@ import { EXIT, ExitError } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext, LoadedProject } from './context.ts';
 import {
-  clusterNodes,
+  clusterPlaces,
   type DeployOptions,
   deployStack,
   ensureCluster,
@@ -51,6 +51,11 @@ export interface UpOptions {
   readonly noAttach?: readonly string[];
   readonly attachDependencies?: boolean;
   readonly quietPull?: boolean;
+  readonly quietBuild?: boolean;
+  /** Replaces what the named services depend on, too. */
+  readonly alwaysRecreateDeps?: boolean;
+  /** What happens anyway: a new container has new anonymous volumes. */
+  readonly renewAnonVolumes?: boolean;
   /** `--watch`: follows changes of files while it shows the logs. */
   readonly watch?: boolean;
   /** False: what is there already stays as it is. */
@@ -203,9 +208,11 @@ export async function deployProject(
 ): Promise<Deployed> {
   const scale = parseScale(options.scale ?? []);
   pullPolicy(options.pull);
-  const nodes = await clusterNodes(context.client);
-  const plan = planProject(context, services, { scale, nodes, change: change.project });
-  await ensureCluster(context.client);
+  const places = await clusterPlaces(context.client);
+  const planned = planProject(context, services, { scale, ...places, change: change.project });
+  const { nodeId } = await ensureCluster(context.client);
+  // A cluster that was created for this has one node.
+  const plan = places.nodes ? planned : { ...planned, home: places.home ?? nodeId };
   const wanted = await wantedServices(context, plan, services, options);
   const ids = await imagesOf(context, wanted.images, options, display, interrupt);
   const request = await deployment(context, plan, services, options, {
@@ -215,7 +222,7 @@ export async function deployProject(
   const final = (await change.stack?.(context, request.stack)) ?? request.stack;
   const result = await deployStack(context.client, final, {
     ...request.options,
-    recreate: options.forceRecreate === true ? namedServices(final, services) : [],
+    recreate: recreated(final, services, options),
     ...(change.expectedState === undefined ? {} : { expectedState: change.expectedState }),
   });
   showChanges(result, display);
@@ -266,6 +273,8 @@ export async function deployment(
     scale: parseScale(options.scale ?? []),
     imageIds: known.imageIds,
     nodes: plan.nodes,
+    home: plan.home,
+    allResources: plan.allResources,
   });
   const wanted = selectServices(stack, services, options.deps === false, known.runs);
   const kept = options.recreate === false ? await presentOf(context, wanted) : [];
@@ -275,7 +284,7 @@ export async function deployment(
     kept,
     options: {
       prune: options.removeOrphans === true,
-      recreate: options.forceRecreate === true ? namedServices(chosen, services) : [],
+      recreate: recreated(chosen, services, options),
       all: new Set(stack.services.map((service) => service.name)),
     },
   };
@@ -293,7 +302,14 @@ async function imagesOf(
   interrupt.onInterrupt(() => stop.abort());
   const build = options.build === undefined ? 'missing' : options.build ? 'always' : 'never';
   const pull = pullPolicy(options.pull);
-  const wanted = { build, pull, signal: stop.signal, quiet: options.quietPull === true } as const;
+  const wanted = {
+    build,
+    pull,
+    signal: stop.signal,
+    quiet: options.quietPull === true,
+    quietBuild: options.quietBuild === true,
+    parallel: context.parallel,
+  } as const;
   try {
     const ids = await ensureImages(context.client, images, wanted, display);
     if (interrupt.count === 0) return ids;
@@ -303,10 +319,17 @@ async function imagesOf(
   throw interrupted(display, 'nothing was started');
 }
 
-/** Names in the cluster of the services that were named; of all when none was. Dependencies that come along are not meant. */
-function namedServices(stack: StackSpec, keys: readonly string[]): readonly string[] {
+/** Names in the cluster of the services that are replaced although nothing has changed. Without names on the command line all are meant. */
+function recreated(
+  stack: StackSpec,
+  keys: readonly string[],
+  { forceRecreate, alwaysRecreateDeps }: UpOptions,
+): readonly string[] {
+  const isNamed = (key: string): boolean => keys.length === 0 || keys.includes(key);
   return stack.services
-    .filter((service) => keys.length === 0 || keys.includes(keyOf(service)))
+    .filter((service) =>
+      isNamed(keyOf(service)) ? forceRecreate === true : alwaysRecreateDeps === true,
+    )
     .map((service) => service.name);
 }
 
@@ -395,6 +418,11 @@ function checkUpOptions(options: UpOptions): void {
   }
   if (options.forceRecreate && options.recreate === false)
     refuse('--force-recreate and --no-recreate are incompatible');
+  if (options.alwaysRecreateDeps && options.recreate === false)
+    refuse('--always-recreate-deps and --no-recreate are incompatible');
+  if (options.renewAnonVolumes && options.recreate === false)
+    refuse('--no-recreate and --renew-anon-volumes are incompatible');
+  if (options.build === false && options.watch) refuse('--no-build and --watch are incompatible');
   if (options.abortOnContainerExit && options.abortOnContainerFailure)
     refuse('--abort-on-container-failure cannot be combined with --abort-on-container-exit');
 }

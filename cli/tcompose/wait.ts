@@ -30,7 +30,7 @@ export async function wait(
     const code = last;
     // The others end because of the removal, and nobody waits for them any more.
     for (const end of ends) end.catch(() => {});
-    await down(context, {});
+    await down(context, [], {});
     return code;
   }
   await Promise.all(ends);

@@ -2,7 +2,7 @@
 // task of it has in common.
 
 import * as specs from '#protocol/generated/specs';
-import type { Project, Service } from '../load/project.ts';
+import type { Hook, Project, Service } from '../load/project.ts';
 import { ownValue } from '../load/records.ts';
 import { planMounts } from './mounts.ts';
 import { containerLabels, containerNameTemplate, imageName } from './names.ts';
@@ -36,7 +36,7 @@ export function planContainer(
     hostname: service.hostname ?? '',
     domainname: service.domainname ?? '',
     containerName: containerNameTemplate(project, key, service),
-    env: environment(service),
+    env: variables(service.environment ?? {}),
     dir: service.working_dir ?? '',
     user: service.user ?? '',
     groups: service.group_add ?? [],
@@ -66,12 +66,33 @@ export function planContainer(
     cgroupParent: service.cgroup_parent ?? '',
     ...planNamespaces(path, service, problems),
     pullPolicy: planPullPolicy(path, service, problems),
+    postStart: planHooks(`${path}.post_start`, service.post_start, problems),
+    preStop: planHooks(`${path}.pre_stop`, service.pre_stop, problems),
+  });
+}
+
+function planHooks(
+  path: string,
+  hooks: readonly Hook[] = [],
+  problems: Problems,
+): specs.LifecycleHook[] {
+  return hooks.map((hook, index) => {
+    const { command, environment = {} } = hook;
+    if (command === null || command.length === 0)
+      problems.error(`${path}.${index}.command`, 'is empty', 'say what to run in the container');
+    return specs.LifecycleHook.create({
+      command: command ?? [],
+      user: hook.user ?? '',
+      workingDir: hook.working_dir ?? '',
+      privileged: hook.privileged === true,
+      env: variables(environment),
+    });
   });
 }
 
 /** Variables without a value anywhere are not set, as with docker compose. */
-function environment(service: Service): string[] {
-  return Object.entries(service.environment ?? {})
+function variables(environment: NonNullable<Service['environment']>): string[] {
+  return Object.entries(environment)
     .flatMap(([name, value]) => (value === null ? [] : [`${name}=${value}`]))
     .sort();
 }

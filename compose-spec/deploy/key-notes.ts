@@ -18,8 +18,8 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   container_name: 'unique on the cluster; not with more than one replica',
   cpu_count: 'Windows only',
   cpu_percent: 'Windows only',
-  cpu_period: '`cpus` says the same',
-  cpu_quota: '`cpus` says the same',
+  cpu_period: 'the period of `cpu_quota`',
+  cpu_quota: 'a limit on whichever host it runs',
   cpu_rt_period: 'real-time scheduling',
   cpu_rt_runtime: 'real-time scheduling',
   cpu_shares: 'relative to other containers of the same host',
@@ -71,9 +71,11 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   platform: 'compared with the nodes',
   ports:
     'every host answers for an ingress port and the container sees the client’s address; `mode: host` only where it runs',
-  post_start: 'a command in the container after it has started',
-  pre_start: 'containers that run to their end before it starts',
-  pre_stop: 'a command in the container before it is stopped',
+  post_start:
+    'commands in each container after it has started; it counts as running only then, and one that fails ends it',
+  pre_start:
+    'containers that run to their end before it starts, once for the service, wherever there is room; `per_replica` is refused',
+  pre_stop: 'commands in each container before its stop signal, within the grace period',
   privileged: 'all rights on the host it runs on',
   profiles: 'resolved by the loader',
   provider: 'programs outside of the cluster',
@@ -100,7 +102,8 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   userns_mode: 'host, or none',
   uts: 'private, or the host’s',
   volumes:
-    'a named volume has a home host and keeps its containers there; a bind mount of the project’s folder is sent along when it is only read, else refused on several hosts; other paths are each host’s own',
-  volumes_from: 'volumes of another service',
+    'a named volume has a home host and keeps its containers there; a bind mount of the project’s folder is sent along when it is only read, else refused on several hosts, and kept on its host when others join later; other paths are each host’s own',
+  volumes_from:
+    'named volumes and bind mounts of another service, which both then have where the volumes are; anonymous ones are refused',
   working_dir: 'folder of the process',
 };

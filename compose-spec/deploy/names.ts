@@ -36,7 +36,7 @@ export function serviceName(project: Project, key: string): string {
 
 /** The image that a service runs: its own, or the one built for it. */
 export function imageName(project: Project, key: string, service: Service): string {
-  return service.image ?? `${project.name}-${key}`;
+  return service.image ?? `${project.name}${project.separator}${key}`;
 }
 
 /** Container names of the service; `{slot}` stands for the replica's number. */
@@ -44,7 +44,7 @@ export function containerNameTemplate(project: Project, key: string, service: Se
   if (service.container_name !== undefined) return service.container_name;
   const mode = service.deploy?.mode ?? 'replicated';
   // Tasks that have no slot are named by the node that runs them.
-  return mode.startsWith('global') ? '' : `${project.name}-${key}-{slot}`;
+  return mode.startsWith('global') ? '' : [project.name, key, '{slot}'].join(project.separator);
 }
 
 /** `name` with the version `hash` of its content, cut so that it fits. */

@@ -21,11 +21,13 @@ import {
   planObjects,
 } from './objects.ts';
 import { planMode, planPlacement, planRestart, planUpdate } from './policies.ts';
+import { withPreStart } from './pre-start.ts';
 import { type Notice, Problems } from './problems.ts';
 import { planResources } from './resources.ts';
-import { type Nodes, type ShippedBinds, shipBinds, type Tree } from './shipped.ts';
+import { homeOf, type Nodes, type ShippedBinds, shipBinds, type Tree } from './shipped.ts';
 import { BUILD_SUPPORT, SERVICE_SUPPORT, type Support } from './support.ts';
 import { utf8Bytes } from './utf8.ts';
+import { withVolumesFrom } from './volumes-from.ts';
 
 /** What planning needs from outside. */
 export interface PlanOptions {
@@ -46,8 +48,15 @@ export interface PlanOptions {
   readonly imageIds?: Readonly<Record<string, string>>;
   /** Nodes that take containers, when there are several: then bind mounts of the project's folder are shipped or refused. */
   readonly nodes?: Nodes;
+  /**
+   * Id of the only node that takes containers, if there is one: services that mount the project's
+   * folder are kept on it, so that they never find an empty folder elsewhere once there are more.
+   */
+  readonly home?: string;
   /** What is at a path of this host; needed with `nodes`. */
   readonly readTree?: (path: string) => Tree;
+  /** `--all-resources`: also networks, volumes, secrets and configs that no service uses. */
+  readonly allResources?: boolean;
   /** `--scale`: replicas by service key; counts more than the file. */
   readonly scale?: Readonly<Record<string, number>>;
 }
@@ -80,10 +89,14 @@ export type PlanResult =
       readonly notices: readonly Notice[];
     };
 
+const PLAIN = { singleDollars: true } as const;
+
 /** Plans the deployment of the active services of `project`. */
 export function planDeploy(loaded: Project, options: PlanOptions): PlanResult {
   const problems = new Problems(options.locate ?? (() => undefined));
-  const project = withoutUnusedResources(scaled(loaded, options.scale ?? {}, problems));
+  const asked = scaled(loaded, options.scale ?? {}, problems);
+  const all = withVolumesFrom(withPreStart(asked, problems), problems);
+  const project = options.allResources === true ? all : withoutUnusedResources(all);
   for (const [key, service] of Object.entries(project.services)) {
     checkSupport(key, service, options, problems);
   }
@@ -105,7 +118,7 @@ export function planDeploy(loaded: Project, options: PlanOptions): PlanResult {
     secrets: objects.secrets,
     configs: [...objects.configs, ...shipped],
     services,
-    project: utf8Bytes(JSON.stringify(toCanonicalJson(project, { singleDollars: true }))),
+    project: utf8Bytes(JSON.stringify(toCanonicalJson(withoutUnusedResources(asked), PLAIN))),
   });
   return {
     ok: true,
@@ -253,7 +266,7 @@ function planService(
       }),
       resources: planResources(path, service, problems),
       ...planRestart(path, service, problems),
-      placement: planPlacement(deploy),
+      placement: planPlacement(deploy, homeOf(project, service, options.home)),
       networks: planNetworks(project, key, service, links, problems),
       logDriver:
         service.logging === undefined

@@ -122,11 +122,15 @@ export function planMode(path: string, service: Service, problems: Problems): sp
 }
 
 /** Where tasks may run. */
-export function planPlacement(deploy: Deploy | undefined): specs.Placement | undefined {
-  const placement = deploy?.placement;
-  if (placement === undefined || Object.keys(placement).length === 0) return undefined;
+export function planPlacement(
+  deploy: Deploy | undefined,
+  home?: string,
+): specs.Placement | undefined {
+  const placement = deploy?.placement ?? {};
+  if (home === undefined && Object.keys(placement).length === 0) return undefined;
+  const kept = home === undefined ? [] : [`node.id==${home}`];
   return specs.Placement.create({
-    constraints: placement.constraints ?? [],
+    constraints: [...(placement.constraints ?? []), ...kept],
     preferences: (placement.preferences ?? []).map(({ spread = '' }) =>
       specs.PlacementPreference.create({ spread: { spreadDescriptor: spread } }),
     ),

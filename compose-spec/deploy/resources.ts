@@ -15,7 +15,7 @@ export function planResources(
   const { limits, reservations } = service.deploy?.resources ?? {};
   const limit: Resource = {
     ...limits,
-    ...(service.cpus === undefined ? {} : { cpus: service.cpus }),
+    ...cpusOf(service, problems, path),
     ...(service.mem_limit === undefined ? {} : { memory: service.mem_limit }),
     ...(service.pids_limit === undefined ? {} : { pids: service.pids_limit }),
   };
@@ -42,6 +42,19 @@ export function planResources(
   return bytes.length === specs.ResourceRequirements.encode(empty).length
     ? undefined
     : requirements;
+}
+
+/** Microseconds: the kernel's period when a file gives only a quota. */
+const CPU_PERIOD_DEFAULT = 100_000;
+
+/** `cpu_quota` in each `cpu_period` is a number of processors. */
+function cpusOf(service: Service, problems: Problems, path: string): Pick<Resource, 'cpus'> {
+  const { cpus, cpu_quota: quota, cpu_period: period } = service;
+  const isLimited = quota !== undefined && quota > 0;
+  if (cpus === undefined) return isLimited ? { cpus: quota / (period || CPU_PERIOD_DEFAULT) } : {};
+  if (isLimited)
+    problems.error(`${path}.cpu_quota`, 'cannot be set beside `cpus`', 'keep one of them');
+  return { cpus };
 }
 
 /** Compose's limit is memory and swap together, a service's is swap alone. */

@@ -53,6 +53,18 @@ export function isPinned(service: Service): boolean {
   return constraints.some((text) => /^\s*node\.(hostname|id)\s*==/.test(text));
 }
 
+/** The node that the service must stay on, because it mounts the project's folder, which is there only; `undefined` = any. */
+export function homeOf(
+  project: Project,
+  service: Service,
+  home: string | undefined,
+): string | undefined {
+  const mountsFolder = (service.volumes ?? []).some(
+    ({ type, source = '' }) => type === 'bind' && isInside(source, project.workingDir),
+  );
+  return mountsFolder && !isPinned(service) ? home : undefined;
+}
+
 /** Ships or refuses the bind mounts of service `key`. */
 export function shipBinds(
   project: Project,

@@ -15,6 +15,7 @@ import {
 import { type ComposeError, type ComposeWarning, Diagnostics } from './errors.ts';
 import { FILE_OBJECT, MODEL, NETWORK, SERVICE, type Table, VOLUME } from './fields.ts';
 import type { ComposeFiles } from './files.ts';
+import { parseBoolean } from './interpolate.ts';
 import { loadLayer } from './layer.ts';
 import { normalizeProject, type ProjectParts } from './normalize.ts';
 import { isRemote } from './paths.ts';
@@ -23,7 +24,9 @@ import type { JsonValue, Project, Service, StringMap } from './project.ts';
 import { chooseProjectName } from './project-name.ts';
 import { Reader } from './reader.ts';
 import { mapValues } from './records.ts';
+import type { VariableUse } from './template.ts';
 import { child, childString, deepestNode, type Node } from './tree.ts';
+import { usedVariables } from './used-variables.ts';
 
 /** What the caller knows before any file is read. Paths may be relative to `cwd`. */
 export interface LoadInput {
@@ -43,6 +46,8 @@ export interface LoadInput {
   readonly envFiles?: readonly string[];
   /** Services named on the command line; their profiles become active. */
   readonly services?: readonly string[];
+  /** `--compatibility`: names with underscores, as docker-compose 1 gave them. Absent: COMPOSE_COMPATIBILITY. */
+  readonly compatibility?: boolean;
   /** Process environment. */
   readonly environment: Readonly<Record<string, string>>;
   /** `config --no-interpolate`: leave `${…}` as it is written. */
@@ -71,6 +76,8 @@ export type LoadResult =
       readonly ok: true;
       readonly project: Project;
       readonly warnings: readonly ComposeWarning[];
+      /** Variables of the merged files, where `skipInterpolation` left them; sorted by name, each once. */
+      readonly variables: () => readonly VariableUse[];
       /** Where the deepest existing part of a key path (`services.web.gpus`) was written. */
       readonly locate: (path: string) => Location | undefined;
     }
@@ -110,7 +117,7 @@ class Loader {
     this.#diagnostics = diagnostics;
   }
 
-  load(): { project: Project; locate: (path: string) => Location | undefined } | undefined {
+  load(): Omit<Extract<LoadResult, { ok: true }>, 'ok' | 'warnings'> | undefined {
     const setting = this.#findSetting();
     if (setting === undefined) return undefined;
     const { configFiles, workingDir, variables, name } = setting;
@@ -145,7 +152,7 @@ class Loader {
       const { line, column, text } = file.lineAt(offset);
       return { file: file.path, line, column, sourceLine: text };
     };
-    return { project, locate };
+    return { project, locate, variables: () => usedVariables(tree) };
   }
 
   #findSetting(): Setting | undefined {
@@ -245,6 +252,7 @@ class Loader {
       envFiles,
       environment: variables,
       profiles,
+      separator: isCompatible(this.#input.compatibility, variables) ? '_' : '-',
       services: active,
       disabledServices: disabled,
       extensions: Object.fromEntries(extensions),
@@ -270,6 +278,10 @@ class Loader {
       },
     });
   }
+}
+
+function isCompatible(flag: boolean | undefined, variables: StringMap): boolean {
+  return flag ?? parseBoolean(variables.COMPOSE_COMPATIBILITY ?? '')?.value === true;
 }
 
 /** A dotted path as keys of `tree`; keys may contain dots themselves. */

@@ -28,6 +28,8 @@ export interface Project {
   readonly envFiles: readonly string[];
   /** Variables that `${…}` saw: process over env files, and COMPOSE_PROJECT_NAME. */
   readonly environment: StringMap;
+  /** Between the parts of container and image names: `_` with `--compatibility`. */
+  readonly separator: '-' | '_';
   /** Profiles that were active. */
   readonly profiles: readonly string[];
   readonly services: Readonly<Record<string, Service>>;

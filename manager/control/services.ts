@@ -126,7 +126,7 @@ export function withRegistryAuth(
 ): Service {
   const asked = request.previousRegistryAuth ? service.previousRegistryAuth : service.registryAuth;
   const registryAuth = request.registryAuth.length > 0 ? request.registryAuth : asked;
-  if (registryAuth === service.registryAuth) return service;
+  if (sameBytes(registryAuth, service.registryAuth)) return service;
   const updated = Service.create({
     ...service,
     registryAuth,

@@ -41,6 +41,7 @@ import {
   prepareServiceSpec,
   replaceSpec,
   sameMessage,
+  withRegistryAuth,
 } from './services.ts';
 import { checkDnsName, checkLabels, invalid } from './validate-names.ts';
 
@@ -90,7 +91,9 @@ export function deployStack(
   const { forceRecreate, recreateOnly } = request;
   const services = spec.services.map((service) => {
     const named = recreateOnly.length === 0 || recreateOnly.includes(service.name);
-    return deployService(plan, service, forceRecreate && named);
+    const deployed = deployService(plan, service, forceRecreate && named);
+    const registryAuth = request.registryAuth[service.name] ?? new Uint8Array(0);
+    return withRegistryAuth(tx, deployed, { registryAuth });
   });
   for (const service of services) {
     refusePortConflicts(tx, service);

@@ -771,6 +771,8 @@ export interface DeployStackRequest {
   readonly recreateOnly: readonly string[];
   /** of a plan: refused when the stack's objects have changed since; "" = not compared */
   readonly expectedState: string;
+  /** by name of service: Service.registry_auth; without one, those that it has */
+  readonly registryAuth: Readonly<Record<string, Uint8Array>>;
 }
 export const DeployStackRequest: MessageType<DeployStackRequest> = {
   name: 'DeployStackRequest',
@@ -780,19 +782,25 @@ export const DeployStackRequest: MessageType<DeployStackRequest> = {
     { name: 'forceRecreate', json: 'ForceRecreate', id: 3, kind: 'bool', shape: 'one' },
     { name: 'recreateOnly', json: 'RecreateOnly', id: 4, kind: 'string', shape: 'repeated' },
     { name: 'expectedState', json: 'ExpectedState', id: 5, kind: 'string', shape: 'one' },
+    { name: 'registryAuth', json: 'RegistryAuth', id: 6, kind: 'bytes', shape: 'map' },
   ],
-  create: (partial?: Partial<DeployStackRequest>): DeployStackRequest => ({ ...{ stack: undefined, prune: false, forceRecreate: false, recreateOnly: [], expectedState: '' }, ...partial }),
+  create: (partial?: Partial<DeployStackRequest>): DeployStackRequest => ({ ...{ stack: undefined, prune: false, forceRecreate: false, recreateOnly: [], expectedState: '', registryAuth: {} }, ...partial }),
   write(m: DeployStackRequest, w: Writer): Writer {
     if (m.stack !== undefined) StackSpec.write(m.stack, w.uint32(10).fork()).ldelim();
     if (m.prune) w.uint32(16).bool(m.prune);
     if (m.forceRecreate) w.uint32(24).bool(m.forceRecreate);
     for (const v of m.recreateOnly) w.uint32(34).string(v);
     if (m.expectedState !== '') w.uint32(42).string(m.expectedState);
+    for (const [k, v] of Object.entries(m.registryAuth)) {
+      w.uint32(50).fork().uint32(10).string(k);
+      w.uint32(18).bytes(v);
+      w.ldelim();
+    }
     return w;
   },
   read(r: Reader, length: number): DeployStackRequest {
     const end = r.pos + length;
-    const m: { stack: StackSpec | undefined; prune: boolean; forceRecreate: boolean; recreateOnly: string[]; expectedState: string } = { stack: undefined, prune: false, forceRecreate: false, recreateOnly: [], expectedState: '' };
+    const m: { stack: StackSpec | undefined; prune: boolean; forceRecreate: boolean; recreateOnly: string[]; expectedState: string; registryAuth: Record<string, Uint8Array> } = { stack: undefined, prune: false, forceRecreate: false, recreateOnly: [], expectedState: '', registryAuth: {} };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -811,6 +819,19 @@ export const DeployStackRequest: MessageType<DeployStackRequest> = {
         case 5:
           m.expectedState = r.string();
           break;
+        case 6: {
+          const stop = r.uint32() + r.pos;
+          let k = '';
+          let v: Uint8Array = new Uint8Array(0);
+          while (r.pos < stop) {
+            const kt = r.uint32();
+            if (kt >>> 3 === 1) k = r.string();
+            else if (kt >>> 3 === 2) v = sizeLimitedBytes(r.bytes());
+            else r.skipType(kt & 7);
+          }
+          m.registryAuth[k] = v;
+          break;
+        }
         default:
           r.skipType(t & 7);
       }

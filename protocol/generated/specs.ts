@@ -1485,6 +1485,10 @@ export interface ContainerSpec {
   readonly stdinOnce: boolean;
   /** the very image (sha256:…), when it was made in the cluster; nodes take it from each other */
   readonly imageId: string;
+  /** in the container after each start, in order; one that fails ends the run */
+  readonly postStart: readonly LifecycleHook[];
+  /** in the container before the stop signal, in order; they have the grace period */
+  readonly preStop: readonly LifecycleHook[];
 }
 export const ContainerSpec: MessageType<ContainerSpec> = {
   name: 'ContainerSpec',
@@ -1534,8 +1538,10 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     { name: 'deviceCgroupRules', json: 'DeviceCgroupRules', id: 114, kind: 'string', shape: 'repeated' },
     { name: 'stdinOnce', json: 'StdinOnce', id: 115, kind: 'bool', shape: 'one' },
     { name: 'imageId', json: 'ImageID', id: 116, kind: 'string', shape: 'one' },
+    { name: 'postStart', json: 'PostStart', id: 117, kind: 'message', shape: 'repeated', message: () => LifecycleHook },
+    { name: 'preStop', json: 'PreStop', id: 118, kind: 'message', shape: 'repeated', message: () => LifecycleHook },
   ],
-  create: (partial?: Partial<ContainerSpec>): ContainerSpec => ({ ...{ image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '' }, ...partial }),
+  create: (partial?: Partial<ContainerSpec>): ContainerSpec => ({ ...{ image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [] }, ...partial }),
   write(m: ContainerSpec, w: Writer): Writer {
     if (m.image !== '') w.uint32(10).string(m.image);
     for (const v of m.command) w.uint32(18).string(v);
@@ -1594,11 +1600,13 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     for (const v of m.deviceCgroupRules) w.uint32(914).string(v);
     if (m.stdinOnce) w.uint32(920).bool(m.stdinOnce);
     if (m.imageId !== '') w.uint32(930).string(m.imageId);
+    for (const v of m.postStart) LifecycleHook.write(v, w.uint32(938).fork()).ldelim();
+    for (const v of m.preStop) LifecycleHook.write(v, w.uint32(946).fork()).ldelim();
     return w;
   },
   read(r: Reader, length: number): ContainerSpec {
     const end = r.pos + length;
-    const m: { image: string; command: string[]; args: string[]; hostname: string; env: string[]; dir: string; user: string; groups: string[]; labels: Record<string, string>; privileges: Privileges | undefined; init: boolean | undefined; tty: boolean; openStdin: boolean; readOnly: boolean; stopSignal: string; stopGracePeriod: number | undefined; mounts: Mount[]; healthcheck: HealthConfig | undefined; hosts: string[]; dnsConfig: DnsConfig | undefined; secrets: SecretReference[]; configs: ConfigReference[]; isolation: string; sysctls: Record<string, string>; capabilityAdd: string[]; capabilityDrop: string[]; ulimits: Ulimit[]; oomScoreAdj: number; privileged: boolean; devices: DeviceMapping[]; shmSize: number; ipcMode: string; pidMode: string; utsMode: string; usernsMode: string; cgroupParent: string; domainname: string; containerName: string; pullPolicy: string; annotations: Record<string, string>; entrypointCleared: boolean; commandCleared: boolean; deviceCgroupRules: string[]; stdinOnce: boolean; imageId: string } = { image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '' };
+    const m: { image: string; command: string[]; args: string[]; hostname: string; env: string[]; dir: string; user: string; groups: string[]; labels: Record<string, string>; privileges: Privileges | undefined; init: boolean | undefined; tty: boolean; openStdin: boolean; readOnly: boolean; stopSignal: string; stopGracePeriod: number | undefined; mounts: Mount[]; healthcheck: HealthConfig | undefined; hosts: string[]; dnsConfig: DnsConfig | undefined; secrets: SecretReference[]; configs: ConfigReference[]; isolation: string; sysctls: Record<string, string>; capabilityAdd: string[]; capabilityDrop: string[]; ulimits: Ulimit[]; oomScoreAdj: number; privileged: boolean; devices: DeviceMapping[]; shmSize: number; ipcMode: string; pidMode: string; utsMode: string; usernsMode: string; cgroupParent: string; domainname: string; containerName: string; pullPolicy: string; annotations: Record<string, string>; entrypointCleared: boolean; commandCleared: boolean; deviceCgroupRules: string[]; stdinOnce: boolean; imageId: string; postStart: LifecycleHook[]; preStop: LifecycleHook[] } = { image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1767,6 +1775,12 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
         case 116:
           m.imageId = r.string();
           break;
+        case 117:
+          m.postStart.push(LifecycleHook.read(r, r.uint32()));
+          break;
+        case 118:
+          m.preStop.push(LifecycleHook.read(r, r.uint32()));
+          break;
         default:
           r.skipType(t & 7);
       }
@@ -1775,6 +1789,66 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
   },
   encode: (m: ContainerSpec): Uint8Array => ContainerSpec.write(m, Writer.create()).finish(),
   decode: (bytes: Uint8Array): ContainerSpec => ContainerSpec.read(Reader.create(bytes), bytes.length),
+};
+
+/** A command in a running container. */
+export interface LifecycleHook {
+  readonly command: readonly string[];
+  /** "" = the container's */
+  readonly user: string;
+  /** "" = the container's */
+  readonly workingDir: string;
+  readonly privileged: boolean;
+  /** KEY=VALUE, beside the container's */
+  readonly env: readonly string[];
+}
+export const LifecycleHook: MessageType<LifecycleHook> = {
+  name: 'LifecycleHook',
+  fields: [
+    { name: 'command', json: 'Command', id: 1, kind: 'string', shape: 'repeated', always: true },
+    { name: 'user', json: 'User', id: 2, kind: 'string', shape: 'one' },
+    { name: 'workingDir', json: 'WorkingDir', id: 3, kind: 'string', shape: 'one' },
+    { name: 'privileged', json: 'Privileged', id: 4, kind: 'bool', shape: 'one' },
+    { name: 'env', json: 'Env', id: 5, kind: 'string', shape: 'repeated' },
+  ],
+  create: (partial?: Partial<LifecycleHook>): LifecycleHook => ({ ...{ command: [], user: '', workingDir: '', privileged: false, env: [] }, ...partial }),
+  write(m: LifecycleHook, w: Writer): Writer {
+    for (const v of m.command) w.uint32(10).string(v);
+    if (m.user !== '') w.uint32(18).string(m.user);
+    if (m.workingDir !== '') w.uint32(26).string(m.workingDir);
+    if (m.privileged) w.uint32(32).bool(m.privileged);
+    for (const v of m.env) w.uint32(42).string(v);
+    return w;
+  },
+  read(r: Reader, length: number): LifecycleHook {
+    const end = r.pos + length;
+    const m: { command: string[]; user: string; workingDir: string; privileged: boolean; env: string[] } = { command: [], user: '', workingDir: '', privileged: false, env: [] };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.command.push(r.string());
+          break;
+        case 2:
+          m.user = r.string();
+          break;
+        case 3:
+          m.workingDir = r.string();
+          break;
+        case 4:
+          m.privileged = r.bool();
+          break;
+        case 5:
+          m.env.push(r.string());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: LifecycleHook): Uint8Array => LifecycleHook.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): LifecycleHook => LifecycleHook.read(Reader.create(bytes), bytes.length),
 };
 
 export interface NetworkAttachmentConfig {

@@ -267,3 +267,75 @@ describe('tswarm leave', () => {
     await node.docker(['network', 'rm', 'mine']);
   });
 });
+
+describe('hooks', () => {
+  const out = async (cwd: string, ...args: string[]): Promise<string> =>
+    (await node.tcompose(args, { cwd })).stdout;
+
+  it('run before, after the start and before the stop, each to its end', async () => {
+    const mounts = 'volumes: ["log:/log"]';
+    const cwd = node.project('hooked', {
+      'compose.yaml': `
+services:
+  web:
+    ${SERVICE.replace(', ', '\n    ').replace('100ms', '5s')}
+    ${mounts}
+    command: ["sh", "-c", "trap 'echo end >> /log/all; exit' TERM; echo main >> /log/all; while :; do sleep 0.1; done"]
+    pre_start:
+      - {command: [sh, -c, "sleep 0.2; echo first >> /log/all"]}
+      - {command: [sh, -c, "echo second >> /log/all"]}
+    post_start:
+      - {command: [sh, -c, "until grep -q main /log/all; do sleep 0.05; done; echo after-$$A-$$(id -u) >> /log/all"], user: "7", environment: {A: "1"}}
+    pre_stop:
+      - {command: [sh, -c, "echo before-end >> /log/all"]}
+  look:
+    ${SERVICE.replace(', ', '\n    ')}
+    command: sleep 1000
+    user: "0"
+    volumes_from: [web]
+volumes: {log: {}}
+`.replace('first >> /log/all', 'first >> /log/all; chmod 666 /log/all'),
+    });
+    const up = await node.tcompose(['up', '-d'], { cwd });
+    expect(up).toMatchObject({ code: 0 });
+    const all = async (): Promise<readonly string[]> =>
+      (await out(cwd, 'exec', '-T', 'look', 'cat', '/log/all')).trim().split('\n');
+    expect(await all()).toEqual(['first', 'second', 'main', 'after-1-7']);
+    // Nothing has changed: no hook runs again.
+    expect((await node.tcompose(['up', '-d'], { cwd })).code).toBe(0);
+    expect(await all()).toHaveLength(4);
+    await node.tcompose(['stop', 'web'], { cwd });
+    expect((await all()).slice(4)).toEqual(['before-end', 'end']);
+    await node.tcompose(['down', '-v', '-t', '0'], { cwd });
+  });
+
+  it('that fail are the reason why the service does not start', async () => {
+    const failing = (hooks: string): string =>
+      node.project('hookless', {
+        'compose.yaml': `services: {web: {${SERVICE}, command: sleep 1000, ${hooks}}}`,
+      });
+    const post = failing('post_start: [{command: [sh, -c, "echo no luck; exit 3"]}]');
+    const failed = await node.tcompose(['up', '-d'], { cwd: post });
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toContain(
+      'post_start hook 1 (sh -c echo no luck; exit 3) exited with status 3: no luck',
+    );
+    expect((await node.docker(['ps', '-q', '--filter', 'name=hookless'])).stdout).toBe('');
+    await node.tcompose(['down'], { cwd: post });
+    const pre = failing('pre_start: [{command: [sh, -c, "exit 4"]}]');
+    const kept = await node.tcompose(['up', '-d'], { cwd: pre });
+    expect(kept.code).toBe(1);
+    expect(kept.stderr).toContain('pre_start-1');
+    await node.tcompose(['down'], { cwd: pre });
+  });
+
+  it('that never end do not hold up what is not wanted any more', async () => {
+    const cwd = node.project('hanging', {
+      'compose.yaml': `services: {web: {${SERVICE}, command: sleep 1000, post_start: [{command: [sleep, "1000"]}], pre_stop: [{command: [sleep, "1000"]}]}}`,
+    });
+    await node.tcompose(['up', '-d'], { cwd, interruptAfterMs: 3000 });
+    const down = await node.tcompose(['down'], { cwd, timeoutMs: 30_000 });
+    expect(down.code).toBe(0);
+    expect(await containers('hanging')).toEqual(new Map());
+  });
+});

@@ -26,7 +26,7 @@ export function converge(entry: Entry, pass: Pass): void {
   const away = entry.gone || desiredState === TaskState.REMOVE;
   const down = away || desiredState > TaskState.COMPLETE;
   if (entry.busy !== '') {
-    if (entry.busy === 'preparing' && down) {
+    if ((entry.busy === 'preparing' || entry.busy === 'starting') && down) {
       pass.effects.push({ type: 'cancelPrepare', taskId: entry.task.id });
     }
     return;

@@ -104,6 +104,7 @@ export type Effect =
     }
   | { readonly type: 'report'; readonly taskId: string; readonly status: TaskStatus }
   | { readonly type: 'prepare'; readonly task: Task }
+  /** What is being prepared, or its hooks after the start, need not go on: the task is not wanted any more. */
   | { readonly type: 'cancelPrepare'; readonly taskId: string }
   | { readonly type: 'start'; readonly taskId: string; readonly containerId: string }
   /** Tell when the process `pid` listens on these TCP ports, or when that need not be waited for any longer. */

@@ -129,15 +129,15 @@ export async function commitContainer(deps: MakeDeps, options: CommitOptions): P
     options.changes,
   );
   const lease = deps.collector.lease();
-  const isPaused = options.pause && container.running;
-  if (isPaused) await deps.containers.pause(container.id);
-  try {
-    const layer = await deps.layers.importTar(
+  const store = (): Promise<LayerRecord> =>
+    deps.layers.importTar(
       deps.tool.diff(rootfs.paths.upperDir),
       rootfs.chainId,
       undefined,
       (chainId) => lease.chains.add(chainId),
     );
+  try {
+    const layer = await (options.pause ? deps.containers.frozen(container.id, store) : store());
     const base = deps.db.get(rootfs.imageId)?.config;
     const created = new Date(deps.clock.nowMs()).toISOString();
     const command = [
@@ -166,7 +166,6 @@ export async function commitContainer(deps: MakeDeps, options: CommitOptions): P
     await registerImage(deps, id, parent, options.tag === undefined ? [] : [options.tag]);
     return id;
   } finally {
-    if (isPaused) await deps.containers.unpause(container.id);
     lease.release();
   }
 }

@@ -139,8 +139,8 @@ export interface ContainerInfo {
 export interface ContainerDirectory {
   resolve(idOrName: string): ContainerInfo | undefined;
   list(): readonly ContainerInfo[];
-  pause(id: string): Promise<void>;
-  unpause(id: string): Promise<void>;
+  /** Does something while the container's processes stand still; see Containers.frozen. */
+  frozen<T>(id: string, work: () => Promise<T>): Promise<T>;
 }
 
 /** One `RUN` of a build: a command in a prepared root file system, in the same runtime as every container. */

@@ -14,6 +14,8 @@ import { Container } from './container.ts';
 import { emitContainer } from './container-events.ts';
 import type { RuntimeDeps } from './deps.ts';
 import { blockDevicesOf, devicesOf } from './devices.ts';
+import type { ExecRequest } from './exec-process.ts';
+import { execProcessOf } from './exec-process.ts';
 import { finishRun } from './finish.ts';
 import { healthCheckOf } from './health-config.ts';
 import { monitorHealth } from './health-monitor.ts';
@@ -25,6 +27,8 @@ import { callNative } from './native-call.ts';
 import type { ContainerRecord, EndpointRequest, HostConfig, TaskPart } from './record.ts';
 import { INITIAL_STATE } from './record.ts';
 import { releaseExitWaiters, removeContainer, removeUnfinished } from './removal.ts';
+import type { InsideResult } from './run-inside.ts';
+import { runInside } from './run-inside.ts';
 import type { ExitInfo } from './shim-client.ts';
 import { startExitCode } from './shim-spawn.ts';
 import { signalNumber } from './signals.ts';
@@ -56,6 +60,18 @@ export class Containers {
 
   constructor(deps: RuntimeDeps) {
     this.#deps = deps;
+  }
+
+  /** Runs a command in a running container to its end. @throws conflict when it does not run */
+  async runInside(
+    container: Container,
+    request: ExecRequest,
+    limit: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<InsideResult> {
+    const process = await execProcessOf(container, request, this.#deps);
+    const { run } = container;
+    if (!run) throw new TswarmError('conflict', `container ${container.id} is not running`);
+    return runInside(run, process, limit);
   }
 
   /** @throws conflict when the name is taken; what a wrong configuration says */
@@ -373,16 +389,33 @@ export class Containers {
   }
 
   async #setPaused(container: Container, paused: boolean): Promise<void> {
-    const { runtimePath, runtimeRoot } = this.#deps.options;
-    await callNative(runtimePath, [
-      '--root',
-      runtimeRoot,
-      paused ? 'pause' : 'resume',
-      container.id,
-    ]);
+    await this.#freeze(container, paused);
     await container.setState({ status: paused ? 'paused' : 'running' });
     emitContainer(this.#deps, container, paused ? 'pause' : 'unpause');
     this.#deps.changed({ type: 'paused', container, paused });
+  }
+
+  /**
+   * Does something while the processes stand still. Nobody has paused the container and nobody is
+   * told; stopping it waits meanwhile. One that is paused, or does not run, stands still anyway.
+   */
+  frozen<T>(container: Container, work: () => Promise<T>): Promise<T> {
+    return container.lock.run(async () => {
+      const { run } = container;
+      if (!run || container.state.status === 'paused') return work();
+      await this.#freeze(container, true);
+      try {
+        return await work();
+      } finally {
+        if (container.run === run) await this.#freeze(container, false);
+      }
+    });
+  }
+
+  async #freeze(container: Container, frozen: boolean): Promise<void> {
+    const { runtimePath, runtimeRoot } = this.#deps.options;
+    const verb = frozen ? 'pause' : 'resume';
+    await callNative(runtimePath, ['--root', runtimeRoot, verb, container.id]);
   }
 
   rename(container: Container, name: string): Promise<void> {

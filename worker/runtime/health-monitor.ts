@@ -1,6 +1,5 @@
 // Probes one running container: a timer and an exec at a time, nothing between probes. What a result means is decided in health-config.ts.
 // Stops with the run; a probe that is under way then is left to end by itself with the container.
-import { HEALTH_OUTPUT_BYTES_MAX } from '../limits.ts';
 import { delay } from '../queue.ts';
 import type { Container, Run } from './container.ts';
 import type { RuntimeDeps } from './deps.ts';
@@ -8,6 +7,7 @@ import { execProcessOf } from './exec-process.ts';
 import type { HealthCheck } from './health-config.ts';
 import { afterProbe, probeDelayMs, STARTING_HEALTH } from './health-config.ts';
 import type { HealthProbe, HealthRecord } from './record.ts';
+import { runInside } from './run-inside.ts';
 
 /** Begins probing; `resume`: an adopted container keeps its state instead of starting over. */
 export function monitorHealth(
@@ -89,45 +89,13 @@ async function probeOnce(
       { command: check.command, env: [], workingDir: '', user: '', tty: false, privileged: false },
       deps,
     );
-    const stream = await run.shim.exec({ process, stdin: false, detach: false });
-    let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = true;
-      killProcess(stream.pid);
-    }, check.timeoutMs);
-    const text = await readOutput(stream.output);
-    const exit = await stream.exit;
-    clearTimeout(timer);
-    if (timedOut) {
-      return done(-1, `Health check exceeded timeout (${formatMs(check.timeoutMs)}): ${text}`);
-    }
-    return done(exit?.exitCode ?? -1, text);
+    const { timeoutMs } = check;
+    const { exitCode, output, wasCut } = await runInside(run, process, { timeoutMs });
+    if (!wasCut) return done(exitCode, output);
+    return done(-1, `Health check exceeded timeout (${formatMs(timeoutMs)}): ${output}`);
   } catch (error) {
     return done(-1, error instanceof Error ? error.message : String(error));
   }
-}
-
-/** Host pid of an exec that is still connected, so that the number cannot mean another process. */
-function killProcess(pid: number): void {
-  if (pid <= 1) return;
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Ended in this moment.
-  }
-}
-
-async function readOutput(output: AsyncIterable<{ readonly data: Uint8Array }>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  let bytes = 0;
-  for await (const { data } of output) {
-    if (bytes < HEALTH_OUTPUT_BYTES_MAX) {
-      text += decoder.decode(data.subarray(0, HEALTH_OUTPUT_BYTES_MAX - bytes), { stream: true });
-    }
-    bytes += data.length;
-  }
-  return text;
 }
 
 function formatMs(ms: number): string {

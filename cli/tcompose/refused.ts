@@ -1,0 +1,73 @@
+// What docker compose has and tswarm has not, refused by name: what it is asked for instead, never a flag that is taken and ignored. test/unit/cli/compose-cli.test.ts
+// holds docker compose's list against the tree of commands.
+import { type Command, Option } from 'commander';
+
+interface RefusedCommand {
+  readonly name: string;
+  readonly hint: string;
+}
+
+const REFUSED_COMMANDS: readonly RefusedCommand[] = [
+  {
+    name: 'publish',
+    hint: 'compose files are not put into registries; "tcompose config -o FILE" writes one file with everything in it, "--resolve-image-digests" with fixed images',
+  },
+  {
+    name: 'bridge',
+    hint: 'compose files run on the cluster as they are; for Kubernetes use kompose, and "tcompose check --target kompose" to see what it would leave out',
+  },
+  {
+    name: 'alpha',
+    hint: 'what works of it has its own name: "tcompose --dry-run", "tcompose scale", "tcompose watch"; the dashboard draws the project',
+  },
+];
+
+interface RefusedFlag {
+  readonly command: string;
+  readonly flags: string;
+  readonly hint: string;
+  /** Asks for what happens anyway. */
+  readonly idle?: string;
+}
+
+const BUILDER = 'images are built by the node itself';
+
+const REFUSED_FLAGS: readonly RefusedFlag[] = [
+  { command: 'build', flags: '--builder <name>', hint: BUILDER },
+  { command: 'build', flags: '--check', hint: 'a build reports every mistake of its Dockerfile' },
+  { command: 'build', flags: '-m, --memory <bytes>', hint: 'builds have no limit of their own' },
+  { command: 'build', flags: '--print', hint: 'there is no bake file; "tcompose config" shows it' },
+  { command: 'build', flags: '--provenance <mode>', hint: BUILDER, idle: 'false' },
+  { command: 'build', flags: '--sbom <mode>', hint: BUILDER, idle: 'false' },
+  {
+    command: 'build',
+    flags: '--ssh <keys>',
+    hint: 'the builder forwards no SSH agent; clone before the build, and COPY',
+  },
+  {
+    command: 'up',
+    flags: '--menu',
+    hint: 'there is no menu: Ctrl-C stops, -d leaves it running, --watch follows files, "tswarm dashboard" shows it',
+  },
+];
+
+/** Adds commands and flags whose use ends with what to do instead. */
+export function addRefused(program: Command): void {
+  for (const { name, hint } of REFUSED_COMMANDS) {
+    program
+      .command(`${name} [words...]`, { hidden: true })
+      .allowUnknownOption()
+      .description('not there')
+      .action(() => program.error(`error: "${name}" is not supported: ${hint}`));
+  }
+  for (const { command: name, flags, hint, idle } of REFUSED_FLAGS) {
+    const command = program.commands.find((known) => known.name() === name);
+    const option = new Option(flags, 'not there').hideHelp();
+    command?.addOption(option);
+    command?.hook('preAction', (_hooked, called) => {
+      const value: unknown = called.getOptionValue(option.attributeName());
+      if (value === undefined || value === idle) return;
+      program.error(`error: ${option.long} is not supported: ${hint}`);
+    });
+  }
+}

@@ -1,0 +1,104 @@
+// `pre_start`: what must have run to its end before a service starts. Each hook becomes a service of its own, which runs once, with the service's networks, volumes and files; the
+// service waits for the last of them, as for any dependency that must complete. So a hook waits across hosts, is seen in `ps` and `logs`, runs again when it has changed, and
+// does not when it has gone through and nothing has changed. Refuses `per_replica`.
+
+import type { Hook, Project, Service } from '../load/project.ts';
+import { imageName } from './names.ts';
+import type { Problems } from './problems.ts';
+
+const SUFFIX = /-pre_start-\d+$/;
+
+/** The key of the service that a hook belongs to; other keys are their own. */
+export function hookOwner(key: string): string {
+  return key.replace(SUFFIX, '');
+}
+
+/** The project with its `pre_start` hooks as services. */
+export function withPreStart(project: Project, problems: Problems): Project {
+  const services: Record<string, Service> = {};
+  for (const [key, service] of Object.entries(project.services)) {
+    const { pre_start: hooks = [], ...rest } = service;
+    if (hooks.length === 0) {
+      services[key] = service;
+      continue;
+    }
+    let dependencies: Service['depends_on'] = service.depends_on ?? {};
+    for (const [index, hook] of hooks.entries()) {
+      const path = `services.${key}.pre_start.${index}`;
+      const name = `${key}-pre_start-${index + 1}`;
+      checkHook(project, hook, name, path, problems);
+      services[name] = hookService(project, key, service, hook, dependencies);
+      dependencies = { [name]: COMPLETED };
+    }
+    services[key] = { ...rest, depends_on: { ...service.depends_on, ...dependencies } };
+  }
+  return { ...project, services };
+}
+
+const COMPLETED = {
+  condition: 'service_completed_successfully',
+  restart: false,
+  required: true,
+} as const;
+
+function checkHook(
+  project: Project,
+  { per_replica: perReplica }: Hook,
+  name: string,
+  path: string,
+  problems: Problems,
+): void {
+  if (perReplica === true) {
+    const reason =
+      'hooks run once for the service; what each replica needs belongs into its entrypoint';
+    problems.unsupported(`${path}.per_replica`, reason);
+  }
+  if (Object.hasOwn(project.services, name) || Object.hasOwn(project.disabledServices, name))
+    problems.error(path, `its service would be called ${name}, which is there`, 'rename that one');
+}
+
+/** Runs in the place of the service, before it: what concerns the service's own program and its clients is left out. */
+function hookService(
+  project: Project,
+  key: string,
+  service: Service,
+  hook: Hook,
+  dependsOn: Service['depends_on'],
+): Service {
+  const {
+    build: _build,
+    command: _command,
+    container_name: _name,
+    deploy,
+    develop: _develop,
+    entrypoint: _entrypoint,
+    expose: _expose,
+    healthcheck: _healthcheck,
+    links: _links,
+    ports: _ports,
+    post_start: _postStart,
+    pre_start: _preStart,
+    pre_stop: _preStop,
+    scale: _scale,
+    stdin_open: _stdin,
+    tty: _tty,
+    ...rest
+  } = service;
+  const networks = Object.keys(service.networks ?? {}).map((name) => [name, {}] as const);
+  return {
+    ...rest,
+    command: hook.command,
+    entrypoint: null,
+    image: hook.image ?? imageName(project, key, service),
+    restart: 'no',
+    ...(networks.length === 0 ? {} : { networks: Object.fromEntries(networks) }),
+    ...(dependsOn === undefined ? {} : { depends_on: dependsOn }),
+    ...(deploy === undefined
+      ? {}
+      : { deploy: { placement: deploy.placement, resources: deploy.resources } }),
+    ...(hook.user === undefined ? {} : { user: hook.user }),
+    ...(hook.privileged === undefined ? {} : { privileged: hook.privileged }),
+    ...(hook.working_dir === undefined ? {} : { working_dir: hook.working_dir }),
+    environment: { ...service.environment, ...hook.environment },
+  };
+}

@@ -1,0 +1,205 @@
+// Goal: keys that are done by other means come to the same: pre_start hooks as services that run before, volumes_from as mounts of both, cpu_quota as processors, the only node as the home of
+// the project's folder. Method: plans of small files; the planned services compared.
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { type PlanOptions, planDeploy } from '#compose-spec/deploy/plan-deploy';
+import { hookOwner } from '#compose-spec/deploy/pre-start';
+import { DependencyCondition, type ServiceSpec } from '#protocol/generated/specs';
+import { load } from '../memory-files.ts';
+
+function plan(text: string, over: Partial<PlanOptions> = {}) {
+  const loaded = load(text);
+  if (!loaded.ok) throw new Error(loaded.errors.map(({ message }) => message).join('\n'));
+  return planDeploy(loaded.project, {
+    sha256Hex: (data) => createHash('sha256').update(data).digest('hex'),
+    readFile: () => undefined,
+    version: '1',
+    locate: loaded.locate,
+    ...over,
+  });
+}
+
+function services(
+  text: string,
+  over: Partial<PlanOptions> = {},
+): Readonly<Record<string, ServiceSpec>> {
+  const result = plan(text, over);
+  if (!result.ok) throw new Error(result.errors.map(({ message }) => message).join('\n'));
+  return Object.fromEntries(result.stack.services.map((service) => [service.name, service]));
+}
+
+function errors(text: string): readonly string[] {
+  const result = plan(text);
+  return result.ok ? [] : result.errors.map(({ message }) => message);
+}
+
+const dependencies = (
+  service: ServiceSpec | undefined,
+): readonly (readonly [string, DependencyCondition])[] =>
+  (service?.taskTemplate?.dependsOn ?? []).map((it) => [it.service, it.condition]);
+
+describe('pre_start', () => {
+  const FILE = `
+services:
+  web:
+    image: app
+    command: serve
+    environment: {A: "1", B: "2"}
+    ports: ["80:80"]
+    volumes: ["data:/data"]
+    depends_on: [db]
+    deploy: {replicas: 3}
+    healthcheck: {test: "true"}
+    pre_start:
+      - command: [migrate, up]
+        environment: {B: "3"}
+        user: admin
+      - {image: tools, command: [warm]}
+  db: {image: pg}
+volumes: {data: {}}
+`;
+
+  it('makes a service of each hook, in order, and lets the service wait for the last', () => {
+    const made = services(FILE);
+    expect(Object.keys(made).sort()).toEqual([
+      'p_db',
+      'p_web',
+      'p_web-pre_start-1',
+      'p_web-pre_start-2',
+    ]);
+    const [started, completed] = [DependencyCondition.STARTED, DependencyCondition.COMPLETED];
+    expect(dependencies(made['p_web-pre_start-1'])).toEqual([['p_db', started]]);
+    expect(dependencies(made['p_web-pre_start-2'])).toEqual([['p_web-pre_start-1', completed]]);
+    expect(dependencies(made.p_web)).toEqual([
+      ['p_db', started],
+      ['p_web-pre_start-2', completed],
+    ]);
+  });
+
+  it('runs a hook once, in the place of the service, without what is its program’s', () => {
+    const hook = services(FILE)['p_web-pre_start-1'];
+    const container = hook?.taskTemplate?.containerSpec;
+    expect(container).toMatchObject({
+      image: 'app',
+      args: ['migrate', 'up'],
+      user: 'admin',
+      env: ['A=1', 'B=3'],
+    });
+    expect(container?.mounts.map(({ source }) => source)).toEqual(['p_data']);
+    expect(container?.healthcheck).toBeUndefined();
+    expect(hook?.mode?.replicated?.replicas).toBe(1);
+    expect(hook?.endpointSpec?.ports ?? []).toEqual([]);
+  });
+
+  it('does not touch the service when a hook changes, nor the hook when the service’s command does', () => {
+    const hash = (made: Readonly<Record<string, ServiceSpec>>, name: string): string | undefined =>
+      made[name]?.labels['com.docker.compose.config-hash'];
+    const before = services(FILE);
+    const other = services(FILE.replace('[migrate, up]', '[migrate, down]'));
+    expect(hash(other, 'p_web')).toBe(hash(before, 'p_web'));
+    expect(hash(other, 'p_web-pre_start-1')).not.toBe(hash(before, 'p_web-pre_start-1'));
+    const served = services(FILE.replace('command: serve', 'command: other'));
+    expect(hash(served, 'p_web-pre_start-1')).toBe(hash(before, 'p_web-pre_start-1'));
+  });
+
+  it('refuses hooks for each replica, and a name that is taken', () => {
+    expect(
+      errors('services: {a: {image: x, pre_start: [{command: [y], per_replica: true}]}}')[0],
+    ).toContain('services.a.pre_start.0.per_replica: not supported');
+    expect(
+      errors('services: {a: {image: x, pre_start: [{command: [y]}]}, a-pre_start-1: {image: z}}'),
+    ).toEqual([
+      'services.a.pre_start.0: its service would be called a-pre_start-1, which is there',
+    ]);
+  });
+
+  it('knows whose hook a service is', () => {
+    expect(['web-pre_start-12', 'web', 'web-pre_start'].map(hookOwner)).toEqual([
+      'web',
+      'web',
+      'web-pre_start',
+    ]);
+  });
+});
+
+it('post_start and pre_stop are commands of the container', () => {
+  const { p_a: made } = services(
+    'services: {a: {image: x, post_start: [{command: [sh, -c, "echo $$A"], user: u, environment: {A: "1"}}], pre_stop: [{command: [bye], privileged: true, working_dir: /w}]}}',
+  );
+  expect(made?.taskTemplate?.containerSpec).toMatchObject({
+    postStart: [{ command: ['sh', '-c', 'echo $A'], user: 'u', env: ['A=1'], privileged: false }],
+    preStop: [{ command: ['bye'], workingDir: '/w', privileged: true }],
+  });
+  expect(errors('services: {a: {image: x, post_start: [{command: []}]}}')).toEqual([
+    'services.a.post_start.0.command: is empty',
+  ]);
+});
+
+describe('volumes_from', () => {
+  const mounts = (text: string, name: string): readonly (readonly [string, string, boolean])[] =>
+    (services(text)[name]?.taskTemplate?.containerSpec?.mounts ?? []).map((it) => [
+      it.source,
+      it.target,
+      it.readOnly,
+    ]);
+  const FILE =
+    'services: {a: {image: x, volumes: ["data:/data", "/srv:/srv:ro"], tmpfs: [/t]}, b: {image: x, volumes: ["own:/srv"], volumes_from: ["a:ro"]}, c: {image: x, volumes_from: [b]}}\nvolumes: {data: {}, own: {}}';
+
+  it('gives a service the mounts of another, and of those that it has them from', () => {
+    expect(mounts(FILE, 'p_b')).toEqual([
+      ['p_own', '/srv', false],
+      ['p_data', '/data', true],
+    ]);
+    expect(mounts(FILE, 'p_c')).toEqual(mounts(FILE, 'p_b'));
+  });
+
+  it('waits for it as well', () => {
+    expect(dependencies(services(FILE).p_b)).toEqual([['p_a', DependencyCondition.STARTED]]);
+  });
+
+  it('refuses what has no name', () => {
+    expect(
+      errors('services: {a: {image: x, volumes: [/data]}, b: {image: x, volumes_from: [a]}}'),
+    ).toEqual([
+      'services.b.volumes_from.0: the volume of service a at /data has no name, so that no other service can have it',
+    ]);
+    expect(errors('services: {b: {image: x, volumes_from: ["container:old"]}}')[0]).toContain(
+      'services.b.volumes_from.0: not supported',
+    );
+  });
+});
+
+describe('cpu_quota', () => {
+  const cpus = (fields: string): number | undefined =>
+    services(`services: {a: {image: x, ${fields}}}`).p_a?.taskTemplate?.resources?.limits?.nanoCpus;
+
+  it.each([
+    ['cpu_quota: 150000', 1.5e9],
+    ['cpu_quota: 25000, cpu_period: 50000', 5e8],
+    ['cpu_period: 50000', undefined],
+    ['cpu_quota: -1', undefined],
+  ])('%s', (fields, nanos) => {
+    expect(cpus(fields)).toBe(nanos);
+  });
+
+  it('is not mixed with cpus', () => {
+    expect(errors('services: {a: {image: x, cpus: 1, cpu_quota: 1000}}')).toEqual([
+      'services.a.cpu_quota: cannot be set beside `cpus`',
+    ]);
+  });
+});
+
+describe('the only node', () => {
+  const constraints = (volumes: string, more = ''): readonly string[] | undefined =>
+    services(`services: {a: {image: x, volumes: [${volumes}]${more}}}`, { home: 'n1' }).p_a
+      ?.taskTemplate?.placement?.constraints;
+
+  it('stays the place of services that mount the project’s folder', () => {
+    expect(constraints('"./src:/src"')).toEqual(['node.id==n1']);
+    expect(constraints('"./src:/src:ro"')).toEqual(['node.id==n1']);
+    expect(constraints('"/var/log:/log"')).toBeUndefined();
+    expect(
+      constraints('"./src:/src"', ', deploy: {placement: {constraints: [node.hostname==b]}}'),
+    ).toEqual(['node.hostname==b']);
+  });
+});
