@@ -6,8 +6,9 @@ import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext } from './context.ts';
 import { follow } from './follow.ts';
+import { Interrupt } from './interrupt.ts';
 import { servicesOrNone } from './run-state.ts';
-import { deployProject, Interrupt, type UpOptions } from './up.ts';
+import { deployProject, type UpOptions } from './up.ts';
 
 export async function create(
   context: ComposeContext,

@@ -29,8 +29,9 @@ import { attachTo } from './attach.ts';
 import type { ComposeContext, LoadedProject } from './context.ts';
 import { keyOf } from './deploy.ts';
 import { follow, plainReason } from './follow.ts';
-import { whenStack } from './stack-watch.ts';
-import { deployProject, Interrupt } from './up.ts';
+import { Interrupt } from './interrupt.ts';
+import { removeServices, whenStack } from './stack-watch.ts';
+import { deployProject } from './up.ts';
 
 export interface RunOptions {
   readonly detach?: boolean;
@@ -311,7 +312,7 @@ async function runOnce(
     await sayWhy(context, id);
     return code;
   } finally {
-    if (options.rm && !options.detach) await client.delete(`/services/${ID}`);
+    if (options.rm && !options.detach) await removeServices(client, stack, [ID]);
   }
 }
 

@@ -7,10 +7,11 @@ import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext } from './context.ts';
 import { follow } from './follow.ts';
+import type { Interrupt } from './interrupt.ts';
 import { showLogs } from './logs.ts';
 import { projectContainers } from './ps.ts';
 import { setRunState, stopWithin } from './run-state.ts';
-import type { Interrupt, UpOptions } from './up.ts';
+import type { UpOptions } from './up.ts';
 
 export interface Attached {
   readonly stack: string;

@@ -10,8 +10,9 @@ import { EXIT } from '../output/fail.ts';
 import { serviceContainers } from './containers.ts';
 import type { ComposeContext, LoadedProject } from './context.ts';
 import { execIn } from './exec.ts';
+import { Interrupt } from './interrupt.ts';
 import { restart } from './run-state.ts';
-import { Interrupt, up } from './up.ts';
+import { up } from './up.ts';
 
 export interface WatchOptions {
   readonly up?: boolean;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { flagTest } from '../support/flag-tests.ts';
 import { registryInside } from '../support/node-registry.ts';
-import { type Result, run, TestNode } from '../support/test-node.ts';
+import { type Result, run, TestNode, until } from '../support/test-node.ts';
 
 let node: TestNode;
 
@@ -190,7 +190,9 @@ describe('run', () => {
         { cwd },
       );
       expect(once.stdout).toBe('3 two 1\n');
-      expect(await ids('once')).toEqual({});
+      // The orphan goes in the background; what --rm removes is gone.
+      expect(Object.keys(await ids('once'))).not.toContain('web');
+      await until(async () => !('old' in (await ids('once'))), 20_000);
       const typed = await node.tcompose(['run', '--rm', '-T', '-i', 'web', 'cat'], {
         cwd,
         input: 'x',
@@ -203,6 +205,18 @@ describe('run', () => {
       expect(wrong.stderr).toContain('--env-from-file wrong: line 1: ');
     },
   );
+});
+
+flagTest('tcompose run', ['--no-TTY'], 'is -T under its other name', async () => {
+  const tcompose = projectOf('once', {});
+  expect((await tcompose('run', '--rm', '--no-TTY', 'web', 'echo', 'x')).stdout).toBe('x\n');
+});
+
+flagTest('tcompose exec', ['--no-TTY'], 'is -T under its other name', async () => {
+  const tcompose = projectOf('once', {});
+  await tcompose('up', '-d');
+  expect((await tcompose('exec', '--no-TTY', 'web', 'echo', 'x')).stdout).toBe('x\n');
+  await tcompose('down', '-t', '0');
 });
 
 describe('images', () => {

@@ -355,6 +355,7 @@ describe('a manager', () => {
       forceRecreate: false,
       recreateOnly: [],
       expectedState: '',
+      registryAuth: {},
     });
     expect(deployed.changes.length).toBe(3);
     const tasks = await worker.tasks(2);

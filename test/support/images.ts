@@ -44,8 +44,7 @@ export async function imageFixture(options: Partial<ImageOptions> = {}): Promise
     containers: {
       resolve: (text) => containers.find((one) => one.id.startsWith(text) || one.name === text),
       list: () => containers,
-      pause: async () => {},
-      unpause: async () => {},
+      frozen: (_id, work) => work(),
     },
   };
   let service = await createImageService(full, deps);

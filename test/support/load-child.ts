@@ -14,8 +14,7 @@ const service = await createImageService(JSON.parse(options) as ImageOptions, {
   containers: {
     resolve: () => undefined,
     list: () => [],
-    pause: async () => {},
-    unpause: async () => {},
+    frozen: (_id, work) => work(),
   },
 });
 process.stdout.write('started\n');

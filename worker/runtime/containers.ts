@@ -17,6 +17,7 @@ import { blockDevicesOf, devicesOf } from './devices.ts';
 import type { ExecRequest } from './exec-process.ts';
 import { execProcessOf } from './exec-process.ts';
 import { finishRun } from './finish.ts';
+import { frozen, setPaused } from './freezer.ts';
 import { healthCheckOf } from './health-config.ts';
 import { monitorHealth } from './health-monitor.ts';
 import type { RequestedConfig } from './merge-image.ts';
@@ -302,7 +303,7 @@ export class Containers {
     }
     container.stopping = true;
     if (options.byUser) void container.setState({ stopRequested: true });
-    if (container.state.status === 'paused') await this.#setPaused(container, false);
+    if (container.state.status === 'paused') await setPaused(container, false, this.#deps);
     const signal = options.signal === '' ? container.record.config.StopSignal : options.signal;
     const number = signalNumber(signal ?? 'SIGTERM');
     await this.#signal(container, run, number);
@@ -363,7 +364,7 @@ export class Containers {
       void container.setState({ stopRequested: true });
     }
     if (container.state.status === 'paused' && number === 9) {
-      await this.#setPaused(container, false);
+      await setPaused(container, false, this.#deps);
     }
     await this.#signal(container, run, number);
     if (number === 9) await within(run.done.promise, KILL_WAIT_MS);
@@ -375,7 +376,7 @@ export class Containers {
       if (container.state.status === 'paused') {
         throw new TswarmError('conflict', `Container ${container.id} is already paused`);
       }
-      await this.#setPaused(container, true);
+      await setPaused(container, true, this.#deps);
     });
   }
 
@@ -384,38 +385,13 @@ export class Containers {
       if (container.state.status !== 'paused') {
         throw new TswarmError('conflict', `Container ${container.id} is not paused`);
       }
-      await this.#setPaused(container, false);
+      await setPaused(container, false, this.#deps);
     });
   }
 
-  async #setPaused(container: Container, paused: boolean): Promise<void> {
-    await this.#freeze(container, paused);
-    await container.setState({ status: paused ? 'paused' : 'running' });
-    emitContainer(this.#deps, container, paused ? 'pause' : 'unpause');
-    this.#deps.changed({ type: 'paused', container, paused });
-  }
-
-  /**
-   * Does something while the processes stand still. Nobody has paused the container and nobody is
-   * told; stopping it waits meanwhile. One that is paused, or does not run, stands still anyway.
-   */
+  /** See freezer.ts. */
   frozen<T>(container: Container, work: () => Promise<T>): Promise<T> {
-    return container.lock.run(async () => {
-      const { run } = container;
-      if (!run || container.state.status === 'paused') return work();
-      await this.#freeze(container, true);
-      try {
-        return await work();
-      } finally {
-        if (container.run === run) await this.#freeze(container, false);
-      }
-    });
-  }
-
-  async #freeze(container: Container, frozen: boolean): Promise<void> {
-    const { runtimePath, runtimeRoot } = this.#deps.options;
-    const verb = frozen ? 'pause' : 'resume';
-    await callNative(runtimePath, ['--root', runtimeRoot, verb, container.id]);
+    return frozen(container, work, this.#deps);
   }
 
   rename(container: Container, name: string): Promise<void> {
