@@ -49,6 +49,7 @@ import { API_VERSION_MAX } from './limits.ts';
 import { metricsRoutes } from './metrics/metrics.ts';
 import { RequestMetrics } from './metrics/request-metrics.ts';
 import type { NodeControl } from './node-control.ts';
+import { boundRoutes } from './openapi/bind.ts';
 import { Reach } from './reach/reach.ts';
 
 export interface GatewayOptions {
@@ -116,12 +117,13 @@ export class Gateway implements Lifecycle {
   }
 
   #routes(context: Context): readonly Route[] {
-    return [
+    const routes = [
       ...allRoutes(context),
       ...this.#dashboard.routes(),
       ...auditRoutes(this.#audit),
       ...metricsRoutes(context, this.#requests),
     ];
+    return boundRoutes(routes, context.version);
   }
 
   async start(): Promise<void> {

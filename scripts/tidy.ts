@@ -56,7 +56,8 @@ export function tidy(root: string): string[] {
 }
 
 function checkFile(root: string, file: string): string[] {
-  if (!/\.(ts|mjs|c|h)$/.test(file) || file.startsWith('protocol/generated/')) return [];
+  if (!/\.(ts|mjs|c|h)$/.test(file) || /^(protocol|api\/cluster)\/generated\//.test(file))
+    return [];
   const lines = readFileSync(join(root, file), 'utf8').split('\n');
   const findings: string[] = [];
   if (

@@ -8,6 +8,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { messageOf, TswarmError } from '#protocol/errors';
 import { certificateRequestFor, newNodeKey } from '#protocol/transport/csr';
 import type { Clock, Log } from '#protocol/world';
+import { OPERATIONS } from '../cluster/operations.ts';
 import type { Reply } from '../http/reply.ts';
 import type { Caller } from '../http/request.ts';
 import {
@@ -47,7 +48,10 @@ export interface ApiListenerDeps {
 }
 
 /** Paths that need no credential. */
-const OPEN_PATHS = new Set(['/healthz', '/tswarm/v1/ca']);
+const OPEN_PATHS: ReadonlySet<string> = new Set([
+  '/healthz',
+  ...OPERATIONS.filter(({ isOpen }) => isOpen).map(({ path }) => path),
+]);
 /** What has no credential may ask that much. */
 const ANYBODY: Caller = { name: 'anybody', role: 'viewer', credentialId: '' };
 

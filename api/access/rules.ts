@@ -1,9 +1,10 @@
-// What each role may call, by route: the pattern that the router has matched, so that no spelling of a path gets around it. It is a list of what is
+// What each role may call, by route (those of /tswarm/v1 say it in their definitions): the pattern that the router has matched, so that no spelling of a path gets around it. It is a list of what is
 // open, not of what is closed: a new call takes an administrator until somebody has thought about it. viewer: looks at what is not secret (no data of
 // configs, no environment of containers, no files); operator: runs things; the rest (membership, roles of nodes, keys, tokens, backups, audit)
 // is for administrators. Whoever may run containers may run privileged ones: an operator is as strong as root on the nodes' containers and files.
 import { includesRole, type Role } from '#protocol/access';
 import { TswarmError } from '#protocol/errors';
+import { OPERATIONS } from '../cluster/operations.ts';
 import type { Caller } from '../http/request.ts';
 
 const VIEWER: readonly string[] = [
@@ -36,25 +37,6 @@ const VIEWER: readonly string[] = [
   'GET /tasks/{id}/logs',
   'GET /volumes',
   'GET /volumes/{id}',
-  'GET /tswarm/v1/access',
-  'GET /tswarm/v1/ca',
-  'GET /tswarm/v1/cluster',
-  'GET /tswarm/v1/events',
-  'GET /tswarm/v1/history',
-  'GET /tswarm/v1/logs',
-  'GET /tswarm/v1/networks',
-  'GET /tswarm/v1/nodes',
-  'GET /tswarm/v1/openapi.json',
-  'GET /tswarm/v1/secrets',
-  'GET /tswarm/v1/services',
-  'GET /tswarm/v1/services/{id}',
-  'GET /tswarm/v1/services/{id}/revisions',
-  'GET /tswarm/v1/stacks',
-  'GET /tswarm/v1/stacks/{name}/logs',
-  'GET /tswarm/v1/stacks/{name}/watch',
-  'GET /tswarm/v1/tasks',
-  'GET /tswarm/v1/volumes',
-  'GET /tswarm/v1/why',
 ];
 
 const OPERATOR: readonly string[] = [
@@ -119,19 +101,11 @@ const OPERATOR: readonly string[] = [
   'POST /volumes/create',
   'POST /volumes/prune',
   'DELETE /volumes/{id}',
-  'GET /tswarm/v1/configs',
-  'GET /tswarm/v1/network/check',
-  'POST /tswarm/v1/services/action',
-  'POST /tswarm/v1/services/{id}/rollout',
-  'POST /tswarm/v1/services/{id}/update',
-  'GET /tswarm/v1/stacks/{name}',
-  'POST /tswarm/v1/stacks/{name}/deploy',
-  'POST /tswarm/v1/stacks/{name}/plan',
-  'DELETE /tswarm/v1/stacks/{name}',
 ];
 
 /** Route → role; the others are for administrators. */
 export const ROUTE_ROLES: ReadonlyMap<string, Role> = new Map<string, Role>([
+  ...OPERATIONS.map(({ method, path, role }) => [`${method} ${path}`, role] as const),
   ...VIEWER.map((route) => [route, 'viewer'] as const),
   ...OPERATOR.map((route) => [route, 'operator'] as const),
 ]);

@@ -265,3 +265,48 @@ export interface AuditRow {
   readonly status: number;
   readonly durationMs: number;
 }
+
+/** Answer of calls that change something: a cache at the index shows it. */
+export interface IndexAnswer {
+  readonly index: number;
+}
+
+/** Answer of POST /tswarm/v1/services/{id}/rollout. */
+export interface RolloutResult {
+  readonly index: number;
+  /** Tasks that move, of a rebalance. */
+  readonly moving: number;
+}
+
+/** POST /tswarm/v1/tokens. */
+export interface TokenRequest {
+  readonly name: string;
+  /** viewer unless given. */
+  readonly role?: Role;
+  /** RFC 3339; none = without end. */
+  readonly expiresAt?: string;
+}
+
+/** POST /tswarm/v1/certificates. */
+export interface CertificateRequest {
+  readonly name: string;
+  /** viewer unless given. */
+  readonly role?: Role;
+  /** RFC 3339; a year unless given, five years at most. */
+  readonly expiresAt?: string;
+  /** PKCS #10, PEM; only its public key counts. */
+  readonly csr: string;
+}
+
+/** POST /tswarm/v1/dashboard/links. */
+export interface LinkRequest {
+  /** admin unless given. */
+  readonly role?: 'admin' | 'viewer';
+}
+
+/** Answer of POST /tswarm/v1/dashboard/links. */
+export interface DashboardLink {
+  readonly url: string;
+  readonly role: Role;
+  readonly validSeconds: number;
+}

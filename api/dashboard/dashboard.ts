@@ -9,6 +9,7 @@ import { hostname } from 'node:os';
 import type { Role } from '#protocol/access';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Clock, Log, Random } from '#protocol/world';
+import type { DashboardLink } from '../cluster/types.ts';
 import type { Route } from '../context.ts';
 import { problemOf, statusOf } from '../http/errors.ts';
 import type { Reply } from '../http/reply.ts';
@@ -33,13 +34,6 @@ export interface DashboardDeps {
   readonly log: Log;
   /** The gateway's own handling of a request, for another target than the one in its first line. */
   dispatch(raw: RawRequest, reply: Reply, url: string, caller: Caller): Promise<void>;
-}
-
-/** Answer of POST /tswarm/v1/dashboard/links. */
-export interface DashboardLink {
-  readonly url: string;
-  readonly role: Role;
-  readonly validSeconds: number;
 }
 
 const PORT_DEFAULT = 7480;

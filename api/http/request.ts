@@ -65,6 +65,10 @@ export class Query {
     return this.#params.getAll(name);
   }
 
+  names(): readonly string[] {
+    return [...new Set(this.#params.keys())];
+  }
+
   raw(name: string): string | null {
     return this.#params.get(name);
   }

@@ -1,6 +1,6 @@
 // A stack as the CLI follows it: the objects of the watch stream, kept current, in the shapes that the commands need. Built from lines only;
 // opens no connection itself.
-import type { StackObjectKind, WatchLine } from '#api/cluster/types';
+import type { StackObjectKind, StackObjects, WatchLine } from '#api/cluster/types';
 
 export interface TaskView {
   readonly id: string;
@@ -62,7 +62,7 @@ export class StackModel {
   hasStack = false;
 
   /** The model of a stack's details as they are now (GET …/stacks/{name}). */
-  static of(detail: Json): StackModel {
+  static of(detail: Json | StackObjects): StackModel {
     const model = new StackModel();
     model.apply({ type: 'snapshot', index: 0, ...detail } as unknown as WatchLine);
     return model;

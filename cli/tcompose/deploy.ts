@@ -1,4 +1,5 @@
 // From the compose file to an accepted deployment: load, plan, images, one call. Used by up, create, scale and build.
+
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ClusterInfo, DeployResult, StackPlan } from '#api/cluster/types';
@@ -7,6 +8,7 @@ import type { Nodes } from '#compose-spec/deploy/shipped';
 import { toEngineJson } from '#protocol/engine-json';
 import { TswarmError } from '#protocol/errors';
 import { ServiceSpec, StackSpec, TaskSpec } from '#protocol/generated/specs';
+import { call } from '../client/cluster-call.ts';
 import type { ApiClient, Json } from '../client/http.ts';
 import { registryConfigHeaders } from '../client/registry-auth.ts';
 import { EXIT, ExitError } from '../output/fail.ts';
@@ -63,7 +65,7 @@ export interface Places {
 
 /** @throws TswarmError when the daemon does not answer */
 export async function clusterPlaces(client: ApiClient): Promise<Places> {
-  const { state, nodeId } = await client.get<ClusterInfo>('/tswarm/v1/cluster');
+  const { state, nodeId } = await call(client, 'GET /tswarm/v1/cluster');
   if (state !== 'active') return { nodes: undefined, home: undefined };
   const nodes = await client.get<readonly Json[]>('/nodes');
   const hostname = (node: Json): string => String((node.Description as Json).Hostname);
@@ -177,14 +179,14 @@ export function keyOf(service: ServiceSpec): string {
 
 /** Creates the single-node cluster on a machine that has none, and says so. */
 export async function ensureCluster(client: ApiClient): Promise<ClusterInfo> {
-  const info = await client.get<ClusterInfo>('/tswarm/v1/cluster');
+  const info = await call(client, 'GET /tswarm/v1/cluster');
   if (info.state === 'active') return info;
   if (info.state === 'inactive') {
     process.stderr.write('This host is in no cluster yet: creating a single-node cluster.\n');
-    return client.post<ClusterInfo>('/tswarm/v1/cluster/init', { body: { embedded: true } });
+    return call(client, 'POST /tswarm/v1/cluster/init', { body: { embedded: true } });
   }
   if (info.state === 'pending')
-    return client.get<ClusterInfo>('/tswarm/v1/cluster', { query: { wait: true } });
+    return call(client, 'GET /tswarm/v1/cluster', { query: { wait: true } });
   throw new TswarmError(
     'failed_precondition',
     `the cluster is ${info.state}${info.error ? `: ${info.error}` : ''}`,

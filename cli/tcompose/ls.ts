@@ -1,6 +1,7 @@
 // tcompose ls: the projects of the cluster with the states of their containers; those of which nothing runs only with --all.
-import type { StackSummary } from '#api/cluster/types';
+
 import { TswarmError } from '#protocol/errors';
+import { call } from '../client/cluster-call.ts';
 import type { Json } from '../client/http.ts';
 import { EXIT } from '../output/fail.ts';
 import { formatTable } from '../output/table.ts';
@@ -27,7 +28,7 @@ export async function ls(context: ComposeContext, options: LsOptions): Promise<n
   if (format !== 'table' && format !== 'json')
     throw new TswarmError('invalid_argument', `--format ${format}: must be table or json`);
   const names = namesOf(options.filter ?? []);
-  const stacks = await context.client.get<readonly StackSummary[]>('/tswarm/v1/stacks');
+  const stacks = await call(context.client, 'GET /tswarm/v1/stacks');
   const all = await Promise.all(
     stacks
       .filter(({ name }) => names.length === 0 || names.some((part) => name.includes(part)))

@@ -1,8 +1,10 @@
 // tcompose plan and diff: what `up` would do now, asked of the managers with the very call that `up` makes, and nothing changed: no image is pulled or built, no cluster
 // created. `plan --out` saves it; `up --plan` carries out exactly that, or refuses when files, images or the project have changed since.
+
 import type { StackPlan } from '#api/cluster/types';
 import { planRisks } from '#compose-spec/deploy/plan-risks';
 import { TswarmError } from '#protocol/errors';
+import { call } from '../client/cluster-call.ts';
 import type { Json } from '../client/http.ts';
 import { EXIT } from '../output/fail.ts';
 import { styleFor } from '../output/style.ts';
@@ -189,7 +191,7 @@ function enterFolder(folder: string): void {
 }
 
 async function isInCluster(context: ComposeContext): Promise<boolean> {
-  const { state } = await context.client.get<{ state: string }>('/tswarm/v1/cluster');
+  const { state } = await call(context.client, 'GET /tswarm/v1/cluster');
   if (state === 'active') return true;
   if (state === 'inactive') return false;
   throw new TswarmError('failed_precondition', `the cluster is ${state}`, {

@@ -1,6 +1,8 @@
 // stop, start, restart, pause, unpause: the services' run state in the cluster, followed until the containers are there.
+
 import type { ServiceAction } from '#api/cluster/types';
 import { hasCode, TswarmError } from '#protocol/errors';
+import { call } from '../client/cluster-call.ts';
 import type { Json } from '../client/http.ts';
 import {
   composeKey,
@@ -17,19 +19,15 @@ import { projectContainers, serviceOf } from './ps.ts';
 
 export type RunStateWord = 'running' | 'stopped' | 'paused';
 
-interface StackServices {
-  readonly services: readonly Json[];
-}
-
 /** Services of the stack by key. @throws TswarmError when there are none or one of the names is unknown. */
 export async function stackServices(
   context: ComposeContext,
   stack: string,
   keys: readonly string[],
 ): Promise<Json[]> {
-  const detail = await context.client.get<StackServices>(
-    `/tswarm/v1/stacks/${encodeURIComponent(stack)}`,
-  );
+  const detail = await call(context.client, 'GET /tswarm/v1/stacks/{name}', {
+    params: { name: stack },
+  });
   if (keys.length === 0) return [...detail.services];
   return keys.map((key) => {
     const found = detail.services.find((service) => composeKey(service) === key);
@@ -57,9 +55,8 @@ export async function setRunState(
     );
   });
   if (chosen.length === 0) return 0;
-  const body = { services: chosen.map((service) => service.ID), runState: state };
-  return (await context.client.post<{ index: number }>('/tswarm/v1/services/action', { body }))
-    .index;
+  const body = { services: chosen.map((service) => String(service.ID)), runState: state };
+  return (await call(context.client, 'POST /tswarm/v1/services/action', { body })).index;
 }
 
 const GOALS: Readonly<Record<RunStateWord, Goal>> = {
@@ -166,7 +163,7 @@ export async function restart(
   const before = await runsOf(context, stack);
   await stopWithin(context, stack, keys, options.timeout);
   const body = { services: ids, restart: true };
-  const { index } = await context.client.post<{ index: number }>('/tswarm/v1/services/action', {
+  const { index } = await call(context.client, 'POST /tswarm/v1/services/action', {
     body,
   });
   return followTo(context, stack, ids, index, 'started', 'restarted', {
@@ -186,7 +183,7 @@ export async function startServices(
 ): Promise<Started> {
   if (ids.size === 0) return { index: 0, settled: () => true };
   const model = StackModel.of(
-    await context.client.get<Json>(`/tswarm/v1/stacks/${encodeURIComponent(stack)}`),
+    await call(context.client, 'GET /tswarm/v1/stacks/{name}', { params: { name: stack } }),
   );
   const chosen = model.services().filter((service) => ids.has(service.id));
   const ended = chosen
@@ -273,7 +270,9 @@ async function runsOf(
   context: ComposeContext,
   stack: string,
 ): Promise<ReadonlyMap<string, number>> {
-  const detail = await context.client.get<Json>(`/tswarm/v1/stacks/${encodeURIComponent(stack)}`);
+  const detail = await call(context.client, 'GET /tswarm/v1/stacks/{name}', {
+    params: { name: stack },
+  });
   const model = StackModel.of(detail);
   return new Map(model.tasks().map((task) => [task.id, task.run]));
 }

@@ -1,6 +1,7 @@
 // tcompose run: one command in a container of its own, made as the service's are. Its dependencies are started first. In the cluster it is a service of
 // one task, outside the stack: no name of the stack leads to it (unless asked), and an `up` does not know it; `down` takes it along by its labels.
 // It is made stopped, joined, and then started, so that no output is missed.
+
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { LABEL } from '#compose-spec/deploy/names';
@@ -22,6 +23,7 @@ import {
   StackSpec,
   TaskSpec,
 } from '#protocol/generated/specs';
+import { call } from '../client/cluster-call.ts';
 import type { Json } from '../client/http.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
@@ -296,8 +298,8 @@ async function runOnce(
   try {
     const id = await containerOf(context, stack, ID);
     const start = async (): Promise<void> => {
-      const action = { services: [ID], runState: 'running' };
-      await client.post('/tswarm/v1/services/action', { body: action });
+      const body = { services: [ID], runState: 'running' } as const;
+      await call(client, 'POST /tswarm/v1/services/action', { body });
     };
     if (options.detach) {
       await start();

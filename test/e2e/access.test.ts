@@ -1,8 +1,11 @@
 // The API over the network: a node that listens with TLS, and who is let in with what: tokens, client certificates (ours and stock docker's), roles, contexts,
 // what is refused and what is written down about it. Clients run in the node's network namespace.
 import { readFileSync, statSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Schema } from '#api/openapi/engine-schemas';
+import { faultOf } from '#api/openapi/validate';
 import { commandLines } from '../support/command-lines.ts';
 import { flagTest } from '../support/flag-tests.ts';
 import { NODE, type Result, ROOT, TestNode, until } from '../support/test-node.ts';
@@ -312,5 +315,154 @@ describe('audit', () => {
   it('is for root only, on the disk as well', () => {
     const file = join(node.dataRoot, 'audit.log');
     expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+});
+
+interface Described {
+  readonly parameters: readonly { readonly name: string; readonly in: string }[];
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { readonly schema?: Schema }>> }>
+  >;
+}
+
+interface Document {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Described>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
+}
+
+interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+/** A request to the cluster socket as it is, path included. */
+function raw(
+  method: string,
+  path: string,
+  body?: string,
+  headers: Record<string, string> = {},
+): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const type = body === undefined ? {} : { 'content-type': 'application/json' };
+    const asked = request(
+      {
+        socketPath: node.clusterSocket,
+        method,
+        path,
+        headers: { ...type, ...headers },
+        agent: false,
+      },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk) => (text += chunk));
+        response.on('error', reject);
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
+        );
+      },
+    );
+    asked.on('error', reject);
+    asked.end(body);
+  });
+}
+
+describe('the description of the API', () => {
+  let document: Document;
+  beforeAll(async () => {
+    document = JSON.parse((await raw('GET', '/tswarm/v1/openapi.json')).text);
+    const folder = node.project('told', {
+      'compose.yaml':
+        'services: {web: {image: "busybox:test", command: sleep 1000, environment: {A: b}}}\nvolumes: {data: {}}\n',
+    });
+    const up = await node.tcompose(['-p', 'told', 'up', '-d'], { cwd: folder });
+    expect(up.code, up.stderr).toBe(0);
+  });
+
+  it('is what every list and object that can be read fits', async () => {
+    const values: Record<string, string> = { name: 'told', id: 'told_web' };
+    let looked = 0;
+    for (const [path, { get }] of Object.entries(document.paths)) {
+      const schema = get?.responses['200']?.content?.['application/json']?.schema;
+      if (!schema) continue;
+      const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
+      const query = path.endsWith('/why') ? '?id=told_web' : '';
+      const answer = await raw('GET', `${filled}${query}`);
+      expect(answer.status, `${path}: ${answer.text}`).toBe(200);
+      const fault = faultOf(schema, JSON.parse(answer.text), {
+        components: document.components.schemas,
+      });
+      expect(fault, path).toBeUndefined();
+      looked++;
+    }
+    expect(looked).toBeGreaterThan(15);
+  });
+
+  it('pages lists, and answers 304 for what is known already', async () => {
+    await out('token', 'create', 'page-a');
+    const first = await raw('GET', '/tswarm/v1/networks?limit=1');
+    const next = String(first.headers['x-tswarm-next']);
+    expect(JSON.parse(first.text)).toHaveLength(1);
+    const rest = JSON.parse((await raw('GET', `/tswarm/v1/networks?after=${next}`)).text);
+    const all = JSON.parse((await raw('GET', '/tswarm/v1/networks')).text);
+    expect(rest).toHaveLength(all.length - 1);
+    const tag = String(first.headers.etag);
+    const again = await raw('GET', '/tswarm/v1/networks?limit=1', undefined, {
+      'if-none-match': tag,
+    });
+    expect([again.status, again.text]).toEqual([304, '']);
+  });
+
+  it('refuses what it does not name, with the name', async () => {
+    const parameter = await raw('GET', '/tswarm/v1/services?stak=x');
+    expect(JSON.parse(parameter.text)).toMatchObject({ status: 400, field: 'stak' });
+    const body = await raw('POST', '/tswarm/v1/tokens', '{"name": "x", "rol": "admin"}');
+    expect(JSON.parse(body.text)).toMatchObject({ status: 400, field: 'rol' });
+    const type = await raw('POST', '/tswarm/v1/services/action', '{"services": ["a", 1]}');
+    expect(JSON.parse(type.text).detail).toBe('services[1]: must be a string');
+  });
+
+  it('holds under rubbish on every call: refused, never a fault of ours, never a stop', async () => {
+    const bodies = [
+      '{',
+      '[]',
+      '"x"',
+      '{"name": 1, "services": {}}',
+      `${'{"a":'.repeat(100)}1`,
+      '\0',
+    ];
+    const names = ['..%2f..%2fetc', '%00', 'a'.repeat(5000), '%zz', '$(id)', '..'];
+    const statuses = new Set<number>();
+    const ask = async (method: string, path: string, body?: string): Promise<void> => {
+      const answer = await raw(method, path, body);
+      statuses.add(answer.status);
+      const what = `${method} ${path.slice(0, 80)} ${body?.slice(0, 40) ?? ''}: ${answer.text.slice(0, 200)}`;
+      expect(answer.status, what).not.toBe(500);
+      expect(answer.text, what).not.toMatch(/\n\s+at /);
+    };
+    for (const [path, item] of Object.entries(document.paths)) {
+      // They end only with the client, or end the cluster.
+      if (/watch|events|logs|restore|backup|leave/.test(path)) continue;
+      for (const method of Object.keys(item).map((one) => one.toUpperCase())) {
+        if (method === 'POST')
+          for (const body of bodies) await ask(method, path.replace(/\{\w+\}/, 'x'), body);
+        if (!path.includes('{')) continue;
+        for (const name of names)
+          await ask(method, path.replace(/\{\w+\}/, name), method === 'POST' ? '{}' : undefined);
+      }
+    }
+    expect([...statuses].every((status) => status >= 400 && status < 600)).toBe(true);
+    const flood = Object.fromEntries(
+      Array.from({ length: 900 }, (_, n) => [`x-${n}`, 'y'.repeat(100)]),
+    );
+    expect((await raw('GET', '/_ping', undefined, flood)).status).toBe(431);
+    const huge = await raw(
+      'POST',
+      '/tswarm/v1/tokens',
+      JSON.stringify({ name: 'x'.repeat(100_000) }),
+    );
+    expect(huge.status).toBe(413);
+    expect((await raw('GET', '/_ping')).text).toBe('OK');
   });
 });

@@ -1,11 +1,14 @@
 // tswarm token, client-cert, audit: who may come over the network, and what was done. A token is printed once, alone on standard output, so that it can be
 // piped; the key of a certificate is made here and never leaves this host.
+
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AuditRow, CredentialInfo, NewCertificate, NewToken } from '#api/cluster/types';
+import type { CredentialInfo } from '#api/cluster/types';
+import { ROLES, type Role } from '#protocol/access';
 import { TswarmError } from '#protocol/errors';
 import { humanDuration } from '#protocol/human-duration';
 import { certificateRequestFor, newNodeKey } from '#protocol/transport/csr';
+import { call } from '../../client/cluster-call.ts';
 import type { ApiClient } from '../../client/http.ts';
 import { EXIT, forEachName } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
@@ -32,14 +35,21 @@ export function expiryOf(text: string | undefined, nowMs: number): string | unde
   return new Date(nowMs + Number(count) * UNITS_MS[unit as keyof typeof UNITS_MS]).toISOString();
 }
 
+/** @throws TswarmError invalid_argument */
+function wordOf(text = 'viewer'): Role {
+  const role = ROLES.find((known) => known === text);
+  if (role) return role;
+  throw new TswarmError('invalid_argument', `--role "${text}": must be one of ${ROLES.join(', ')}`);
+}
+
 export async function createToken(
   client: ApiClient,
   name: string,
   options: NewOptions,
 ): Promise<number> {
   const expiresAt = expiryOf(options.expires, Date.now());
-  const body = { name, role: options.role ?? 'viewer', ...(expiresAt ? { expiresAt } : {}) };
-  const made = await client.post<NewToken>('/tswarm/v1/tokens', { body });
+  const body = { name, role: wordOf(options.role), ...(expiresAt ? { expiresAt } : {}) };
+  const made = await call(client, 'POST /tswarm/v1/tokens', { body });
   process.stdout.write(`${made.token}\n`);
   process.stderr.write(
     `Token "${made.name}" (${made.role}, ${made.expiresAt ? `until ${made.expiresAt}` : 'without end'}). It is shown this once. Use it with: tswarm login HOST:2376\n`,
@@ -59,10 +69,10 @@ export async function createCertificate(
   }
   const expiresAt = expiryOf(options.expires, Date.now());
   const key = newNodeKey();
-  const made = await client.post<NewCertificate>('/tswarm/v1/certificates', {
+  const made = await call(client, 'POST /tswarm/v1/certificates', {
     body: {
       name,
-      role: options.role ?? 'viewer',
+      role: wordOf(options.role),
       csr: certificateRequestFor(key),
       ...(expiresAt ? { expiresAt } : {}),
     },
@@ -84,7 +94,7 @@ export async function ls(
   kind: CredentialInfo['kind'],
   options: { readonly format?: string; readonly quiet?: boolean; readonly json?: boolean },
 ): Promise<number> {
-  const all = await client.get<CredentialInfo[]>('/tswarm/v1/credentials');
+  const all = await call(client, 'GET /tswarm/v1/credentials');
   const rows = all
     .filter((one) => one.kind === kind)
     .map((one) => ({
@@ -117,7 +127,7 @@ function expiresText(at: string | null, nowMs: number): string {
 
 export async function rm(client: ApiClient, names: readonly string[]): Promise<number> {
   return forEachName(names, async (name) => {
-    await client.delete(`/tswarm/v1/credentials/${encodeURIComponent(name)}`);
+    await call(client, 'DELETE /tswarm/v1/credentials/{id}', { params: { id: name } });
     process.stdout.write(`${name}\n`);
   });
 }
@@ -126,7 +136,7 @@ export async function audit(
   client: ApiClient,
   options: { readonly limit?: string; readonly format?: string; readonly json?: boolean },
 ): Promise<number> {
-  const found = await client.get<AuditRow[]>('/tswarm/v1/audit', {
+  const found = await call(client, 'GET /tswarm/v1/audit', {
     query: { limit: options.limit },
   });
   const rows = found.map((row) => ({

@@ -1,6 +1,8 @@
 // tswarm info, version: this node, its cluster, and who answers.
+
 import type { ClusterInfo } from '#api/cluster/types';
 import { hasCode } from '#protocol/errors';
+import { call } from '../../client/cluster-call.ts';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { renderTemplate } from '../../output/format.ts';
@@ -20,7 +22,7 @@ export async function info(
     );
     return EXIT.ok;
   }
-  const cluster = await client.get<ClusterInfo>('/tswarm/v1/cluster');
+  const cluster = await call(client, 'GET /tswarm/v1/cluster');
   const lines: [string, unknown][] = [
     ['Name', facts.Name],
     ['Version', facts.ServerVersion],

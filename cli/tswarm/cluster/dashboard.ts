@@ -1,6 +1,7 @@
 // tswarm dashboard: a link that signs a browser in. The dashboard listens on this host's loopback unless tswarmd was told otherwise, so for a host far away
 // the way there is said as well.
-import type { DashboardLink } from '#api/dashboard/dashboard';
+
+import { call } from '../../client/cluster-call.ts';
 import type { ApiClient } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 
@@ -8,7 +9,7 @@ export async function dashboard(
   client: ApiClient,
   options: { readonly viewer?: boolean; readonly json?: boolean },
 ): Promise<number> {
-  const link = await client.post<DashboardLink>('/tswarm/v1/dashboard/links', {
+  const link = await call(client, 'POST /tswarm/v1/dashboard/links', {
     body: { role: options.viewer ? 'viewer' : 'admin' },
   });
   if (options.json) {

@@ -1,5 +1,6 @@
 // tswarm history: the last changes of the cluster, newest first, and who made them.
-import type { HistoryRow } from '#api/cluster/types';
+
+import { call } from '../../client/cluster-call.ts';
 import type { ApiClient } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
@@ -8,7 +9,7 @@ export async function history(
   client: ApiClient,
   options: { readonly limit?: string; readonly format?: string; readonly json?: boolean },
 ): Promise<number> {
-  const found = await client.get<HistoryRow[]>('/tswarm/v1/history', {
+  const found = await call(client, 'GET /tswarm/v1/history', {
     query: { limit: options.limit },
   });
   const rows = found.map(({ index, time, author, summary }) => ({

@@ -1,7 +1,8 @@
 // tswarm join-token, unlock, unlock-key, ca: the cluster's secrets and its root certificate. A key is never taken from the command line, where others see it.
+
 import { readFileSync } from 'node:fs';
-import type { ClusterInfo, UnlockKey } from '#api/cluster/types';
 import { TswarmError } from '#protocol/errors';
+import { call } from '../../client/cluster-call.ts';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { ProgressDisplay } from '../../output/progress.ts';
@@ -20,7 +21,7 @@ export async function joinToken(
   }
   if (flags.rotate) {
     const body = role === 'worker' ? { rotateWorkerToken: true } : { rotateManagerToken: true };
-    await client.post('/tswarm/v1/cluster/update', { body });
+    await call(client, 'POST /tswarm/v1/cluster/update', { body });
     if (!flags.quiet) process.stdout.write(`Successfully rotated ${role} join token.\n\n`);
   }
   // Through /swarm, so that a worker's answer says what a worker is.
@@ -29,7 +30,7 @@ export async function joinToken(
   const token = role === 'worker' ? tokens.Worker : tokens.Manager;
   if (flags.quiet) process.stdout.write(`${token}\n`);
   else {
-    const { controlAddr } = await client.get<ClusterInfo>('/tswarm/v1/cluster');
+    const { controlAddr } = await call(client, 'GET /tswarm/v1/cluster');
     process.stdout.write(
       `To add a ${role} to this swarm, run the following command:\n\n    tswarm join --token ${token} ${controlAddr}\n\n`,
     );
@@ -39,11 +40,11 @@ export async function joinToken(
 
 export async function unlock(client: ApiClient): Promise<number> {
   // A manager that has just started finds out in a moment that it is locked.
-  const { state } = await client.get<ClusterInfo>('/tswarm/v1/cluster', { query: { wait: true } });
+  const { state } = await call(client, 'GET /tswarm/v1/cluster', { query: { wait: true } });
   if (state === 'inactive') throw new TswarmError('no_cluster', 'this node is in no cluster');
   if (state !== 'locked') throw new TswarmError('conflict', 'swarm is not locked');
   const unlockKey = await readSecret('Enter unlock key: ');
-  await client.post('/tswarm/v1/cluster/unlock', { body: { unlockKey } });
+  await call(client, 'POST /tswarm/v1/cluster/unlock', { body: { unlockKey } });
   return EXIT.ok;
 }
 
@@ -52,7 +53,7 @@ export async function unlockKey(
   flags: { readonly quiet?: boolean; readonly rotate?: boolean },
 ): Promise<number> {
   if (flags.rotate) {
-    await client.post('/tswarm/v1/cluster/update', { body: { rotateUnlockKey: true } });
+    await call(client, 'POST /tswarm/v1/cluster/update', { body: { rotateUnlockKey: true } });
     if (!flags.quiet) process.stdout.write('Successfully rotated manager unlock key.\n\n');
   }
   if (!flags.quiet) {
@@ -64,7 +65,7 @@ export async function unlockKey(
 }
 
 async function fetchUnlockKey(client: ApiClient): Promise<string> {
-  const answer = await client.get<UnlockKey>('/tswarm/v1/cluster/unlock-key');
+  const answer = await call(client, 'GET /tswarm/v1/cluster/unlock-key');
   if (answer.unlockKey !== '') return answer.unlockKey;
   throw new TswarmError('failed_precondition', 'no unlock key is set', {
     hint: 'Managers of this cluster start without one; tswarm update --autolock changes that.',
@@ -119,7 +120,7 @@ export async function ca(client: ApiClient, flags: CaFlags): Promise<number> {
   };
   const settings = settingsOf({ ...flags });
   const caConfig = { ...((settings.CAConfig ?? {}) as Json), ...change };
-  await client.post('/tswarm/v1/cluster/update', {
+  await call(client, 'POST /tswarm/v1/cluster/update', {
     body: { spec: { ...settings, CAConfig: caConfig } },
   });
   if (flags.detach) return EXIT.ok;

@@ -1,6 +1,8 @@
 // tswarm init, join, leave, update: with docker's words, so that scripts that read them work.
-import type { ClusterInfo, InitRequest, JoinRequest, UpdateRequest } from '#api/cluster/types';
+
+import type { InitRequest, JoinRequest, UpdateRequest } from '#api/cluster/types';
 import { TswarmError } from '#protocol/errors';
+import { call } from '../../client/cluster-call.ts';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { printUnlockKey } from './keys.ts';
@@ -30,7 +32,7 @@ export async function init(client: ApiClient, flags: InitFlags): Promise<number>
     ...(dataPathPort === undefined ? {} : { dataPathPort }),
     spec: settingsOf(flags),
   };
-  const info = await client.post<ClusterInfo>('/tswarm/v1/cluster/init', { body });
+  const info = await call(client, 'POST /tswarm/v1/cluster/init', { body });
   process.stdout.write(
     `Swarm initialized: current node (${info.nodeId}) is now a manager.\n\n` +
       `To add a worker to this swarm, run the following command:\n\n` +
@@ -66,7 +68,7 @@ export async function join(
     ...pick(flags, ['advertiseAddr', 'listenAddr']),
     ...availabilityOf(flags.availability),
   };
-  const info = await client.post<ClusterInfo>('/tswarm/v1/cluster/join', { body });
+  const info = await call(client, 'POST /tswarm/v1/cluster/join', { body });
   const role = info.isManager ? 'manager' : 'worker';
   process.stdout.write(`This node joined a swarm as a ${role}.\n`);
   return EXIT.ok;
@@ -76,7 +78,7 @@ export async function leave(
   client: ApiClient,
   flags: { readonly force?: boolean },
 ): Promise<number> {
-  await client.post('/tswarm/v1/cluster/leave', { query: { force: flags.force === true } });
+  await call(client, 'POST /tswarm/v1/cluster/leave', { query: { force: flags.force === true } });
   process.stdout.write('Node left the swarm.\n');
   return EXIT.ok;
 }
@@ -88,9 +90,9 @@ export async function update(client: ApiClient, flags: SettingFlags): Promise<nu
       hint: 'See tswarm update --help.',
     });
   }
-  const before = await client.get<ClusterInfo>('/tswarm/v1/cluster');
+  const before = await call(client, 'GET /tswarm/v1/cluster');
   const body: UpdateRequest = { spec };
-  const after = await client.post<ClusterInfo>('/tswarm/v1/cluster/update', { body });
+  const after = await call(client, 'POST /tswarm/v1/cluster/update', { body });
   process.stdout.write('Swarm updated.\n');
   if (after.autolock && !before.autolock) await printUnlockKey(client);
   return EXIT.ok;

@@ -1,5 +1,6 @@
 // tswarm node ls, inspect, ps: with docker's columns.
-import type { ClusterInfo } from '#api/cluster/types';
+
+import { call } from '../../client/cluster-call.ts';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
@@ -27,7 +28,7 @@ export async function ls(
 ): Promise<number> {
   const [nodes, cluster] = await Promise.all([
     client.get<Json[]>('/nodes', { query: { filters: filtersQuery(options.filter) } }),
-    client.get<ClusterInfo>('/tswarm/v1/cluster'),
+    call(client, 'GET /tswarm/v1/cluster'),
   ]);
   const self = cluster.nodeId;
   if (cluster.leaderAddr === '') {

@@ -1,6 +1,8 @@
 // tswarm service create, update, rollback: flags become a specification, names become ids, tags become digests; then the rollout is followed unless detached.
+
 import { TswarmError } from '#protocol/errors';
 import { humanDuration } from '#protocol/human-duration';
+import { call } from '../../client/cluster-call.ts';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { ageMs } from '../../output/human.ts';
@@ -115,7 +117,7 @@ export async function update(client: ApiClient, name: string, options: Options):
 }
 
 async function read(client: ApiClient, name: string): Promise<Json> {
-  return client.get<Json>(`/tswarm/v1/services/${encodeURIComponent(name)}`);
+  return call(client, 'GET /tswarm/v1/services/{id}', { params: { id: name } });
 }
 
 interface Change {

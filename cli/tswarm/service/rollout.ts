@@ -1,8 +1,10 @@
 // Follows a rollout until it has ended: a line per task with its state and what it waits for, then the update's own end. The exit code says whether it
 // went through: 1 when it was paused, failed or rolled back. Asks a few times a second; the gateway answers from memory. Only looks: whoever ends it
 // ends nothing of the rollout, and is told so. A manager that is not there for a moment is waited for.
+
 import type { ErrorCode } from '#protocol/error-codes';
 import { TswarmError } from '#protocol/errors';
+import { call } from '../../client/cluster-call.ts';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { ProgressDisplay, type ProgressState } from '../../output/progress.ts';
@@ -118,8 +120,8 @@ class Looking {
 }
 
 async function look(client: ApiClient, idOrName: string): Promise<Picture> {
-  const service = await client.get<Json>(`/tswarm/v1/services/${encodeURIComponent(idOrName)}`);
-  const tasks = await client.get<Json[]>('/tswarm/v1/tasks', {
+  const service = await call(client, 'GET /tswarm/v1/services/{id}', { params: { id: idOrName } });
+  const tasks = await call(client, 'GET /tswarm/v1/tasks', {
     query: { service: str(service.ID) },
   });
   return { service, tasks: tasks.filter(isWanted) };

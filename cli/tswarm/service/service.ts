@@ -1,6 +1,8 @@
 // tswarm service ls, ps, inspect, scale, rm: with docker's columns.
+
 import { TswarmError } from '#protocol/errors';
 import { humanDuration } from '#protocol/human-duration';
+import { call } from '../../client/cluster-call.ts';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT, forEachName } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
@@ -218,7 +220,7 @@ export async function scale(
         `invalid scale specifier "${pair}": write SERVICE=NUMBER`,
       );
     }
-    await client.post('/tswarm/v1/services/action', {
+    await call(client, 'POST /tswarm/v1/services/action', {
       body: { services: [name], replicas: Number(count) },
     });
     process.stdout.write(`${name} scaled to ${count}\n`);

@@ -1,6 +1,7 @@
 // tswarm why: a task, a service or a node in words. The data comes from /tswarm/v1/why; what is known there and not shown here is in `--format json`.
 
 import { fixText, mebibytes } from '#protocol/fix-words';
+import { call } from '../../client/cluster-call.ts';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { ageMs, shortId } from '../../output/human.ts';
@@ -27,7 +28,7 @@ interface View {
 }
 
 export async function why(client: ApiClient, name: string, options: WhyOptions): Promise<number> {
-  const answer = await client.get<Json>('/tswarm/v1/why', {
+  const answer = await call(client, 'GET /tswarm/v1/why', {
     query: { id: name, kind: options.kind },
   });
   if (options.format === 'json') {

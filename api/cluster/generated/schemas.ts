@@ -1,0 +1,1052 @@
+// Generated from api/cluster/types.ts by `npm run gen`. Do not edit.
+
+/** JSON Schema of each body, by name. */
+export const BODY_SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  "ClusterState": {
+    "type": "string",
+    "enum": [
+      "inactive",
+      "pending",
+      "active",
+      "locked",
+      "error"
+    ],
+    "description": "Where this node stands with its cluster."
+  },
+  "ClusterInfo": {
+    "type": "object",
+    "properties": {
+      "state": {
+        "$ref": "#/components/schemas/ClusterState"
+      },
+      "error": {
+        "type": "string",
+        "description": "Why, when `state` is `error` or `pending`."
+      },
+      "nodeId": {
+        "type": "string"
+      },
+      "clusterId": {
+        "type": "string"
+      },
+      "isManager": {
+        "type": "boolean"
+      },
+      "leader": {
+        "type": "boolean",
+        "description": "This node leads."
+      },
+      "leaderAddr": {
+        "type": "string",
+        "description": "Control address of the leader; '' when none is known."
+      },
+      "autolock": {
+        "type": "boolean",
+        "description": "Managers need the unlock key when they start."
+      },
+      "managers": {
+        "type": "number"
+      },
+      "nodes": {
+        "type": "number"
+      },
+      "index": {
+        "type": "number",
+        "description": "Index that the gateway's cache has reached."
+      },
+      "version": {
+        "type": "string"
+      },
+      "controlAddr": {
+        "type": "string"
+      },
+      "joinTokens": {
+        "type": "object",
+        "properties": {
+          "worker": {
+            "type": "string"
+          },
+          "manager": {
+            "type": "string"
+          }
+        },
+        "required": [
+          "worker",
+          "manager"
+        ]
+      }
+    },
+    "required": [
+      "state"
+    ],
+    "description": "GET /tswarm/v1/cluster. Only `state` is there when the node is in no cluster."
+  },
+  "InitRequest": {
+    "type": "object",
+    "properties": {
+      "listenAddr": {
+        "type": "string"
+      },
+      "advertiseAddr": {
+        "type": "string"
+      },
+      "embedded": {
+        "type": "boolean",
+        "description": "Single-node cluster on 127.0.0.1, on any free port when 2377 is taken."
+      },
+      "defaultAddrPool": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "subnetSize": {
+        "type": "number"
+      },
+      "availability": {
+        "type": "string",
+        "enum": [
+          "active",
+          "pause",
+          "drain"
+        ]
+      },
+      "dataPathPort": {
+        "type": "number"
+      },
+      "forceNewCluster": {
+        "type": "boolean"
+      },
+      "spec": {
+        "type": "object",
+        "description": "Settings of the cluster, in the Engine API's form (ClusterSpec); what is not named keeps its default."
+      }
+    },
+    "description": "POST /tswarm/v1/cluster/init. Addresses are `host:port`, `host` or `:port`; empty = default."
+  },
+  "JoinRequest": {
+    "type": "object",
+    "properties": {
+      "remoteAddrs": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        },
+        "description": "`host:port` or `host` of managers; the first that answers is asked."
+      },
+      "token": {
+        "type": "string"
+      },
+      "listenAddr": {
+        "type": "string"
+      },
+      "advertiseAddr": {
+        "type": "string"
+      },
+      "availability": {
+        "type": "string",
+        "enum": [
+          "active",
+          "pause",
+          "drain"
+        ]
+      }
+    },
+    "required": [
+      "remoteAddrs",
+      "token"
+    ],
+    "description": "POST /tswarm/v1/cluster/join."
+  },
+  "UpdateRequest": {
+    "type": "object",
+    "properties": {
+      "spec": {
+        "type": "object"
+      },
+      "rotateWorkerToken": {
+        "type": "boolean"
+      },
+      "rotateManagerToken": {
+        "type": "boolean"
+      },
+      "rotateUnlockKey": {
+        "type": "boolean"
+      }
+    },
+    "description": "POST /tswarm/v1/cluster/update. Settings that are not named stay."
+  },
+  "UnlockKey": {
+    "type": "object",
+    "properties": {
+      "unlockKey": {
+        "type": "string",
+        "description": "`SWMKEY-1-…`; '' when the cluster does not lock itself."
+      }
+    },
+    "required": [
+      "unlockKey"
+    ],
+    "description": "POST /tswarm/v1/cluster/unlock, and the answer of GET …/unlock-key."
+  },
+  "StackObjectKind": {
+    "type": "string",
+    "enum": [
+      "stack",
+      "service",
+      "task",
+      "network",
+      "volume",
+      "secret",
+      "config"
+    ]
+  },
+  "StackChangeInfo": {
+    "type": "object",
+    "properties": {
+      "kind": {
+        "$ref": "#/components/schemas/StackObjectKind"
+      },
+      "id": {
+        "type": "string"
+      },
+      "name": {
+        "type": "string"
+      },
+      "action": {
+        "type": "string",
+        "enum": [
+          "none",
+          "created",
+          "updated",
+          "removed"
+        ]
+      }
+    },
+    "required": [
+      "kind",
+      "id",
+      "name",
+      "action"
+    ]
+  },
+  "DeployResult": {
+    "type": "object",
+    "properties": {
+      "changes": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/StackChangeInfo"
+        }
+      },
+      "index": {
+        "type": "number"
+      },
+      "warnings": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "stack": {
+        "anyOf": [
+          {
+            "type": "object"
+          },
+          {
+            "type": "null"
+          }
+        ]
+      }
+    },
+    "required": [
+      "changes",
+      "index",
+      "warnings",
+      "stack"
+    ],
+    "description": "Answer of POST /tswarm/v1/stacks/{name}/deploy."
+  },
+  "PlannedChangeInfo": {
+    "type": "object",
+    "properties": {
+      "kind": {
+        "$ref": "#/components/schemas/StackObjectKind"
+      },
+      "name": {
+        "type": "string"
+      },
+      "action": {
+        "type": "string",
+        "enum": [
+          "none",
+          "created",
+          "updated",
+          "removed"
+        ]
+      },
+      "recreated": {
+        "type": "boolean",
+        "description": "A new object takes the place of the old one."
+      },
+      "before": {
+        "anyOf": [
+          {
+            "type": "object"
+          },
+          {
+            "type": "null"
+          }
+        ],
+        "description": "Specification in the Engine API's form; null when there is none before (after)."
+      },
+      "after": {
+        "anyOf": [
+          {
+            "type": "object"
+          },
+          {
+            "type": "null"
+          }
+        ]
+      }
+    },
+    "required": [
+      "kind",
+      "name",
+      "action",
+      "recreated",
+      "before",
+      "after"
+    ],
+    "description": "One object of a plan. Bytes of secrets and configs are never in it; references are by name."
+  },
+  "PlannedTaskInfo": {
+    "type": "object",
+    "properties": {
+      "service": {
+        "type": "string",
+        "description": "Name of the service in the cluster."
+      },
+      "slot": {
+        "type": "number",
+        "description": "0 = one per node."
+      },
+      "action": {
+        "type": "string",
+        "enum": [
+          "keep",
+          "start",
+          "replace",
+          "stop",
+          "restart",
+          "pending"
+        ]
+      },
+      "node": {
+        "type": "string",
+        "description": "Host on which it will be (or is, when it stops); '' = none."
+      },
+      "from": {
+        "type": "string",
+        "description": "Host of the container that it replaces."
+      },
+      "reason": {
+        "type": "string",
+        "description": "Why no node takes it, or what it waits for."
+      }
+    },
+    "required": [
+      "service",
+      "slot",
+      "action",
+      "node",
+      "from",
+      "reason"
+    ],
+    "description": "One container of a plan, as the scheduler would place it now."
+  },
+  "StackPlan": {
+    "type": "object",
+    "properties": {
+      "changes": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/PlannedChangeInfo"
+        }
+      },
+      "tasks": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/PlannedTaskInfo"
+        }
+      },
+      "warnings": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "state": {
+        "type": "string",
+        "description": "For `expectedState` of a deployment that must be this one."
+      },
+      "durationMs": {
+        "type": "number",
+        "description": "That delays and watching of updates take at least."
+      },
+      "complete": {
+        "type": "boolean",
+        "description": "False: the rollout takes too long to be followed to its end."
+      },
+      "nodes": {
+        "type": "number",
+        "description": "That are ready and take containers."
+      },
+      "revision": {
+        "type": "number",
+        "description": "Of the project as it is; 0 = it is new."
+      }
+    },
+    "required": [
+      "changes",
+      "tasks",
+      "warnings",
+      "state",
+      "durationMs",
+      "complete",
+      "nodes",
+      "revision"
+    ],
+    "description": "Answer of POST /tswarm/v1/stacks/{name}/plan, whose request is that of …/deploy. Nothing has been changed."
+  },
+  "RemoveResult": {
+    "type": "object",
+    "properties": {
+      "changes": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/StackChangeInfo"
+        }
+      },
+      "index": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "changes",
+      "index"
+    ],
+    "description": "Answer of DELETE /tswarm/v1/stacks/{name}."
+  },
+  "StackSummary": {
+    "type": "object",
+    "properties": {
+      "name": {
+        "type": "string"
+      },
+      "id": {
+        "type": "string"
+      },
+      "revision": {
+        "type": "number"
+      },
+      "services": {
+        "type": "number"
+      },
+      "createdAt": {
+        "type": "string"
+      },
+      "updatedAt": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "name",
+      "id",
+      "revision",
+      "services",
+      "createdAt",
+      "updatedAt"
+    ],
+    "description": "One row of GET /tswarm/v1/stacks."
+  },
+  "StackObjects": {
+    "type": "object",
+    "properties": {
+      "stack": {
+        "anyOf": [
+          {
+            "type": "object"
+          },
+          {
+            "type": "null"
+          }
+        ]
+      },
+      "services": {
+        "type": "array",
+        "items": {
+          "type": "object"
+        }
+      },
+      "tasks": {
+        "type": "array",
+        "items": {
+          "type": "object"
+        }
+      },
+      "networks": {
+        "type": "array",
+        "items": {
+          "type": "object"
+        }
+      },
+      "volumes": {
+        "type": "array",
+        "items": {
+          "type": "object"
+        }
+      },
+      "secrets": {
+        "type": "array",
+        "items": {
+          "type": "object"
+        }
+      },
+      "configs": {
+        "type": "array",
+        "items": {
+          "type": "object"
+        }
+      }
+    },
+    "required": [
+      "stack",
+      "services",
+      "tasks",
+      "networks",
+      "volumes",
+      "secrets",
+      "configs"
+    ],
+    "description": "All objects of one stack."
+  },
+  "WatchLine": {
+    "anyOf": [
+      {
+        "allOf": [
+          {
+            "type": "object",
+            "properties": {
+              "type": {
+                "const": "snapshot"
+              },
+              "index": {
+                "type": "number"
+              }
+            },
+            "required": [
+              "type",
+              "index"
+            ]
+          },
+          {
+            "$ref": "#/components/schemas/StackObjects"
+          }
+        ]
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "const": "change"
+          },
+          "index": {
+            "type": "number"
+          },
+          "kind": {
+            "$ref": "#/components/schemas/StackObjectKind"
+          },
+          "action": {
+            "type": "string",
+            "enum": [
+              "create",
+              "update",
+              "remove"
+            ]
+          },
+          "object": {
+            "type": "object"
+          }
+        },
+        "required": [
+          "type",
+          "index",
+          "kind",
+          "action",
+          "object"
+        ]
+      }
+    ],
+    "description": "One line of GET /tswarm/v1/stacks/{name}/watch."
+  },
+  "LogLine": {
+    "type": "object",
+    "properties": {
+      "service": {
+        "type": "string"
+      },
+      "task": {
+        "type": "string"
+      },
+      "slot": {
+        "type": "number"
+      },
+      "node": {
+        "type": "string"
+      },
+      "container": {
+        "type": "string"
+      },
+      "containerName": {
+        "type": "string"
+      },
+      "stream": {
+        "type": "string",
+        "enum": [
+          "stdout",
+          "stderr"
+        ]
+      },
+      "time": {
+        "type": "string",
+        "description": "RFC 3339 with nanoseconds."
+      },
+      "line": {
+        "type": "string",
+        "description": "Without the line end; a line without one (still being written) comes as it is."
+      }
+    },
+    "required": [
+      "service",
+      "task",
+      "slot",
+      "node",
+      "container",
+      "containerName",
+      "stream",
+      "time",
+      "line"
+    ],
+    "description": "One line of GET /tswarm/v1/stacks/{name}/logs."
+  },
+  "ServiceAction": {
+    "type": "object",
+    "properties": {
+      "services": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        },
+        "description": "Ids, names or unique id prefixes."
+      },
+      "runState": {
+        "type": "string",
+        "enum": [
+          "running",
+          "stopped",
+          "paused"
+        ]
+      },
+      "restart": {
+        "type": "boolean"
+      },
+      "restartTasks": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        },
+        "description": "With `restart`: ids of the tasks of these services that are meant; empty = all."
+      },
+      "replicas": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "services"
+    ],
+    "description": "POST /tswarm/v1/services/action."
+  },
+  "HistoryRow": {
+    "type": "object",
+    "properties": {
+      "index": {
+        "type": "number"
+      },
+      "time": {
+        "type": "string"
+      },
+      "author": {
+        "type": "string"
+      },
+      "summary": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "index",
+      "time",
+      "author",
+      "summary"
+    ],
+    "description": "One row of GET /tswarm/v1/history."
+  },
+  "Problem": {
+    "type": "object",
+    "properties": {
+      "type": {
+        "type": "string"
+      },
+      "title": {
+        "type": "string"
+      },
+      "status": {
+        "type": "number"
+      },
+      "code": {
+        "type": "string",
+        "description": "A code of protocol/error-codes.ts."
+      },
+      "detail": {
+        "type": "string"
+      },
+      "field": {
+        "type": "string"
+      },
+      "hint": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "type",
+      "title",
+      "status",
+      "code",
+      "detail"
+    ],
+    "description": "Body of every answer with status ≥ 400 (application/problem+json)."
+  },
+  "CredentialInfo": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "name": {
+        "type": "string"
+      },
+      "kind": {
+        "type": "string",
+        "enum": [
+          "token",
+          "certificate"
+        ]
+      },
+      "role": {
+        "anyOf": [
+          {
+            "type": "string",
+            "enum": [
+              "viewer",
+              "operator",
+              "admin"
+            ]
+          },
+          {
+            "type": "string",
+            "enum": [
+              ""
+            ]
+          }
+        ],
+        "description": "'' for one that this version does not know: it may do nothing."
+      },
+      "owner": {
+        "type": "string"
+      },
+      "createdAt": {
+        "type": "string"
+      },
+      "expiresAt": {
+        "anyOf": [
+          {
+            "type": "string"
+          },
+          {
+            "type": "null"
+          }
+        ]
+      }
+    },
+    "required": [
+      "id",
+      "name",
+      "kind",
+      "role",
+      "owner",
+      "createdAt",
+      "expiresAt"
+    ],
+    "description": "A credential without its secret. `expiresAt` null = never."
+  },
+  "NewToken": {
+    "allOf": [
+      {
+        "$ref": "#/components/schemas/CredentialInfo"
+      },
+      {
+        "type": "object",
+        "properties": {
+          "token": {
+            "type": "string"
+          }
+        },
+        "required": [
+          "token"
+        ]
+      }
+    ],
+    "description": "Answer of POST /tswarm/v1/tokens: the only time that the token is shown."
+  },
+  "NewCertificate": {
+    "allOf": [
+      {
+        "$ref": "#/components/schemas/CredentialInfo"
+      },
+      {
+        "type": "object",
+        "properties": {
+          "certificate": {
+            "type": "string"
+          },
+          "caCert": {
+            "type": "string"
+          }
+        },
+        "required": [
+          "certificate",
+          "caCert"
+        ]
+      }
+    ],
+    "description": "Answer of POST /tswarm/v1/certificates: PEM."
+  },
+  "WhoAmI": {
+    "type": "object",
+    "properties": {
+      "name": {
+        "type": "string"
+      },
+      "role": {
+        "type": "string",
+        "enum": [
+          "viewer",
+          "operator",
+          "admin"
+        ]
+      }
+    },
+    "required": [
+      "name",
+      "role"
+    ],
+    "description": "Answer of GET /tswarm/v1/access."
+  },
+  "AuditRow": {
+    "type": "object",
+    "properties": {
+      "time": {
+        "type": "string"
+      },
+      "who": {
+        "type": "string",
+        "description": "Name of the credential; \"local\" for a unix socket; '' for nobody that is known."
+      },
+      "role": {
+        "anyOf": [
+          {
+            "type": "string",
+            "enum": [
+              "viewer",
+              "operator",
+              "admin"
+            ]
+          },
+          {
+            "type": "string",
+            "enum": [
+              ""
+            ]
+          }
+        ]
+      },
+      "credential": {
+        "type": "string",
+        "description": "Id of the credential; '' = none."
+      },
+      "from": {
+        "type": "string",
+        "description": "IP address, or \"unix\"."
+      },
+      "method": {
+        "type": "string"
+      },
+      "path": {
+        "type": "string",
+        "description": "Without its query."
+      },
+      "status": {
+        "type": "number"
+      },
+      "durationMs": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "time",
+      "who",
+      "role",
+      "credential",
+      "from",
+      "method",
+      "path",
+      "status",
+      "durationMs"
+    ],
+    "description": "A line of the audit log."
+  },
+  "IndexAnswer": {
+    "type": "object",
+    "properties": {
+      "index": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "index"
+    ],
+    "description": "Answer of calls that change something: a cache at the index shows it."
+  },
+  "RolloutResult": {
+    "type": "object",
+    "properties": {
+      "index": {
+        "type": "number"
+      },
+      "moving": {
+        "type": "number",
+        "description": "Tasks that move, of a rebalance."
+      }
+    },
+    "required": [
+      "index",
+      "moving"
+    ],
+    "description": "Answer of POST /tswarm/v1/services/{id}/rollout."
+  },
+  "TokenRequest": {
+    "type": "object",
+    "properties": {
+      "name": {
+        "type": "string"
+      },
+      "role": {
+        "type": "string",
+        "enum": [
+          "viewer",
+          "operator",
+          "admin"
+        ],
+        "description": "viewer unless given."
+      },
+      "expiresAt": {
+        "type": "string",
+        "description": "RFC 3339; none = without end."
+      }
+    },
+    "required": [
+      "name"
+    ],
+    "description": "POST /tswarm/v1/tokens."
+  },
+  "CertificateRequest": {
+    "type": "object",
+    "properties": {
+      "name": {
+        "type": "string"
+      },
+      "role": {
+        "type": "string",
+        "enum": [
+          "viewer",
+          "operator",
+          "admin"
+        ],
+        "description": "viewer unless given."
+      },
+      "expiresAt": {
+        "type": "string",
+        "description": "RFC 3339; a year unless given, five years at most."
+      },
+      "csr": {
+        "type": "string",
+        "description": "PKCS #10, PEM; only its public key counts."
+      }
+    },
+    "required": [
+      "name",
+      "csr"
+    ],
+    "description": "POST /tswarm/v1/certificates."
+  },
+  "LinkRequest": {
+    "type": "object",
+    "properties": {
+      "role": {
+        "type": "string",
+        "enum": [
+          "admin",
+          "viewer"
+        ],
+        "description": "admin unless given."
+      }
+    },
+    "description": "POST /tswarm/v1/dashboard/links."
+  },
+  "DashboardLink": {
+    "type": "object",
+    "properties": {
+      "url": {
+        "type": "string"
+      },
+      "role": {
+        "type": "string",
+        "enum": [
+          "viewer",
+          "operator",
+          "admin"
+        ]
+      },
+      "validSeconds": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "url",
+      "role",
+      "validSeconds"
+    ],
+    "description": "Answer of POST /tswarm/v1/dashboard/links."
+  }
+};
