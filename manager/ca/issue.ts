@@ -45,7 +45,7 @@ export function nodeIdOf(crypto: CaCrypto, publicKey: Uint8Array): string {
 
 /**
  * Admits a node that joins: checks its token and creates the node object, unless an earlier try of
- * the same join has. @throws TswarmError unauthenticated, invalid_argument.
+ * the same join has. @throws TswarmError unauthenticated, invalid_argument; permission_denied for a node that was removed.
  */
 export function admitNode(
   tx: WriteView,
@@ -64,6 +64,8 @@ export function admitNode(
   if (known?.spec) {
     return { nodeId, certificateRole: CERTIFICATE_ROLE.worker, nodeRole: known.spec.role };
   }
+  // The same key: a host that has not left since, or a call that is late. The other nodes would refuse it.
+  if (tx.cluster().removedNodes.some(({ id }) => id === nodeId)) throw noMember(nodeId);
   tx.create(
     'node',
     Node.create({
@@ -94,13 +96,7 @@ export function decideRenewal(
   }
   const node = view.get('node', applicant.nodeId);
   if (!node?.spec) {
-    throw new TswarmError(
-      'permission_denied',
-      `node ${applicant.nodeId} is no longer in the cluster`,
-      {
-        hint: 'Leave the cluster on that host and join again.',
-      },
-    );
+    throw noMember(applicant.nodeId);
   }
   const isAdmin = applicant.role === CERTIFICATE_ROLE.admin;
   const asManager =
@@ -114,6 +110,12 @@ export function decideRenewal(
   }
   const certificateRole = asManager ? CERTIFICATE_ROLE.manager : CERTIFICATE_ROLE.worker;
   return { nodeId: node.id, certificateRole, nodeRole: node.spec.role };
+}
+
+function noMember(nodeId: string): TswarmError {
+  return new TswarmError('permission_denied', `node ${nodeId} is no longer in the cluster`, {
+    hint: 'Leave the cluster on that host and join again.',
+  });
 }
 
 /**

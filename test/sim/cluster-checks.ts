@@ -3,7 +3,7 @@
 // stays on its node, never goes back in its life, and addresses are given to one task at a time.
 import type { Store } from '#manager/store/store';
 import type { Kind, StoreChange } from '#manager/store/view';
-import { type Task, TaskState } from '#protocol/generated/objects';
+import { type Node, type Task, TaskState } from '#protocol/generated/objects';
 import { check, SimFailure } from './failure.ts';
 import { ServiceChecks } from './service-checks.ts';
 
@@ -112,6 +112,7 @@ export class ClusterChecks {
     check(mirror.get(key) === change.before, 'a change starts from what watchers have', values);
     if (change.after) mirror.set(key, change.after);
     else mirror.delete(key);
+    if (change.kind === 'cluster') checkRotation(change as StoreChange<'cluster'>, mirror);
     if (change.kind === 'task') {
       const { before, after } = change as StoreChange<'task'>;
       if (after) this.#taskChange(before, after, removed);
@@ -186,6 +187,27 @@ export class ClusterChecks {
 function* objectsOf(store: Store): Iterable<[string, object]> {
   for (const kind of KINDS) {
     for (const object of store.view.list(kind)) yield [`${kind}/${object.id}`, object];
+  }
+}
+
+/** A new root is alone only when every node, and every manager, had a certificate of it. */
+function checkRotation(
+  { before, after }: StoreChange<'cluster'>,
+  mirror: ReadonlyMap<string, object>,
+): void {
+  const next = before?.rootCa?.rootRotation;
+  if (!next || !after?.rootCa || after.rootCa.rootRotation) return;
+  const { caCertDigest: digest } = after.rootCa;
+  for (const [key, object] of mirror) {
+    if (!key.startsWith('node/')) continue;
+    const { id, rootDigest, managerStatus } = object as Node;
+    const isManagerOld = managerStatus !== undefined && managerStatus.rootDigest !== digest;
+    check(rootDigest === digest && !isManagerOld, 'a new root counts when all have it', () => ({
+      node: id,
+      rootDigest,
+      ofManager: managerStatus?.rootDigest,
+      digest,
+    }));
   }
 }
 

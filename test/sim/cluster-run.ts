@@ -162,7 +162,7 @@ export class ClusterRun {
     const containers: ContainerWeather = {
       stepMs: 5 + prng.next() * 100,
       prepareFails: prng.chance(0.3) ? 0.1 : 0,
-      startFails: prng.chance(0.3) ? 0.1 : 0,
+      startFails: prng.chance(0.3) ? (prng.chance(0.4) ? 0.8 : 0.1) : 0,
       livesMs: prng.chance(0.3) ? 5_000 : 0,
     };
     return Array.from({ length: 2 + prng.below(3) }, (_, i) => {
@@ -329,20 +329,43 @@ export class ClusterRun {
     group.heal();
     this.#nodeNetwork.healAll();
     this.#nodeNetwork.weather = { ...this.#nodeNetwork.weather, loss: 0, lateChance: 0 };
-    for (const node of this.#nodes) node.start();
-    const endUs = this.#world.nowUs + HEAL_US;
+    // One host may stay away for a while: what ran there runs elsewhere then.
+    const away = this.#prng.chance(0.3) ? this.#nodes[0] : undefined;
+    for (const node of this.#nodes) if (node !== away) node.start();
     this.#goOn();
+    if (away !== undefined) {
+      away.reboot();
+      this.#settle(() => this.#whyServicesLack());
+      away.start();
+    }
+    this.#settle(() => this.#whyNotSettled());
+    this.#checkAll();
+  }
+
+  /** `look` says '' in the end. @throws SimFailure */
+  #settle(look: () => string): void {
     let why = '';
     const isSettled = (): boolean => {
       if (this.#world.nowUs - this.#lastLookUs < LOOK_EVERY_US) return false;
       this.#lastLookUs = this.#world.nowUs;
-      why = this.#whyNotSettled();
+      why = look();
       return why === '';
     };
-    if (!this.#world.runUntil(endUs, isSettled)) {
-      group.fail('the cluster comes to what was asked for', { why });
+    if (this.#world.runUntil(this.#world.nowUs + HEAL_US, isSettled)) return;
+    this.#group.fail('the cluster comes to what was asked for', { why });
+  }
+
+  /** Whether services have what they want; '' when they do. */
+  #whyServicesLack(): string {
+    const leader = this.#leader();
+    if (leader === null || !leader.isServing) return 'nobody leads';
+    const { view } = leader.replicated;
+    const running = new Set(this.#nodes.flatMap((node) => node.runningTasks()));
+    for (const service of view.list('service')) {
+      const why = serviceGap(view, service, running);
+      if (why !== '') return why;
     }
-    this.#checkAll();
+    return '';
   }
 
   /** Brings all nodes back into use, as an operator would, and keeps the log growing. */
@@ -382,12 +405,9 @@ export class ClusterRun {
     for (const node of this.#nodes) if (node.nodeId === '') return 'a node has not joined';
     const roles = this.#whyNotAsManaged(leader);
     if (roles !== '') return roles;
-    const running = new Set(this.#nodes.flatMap((node) => node.runningTasks()));
-    for (const service of view.list('service')) {
-      const why = serviceGap(view, service, running);
-      if (why !== '') return why;
-    }
-    for (const taskId of running) {
+    const services = this.#whyServicesLack();
+    if (services !== '') return services;
+    for (const taskId of this.#nodes.flatMap((node) => node.runningTasks())) {
       const task = view.get('task', taskId);
       if (task === undefined) return `a container of the removed task ${taskId} runs`;
       if (task.desiredState > TaskState.RUNNING) return `task ${taskId} should have ended`;
@@ -401,7 +421,9 @@ export class ClusterRun {
     const raft = this.#group.member(id).process?.host?.core.raft;
     const [cluster] = view.list('cluster');
     if (!raft || !cluster) return 'nobody leads';
-    if (cluster.rootCa?.rootRotation) return `the root waits for ${waitingFor(view).join()}`;
+    const isWhole = this.#group.members.every(({ isBroken }) => !isBroken);
+    if (cluster.rootCa?.rootRotation && isWhole)
+      return `a root waits for ${waitingFor(view).join()}`;
     const { conf } = raft.tracker;
     const voters = new Set(conf.voters);
     if (conf.votersOutgoing.length + conf.learners.length > 0) return 'a member is on its way';

@@ -112,6 +112,7 @@ export class Faults {
       case 'lag':
       case 'staleLeader':
       case 'jointSplit':
+      case 'successors':
         return storms[kind]();
       case 'crashInWrite':
         return storms.crashInWrite(member);

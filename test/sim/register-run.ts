@@ -53,6 +53,7 @@ export class RegisterRun {
           (id, index) => {
             this.#appliedAt.set(id, index);
           },
+          this.#weather.snapshotMs,
         );
         registers.attach(node);
         this.#registers.set(member, registers);

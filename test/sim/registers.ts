@@ -6,8 +6,6 @@ import type { GroupChecks } from './group-checks.ts';
 import type { Operation } from './linearizable.ts';
 
 const COMMAND_BYTES = 16;
-/** As long as a few commits take. */
-const SNAPSHOT_MS = 3;
 
 /** A change of one register; with `expected` only if it holds that. */
 export interface Command {
@@ -33,6 +31,7 @@ export class Registers {
   readonly #id: number;
   readonly #checks: () => GroupChecks;
   readonly #onApplied: (commandId: number, index: number) => void;
+  readonly #snapshotMs: number;
   readonly #values = new Map<number, number>();
   /** What conditional commands found, by command; only those of this life. */
   readonly #outcomes = new Map<number, boolean>();
@@ -42,10 +41,12 @@ export class Registers {
     id: number,
     checks: () => GroupChecks,
     onApplied: (commandId: number, index: number) => void,
+    snapshotMs: number,
   ) {
     this.#id = id;
     this.#checks = checks;
     this.#onApplied = onApplied;
+    this.#snapshotMs = snapshotMs;
   }
 
   attach(node: RaftNode): void {
@@ -90,7 +91,7 @@ export class Registers {
   async #snapshot(): Promise<Uint8Array> {
     const bytes = new Uint8Array(Buffer.from(this.text()));
     this.#checks().snapshot(this.#id, this.appliedIndex, bytes);
-    await new Promise((resolve) => setTimeout(resolve, SNAPSHOT_MS));
+    await new Promise((resolve) => setTimeout(resolve, this.#snapshotMs));
     return bytes;
   }
 

@@ -1,4 +1,4 @@
-// npm run sim:mutants [-- --only TEXT --seeds N --jobs N --all]: plants each bug of mutants.ts in a copy of
+// npm run sim:mutants [-- --only TEXT --from N --count N --seeds N --jobs N --all]: plants each bug of mutants.ts (or N of them from the Nth on) in a copy of
 // the sources, and runs seeds until a check catches it; the same seed must pass without the bug. Ends
 // with 1 when one is not caught, or when a bug no longer fits the sources.
 import { spawn } from 'node:child_process';
@@ -15,6 +15,8 @@ const COPIED = ['manager', 'protocol', 'worker', 'test/sim', 'test/support', 'pa
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
+    from: { type: 'string', default: '1' },
+    count: { type: 'string', default: '' },
     seeds: { type: 'string', default: '5000' },
     jobs: { type: 'string', default: '1' },
     all: { type: 'boolean', default: false },
@@ -86,7 +88,9 @@ function simulate(
 async function main(): Promise<void> {
   const isTried = ({ name, isGap }: Mutant): boolean =>
     values.only === '' ? values.all || isGap !== true : name.includes(values.only);
-  const wanted = MUTANTS.filter(isTried);
+  const first = Number(values.from) - 1;
+  const end = values.count === '' ? MUTANTS.length : first + Number(values.count);
+  const wanted = MUTANTS.slice(first, end).filter(isTried);
   const waiting = [...wanted];
   let caught = 0;
   const work = async (): Promise<void> => {

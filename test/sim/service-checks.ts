@@ -2,7 +2,7 @@
 // and as they are: what an update may take down at a time, what start-first and stop-first promise,
 // how often the restart policy lets a task be tried, how often a job's task may run.
 import { byAge, hasEnded, isCurrent, isWanted, stateOf } from '#manager/orchestrator/tasks';
-import { isRollback } from '#manager/orchestrator/update';
+import { isRollback, PAUSED_STATES } from '#manager/orchestrator/update';
 import type { StoreView } from '#manager/store/state';
 import type { StoreChange } from '#manager/store/view';
 import {
@@ -205,16 +205,20 @@ class ServiceStep {
   #checkUpdate(): void {
     const state = this.#service.updateStatus?.state;
     const isUpdating = state === UpdateState.UPDATING || state === UpdateState.ROLLBACK_STARTED;
+    const isHeld = state !== undefined && PAUSED_STATES.has(state);
     const { parallelism } = this.#config;
-    if (!isUpdating || this.#isJob || parallelism === 0) return;
+    if ((!isUpdating && !isHeld) || this.#isJob) return;
     const begun = this.#changes.filter(({ before, after }) => {
       if (before || !after || !this.#isCurrent(after)) return false;
       const wanted = this.#slotOf(after).before.filter(isWanted);
-      const isStale = wanted.every((other) => !this.#isCurrent(other));
+      // One that has ended is restarted with the present version, update or not.
+      const isStale = wanted.every((other) => !this.#isCurrent(other) && !hasEnded(other));
       return isStale && wanted.some((other) => isRunning(other) && this.#isAtHome(other));
     });
     const [first] = begun;
     if (!first?.after) return;
+    this.#check(!isHeld, 'a halted update begins with nothing', first.after);
+    if (parallelism === 0) return;
     const inProgress = [...this.#slots.values()].filter((slot) => this.#isInProgress(slot));
     const holds = inProgress.length <= parallelism;
     this.#check(holds, 'an update replaces so many tasks at a time at most', first.after);

@@ -23,6 +23,7 @@ const BLOCK_BYTES = 4096;
 /** Both copies of a segment's header. */
 const HEADER_BYTES = 2 * BLOCK_BYTES;
 const EVERYTHING_BYTES = 1e15;
+const NEWEST_BLOCKS = 4;
 
 type Done = (error: Error | null) => void;
 
@@ -231,7 +232,13 @@ export class SimDrive implements WalDisk {
       }
       if (isSnapshot(name) && file.length < BLOCK_BYTES) blocks.push([name, file, 0]);
     }
-    const chosen = blocks[this.#prng.below(blocks.length)];
+    // What was written last matters most: half of the time one of those.
+    const newest = blocks
+      .filter(([name]) => !isSnapshot(name))
+      .sort(byPlace)
+      .slice(-NEWEST_BLOCKS);
+    const some = this.#prng.chance(0.5) && newest.length > 0 ? newest : blocks;
+    const chosen = some[this.#prng.below(some.length)];
     if (chosen === undefined) return false;
     const [, file, at] = chosen;
     this.counts.rotten++;
@@ -259,6 +266,13 @@ export class SimDrive implements WalDisk {
   removeSnapshot(name: string): void {
     this.#files.delete(name);
   }
+}
+
+type Block = readonly [string, Uint8Array, number];
+
+/** Segments are named by their number. */
+function byPlace([a, , at]: Block, [b, , other]: Block): number {
+  return a === b ? at - other : a < b ? -1 : 1;
 }
 
 function isSnapshot(name: string): boolean {

@@ -204,7 +204,9 @@ export class SimManager {
       throw new TswarmError('resource_exhausted', 'too many attempts from this address');
     }
     const world = { random: this.random, nowMicros: nowMicros() };
-    return this.#removed.issued(applicant.nodeId, () =>
+    // A token counts whoever shows it.
+    const nodeId = request.token === '' ? applicant.nodeId : '';
+    return this.#removed.issued(nodeId, () =>
       issueCertificate(this.replicated, request, applicant, world),
     );
   }

@@ -187,7 +187,9 @@ export class SimNode {
       token: prng.chance(0.1) ? token().replace(/.$/, 'x') : token(),
       hostname: `node-${number}`,
     });
-    const again = (): void => {
+    const again = (error: unknown = null): void => {
+      // Admitted, and removed before it heard of that: as another node.
+      if (hasCode(error, 'permission_denied')) this.#joins++;
       setTimeout(() => this.#join(), AGAIN_MS);
     };
     const manager = wire.pick(this.#deps.prng);

@@ -1,8 +1,10 @@
 // A register kept in the store, in the labels of a config, that clients read and write at managers; what
 // they were told must fit into one order. When the group was forced to begin anew without something that
 // had been committed, the clients begin anew, too: from what the survivor has.
-import { createConfig, updateConfig } from '#manager/control/data-objects';
+import { createConfig } from '#manager/control/data-objects';
 import type { RaftNode } from '#manager/host/raft/raft-node';
+import type { StoreWriteView } from '#manager/store/state';
+import type { DecisionContext, ReadView } from '#manager/store/view';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { ConfigSpec } from '#protocol/generated/specs';
 import type { Prng } from '#test/support/prng';
@@ -14,6 +16,10 @@ import type { World } from './world.ts';
 
 const OPERATIONS_MAX = 120;
 const KEY = 1;
+const NAME = 'register';
+const BURST_MAX = 4;
+/** Three of them are more than what a group with little room takes. */
+const PADDING_CHARS = 800;
 
 export class StoreRegister {
   readonly #world: World;
@@ -35,63 +41,84 @@ export class StoreRegister {
     return this.#operations;
   }
 
-  /** One operation: reads at any manager, by its Raft node; writes at one that leads. */
+  /**
+   * Reads at any manager, by its Raft node; or a few writes at one that leads, one behind the other before the first is answered, some only if the register holds what the one before writes.
+   */
   use(
     managers: readonly { readonly manager: SimManager; readonly node: RaftNode }[],
     leader: SimManager | null,
   ): void {
-    if (this.#operations >= OPERATIONS_MAX || this.#isHeld) return;
-    const any = managers[this.#prng.below(managers.length)];
-    const isRead = this.#prng.chance(0.5);
-    const manager = isRead ? any?.manager : leader;
-    if (!manager) return;
+    if (this.#isHeld) return;
+    const prng = this.#prng;
+    if (prng.chance(0.4)) {
+      const any = managers[prng.below(managers.length)];
+      if (any) this.#read(any.manager, any.node);
+      return;
+    }
+    const count = 1 + prng.below(BURST_MAX);
+    for (let i = 0; i < count && leader !== null; i++) this.#write(leader);
+  }
+
+  /** Undefined when there were enough. */
+  #begin(fields: Pick<Operation, 'kind' | 'value' | 'expected'>): Operation | undefined {
+    if (this.#operations >= OPERATIONS_MAX) return undefined;
+    this.#operations++;
     const operation: Operation = {
       key: KEY,
-      kind: isRead ? 'read' : 'write',
-      value: isRead ? 0 : this.#nextValue++,
-      expected: 0,
+      ...fields,
       calledUs: this.#world.nowUs,
       endedUs: Number.POSITIVE_INFINITY,
       outcome: 'unknown',
       result: 0,
       hint: Number.POSITIVE_INFINITY,
     };
-    this.#operations++;
     this.#history.push(operation);
-    const answer = (result: number, hint: number): void => {
-      this.#world.at(this.#prng.next() * this.#delayUs, null, () => {
-        Object.assign(operation, { outcome: 'ok', result, hint, endedUs: this.#world.nowUs });
-      });
-    };
-    this.#world.become(manager.main, () => {
-      if (isRead)
-        any?.node.readIndex().then(() => answer(valueIn(manager), indexOf(manager)), ignore);
-      else this.#write(manager, operation, answer);
+    return operation;
+  }
+
+  #answer(operation: Operation, result: number, hint: number): void {
+    this.#world.at(this.#prng.next() * this.#delayUs, null, () => {
+      Object.assign(operation, { outcome: 'ok', result, hint, endedUs: this.#world.nowUs });
     });
   }
 
-  #write(
-    manager: SimManager,
-    operation: Operation,
-    answer: (result: number, hint: number) => void,
-  ): void {
-    const labels = { value: String(operation.value) };
-    manager.replicated
-      .update({ author: 'client', summary: '' }, (tx, context) => {
-        const known = tx.byName('config', 'register');
-        const data = known?.spec?.data ?? Uint8Array.of(1);
-        const spec = ConfigSpec.create({ name: 'register', labels, data });
-        if (known) updateConfig(tx, known.id, known.meta?.version?.index ?? 0, spec);
-        else createConfig(tx, context.newId(), spec);
-      })
-      .then(
-        ({ index }) => answer(1, index),
-        (error: unknown) => {
-          const codes = ['no_leader', 'no_space', 'out_of_sequence'] as const;
-          if (codes.some((code) => hasCode(error, code))) operation.outcome = 'refused';
-          else if (!(error instanceof TswarmError)) this.#world.failure ??= error;
-        },
+  #read(manager: SimManager, node: RaftNode): void {
+    const operation = this.#begin({ kind: 'read', value: 0, expected: 0 });
+    if (!operation) return;
+    this.#world.become(manager.main, () => {
+      node.readIndex().then(
+        () => this.#answer(operation, valueIn(manager), indexOf(manager)),
+        () => {},
       );
+    });
+  }
+
+  #write(manager: SimManager): void {
+    const value = this.#nextValue++;
+    const isSwap = this.#prng.chance(0.6);
+    const expected = isSwap ? Math.max(1, value - 1 - this.#prng.below(2)) : 0;
+    // With little room for what is not committed yet, a large one is refused, and a small one behind it is not.
+    const padding = this.#prng.chance(0.3) ? 'x'.repeat(PADDING_CHARS) : '';
+    const operation = this.#begin({ kind: isSwap ? 'swap' : 'write', value, expected });
+    if (!operation) return;
+    this.#world.become(manager.main, () => {
+      manager.replicated
+        .update({ author: 'client', summary: '' }, (tx, context) => {
+          if (isSwap && valueOf(tx) !== expected) return 0;
+          put(tx, context, { value: String(value), padding });
+          return 1;
+        })
+        .then(
+          ({ value: result, index }) => this.#answer(operation, result, index),
+          (error: unknown) => this.#failed(operation, error),
+        );
+    });
+  }
+
+  #failed(operation: Operation, error: unknown): void {
+    const codes = ['no_leader', 'no_space'] as const;
+    if (codes.some((code) => hasCode(error, code))) operation.outcome = 'refused';
+    else if (!(error instanceof TswarmError)) this.#world.failure ??= error;
   }
 
   /** Something that was committed is lost: nobody asks until `resume`. */
@@ -117,11 +144,25 @@ export class StoreRegister {
 }
 
 function valueIn({ replicated }: SimManager): number {
-  return Number(replicated.view.byName('config', 'register')?.spec?.labels.value ?? 0);
+  return valueOf(replicated.view);
 }
 
 function indexOf({ replicated }: SimManager): number {
   return replicated.store.index;
 }
 
-function ignore(): void {}
+function valueOf(view: ReadView): number {
+  return Number(view.byName('config', NAME)?.spec?.labels.value ?? 0);
+}
+
+function put(
+  tx: StoreWriteView,
+  context: DecisionContext,
+  labels: Readonly<Record<string, string>>,
+): void {
+  const known = tx.byName('config', NAME);
+  const data = known?.spec?.data ?? Uint8Array.of(1);
+  const spec = ConfigSpec.create({ name: NAME, labels, data });
+  if (known) tx.update('config', { ...known, spec });
+  else createConfig(tx, context.newId(), spec);
+}

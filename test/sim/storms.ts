@@ -80,10 +80,38 @@ export class Storms {
     const followers = [...others.slice(start), ...others.slice(0, start)].slice(0, count);
     const side = [leader, ...followers];
     for (const member of side) this.#slow(member, 5);
-    this.#part(side);
+    // What was sent before the cut is in everybody's queue; what comes behind it, only here.
     this.crowd.write(leader);
-    this.#in(this.#between(0.1, 0.6), () => this.crowd.write(leader));
+    this.#in(this.#between(0, 0.2), () => {
+      this.#part(side);
+      this.crowd.write(leader);
+    });
+    this.#in(this.#between(0.3, 0.7), () => this.crowd.write(leader));
     this.#in(this.#between(1, 3), () => {
+      this.#group.network.healAll();
+      this.crowd.write(null);
+    });
+    return true;
+  }
+
+  /**
+   * A leader is cut off with what only it has, and two others lead after it, one after the other: the second begins behind a log that has grown, and asks for the place where they part.
+   */
+  successors(): boolean {
+    const leader = this.#group.leader();
+    if (leader === null || this.#voters(leader).length < 3) return false;
+    this.crowd.write(leader);
+    this.#part([leader]);
+    this.crowd.write(leader);
+    this.#in(this.#between(0.1, 0.5), () => this.crowd.write(leader));
+    this.#in(this.#between(2, 3), () => this.crowd.write(null));
+    this.#in(this.#between(3.2, 4), () => {
+      const next = this.#group.leader();
+      if (next === null || next === leader) return;
+      this.#group.kill(next);
+      this.#in(this.#between(1.5, 2.5), () => this.#group.start(next));
+    });
+    this.#in(this.#between(6, 8), () => {
       this.#group.network.healAll();
       this.crowd.write(null);
     });
@@ -104,6 +132,13 @@ export class Storms {
       this.crowd.write(leader);
     });
     this.#in(this.#between(1, 3), () => this.#group.network.healAll());
+    // What it has written of all that shows when it starts again.
+    if (this.#prng.chance(0.5)) {
+      this.#in(this.#between(2, 6), () => {
+        this.#group.kill(behind);
+        this.#in(this.#between(0, 1), () => this.#group.start(behind));
+      });
+    }
     return true;
   }
 

@@ -32,6 +32,8 @@ export interface Weather {
   /** A client waits this long between operations, on average. */
   readonly thinkUs: number;
   readonly reads: number;
+  /** How long the state machine takes for a snapshot. */
+  readonly snapshotMs: number;
 }
 
 export const FAULT_KINDS = [
@@ -59,6 +61,7 @@ export const FAULT_KINDS = [
   'rotateDataKey',
   'setUnlockKey',
   'loseQuorum',
+  'successors',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -87,6 +90,7 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   rotateDataKey: 1,
   setUnlockKey: 1,
   loseQuorum: 0.3,
+  successors: 1,
 };
 /** Several faults timed against each other (storms.ts): each by itself in a few runs. */
 const STORMS = [
@@ -96,6 +100,7 @@ const STORMS = [
   'jointSplit',
   'crashInWrite',
   'eagerChange',
+  'successors',
 ] as const satisfies readonly FaultKind[];
 export type StormKind = (typeof STORMS)[number];
 /** Drawn last, in fewer runs. */
@@ -160,6 +165,7 @@ export function drawWeather(prng: Prng): Weather {
     keys: 1 + prng.below(3),
     thinkUs: timeoutUs * pick([0.05, 0.2, 0.5]),
     reads: prng.next() * 0.7,
+    snapshotMs: pick([3, 3, tickMs * 3]),
   };
   for (const kind of RARE) {
     const isOn = prng.chance(0.25) && !isCalm && !isStorm;

@@ -10,6 +10,7 @@ import {
   sameSecret,
   tokenDigest,
 } from '#manager/ca/issue';
+import { withRemovedNode } from '#manager/ca/removed';
 import { generateKey, nodeCaCrypto } from '#manager/host/node-crypto';
 import { Store } from '#manager/store/store';
 import { CERTIFICATE_ROLE } from '#protocol/certificates';
@@ -129,6 +130,12 @@ it('a join that is tried again with the same key gives the same node', () => {
   expect([...store.view.list('node')].map((n) => [n.id, n.spec?.role])).toEqual([
     [id, NodeRole.WORKER],
   ]);
+  // Once removed, that key is out: the other nodes refuse it for as long as it could have a certificate.
+  run((tx) => {
+    tx.remove('node', id);
+    tx.update('cluster', withRemovedNode(tx.cluster(), id, 1));
+  });
+  expect(() => join(cluster.rootCa?.joinTokenWorker)).toThrow('is no longer in the cluster');
 });
 
 describe('renewal', () => {
