@@ -25,6 +25,8 @@ const MANAGERS_MAX = 5;
 /** Hosts look so often at what they are to be. */
 const LOOK_US = 300_000;
 const JOIN_MS = 1_500;
+/** Much longer than a member waits for its first entries. */
+const PATIENCE_US = 15_000_000;
 
 export interface RolesDeps {
   readonly world: World;
@@ -38,6 +40,8 @@ export class Roles {
   readonly #deps: RolesDeps;
   /** The member that runs on a node's host, from when it asks to join. */
   readonly #members = new Map<SimNode, SimMember>();
+  /** When that was. */
+  readonly #joinedUs = new Map<SimNode, number>();
 
   constructor(deps: RolesDeps) {
     this.#deps = deps;
@@ -52,10 +56,21 @@ export class Roles {
 
   #look(node: SimNode): void {
     const member = this.#members.get(node);
+    if (member) this.#giveUp(node, member);
     if (member?.isGone) this.#members.delete(node);
     const { actor } = node;
     if (actor === null || node.role !== NodeRole.MANAGER || this.#members.has(node)) return;
     this.#deps.world.become(actor, () => this.#join(node));
+  }
+
+  /** A seat that nobody knows of any more: the group was forced to begin anew without the state that had it. A person would start the host again. */
+  #giveUp(node: SimNode, member: SimMember): void {
+    const { group, world } = this.#deps;
+    const isWaiting = member.process?.host?.core.raft.log.committed === 0;
+    const sinceUs = this.#joinedUs.get(node) ?? 0;
+    if (!isWaiting || world.nowUs - sinceUs < PATIENCE_US) return;
+    group.kill(member);
+    member.isGone = true;
   }
 
   /** Each try is a new member: nobody knows what became of the one before. */
@@ -65,6 +80,7 @@ export class Roles {
     if (manager === null) return;
     const member = group.addMember();
     this.#members.set(node, member);
+    this.#joinedUs.set(node, this.#deps.world.nowUs);
     const { nodeId } = node;
     wire.call(
       { node, manager, timeoutMs: JOIN_MS },

@@ -104,7 +104,7 @@ export class StoreRegister {
     this.#world.become(manager.main, () => {
       manager.replicated
         .update({ author: 'client', summary: '' }, (tx, context) => {
-          if (isSwap && valueOf(tx) !== expected) return 0;
+          if (isSwap && registerIn(tx) !== expected) return 0;
           put(tx, context, { value: String(value), padding });
           return 1;
         })
@@ -144,14 +144,14 @@ export class StoreRegister {
 }
 
 function valueIn({ replicated }: SimManager): number {
-  return valueOf(replicated.view);
+  return registerIn(replicated.view);
 }
 
 function indexOf({ replicated }: SimManager): number {
   return replicated.store.index;
 }
 
-function valueOf(view: ReadView): number {
+function registerIn(view: ReadView): number {
   return Number(view.byName('config', NAME)?.spec?.labels.value ?? 0);
 }
 
