@@ -178,12 +178,14 @@ export class ProjectWatch {
   }
 
   async #exec(service: string, trigger: Trigger): Promise<void> {
-    const { command, user, privileged, working_dir: workdir } = trigger.exec;
+    const { command, user, privileged, working_dir: workdir, environment = {} } = trigger.exec;
+    const env = Object.entries(environment).map(([name, value]) => `${name}=${value ?? ''}`);
     for (const { id } of await serviceContainers(this.#context, [service], { all: false })) {
       const code = await execIn(this.#context.client, id, command ?? [], {
         ...(user === undefined ? {} : { user }),
         ...(privileged === undefined ? {} : { privileged }),
         ...(workdir === undefined ? {} : { workdir }),
+        env,
       });
       if (code !== 0) this.#say(`Command of service "${service}" ended with exit code ${code}`);
     }
