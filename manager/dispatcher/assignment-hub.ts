@@ -27,9 +27,9 @@ export class AssignmentHub {
 
   /**
    * Marks what changed. Call it for every committed entry, in order, from the first connected node
-   * on. Returns whether any node may have to be told something.
+   * on. `nodesWithNews` says afterwards who may have to be told something.
    */
-  note(changes: readonly StoreChange[]): boolean {
+  note(changes: readonly StoreChange[]): void {
     const services = this.endpoints.note(changes);
     const networks = new Map<string, Set<string>>();
     const ingress = new Set<string>();
@@ -65,7 +65,11 @@ export class AssignmentHub {
         if (concerns) node.markService(serviceId);
       }
     }
-    return [...this.#nodes.values()].some((node) => node.isDirty);
+  }
+
+  /** Ids of the connected nodes that may have to be told something. */
+  *nodesWithNews(): IterableIterator<string> {
+    for (const [id, node] of this.#nodes) if (node.isDirty) yield id;
   }
 
   /** Whether a node has acknowledged the service's endpoints as they are now; never, while it is not connected. */

@@ -15,7 +15,7 @@ import {
   ServiceEndpoints,
 } from '#protocol/generated/dispatcher';
 import { Config, Network, Secret, Task, TaskState, Volume } from '#protocol/generated/objects';
-import { MountType, SecretSpec } from '#protocol/generated/specs';
+import { MountType, SecretSpec, type TaskSpec } from '#protocol/generated/specs';
 import { registryAuthId } from '#protocol/ids';
 import { asItsNodeSees, endpointsAsSeenBy } from './drains.ts';
 import { type EndpointsCache, networksUnder, publishesIngress } from './endpoints.ts';
@@ -36,8 +36,8 @@ export class NodeAssignments {
   readonly #sent: Map<string, object> = new Map();
   readonly #dirtyTasks: Set<string> = new Set();
   readonly #dirtyServices: Set<string> = new Set();
-  /** Ids of the node's tasks that have, or may get, a container. */
-  readonly #alive: Set<string> = new Set();
+  /** The node's tasks that have, or may get, a container, by id. */
+  readonly #alive: Map<string, Task> = new Map();
   #networks: Set<string> = new Set();
   #areDependenciesDirty = false;
   #sequence = 0;
@@ -139,11 +139,11 @@ export class NodeAssignments {
       const isMine = task?.nodeId === this.nodeId && stateOf(task) >= TaskState.ASSIGNED;
       if (!task || !isMine) {
         if (this.#sent.delete(key)) changes.push(removal({ task: Task.create({ id }) }));
-        this.#setAlive(id, false);
+        this.#setAlive(id, undefined);
         continue;
       }
       const before = this.#sent.get(key) as Task | undefined;
-      this.#setAlive(id, mayRun(task));
+      this.#setAlive(id, mayRun(task) ? task : undefined);
       this.#sent.set(key, task);
       // What the node itself has reported is no news to it.
       if (before && isSameForNode(before, task)) continue;
@@ -153,10 +153,13 @@ export class NodeAssignments {
     return changes;
   }
 
-  #setAlive(id: string, isAlive: boolean): void {
-    if (isAlive === this.#alive.has(id)) return;
-    if (isAlive) this.#alive.add(id);
+  #setAlive(id: string, task: Task | undefined): void {
+    const before = this.#alive.get(id);
+    if (task) this.#alive.set(id, task);
     else this.#alive.delete(id);
+    const isSame =
+      before?.spec === task?.spec && before?.networkAttachments === task?.networkAttachments;
+    if (before === task || (before && task && isSame)) return;
     this.#areDependenciesDirty = true;
   }
 
@@ -188,17 +191,21 @@ export class NodeAssignments {
     const add = (kind: DependencyKind, object: Dependency['object'] | undefined): void => {
       if (object) wanted.set(`${kind}/${object.id}`, { kind, object });
     };
-    for (const id of this.#alive) {
-      const task = view.get('task', id);
-      const container = task?.spec?.containerSpec;
-      add('secret', registryAuthOf(view, task));
+    // The tasks of a service share their specification: each is looked at once.
+    const services = new Set<string>();
+    const specs = new Set<TaskSpec>();
+    for (const { serviceId, spec, networkAttachments } of this.#alive.values()) {
+      for (const { networkId } of networkAttachments)
+        add('network', view.get('network', networkId));
+      if (!services.has(serviceId)) add('secret', registryAuthOf(view, serviceId));
+      services.add(serviceId);
+      if (!spec || specs.has(spec)) continue;
+      specs.add(spec);
+      const container = spec.containerSpec;
       for (const ref of container?.secrets ?? []) add('secret', view.get('secret', ref.secretId));
       for (const ref of container?.configs ?? []) add('config', view.get('config', ref.configId));
       for (const mount of container?.mounts ?? []) {
         if (mount.type === MountType.VOLUME) add('volume', view.byName('volume', mount.source));
-      }
-      for (const { networkId } of task?.networkAttachments ?? []) {
-        add('network', view.get('network', networkId));
       }
     }
     return wanted;
@@ -252,8 +259,8 @@ export class NodeAssignments {
 /** Of credentials the secret that nodes are sent, so that the same bytes are the same object. */
 const authSecrets = new WeakMap<Uint8Array, Secret>();
 
-function registryAuthOf(view: StoreView, task: Task | undefined): Secret | undefined {
-  const service = task && view.get('service', task.serviceId);
+function registryAuthOf(view: StoreView, serviceId: string): Secret | undefined {
+  const service = view.get('service', serviceId);
   if (!service || service.registryAuth.length === 0) return undefined;
   const known = authSecrets.get(service.registryAuth);
   if (known) return known;

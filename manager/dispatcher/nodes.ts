@@ -1,6 +1,6 @@
 // What the dispatcher writes into node objects: who has registered, who is down; and who may talk
 // to it at all. Pure functions over the store.
-import type { ReadView, WriteView } from '#manager/store/view';
+import type { ReadView, StoreChange, WriteView } from '#manager/store/view';
 import { isNodeRole } from '#protocol/certificates';
 import { TswarmError } from '#protocol/errors';
 import type { ManagerAddress } from '#protocol/generated/dispatcher';
@@ -72,12 +72,23 @@ export function nodesToExpect(view: ReadView): string[] {
     .map((node) => node.id);
 }
 
+/** Whether a node's change is one of the managers' addresses. */
+export function movesManagers({ before, after }: StoreChange<'node'>): boolean {
+  return managerAddress(before) !== managerAddress(after);
+}
+
+/** '' = it is no manager, or not reachable as one yet. */
+function managerAddress(node: Node | undefined): string {
+  return node?.spec?.role === NodeRole.MANAGER ? (node.managerStatus?.addr ?? '') : '';
+}
+
 export function managerAddresses(view: ReadView): ManagerAddress[] {
-  return [...view.list('node')]
-    .filter(
-      (node) => node.spec?.role === NodeRole.MANAGER && (node.managerStatus?.addr ?? '') !== '',
-    )
-    .map((node) => ({ nodeId: node.id, addr: node.managerStatus?.addr ?? '', weight: 1 }));
+  const addresses: ManagerAddress[] = [];
+  for (const node of view.list('node')) {
+    const addr = managerAddress(node);
+    if (addr !== '') addresses.push({ nodeId: node.id, addr, weight: 1 });
+  }
+  return addresses;
 }
 
 export function heartbeatPeriodMs(view: ReadView): number {

@@ -16,6 +16,7 @@ import {
   heartbeatPeriodMs,
   managerAddresses,
   markDown,
+  movesManagers,
   nodesToExpect,
   registerNode,
   requireMember,
@@ -24,11 +25,13 @@ import {
 import { Sessions } from '#manager/dispatcher/sessions';
 import { StatusQueue, writeStatuses } from '#manager/dispatcher/status-queue';
 import type { CommittedEntry } from '#manager/store/recent-changes';
+import type { StoreChange } from '#manager/store/view';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type {
   AssignmentsMessage,
   AssignmentsRequest,
   DispatcherMethods,
+  ManagerAddress,
   SessionMessage,
   SessionRequest,
   UpdateTaskStatusRequest,
@@ -38,7 +41,7 @@ import type { CallContext, Handlers } from '#protocol/transport/grpc';
 import { refuseOtherProtocol } from '#protocol/version';
 import type { Clock, Log, Random } from '#protocol/world';
 import { attachNetwork } from './attach-network.ts';
-import { Pacer, Wakeups } from './pacing.ts';
+import { KeyedWakeups, Pacer } from './pacing.ts';
 import type { ReplicatedStore } from './replicated-store.ts';
 
 export interface DispatcherDeps {
@@ -61,7 +64,13 @@ export class DispatcherHost {
   readonly #hub: AssignmentHub = new AssignmentHub();
   readonly #sessions: Sessions = new Sessions(1000);
   readonly #reports: StatusQueue = new StatusQueue();
-  readonly #wakeups: Wakeups = new Wakeups();
+  /** By node. */
+  readonly #wakeups: KeyedWakeups = new KeyedWakeups();
+  /** Nodes that have changed themselves since streams were woken last. */
+  readonly #news: Set<string> = new Set();
+  #isNewsForAll = false;
+  /** The same for all nodes; undefined = to be looked up. */
+  #managers: readonly ManagerAddress[] | undefined;
   readonly #assignmentsPacer: Pacer;
   readonly #reportsPacer: Pacer;
   /** node id → last sequence whose endpoints are in its kernel */
@@ -73,7 +82,7 @@ export class DispatcherHost {
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
-    this.#assignmentsPacer = new Pacer(ASSIGNMENTS_PACE, async () => this.#wakeups.wake());
+    this.#assignmentsPacer = new Pacer(ASSIGNMENTS_PACE, async () => this.#wake());
     this.#reportsPacer = new Pacer(STATUS_PACE, () => this.#commitReports());
   }
 
@@ -84,6 +93,7 @@ export class DispatcherHost {
     this.#sessions.setPeriod(periodMs);
     this.#sessions.expect(nodesToExpect(replicated.view), clock.monotonicMs());
     this.#drains.rebuild(replicated.view);
+    this.#managers = undefined;
     this.#unsubscribe = replicated.store.subscribe((entry) => this.#committed(entry));
     this.#look = setInterval(() => this.#expire(), periodMs / LOOKS_PER_PERIOD);
   }
@@ -97,7 +107,7 @@ export class DispatcherHost {
     this.#reports.take();
     this.#acknowledged.clear();
     this.#sessions.expect([], this.#deps.clock.monotonicMs());
-    this.#wakeups.wake();
+    this.#wakeups.wakeAll();
   }
 
   handlers(): Handlers<DispatcherMethods> {
@@ -174,22 +184,24 @@ export class DispatcherHost {
     const sessionId = newId(random);
     const address = this.#addressOf(context.peer.address);
     this.#sessions.open(nodeId, sessionId, clock.monotonicMs(), address);
-    this.#wakeups.wake();
+    // A stream of an older session ends.
+    this.#wakeups.wake(nodeId);
     const { description } = request;
     await replicated.update({ author: nodeId, summary: '' }, (tx) =>
       registerNode(tx, nodeId, { description, address }),
     );
     log.info('session', { node: nodeId, session: sessionId, address });
     let last: SessionMessage | undefined;
+    const wakeups = this.#wakeups.of(nodeId);
     while (!context.signal.aborted) {
-      const seen = this.#wakeups.count;
+      const seen = wakeups.count;
       this.#sessions.check(nodeId, sessionId);
       const message = this.#sessionMessage(nodeId, sessionId);
       if (!last || isNews(last, message)) {
         last = message;
         yield message;
       }
-      await this.#wakeups.wait(context.signal, seen);
+      await wakeups.wait(context.signal, seen);
       this.#requireLeading();
     }
   }
@@ -198,10 +210,11 @@ export class DispatcherHost {
     const { view } = this.#deps.replicated;
     const cluster = view.cluster();
     const node = requireMember(view, nodeId);
+    this.#managers ??= managerAddresses(view);
     return {
       sessionId,
       node,
-      managers: managerAddresses(view),
+      managers: [...this.#managers],
       caCert: trustBundle(cluster),
       heartbeatPeriod: this.#sessions.periodMs * NANOS_PER_MS,
       renewCertificate: mustRenew(cluster, node),
@@ -218,13 +231,14 @@ export class DispatcherHost {
     this.#requireLeading();
     this.#sessions.check(nodeId, sessionId);
     const assignments = this.#hub.connect(nodeId, sessionId);
+    const wakeups = this.#wakeups.of(nodeId);
     try {
       while (!signal.aborted) {
-        const seen = this.#wakeups.count;
+        const seen = wakeups.count;
         const message = assignments.next(this.#deps.replicated.view, this.#hub.endpoints);
         if (message) yield message;
         else this.#checkDrains();
-        await this.#wakeups.wait(signal, seen);
+        await wakeups.wait(signal, seen);
         this.#requireLeading();
         this.#sessions.check(nodeId, sessionId);
       }
@@ -272,22 +286,45 @@ export class DispatcherHost {
     if (entry === 'reset') {
       this.#hub.reset();
       this.#drains.rebuild(this.#deps.replicated.view);
-      this.#wakeups.wake();
+      this.#managers = undefined;
+      this.#wakeups.wakeAll();
       return;
     }
-    const concernsNodes = this.#hub.note(entry.changes);
+    this.#hub.note(entry.changes);
     this.#drains.note(entry.changes);
     this.#checkDrains();
-    for (const { kind, id, after } of entry.changes) {
-      if (kind === 'node' && !after) {
-        this.#sessions.close(id);
+    for (const change of entry.changes) {
+      if (change.kind === 'node') this.#nodeChanged(change as StoreChange<'node'>, change.id);
+      if (change.kind === 'cluster') {
+        this.#takePeriod();
+        this.#isNewsForAll = true;
       }
-      if (kind === 'cluster') this.#takePeriod();
     }
-    const concernsSessions = entry.changes.some(
-      ({ kind }) => kind === 'node' || kind === 'cluster',
-    );
-    if (concernsNodes || concernsSessions) this.#assignmentsPacer.soon().catch(() => undefined);
+    const hasNews = this.#isNewsForAll || this.#news.size > 0;
+    const isForSome = hasNews || !this.#hub.nodesWithNews().next().done;
+    if (isForSome) this.#assignmentsPacer.soon().catch(() => undefined);
+  }
+
+  #nodeChanged(change: StoreChange<'node'>, nodeId: string): void {
+    this.#news.add(nodeId);
+    if (movesManagers(change)) {
+      this.#managers = undefined;
+      this.#isNewsForAll = true;
+    }
+    if (change.after) return;
+    this.#sessions.close(nodeId);
+    this.#wakeups.delete(nodeId);
+  }
+
+  /** Wakes the streams of the nodes that may have to be told something. */
+  #wake(): void {
+    if (this.#isNewsForAll) this.#wakeups.wakeAll();
+    else {
+      for (const nodeId of this.#news) this.#wakeups.wake(nodeId);
+      for (const nodeId of this.#hub.nodesWithNews()) this.#wakeups.wake(nodeId);
+    }
+    this.#isNewsForAll = false;
+    this.#news.clear();
   }
 
   #takePeriod(): void {
@@ -302,8 +339,10 @@ export class DispatcherHost {
     const { replicated, clock, log } = this.#deps;
     const down = this.#sessions.expire(clock.monotonicMs());
     if (down.length === 0) return;
-    for (const node of down) log.warn('node is down: no heartbeat', { node });
-    this.#wakeups.wake();
+    for (const node of down) {
+      log.warn('node is down: no heartbeat', { node });
+      this.#wakeups.wake(node);
+    }
     replicated
       .update({ author: 'dispatcher', summary: '' }, (tx) => markDown(tx, down))
       .catch((error: unknown) => {

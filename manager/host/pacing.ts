@@ -1,6 +1,7 @@
-// Two small tools for streams and batches. A Pacer runs an action at once as long as that happens
+// Small tools for streams and batches. A Pacer runs an action at once as long as that happens
 // rarely, a short burst included, and under load once per interval, whatever the number of
-// requests. Wakeups let any number of streams sleep until something may have changed.
+// requests. Wakeups let any number of streams sleep until something may have changed; KeyedWakeups
+// wake only those whom it concerns, so that thousands of streams cost nothing while they sleep.
 import type { CancelSignal } from '#protocol/world';
 
 export interface PacerOptions {
@@ -86,5 +87,33 @@ export class Wakeups {
       signal.addEventListener('abort', done, { once: true });
       this.#sleepers.add(done);
     });
+  }
+}
+
+/** Wakeups by key, as of a node. */
+export class KeyedWakeups {
+  readonly #wakeups: Map<string, Wakeups> = new Map();
+
+  /** The key's own. A stream asks once and keeps it. */
+  of(key: string): Wakeups {
+    const known = this.#wakeups.get(key);
+    if (known) return known;
+    const wakeups = new Wakeups();
+    this.#wakeups.set(key, wakeups);
+    return wakeups;
+  }
+
+  wake(key: string): void {
+    this.#wakeups.get(key)?.wake();
+  }
+
+  wakeAll(): void {
+    for (const wakeups of this.#wakeups.values()) wakeups.wake();
+  }
+
+  /** The key is not used again; who sleeps is woken a last time. */
+  delete(key: string): void {
+    this.wake(key);
+    this.#wakeups.delete(key);
   }
 }

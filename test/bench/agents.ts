@@ -21,6 +21,7 @@ const MAIN = new URL('../../dist/manager/main.js', import.meta.url).pathname;
 const JOINING_AT_ONCE = 20;
 /** Nothing new for this long is a fault, on a slow machine too. */
 const STUCK_MS = 120_000;
+const SAY_MS = 5_000;
 
 function cpuMs(pid: number | undefined): number {
   const threads = readdirSync(`/proc/${pid}/task`);
@@ -35,14 +36,19 @@ function residentMb(pid: number | undefined): number {
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }
 
-/** @throws Error with how far it is, when nothing moves any more */
+/** Says how far it is now and then. @throws Error with how far it is, when nothing moves any more */
 async function reached(count: () => number, wanted: number, what: string): Promise<void> {
   let last = count();
   let movedAt = performance.now();
+  let saidAt = movedAt;
   while (count() < wanted) {
     await new Promise((resolve) => setTimeout(resolve, 5));
     if (count() !== last) movedAt = performance.now();
     last = count();
+    if (performance.now() - saidAt > SAY_MS) {
+      saidAt = performance.now();
+      process.stderr.write(`${what}: ${last} of ${wanted}\n`);
+    }
     if (performance.now() - movedAt > STUCK_MS) throw new Error(`${what}: stuck at ${last}`);
   }
 }
@@ -121,6 +127,7 @@ async function measure(agents: number, tasks: number): Promise<string> {
       await patiently(() => new SimulatedAgent(client, `agent${index}`, counters).start());
     });
     const joinedMs = performance.now() - joinedFrom;
+    process.stderr.write(`${agents} agents joined in ${joinedMs.toFixed(0)} ms\n`);
     await new Promise((resolve) => setTimeout(resolve, 2000));
     const cpuBefore = cpuMs(child.pid);
     const started = performance.now();

@@ -1,7 +1,7 @@
 // Goal: a Pacer answers at once when it is quiet, limits its rate under load, and never forgets a
 // request; nobody sleeps through a wake-up.
 import { describe, expect, it } from 'vitest';
-import { Pacer, Wakeups } from '#manager/host/pacing';
+import { KeyedWakeups, Pacer, Wakeups } from '#manager/host/pacing';
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -76,5 +76,28 @@ describe('Wakeups', () => {
     controller.abort();
     await sleeping;
     await wakeups.wait(controller.signal, 0);
+  });
+});
+
+describe('KeyedWakeups', () => {
+  it('wake those of one key, or all, or the last time', async () => {
+    const wakeups = new KeyedWakeups();
+    const { signal } = new AbortController();
+    const woken: string[] = [];
+    const sleep = (key: string): Promise<void> =>
+      wakeups
+        .of(key)
+        .wait(signal, wakeups.of(key).count)
+        .then(() => void woken.push(key));
+    const [a, b, c] = [sleep('a'), sleep('b'), sleep('c')];
+    wakeups.wake('nobody');
+    wakeups.wake('b');
+    await b;
+    expect(woken).toEqual(['b']);
+    wakeups.delete('c');
+    await c;
+    wakeups.wakeAll();
+    await a;
+    expect(woken).toEqual(['b', 'c', 'a']);
   });
 });
