@@ -6,6 +6,9 @@ import type { Command, Option } from 'commander';
 const YES: ReadonlySet<string> = new Set(['true', 'True', 'TRUE', 't', 'T', '1']);
 const NO: ReadonlySet<string> = new Set(['false', 'False', 'FALSE', 'f', 'F', '0']);
 
+/** How a flag is declared that has to know "off" from "not said". */
+const OPTIONAL_BOOLEAN = '[bool]';
+
 /** The words of a command line (without the program) with plain yes-or-no flags. */
 export function plainBooleans(program: Command, words: readonly string[]): string[] {
   const result: string[] = [];
@@ -36,6 +39,9 @@ function runsProgram(command: Command): boolean {
 }
 
 function plainFlag(options: readonly Option[], word: string): readonly string[] {
+  const said = options.find(({ long, short }) => long === word || short === word);
+  // Commander would give it the next word.
+  if (said?.flags.includes(OPTIONAL_BOOLEAN)) return [`${said.long ?? word}=true`];
   const [, name, text] = /^--([^=]+)(?:=(.*))?$/.exec(word) ?? [];
   if (name === undefined) return [word];
   const own = options.find((option) => option.long === `--${name}`);

@@ -9,6 +9,7 @@ import {
   PublishMode,
   type ServiceMode,
   type ServiceSpec,
+  SessionAffinity,
   type TaskSpec,
   type UpdateConfig,
   UpdateOrder,
@@ -164,6 +165,14 @@ function checkUpdateConfig(config: UpdateConfig | undefined, field: string): voi
 
 function checkEndpoint(endpoint: EndpointSpec | undefined): void {
   if (!endpoint) return;
+  const chooses = endpoint.sessionAffinity !== SessionAffinity.NONE || endpoint.preferSameNode;
+  if (chooses && endpoint.mode === EndpointMode.DNSRR) {
+    throw invalid(
+      'EndpointSpec',
+      "EndpointSpec: session affinity and a preferred node can't be used with dnsrr mode",
+      'With dnsrr the client chooses the address: use endpoint mode vip.',
+    );
+  }
   const field = 'EndpointSpec.Ports';
   const seen = new Map<string, string[]>();
   for (const port of endpoint.ports) {

@@ -6,7 +6,7 @@ import type { ReadView, StoreChange } from '#manager/store/view';
 import { attachedName, isAttachment } from '#protocol/attachments';
 import { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import { HealthState, type Service, type Task, TaskState } from '#protocol/generated/objects';
-import { EndpointMode, PublishMode } from '#protocol/generated/specs';
+import { EndpointMode, PublishMode, SessionAffinity } from '#protocol/generated/specs';
 import { askedContainerName, taskName } from '#protocol/ids';
 import { isWaiting } from './drains.ts';
 
@@ -132,6 +132,8 @@ export function endpointsOf(service: Service, tasks: Iterable<Task>): ServiceEnd
     backends,
     stack: service.stack,
     names: namesOf(service),
+    sessionAffinity: spec?.endpointSpec?.sessionAffinity ?? SessionAffinity.NONE,
+    preferSameNode: spec?.endpointSpec?.preferSameNode ?? false,
   });
 }
 

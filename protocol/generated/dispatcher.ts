@@ -3,7 +3,7 @@
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
 import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
 import { Config, EndpointVip, Network, NetworkAttachment, Node, NodeDescription, Secret, Task, TaskStatus, Volume } from './objects.ts';
-import { EndpointMode, EndpointModeText, NetworkAttachmentConfig, NetworkAttachmentSpec, PortConfig } from './specs.ts';
+import { EndpointMode, EndpointModeText, NetworkAttachmentConfig, NetworkAttachmentSpec, PortConfig, SessionAffinity, SessionAffinityText } from './specs.ts';
 
 export interface SessionRequest {
   readonly description: NodeDescription | undefined;
@@ -506,6 +506,8 @@ export interface ServiceEndpoints {
   readonly stack: string;
   /** DNS names of the service besides service_name (Compose: the key) */
   readonly names: readonly string[];
+  readonly sessionAffinity: SessionAffinity;
+  readonly preferSameNode: boolean;
 }
 export const ServiceEndpoints: MessageType<ServiceEndpoints> = {
   name: 'ServiceEndpoints',
@@ -519,8 +521,10 @@ export const ServiceEndpoints: MessageType<ServiceEndpoints> = {
     { name: 'backends', json: 'Backends', id: 7, kind: 'message', shape: 'repeated', message: () => EndpointBackend },
     { name: 'stack', json: 'Stack', id: 8, kind: 'string', shape: 'one' },
     { name: 'names', json: 'Names', id: 9, kind: 'string', shape: 'repeated' },
+    { name: 'sessionAffinity', json: 'SessionAffinity', id: 10, kind: 'enum', shape: 'one', text: SessionAffinityText },
+    { name: 'preferSameNode', json: 'PreferSameNode', id: 11, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<ServiceEndpoints>): ServiceEndpoints => ({ ...{ serviceId: '', serviceName: '', mode: 0, virtualIps: [], ports: [], networks: [], backends: [], stack: '', names: [] }, ...partial }),
+  create: (partial?: Partial<ServiceEndpoints>): ServiceEndpoints => ({ ...{ serviceId: '', serviceName: '', mode: 0, virtualIps: [], ports: [], networks: [], backends: [], stack: '', names: [], sessionAffinity: 0, preferSameNode: false }, ...partial }),
   write(m: ServiceEndpoints, w: Writer): Writer {
     if (m.serviceId !== '') w.uint32(10).string(m.serviceId);
     if (m.serviceName !== '') w.uint32(18).string(m.serviceName);
@@ -531,11 +535,13 @@ export const ServiceEndpoints: MessageType<ServiceEndpoints> = {
     for (const v of m.backends) EndpointBackend.write(v, w.uint32(58).fork()).ldelim();
     if (m.stack !== '') w.uint32(66).string(m.stack);
     for (const v of m.names) w.uint32(74).string(v);
+    if (m.sessionAffinity !== 0) w.uint32(80).int32(m.sessionAffinity);
+    if (m.preferSameNode) w.uint32(88).bool(m.preferSameNode);
     return w;
   },
   read(r: Reader, length: number): ServiceEndpoints {
     const end = r.pos + length;
-    const m: { serviceId: string; serviceName: string; mode: EndpointMode; virtualIps: EndpointVip[]; ports: PortConfig[]; networks: NetworkAttachmentConfig[]; backends: EndpointBackend[]; stack: string; names: string[] } = { serviceId: '', serviceName: '', mode: 0, virtualIps: [], ports: [], networks: [], backends: [], stack: '', names: [] };
+    const m: { serviceId: string; serviceName: string; mode: EndpointMode; virtualIps: EndpointVip[]; ports: PortConfig[]; networks: NetworkAttachmentConfig[]; backends: EndpointBackend[]; stack: string; names: string[]; sessionAffinity: SessionAffinity; preferSameNode: boolean } = { serviceId: '', serviceName: '', mode: 0, virtualIps: [], ports: [], networks: [], backends: [], stack: '', names: [], sessionAffinity: 0, preferSameNode: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -565,6 +571,12 @@ export const ServiceEndpoints: MessageType<ServiceEndpoints> = {
           break;
         case 9:
           m.names.push(r.string());
+          break;
+        case 10:
+          m.sessionAffinity = r.int32() as SessionAffinity;
+          break;
+        case 11:
+          m.preferSameNode = r.bool();
           break;
         default:
           r.skipType(t & 7);

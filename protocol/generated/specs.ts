@@ -2391,25 +2391,40 @@ export const EndpointMode = {
 export type EndpointMode = (typeof EndpointMode)[keyof typeof EndpointMode];
 export const EndpointModeText: ReadonlyMap<number, string> = new Map([[0, 'vip'], [1, 'dnsrr']]);
 
+export const SessionAffinity = {
+  NONE: 0,
+  SOURCE: 1,
+} as const;
+export type SessionAffinity = (typeof SessionAffinity)[keyof typeof SessionAffinity];
+export const SessionAffinityText: ReadonlyMap<number, string> = new Map([[0, 'none'], [1, 'source']]);
+
 export interface EndpointSpec {
   readonly mode: EndpointMode;
   readonly ports: readonly PortConfig[];
+  /** Extensions. Which task gets a connection: source = the same one for all of a client's address, as long as it serves. */
+  readonly sessionAffinity: SessionAffinity;
+  /** tasks of the node where the connection begins, while one serves */
+  readonly preferSameNode: boolean;
 }
 export const EndpointSpec: MessageType<EndpointSpec> = {
   name: 'EndpointSpec',
   fields: [
     { name: 'mode', json: 'Mode', id: 1, kind: 'enum', shape: 'one', text: EndpointModeText },
     { name: 'ports', json: 'Ports', id: 2, kind: 'message', shape: 'repeated', message: () => PortConfig },
+    { name: 'sessionAffinity', json: 'SessionAffinity', id: 100, kind: 'enum', shape: 'one', text: SessionAffinityText },
+    { name: 'preferSameNode', json: 'PreferSameNode', id: 101, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<EndpointSpec>): EndpointSpec => ({ ...{ mode: 0, ports: [] }, ...partial }),
+  create: (partial?: Partial<EndpointSpec>): EndpointSpec => ({ ...{ mode: 0, ports: [], sessionAffinity: 0, preferSameNode: false }, ...partial }),
   write(m: EndpointSpec, w: Writer): Writer {
     if (m.mode !== 0) w.uint32(8).int32(m.mode);
     for (const v of m.ports) PortConfig.write(v, w.uint32(18).fork()).ldelim();
+    if (m.sessionAffinity !== 0) w.uint32(800).int32(m.sessionAffinity);
+    if (m.preferSameNode) w.uint32(808).bool(m.preferSameNode);
     return w;
   },
   read(r: Reader, length: number): EndpointSpec {
     const end = r.pos + length;
-    const m: { mode: EndpointMode; ports: PortConfig[] } = { mode: 0, ports: [] };
+    const m: { mode: EndpointMode; ports: PortConfig[]; sessionAffinity: SessionAffinity; preferSameNode: boolean } = { mode: 0, ports: [], sessionAffinity: 0, preferSameNode: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -2418,6 +2433,12 @@ export const EndpointSpec: MessageType<EndpointSpec> = {
           break;
         case 2:
           m.ports.push(PortConfig.read(r, r.uint32()));
+          break;
+        case 100:
+          m.sessionAffinity = r.int32() as SessionAffinity;
+          break;
+        case 101:
+          m.preferSameNode = r.bool();
           break;
         default:
           r.skipType(t & 7);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../support/cluster-lab/lab.ts';
 import { nodeTags, tracesOf } from '../support/cluster-lab/take-down.ts';
+import { flagTest } from '../support/flag-tests.ts';
 import { until } from '../support/test-node.ts';
 import { labUp } from './cluster.ts';
 
@@ -85,6 +86,32 @@ describe('one network over several hosts', () => {
     }
     expect(await get('m1', 'http://127.0.0.1:8080/cgi-bin/who')).toContain(addressOf('m1'));
   });
+
+  const through = async (caller: string, entry: string): Promise<string> =>
+    get(caller, `http://${addressOf(entry)}:8080/cgi-bin/who`);
+  const taskOn = async (name: string): Promise<string> =>
+    (await lab.exec(name, ['docker', 'ps', '-q'])).stdout.trim();
+
+  flagTest(
+    'tswarm service update',
+    ['--session-affinity', '--prefer-same-node'],
+    'a client stays at one task, or gets those of the node that it calls',
+    async () => {
+      const update = ['service', 'update', '-q'];
+      await lab.ok('m1', [...update, '--session-affinity', 'source', 'net_web']);
+      const met = new Set<string>();
+      for (let i = 0; i < 12; i++) met.add(await through('m1', NODES[i % 3] ?? ''));
+      expect([...met]).toEqual([expect.stringMatching(/^[0-9a-f]{12} /)]);
+
+      const flags = ['--session-affinity', 'none', '--prefer-same-node'];
+      await lab.ok('m1', [...update, ...flags, 'net_web']);
+      for (const name of ['w1', 'w2']) {
+        const own = await taskOn(name);
+        for (let i = 0; i < 6; i++) expect(await through('m1', name)).toMatch(`${own} `);
+      }
+      await lab.ok('m1', [...update, '--prefer-same-node=false', 'net_web']);
+    },
+  );
 
   it('takes containers of docker run where it may, by name and from every host', async () => {
     const docker = (node: string, ...args: readonly string[]) =>

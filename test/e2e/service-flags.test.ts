@@ -420,6 +420,25 @@ describe('what a specification says', () => {
   );
 });
 
+flagTest(
+  'tswarm service create',
+  ['--session-affinity', '--prefer-same-node'],
+  'which task a client gets; not where the client chooses',
+  async () => {
+    const flags = ['-d', '--name', 'chosen', '--session-affinity', 'source', '--prefer-same-node'];
+    const refused = await service('create', '--endpoint-mode', 'dnsrr', ...flags, ...SLEEP);
+    expect(refused.stderr).toContain("can't be used with dnsrr mode");
+    expect((await service('create', ...flags, ...SLEEP)).code).toBe(0);
+    const [{ Spec }] = JSON.parse((await service('inspect', 'chosen')).stdout);
+    expect(Spec.EndpointSpec).toEqual({
+      ...{ Mode: 'vip', SessionAffinity: 'source', PreferSameNode: true },
+    });
+    const text = (await service('inspect', '--pretty', 'chosen')).stdout;
+    expect(text).toContain('Affinity:\tsource\nSame node:\tpreferred\n');
+    expect((await service('rm', 'chosen')).code).toBe(0);
+  },
+);
+
 flagTest('tswarm service inspect', ['--pretty'], 'one service as people read it', async () => {
   const flags = ['--update-parallelism', '2', '--update-delay', '1s', '--update-monitor', '4s'];
   const more = ['--update-failure-action', 'rollback', '--drain-timeout', '700ms'];

@@ -3,7 +3,12 @@
 import { isIP } from 'node:net';
 import type { EndpointBackend, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import type { PortConfig } from '#protocol/generated/specs';
-import { EndpointMode, PortProtocol, PublishMode } from '#protocol/generated/specs';
+import {
+  EndpointMode,
+  PortProtocol,
+  PublishMode,
+  SessionAffinity,
+} from '#protocol/generated/specs';
 import { isSubnetText } from './host.ts';
 import {
   ContainerParts,
@@ -20,6 +25,7 @@ import {
   type RuleState,
   SET_NAMES,
   type SetName,
+  stickyChain,
   type Target,
 } from './ruleset.ts';
 import type { AttachedEndpoint } from './types.ts';
@@ -120,7 +126,7 @@ function servicePart(
   context: ServiceContext<LocalContainer>,
 ): RulePart {
   const part = new RulePart();
-  addVirtualIps(part, service, serving);
+  addVirtualIps(part, service, serving, context);
   addIngressPorts(part, service, serving, context);
   return part;
 }
@@ -162,22 +168,24 @@ function addVirtualIps(
   part: RulePart,
   service: ServiceEndpoints,
   backends: readonly EndpointBackend[],
+  { byTask }: ServiceContext<LocalContainer>,
 ): void {
   if (service.mode === EndpointMode.DNSRR) return;
   for (const vip of service.virtualIps) {
     const address = bare(vip.addr);
     const family = familyOf(address);
-    const targets = backends
-      .flatMap((backend) => addressesOn(backend, vip.networkId))
-      .filter((candidate) => familyOf(candidate) === family)
-      .sort()
-      .map((target) => ({ address: target, port: 0 }));
-    if (address === '' || targets.length === 0) continue;
+    const all = backends
+      .flatMap((backend) =>
+        addressesOn(backend, vip.networkId).map((target) => candidate(backend, target, 0)),
+      )
+      .filter((target) => familyOf(target.address) === family)
+      .sort(byAddress);
+    const here = all.filter(({ taskId }) => byTask.has(taskId));
+    const candidates = service.preferSameNode && here.length > 0 ? here : all;
+    if (address === '' || candidates.length === 0) continue;
     const chain = chainName('v', family, service.serviceId, vip.networkId);
-    part.chains.push([
-      chain,
-      balanceChain({ family, protocol: '', front: { address, port: 0 }, targets }),
-    ]);
+    const front = { address, port: 0 };
+    part.chains.push([chain, chainOf(service, { family, protocol: '', front }, candidates)]);
     part.element(`vip${family}`, address, `jump ${chain}`);
   }
 }
@@ -197,19 +205,45 @@ function addIngressPorts(
 ): void {
   for (const port of service.ports) {
     if (port.publishMode !== PublishMode.INGRESS || port.publishedPort === 0) continue;
-    const here = backends
-      .flatMap(({ taskId }) => {
-        const local = byTask.get(taskId);
-        return local ? publishedAddresses(local) : [];
-      })
-      .map((address) => ({ address, port: port.targetPort }));
+    const here = backends.flatMap((backend) => {
+      const local = byTask.get(backend.taskId);
+      const addresses = local ? publishedAddresses(local) : [];
+      return addresses.map((address) => candidate(backend, address, port.targetPort));
+    });
     const elsewhere = backends
       .filter(({ taskId }) => !byTask.has(taskId))
-      .flatMap((backend) => doorsOf(backend, doors))
-      .map((address) => ({ address, port: port.publishedPort }));
-    publish(part, port, [...here, ...elsewhere].sort(byAddress));
-    publishToNodes(part, port, here.sort(byAddress));
+      .flatMap((backend) =>
+        doorsOf(backend, doors).map((address) => candidate(backend, address, port.publishedPort)),
+      );
+    const all = service.preferSameNode && here.length > 0 ? here : [...here, ...elsewhere];
+    publish(part, port, all.sort(byAddress), service);
+    publishToNodes(part, port, here.sort(byAddress), service);
   }
+}
+
+/** A target, and whose it is. */
+interface Candidate extends Target {
+  readonly taskId: string;
+}
+
+function candidate({ taskId }: EndpointBackend, address: string, port: number): Candidate {
+  return { address, port, taskId };
+}
+
+type Affinity = Pick<ServiceEndpoints, 'sessionAffinity'>;
+const NO_AFFINITY: Affinity = { sessionAffinity: SessionAffinity.NONE };
+
+function chainOf(
+  { sessionAffinity }: Affinity,
+  chain: Pick<BalanceChain, 'family' | 'protocol' | 'front'>,
+  candidates: readonly Candidate[],
+): BalanceChain {
+  const targets = candidates.map(({ address, port }) => ({ address, port }));
+  if (sessionAffinity === SessionAffinity.NONE) return balanceChain({ ...chain, targets });
+  return stickyChain(
+    { ...chain, targets },
+    candidates.map(({ taskId }) => taskId),
+  );
 }
 
 function byAddress(a: Target, b: Target): number {
@@ -227,14 +261,19 @@ function doorsOf(backend: EndpointBackend, doors: Doors): string[] {
 }
 
 /** For clients that other nodes pass on: only tasks of this node, so that nothing goes in circles. */
-function publishToNodes(part: RulePart, port: PortConfig, all: readonly Target[]): void {
+function publishToNodes(
+  part: RulePart,
+  port: PortConfig,
+  all: readonly Candidate[],
+  affinity: Affinity,
+): void {
   const protocol = PROTOCOL_WORDS[port.protocol] ?? 'tcp';
   for (const family of ['4', '6'] as const) {
     const targets = all.filter(({ address }) => familyOf(address) === family);
     if (targets.length === 0) continue;
     const front = { address: '', port: port.publishedPort };
     const chain = chainName('d', family, protocol, String(port.publishedPort));
-    part.chains.push([chain, balanceChain({ family, protocol, front, targets })]);
+    part.chains.push([chain, chainOf(affinity, { family, protocol, front }, targets)]);
     part.element(`door${family}`, `${protocol} . ${port.publishedPort}`, `jump ${chain}`);
   }
 }
@@ -252,7 +291,12 @@ function firstPerFamily(addresses: readonly string[]): string[] {
   return [v4, v6].filter((address) => address !== undefined);
 }
 
-function publish(part: RulePart, port: PortConfig, all: readonly Target[]): void {
+function publish(
+  part: RulePart,
+  port: PortConfig,
+  all: readonly Candidate[],
+  affinity: Affinity = NO_AFFINITY,
+): void {
   const protocol = PROTOCOL_WORDS[port.protocol] ?? 'tcp';
   const host = port.hostIp === '0.0.0.0' || port.hostIp === '::' ? '' : port.hostIp;
   for (const family of ['4', '6'] as const) {
@@ -261,7 +305,7 @@ function publish(part: RulePart, port: PortConfig, all: readonly Target[]): void
     if (host !== '' && (!isAddress(host) || familyOf(host) !== family)) continue;
     const front = { address: host, port: port.publishedPort };
     const chain = chainName('p', family, protocol, String(port.publishedPort), host);
-    part.chains.push([chain, balanceChain({ family, protocol, front, targets })]);
+    part.chains.push([chain, chainOf(affinity, { family, protocol, front }, targets)]);
     const key = `${protocol} . ${port.publishedPort}`;
     if (host === '') part.element(`port${family}`, key, `jump ${chain}`);
     else part.element(`addrport${family}`, `${host} . ${key}`, `jump ${chain}`);
@@ -284,7 +328,7 @@ function containerPart(container: LocalContainer): RulePart {
   }
   const addresses = publishedAddresses(container);
   for (const port of container.ports) {
-    const targets = addresses.map((address) => ({ address, port: port.targetPort }));
+    const targets = addresses.map((address) => ({ address, port: port.targetPort, taskId: '' }));
     if (port.publishedPort > 0) publish(part, port, targets);
   }
   return part;

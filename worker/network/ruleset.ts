@@ -3,13 +3,14 @@
 // small chain per virtual address or published port, so that a packet's cost does not grow with their number and a change costs what changed.
 import { baseChains } from './base-rules.ts';
 import type { MeshNames } from './mesh/addresses.ts';
+import { SESSION_SEED, SESSION_SLOTS, slotOwners } from './session-slots.ts';
 
 export type Family = '4' | '6';
 
 /** One verdict map or set: element key → text after the colon ('' for a set). */
 export type Elements = ReadonlyMap<string, string>;
 
-/** A chain that translates to one of several targets, chosen at random for each connection. */
+/** A chain that translates to one of several targets, chosen for each connection: at random, or by the client's address. */
 export interface BalanceChain {
   readonly family: Family;
   /** '' = all protocols and ports: a virtual address. */
@@ -144,10 +145,32 @@ function missing(from: Elements, to: Elements): (readonly [string, string])[] {
 
 /** A chain with its rule; it must have at least one target. */
 export function balanceChain(chain: Omit<BalanceChain, 'rule'>): BalanceChain {
-  return { ...chain, rule: balanceRule(chain) };
+  const { targets } = chain;
+  return { ...chain, rule: balanceRule(chain, targets, `numgen random mod ${targets.length}`) };
 }
 
-function balanceRule({ family, protocol, targets }: Omit<BalanceChain, 'rule'>): string {
+/** The same with session affinity. `keys`: what the owner of a slot is decided by, one for each target. */
+export function stickyChain(
+  chain: Omit<BalanceChain, 'rule'>,
+  keys: readonly string[],
+): BalanceChain {
+  if (chain.targets.length < 2) return balanceChain(chain);
+  const bySlot = slotOwners(keys).map((owner) => chain.targets[owner] ?? NOWHERE);
+  const word = chain.family === '4' ? 'ip' : 'ip6';
+  const slot = `jhash ${word} saddr mod ${SESSION_SLOTS} seed 0x${SESSION_SEED.toString(16)}`;
+  const targets = chain.targets.filter((target) => bySlot.includes(target));
+  return { ...chain, targets, rule: balanceRule(chain, bySlot, slot) };
+}
+
+/** Never used: every slot has an owner. */
+const NOWHERE: Target = { address: '', port: 0 };
+
+/** `number`: the expression that gives an index into the targets. */
+function balanceRule(
+  { family, protocol }: Omit<BalanceChain, 'rule'>,
+  targets: readonly Target[],
+  number: string,
+): string {
   const word = family === '4' ? 'ip' : 'ip6';
   const match = protocol === '' ? '' : `meta l4proto ${protocol} `;
   const [only] = targets;
@@ -160,6 +183,5 @@ function balanceRule({ family, protocol, targets }: Omit<BalanceChain, 'rule'>):
     ({ address, port }, index) => `${index} : ${address}${withPort ? ` . ${port}` : ''}`,
   );
   const what = withPort ? 'addr . port to' : 'to';
-  const choice = `numgen random mod ${targets.length} map { ${choices.join(', ')} }`;
-  return `${match}dnat ${word} ${what} ${choice}`;
+  return `${match}dnat ${word} ${what} ${number} map { ${choices.join(', ')} }`;
 }

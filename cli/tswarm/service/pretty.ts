@@ -40,6 +40,8 @@ export function prettyService(service: Json): string {
         .join(' '),
     ),
     `Endpoint Mode:\t${obj(spec.EndpointSpec).Mode ?? 'vip'}`,
+    ...row('Affinity:\t', obj(spec.EndpointSpec).SessionAffinity),
+    ...row('Same node:\t', obj(spec.EndpointSpec).PreferSameNode && 'preferred'),
     ...portLines(many(obj(service.Endpoint).Ports)),
     ...pairs('Container Labels:', container.Labels),
     ...row('Privileged:\t', container.Privileged),

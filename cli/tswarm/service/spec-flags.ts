@@ -29,6 +29,7 @@ const CONTAINER = ['TaskTemplate', 'ContainerSpec'] as const;
 const container = (spec: JsonObject): JsonObject => child(spec, ...CONTAINER);
 const restart = (spec: JsonObject): JsonObject => child(spec, 'TaskTemplate', 'RestartPolicy');
 const resources = (spec: JsonObject): JsonObject => child(spec, 'TaskTemplate', 'Resources');
+const endpoint = (spec: JsonObject): JsonObject => child(spec, 'EndpointSpec');
 const health = (spec: JsonObject): JsonObject => child(spec, ...CONTAINER, 'Healthcheck');
 const isOn = (text: string): boolean => !['false', '0', 'no'].includes(text.toLowerCase());
 
@@ -198,13 +199,8 @@ const POLICY_FLAGS: readonly ScalarFlag[] = [
       child(spec, 'TaskTemplate', 'LogDriver').Name = text;
     },
   },
-  set(
-    'endpoint-mode',
-    '<mode>',
-    'vip or dnsrr',
-    (s) => child(s, 'EndpointSpec'),
-    'Mode',
-    (f, t) => oneOf(f, t, ['vip', 'dnsrr']),
+  set('endpoint-mode', '<mode>', 'vip or dnsrr', endpoint, 'Mode', (f, t) =>
+    oneOf(f, t, ['vip', 'dnsrr']),
   ),
 ];
 
@@ -255,6 +251,22 @@ const OUR_FLAGS: readonly ScalarFlag[] = [
     (s) => s,
     'DrainTimeout',
     duration,
+  ),
+  set(
+    'session-affinity',
+    '<word>',
+    'source: one task for all connections of a client; or none',
+    endpoint,
+    'SessionAffinity',
+    (f, t) => oneOf(f, t, ['none', 'source']),
+  ),
+  set(
+    'prefer-same-node',
+    '[bool]',
+    "tasks of the caller's node, while one of them serves",
+    endpoint,
+    'PreferSameNode',
+    on,
   ),
 ];
 

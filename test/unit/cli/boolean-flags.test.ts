@@ -1,7 +1,8 @@
 // Goal: yes-or-no flags may carry a value, as with docker's command line, and nothing else on the line changes. Method: lines for the real tree of tcompose.
 import { describe, expect, it } from 'vitest';
 import { plainBooleans } from '#cli/boolean-flags';
-import { program } from '#cli/tcompose/main';
+import { program as tcompose } from '#cli/tcompose/main';
+import { program as tswarm } from '#cli/tswarm/main';
 
 describe('plainBooleans', () => {
   it.each([
@@ -24,6 +25,15 @@ describe('plainBooleans', () => {
     ['run -e A=1 --rm=true web cmd --rm=true', 'run -e A=1 --rm web cmd --rm=true'],
     ['ps -- --all=true', 'ps -- --all=true'],
   ])('%s', (line, expected) => {
-    expect(plainBooleans(program, line.split(' ')).join(' ')).toBe(expected);
+    expect(plainBooleans(tcompose, line.split(' ')).join(' ')).toBe(expected);
+  });
+
+  it.each([
+    ['service update --read-only web', 'service update --read-only=true web'],
+    ['service update --read-only=false web', 'service update --read-only=false web'],
+    ['service create -t image tool -t', 'service create --tty=true image tool -t'],
+    ['service create --detach=false image', 'service create image'],
+  ])('%s, which knows "off" from "not said"', (line, expected) => {
+    expect(plainBooleans(tswarm, line.split(' ')).join(' ')).toBe(expected);
   });
 });

@@ -1,6 +1,6 @@
 // Goal: which rules follow from networks, services and containers. Method: small states, whole answers.
 import { describe, expect, it } from 'vitest';
-import { EndpointMode } from '#protocol/generated/specs';
+import { EndpointMode, SessionAffinity } from '#protocol/generated/specs';
 import { type LocalContainer, RuleComputer } from '#worker/network/desired-rules';
 import type { RuleState, SetName } from '#worker/network/ruleset';
 import { staleFlows } from '#worker/network/stale-flows';
@@ -201,6 +201,31 @@ describe('services', () => {
     const state = rules({ services, containers: [local('t1')] });
     expect(Object.fromEntries(state.sets.door4)).toEqual({ 'tcp . 8080': 'jump d_4_tcp_8080' });
     expect(chains(state).v_4_idweb_front).toBe('dnat ip to 10.1.0.21');
+  });
+
+  it('lead a client to the same task each time when asked to, through whichever node it comes', () => {
+    const sticky = web({ elsewhere: ['t2'] });
+    const services = [{ ...sticky, sessionAffinity: SessionAffinity.SOURCE }];
+    const there = chains(rules({ services, containers: [local('t1')] }));
+    const slots =
+      /^dnat ip to jhash ip saddr mod 512 seed 0x74737761 map \{ 0 : 10\.1\.0\.2[12], 1 : /;
+    expect(there.v_4_idweb_front).toMatch(slots);
+    expect(there.p_4_tcp_8080_).toMatch(
+      /^meta l4proto tcp dnat ip addr \. port to jhash ip saddr /,
+    );
+    // One task here: nothing to choose.
+    expect(there.d_4_tcp_8080).toBe('meta l4proto tcp dnat ip to 10.1.0.5:80');
+    expect(chains(rules({ services })).v_4_idweb_front).toBe('dnat ip to 10.1.0.22');
+  });
+
+  it('prefer the tasks of this node when asked to, as long as one serves', () => {
+    const services = [{ ...web({ elsewhere: ['t2'] }), preferSameNode: true }];
+    const here = chains(rules({ services, containers: [local('t1')] }));
+    expect(here.v_4_idweb_front).toBe('dnat ip to 10.1.0.21');
+    expect(here.p_4_tcp_8080_).toBe('meta l4proto tcp dnat ip to 10.1.0.5:80');
+    const gone = chains(rules({ services, containers: [local('t1', { serving: false })] }));
+    expect(gone.v_4_idweb_front).toBe('dnat ip to 10.1.0.22');
+    expect(gone.p_4_tcp_8080_).toBe('meta l4proto tcp dnat ip to 169.254.192.1:8080');
   });
 
   it('publish a local task at the address that answers, a remote one at the door of its node', () => {
