@@ -1,6 +1,7 @@
 // npm run sim:mutants [-- --only TEXT --from N --count N --seeds N --jobs N --all]: plants each bug of mutants.ts (or N of them from the Nth on) in a copy of
 // the sources, and runs seeds until a check catches it; the same seed must pass without the bug. Ends
-// with 1 when one is not caught, or when a bug no longer fits the sources.
+// with 1 when one is not caught, or when a bug no longer fits the sources. --seconds S: begins with no other one after
+// that time, and says from where to go on.
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     from: { type: 'string', default: '1' },
     count: { type: 'string', default: '' },
+    seconds: { type: 'string', default: '' },
     seeds: { type: 'string', default: '5000' },
     jobs: { type: 'string', default: '1' },
     all: { type: 'boolean', default: false },
@@ -93,16 +95,25 @@ async function main(): Promise<void> {
   const wanted = MUTANTS.slice(first, end).filter(isTried);
   const waiting = [...wanted];
   let caught = 0;
+  let tried = 0;
+  const startedMs = performance.now();
+  const isOver = (): boolean =>
+    values.seconds !== '' && performance.now() - startedMs > Number(values.seconds) * 1000;
   const work = async (): Promise<void> => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+      tried++;
       const outcome = await runOne(mutant);
       if (outcome.isCaught) caught++;
       const mark = outcome.isCaught ? 'caught ' : 'MISSED ';
       process.stdout.write(`${mark} ${mutant.name} (${mutant.source}): ${outcome.text}\n`);
+      if (isOver()) return;
     }
   };
   await Promise.all(Array.from({ length: Number(values.jobs) }, work));
-  process.stdout.write(`${caught} of ${wanted.length} planted bugs were caught\n`);
+  process.stdout.write(`${caught} of ${tried} planted bugs were caught\n`);
+  const [next] = waiting;
+  if (next)
+    process.stdout.write(`not tried for want of time: from ${MUTANTS.indexOf(next) + 1} on\n`);
   process.exitCode = caught === wanted.length ? 0 : 1;
 }
 
