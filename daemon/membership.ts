@@ -137,6 +137,8 @@ export class Membership {
           // What a leader said of this node counts until one takes it in again, not until another manager names the leader.
           const isRefused = hasCode(this.#sessionError, 'permission_denied');
           if (connected) this.#sessionError = undefined;
+          else if (namesLeader(reason))
+            return; // It goes there next.
           else if (!isRefused || hasCode(reason, 'permission_denied')) this.#sessionError = reason;
         },
       },
@@ -228,4 +230,11 @@ export class Membership {
     this.#sessionError = undefined;
     this.#leaving = false;
   }
+}
+
+/** A manager that does not lead and says who does: nothing is wrong, the session goes there next. */
+function namesLeader(reason: unknown): boolean {
+  return (
+    reason instanceof TswarmError && reason.code === 'no_leader' && reason.redirect !== undefined
+  );
 }

@@ -71,6 +71,8 @@ export const ANNOUNCE_RETRY_MS = 1000;
 /** A stopping leader gets this long to hand leadership over. */
 export const HAND_OVER_MS = 2000;
 
+/** A node that is up comes to a new leader within its session's pause, two seconds at most. */
+export const REACH_ATTACH_MS = 5000;
 /** A node that is asked for a connection answers within this time: a round trip and a connect. */
 export const REACH_ANSWER_MS = 5000;
 /** Connections that wait for their node; each is an open call of a gateway. */

@@ -15,7 +15,8 @@ const HELP = `Usage: npm run cluster -- COMMAND
   partition NODE NODE [--one-way]   lose all packets between two nodes (or from the first to the second)
   isolate NODE                      cut a node off from all others
   lose NODE PERCENT                 lose so many of the packets that come in
-  heal                              end all partitions and losses
+  slow NODE MS                      its disk takes about so long for each write that waits for it; 0: as usual
+  heal                              end all partitions, losses and slow disks
   pause NODE                        daemon and manager stand still; start lets them go on
   kill NODE                         daemon and manager end at once (kill -9); containers go on
   poweroff NODE                     the whole host ends, containers too
@@ -125,7 +126,7 @@ async function onNode(lab: Lab, verb: Verb): Promise<number> {
   if (command === 'status') return status(lab);
   if (command === 'heal') {
     lab.heal();
-    say('no packet is lost any more');
+    say('no packet is lost any more, and no disk is slow');
     return 0;
   }
   if (command === 'add') {
@@ -149,6 +150,9 @@ async function onNode(lab: Lab, verb: Verb): Promise<number> {
       break;
     case 'lose':
       lab.lose(first, count('PERCENT', second, 1, 100));
+      break;
+    case 'slow':
+      lab.slow(first, count('MS', second, 0, 10_000));
       break;
     case 'pause':
       lab.pause(first);
@@ -183,7 +187,11 @@ function exec(lab: Lab, node: string, command: readonly string[]): number {
 async function status(lab: Lab): Promise<number> {
   const rows = lab.nodes.map(({ name, address }) => {
     const cut = lab.cutFrom(name);
-    return [name, address, lab.state(name), cut.length === 0 ? '' : `gets nothing from ${cut}`];
+    const notes = [
+      ...(cut.length === 0 ? [] : [`gets nothing from ${cut}`]),
+      ...(lab.hasSlowDisk(name) ? ['slow disk'] : []),
+    ];
+    return [name, address, lab.state(name), notes.join(', ')];
   });
   process.stdout.write(table([['NODE', 'ADDRESS', 'TSWARMD', ''], ...rows]));
   for (const { name } of lab.nodes) {

@@ -7,12 +7,14 @@
 import { requireAdministrator } from '#manager/control/authorise';
 import { requireMember, requireNode } from '#manager/dispatcher/nodes';
 import { TswarmError } from '#protocol/errors';
+import { NodeState } from '#protocol/generated/objects';
 import { ReachAsk, type ReachMethods, ReachPiece, ReachService } from '#protocol/generated/reach';
 import { newId } from '#protocol/ids';
 import type { CallContext, Handlers } from '#protocol/transport/grpc';
 import type { Random } from '#protocol/world';
-import { REACH_ANSWER_MS, REACH_OPERATIONS_MAX } from '../limits.ts';
+import { REACH_ANSWER_MS, REACH_ATTACH_MS, REACH_OPERATIONS_MAX } from '../limits.ts';
 import type { LeaderAccess } from './leader-access.ts';
+import { Wakeups } from './pacing.ts';
 import type { ReplicatedStore } from './replicated-store.ts';
 
 export interface ReachDeps {
@@ -42,6 +44,7 @@ export class ReachHub {
   readonly #deps: ReachDeps;
   readonly #attached: Map<string, Attached> = new Map();
   readonly #operations: Map<string, Operation> = new Map();
+  readonly #arrivals: Wakeups = new Wakeups();
 
   constructor(deps: ReachDeps) {
     this.#deps = deps;
@@ -59,6 +62,7 @@ export class ReachHub {
   reset(): void {
     for (const { end } of this.#attached.values()) end();
     this.#attached.clear();
+    this.#arrivals.wake();
   }
 
   async *#attach({ peer, signal }: CallContext): AsyncIterable<ReachAsk> {
@@ -82,6 +86,7 @@ export class ReachHub {
     // A node that comes again has lost its old stream, even if that is not known here yet.
     this.#attached.get(nodeId)?.end();
     this.#attached.set(nodeId, attached);
+    this.#arrivals.wake();
     signal.addEventListener('abort', attached.end, { once: true });
     try {
       for (;;) {
@@ -128,11 +133,24 @@ export class ReachHub {
     );
   }
 
+  /** After a change of leader the nodes come one by one: one that is up is waited for a little. */
+  async #untilAttached(nodeId: string, signal: AbortSignal): Promise<Attached | undefined> {
+    const { replicated } = this.#deps;
+    const over = AbortSignal.any([signal, AbortSignal.timeout(REACH_ATTACH_MS)]);
+    for (;;) {
+      const seen = this.#arrivals.count;
+      const attached = this.#attached.get(nodeId);
+      const isUp = replicated.view.get('node', nodeId)?.status?.state === NodeState.READY;
+      if (attached || !isUp || over.aborted || !replicated.isLeading) return attached;
+      await this.#arrivals.wait(over, seen);
+    }
+  }
+
   async *#openHere(pieces: Pieces, signal: AbortSignal): AsyncIterable<ReachPiece> {
     const first = await pieces.next();
     const nodeId = first.done ? '' : first.value.nodeId;
     const name = this.#deps.replicated.view.get('node', nodeId)?.description?.hostname ?? nodeId;
-    const attached = this.#attached.get(nodeId);
+    const attached = await this.#untilAttached(nodeId, signal);
     if (!attached) {
       throw new TswarmError('unavailable', `node ${name} cannot be reached: it has no connection`, {
         retryable: true,

@@ -11,7 +11,8 @@ export type FaultName =
   | 'cut'
   | 'one-way'
   | 'isolate-leader'
-  | 'lossy';
+  | 'lossy'
+  | 'slow-leader';
 
 const ALL: readonly FaultName[] = [
   'kill-leader',
@@ -22,7 +23,11 @@ const ALL: readonly FaultName[] = [
   'cut',
   'pause',
   'lossy',
+  'slow-leader',
 ];
+
+/** What one write takes on a slow disk. */
+const SLOW_MS = 2_000;
 
 export interface FaultOptions {
   readonly managers: readonly string[];
@@ -48,6 +53,7 @@ export async function faultsOver(lab: Lab, options: FaultOptions): Promise<reado
     else if (fault.startsWith('pause')) lab.pause(target);
     else if (fault === 'isolate-leader') lab.isolate(target);
     else if (fault === 'lossy') lab.lose(target, 20);
+    else if (fault === 'slow-leader') lab.slow(target, SLOW_MS);
     else lab.partition(target, other, fault === 'one-way');
     await sleep(lastsMs);
     lab.heal();

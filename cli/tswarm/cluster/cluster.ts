@@ -9,11 +9,15 @@ import { renderTemplate } from '../../output/format.ts';
 import { humanSize } from '../../output/human.ts';
 import { VERSION } from '../../version.ts';
 
+/** `info` shows a node that stays pending, and why, after so long; looked at so often. */
+const PENDING_WAIT_MS = 3000;
+const PENDING_LOOK_MS = 200;
+
 export async function info(
   client: ApiClient,
   options: { readonly format?: string },
 ): Promise<number> {
-  const facts = await client.get<Json>('/info');
+  const facts = await settledFacts(client);
   if (options.format) {
     process.stdout.write(
       options.format === 'json'
@@ -48,6 +52,17 @@ export async function info(
   for (const warning of (facts.Warnings as readonly string[] | null) ?? [])
     process.stderr.write(`WARNING: ${warning}\n`);
   return EXIT.ok;
+}
+
+/** A node that has just started, or whose leader has just changed, is asked again for a little while. */
+async function settledFacts(client: ApiClient): Promise<Json> {
+  const endMs = Date.now() + PENDING_WAIT_MS;
+  for (;;) {
+    const facts = await client.get<Json>('/info');
+    const { LocalNodeState: state } = (facts.Swarm ?? {}) as { readonly LocalNodeState?: string };
+    if (state !== 'pending' || Date.now() >= endMs) return facts;
+    await new Promise((resolve) => setTimeout(resolve, PENDING_LOOK_MS));
+  }
 }
 
 function clusterLines(cluster: ClusterInfo, facts: Json): [string, unknown][] {

@@ -16,6 +16,7 @@ import {
   makeSwitch,
   must,
 } from './kernel.ts';
+import { endSlowDisk, hasSlowDisk, slowDisk } from './slow-disk.ts';
 import {
   controlPids,
   daemonPid,
@@ -319,9 +320,24 @@ export class Lab implements AsyncDisposable {
     for (const node of this.nodes) if (node.name !== name) this.partition(name, node.name);
   }
 
-  /** Ends all partitions and losses. */
+  /** Writes of the node's daemon and manager that wait for the disk take about so long, until `heal` or their end; 0 as long as usual. */
+  slow(name: string, ms: number): void {
+    const paths = this.paths(name);
+    endSlowDisk(this.folder, name);
+    const pids = controlPids(paths);
+    if (ms > 0) slowDisk(this.folder, name, { pids, dataRoot: paths.dataRoot, ms });
+  }
+
+  /** Ends all partitions and losses; disks are as fast as they are. */
   heal(): void {
-    for (const { name } of this.nodes) heal(this.paths(name));
+    for (const { name } of this.nodes) {
+      heal(this.paths(name));
+      endSlowDisk(this.folder, name);
+    }
+  }
+
+  hasSlowDisk(name: string): boolean {
+    return hasSlowDisk(this.folder, name);
   }
 
   /** Whose packets a node does not get, by name. */
@@ -357,7 +373,9 @@ export class Lab implements AsyncDisposable {
 
   /** Removes every trace, also of a lab that has crashed. */
   async down(): Promise<void> {
+    const names = this.nodes.map(({ name }) => name);
     await takeDown(this.folder);
+    for (const name of names) endSlowDisk(this.folder, name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
