@@ -14,7 +14,8 @@ export interface StatsOptions {
   readonly trunc?: boolean;
 }
 
-const COLUMNS = [
+/** Docker's columns of `stats`. */
+export const STATS_COLUMNS = [
   ['CONTAINER ID', 'ID'],
   ['NAME', 'Name'],
   ['CPU %', 'CPUPerc'],
@@ -39,7 +40,7 @@ export async function stats(
     process.stdout.write(
       clear +
         formatList(
-          { columns: COLUMNS, rows },
+          { columns: STATS_COLUMNS, rows },
           options.format === undefined ? {} : { format: options.format },
         ),
     );
@@ -78,10 +79,11 @@ async function keepCurrent(
     samples.set(id, sample);
 }
 
-function statsRow(
-  container: ProjectContainer,
+/** A row of `stats`; without a sample, one of a container that does not run. */
+export function statsRow(
+  container: Pick<ProjectContainer, 'id' | 'name'>,
   sample: Json | undefined,
-  options: StatsOptions,
+  options: { readonly trunc?: boolean },
 ): Readonly<Record<string, string>> {
   const id = options.trunc === false ? container.id : container.id.slice(0, 12);
   const usage = sample === undefined ? undefined : usageOf(sample);

@@ -11,11 +11,15 @@ import {
   addHistoryCommand,
 } from './cluster/commands.ts';
 import { type CommandTools, collect } from './command-tools.ts';
+import { addContainerCommands } from './container/commands.ts';
 import { clientFor, type GlobalOptions } from './context.ts';
+import { addDataCommands, addVolumeCommands } from './data/commands.ts';
 import { addNetworkCommands } from './network/commands.ts';
 import { addNodeCommands } from './node/commands.ts';
 import { addServiceCommands } from './service/commands.ts';
 import { addSpecCommands } from './service/spec-commands.ts';
+import { addStackCommands } from './stack/commands.ts';
+import { addSystemCommands } from './system/commands.ts';
 
 type Options = Readonly<Record<string, never>>;
 
@@ -83,6 +87,15 @@ program
   .option('-f, --format <template>', 'json or a template')
   .action(run(async (options: Options) => (await cluster()).version(client(), options)));
 
+addStackCommands(program.command('stack').description('Stacks of compose files'), tools);
+addContainerCommands(
+  program.command('container').description('Containers of all nodes').enablePositionalOptions(),
+  tools,
+);
+addDataCommands(program.command('secret').description('Secrets'), 'secret', tools);
+addDataCommands(program.command('config').description('Configs'), 'config', tools);
+addVolumeCommands(program.command('volume').description('Volumes'), tools);
+
 const services = program.command('service').description('Services').enablePositionalOptions();
 addSpecCommands(services, tools);
 addServiceCommands(services, tools);
@@ -141,12 +154,7 @@ images
     run(async (names: string[], options: Options) => (await image()).rm(client(), names, options)),
   );
 
-program
-  .command('system')
-  .description('The node as a whole')
-  .command('df')
-  .description('Show what takes disk space')
-  .action(run(async () => (await image()).diskUsage(client())));
+addSystemCommands(program.command('system').description('The node as a whole'), tools);
 
 addCompletion(program, async (question) =>
   (await import('./completion-names.ts')).clusterNames(client(), question),

@@ -1,0 +1,39 @@
+// Flags and help of tswarm system.
+import type { Command } from 'commander';
+import { type CommandTools, collect } from '../command-tools.ts';
+
+type Options = Readonly<Record<string, never>>;
+
+export function addSystemCommands(system: Command, { run, client }: CommandTools): void {
+  const verbs = (): Promise<typeof import('./system.ts')> => import('./system.ts');
+  system
+    .command('df')
+    .description('Show what takes disk space')
+    .action(run(async () => (await import('../image/image.ts')).diskUsage(client())));
+  system
+    .command('events')
+    .description('Show what happens on this node and in the cluster')
+    .option('-f, --filter <key=value>', 'only those (repeatable)', collect)
+    .option('--format <template>', 'json or a template')
+    .option('--since <time>', 'from this time or age (10m)')
+    .option('--until <time>', 'up to this time or age, then it ends')
+    .option('--json', 'one JSON object a line')
+    .action(run(async (options: Options) => (await verbs()).events(client(), options)));
+  system
+    .command('info')
+    .description('Show what this node is and has')
+    .option('-f, --format <template>', 'json or a template')
+    .action(
+      run(async (options: Options) =>
+        (await import('../cluster/cluster.ts')).info(client(), options),
+      ),
+    );
+  system
+    .command('prune')
+    .description('Remove what nothing uses on this node')
+    .option('-a, --all', 'all images without a container, not only unnamed ones')
+    .option('--volumes', 'anonymous volumes as well')
+    .option('--filter <key=value>', 'only those (repeatable)', collect)
+    .option('-f, --force', 'do not ask')
+    .action(run(async (options: Options) => (await verbs()).prune(client(), options)));
+}
