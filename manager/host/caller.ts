@@ -42,7 +42,9 @@ export function withOriginalCaller(context: CallContext, view: ReadView): CallCo
   }
   return {
     peer: parsePeer(text),
-    signal: context.signal,
+    get signal() {
+      return context.signal;
+    },
     metadata: (key) => context.metadata(key),
   };
 }

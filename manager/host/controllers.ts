@@ -57,6 +57,7 @@ export class ControllersLoop<Memory> {
     this.#startOver();
     this.#unsubscribe = this.#deps.replicated.store.subscribe((entry) => {
       if (entry === 'reset') this.#changes = 'all';
+      else if (!entry.changes.some(concernsControllers)) return;
       else if (this.#changes !== 'all') this.#changes.push(...entry.changes);
       this.#schedule();
     });
@@ -134,6 +135,11 @@ export class ControllersLoop<Memory> {
     const boundedMs = Math.min(Math.max(waitMs, WAKE_GRANULARITY_MS), WAKE_MS_MAX);
     this.#wake = setTimeout(() => this.#schedule(), boundedMs);
   }
+}
+
+/** Nothing is reconciled with bytes: who uses a secret or config says so itself. */
+function concernsControllers({ kind, after }: StoreChange): boolean {
+  return (kind !== 'secret' && kind !== 'config') || isMarked(after);
 }
 
 function stackOf(error: unknown): string {

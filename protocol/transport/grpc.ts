@@ -7,6 +7,7 @@ import type { MethodDescriptor, ServiceDescriptor } from '#protocol/codec';
 import { ERROR_CODES, errorCodeFromText } from '#protocol/error-codes';
 import { messageOf, TswarmError } from '#protocol/errors';
 import { type Peer, peerOf, type TrustRoots } from './peer.ts';
+import { promptUnary } from './prompt-unary.ts';
 
 export type { Peer, TrustRoots } from './peer.ts';
 
@@ -189,12 +190,17 @@ type ServerCall =
 const CALLER_GONE = new TswarmError('cancelled', 'the caller has gone');
 
 function contextOf(call: ServerCall, trustRoots: TrustRoots): CallContext {
-  const controller = new AbortController();
-  // A reason of our own: the default one is made anew for every call, with a stack.
-  call.on('cancelled', () => controller.abort(CALLER_GONE));
+  // Few handlers of unary calls look at the signal, and every call ends with `cancelled`.
+  let controller: AbortController | undefined;
+  call.on('cancelled', () => controller?.abort(CALLER_GONE));
   return {
     peer: peerOf(call, trustRoots),
-    signal: controller.signal,
+    get signal(): AbortSignal {
+      controller ??= new AbortController();
+      // A reason of our own: the default one is made anew for every call, with a stack.
+      if (call.cancelled) controller.abort(CALLER_GONE);
+      return controller.signal;
+    },
     metadata: (key) => String(call.metadata.get(key)[0] ?? ''),
   };
 }
@@ -431,6 +437,7 @@ export function connectChannel(
     'grpc.keepalive_timeout_ms': 10_000,
     'grpc.max_reconnect_backoff_ms': 5_000,
     'grpc.initial_reconnect_backoff_ms': 100,
+    'grpc.enable_channelz': 0,
   });
 }
 
@@ -443,6 +450,8 @@ export function createServer(): grpc.Server {
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 20_000,
     'grpc.max_concurrent_streams': 4096,
+    'grpc.enable_channelz': 0,
+    interceptors: [promptUnary],
   });
 }
 

@@ -159,7 +159,6 @@ export class SimProcess {
       nowMs: () => performance.now(),
       send: (to, messages) => this.#send(to, messages),
       sendSnapshot: (to, message) => this.#sendSnapshot(to, message),
-      membersChanged: () => {},
       peerPort: () => null,
       postTurn: (turn) => this.#post(turn),
       fatal: (error) => this.#post({ type: 'fatal', error }),

@@ -7,6 +7,8 @@ import { TswarmError } from '#protocol/errors';
 import type { Log } from '#protocol/world';
 import { launchRaftThread } from './launch-thread.ts';
 import {
+  ACKNOWLEDGE_AT_ONCE_BYTES,
+  ACKNOWLEDGE_DELAY_MS,
   LOST_LEADERSHIP_WAIT_MS,
   MAX_DATA_BYTES,
   MAX_PENDING_COMMANDS,
@@ -57,9 +59,6 @@ const EXIT_FATAL = 70;
 const OUTCOME_UNKNOWN =
   'leadership was lost before the change was confirmed; it may have taken effect';
 
-/** Microtasks between the first proposal of a turn and sending; each costs well below 1 µs. */
-const FLUSH_HOPS = 4;
-
 interface Waiting<T> {
   readonly resolve: (value: T) => void;
   readonly reject: (error: TswarmError) => void;
@@ -93,6 +92,9 @@ class RaftClient implements RaftNode {
   #nextSeq = 1;
   #outbox: PendingData[] = [];
   #isFlushing = false;
+  /** What the thread knows of `#appliedIndex`. */
+  #acknowledgedIndex = 0;
+  #acknowledging: NodeJS.Timeout | null = null;
   /** seq → caller, in order of proposal. */
   readonly #pending = new Map<number, PendingProposal>();
   #nextRead = 1;
@@ -187,23 +189,20 @@ class RaftClient implements RaftNode {
     return null;
   }
 
-  /** Sends once for the whole turn: callers that wait for several promises in a row still join. */
+  /** Sends once for the whole turn of the event loop: for all calls that one read brought. */
   #flushSoon(): void {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
-    let hops = FLUSH_HOPS;
-    const hop = (): void => {
-      if (hops-- > 0) queueMicrotask(hop);
-      else this.#flush();
-    };
-    queueMicrotask(hop);
+    setImmediate(() => this.#flush());
   }
 
   #flush(): void {
     this.#isFlushing = false;
+    if (this.#isStopped) return;
     const items = this.#outbox;
     this.#outbox = [];
     const appliedIndex = this.#appliedIndex;
+    this.#acknowledgedIndex = appliedIndex;
     const first = items[0];
     if (first === undefined) {
       this.#post({ type: 'input', appliedIndex, packed: null, firstSeq: 0 });
@@ -409,7 +408,20 @@ class RaftClient implements RaftNode {
     }
     this.#appliedIndex = appliedIndex;
     for (const [caller, proposed] of done) caller.resolve(proposed);
-    this.#flushSoon(); // The acknowledgement, with whatever the callers propose next.
+    if (packed.byteLength > ACKNOWLEDGE_AT_ONCE_BYTES) this.#flushSoon();
+    else if (packed.byteLength === 0) this.#flushSoon();
+    else this.#acknowledgeLater();
+  }
+
+  /**
+   * Whoever was answered soon proposes again, and that carries the acknowledgement; by itself it would wake
+   * the Raft thread in the very moment in which the answer goes out.
+   */
+  #acknowledgeLater(): void {
+    this.#acknowledging ??= setTimeout(() => {
+      this.#acknowledging = null;
+      if (this.#appliedIndex > this.#acknowledgedIndex && !this.#isStopped) this.#flushSoon();
+    }, ACKNOWLEDGE_DELAY_MS);
   }
 
   #refuse(seqs: readonly number[], error: ThreadError): void {
@@ -540,6 +552,7 @@ class RaftClient implements RaftNode {
   #ended(): void {
     this.#isStopped = true;
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
+    if (this.#acknowledging !== null) clearTimeout(this.#acknowledging);
     this.#rejectAll(new TswarmError('unavailable', 'raft has stopped'));
     this.#stopping?.resolve();
     this.#stopping = null;

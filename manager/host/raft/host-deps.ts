@@ -1,6 +1,5 @@
 // What the world gives to a member's host: log, clock, randomness, ways to the others and to the main
 // thread. The Raft thread gives real ones, the simulator its own.
-import type { Conf } from '#manager/raft/conf';
 import type { RaftConfig } from '#manager/raft/config';
 import type { Raft } from '#manager/raft/raft';
 import type { MemoryStorage } from '#manager/raft/storage';
@@ -40,8 +39,6 @@ export interface HostDeps {
   /** Sends the newest snapshot file with this message, whose own data is empty; `snapshotSent` tells
    * how it ended. */
   readonly sendSnapshot: (to: RaftId, message: Message) => void;
-  /** The configuration in effect is another one. */
-  readonly membersChanged: (conf: Conf) => void;
   /** Port of the peer listener, null without one. */
   readonly peerPort: () => number | null;
   /** Name of the process that speaks for another member; null when none does, or it does not say. */

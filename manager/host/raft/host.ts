@@ -58,6 +58,8 @@ export class RaftHost {
   #isRecovering: boolean;
   #isScheduled = false;
   #isStopped = false;
+  /** The log is about to be closed: what is not written by now is not written any more. */
+  hasEnded = false;
   #isRemoved = false;
   /** Commit mark at start: replay is complete when it is applied. */
   readonly #replayTo: number;
@@ -352,6 +354,7 @@ export class RaftHost {
   /** Does all work that is due, then reports once. */
   #turn(): void {
     this.#isScheduled = false;
+    if (this.hasEnded) return;
     this.#work();
     this.#desk.advance(this.#appliedConf());
     if (!this.#desk.isTransferring) this.#proposals.release();
@@ -373,7 +376,6 @@ export class RaftHost {
     this.#conf = tracker.conf;
     this.#report.hasStatusNews = true;
     this.#view.keep(new Set([...tracker.entries()].map(([id]) => id)));
-    this.#deps.membersChanged(tracker.conf);
   }
 
   /** A member that was in the group and is not any more has nothing to do. */

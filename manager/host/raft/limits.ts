@@ -103,6 +103,10 @@ export const STALLED_WRITE_ELECTIONS = 1;
 export const SLOW_DISK_WINDOW_MS = 10_000;
 export const SLOW_DISK_WRITES_MIN = 20;
 
+/** A write that blocks the Raft thread for longer makes the next ones leave it free for
+ * SLOW_DISK_WINDOW_MS: half a heartbeat, so that a hanging disk does not silence a follower. */
+export const BLOCKING_WRITE_MAX_MS = 50;
+
 /** A main thread that does not answer for so long is stalled: what is committed is not acted upon. */
 export const MAIN_SILENT_MS = 5_000;
 
@@ -117,6 +121,11 @@ export const SUSPECT_TICKS_SPREAD = 4;
 
 /** A member that sends nonsense gets a line in the log so often, however much it sends. */
 export const NONSENSE_LINE_MS = 10_000;
+
+/** That entries are applied here is told to the Raft thread with the next proposal, or this late. */
+export const ACKNOWLEDGE_DELAY_MS = 2;
+/** A batch of that size is acknowledged at once: the next one may wait for it (flow control). */
+export const ACKNOWLEDGE_AT_ONCE_BYTES: number = 64 * 1024;
 
 /** How often overdue proposals are looked for. */
 export const TIMEOUT_SWEEP_MS = 250;

@@ -1,8 +1,8 @@
 // The WAL's disk by node:fs. Writes go to O_DSYNC descriptors of files that were filled with zeros
 // before, so one system call makes a batch durable without a journal commit (raft.md §5, §7.2).
-// While this member is the only voter, writes are synchronous: the Raft thread has nothing else to
-// do, and a round trip through the thread pool costs 30 µs. With peers they are asynchronous, so
-// that replication runs in parallel with the own sync.
+// A member that leads others writes asynchronously, so that replication runs in parallel with the own
+// sync. The others, and who is alone, have nothing else to do meanwhile: they write synchronously,
+// because a round trip through the thread pool costs 30 to 60 µs; unless the disk hangs now and then.
 // A reserve, a file of zeros beside the folder, becomes the next segment when the disk is full.
 import {
   close,
@@ -23,6 +23,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { WalDisk, WalFile } from '#manager/wal/interfaces';
+import { BLOCKING_WRITE_MAX_MS, SLOW_DISK_WINDOW_MS } from './limits.ts';
 import { isDiskFull } from './thread-errors.ts';
 
 const FILL_CHUNK_BYTES = 1024 * 1024;
@@ -32,8 +33,10 @@ const FOLDER_MODE = 0o700;
 export class NodeWalDisk implements WalDisk {
   readonly #folder: string;
   readonly #reserve: string;
-  /** Whether writes may block the calling thread. */
-  isSynchronous = true;
+  /** Whether the calling thread has nothing else to do during a write; asked at each. */
+  mayBlock: () => boolean = () => true;
+  /** Until then writes do not block: the disk hangs now and then. */
+  #asyncUntilMs = 0;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -103,8 +106,16 @@ export class NodeWalDisk implements WalDisk {
     const fd = openSync(join(this.#folder, name), constants.O_WRONLY | constants.O_DSYNC);
     return {
       write: (offset, bytes, done) => {
-        if (this.isSynchronous) done(attempt(() => writeAllSync(fd, offset, bytes)));
-        else writeAll(fd, offset, bytes, done);
+        const startMs = performance.now();
+        if (!this.mayBlock() || startMs < this.#asyncUntilMs) {
+          writeAll(fd, offset, bytes, done);
+          return;
+        }
+        const error = attempt(() => writeAllSync(fd, offset, bytes));
+        const nowMs = performance.now();
+        if (nowMs - startMs > BLOCKING_WRITE_MAX_MS)
+          this.#asyncUntilMs = nowMs + SLOW_DISK_WINDOW_MS;
+        done(error);
       },
       close: () => closeSync(fd),
     };

@@ -3,6 +3,7 @@
 import { statfsSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RaftInvariantError } from '#manager/raft/invariant';
+import { Role } from '#manager/raft/types';
 import { DiskWatch } from './disk-watch.ts';
 import { RaftHost } from './host.ts';
 import { KeyService } from './key-service.ts';
@@ -64,16 +65,13 @@ function run(member: OpenedMember): void {
     screen: problemOf,
     send: (to, messages) => transport.send(to, messages),
     sendSnapshot: (to, message) => transport.sendSnapshot(to, message),
-    membersChanged: () => {
-      // Alone, nothing else is to be done during a write (node-disk.ts).
-      disk.isSynchronous = host.isSoleVoter();
-    },
     peerPort: () => transport.port,
     instanceOf: (id) => transport.instanceOf(id),
     postTurn,
     fatal: (error) => post({ type: 'fatal', error }),
     schedule: (action) => setImmediate(action),
   });
+  disk.mayBlock = () => host.isSoleVoter() || host.core.raft.role !== Role.leader;
   const parts = { transport, host, keys: new KeyService(member.vault, host, member) };
   const fullness = diskWatch(member, host);
   const ticker = setInterval(() => host.tick(), options.tickMs);
@@ -181,6 +179,7 @@ async function stop(host: RaftHost, member: OpenedMember, transport: PeerTranspo
   while ((!host.isIdle || member.wal.isBusy) && performance.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
+  host.hasEnded = true;
   await new Promise<void>((resolve) => {
     if (member.wal.isBusy) resolve();
     else member.wal.close(() => resolve());

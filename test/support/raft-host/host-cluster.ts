@@ -121,7 +121,6 @@ export class HostCluster {
       random: () => this.#prng.next(),
       nowMs: () => this.#nowMs,
       sendSnapshot: () => {},
-      membersChanged: () => {},
       peerPort: () => null,
       ...(this.#options.screen ? { screen: this.#options.screen } : {}),
       send: (to, messages) => this.send(to, messages, member.id),
