@@ -115,8 +115,12 @@ function insert<V>(node: TreeNode<V>, key: string, value: V, outcome: Outcome): 
   if (!node.children) return insertIntoLeaf(node, key, value, outcome);
   const at = childIndex(node.keys, key);
   const parts = insert(node.children[at] as TreeNode<V>, key, value, outcome);
-  const children = node.children.toSpliced(at, 1, ...parts);
   const first = parts[0] as TreeNode<V>;
+  if (parts.length === 1 && (node.keys[at] as string) <= (first.keys[0] ?? '')) {
+    // As nearly always: the bounds stay, and are shared.
+    return [{ keys: node.keys, values: undefined, children: node.children.with(at, first) }];
+  }
+  const children = node.children.toSpliced(at, 1, ...parts);
   const keys = node.keys.toSpliced(at, 1, ...parts.map((part) => part.keys[0] ?? ''));
   // The lower bound of the first part only ever falls: a removed smallest key may leave it too low,
   // which is still a bound.

@@ -431,8 +431,8 @@ export class RaftHost {
 
   #apply(message: Message): void {
     const { entries } = message;
-    const last = entries[entries.length - 1] as Entry;
-    const response = message.responses[0] as Message;
+    const last = entries.at(-1) as Entry;
+    const [response] = message.responses as [Message];
     const bytes = entries.reduce((sum, { data }) => sum + data.length, 0);
     const hasChange = entries.some(({ type }) => type === EntryType.confChange);
     this.#report.applied(entries);
