@@ -164,9 +164,11 @@ export class RaftLog {
       applied: this.#applied,
       committed: this.#committed,
     });
+    // A snapshot may have overtaken pages that are under way: nobody will answer for them any more.
+    const left = index >= this.#applying ? 0 : this.#applyingBytes - bytes;
     this.#applied = index;
     this.#applying = Math.max(this.#applying, index);
-    this.#applyingBytes = Math.max(0, this.#applyingBytes - bytes);
+    this.#applyingBytes = Math.max(0, left);
     this.#applyingPaused = this.#applyingBytes >= this.#maxApplyingBytes;
   }
 

@@ -1,26 +1,44 @@
-// Writes beside etcd: `node --conditions=source test/bench/raft-etcd.ts [ROUNDS]`. The same client
-// program (grpc-js, unary calls to the leader) writes 256-byte values: configs through the control
-// API of real managers over mutual TLS, keys of etcd over plain HTTP/2. One and three nodes on
-// loopback, sides interleaved; then failover, transfer and restart of ours. Medians of the rounds.
+// Writes beside etcd: `node --conditions=source test/bench/raft-etcd.ts [ROUNDS] [one,three,raft]`. The
+// same client program (grpc-js, unary calls to the leader) writes 256-byte values: configs through
+// the control API of real managers over mutual TLS, keys of etcd over plain HTTP/2; and it calls a
+// server that does nothing, which is the floor. One and three nodes on loopback; all sides run all
+// the time, and each round has a turn of every side. Then Raft alone: failover and transfer.
+// Medians of the rounds, with lowest and highest.
+import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ControlService, CreateObjectRequest, SpecUnion } from '#protocol/generated/control';
-import { ConfigSpec } from '#protocol/generated/specs';
+import * as grpc from '@grpc/grpc-js';
+import { CERTIFICATE_ROLE } from '#protocol/certificates';
+import {
+  ControlService,
+  CreateObjectRequest,
+  DeployStackRequest,
+  SpecUnion,
+} from '#protocol/generated/control';
+import { ConfigSpec, StackSpec } from '#protocol/generated/specs';
+import { connectChannel } from '#protocol/transport/grpc';
 import { ManagerGroup } from '#test/support/manager-group';
 import type { Measured } from '#test/support/raft-host/member-program';
 import { ProcessGroup } from '#test/support/raft-host/process-group';
+import { testCa } from '../unit/manager/support/pki.ts';
+import type { EchoRequest } from './echo-server.ts';
 import { EtcdPeer, unary } from './etcd-peer.ts';
 import { median } from './figures.ts';
 
-const ROUNDS = Number(process.argv[2] ?? 3);
-const WARM_UP = 300;
-const SEQUENTIAL = 1_000;
+const ROUNDS = Number(process.argv[2] ?? 5);
+const PARTS = (process.argv[3] ?? 'one,three,raft').split(',');
+const WARM_UP = 500;
+/** Writes one after another per turn. */
+const SEQUENTIAL = 200;
 const CLIENTS = 64;
-const PARALLEL_MS = 1_000;
-/** Turns of the sides per round. */
-const TURNS = 5;
+const PARALLEL_MS = 800;
+/** Configs of one stack: about 300 KB in one call and one transaction. */
+const BATCH = 1_000;
+const BATCHES = 10;
+const BATCH_CLIENTS = 2;
 const VALUE = new Uint8Array(256).fill(0x61);
+const { createObject, deployStack } = ControlService.methods;
 
 const samples = new Map<string, number[]>();
 
@@ -30,11 +48,25 @@ function record(name: string, value: number): void {
   else list.push(value);
 }
 
-/** One cluster of either kind. */
+/** One server or cluster. */
 interface Side {
   readonly name: string;
   put(key: string): Promise<unknown>;
+  /** Many objects in one call; only ours has such a call without a limit of its own. */
+  readonly batch?: (name: string) => Promise<unknown>;
   stop(): Promise<void>;
+}
+
+function configRequest(name: string): Buffer {
+  const spec = SpecUnion.create({ config: ConfigSpec.create({ name, data: VALUE }) });
+  return Buffer.from(CreateObjectRequest.encode(CreateObjectRequest.create({ spec })));
+}
+
+function stackRequest(name: string): Buffer {
+  const config = (_: unknown, i: number): ConfigSpec =>
+    ConfigSpec.create({ name: `${name}-${i}`, data: VALUE });
+  const stack = StackSpec.create({ name, configs: Array.from({ length: BATCH }, config) });
+  return Buffer.from(DeployStackRequest.encode(DeployStackRequest.create({ stack })));
 }
 
 async function etcd(count: number): Promise<Side> {
@@ -52,54 +84,90 @@ async function tswarm(count: number): Promise<Side> {
   await group.create(count);
   const leader = await group.leader();
   const channel = leader.channel(leader.admin());
-  const { path } = ControlService.methods.createObject;
   return {
     name: `tswarm ${count}`,
-    put(name) {
-      const spec = SpecUnion.create({ config: ConfigSpec.create({ name, data: VALUE }) });
-      const bytes = CreateObjectRequest.encode(CreateObjectRequest.create({ spec }));
-      return unary(channel, path, Buffer.from(bytes));
-    },
+    put: (name) => unary(channel, createObject.path, configRequest(name)),
+    batch: (name) => unary(channel, deployStack.path, stackRequest(name)),
     stop: () => group.close(),
   };
 }
 
-/** Both run all the time and are written to in turns, so that the machine's moods hit both. */
+/** A server in a process of its own that does nothing. */
+async function echo(plain: boolean): Promise<Side> {
+  const ca = testCa();
+  const child = fork(new URL('./echo-server.ts', import.meta.url).pathname, [], {
+    execArgv: ['--conditions=source'],
+  });
+  const port = new Promise<number>((resolve) => {
+    child.once('message', (message) => resolve(message as number));
+  });
+  const identity = ca.identity('m1', CERTIFICATE_ROLE.manager);
+  child.send({ plain, identity } satisfies EchoRequest);
+  const address = `127.0.0.1:${await port}`;
+  const channel = plain
+    ? new grpc.Client(address, grpc.credentials.createInsecure())
+    : connectChannel(address, ca.identity('n1', CERTIFICATE_ROLE.admin), 'swarm-manager');
+  return {
+    name: plain ? 'grpc-js alone, clear' : 'grpc-js alone, mutual TLS',
+    put: (name) => unary(channel, createObject.path, configRequest(name)),
+    async stop() {
+      channel.close();
+      child.kill();
+    },
+  };
+}
+
+/** All run all the time and are written to in turns, so that the machine's moods hit all. */
 async function compare(sides: readonly Side[]): Promise<void> {
   for (const { put } of sides) for (let i = 0; i < WARM_UP; i++) await put(`warm${i}`);
-  const times = new Map<Side, number[]>(sides.map((side) => [side, []]));
-  const rates = new Map<Side, number[]>(sides.map((side) => [side, []]));
-  for (let turn = 0; turn < TURNS; turn++) {
+  for (let round = 0; round < ROUNDS; round++) {
     for (const side of sides) {
-      for (let i = 0; i < SEQUENTIAL / TURNS; i++) {
-        const startMs = performance.now();
-        await side.put(`seq${turn}-${i}`);
-        times.get(side)?.push(performance.now() - startMs);
-      }
+      await sequential(side, round);
+      const rate = await parallel(side, round);
+      record(`${side.name}: ${CLIENTS} clients, writes per s`, rate);
+      if (side.batch !== undefined) await batches(side.name, side.batch, round);
     }
-  }
-  for (let turn = 0; turn < TURNS; turn++) {
-    for (const side of sides) rates.get(side)?.push(await parallel(side, turn));
-  }
-  for (const side of sides) {
-    const sorted = (times.get(side) ?? []).toSorted((a, b) => a - b);
-    record(`${side.name}: 1 client, p50 ms`, sorted[Math.floor(sorted.length / 2)] ?? 0);
-    record(`${side.name}: 1 client, p99 ms`, sorted[Math.floor(sorted.length * 0.99)] ?? 0);
-    record(`${side.name}: ${CLIENTS} clients, writes per s`, median(rates.get(side) ?? []));
   }
 }
 
-async function parallel(side: Side, turn: number): Promise<number> {
+async function sequential({ name, put }: Side, round: number): Promise<void> {
+  const times: number[] = [];
+  for (let i = 0; i < SEQUENTIAL; i++) {
+    const startMs = performance.now();
+    await put(`seq${round}-${i}`);
+    times.push(performance.now() - startMs);
+  }
+  const sorted = times.toSorted((a, b) => a - b);
+  record(`${name}: 1 client, p50 ms`, median(sorted));
+  record(`${name}: 1 client, p99 ms`, sorted[Math.floor(sorted.length * 0.99)] ?? 0);
+}
+
+async function parallel(side: Side, round: number): Promise<number> {
   let written = 0;
   const startMs = performance.now();
   const client = async (_: unknown, number: number): Promise<void> => {
     for (let i = 0; performance.now() - startMs < PARALLEL_MS; i++) {
-      await side.put(`par${turn}-${number}-${i}`);
+      await side.put(`par${round}-${number}-${i}`);
       written++;
     }
   };
   await Promise.all(Array.from({ length: CLIENTS }, client));
   return (written * 1000) / (performance.now() - startMs);
+}
+
+async function batches(
+  name: string,
+  batch: (name: string) => Promise<unknown>,
+  round: number,
+): Promise<void> {
+  let next = 0;
+  const startMs = performance.now();
+  const client = async (): Promise<void> => {
+    while (next < BATCHES) await batch(`batch${round}-${next++}`);
+  };
+  await Promise.all(Array.from({ length: BATCH_CLIENTS }, client));
+  const perSecond = (BATCHES * BATCH * 1000) / (performance.now() - startMs);
+  record(`${name}: ${BATCH} configs per call, objects per s`, perSecond);
 }
 
 /** Raft alone: three processes, the leader proposes in its own process. */
@@ -113,7 +181,7 @@ async function raftOnly(folder: string): Promise<void> {
       return JSON.parse(text) as Measured;
     };
     await run(WARM_UP, 1);
-    const one = await run(SEQUENTIAL, 1);
+    const one = await run(1_000, 1);
     const many = await run(30_000, CLIENTS);
     record('raft 3: 1 in flight, p50 ms', one.p50Ms);
     record('raft 3: 1 in flight, syncs per write', one.syncsPerWrite);
@@ -141,15 +209,20 @@ async function raftOnly(folder: string): Promise<void> {
   }
 }
 
-for (let round = 0; round < ROUNDS; round++) {
-  for (const count of [1, 3]) {
-    const sides = [await etcd(count), await tswarm(count)];
-    try {
-      await compare(sides);
-    } finally {
-      for (const side of sides) await side.stop();
-    }
+for (const [part, count] of [
+  ['one', 1],
+  ['three', 3],
+] as const) {
+  if (!PARTS.includes(part)) continue;
+  const sides = [await etcd(count), await tswarm(count)];
+  if (count === 1) sides.push(await echo(false), await echo(true));
+  try {
+    await compare(sides);
+  } finally {
+    for (const side of sides) await side.stop();
   }
+}
+for (let round = 0; PARTS.includes('raft') && round < ROUNDS; round++) {
   const folder = mkdtempSync(join(tmpdir(), 'tswarm-bench-raft-'));
   try {
     await raftOnly(folder);

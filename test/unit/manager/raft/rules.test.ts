@@ -52,6 +52,16 @@ describe('flow control (etcd-io/raft tracker)', () => {
     expect(progress?.inflights.bytes).toBe(0);
   });
 
+  it('a snapshot that overtakes pages under way leaves room for the next ones', () => {
+    const config = { maxCommittedBytesPerReady: 1 };
+    const { log } = makeRaft({ terms: [1, 1, 1, 1], commit: 4, config });
+    log.acceptApplying(log.nextCommittedEntries(false), false);
+    expect(log.hasNextCommittedEntries(false)).toBe(false);
+    // The state as of entry 2 has replaced the state machine; nobody answers for entry 1 any more.
+    log.appliedTo(2, 0);
+    expect(log.nextCommittedEntries(false).map(({ index }) => index)).toEqual([3]);
+  });
+
   it('an append message stays within its size, but carries at least one entry', () => {
     const raft = makeRaft({
       terms: Array.from({ length: 30 }, () => 1),
