@@ -1,9 +1,10 @@
 // Goal: a cluster's life with real daemons: joining, losing the leader, promoting and demoting, leaving and coming back, guards and bad input. Method: a lab
 // of three managers and two workers, each in a network of its own; what people type, and what they see.
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../support/cluster-lab/lab.ts';
+import { NODE } from '../support/cluster-lab/state.ts';
 import { nodeTags, tracesOf } from '../support/cluster-lab/take-down.ts';
 import { until } from '../support/test-node.ts';
 import { labUp, leaderOf, liveManagers, nodesOf, rowOf, untilNodes } from './cluster.ts';
@@ -257,7 +258,17 @@ describe('bad input', () => {
   it('a node that was removed is told so, and may leave', async () => {
     await lab.join('x1', await lab.token('m1', 'worker'), 'm1');
     const rows = await untilNodes(lab, 'm1', (found) => found.some((row) => row.Hostname === 'x1'));
+    // What the host keeps of its identity: it goes with the node's own leave.
+    const kept = join(lab.folder, 'x1-identity');
+    cpSync(join(lab.paths('x1').dataRoot, 'identity'), kept, { recursive: true });
+    expect(await askForImage(kept, rowOf(rows, 'm1').ID)).toBe('not_found');
     await lab.ok('m1', ['node', 'rm', '--force', rowOf(rows, 'x1').ID]);
+    // Its certificate is still good: the port that nodes give images on asks the list.
+    await until(
+      async () => (await askForImage(kept, rowOf(rows, 'm1').ID)) === 'permission_denied',
+      20_000,
+      () => lab.log('m1').slice(-2000),
+    );
     const state = async (): Promise<{ LocalNodeState: string; Error: string }> =>
       JSON.parse(await lab.ok('x1', ['info', '--format', '{{json .Swarm}}'])) as {
         LocalNodeState: string;
@@ -272,6 +283,17 @@ describe('bad input', () => {
     await lab.ok('x1', ['leave']);
     expect((await state()).LocalNodeState).toBe('inactive');
   });
+
+  /** Asks m1 for an image that it does not have, from x1 and with the identity in a folder. @returns the code of the refusal */
+  async function askForImage(folder: string, nodeId: string): Promise<string> {
+    const script = join(import.meta.dirname, '../support/cluster-lab/ask-image.ts');
+    const image = `sha256:${'0'.repeat(64)}`;
+    const address = `${lab.node('m1').address}:7473`;
+    const command = [NODE, '--conditions=source', script, folder, address, nodeId, image];
+    const { stdout, stderr } = await lab.exec('x1', command, { timeoutMs: 30_000 });
+    if (stdout === '') throw new Error(stderr);
+    return stdout.split(':')[0] ?? '';
+  }
 
   /** Joins with a daemon whose clock is a day behind. */
   async function skewedJoin(token: string): Promise<string> {

@@ -202,6 +202,16 @@ export class Faults {
   /** Decay is found when the log is read: at a start. */
   #rot(member: SimMember): boolean {
     if (!this.#mayRot.has(member.id)) return false;
+    if (member.process === null || this.#prng.chance(0.5)) return this.#decay(member);
+    // A start writes the header of a segment, which may be all that follows what decays.
+    this.#crash(member, this.#duration(0.1));
+    this.#group.world.at(this.#duration(0.6), null, () => {
+      if (!this.#group.isHealed) this.#decay(member);
+    });
+    return true;
+  }
+
+  #decay(member: SimMember): boolean {
     if (member.process !== null) this.#crash(member, this.#duration(1));
     if (!member.drive.rot()) return false;
     member.hasRotted = true;
