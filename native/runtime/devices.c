@@ -131,6 +131,9 @@ static int make_configured(struct rootfs *r, struct ts_err *err)
 		const char *slash = strrchr(d->path, '/');
 		cleanup_fd int parent = -1;
 
+		/* The container's own, of its devpts; callers that pass all of the host's name it. */
+		if (strcmp(d->path, "/dev/ptmx") == 0 && !r->dev_is_bind)
+			continue;
 		if (!slash[1])
 			return config_invalid(err, d->path, "linux.devices[%zu].path: is a folder",
 					      i);

@@ -242,6 +242,8 @@ static int mount_fs(struct rootfs *r, const struct mount_spec *m, const char *wh
 		return ts_err_prefix(err, "%s", where);
 	if (forbidden_target(target, m))
 		return refuse_in_proc(m, where, err);
+	if (m->options.copy_up && rootfs_copy_up(r, m->destination, fd, where, err) < 0)
+		return -1;
 	if (rootfs_attach(fd, target, m->destination, err) < 0 ||
 	    rootfs_set_attrs(fd, &later, where, err) < 0)
 		return -1;
@@ -271,10 +273,12 @@ int rootfs_mount_all(struct rootfs *r, struct ts_err *err)
 		int rc;
 
 		snprintf(where, sizeof(where), "mounts[%zu]", i);
-		if (m->options.copy_up || m->options.idmap || m->uid_maps.count)
+		if (m->options.idmap || m->uid_maps.count)
 			return ts_fail(err, TS_E_UNSUPPORTED, 0, "mount", m->destination,
-				       "%s: tmpcopyup and id-mapped mounts are not supported",
-				       where);
+				       "%s: id-mapped mounts are not supported", where);
+		if (m->options.copy_up && strcmp(m->type, "tmpfs") != 0)
+			return ts_fail(err, TS_E_UNSUPPORTED, 0, "mount", m->destination,
+				       "%s: tmpcopyup is for tmpfs only", where);
 		if (!m->options.remount && forbidden_name(m))
 			return refuse_in_proc(m, where, err);
 		if (m->options.remount)

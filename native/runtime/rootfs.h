@@ -47,6 +47,11 @@ int rootfs_open_target(struct rootfs *r, const char *path, bool folder, bool no_
 /* Attaches a detached mount to an opened target. */
 int rootfs_attach(int mount_fd, int target_fd, const char *path, struct ts_err *err);
 
+/* Fills a tmpfs that is not attached yet with what the root has at `destination`; nothing there is
+ * no error. `where` begins messages. */
+int rootfs_copy_up(struct rootfs *r, const char *destination, int mount, const char *where,
+		   struct ts_err *err);
+
 /* Makes one file system (fsopen ... fsmount); returns the detached mount. */
 int rootfs_new_fs(const char *type, const char *source, const char *const *options, uint64_t attrs,
 		  const char *where, struct ts_err *err);

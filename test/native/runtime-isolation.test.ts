@@ -2,12 +2,15 @@
 // Method: programs in real containers print what they see; the same is compared with the kernel's view from outside.
 import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -627,5 +630,37 @@ describe('control groups', () => {
     expect(ran.stderr).toContain('in use');
     expect(JSON.parse(box.run(['state', id]).stdout)).toMatchObject({ status: 'running' });
     box.run(['delete', '--force', id]);
+  });
+});
+
+describe('what podman asks for', () => {
+  it('tmpcopyup: a tmpfs that begins with what the image has there', () => {
+    const script =
+      'cd /data && ls -lnR . | sed "s/  */ /g" | cut -d" " -f1,3,4,9- && cat a/b && readlink l && touch new && grep -c " /data tmpfs" /proc/mounts; ls /empty | wc -l';
+    const ran = inside(script, (config, rootfs) => {
+      mkdirSync(join(rootfs, 'data/a'), { recursive: true });
+      writeFileSync(join(rootfs, 'data/a/b'), 'text\n', { mode: 0o640 });
+      chownSync(join(rootfs, 'data/a/b'), 7, 8);
+      chmodSync(join(rootfs, 'data/a'), 0o751);
+      symlinkSync('/etc/passwd', join(rootfs, 'data/l'));
+      const options = ['nosuid', 'nodev', 'tmpcopyup'];
+      config.mounts.push(
+        { destination: '/data', type: 'tmpfs', source: 'tmpfs', options },
+        { destination: '/empty', type: 'tmpfs', source: 'tmpfs', options },
+      );
+    });
+    expect(ran.stderr).toBe('');
+    expect(ran.stdout).toContain('drwxr-x--x 0 0 a\n');
+    expect(ran.stdout).toContain('-rw-r----- 7 8 b\n');
+    expect(lines(ran).slice(-4)).toEqual(['text', '/etc/passwd', '1', '0']);
+  });
+
+  it('all of the host’s devices: ptmx stays the container’s own', () => {
+    const ran = inside('readlink /dev/ptmx; echo ok', (config) => {
+      config.linux.devices = [
+        { path: '/dev/ptmx', type: 'c', major: 5, minor: 2, fileMode: 0o666 },
+      ];
+    });
+    expect([ran.stderr, ran.stdout]).toEqual(['', 'pts/ptmx\nok\n']);
   });
 });

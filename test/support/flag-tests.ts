@@ -2,7 +2,7 @@
 // having run that command with each of them. test/unit/cli/flags.test.ts finds the calls in the sources of the tests and fails when a flag of the tree of
 // commands has none: so no flag is accepted that nothing looks at. What the test asserts is the author's to answer for.
 import { expect, it } from 'vitest';
-import { program as tcompose } from '#cli/tcompose/main';
+import { program as tcompose } from '#cli/tcompose/program';
 import { program as tswarm } from '#cli/tswarm/main';
 import { commandLines } from './command-lines.ts';
 

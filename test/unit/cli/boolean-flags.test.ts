@@ -1,7 +1,7 @@
 // Goal: yes-or-no flags may carry a value, as with docker's command line, and nothing else on the line changes. Method: lines for the real tree of tcompose.
 import { describe, expect, it } from 'vitest';
 import { plainBooleans } from '#cli/boolean-flags';
-import { program as tcompose } from '#cli/tcompose/main';
+import { program as tcompose } from '#cli/tcompose/program';
 import { program as tswarm } from '#cli/tswarm/main';
 
 describe('plainBooleans', () => {

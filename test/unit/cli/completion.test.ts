@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { complete } from '#cli/completion/candidates';
 import { completionScript, SHELLS } from '#cli/completion/scripts';
-import { program as tcompose } from '#cli/tcompose/main';
+import { program as tcompose } from '#cli/tcompose/program';
 import { program as tswarm } from '#cli/tswarm/main';
 
 const NAMES: Readonly<Record<string, readonly string[]>> = {

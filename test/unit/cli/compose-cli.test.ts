@@ -1,7 +1,7 @@
 // Goal: nothing of docker compose's command line is missing without a reason. Method: its list of commands and flags (docker compose 5.5, reference notes of this project) against
 // the tree of tcompose; what is missing must be in REASONS, and REASONS must hold nothing that is there. Refused by name counts as there: the user is told.
 import { describe, expect, it } from 'vitest';
-import { program } from '#cli/tcompose/main';
+import { program } from '#cli/tcompose/program';
 
 /** Command → flags; '' = before the command. A flag of Go's that is true unless given counts as there when its opposite is. */
 const DOCKER_COMPOSE: Readonly<Record<string, string>> = {
