@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { OPERATIONS, type Operation } from '#api/cluster/operations';
 import { parametersOf } from '#api/openapi/document';
-import { program as tcompose } from '#cli/tcompose/main';
+import { program as tcompose } from '#cli/tcompose/program';
 import { program as tswarm } from '#cli/tswarm/main';
 
 const ROOT: string = join(dirname(fileURLToPath(import.meta.url)), '..');
