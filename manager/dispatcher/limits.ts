@@ -14,6 +14,14 @@ export const LEADER_CHANGE_GRACE_FACTOR = 2;
 export const ASSIGNMENTS_COALESCE_MS = 20;
 
 /**
+ * About what a message to a node costs this process, with its acknowledgement and the reports that follow. When many nodes were
+ * told something, the next messages wait that long, so that they say more and the rest of the work gets its share;
+ */
+export const MESSAGE_COST_MS = 0.5;
+/** but a drained task waits for every node to hear of it. */
+export const ASSIGNMENTS_REST_MS_MAX = 500;
+
+/**
  * How often in a row "at once" may be: creating, assigning and starting a task are a few changes
  * within milliseconds.
  */

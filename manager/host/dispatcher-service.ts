@@ -6,6 +6,8 @@ import { AssignmentHub } from '#manager/dispatcher/assignment-hub';
 import { Drains, lagging, writeAcknowledged } from '#manager/dispatcher/drains';
 import {
   ASSIGNMENTS_COALESCE_MS,
+  ASSIGNMENTS_REST_MS_MAX,
+  MESSAGE_COST_MS,
   PACE_BURST,
   STATUS_BATCH_MAX,
   STATUS_COALESCE_MS,
@@ -117,7 +119,7 @@ export class DispatcherHost {
       heartbeat: async ({ sessionId }, { peer }) => {
         const nodeId = requireNode(peer);
         this.#requireLeading();
-        this.#sessions.beat(nodeId, sessionId, this.#deps.clock.monotonicMs());
+        this.#heard(nodeId, sessionId);
         return { period: this.#sessions.periodMs * NANOS_PER_MS };
       },
       updateTaskStatus: async (request, context) => {
@@ -132,12 +134,17 @@ export class DispatcherHost {
       },
       ackEndpoints: async ({ sessionId, sequence }, { peer }) => {
         const nodeId = requireNode(peer);
-        this.#sessions.check(nodeId, sessionId);
+        this.#heard(nodeId, sessionId);
         this.#acknowledged.set(nodeId, sequence);
         this.#checkDrains();
         return {};
       },
     };
+  }
+
+  /** Whatever a node says in its session shows that it is there: its heartbeat may be late because it has much to say. */
+  #heard(nodeId: string, sessionId: string): void {
+    this.#sessions.beat(nodeId, sessionId, this.#deps.clock.monotonicMs());
   }
 
   /** Whether the node has a session here. */
@@ -250,7 +257,7 @@ export class DispatcherHost {
   async #updateTaskStatus(request: UpdateTaskStatusRequest, { peer }: CallContext): Promise<void> {
     const nodeId = requireNode(peer);
     this.#requireLeading();
-    this.#sessions.check(nodeId, request.sessionId);
+    this.#heard(nodeId, request.sessionId);
     const { replicated } = this.#deps;
     if (request.updates.length > STATUS_UPDATES_PER_CALL_MAX) {
       throw new TswarmError(
@@ -318,11 +325,10 @@ export class DispatcherHost {
 
   /** Wakes the streams of the nodes that may have to be told something. */
   #wake(): void {
+    const nodes = new Set([...this.#news, ...this.#hub.nodesWithNews()]);
     if (this.#isNewsForAll) this.#wakeups.wakeAll();
-    else {
-      for (const nodeId of this.#news) this.#wakeups.wake(nodeId);
-      for (const nodeId of this.#hub.nodesWithNews()) this.#wakeups.wake(nodeId);
-    }
+    else for (const nodeId of nodes) this.#wakeups.wake(nodeId);
+    this.#assignmentsPacer.rest(Math.min(nodes.size * MESSAGE_COST_MS, ASSIGNMENTS_REST_MS_MAX));
     this.#isNewsForAll = false;
     this.#news.clear();
   }

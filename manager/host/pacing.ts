@@ -21,6 +21,7 @@ export class Pacer {
   #paceMs: number = Number.NEGATIVE_INFINITY;
   #next: { readonly promise: Promise<void>; readonly run: () => void } | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #restUntilMs: number = Number.NEGATIVE_INFINITY;
 
   constructor(options: PacerOptions, action: () => Promise<void>) {
     this.#options = options;
@@ -47,11 +48,22 @@ export class Pacer {
       this.#action().then(resolve, reject);
     };
     this.#next = { promise, run };
-    const { intervalMs, burst } = this.#options;
-    const waitMs = urgent ? 0 : this.#paceMs - (burst - 1) * intervalMs - performance.now();
-    if (waitMs > 0) this.#timer = setTimeout(run, Math.min(waitMs, intervalMs));
+    const waitMs = urgent ? 0 : this.#waitMs();
+    if (waitMs > 0) this.#timer = setTimeout(run, waitMs);
     else setImmediate(run);
     return promise;
+  }
+
+  /** What the last run has set off keeps this process busy: the next one waits at least this long, unless it is urgent. */
+  rest(ms: number): void {
+    this.#restUntilMs = performance.now() + ms;
+  }
+
+  #waitMs(): number {
+    const { intervalMs, burst } = this.#options;
+    const now = performance.now();
+    const paceMs = Math.min(this.#paceMs - (burst - 1) * intervalMs - now, intervalMs);
+    return Math.max(paceMs, this.#restUntilMs - now);
   }
 }
 

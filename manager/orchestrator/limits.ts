@@ -31,5 +31,5 @@ export const TASK_HISTORY = 5;
 export const RETRY_UNPLACED_MICROS = 30_000_000;
 /** Slots of a service that are filled or given up in one pass, so that the manager is not busy with one service for seconds. */
 export const SLOTS_PER_PASS = 5000;
-/** Tasks placed in one transaction; the rest follows at once in the next, so that an entry stays far below its size limit. */
-export const TASKS_PER_PASS = 500;
+/** Tasks placed in one transaction; the rest follows at once in the next. An entry stays far below its size limit, and a pass takes some ten milliseconds. */
+export const TASKS_PER_PASS = 1000;

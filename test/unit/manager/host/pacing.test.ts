@@ -44,6 +44,17 @@ describe('Pacer', () => {
     expect(runs).toBe(3);
   });
 
+  it('rests when it is told to, unless it is urgent', async () => {
+    const pacer = new Pacer({ intervalMs: 1, burst: 9 }, async () => undefined);
+    await pacer.soon();
+    pacer.rest(40);
+    const from = performance.now();
+    await pacer.soon();
+    expect(performance.now() - from).toBeGreaterThan(35);
+    pacer.rest(60_000);
+    await pacer.soon(true);
+  });
+
   it('does not wait when it is urgent', async () => {
     const pacer = new Pacer({ intervalMs: 60_000, burst: 1 }, async () => undefined);
     await pacer.soon();
