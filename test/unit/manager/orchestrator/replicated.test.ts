@@ -37,6 +37,28 @@ describe('replicated service', () => {
     expect(tasks.every((t) => t.desiredState === TaskState.RUNNING)).toBe(true);
   });
 
+  it('says of each of ten thousand tasks why it has no node, and gives them up when it is scaled back', () => {
+    const c = new TestCluster();
+    c.addNode('n1');
+    const nowhere = template({
+      placement: Placement.create({ constraints: ['node.labels.x==1'] }),
+    });
+    const id = c.createService({ name: 'web', mode: replicated(10_000), taskTemplate: nowhere });
+    for (let pass = 0; pass < 30; pass++) c.pass();
+    const tasks = c.tasks(id);
+    expect(tasks).toHaveLength(10_000);
+    expect(new Set(tasks.map((task) => task.status?.err))).toEqual(
+      new Set(['no suitable node (scheduling constraints not satisfied on 1 node)']),
+    );
+    const before = c.entries;
+    expect(c.pass()).toBe(false);
+    c.updateService(id, () => ({ mode: replicated(5) }));
+    c.settle();
+    expect(c.tasks(id).map((task) => task.slot)).toEqual(expect.arrayContaining([1, 2, 3, 4, 5]));
+    expect(c.tasks(id)).toHaveLength(5);
+    expect(c.entries - before).toBeLessThan(20);
+  });
+
   it('places more tasks than one pass takes, pass after pass', () => {
     const c = new TestCluster();
     c.addNode('n1');
