@@ -1,5 +1,8 @@
 // Goal: services on several hosts: replicas spread, move when a host dies or is drained, go on when all managers are away, come under control again. Method:
 // real daemons and containers in a lab; where a task runs is asked of the cluster, that it runs of the host's own processes.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../support/cluster-lab/lab.ts';
 import { processes } from '../support/cluster-lab/state.ts';
@@ -8,6 +11,24 @@ import { labUp, untilNodes } from './cluster.ts';
 
 const NODES = ['m1', 'm2', 'm3', 'w1', 'w2'];
 const REPLICAS = 10;
+
+/** The database needs two seconds until it is healthy, each time that it starts. */
+const DEPENDING = `
+name: pair
+services:
+  db:
+    image: busybox:test
+    stop_grace_period: 100ms
+    command: [sh, -c, "rm -f /ready; sleep 2; touch /ready; exec sleep 1000"]
+    healthcheck: {test: [CMD, test, -f, /ready], interval: 200ms, retries: 50}
+    deploy: {placement: {constraints: [node.hostname==w1]}, restart_policy: {delay: 100ms}}
+  web:
+    image: busybox:test
+    stop_grace_period: 100ms
+    command: [sleep, "1000"]
+    depends_on: {db: {condition: service_healthy}}
+    deploy: {placement: {constraints: [node.hostname==w2]}, restart_policy: {delay: 100ms}}
+`;
 
 let lab: Lab;
 beforeAll(async () => {
@@ -58,6 +79,40 @@ function containersOf(name: string): number {
   ).length;
 }
 
+/** Pids of a service's containers on a host, from that host's own daemon: there need not be a manager. */
+async function pidsOf(host: string, service: string): Promise<readonly string[]> {
+  const label = `label=com.docker.swarm.service.name=${service}`;
+  const list = `docker ps -q --filter ${label} | xargs -r docker inspect -f '{{.State.Pid}}'`;
+  const { stdout } = await lab.exec(host, ['sh', '-c', list]);
+  return stdout.split('\n').filter((line) => line !== '' && line !== '0');
+}
+
+interface TaskSeen {
+  readonly ID: string;
+  readonly CreatedAt: string;
+  readonly Status: { readonly State: string; readonly RunningSince?: string };
+}
+
+async function tasksOf(service: string): Promise<readonly TaskSeen[]> {
+  const filters = encodeURIComponent(JSON.stringify({ service: [service] }));
+  return lab.api<TaskSeen[]>('m1', `/tasks?filters=${filters}`);
+}
+
+async function taskIds(service: string): Promise<readonly string[]> {
+  return (await tasksOf(service)).map(({ ID }) => ID).sort();
+}
+
+async function newest(service: string): Promise<TaskSeen> {
+  const tasks = [...(await tasksOf(service))];
+  tasks.sort((a, b) => Date.parse(b.CreatedAt) - Date.parse(a.CreatedAt));
+  const [task] = tasks;
+  if (!task) throw new Error(`${service} has no task`);
+  return task;
+}
+
+const isRunning = ({ Status }: TaskSeen): boolean => Status.State === 'running';
+const since = ({ Status }: TaskSeen): number => Date.parse(Status.RunningSince ?? '');
+
 describe('a service of ten replicas on five hosts', () => {
   it('has two on each, and they are there', async () => {
     const found = await running(REPLICAS);
@@ -68,16 +123,57 @@ describe('a service of ten replicas on five hosts', () => {
   });
 
   it('goes on while all managers are away, and is under control again afterwards', async () => {
+    const before = await taskIds('web');
     for (const name of ['m1', 'm2', 'm3']) await lab.kill(name);
-    await new Promise((resolve) => setTimeout(resolve, 8_000));
+    // What ends meanwhile is started again by its own host, after the service's restart delay.
+    const [pid] = await pidsOf('w1', 'web');
+    expect((await lab.exec('w1', ['kill', '-9', pid ?? ''])).code).toBe(0);
+    await until(async () => !(await pidsOf('w1', 'web')).includes(pid ?? ''), 10_000);
+    await until(async () => (await pidsOf('w1', 'web')).length === 2, 30_000);
     for (const name of NODES) expect([name, containersOf(name)]).toEqual([name, 2]);
     const sleep = ['sh', '-c', 'for p in $(docker ps -q); do docker exec $p true || exit 1; done'];
     expect((await lab.exec('w1', sleep)).code).toBe(0);
     await Promise.all(['m1', 'm2', 'm3'].map((name) => lab.start(name)));
     await untilNodes(lab, 'm1', (rows) => rows.every((row) => row.Status === 'Ready'), 60_000);
     await running(REPLICAS);
-    // The same containers: nothing was started anew.
+    // The same containers: nothing was started anew, nothing is there twice.
     for (const name of NODES) expect([name, containersOf(name)]).toEqual([name, 2]);
+    expect(await taskIds('web')).toEqual(before);
+  });
+
+  it('starts what depends on a service of another host after that one, also after both have failed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tswarm-depends-'));
+    writeFileSync(join(folder, 'compose.yaml'), DEPENDING);
+    const compose = ['tcompose', '-f', join(folder, 'compose.yaml')];
+    const up = await lab.exec('m1', [...compose, 'up', '-d', '--wait'], { timeoutMs: 60_000 });
+    expect([up.code, up.stderr.includes('Error')]).toEqual([0, false]);
+    const [db, web] = [await newest('pair_db'), await newest('pair_web')];
+    expect(since(web)).toBeGreaterThanOrEqual(since(db));
+    for (const [host, name] of [
+      ['w1', 'pair_db'],
+      ['w2', 'pair_web'],
+    ] as const) {
+      const pids = await pidsOf(host, name);
+      expect((await lab.exec(host, ['kill', '-9', ...pids])).code).toBe(0);
+    }
+    let said = '';
+    await until(
+      async () => {
+        said = await lab.ok('m1', ['why', 'pair_web']);
+        return said.includes('waiting for service pair_db to be healthy');
+      },
+      20_000,
+      () => said,
+    );
+    const both = async () => Promise.all([newest('pair_db'), newest('pair_web')]);
+    await until(async () => {
+      const now = await both();
+      return now.every((task, i) => task.ID !== [db, web][i]?.ID && isRunning(task));
+    }, 60_000);
+    const [dbAgain, webAgain] = await both();
+    expect(since(webAgain)).toBeGreaterThanOrEqual(since(dbAgain));
+    await lab.exec('m1', [...compose, 'down'], { timeoutMs: 60_000 });
+    rmSync(folder, { recursive: true });
   });
 
   it('leaves a node that is drained, and comes back to none by itself', async () => {
