@@ -1,5 +1,5 @@
 // No request is lost while a service is updated, scaled and its containers replaced: real daemon, real containers, open-loop load on the published port, on
-// new and on kept-alive connections. The bench `npm run bench:rolling` does the same longer and beside Docker Swarm.
+// new and on kept-alive connections. The bench `npm run bench:load` does the same longer and beside Docker Swarm.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
