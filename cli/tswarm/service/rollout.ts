@@ -10,6 +10,8 @@ import { EXIT } from '../../output/fail.ts';
 import { ProgressDisplay, type ProgressState } from '../../output/progress.ts';
 
 const POLL_MS = 200;
+/** Thousands of tasks are much to ask for: then no more than a quarter of the time, but not more seldom than this. */
+const POLL_MS_MAX = 2000;
 /** As docker: more tasks than this are one line. */
 const LINES_MAX = 20;
 /** Without an update status (create, scale) tasks must have run this long. */
@@ -68,8 +70,7 @@ export async function followRollout(
         display.stop();
         return report(picture.service, end);
       }
-      // Thousands of tasks are much to ask for: no more than a quarter of the time.
-      const pauseMs = Math.max(POLL_MS, 3 * (performance.now() - askedAt));
+      const pauseMs = Math.min(POLL_MS_MAX, Math.max(POLL_MS, 3 * (performance.now() - askedAt)));
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   } finally {
