@@ -15,7 +15,7 @@ import { TaskState } from '#protocol/generated/objects';
 import { ConfigSpec, NodeAvailability, NodeRole } from '#protocol/generated/specs';
 import { ClusterChecks } from './cluster-checks.ts';
 import { Roles } from './cluster-roles.ts';
-import { changeSomething, drawChange, touch } from './cluster-work.ts';
+import { changeSomething, type Draw, drawChange, touch } from './cluster-work.ts';
 import { Faults } from './faults.ts';
 import { Group } from './group.ts';
 import type { RunCounts } from './seed-result.ts';
@@ -240,7 +240,24 @@ export class ClusterRun {
     const drawn = drawChange(this.#prng);
     // Something to run first.
     const draw = this.#changesMade++ < FIRST_DEPLOYS ? { ...drawn, kind: 0 } : drawn;
-    this.#update(manager, (tx, context) => changeSomething(tx, context, draw, manager.random));
+    if (this.#prng.chance(0.05)) this.#rehearse(manager, draw);
+    else this.#update(manager, (tx, context) => changeSomething(tx, context, draw, manager.random));
+  }
+
+  /** Tries a change out; whatever it does, the state stays what it is. */
+  #rehearse(manager: SimManager, draw: Draw): void {
+    this.#world.become(manager.main, () => {
+      const { replicated, random } = manager;
+      const before = replicated.view.cluster();
+      try {
+        const { rehearsal, context } = replicated.rehearsal();
+        rehearsal.step(context.nowMicros, (tx) => changeSomething(tx, context, draw, random));
+      } catch (error) {
+        this.#ifBug(error);
+      }
+      if (replicated.view.cluster() !== before)
+        this.#group.fail('what is tried out changes nothing');
+    });
   }
 
   /** Another role for a node, or a node less. */

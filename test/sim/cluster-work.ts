@@ -75,7 +75,7 @@ export interface Draw {
 
 export function drawChange(prng: Prng): Draw {
   return {
-    kind: prng.below(26),
+    kind: prng.below(28),
     name: SERVICES[prng.below(SERVICES.length)] as ServiceName,
     replicas: prng.below(5),
     version: prng.below(4),
@@ -107,6 +107,7 @@ export function changeSomething(
   else if (kind === 18) forgetNode(tx, context);
   else if (kind === 19) askForPlace(tx, context, draw.replicas);
   else if (kind === 20) lock(tx, context, draw.version, random);
+  else if (kind < 23) makeMany(tx, context, draw.replicas);
   else deploy(tx, context, name, draw);
 }
 
