@@ -257,7 +257,13 @@ function showServices(model: StackModel, options: FollowOptions, watched: Watche
       for (const task of watched.replacedFailures(model, service.id))
         failures.push(`Container ${task.containerName}: exited (${task.exitCode})`);
     }
+    const replaced = AFTER_DEPLOYMENT.has(options.goal) ? outdated(current) : NOTHING;
     for (const task of current) {
+      if (replaced.has(task)) {
+        // While both are there (start-first) the new one is told of.
+        if (replaced.get(task) === 'alone') showReplaced(task, options.display);
+        continue;
+      }
       const assessment = showTask(task, options);
       if (assessment.verdict === 'failed') {
         const reason = plainReason(assessment.details || assessment.text);
@@ -289,6 +295,22 @@ const AFTER_DEPLOYMENT: ReadonlySet<Goal> = new Set(['created', 'started', 'ran'
 function isIncomplete(service: ServiceView, current: readonly TaskView[], goal: Goal): boolean {
   if (service.replicas !== undefined && current.length < service.replicas) return true;
   return AFTER_DEPLOYMENT.has(goal) && current.some((task) => !task.upToDate);
+}
+
+const NOTHING: ReadonlyMap<TaskView, 'alone' | 'beside'> = new Map();
+
+/** Containers of an older version: whether the new one that takes the name is there already. */
+function outdated(current: readonly TaskView[]): ReadonlyMap<TaskView, 'alone' | 'beside'> {
+  const fresh = new Set(current.filter((task) => task.upToDate).map((task) => task.containerName));
+  const old = current.filter((task) => !task.upToDate);
+  return new Map(
+    old.map((task) => [task, fresh.has(task.containerName) ? 'beside' : 'alone'] as const),
+  );
+}
+
+/** In docker compose's word. */
+function showReplaced({ containerName }: TaskView, display: ProgressDisplay): void {
+  display.update(`Container ${containerName}`, 'working', 'Recreate');
 }
 
 /** Shows where a task stands. One that has not come far enough to be judged is pending. */
