@@ -1,8 +1,8 @@
 // The project's containers as the verbs ask for them: by service, one-off containers of `run` apart, in the order of their names.
 import type { Json } from '../client/http.ts';
 import type { ComposeContext } from './context.ts';
+import { projectName } from './known-project.ts';
 import { projectContainers } from './ps.ts';
-import { projectName } from './run-state.ts';
 
 export interface ProjectContainer {
   readonly id: string;
@@ -21,7 +21,7 @@ export async function serviceContainers(
   keys: readonly string[],
   options: { readonly all: boolean; readonly oneOff?: boolean },
 ): Promise<readonly ProjectContainer[]> {
-  const found = await projectContainers(context, projectName(context, keys), options.all);
+  const found = await projectContainers(context, await projectName(context, keys), options.all);
   return found
     .map(containerOf)
     .filter((one) => keys.length === 0 || keys.includes(one.service))

@@ -91,9 +91,12 @@ export class ComposeContext {
 }
 
 /** @throws TswarmError not_found for a name that the file does not have. */
-export function requireServices(project: LoadedProject['project'], keys: readonly string[]): void {
+export function requireServices(
+  { services }: { readonly services: object },
+  keys: readonly string[],
+): void {
   for (const key of keys) {
-    if (!(key in project.services)) throw new TswarmError('not_found', `no such service: ${key}`);
+    if (!(key in services)) throw new TswarmError('not_found', `no such service: ${key}`);
   }
 }
 

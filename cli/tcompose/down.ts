@@ -6,8 +6,9 @@ import type { Json } from '../client/http.ts';
 import { composeKey } from '../client/stack-model.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
-import { type ComposeContext, type LoadedProject, requireServices } from './context.ts';
+import type { ComposeContext } from './context.ts';
 import { follow } from './follow.ts';
+import { type KnownProject, knownProject } from './known-project.ts';
 import { servicesOrNone, stopWithin } from './run-state.ts';
 import { removeServices } from './stack-watch.ts';
 
@@ -23,8 +24,7 @@ export async function down(
   keys: readonly string[],
   options: DownOptions,
 ): Promise<number> {
-  const { project } = context.load(keys);
-  requireServices(project, keys);
+  const project = await knownProject(context, keys);
   const { client } = context;
   if (options.rmi !== undefined && options.rmi !== 'all' && options.rmi !== 'local')
     throw new TswarmError('invalid_argument', `--rmi ${options.rmi}: must be local or all`);
@@ -74,7 +74,7 @@ async function otherServices(
 /** `down SERVICE…`: those alone. Networks stay, as do volumes that the others use. */
 async function downServices(
   context: ComposeContext,
-  project: LoadedProject['project'],
+  project: KnownProject,
   keys: readonly string[],
   others: readonly string[],
   options: DownOptions,
@@ -105,7 +105,7 @@ async function downServices(
 }
 
 /** Keys of the named volumes of a service. */
-function volumesOf({ services }: LoadedProject['project'], key: string): readonly string[] {
+function volumesOf({ services }: KnownProject, key: string): readonly string[] {
   return (services[key]?.volumes ?? []).flatMap(({ type, source }) =>
     type === 'volume' && source !== undefined ? [source] : [],
   );
@@ -168,7 +168,7 @@ async function removeData(context: ComposeContext, name: string): Promise<void> 
 
 /** Images of the file's services (of the named ones, if any): all, or those that the file gives no name (`local`). */
 function projectImages(
-  project: LoadedProject['project'],
+  project: KnownProject,
   which: string,
   keys: readonly string[],
 ): readonly string[] {

@@ -5,10 +5,11 @@ import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
 import type { Json } from '../client/http.ts';
 import { composeKey } from '../client/stack-model.ts';
 import { EXIT } from '../output/fail.ts';
-import { type ComposeContext, type LoadedProject, requireServices } from './context.ts';
+import type { ComposeContext } from './context.ts';
 import { planProject } from './deploy.ts';
 import { imagesOf } from './image-verbs.ts';
 import { imageId } from './images.ts';
+import { type KnownProject, knownProject } from './known-project.ts';
 import { projectContainers, serviceOf } from './ps.ts';
 import { servicesOrNone } from './run-state.ts';
 
@@ -27,7 +28,6 @@ export type TriedVerb =
   | 'unpause';
 
 type Given = Readonly<Record<string, unknown>>;
-type Project = LoadedProject['project'];
 
 /** Says what the verb would do, a line each, as docker compose does. */
 export async function tryOut(
@@ -96,8 +96,7 @@ async function containerLines(
   keys: readonly string[],
   options: Given,
 ): Promise<readonly string[]> {
-  const { project } = context.load(keys);
-  requireServices(project, keys);
+  const project = await knownProject(context, keys);
   const [states, words] = verb === 'rm' && options.stop === true ? ABOUT.down : ABOUT[verb];
   const containers = (await projectContainers(context, project.name, true))
     .filter((container) => keys.length === 0 || keys.includes(serviceOf(container)))
@@ -117,7 +116,7 @@ async function containerLines(
 /** What `down` removes besides containers. */
 async function downLines(
   context: ComposeContext,
-  project: Project,
+  project: KnownProject,
   keys: readonly string[],
   options: Given,
 ): Promise<readonly string[]> {

@@ -5,7 +5,7 @@ import type { Json } from '../client/http.ts';
 import { EXIT } from '../output/fail.ts';
 import { timeOf } from '../output/times.ts';
 import type { ComposeContext } from './context.ts';
-import { projectName } from './run-state.ts';
+import { projectName } from './known-project.ts';
 
 export interface EventsOptions {
   readonly json?: boolean;
@@ -20,7 +20,7 @@ export async function events(
   keys: readonly string[],
   options: EventsOptions,
 ): Promise<number> {
-  const project = projectName(context, keys);
+  const project = await projectName(context, keys);
   const now = Date.now();
   const filters = JSON.stringify({
     type: ['container'],

@@ -4,6 +4,7 @@ import type { ApiClient, Json } from '../client/http.ts';
 import { followSize, joinStdio } from '../client/streams.ts';
 import { hasNumber } from './containers.ts';
 import type { ComposeContext } from './context.ts';
+import { knownProject } from './known-project.ts';
 import { projectContainers } from './ps.ts';
 
 export interface ExecOptions {
@@ -86,9 +87,7 @@ export async function findContainer(
   service: string,
   index: string | undefined,
 ): Promise<string> {
-  const { project } = context.load();
-  if (!(service in project.services))
-    throw new TswarmError('not_found', `no such service: ${service}`);
+  const project = await knownProject(context, [service]);
   const containers = (await projectContainers(context, project.name, false)).filter(
     (container) =>
       (container.Labels as Record<string, string>)['com.docker.compose.service'] === service,

@@ -7,8 +7,9 @@ import { EXIT } from '../output/fail.ts';
 import { formatTable } from '../output/table.ts';
 import type { ComposeContext } from './context.ts';
 import { findContainer } from './exec.ts';
+import { projectName } from './known-project.ts';
 import { projectContainers } from './ps.ts';
-import { changeRunState, projectName, stackServices } from './run-state.ts';
+import { changeRunState, stackServices } from './run-state.ts';
 import { removeServices } from './stack-watch.ts';
 import { up } from './up.ts';
 
@@ -19,7 +20,7 @@ export async function rm(
   keys: readonly string[],
   options: { readonly force?: boolean; readonly stop?: boolean },
 ): Promise<number> {
-  const stack = projectName(context, keys);
+  const stack = await projectName(context, keys);
   if (options.stop) await changeRunState(context, keys, 'stopped');
   const services = await stackServices(context, stack, keys);
   const stopped = services.filter((service) => (service.Spec as Json).RunState === 'stopped');
@@ -71,7 +72,7 @@ export async function kill(
   keys: readonly string[],
   options: { readonly signal?: string; readonly removeOrphans?: boolean },
 ): Promise<number> {
-  const project = projectName(context, keys);
+  const project = await projectName(context, keys);
   const containers = await projectContainers(context, project, false);
   for (const container of containers) {
     const key = labelsOf(container)['com.docker.compose.service'] ?? '';
@@ -118,7 +119,11 @@ export async function port(
 }
 
 export async function top(context: ComposeContext, keys: readonly string[]): Promise<number> {
-  for (const container of await projectContainers(context, projectName(context, keys), false)) {
+  for (const container of await projectContainers(
+    context,
+    await projectName(context, keys),
+    false,
+  )) {
     const key = (container.Labels as Record<string, string>)['com.docker.compose.service'] ?? '';
     if (keys.length > 0 && !keys.includes(key)) continue;
     const result = await context.client.get<{ Titles: string[]; Processes: string[][] }>(

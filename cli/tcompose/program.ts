@@ -219,10 +219,10 @@ program
       if (options.color === false) chooseColours('never');
       const composeContext = await context();
       const [{ projectName }, { showLogs }] = await Promise.all([
-        import('./run-state.ts'),
+        import('./known-project.ts'),
         import('./logs.ts'),
       ]);
-      const stack = projectName(composeContext, services);
+      const stack = await projectName(composeContext, services);
       await showLogs(composeContext, {
         stack,
         services,

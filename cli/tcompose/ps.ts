@@ -7,7 +7,8 @@ import { hasEnded, isWanted, StackModel } from '../client/stack-model.ts';
 import { formatList } from '../output/format.ts';
 import { ageMs, ellipsis, humanSize, quoted, shortId } from '../output/human.ts';
 import { formatTable } from '../output/table.ts';
-import { type ComposeContext, requireServices } from './context.ts';
+import type { ComposeContext } from './context.ts';
+import { knownProject } from './known-project.ts';
 
 export interface PsOptions {
   readonly all?: boolean;
@@ -48,8 +49,7 @@ export async function ps(
   keys: readonly string[],
   options: PsOptions,
 ): Promise<number> {
-  const { project } = context.load(keys);
-  requireServices(project, keys);
+  const project = await knownProject(context, keys);
   const wanted = (service: string): boolean =>
     keys.length === 0
       ? options.orphans !== false || hookOwner(service) in project.services
@@ -222,8 +222,7 @@ export async function images(
   keys: readonly string[],
   options: { readonly quiet?: boolean; readonly format?: string },
 ): Promise<number> {
-  const { project } = context.load(keys);
-  requireServices(project, keys);
+  const project = await knownProject(context, keys);
   const containers = await projectContainers(context, project.name, true);
   const rows = await Promise.all(
     containers

@@ -13,8 +13,9 @@ import {
 } from '../client/stack-model.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
-import { type ComposeContext, type LoadedProject, requireServices } from './context.ts';
+import type { ComposeContext } from './context.ts';
 import { follow, type Goal, hasCompleted, needsStart } from './follow.ts';
+import { type KnownProject, knownProject, projectName } from './known-project.ts';
 import { projectContainers, serviceOf } from './ps.ts';
 
 export type RunStateWord = 'running' | 'stopped' | 'paused';
@@ -82,7 +83,7 @@ export async function changeRunState(
   state: RunStateWord,
   options: StopOptions = {},
 ): Promise<number> {
-  const stack = projectName(context, keys);
+  const stack = await projectName(context, keys);
   const services = await stackServices(context, stack, keys);
   const ids = services.map((service) => String(service.ID));
   if (state === 'stopped') await stopWithin(context, stack, keys, options.timeout);
@@ -100,7 +101,7 @@ export async function changeRunState(
 
 /** Lets go on what was paused; what was stopped or has ended stays so. */
 export async function unpause(context: ComposeContext, keys: readonly string[]): Promise<number> {
-  const stack = projectName(context, keys);
+  const stack = await projectName(context, keys);
   const services = await stackServices(context, stack, keys);
   const paused = services.filter((service) => (service.Spec as Json).RunState === 'paused');
   if (paused.length === 0) return EXIT.ok;
@@ -136,10 +137,7 @@ export async function stopWithin(
 }
 
 /** With those that depend on them by `restart: true`, directly or not. */
-function withDependents(
-  { services }: LoadedProject['project'],
-  named: readonly string[],
-): readonly string[] {
+function withDependents({ services }: KnownProject, named: readonly string[]): readonly string[] {
   const keys = new Set(named);
   for (const key of keys) {
     for (const [other, { depends_on: dependencies }] of Object.entries(services))
@@ -153,8 +151,7 @@ export async function restart(
   named: readonly string[],
   options: StopOptions = {},
 ): Promise<number> {
-  const { project } = context.load(named);
-  requireServices(project, named);
+  const project = await knownProject(context, named);
   const stack = project.name;
   const keys = options.deps === false ? named : withDependents(project, named);
   const services = await stackServices(context, stack, keys);
@@ -329,11 +326,4 @@ async function followTo(
     clearTimeout(timer);
     display.stop();
   }
-}
-
-/** Name of the project of the current files. @throws TswarmError when it has no service of one of these names. */
-export function projectName(context: ComposeContext, keys: readonly string[] = []): string {
-  const { project } = context.load(keys);
-  requireServices(project, keys);
-  return project.name;
 }

@@ -3,7 +3,8 @@ import { LABEL } from '#compose-spec/deploy/names';
 import type { Json } from '../client/http.ts';
 import { EXIT } from '../output/fail.ts';
 import { formatList } from '../output/format.ts';
-import { type ComposeContext, requireServices } from './context.ts';
+import type { ComposeContext } from './context.ts';
+import { knownProject } from './known-project.ts';
 
 const COLUMNS = [
   ['DRIVER', 'Driver'],
@@ -15,8 +16,7 @@ export async function volumes(
   keys: readonly string[],
   options: { readonly quiet?: boolean; readonly format?: string },
 ): Promise<number> {
-  const { project } = context.load(keys);
-  requireServices(project, keys);
+  const project = await knownProject(context, keys);
   const filters = JSON.stringify({ label: [`${LABEL.project}=${project.name}`] });
   const { Volumes } = await context.client.get<{ Volumes: readonly Json[] | null }>('/volumes', {
     query: { filters },

@@ -35,7 +35,11 @@ export function serviceName(project: Project, key: string): string {
 }
 
 /** The image that a service runs: its own, or the one built for it. */
-export function imageName(project: Project, key: string, service: Service): string {
+export function imageName(
+  project: Pick<Project, 'name' | 'separator'>,
+  key: string,
+  service: Pick<Service, 'image'>,
+): string {
   return service.image ?? `${project.name}${project.separator}${key}`;
 }
 

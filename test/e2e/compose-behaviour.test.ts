@@ -122,6 +122,28 @@ describe('a container that was stopped and started', () => {
   });
 });
 
+describe('a project by its name alone', () => {
+  it('is looked at, commanded and removed from anywhere, without its files', async () => {
+    const cwd = node.project('far', {
+      'compose.yaml': `services: {web: {${SERVICE}, command: "httpd -f -p 80", volumes: ["data:/data"]}}\nvolumes: {data: {}}`,
+    });
+    expect((await node.tcompose(['up', '-d'], { cwd })).code).toBe(0);
+    const away = node.project('empty', { note: 'no compose file' });
+    const named = (...args: readonly string[]) =>
+      node.tcompose(['-p', 'far', ...args], { cwd: away });
+    expect((await named('ps', '--services')).stdout).toBe('web\n');
+    expect((await named('exec', '-T', 'web', 'echo', 'here')).stdout).toBe('here\n');
+    expect((await named('volumes', '-q', 'web')).stdout).toBe('far_data\n');
+    expect((await named('restart', 'web')).code).toBe(0);
+    expect((await named('logs', 'nobody')).stderr).toContain('no such service: nobody');
+    // What makes something needs the files.
+    expect((await named('up', '-d')).stderr).toContain('no configuration file provided');
+    expect((await named('down', '-v')).stderr).toContain('Container far-web-1  Removed');
+    expect((await named('ps', '-aq')).stdout).toBe('');
+    expect((await named('down')).stderr).toContain('No resource found to remove');
+  });
+});
+
 describe('up --wait', () => {
   it.each([
     ['restart', 'restart: always'],
