@@ -352,7 +352,7 @@ export class ClusterRun {
     this.#goOn();
     if (away !== undefined) {
       away.reboot();
-      this.#settle(() => this.#whyServicesLack());
+      this.#settle(() => this.#whyServicesLack(away));
       away.start();
     }
     this.#settle(() => this.#whyNotSettled());
@@ -372,13 +372,15 @@ export class ClusterRun {
     this.#group.fail('the cluster comes to what was asked for', { why });
   }
 
-  /** Whether services have what they want; '' when they do. */
-  #whyServicesLack(): string {
+  /** Whether services have what they want; '' when they do. What has data on a host that is away waits for it. */
+  #whyServicesLack(away?: SimNode): string {
     const leader = this.#leader();
     if (leader === null || !leader.isServing) return 'nobody leads';
     const { view } = leader.replicated;
     const running = new Set(this.#nodes.flatMap((node) => node.runningTasks()));
     for (const service of view.list('service')) {
+      const hasData = (service.spec?.taskTemplate?.containerSpec?.mounts ?? []).length > 0;
+      if (away !== undefined && hasData) continue;
       const why = serviceGap(view, service, running);
       if (why !== '') return why;
     }
