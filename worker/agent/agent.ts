@@ -20,6 +20,8 @@ export interface AgentOptions {
 export class Agent {
   readonly #nodeId: string;
   readonly #entries = new Map<string, Entry>();
+  /** When all tasks were last looked at. */
+  #lookedMs = 0;
   #present: ReadonlySet<string> = new Set();
   #connected = false;
 
@@ -47,7 +49,9 @@ export class Agent {
   nextWakeMs(): number | undefined {
     let next: number | undefined;
     for (const entry of this.#entries.values()) {
-      const waits = entry.startAtMs > 0 && !entry.up && entry.busy === '';
+      // What was due at the last look and did not start waits for something else, which is an input of its own.
+      const isOverdue = entry.startAtMs < this.#lookedMs;
+      const waits = entry.startAtMs > 0 && !isOverdue && !entry.up && entry.busy === '';
       if (waits && (next === undefined || entry.startAtMs < next)) next = entry.startAtMs;
     }
     return next;
@@ -131,6 +135,8 @@ export class Agent {
   }
 
   #pass(nowMs: number, effects: Effect[] = []): Pass {
+    // A clock that was set back.
+    this.#lookedMs = Math.min(this.#lookedMs, nowMs);
     const report = (entry: Entry, change: StatusChange): void => {
       const status = statusOf(entry, change, nowMs, this.#nodeId);
       if (sameStatus(entry.status, status)) return;
@@ -142,6 +148,7 @@ export class Agent {
   }
 
   #convergeAll(pass: Pass): void {
+    this.#lookedMs = pass.nowMs;
     for (const entry of this.#entries.values()) converge(entry, pass);
   }
 

@@ -352,6 +352,25 @@ describe('engine_restart', () => {
     }
   });
 
+  it('does not ask to be woken all the time while a start that is due waits for a secret', () => {
+    const driver = new Driver();
+    driver.step({
+      type: 'assign',
+      task: task({ engineRestart: EngineRestart.ALWAYS, secret: 'x1' }),
+    });
+    driver.step({ type: 'files', present: new Set(['x1']) });
+    driver.prepared();
+    driver.started();
+    driver.exited(1);
+    driver.step({ type: 'files', present: new Set() });
+    expect(driver.agent.nextWakeMs()).toBe(driver.nowMs + 100);
+    driver.wake(101);
+    expect(driver.kinds()).toEqual([]);
+    expect(driver.agent.nextWakeMs()).toBeUndefined();
+    driver.step({ type: 'files', present: new Set(['x1']) });
+    expect(driver.kinds()).toEqual(['start']);
+  });
+
   it('resets the back-off after ten seconds of running, and caps it at a minute', () => {
     const driver = new Driver();
     driver.run({ engineRestart: EngineRestart.ALWAYS });
