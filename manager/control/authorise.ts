@@ -66,7 +66,7 @@ export function requireRole(actor: Actor, needs: Role): void {
   if (includesRole(actor.role, needs)) return;
   throw new TswarmError(
     'permission_denied',
-    `${actor.name} is ${actor.role === 'admin' ? 'an' : 'a'} ${actor.role}: this takes the role ${needs}`,
+    `${actor.name} is ${actor.role === 'viewer' ? 'a' : 'an'} ${actor.role}: this takes the role ${needs}`,
     { hint: 'Ask an administrator.' },
   );
 }
