@@ -108,12 +108,14 @@ static int find_in_path(const struct process_spec *p, char *out, size_t size, st
 			path = *end ? end + 1 : end;
 		}
 	}
+	/* In the words of runc, by which docker and podman tell their exit codes 127 and 126. */
 	if (worst == ENOENT || worst == ENOTDIR)
 		return ts_fail(err, TS_E_NOT_FOUND, ENOENT, "exec", name,
-			       "process.args: \"%.256s\" was not found in the container%s", name,
-			       strchr(name, '/') ? "" : "'s PATH");
+			       strchr(name, '/') ? "exec: \"%.256s\": no such file or directory"
+						 : "exec: \"%.256s\": executable file not found in $PATH",
+			       name);
 	return ts_fail(err, TS_E_NOT_EXECUTABLE, worst, "exec", name,
-		       "process.args: \"%.256s\" cannot be executed", name);
+		       "exec: \"%.256s\": permission denied", name);
 }
 
 int executable_find(const struct process_spec *p, char *out, size_t size, struct ts_err *err)

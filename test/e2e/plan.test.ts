@@ -122,9 +122,9 @@ describe('a dry run', () => {
     expect((await project.run('--dry-run', 'create')).stdout).toContain('+ service web');
     expect((await project.run('--dry-run', 'scale', 'web=3')).stdout).toContain('3 start');
     expect(await containers('dry')).toEqual([]);
-    const down = await project.run('--dry-run', 'down');
-    expect(down.stderr).toContain('--dry-run: "down" cannot be tried out');
-    expect(down.code).toBe(1);
+    const attach = await project.run('--dry-run', 'attach', 'web');
+    expect(attach.stderr).toContain('--dry-run: "attach" cannot be tried out');
+    expect(attach.code).toBe(1);
     expect((await project.run('--dry-run', 'config', '--services')).stdout).toBe('web\n');
   });
 });
