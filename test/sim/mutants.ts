@@ -510,6 +510,7 @@ function recordConfigurations`,
     file: `${HOST}/greeting.ts`,
     find: 'if (greeting.epoch < conf.epoch) {',
     replace: 'if (greeting.epoch < 0) {',
+    isGap: true,
   },
   {
     name: 'segments with nothing but overwritten entries are kept for ever',
@@ -524,6 +525,7 @@ function recordConfigurations`,
     file: 'manager/control/membership.ts',
     find: 'if (!isSameDisk) refuseLivingMember(node, members);',
     replace: '',
+    isGap: true,
   },
   {
     name: 'a removed node joins again with its key',
@@ -542,6 +544,7 @@ function recordConfigurations`,
     replace: `  if (!node?.spec) {
     return { nodeId: applicant.nodeId, certificateRole: 'swarm-worker', nodeRole: 0 };
   }`,
+    isGap: true,
   },
   {
     name: 'who goes on alone leaves the others managers',
@@ -563,5 +566,6 @@ function recordConfigurations`,
     file: `${ORCHESTRATOR}/update.ts`,
     find: 'if (status && PAUSED_STATES.has(status.state)) return service;',
     replace: '',
+    isGap: true,
   },
 ];

@@ -228,8 +228,11 @@ class ServiceStep {
     return isCurrent(task, this.#service, this.#view);
   }
 
-  #isInProgress({ after }: Slot): boolean {
+  #isInProgress({ before, after }: Slot): boolean {
     const wanted = after.filter(isWanted);
+    // Restarted in this very change, because what it had has ended: not by the update.
+    const had = before.filter(isWanted);
+    if (had.length > 0 && had.every(hasEnded)) return false;
     const fresh = wanted.filter((task) => this.#isCurrent(task));
     if (fresh.length === 0) return false;
     if (fresh.length < wanted.length) return true;
