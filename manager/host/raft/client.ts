@@ -1,7 +1,6 @@
 // The main thread's side of Raft: hands proposals over (all of one turn in one message), runs the
 // callbacks for applied entries in order, and settles promises after them.
-// Owns the map of pending proposals; knows nothing of terms and logs beyond what a Turn says.
-// Longer than 500 lines because every message of the thread meets every promise of the interface here.
+// Pending proposals and reads have files of their own; knows nothing of terms and logs beyond what a Turn says.
 import { randomBytes } from 'node:crypto';
 import { TswarmError } from '#protocol/errors';
 import type { Log } from '#protocol/world';
@@ -9,14 +8,14 @@ import { launchRaftThread } from './launch-thread.ts';
 import {
   ACKNOWLEDGE_AT_ONCE_BYTES,
   ACKNOWLEDGE_DELAY_MS,
-  LOST_LEADERSHIP_WAIT_MS,
   MAX_DATA_BYTES,
   MAX_PENDING_COMMANDS,
   MAX_PENDING_PROPOSALS,
-  READ_TIMEOUT_MS,
   TIMEOUT_SWEEP_MS,
 } from './limits.ts';
 import { type PendingData, packProposals, unpackApplied } from './packing.ts';
+import { PendingProposals } from './pending-proposals.ts';
+import { PendingReads } from './pending-reads.ts';
 import type {
   AppliedEntry,
   Proposed,
@@ -31,16 +30,15 @@ import type {
 import { fromThreadError, threadError } from './thread-errors.ts';
 import type {
   Answer,
-  AnsweredRead,
   FromThread,
   HostCommand,
   LaunchThread,
-  LostProposals,
   ThreadError,
   ThreadLink,
   ToThread,
   Turn,
 } from './thread-messages.ts';
+import type { Waiting } from './waiting.ts';
 
 export interface RaftClientDeps {
   readonly log: Log;
@@ -55,24 +53,6 @@ export interface RaftClientDeps {
 }
 
 const EXIT_FATAL = 70;
-
-const OUTCOME_UNKNOWN =
-  'leadership was lost before the change was confirmed; it may have taken effect';
-
-interface Waiting<T> {
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: TswarmError) => void;
-}
-
-interface PendingProposal extends Waiting<Proposed> {
-  deadlineMs: number;
-}
-
-interface PendingRead extends Waiting<number> {
-  readonly deadlineMs: number;
-  /** Index to wait for; null until the thread has answered. */
-  index: number | null;
-}
 
 /** Creates a member on this thread; `start` launches its Raft thread. */
 export function createRaftNode(options: RaftNodeOptions, deps: RaftClientDeps): RaftNode {
@@ -95,10 +75,8 @@ class RaftClient implements RaftNode {
   /** What the thread knows of `#appliedIndex`. */
   #acknowledgedIndex = 0;
   #acknowledging: NodeJS.Timeout | null = null;
-  /** seq → caller, in order of proposal. */
-  readonly #pending = new Map<number, PendingProposal>();
-  #nextRead = 1;
-  readonly #reads = new Map<number, PendingRead>();
+  readonly #pending = new PendingProposals();
+  readonly #reads = new PendingReads((context) => this.#post({ type: 'read', context }));
   #starting: Waiting<void> | null = null;
   #stopping: Waiting<void> | null = null;
   #nextCommand = 1;
@@ -168,10 +146,7 @@ class RaftClient implements RaftNode {
     const seq = this.#nextSeq++;
     this.#outbox.push({ seq, data });
     this.#flushSoon();
-    return new Promise((resolve, reject) => {
-      const deadlineMs = performance.now() + this.#options.proposeTimeoutMs;
-      this.#pending.set(seq, { resolve, reject, deadlineMs });
-    });
+    return this.#pending.add(seq, performance.now() + this.#options.proposeTimeoutMs);
   }
 
   #refusalNow(data: Uint8Array): TswarmError | null {
@@ -216,13 +191,7 @@ class RaftClient implements RaftNode {
     if (this.#worker === null || this.#isStopped) {
       return Promise.reject(new TswarmError('unavailable', 'raft is not running'));
     }
-    // A fresh number for every attempt (etcd #20418).
-    const context = this.#nextRead++;
-    this.#post({ type: 'read', context });
-    return new Promise((resolve, reject) => {
-      const deadlineMs = performance.now() + READ_TIMEOUT_MS;
-      this.#reads.set(context, { resolve, reject, deadlineMs, index: null });
-    });
+    return this.#reads.add(performance.now());
   }
 
   setIdentity(identity: RaftIdentity): Promise<void> {
@@ -342,13 +311,14 @@ class RaftClient implements RaftNode {
       if (turn.applied === null) this.#flushSoon(); // The acknowledgement.
     }
     if (turn.applied !== null) this.#apply(turn.applied.packed, turn.applied.appliedIndex);
-    if (turn.lost !== null) this.#lose(turn.lost);
-    for (const { seqs, error } of turn.refused ?? []) this.#refuse(seqs, error);
-    for (const read of turn.reads ?? []) this.#answerRead(read);
-    this.#settleReads();
+    if (turn.lost !== null) this.#pending.lose(turn.lost);
+    for (const { seqs, error } of turn.refused ?? []) this.#pending.refuse(seqs, error);
+    for (const read of turn.reads ?? []) this.#reads.answer(read);
+    this.#reads.settle(this.#appliedIndex);
     const { leaderId } = this.#status;
     this.#status = { ...turn.status, appliedIndex: this.#appliedIndex };
-    if (leaderId !== this.#status.leaderId) this.#readAgain();
+    if (leaderId !== this.#status.leaderId && this.#status.leaderId !== null)
+      this.#reads.askAgain();
     this.#showRole(turn);
     this.#answer(turn.answers ?? []);
     this.#showStatus();
@@ -381,30 +351,14 @@ class RaftClient implements RaftNode {
     for (const callback of this.#onRemoved) callback();
   }
 
-  /** Another leader's entries stand where these proposals would have to be. */
-  #lose({ upToSeq, isCertain }: LostProposals): void {
-    for (const [seq, { reject }] of this.#pending) {
-      if (seq > upToSeq) break;
-      this.#pending.delete(seq);
-      const error = isCertain
-        ? new TswarmError('no_leader', 'the change was not made: another manager leads now', {
-            retryable: true,
-          })
-        : new TswarmError('unavailable', OUTCOME_UNKNOWN, { retryable: true });
-      reject(error);
-    }
-  }
-
   #apply(packed: ArrayBuffer, appliedIndex: number): void {
     const done: [Waiting<Proposed>, Proposed][] = [];
     for (const { index, term, seq, data } of unpackApplied(packed, this.#session)) {
       this.#appliedIndex = index;
       this.#onApply?.({ index, term, data });
       if (seq === null) continue;
-      const caller = this.#pending.get(seq);
-      if (caller === undefined) continue;
-      this.#pending.delete(seq);
-      done.push([caller, { index, term }]);
+      const caller = this.#pending.take(seq);
+      if (caller !== undefined) done.push([caller, { index, term }]);
     }
     this.#appliedIndex = appliedIndex;
     for (const [caller, proposed] of done) caller.resolve(proposed);
@@ -424,44 +378,6 @@ class RaftClient implements RaftNode {
     }, ACKNOWLEDGE_DELAY_MS);
   }
 
-  #refuse(seqs: readonly number[], error: ThreadError): void {
-    for (const seq of seqs) {
-      this.#pending.get(seq)?.reject(fromThreadError(error));
-      this.#pending.delete(seq);
-    }
-  }
-
-  #answerRead({ context, index, error }: AnsweredRead): void {
-    const read = this.#reads.get(context);
-    if (read === undefined) return;
-    if (error === null) {
-      read.index = index;
-    } else {
-      this.#reads.delete(context);
-      read.reject(fromThreadError(error));
-    }
-  }
-
-  /** What was asked of the leader before may never be answered. */
-  #readAgain(): void {
-    if (this.#status.leaderId === null) return;
-    for (const [asked, read] of [...this.#reads]) {
-      if (read.index !== null) continue;
-      this.#reads.delete(asked);
-      const context = this.#nextRead++;
-      this.#reads.set(context, read);
-      this.#post({ type: 'read', context });
-    }
-  }
-
-  #settleReads(): void {
-    for (const [context, read] of this.#reads) {
-      if (read.index === null || read.index > this.#appliedIndex) continue;
-      this.#reads.delete(context);
-      read.resolve(read.index);
-    }
-  }
-
   #showRole({ status, termStartIndex }: Turn): void {
     // A leader is shown as one only when it holds everything that was committed before its term.
     const isReady = status.role !== 'leader' || this.#appliedIndex >= termStartIndex;
@@ -469,22 +385,13 @@ class RaftClient implements RaftNode {
     if (role === this.#shownRole) return;
     const wasLeader = this.#shownRole === 'leader';
     this.#shownRole = role;
-    if (wasLeader) this.#lostLeadership();
-    for (const callback of this.#onRole) callback(role, this.#status);
-  }
-
-  /**
-   * What was proposed here may or may not be in the next leader's log. Its first entry tells; if none
-   * comes, nobody is kept waiting for long. Reads can simply be asked again.
-   */
-  #lostLeadership(): void {
-    const deadlineMs = performance.now() + LOST_LEADERSHIP_WAIT_MS;
-    for (const pending of this.#pending.values()) {
-      pending.deadlineMs = Math.min(pending.deadlineMs, deadlineMs);
+    if (wasLeader) {
+      this.#pending.lostLeadership(performance.now());
+      // Reads can simply be asked again.
+      const message = 'leadership was lost';
+      this.#reads.rejectAll(new TswarmError('unavailable', message, { retryable: true }));
     }
-    const error = new TswarmError('unavailable', 'leadership was lost', { retryable: true });
-    for (const { reject } of this.#reads.values()) reject(error);
-    this.#reads.clear();
+    for (const callback of this.#onRole) callback(role, this.#status);
   }
 
   #snapshot(): void {
@@ -510,31 +417,18 @@ class RaftClient implements RaftNode {
   }
 
   #sweep(): void {
-    const now = performance.now();
-    for (const [seq, { deadlineMs, reject }] of this.#pending) {
-      if (deadlineMs > now) break; // In order of proposal, and all have the same timeout.
-      this.#pending.delete(seq);
-      const message = 'the change was not confirmed in time; it may still take effect';
-      reject(new TswarmError('deadline_exceeded', message, { retryable: true }));
-    }
-    for (const [context, { deadlineMs, reject }] of this.#reads) {
-      if (deadlineMs > now) continue;
-      this.#reads.delete(context);
-      reject(new TswarmError('unavailable', 'no leader confirmed the read', { retryable: true }));
-    }
+    const nowMs = performance.now();
+    this.#pending.sweep(nowMs);
+    this.#reads.sweep(nowMs);
   }
 
   #rejectAll(error: TswarmError): void {
-    const waiting = [
-      ...this.#pending.values(),
-      ...this.#reads.values(),
-      ...this.#commands.values(),
-    ];
-    this.#pending.clear();
-    this.#reads.clear();
-    this.#commands.clear();
     this.#outbox = [];
-    for (const { reject } of waiting) reject(error);
+    this.#pending.rejectAll(error);
+    this.#reads.rejectAll(error);
+    const commands = [...this.#commands.values()];
+    this.#commands.clear();
+    for (const { reject } of commands) reject(error);
   }
 
   #fatal(error: ThreadError, cause: Error | null): void {
