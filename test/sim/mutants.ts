@@ -274,8 +274,8 @@ function recordConfigurations`,
   {
     name: 'reads before the entry is applied',
     source: 'thesis §6.4',
-    file: `${HOST}/client.ts`,
-    find: 'if (read.index === null || read.index > this.#appliedIndex) continue;',
+    file: `${HOST}/pending-reads.ts`,
+    find: 'if (read.index === null || read.index > appliedIndex) continue;',
     replace: 'if (read.index === null) continue;',
   },
   {

@@ -3,7 +3,8 @@
 // program's thread.ts does with timers and sockets is done here with the world's.
 import { createRaftNode } from '#manager/host/raft/client';
 import type { Greeting } from '#manager/host/raft/greeting';
-import { type CoreTuning, RaftHost } from '#manager/host/raft/host';
+import { RaftHost } from '#manager/host/raft/host';
+import type { CoreTuning } from '#manager/host/raft/host-deps';
 import { KeyService } from '#manager/host/raft/key-service';
 import { type OpenedLog, openLog } from '#manager/host/raft/open-member';
 import type { RaftNode, RaftNodeOptions } from '#manager/host/raft/raft-node';

@@ -2,7 +2,7 @@
 // strength: runs with few kinds reach deeper states of those than runs with all at once (swarm
 // testing, Groce et al. 2012). Times follow the election timeout, so that faults fall into elections
 // as well as between them.
-import type { CoreTuning } from '#manager/host/raft/host';
+import type { CoreTuning } from '#manager/host/raft/host-deps';
 import type { Prng } from '#test/support/prng';
 import type { LinkWeather } from './sim-network.ts';
 

@@ -41,8 +41,6 @@ import { refusalOf, threadError, toThreadError } from './thread-errors.ts';
 import type { ThreadError, ThreadNote, ToThread } from './thread-messages.ts';
 import { TurnReport } from './turn-report.ts';
 
-export type { CoreTuning, HostDeps } from './host-deps.ts';
-
 export class RaftHost {
   readonly #options: RaftNodeOptions;
   readonly #deps: HostDeps;

@@ -3,7 +3,8 @@
 // Messages cross as bytes. The state machine of each member is the list of its applied texts, lost
 // at a crash and rebuilt from the log.
 import { tmpdir } from 'node:os';
-import { type HostDeps, RaftHost } from '#manager/host/raft/host';
+import { RaftHost } from '#manager/host/raft/host';
+import type { HostDeps } from '#manager/host/raft/host-deps';
 import { NODE_WAL_CRYPTO } from '#manager/host/raft/node-crypto';
 import { compileRaftOptions } from '#manager/host/raft/options';
 import { packProposals, unpackApplied } from '#manager/host/raft/packing';
