@@ -203,12 +203,19 @@ export class ImageExchange {
     const channel = connectChannel(addr, identity, nodeId);
     const { store, api } = this.#deps.images;
     const startedMs = performance.now();
+    let broken: unknown;
     try {
       const client = clientOf(ImageShareService, channel);
       const pieces = client.save(ImageSaveRequest.create({ imageId }), { signal });
-      for await (const line of await api.load(bytesOf(pieces), { quiet: true })) {
+      const bytes = bytesOf(pieces, (error) => {
+        broken = error;
+      });
+      for await (const line of await api.load(bytes, { quiet: true })) {
         if (typeof line.error === 'string') throw new TswarmError('data_loss', line.error);
       }
+    } catch (error) {
+      // What the other node says counts, not what that means for the loading of an image.
+      throw broken ?? error;
     } finally {
       channel.close();
     }
@@ -236,6 +243,12 @@ export class ImageExchange {
 
 async function* bytesOf(
   pieces: AsyncIterable<{ readonly data: Uint8Array }>,
+  onError: (error: unknown) => void,
 ): AsyncIterable<Uint8Array> {
-  for await (const { data } of pieces) yield data;
+  try {
+    for await (const { data } of pieces) yield data;
+  } catch (error) {
+    onError(error);
+    throw error;
+  }
 }
