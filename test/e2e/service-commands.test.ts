@@ -18,6 +18,9 @@ afterAll(async () => {
   await node[Symbol.asyncDispose]();
 });
 
+/** The program does not heed SIGTERM, and nobody is connected to it. */
+const BRIEF = ['--stop-grace-period', '100ms', '--drain-timeout', '0s'];
+
 const service = (...args: string[]) => node.service(...args);
 const inspect = (name: string) => node.inspect(name);
 const inside = (name: string, ...command: string[]) => node.insideService(name, ...command);
@@ -163,7 +166,7 @@ describe('service create', () => {
     'named and counted things of the node, which the container is told',
     async () => {
       const asks = ['--generic-resource', 'GPU=1', '--generic-resource', 'SSD=2'];
-      const made = await service('create', '-q', '--name', 'gpu', ...asks, ...SLEEP);
+      const made = await service('create', '-q', '--name', 'gpu', ...asks, ...BRIEF, ...SLEEP);
       expect(made.code).toBe(0);
       const env = await inside('gpu', 'env');
       expect(env).toContain('DOCKER_RESOURCE_GPU=g1');
@@ -254,6 +257,7 @@ describe('service update', () => {
         'A=1',
         '-e',
         'B=2',
+        ...BRIEF,
         ...SLEEP,
       );
       const updated = await service(
@@ -374,6 +378,7 @@ describe('a service on the network of its node', () => {
     }
   });
 });
+
 describe('files, networks and places', () => {
   flagTest(
     'tswarm service create',
@@ -401,6 +406,7 @@ describe('files, networks and places', () => {
       await made('network', 'create', '-d', 'overlay', 'filenet');
       const create = await service(
         'create',
+        ...BRIEF,
         ...[
           '-q',
           '--name',
