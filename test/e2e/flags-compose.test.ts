@@ -2,39 +2,31 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ComposeNode, SERVICE, type Tcompose } from '../support/compose-node.ts';
 import { flagTest } from '../support/flag-tests.ts';
 import { registryInside } from '../support/node-registry.ts';
-import { type Result, run, TestNode, until } from '../support/test-node.ts';
+import { run, until } from '../support/test-node.ts';
 
-let node: TestNode;
+let node: ComposeNode;
 
 beforeAll(async () => {
-  node = new TestNode();
-  await node.start();
-  await node.tswarm(['init', '--listen-addr', '127.0.0.1:23811', '--advertise-addr', '127.0.0.1']);
-  await node.importBusybox();
+  node = new ComposeNode();
+  await node.up(23811);
 });
 
 afterAll(async () => {
   await node[Symbol.asyncDispose]();
 });
 
-type Tcompose = (...args: string[]) => Promise<Result>;
+const BUSY = `${SERVICE}, command: sleep 1000`;
 
-const BUSY = 'image: "busybox:test", stop_grace_period: 100ms, command: sleep 1000';
-
-/** A project of its own and tcompose in its folder. */
-function projectOf(name: string, files: Readonly<Record<string, string>>): Tcompose {
-  const cwd = node.project(name, files);
-  return (...args) => node.tcompose(args, { cwd });
-}
+const projectOf = (name: string, files: Readonly<Record<string, string>>): Tcompose =>
+  node.projectOf(name, files);
 
 /** service → container id, of a project. */
 async function ids(project: string): Promise<Readonly<Record<string, string>>> {
-  const filter = `label=com.docker.compose.project=${project}`;
   const format = '{{.Label "com.docker.compose.service"}} {{.ID}}';
-  const list = await node.docker(['ps', '-a', '--filter', filter, '--format', format]);
-  const lines = list.stdout.trim().split('\n').filter(Boolean);
+  const lines = await node.containers(project, format);
   return Object.fromEntries(lines.map((line) => line.split(' ') as [string, string]));
 }
 

@@ -4,47 +4,30 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandLines } from '../support/command-lines.ts';
+import { ComposeNode, SERVICE, TCOMPOSE, type Tcompose } from '../support/compose-node.ts';
 import { flagTest } from '../support/flag-tests.ts';
 import { registryInside } from '../support/node-registry.ts';
 import { Terminal } from '../support/terminal.ts';
-import { NODE, type Result, ROOT, TestNode, until } from '../support/test-node.ts';
+import { NODE, until } from '../support/test-node.ts';
 
-let node: TestNode;
+let node: ComposeNode;
 
-const SERVICE = 'image: "busybox:test", stop_grace_period: 100ms';
 const ONE = `services: {web: {${SERVICE}, command: sleep 1000}}`;
-const MAIN = join(ROOT, 'dist/cli/tcompose/main.js');
 
 beforeAll(async () => {
-  node = new TestNode();
-  await node.start();
-  await node.tswarm(['init', '--listen-addr', '127.0.0.1:23795', '--advertise-addr', '127.0.0.1']);
-  await node.importBusybox();
+  node = new ComposeNode();
+  await node.up(23795);
 });
 
 afterAll(async () => {
   await node[Symbol.asyncDispose]();
 });
 
-type Tcompose = (...args: string[]) => Promise<Result>;
-
-/** A project of its own and tcompose in its folder. */
-function projectOf(name: string, files: Readonly<Record<string, string>>): Tcompose {
-  const cwd = node.project(name, files);
-  return (...args) => node.tcompose(args, { cwd });
-}
-
+const projectOf = (name: string, files: Readonly<Record<string, string>>): Tcompose =>
+  node.projectOf(name, files);
+const names = (project: string): Promise<string[]> => node.containers(project);
 /** `name id` of the project's containers, sorted. */
-async function ids(project: string): Promise<string[]> {
-  const filter = `label=com.docker.compose.project=${project}`;
-  const format = '{{.Names}} {{.ID}}';
-  const list = await node.docker(['ps', '-a', '--filter', filter, '--format', format]);
-  return list.stdout.trim().split('\n').filter(Boolean).sort();
-}
-
-async function names(project: string): Promise<string[]> {
-  return (await ids(project)).map((line) => line.split(' ')[0] ?? '');
-}
+const ids = (project: string): Promise<string[]> => node.containers(project, '{{.Names}} {{.ID}}');
 
 describe('the project', () => {
   flagTest(
@@ -138,7 +121,7 @@ describe('what is shown', () => {
   flagTest('tcompose', ['--ansi'], 'without colours and redrawing, or with', async () => {
     const cwd = node.project('ansi', { 'compose.yaml': ONE });
     const env = { TSWARM_HOST: `unix://${node.clusterSocket}` };
-    const never = new Terminal([NODE, MAIN, '--ansi', 'never', 'up', '-d'], { cwd, env });
+    const never = new Terminal([NODE, TCOMPOSE, '--ansi', 'never', 'up', '-d'], { cwd, env });
     expect(await never.exited).toBe(0);
     expect(never.output).not.toContain('\u001b');
     const always = await node.tcompose(['--ansi', 'always', 'logs', 'nope'], { cwd });
@@ -154,7 +137,7 @@ function attached(
 ): { text: () => string; stop: () => Promise<number> } {
   commandLines.push(['tcompose', ...args]);
   const env = { ...process.env, TSWARM_HOST: `unix://${node.clusterSocket}` };
-  const child = spawn(NODE, [MAIN, ...args], { cwd, env });
+  const child = spawn(NODE, [TCOMPOSE, ...args], { cwd, env });
   let text = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (data) => {
@@ -418,7 +401,7 @@ describe('up in the foreground', () => {
       [['--no-color'], false],
     ] as const) {
       const words = ['--progress', 'quiet', 'up', '--force-recreate', ...flags];
-      const terminal = new Terminal([NODE, MAIN, ...words], { cwd, env });
+      const terminal = new Terminal([NODE, TCOMPOSE, ...words], { cwd, env });
       expect(await terminal.exited).toBe(0);
       expect(terminal.output).toContain('done');
       expect(terminal.output.includes('\u001b[36m')).toBe(isColoured);

@@ -22,18 +22,11 @@ import {
   ControlService,
   CreateObjectRequest,
   ObjectKind,
-  type ObjectUnion,
   SpecUnion,
   UpdateObjectRequest,
   WatchRequest,
 } from '#protocol/generated/control';
-import {
-  type Assignment,
-  AssignmentAction,
-  AssignmentsType,
-  DispatcherService,
-} from '#protocol/generated/dispatcher';
-import { NodeDescription, NodeState, TaskState, TaskStatus } from '#protocol/generated/objects';
+import { NodeState, TaskState } from '#protocol/generated/objects';
 import {
   type ClusterSpec,
   DispatcherConfig,
@@ -45,6 +38,8 @@ import {
 } from '#protocol/generated/specs';
 import type { FromManager, ManagerReady, ToManager } from '#protocol/manager-ipc';
 import { clientOf, connectChannel } from '#protocol/transport/grpc';
+import { objectsAt } from '../support/manager-group.ts';
+import { workerByHand } from '../support/worker-by-hand.ts';
 import { makeCsr } from '../unit/manager/support/csr.ts';
 import { attach, template } from '../unit/manager/support/objects.ts';
 
@@ -306,7 +301,7 @@ describe('a manager', () => {
     await expect(worker.report('x', TaskState.RUNNING)).resolves.toEqual({});
     expect(await worker.heartbeat()).toBe(2e9);
     await worker.acknowledge();
-    const nodes = await objectsOf(control, ObjectKind.NODE);
+    const nodes = await objectsAt(control, ObjectKind.NODE);
     expect(nodes[0]?.node?.status?.state).toBe(NodeState.READY);
     expect(nodes[0]?.node?.description?.hostname).toBe('host1');
 
@@ -365,19 +360,19 @@ describe('a manager', () => {
     await expect
       .poll(async () => (await worker.tasks(2)).map((task) => task.desiredState))
       .toEqual([TaskState.REMOVE, TaskState.REMOVE]);
-    expect((await objectsOf(control, ObjectKind.NETWORK)).length).toBe(1);
+    expect((await objectsAt(control, ObjectKind.NETWORK)).length).toBe(1);
     for (const task of tasks) await worker.report(task.id, TaskState.SHUTDOWN);
     await worker.tasks(0);
     await expect.poll(() => worker.known.size).toBe(0);
     for (const kind of [ObjectKind.NETWORK, ObjectKind.SECRET, ObjectKind.TASK, ObjectKind.STACK]) {
-      await expect.poll(async () => (await objectsOf(control, kind)).length).toBe(0);
+      await expect.poll(async () => (await objectsAt(control, kind)).length).toBe(0);
     }
   });
 
   it('calls a silent worker down after three heartbeats', async () => {
     const ready = readyOf(await startManager(newFolder(), bootstrap()));
     const { control } = asAdmin(ready);
-    const cluster = (await objectsOf(control, ObjectKind.CLUSTER))[0]?.cluster;
+    const cluster = (await objectsAt(control, ObjectKind.CLUSTER))[0]?.cluster;
     const dispatcher = DispatcherConfig.create({ heartbeatPeriod: 200e6 });
     await control.updateObject(
       UpdateObjectRequest.create({
@@ -388,7 +383,7 @@ describe('a manager', () => {
       }),
     );
     const worker = await joinAsWorker(ready);
-    const state = async () => (await objectsOf(control, ObjectKind.NODE))[0]?.node?.status?.state;
+    const state = async () => (await objectsAt(control, ObjectKind.NODE))[0]?.node?.status?.state;
     for (let i = 0; i < 8; i++) {
       await new Promise((resolve) => setTimeout(resolve, 150));
       await worker.heartbeat();
@@ -474,85 +469,14 @@ describe('a manager', () => {
   });
 });
 
-/** What a worker does, by hand. */
-async function joinAsWorker(ready: ManagerReady) {
+function joinAsWorker(ready: ManagerReady) {
   const channel = connectChannel(
     ready.controlAddress,
     { caCert: ready.caCert, certificate: ready.workerCertificate, key: workerKey.pem },
     'swarm-manager',
   );
   channels.push(channel);
-  const dispatcher = clientOf(DispatcherService, channel);
-  const known = new Map<string, Assignment>();
-  let sequence = '';
-  const opened = Promise.withResolvers<string>();
-  const complete = Promise.withResolvers<void>();
-  const session = (async () => {
-    const description = NodeDescription.create({
-      hostname: 'host1',
-      platform: { architecture: 'x86_64', os: 'linux' },
-    });
-    for await (const message of dispatcher.session({ description, sessionId: '', protocol: 1 }))
-      opened.resolve(message.sessionId);
-  })();
-  session.catch(opened.reject);
-  const sessionId = await opened.promise;
-  const listening = (async () => {
-    for await (const message of dispatcher.assignments({ sessionId })) {
-      if (message.type === AssignmentsType.INCREMENTAL) expect(message.appliesTo).toBe(sequence);
-      sequence = message.resultsIn;
-      for (const { assignment, action } of message.changes) {
-        if (!assignment) continue;
-        const [kind, object] = Object.entries(assignment).find(([, v]) => v !== undefined) as [
-          string,
-          { id?: string; serviceId?: string },
-        ];
-        const key = `${kind}/${object.id ?? object.serviceId}`;
-        if (action === AssignmentAction.REMOVE) known.delete(key);
-        else known.set(key, assignment);
-      }
-      complete.resolve();
-    }
-  })();
-  const ended = Promise.all([session, listening]);
-  ended.catch(complete.reject);
-  await complete.promise;
-  const all = () => [...known.values()];
-  return {
-    known,
-    ended,
-    tasks: async (count: number) => {
-      const tasks = () => all().flatMap(({ task }) => task ?? []);
-      await expect.poll(() => tasks().length, { timeout: 5000 }).toBe(count);
-      return tasks();
-    },
-    secretData: () =>
-      all().flatMap(({ secret }) => secret ?? [])[0]?.spec?.data ?? new Uint8Array(),
-    serving: () =>
-      all()
-        .flatMap(({ endpoints }) => endpoints?.backends ?? [])
-        .filter((b) => b.serving).length,
-    report: (taskId: string, state: TaskState) =>
-      dispatcher.updateTaskStatus({
-        sessionId,
-        updates: [{ taskId, status: TaskStatus.create({ state }) }],
-        description: undefined,
-      }),
-    heartbeat: async () => (await dispatcher.heartbeat({ sessionId }, { timeoutMs: 2000 })).period,
-    acknowledge: () => dispatcher.ackEndpoints({ sessionId, sequence }),
-  };
-}
-
-async function objectsOf(
-  control: ReturnType<typeof asAdmin>['control'],
-  kind: ObjectKind,
-): Promise<ObjectUnion[]> {
-  const found: ObjectUnion[] = [];
-  for await (const message of control.watch(WatchRequest.create({ kinds: [kind] }))) {
-    for (const { object } of message.events) if (object) found.push(object);
-    if (message.snapshotEnd) break;
-  }
-  return found;
+  return workerByHand(channel);
 }
 
 async function tasksOf(control: ReturnType<typeof asAdmin>['control'], count: number) {

@@ -1,192 +1,34 @@
 // Goal: containers of several hosts talk to each other, encrypted, only on their networks; every host answers for published ports, and tasks see who really
 // calls; it goes on while the worker restarts, and heals. Method: three hosts in namespaces of their own on one Ethernet, the real network of a node on each,
 // real sockets, a capture of everything on the wire. Needs root.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MeshPeer, type ServiceEndpoints } from '#protocol/generated/dispatcher';
+import type { MeshPeer } from '#protocol/generated/dispatcher';
 import { meshIdentity } from '#worker/network/mesh/addresses';
 import type { NetworkReport } from '#worker/network/mesh/network-check';
-import type { AttachResult, MeshDescription } from '#worker/network/types';
+import type { MeshDescription } from '#worker/network/types';
 import {
   type Agent,
   eventually,
-  NetworkLab,
+  type NetworkLab,
   OUTSIDE,
   OUTSIDE6,
-  SharedWorld,
 } from '../support/network-lab/lab.ts';
-import { container, network, port, service } from '../support/network-lab/objects.ts';
+import { MeshHosts, type MeshNode, NODES, OPEN, WIDE } from '../support/network-lab/mesh-hosts.ts';
 
 const isRoot = process.getuid?.() === 0;
 
-const FRONT = network('front', ['10.84.1.0/24', 'fd00:84:1::/64']);
-const BACK = network('back', ['10.84.2.0/24']);
-/** An administrator trusts the network between the hosts. */
-const OPEN = network('open', ['10.84.3.0/24'], { options: { backend: 'vxlan' } });
-/** As some distributions and firewalls set up their hosts: senders are checked strictly, nothing unknown is forwarded. */
-const STRICT_HOST = [
-  'sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1',
-  'iptables -P FORWARD DROP; ip6tables -P FORWARD DROP',
-  'ip6tables -A INPUT -p udp --dport 51820 -j ACCEPT; ip6tables -A INPUT -p tcp -j ACCEPT',
-  'ip6tables -A INPUT -p icmpv6 --icmpv6-type 135 -j ACCEPT',
-  'ip6tables -A INPUT -p icmpv6 --icmpv6-type 136 -j ACCEPT; ip6tables -P INPUT DROP',
-].join('; ');
-const NODES = ['n1', 'n2', 'n3'] as const;
-type Node = (typeof NODES)[number];
-
-/** Tasks a1, a2, a3 of `app` on front, one per node; b1, b3 of `base` on back; `edge` published by the hosts, with tasks on n2 and n3 only. */
-const APP = service({
-  name: 'app',
-  vips: { front: '10.84.1.200' },
-  tasks: {
-    a1: { front: '10.84.1.11' },
-    a2: { front: '10.84.1.12' },
-    a3: { front: '10.84.1.13' },
-  },
-  nodes: { a1: 'n1', a2: 'n2', a3: 'n3' },
-});
-const BASE = service({
-  name: 'base',
-  tasks: { b1: { back: '10.84.2.11' }, b3: { back: '10.84.2.13' } },
-  nodes: { b1: 'n1', b3: 'n3' },
-});
-const WIDE = service({
-  name: 'wide',
-  vips: { open: '10.84.3.200' },
-  tasks: { o1: { open: '10.84.3.11' }, o3: { open: '10.84.3.13' } },
-  nodes: { o1: 'n1', o3: 'n3' },
-});
-const EDGE_PORTS = [port('8080:80', 'ingress'), port('8080:80/udp', 'ingress')];
-
-function withIpv6(endpoints: ServiceEndpoints): ServiceEndpoints {
-  return {
-    ...endpoints,
-    backends: endpoints.backends.map((backend) => ({
-      ...backend,
-      attachments: backend.attachments.map((attachment) => ({
-        ...attachment,
-        addresses: attachment.addresses.flatMap((address) =>
-          attachment.networkId === 'front'
-            ? [`${address}/24`, `fd00:84:1::${address.split('.').at(-1)}/64`]
-            : [`${address}/24`],
-        ),
-      })),
-    })),
-  };
-}
-
-function edge(tasks: Readonly<Record<string, Node>>): ServiceEndpoints {
-  const numbers: Readonly<Record<Node, number>> = { n1: 21, n2: 22, n3: 23 };
-  return withIpv6(
-    service({
-      name: 'edge',
-      ports: EDGE_PORTS,
-      tasks: Object.fromEntries(
-        Object.entries(tasks).map(([task, node]) => [task, { front: `10.84.1.${numbers[node]}` }]),
-      ),
-      nodes: tasks,
-    }),
-  );
-}
-
-const EDGE = edge({ e2: 'n2', e3: 'n3' });
-
 describe.skipIf(!isRoot)('the mesh between hosts', () => {
-  const world = new SharedWorld();
-  const labs = {} as Record<Node, NetworkLab>;
-  const keys = {} as Record<Node, string>;
-  const at: Record<string, AttachResult> = {};
-  const as: Record<string, Agent> = {};
-  const captures: ChildProcess[] = [];
+  const mesh = new MeshHosts();
+  const { world, keys, at, as, ports } = mesh;
+  const lab = (node: MeshNode): NetworkLab => mesh.lab(node);
+  const who = (name: string): Agent => mesh.who(name);
+  const peersOf = (node: MeshNode): MeshPeer[] => mesh.peersOf(node);
+  const stateOf = (node: MeshNode): object => mesh.stateOf(node);
+  const setAll = (): Promise<unknown> => mesh.setAll();
+  const learnKey = (node: MeshNode): Promise<void> => mesh.learnKey(node);
 
-  const lab = (node: Node): NetworkLab => labs[node];
-  const who = (name: string): Agent => {
-    const agent = as[name];
-    if (!agent) throw new Error(`no ${name}`);
-    return agent;
-  };
-  const peersOf = (node: Node): MeshPeer[] =>
-    NODES.filter((other) => other !== node).map((other) =>
-      MeshPeer.create({
-        nodeId: other,
-        hostname: other,
-        wireguardKey: keys[other],
-        addr: underlay === 4 ? labs[other].address : labs[other].address6,
-        port: ports[other],
-        hostAddrs: [labs[other].address, labs[other].address6],
-      }),
-    );
-  const stateOf = (node: Node, edges: ServiceEndpoints = EDGE): object => ({
-    nodeId: node,
-    networks: node === 'n2' ? [FRONT] : [FRONT, BACK],
-    endpoints: [withIpv6(APP), ...(node === 'n2' ? [] : [BASE]), edges],
-    peers: peersOf(node),
-  });
-  const setAll = (edges: ServiceEndpoints = EDGE): Promise<unknown> =>
-    Promise.all(NODES.map((node) => lab(node).call('setState', stateOf(node, edges))));
-  /** By which family the hosts know each other. */
-  let underlay: 4 | 6 = 4;
-  const ports: Record<Node, number> = { n1: 51820, n2: 51820, n3: 51820 };
-  const learnKey = async (node: Node): Promise<void> => {
-    keys[node] = (await lab(node).call<MeshDescription>('mesh')).wireguardKey;
-  };
-
-  async function attach(node: Node, name: string, addresses: readonly string[]): Promise<void> {
-    const on = ['front', 'back', 'open'][Number(addresses[0]?.split('.')[2]) - 1] ?? 'front';
-    const result = await lab(node).attach(
-      name,
-      container({ [on]: addresses }, { taskId: name, names: [name] }),
-    );
-    at[name] = result;
-    as[name] = lab(node).agent(result.netnsPath);
-    await who(name).serve(80, name, on === 'front' ? '::' : '0.0.0.0');
-  }
-
-  /** Bytes on the wire of a host's underlay while `work` goes on. */
-  async function captured(node: Node, work: () => Promise<void>): Promise<Buffer> {
-    const code = [
-      'use Socket; $| = 1',
-      'socket(S, 17, 3, 768) or die; print STDERR "r"',
-      '$SIG{TERM} = sub { exit 0 }',
-      'while (defined(recv(S, $d, 65535, 0))) { print $d }',
-    ].join('; ');
-    const args = ['-t', String(lab(node).nodePid), '-n', '--', 'perl', '-e', code];
-    const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    captures.push(child);
-    const chunks: Buffer[] = [];
-    child.stdout?.on('data', (data: Buffer) => chunks.push(data));
-    await new Promise((resolve) => child.stderr?.once('data', resolve));
-    await work();
-    child.kill('SIGTERM');
-    await new Promise((resolve) => child.once('close', resolve));
-    return Buffer.concat(chunks);
-  }
-
-  beforeAll(async () => {
-    await world.start();
-    for (const [index, node] of NODES.entries()) {
-      labs[node] = new NetworkLab(`mesh${index}`, { world: { world, number: 11 + index } });
-      await lab(node).start({ before: STRICT_HOST });
-      await lab(node).restore();
-      await learnKey(node);
-    }
-    await setAll();
-    await attach('n1', 'a1', ['10.84.1.11', 'fd00:84:1::11']);
-    await attach('n2', 'a2', ['10.84.1.12', 'fd00:84:1::12']);
-    await attach('n3', 'a3', ['10.84.1.13', 'fd00:84:1::13']);
-    await attach('n1', 'b1', ['10.84.2.11']);
-    await attach('n3', 'b3', ['10.84.2.13']);
-    await attach('n2', 'e2', ['10.84.1.22', 'fd00:84:1::22']);
-    await attach('n3', 'e3', ['10.84.1.23', 'fd00:84:1::23']);
-    as.client = lab('n1').agent('outside');
-    for (const node of NODES) as[`host ${node}`] = lab(node).agent('');
-  }, 240_000);
-
-  afterAll(async () => {
-    for (const capture of captures) capture.kill('SIGKILL');
-    await Promise.all(Object.values(labs).map((one) => one.destroy()));
-    world.end();
-  });
+  beforeAll(() => mesh.start(), 240_000);
+  afterAll(() => mesh.end());
 
   it('carries packets between containers of all hosts, with their own addresses', async () => {
     for (const from of ['a1', 'a2', 'a3']) {
@@ -206,14 +48,14 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
   });
 
   it('lets a network go in clear where an administrator wants that, and only that one', async () => {
-    const withOpen = (node: Node): object => {
+    const withOpen = (node: MeshNode): object => {
       const state = stateOf(node) as { networks: object[]; endpoints: object[] };
       const { networks, endpoints } = state;
       return { ...state, networks: [...networks, OPEN], endpoints: [...endpoints, WIDE] };
     };
     await Promise.all((['n1', 'n3'] as const).map((n) => lab(n).call('setState', withOpen(n))));
-    await attach('n1', 'o1', ['10.84.3.11']);
-    await attach('n3', 'o3', ['10.84.3.13']);
+    await mesh.attach('n1', 'o1', ['10.84.3.11']);
+    await mesh.attach('n3', 'o3', ['10.84.3.13']);
     expect(
       await who('o1').ask('tcp', { host: '10.84.3.13', port: 80, keep: 'secret' }),
     ).toMatchObject({ name: 'o3', from: '10.84.3.11' });
@@ -242,7 +84,7 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
     expect(lab('n1').host('ip -o link')).not.toContain('wmesh0c');
   }, 60_000);
 
-  const hopOf = (node: Node): string => meshIdentity(node).linkLocal;
+  const hopOf = (node: MeshNode): string => meshIdentity(node).linkLocal;
 
   it('keeps its key to itself', () => {
     expect(
@@ -272,7 +114,7 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
 
   it('is encrypted: nothing that containers say can be read on the wire', async () => {
     const secret = 'the-quick-brown-fox-jumps-over-0123456789';
-    const said = await captured('n1', async () => {
+    const said = await mesh.captured(lab('n1').nodePid, async () => {
       await who('a1').tcp('10.84.1.12', 80, { keep: 'secret' });
       await who('a1').ask('talk', { key: 'secret', text: secret });
       // The test of the test: what is not encrypted is seen.
@@ -293,21 +135,11 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
     secret: string,
     from = 'a1',
   ): Promise<{ plaintext: boolean; tunnel: boolean }> {
-    const code = [
-      'socket(S, 17, 3, 768) or die; print STDERR "r"; $| = 1',
-      'while (defined(recv(S, $d, 65535, 0))) { print $d }',
-    ].join('; ');
-    const args = ['-t', String(world.pid), '-n', '--', 'perl', '-e', code];
-    const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    captures.push(child);
-    const chunks: Buffer[] = [];
-    child.stdout?.on('data', (data: Buffer) => chunks.push(data));
-    await new Promise((resolve) => child.stderr?.once('data', resolve));
-    await who(from).ask('talk', { key: 'secret', text: secret });
-    await who('client').ask('talk', { key: 'plain', text: secret.toUpperCase() });
-    child.kill('SIGKILL');
-    await new Promise((resolve) => child.once('close', resolve));
-    const text = Buffer.concat(chunks).toString('latin1');
+    const wire = await mesh.captured(world.pid, async () => {
+      await who(from).ask('talk', { key: 'secret', text: secret });
+      await who('client').ask('talk', { key: 'plain', text: secret.toUpperCase() });
+    });
+    const text = wire.toString('latin1');
     expect(text.includes(secret.toUpperCase())).toBe(true);
     // Port 51820 as source and destination, then WireGuard's data message.
     const tunnel = text.includes('\xca\x6c\xca\x6c') && text.includes('\x04\x00\x00\x00');
@@ -349,8 +181,8 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
     await lab('n2').detach('e2');
     await lab('n3').detach('e3');
     expect(await who('client').tcp('192.0.2.11', 8080)).toBe('ECONNREFUSED');
-    await attach('n2', 'e2', ['10.84.1.22', 'fd00:84:1::22']);
-    await attach('n3', 'e3', ['10.84.1.23', 'fd00:84:1::23']);
+    await mesh.attach('n2', 'e2', ['10.84.1.22', 'fd00:84:1::22']);
+    await mesh.attach('n3', 'e3', ['10.84.1.23', 'fd00:84:1::23']);
     expect(['e2', 'e3']).toContain(await who('client').tcp('192.0.2.11', 8080));
   });
 
@@ -520,7 +352,7 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
       for (const node of NODES) lab(node).host(work);
     };
     each('iptables -I INPUT -p udp --dport 51820 -j DROP');
-    underlay = 6;
+    mesh.underlay = 6;
     await Promise.all(
       NODES.map((node) => lab(node).call('setState', { ...stateOf(node), peers: [] })),
     );
@@ -540,7 +372,7 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
       '[2001:db8::13]:51820',
     ]);
     each('iptables -D INPUT -p udp --dport 51820 -j DROP');
-    underlay = 4;
+    mesh.underlay = 4;
     await setAll();
   }, 120_000);
 

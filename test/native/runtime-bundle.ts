@@ -149,6 +149,9 @@ export interface Ran {
   stderr: string;
 }
 
+/** The lines of what was printed. */
+export const outputLines = (ran: Ran): string[] => ran.stdout.trim().split('\n');
+
 /** A temporary folder with bundles and a state root of its own; dispose() removes containers and files. */
 export class Sandbox {
   readonly dir: string = mkdtempSync(join(tmpdir(), 'tswarm-rt-'));
@@ -200,6 +203,15 @@ export class Sandbox {
       closeSync(out);
       closeSync(err);
     }
+  }
+
+  /** Runs a shell script in a fresh Docker-like container. */
+  inside(script: string, edit?: (config: Oci, rootfs: string) => void): Ran {
+    const id = this.id();
+    const bundle = this.bundle(id, ['/bin/sh', '-c', script], edit);
+    const ran = this.run(['run', '--bundle', bundle, id]);
+    rmSync(bundle, { recursive: true, force: true });
+    return ran;
   }
 
   dispose(): void {

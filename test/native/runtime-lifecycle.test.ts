@@ -1,10 +1,17 @@
-// tswarm-runtime as its callers use it: verbs, states, errors with their codes, hooks, and that nothing is left behind.
+// tswarm-runtime as its callers use it: verbs, states, errors with their codes, hooks, and that nothing is left behind. Killed commands: runtime-killed.test.ts.
 // Method: real containers from a temporary bundle, state root and control group of their own; needs root.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hierarchies, Sandbox } from './runtime-bundle.ts';
+import { Sandbox } from './runtime-bundle.ts';
+import {
+  errorOf,
+  leftovers as leftoversIn,
+  type StateJson,
+  stateOf as stateIn,
+  until,
+} from './runtime-state.ts';
 
 let box: Sandbox;
 beforeAll(() => {
@@ -12,52 +19,8 @@ beforeAll(() => {
 });
 afterAll(() => box.dispose());
 
-interface StateJson {
-  ociVersion: string;
-  id: string;
-  status: string;
-  pid?: number;
-  bundle: string;
-  annotations?: Record<string, string>;
-}
-const stateOf = (id: string): StateJson => JSON.parse(box.run(['state', id]).stdout) as StateJson;
-interface ErrorJson {
-  code: string;
-  op: string;
-  path: string;
-  errno: number;
-  message: string;
-}
-const errorOf = (stderr: string): ErrorJson =>
-  JSON.parse(stderr.trim().split('\n').at(-1) ?? '') as ErrorJson;
-
-async function until(check: () => boolean, what: string): Promise<void> {
-  const end = Date.now() + 10_000;
-  while (!check()) {
-    if (Date.now() > end) throw new Error(`timed out: ${what}`);
-    await new Promise((done) => setTimeout(done, 5));
-  }
-}
-
-/** What a container with this id could have left on the host. */
-function leftovers(id: string): string[] {
-  const found: string[] = [];
-  if (existsSync(join(box.root, id))) found.push(`state ${id}`);
-  for (const base of hierarchies())
-    if (existsSync(join(base, box.cgroupPath(id)))) found.push(join(base, box.cgroupPath(id)));
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      if (/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))) continue; // its parent's business
-      if (readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(box.cgroupPath(id)))
-        found.push(`process ${pid}`);
-    } catch {
-      // the process has ended meanwhile
-    }
-  }
-  if (readFileSync('/proc/self/mountinfo', 'utf8').includes(join(box.dir, id)))
-    found.push('a mount below the bundle');
-  return found;
-}
+const stateOf = (id: string): StateJson => stateIn(box, id);
+const leftovers = (id: string): string[] => leftoversIn(box, id);
 
 describe('the life of a container', () => {
   it('goes creating, created, running, stopped, gone, and refuses what does not fit', async () => {
@@ -473,87 +436,6 @@ describe('hooks', () => {
     await until(() => stateOf(id).status === 'stopped', 'it is killed');
     expect(box.run(['delete', id]).code).toBe(0);
     expect(leftovers(id)).toEqual([]);
-  });
-});
-
-describe('a create that is killed', () => {
-  it('at any moment can be deleted with --force, and leaves no process', async () => {
-    for (let attempt = 0; attempt < 60; attempt++) {
-      const id = box.id();
-      const bundle = box.bundle(id, ['/bin/sleep', '1000']);
-      const child = spawn(box.binary, ['--root', box.root, 'create', '--bundle', bundle, id], {
-        stdio: 'ignore',
-      });
-      const ended = new Promise((done) => child.on('exit', done));
-      await new Promise((done) => setTimeout(done, (attempt % 12) * 0.7));
-      child.kill('SIGKILL');
-      await ended;
-      expect(box.run(['delete', '--force', id]).code).toBe(0);
-      await until(
-        () => leftovers(id).every((what) => !what.startsWith('process')),
-        `processes of ${id}`,
-      );
-      expect(leftovers(id)).toEqual([]);
-      rmSync(bundle, { recursive: true, force: true });
-    }
-  });
-});
-
-describe('a start, exec or delete that is killed', () => {
-  const killAfter = async (args: string[], delayMs: number): Promise<void> => {
-    const child = spawn(box.binary, ['--root', box.root, ...args], { stdio: 'ignore' });
-    const ended = new Promise((done) => child.on('exit', done));
-    await new Promise((done) => setTimeout(done, delayMs));
-    child.kill('SIGKILL');
-    await ended;
-  };
-
-  it('start: the container is created or running, and can be started if it is not', async () => {
-    for (let attempt = 0; attempt < 40; attempt++) {
-      const id = box.id();
-      const bundle = box.bundle(id, ['/bin/sleep', '1000']);
-      expect(box.run(['create', '--bundle', bundle, id]).code).toBe(0);
-      await killAfter(['start', id], (attempt % 10) * 0.4);
-      const { status } = stateOf(id);
-      expect(['created', 'running']).toContain(status);
-      if (status === 'created') {
-        // it may have been let go in the same moment
-        const again = box.run(['start', id]);
-        if (again.code !== 0) expect(errorOf(again.stderr).code).toBe('bad_state');
-      }
-      await until(() => stateOf(id).status === 'running', 'it runs');
-      expect(box.run(['delete', '--force', id]).code).toBe(0);
-      expect(leftovers(id)).toEqual([]);
-      rmSync(bundle, { recursive: true, force: true });
-    }
-  });
-
-  it('exec: the container goes on and nothing half-started stays', async () => {
-    const id = box.id();
-    box.bundle(id, ['/bin/sleep', '1000']);
-    expect(box.run(['run', '--detach', '--bundle', join(box.dir, id), id]).code).toBe(0);
-    for (let attempt = 0; attempt < 60; attempt++)
-      await killAfter(['exec', id, '/bin/true'], (attempt % 12) * 0.5);
-    expect(stateOf(id).status).toBe('running');
-    expect(box.run(['exec', id, '/bin/echo', 'fine']).stdout).toBe('fine\n');
-    await until(
-      () => JSON.parse(box.run(['ps', '-f', 'json', id]).stdout).length === 1,
-      'one process',
-    );
-    expect(box.run(['delete', '--force', id]).code).toBe(0);
-    expect(leftovers(id)).toEqual([]);
-  });
-
-  it('delete: done again, it ends with nothing left', async () => {
-    for (let attempt = 0; attempt < 40; attempt++) {
-      const id = box.id();
-      const bundle = box.bundle(id, ['/bin/sleep', '1000']);
-      expect(box.run(['run', '--detach', '--bundle', bundle, id]).code).toBe(0);
-      await killAfter(['delete', '--force', id], (attempt % 10) * 0.4);
-      expect(box.run(['delete', '--force', id])).toMatchObject({ code: 0, stderr: '' });
-      expect(leftovers(id)).toEqual([]);
-      rmSync(bundle, { recursive: true, force: true });
-    }
   });
 });
 

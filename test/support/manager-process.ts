@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import type { Client as Channel } from '@grpc/grpc-js';
 import { generateKey } from '#manager/host/node-crypto';
-import type { ObjectUnion, WatchMessage } from '#protocol/generated/control';
+import type { ObjectUnion } from '#protocol/generated/control';
 import {
   ControlService,
   CreateObjectRequest,
@@ -12,13 +12,13 @@ import {
   ServiceActionRequest,
   SpecUnion,
   UpdateObjectRequest,
-  WatchRequest,
 } from '#protocol/generated/control';
 import type { Task } from '#protocol/generated/objects';
 import type { FromManager, ManagerReady, ToManager } from '#protocol/manager-ipc';
 import { clientOf, connectChannel } from '#protocol/transport/grpc';
 import type { WorkerMembership } from '#worker/worker';
 import { makeCsr } from '../unit/manager/support/csr.ts';
+import { objectsAt } from './manager-group.ts';
 
 const MAIN = new URL('../../manager/main.ts', import.meta.url).pathname;
 
@@ -113,21 +113,8 @@ export class ManagerProcess {
 
   /** The tasks as they are now. */
   async tasks(): Promise<readonly Task[]> {
-    const stop = new AbortController();
-    const out = new Map<string, Task>();
-    const messages: AsyncIterable<WatchMessage> = clientOf(ControlService, this.#open()).watch(
-      WatchRequest.create({ kinds: [ObjectKind.TASK] }),
-      { signal: stop.signal },
-    );
-    for await (const message of messages) {
-      for (const event of message.events) {
-        const task = event.object?.task;
-        if (task) out.set(task.id, task);
-      }
-      if (message.snapshotEnd) break;
-    }
-    stop.abort();
-    return [...out.values()];
+    const control = clientOf(ControlService, this.#open());
+    return (await objectsAt(control, ObjectKind.TASK)).flatMap(({ task }) => task ?? []);
   }
 
   #open(): Channel {
