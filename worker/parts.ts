@@ -8,7 +8,7 @@ import type { EventLog } from './events.ts';
 import { readTextFile, writeFileAtomic } from './files.ts';
 import { createImageService } from './images/image-store.ts';
 import type { Builder, ImageService } from './images/types.ts';
-import { createNetworkService } from './network/network-manager.ts';
+import { createNetworkService } from './network/network-service.ts';
 import type { ClusterPlaces, NetworkService } from './network/types.ts';
 import { createBuildStepRunner } from './runtime/build-step.ts';
 import type { ContainerTable } from './runtime/container.ts';

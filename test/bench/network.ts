@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLog, nodeClock, nodeRandom } from '#protocol/transport/node-world';
-import { createNetworkService } from '#worker/network/network-manager';
+import { createNetworkService } from '#worker/network/network-service';
 import type { DesiredNetworkState } from '#worker/network/types';
 import { program } from '../native/programs.ts';
 import { container, NODE_ID, network, service } from '../support/network-lab/objects.ts';

@@ -15,6 +15,7 @@ import type {
   ThreadEvents,
   ToThread,
 } from '#manager/host/raft/thread-messages';
+import { openingTurn } from '#manager/host/raft/turn-report';
 import { decodeMessages, encodeMessages } from '#manager/raft/codec';
 import type { Message } from '#manager/raft/types';
 import type { Wal } from '#manager/wal/wal';
@@ -179,21 +180,7 @@ export class SimProcess {
       }
       wal.retrySpare();
     }, this.#deps.diskCheckMs);
-    this.#post({
-      type: 'turn',
-      notes: null,
-      restore,
-      applied: null,
-      lost: null,
-      refused: null,
-      reads: null,
-      snapshotWanted: false,
-      status: host.status(),
-      termStartIndex: 0,
-      isReplayed: false,
-      answers: null,
-      isRemoved: false,
-    });
+    this.#post(openingTurn(host.status(), restore));
     host.start();
     for (const message of this.#early) this.#handle(message);
     this.#early = [];

@@ -4,11 +4,12 @@
 // task does so while no manager is in reach (architecture §10, Task and container).
 // Refuses: to know how containers are made, to read a clock, to throw for a task's failure (that is a status).
 import type { TaskStatus } from '#protocol/generated/objects';
-import { TaskState, TaskStatus as TaskStatusType } from '#protocol/generated/objects';
+import { TaskState } from '#protocol/generated/objects';
 import { PortProtocol } from '#protocol/generated/specs';
 import type { Pass } from './decide.ts';
 import { converge } from './decide.ts';
 import { afterExit, afterStartFailure } from './ending.ts';
+import { entryFrom, newEntry, savedOf } from './entry.ts';
 import type { StatusChange } from './status.ts';
 import { sameStatus, statusOf } from './status.ts';
 import type { AgentInput, Effect, Entry, ObservedContainer, SavedTask } from './types.ts';
@@ -375,59 +376,4 @@ export function isLive(status: TaskStatus): boolean {
 
 function isUnwanted(entry: Entry): boolean {
   return entry.gone || entry.task.desiredState > TaskState.COMPLETE;
-}
-
-function newEntry(task: Entry['task']): Entry {
-  return {
-    task,
-    containerId: '',
-    busy: '',
-    up: false,
-    paused: false,
-    pid: 0,
-    hasHealthCheck: false,
-    health: 'none',
-    healthOutput: '',
-    unopened: [],
-    ports: [],
-    serving: false,
-    startedAtMs: 0,
-    run: task.status?.run ?? 0,
-    restartCount: 0,
-    restartsInRow: 0,
-    restartSeen: task.restartRequest,
-    startAtMs: 0,
-    held: false,
-    stopReason: '',
-    gone: false,
-    exitCode: 0,
-    oomKilled: false,
-    status: task.status ?? TaskStatusType.create(),
-  };
-}
-
-function entryFrom(saved: SavedTask): Entry {
-  return {
-    ...newEntry(saved.task),
-    serving: undefined,
-    status: saved.status,
-    run: saved.run,
-    restartCount: saved.restartCount,
-    restartsInRow: saved.restartsInRow,
-    restartSeen: saved.restartSeen,
-    held: saved.held,
-  };
-}
-
-/** What is kept of an entry. */
-export function savedOf(entry: Entry): SavedTask {
-  return {
-    task: entry.task,
-    status: entry.status,
-    run: entry.run,
-    restartCount: entry.restartCount,
-    restartsInRow: entry.restartsInRow,
-    restartSeen: entry.restartSeen,
-    held: entry.held,
-  };
 }

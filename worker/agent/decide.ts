@@ -3,6 +3,7 @@
 import type { TaskState as TaskStateValue } from '#protocol/generated/objects';
 import { TaskState } from '#protocol/generated/objects';
 import { RunState } from '#protocol/generated/specs';
+import { savedOf } from './entry.ts';
 import type { StatusChange } from './status.ts';
 import type { Effect, Entry, StopReason } from './types.ts';
 
@@ -160,19 +161,7 @@ function start(entry: Entry, pass: Pass): void {
   entry.startAtMs = 0;
   entry.held = false;
   entry.busy = 'starting';
-  pass.effects.push({
-    type: 'save',
-    taskId: entry.task.id,
-    saved: {
-      task: entry.task,
-      status: entry.status,
-      run: entry.run,
-      restartCount: entry.restartCount,
-      restartsInRow: entry.restartsInRow,
-      restartSeen: entry.restartSeen,
-      held: entry.held,
-    },
-  });
+  pass.effects.push({ type: 'save', taskId: entry.task.id, saved: savedOf(entry) });
   pass.effects.push({ type: 'start', taskId: entry.task.id, containerId: entry.containerId });
 }
 

@@ -9,7 +9,7 @@ import { TswarmError } from '#protocol/errors';
 import type { Container } from '../runtime/container.ts';
 import type { RuntimeDeps } from '../runtime/deps.ts';
 import { readyMounts } from '../runtime/mount-points.ts';
-import { callNative, nativeError } from '../runtime/native-call.ts';
+import { callNative, endOf } from '../runtime/native-call.ts';
 
 /** A folder on the host and the path in it. */
 interface Place {
@@ -154,17 +154,11 @@ async function* streamOf(
 ): AsyncGenerator<Uint8Array> {
   const program = join(deps.options.nativeDir, 'tswarm-layer');
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: {} });
-  let errorText = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    errorText += chunk.toString('utf8');
-  });
-  const ended = new Promise<number | null>((resolve) => {
-    child.on('error', () => resolve(null));
-    child.on('close', resolve);
-  });
+  const ended = endOf(child, program);
   try {
     for await (const chunk of child.stdout) yield chunk as Uint8Array;
-    if ((await ended) !== 0) throw nativeError(program, errorText);
+    const failure = await ended;
+    if (failure) throw failure;
   } finally {
     child.kill('SIGKILL');
     await ended;
@@ -231,14 +225,7 @@ async function applyTar(
 ): Promise<void> {
   const program = join(deps.options.nativeDir, 'tswarm-layer');
   const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'], env: {} });
-  let errorText = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    errorText += chunk.toString('utf8');
-  });
-  const ended = new Promise<number | null>((resolve) => {
-    child.on('error', () => resolve(null));
-    child.on('close', resolve);
-  });
+  const ended = endOf(child, program);
   let gone = false;
   child.stdin.on('error', () => {
     gone = true;
@@ -256,7 +243,8 @@ async function applyTar(
     throw error;
   }
   child.stdin.end();
-  if ((await ended) !== 0) throw nativeError(program, errorText);
+  const failure = await ended;
+  if (failure) throw failure;
 }
 
 const KIND_CHANGED = 0;

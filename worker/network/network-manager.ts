@@ -1,12 +1,10 @@
 // The node's network, wired together; see DESIGN.md. Keeps the kernel's rules and the resolver's data equal to what the cluster and the local
 // containers ask for. Decisions are in the pure files beside this one; the kernel is reached through one helper process.
-// Longer than others because every step of making the kernel as desired shares one queue and one state.
 import { createHash } from 'node:crypto';
-import type { EngineJson, LocalNetworkEngine } from '#protocol/engine';
 import { messageOf } from '#protocol/errors';
 import type { ServiceEndpoints } from '#protocol/generated/dispatcher';
 import type { Clock, Log } from '#protocol/world';
-import { listFolder, makeFolder, removeTree } from '../files.ts';
+import { removeTree } from '../files.ts';
 import { Attacher, addressesOf } from './attacher.ts';
 import type { AttachmentRecord } from './attachment.ts';
 import { AttachmentStore } from './attachment-store.ts';
@@ -18,29 +16,22 @@ import { HostResolverWatch } from './host-resolver.ts';
 import { containerStats } from './interface-stats.ts';
 import { KernelCheck } from './kernel-check.ts';
 import { type Desired, KernelState } from './kernel-state.ts';
-import {
-  HANDSHAKE_FIRST_MS,
-  HANDSHAKE_STALE_MS,
-  HELPER_RESTART_MS,
-  MESH_LOOK_PERIOD_MS,
-  SWEEP_DELAY_MS,
-  WIREGUARD_GO,
-} from './limits.ts';
-import { LocalNetworkApi } from './local-network-api.ts';
-import { LocalNetworks } from './local-networks.ts';
+import { HELPER_RESTART_MS } from './limits.ts';
+import type { LocalNetworks } from './local-networks.ts';
 import { meshNames } from './mesh/addresses.ts';
-import { KernelDevice } from './mesh/kernel-device.ts';
-import { Mesh } from './mesh/mesh.ts';
-import { MeshWatch } from './mesh/mesh-watch.ts';
+import type { Mesh } from './mesh/mesh.ts';
+import type { MeshWatch } from './mesh/mesh-watch.ts';
 import { checkNetwork, type NetworkReport } from './mesh/network-check.ts';
-import { UserspaceDevice } from './mesh/userspace-device.ts';
-import { type NamedContainer, NamesComputer, type NamesInput } from './names.ts';
+import { meshOf, meshWatchOf } from './mesh-parts.ts';
+import { NamedContainers } from './named-containers.ts';
+import { NamesComputer, type NamesInput } from './names.ts';
 import { NamesProcess } from './names-process.ts';
 import { NetHelper } from './net-helper.ts';
 import { OtherFirewall } from './other-firewall.ts';
 import { Places } from './places.ts';
 import { PortRegistry } from './ports.ts';
 import type { RuleNames } from './ruleset.ts';
+import { Sweeper } from './sweeper.ts';
 import type {
   AttachedEndpoint,
   AttachmentRequest,
@@ -52,39 +43,7 @@ import type {
   NetworkDeps,
   NetworkManager,
   NetworkOptions,
-  NetworkService,
 } from './types.ts';
-
-export async function createNetworkService(
-  options: NetworkOptions,
-  deps: NetworkDeps,
-): Promise<NetworkService> {
-  await makeFolder(options.dataDir);
-  await makeFolder(`${options.runDir}/netns`);
-  await makeFolder(`${options.runDir}/containers`);
-  // The responder has given up its rights when it reads its data again.
-  await makeFolder(`${options.runDir}/names`, 0o755);
-  const local = new LocalNetworks(`${options.dataDir}/networks.json`, deps.clock, deps.random);
-  await local.load();
-  const manager = new NodeNetworks(options, deps, local);
-  await manager.prepare();
-  const api: LocalNetworkEngine = new LocalNetworkApi(local, manager, deps);
-  return {
-    manager,
-    api,
-    mesh: () => manager.meshDescription(),
-    renewMeshKey: () => manager.renewMeshKey(),
-    setMeshPort: (port) => manager.setMeshPort(port),
-    check: () => manager.checkNetwork(),
-    info: async (): Promise<EngineJson> => ({ Network: ['bridge', 'host', 'none', 'overlay'] }),
-    stop: () => manager.stop(),
-    rest: async () => {
-      await manager.rest();
-      await manager.forgetMeshKey();
-    },
-    removeAll: () => manager.removeAll(),
-  };
-}
 
 /** Address of the resolver: link-local, one per node, so that several nodes on one host do not meet. */
 function resolverAddress(nodeTag: string): string {
@@ -107,6 +66,7 @@ export class NodeNetworks implements NetworkManager {
   readonly #resolver: HostResolverWatch;
   readonly #ports: PortRegistry;
   readonly #records: AttachmentStore;
+  readonly #sweeper: Sweeper;
   readonly #attacher: Attacher;
   readonly #places: Places;
   readonly #mesh: Mesh;
@@ -115,11 +75,9 @@ export class NodeNetworks implements NetworkManager {
   readonly #meshChanged: (() => void) | undefined;
   readonly #ruleComputer = new RuleComputer();
   readonly #namesComputer = new NamesComputer();
-  /** The same object for the same record, so that what was computed from it can be used again. */
-  readonly #named = new WeakMap<AttachmentRecord, NamedContainer>();
+  readonly #named = new NamedContainers();
   #nodeId = '';
   #services: readonly ServiceEndpoints[] = [];
-  #sweepTimer: NodeJS.Timeout | undefined;
   #stopped = false;
   /** Nothing of this node is in the kernel. */
   #isResting = true;
@@ -143,12 +101,19 @@ export class NodeNetworks implements NetworkManager {
     this.#helper = this.#newHelper(nativeDir);
     this.#clock = deps.clock;
     this.#meshChanged = deps.meshChanged;
-    this.#mesh = this.#newMesh(options, deps);
-    this.#meshWatch = this.#newMeshWatch(deps);
+    this.#mesh = meshOf(options, this.#rules.mesh, this.#helper, deps);
+    this.#meshWatch = meshWatchOf(this.#mesh, deps);
     this.#ports = new PortRegistry(portHolder, () => this.#services);
     this.#resolver = new HostResolverWatch(log, () => this.#flushSoon());
     this.#names = this.#newNamesProcess(runDir, nativeDir);
     const common = { helper: this.#helper, log };
+    const netnsDir = `${runDir}/netns`;
+    this.#sweeper = new Sweeper({
+      ...common,
+      records: this.#records,
+      links: this.#rules.links,
+      netnsDir,
+    });
     this.#kernel = new KernelState({ ...common, names: this.#rules }, () => this.#desired());
     this.#forwarding = new Forwarding(this.#helper, log);
     this.#attacher = new Attacher({
@@ -162,8 +127,8 @@ export class NodeNetworks implements NetworkManager {
       known: this.#known,
       ports: this.#ports,
       hostResolver: () => this.#resolver.current,
-      netnsDir: `${runDir}/netns`,
-      linksLeft: () => this.#sweepLater(),
+      netnsDir,
+      linksLeft: () => this.#sweeper.later(),
     });
     this.#firewall = new OtherFirewall(this.#helper, this.#rules, log);
     this.#check = new KernelCheck({
@@ -188,49 +153,6 @@ export class NodeNetworks implements NetworkManager {
         onLost: () => this.#helperLost(),
       },
       this.#log,
-    );
-  }
-
-  #newMesh({ dataDir, runDir, nativeDir, meshPort }: NetworkOptions, deps: NetworkDeps): Mesh {
-    const { mesh: names } = this.#rules;
-    return new Mesh(
-      {
-        names,
-        keyFile: `${dataDir}/mesh-key`,
-        memoryFile: `${runDir}/mesh.json`,
-        portFile: `${dataDir}/mesh-port`,
-        port: meshPort,
-      },
-      {
-        helper: this.#helper,
-        kernel: new KernelDevice(this.#helper, names.tunnel),
-        userspace: new UserspaceDevice({
-          link: names.tunnel,
-          programs: [`${nativeDir}/wireguard-go`, ...WIREGUARD_GO],
-          pidFile: `${runDir}/mesh.pid`,
-          logFile: `${runDir}/mesh.log`,
-        }),
-        clock: deps.clock,
-        log: deps.log,
-      },
-    );
-  }
-
-  #newMeshWatch({ clock, log, meshChanged }: NetworkDeps): MeshWatch {
-    return new MeshWatch(
-      {
-        device: () => this.#mesh.device(),
-        plan: () => this.#mesh.plan,
-        nowMs: () => clock.nowMs(),
-        monotonicMs: () => clock.monotonicMs(),
-        periodMs: MESH_LOOK_PERIOD_MS,
-        changed: (faults) => {
-          for (const fault of faults) log.warn('mesh', { fault });
-          if (faults.length === 0) log.info('all nodes of the mesh answer');
-          meshChanged?.();
-        },
-      },
-      { firstMs: HANDSHAKE_FIRST_MS, staleMs: HANDSHAKE_STALE_MS },
     );
   }
 
@@ -394,7 +316,7 @@ export class NodeNetworks implements NetworkManager {
       await this.rest();
       return;
     }
-    await this.#sweep();
+    await this.#sweeper.sweep();
     await this.#kernel.rewrite();
     const hasIpv6 = this.#records
       .list()
@@ -433,7 +355,7 @@ export class NodeNetworks implements NetworkManager {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#sweepTimer);
+    this.#sweeper.stop();
     this.#check.stop();
     this.#resolver.stop();
     this.#mesh.stop();
@@ -443,7 +365,7 @@ export class NodeNetworks implements NetworkManager {
 
   async rest(): Promise<void> {
     if (this.#records.list().length > 0) return;
-    await this.#sweep();
+    await this.#sweeper.sweep();
     if (this.#mesh.plan.peers.size === 0) await this.#mesh.remove();
     await this.#kernel.remove();
     await this.#firewall.close();
@@ -476,7 +398,7 @@ export class NodeNetworks implements NetworkManager {
       nodeId: this.#nodeId,
       networks: this.#known.facts(),
       services: this.#services,
-      containers: this.#records.list().map((record) => this.#namedContainer(record)),
+      containers: this.#records.list().map((record) => this.#named.of(record)),
     };
   }
 
@@ -508,32 +430,6 @@ export class NodeNetworks implements NetworkManager {
     };
   }
 
-  #namedContainer(record: AttachmentRecord): NamedContainer {
-    const known = this.#named.get(record) ?? namedContainer(record);
-    this.#named.set(record, known);
-    return known;
-  }
-
-  /** Removes interfaces and namespaces of ours that no container has. */
-  async #sweep(): Promise<void> {
-    const { links } = await this.#helper.inspect(this.#rules.links);
-    const left = links.map(({ name }) => name).filter((name) => !this.#records.hasLink(name));
-    if (left.length > 0) await this.#helper.deleteLinks(left);
-    const folder = `${this.#options.runDir}/netns`;
-    for (const name of await listFolder(folder)) {
-      if (!this.#records.has(name)) await this.#helper.detach(`${folder}/${name}`, []);
-    }
-  }
-
-  #sweepLater(): void {
-    if (this.#sweepTimer !== undefined || this.#stopped) return;
-    this.#sweepTimer = setTimeout(() => {
-      this.#sweepTimer = undefined;
-      this.#background('left interfaces not removed', this.#sweep());
-    }, SWEEP_DELAY_MS);
-    this.#sweepTimer.unref();
-  }
-
   #flushSoon(): void {
     this.#background('network rules not applied', this.#kernel.flush());
   }
@@ -557,24 +453,4 @@ export class NodeNetworks implements NetworkManager {
       if (!this.#stopped) this.#log.error(message, { error: messageOf(error) });
     });
   }
-}
-
-function namedContainer({
-  containerId,
-  request,
-  result,
-  interfaces,
-  serving,
-}: AttachmentRecord): NamedContainer {
-  return {
-    containerId,
-    taskId: request.taskId,
-    links: interfaces.map((itf) => itf.host),
-    endpoints: result.endpoints,
-    primary: interfaces.findIndex((itf) => itf.v4?.defaultRoute === true),
-    ports: result.portStatus,
-    serving,
-    names: [...request.names, request.hostname].filter((name) => name !== ''),
-    nameservers: request.dns.nameservers,
-  };
 }

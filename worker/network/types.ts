@@ -228,7 +228,7 @@ export interface NetworkDeps {
   readonly places?: ClusterPlaces;
 }
 
-/** `createNetworkService` of network-manager.ts. */
+/** `createNetworkService` of network-service.ts. */
 export type CreateNetworkService = (
   options: NetworkOptions,
   deps: NetworkDeps,

@@ -138,26 +138,33 @@ function processOf(
   return {
     terminal: config.Tty,
     ...(config.Tty && height > 0 && width > 0 ? { consoleSize: { height, width } } : {}),
-    user: {
-      uid: user.uid,
-      gid: user.gid,
-      ...(user.gids.length > 0 ? { additionalGids: user.gids } : {}),
-    },
+    user: ociUser(user),
     args: withInit ? [INIT_TARGET, '--', ...command] : command,
     env: environmentOf(config, user.home),
     cwd: config.WorkingDir === '' ? '/' : config.WorkingDir,
     capabilities: capabilitySets(capabilities),
-    ...(hostConfig.Ulimits.length > 0
-      ? {
-          rlimits: hostConfig.Ulimits.map((limit) => ({
-            type: `RLIMIT_${limit.Name.toUpperCase()}`,
-            soft: limit.Soft,
-            hard: limit.Hard,
-          })),
-        }
-      : {}),
+    ...rlimitsOf(hostConfig),
     noNewPrivileges: security.noNewPrivileges,
     ...(hostConfig.OomScoreAdj !== 0 ? { oomScoreAdj: hostConfig.OomScoreAdj } : {}),
+  };
+}
+
+/** The user of a process, with the groups that it is in besides. */
+export function ociUser({ uid, gid, gids }: ResolvedUser): OciProcess['user'] {
+  return { uid, gid, ...(gids.length > 0 ? { additionalGids: gids } : {}) };
+}
+
+/** `rlimits` for every process of the container; nothing where it has none of its own. */
+export function rlimitsOf({
+  Ulimits,
+}: Pick<ContainerRecord['hostConfig'], 'Ulimits'>): Pick<OciProcess, 'rlimits'> {
+  if (Ulimits.length === 0) return {};
+  return {
+    rlimits: Ulimits.map((limit) => ({
+      type: `RLIMIT_${limit.Name.toUpperCase()}`,
+      soft: limit.Soft,
+      hard: limit.Hard,
+    })),
   };
 }
 

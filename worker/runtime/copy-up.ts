@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { removeTree } from '../files.ts';
 import type { RootfsPaths } from '../images/types.ts';
 import type { RuntimeDeps } from './deps.ts';
-import { nativeError } from './native-call.ts';
+import { endOf } from './native-call.ts';
 import type { MountPoint } from './record.ts';
 
 /** Fills every empty volume among these mounts. */
@@ -60,19 +60,16 @@ async function copyTree(
   from.stdout.pipe(to.stdin);
   // A broken pipe shows as the other side's failure.
   to.stdin.on('error', () => undefined);
-  await Promise.all([ended(from, program), ended(to, program)]);
-}
-
-function ended(child: ReturnType<typeof spawn>, program: string): Promise<void> {
-  let text = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    text += chunk.toString('utf8');
-  });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => {
-      if (code === 0) resolve();
-      else reject(nativeError(program, text));
-    });
-  });
+  try {
+    await Promise.all(
+      [from, to].map(async (child) => {
+        const failure = await endOf(child, program);
+        if (failure) throw failure;
+      }),
+    );
+  } finally {
+    // Whoever is left would wait for the other for ever.
+    from.kill('SIGKILL');
+    to.kill('SIGKILL');
+  }
 }

@@ -1,6 +1,6 @@
 // Another process in a running container: OCI process object from the container's own configuration and what the exec asks for.
 import { TswarmError } from '#protocol/errors';
-import { capabilitySets, environmentOf } from './bundle.ts';
+import { capabilitySets, environmentOf, ociUser, rlimitsOf } from './bundle.ts';
 import { ALL_CAPABILITIES, effectiveCapabilities } from './capabilities.ts';
 import type { Container } from './container.ts';
 import type { RuntimeDeps } from './deps.ts';
@@ -58,24 +58,12 @@ export async function execProcessOf(
     ...(size && size.width > 0 && size.height > 0
       ? { consoleSize: { width: size.width, height: size.height } }
       : {}),
-    user: {
-      uid: user.uid,
-      gid: user.gid,
-      ...(user.gids.length > 0 ? { additionalGids: user.gids } : {}),
-    },
+    user: ociUser(user),
     args: request.command,
     env,
     cwd: workingDir === '' ? '/' : workingDir,
     capabilities: capabilitySets(capabilities),
-    ...(hostConfig.Ulimits.length > 0
-      ? {
-          rlimits: hostConfig.Ulimits.map((limit) => ({
-            type: `RLIMIT_${limit.Name.toUpperCase()}`,
-            soft: limit.Soft,
-            hard: limit.Hard,
-          })),
-        }
-      : {}),
+    ...rlimitsOf(hostConfig),
     noNewPrivileges: parseSecurityOptions(hostConfig.SecurityOpt).noNewPrivileges,
   };
 }

@@ -128,14 +128,9 @@ async function bindMount(bind: string, driver: string, volumes: VolumeMaker): Pr
   }
   const volume = await volumes.create({ name: first, driver, labels: null, options: null });
   return {
-    Type: 'volume',
-    Name: volume.name,
-    Source: volumes.mountpoint(volume.name),
-    Destination: destination,
-    Driver: 'local',
+    ...volumeMount(volume.name, destination, volumes),
     Mode: modeText === '' ? 'z' : modeText,
     RW: mode.writable,
-    Propagation: '',
     extra: { ...NO_EXTRA, copyUp: mode.copy },
   };
 }
@@ -163,6 +158,21 @@ function parseMode(
   return { writable, copy, propagation };
 }
 
+/** A volume at its destination, writable, with nothing asked of it. */
+function volumeMount(name: string, destination: string, volumes: VolumeMaker): MountPoint {
+  return {
+    Type: 'volume',
+    Name: name,
+    Source: volumes.mountpoint(name),
+    Destination: destination,
+    Driver: 'local',
+    Mode: '',
+    RW: true,
+    Propagation: '',
+    extra: NO_EXTRA,
+  };
+}
+
 async function anonymousVolume(
   destination: string,
   driver: string,
@@ -170,14 +180,7 @@ async function anonymousVolume(
 ): Promise<MountPoint> {
   const volume = await volumes.create({ name: '', driver, labels: null, options: null });
   return {
-    Type: 'volume',
-    Name: volume.name,
-    Source: volumes.mountpoint(volume.name),
-    Destination: destination,
-    Driver: 'local',
-    Mode: '',
-    RW: true,
-    Propagation: '',
+    ...volumeMount(volume.name, destination, volumes),
     extra: { ...NO_EXTRA, copyUp: true, anonymous: true },
   };
 }
@@ -288,14 +291,8 @@ async function volumeSpec(
     );
   }
   return {
-    Type: 'volume',
-    Name: volume.name,
-    Source: volumes.mountpoint(volume.name),
-    Destination: destination,
-    Driver: 'local',
-    Mode: '',
+    ...volumeMount(volume.name, destination, volumes),
     RW: writable,
-    Propagation: '',
     extra: {
       ...NO_EXTRA,
       copyUp: options.NoCopy !== true && subpath === '',

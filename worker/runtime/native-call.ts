@@ -1,6 +1,6 @@
 // Runs one of the native programs and gives back what it said: stdout on success, its error line as a TswarmError otherwise. No shell, an empty
 // environment (the programs read none), bounded output, a time limit after which the program is killed.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { ErrorCode } from '#protocol/error-codes';
 import { errorCodeFromText } from '#protocol/error-codes';
 import { TswarmError } from '#protocol/errors';
@@ -35,12 +35,7 @@ export function callNative(
     options.signal?.addEventListener('abort', onAbort, { once: true });
     child.on('error', (error) => {
       clearTimeout(timer);
-      reject(
-        new TswarmError('internal', `${program}: ${error.message}`, {
-          cause: error,
-          hint: 'Build the native programs (npm run build:native).',
-        }),
-      );
+      reject(notStarted(program, error));
     });
     child.on('close', (code, signal) => {
       clearTimeout(timer);
@@ -55,6 +50,25 @@ export function callNative(
         reject(nativeError(program, errorText));
       }
     });
+  });
+}
+
+/** Waits for a native program that somebody else started and whose other streams they handle. @returns why it failed; null: it did not. Never rejects */
+export function endOf(child: ChildProcess, program: string): Promise<TswarmError | null> {
+  let errorText = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    if (errorText.length < NATIVE_STDERR_BYTES_MAX) errorText += chunk.toString('utf8');
+  });
+  return new Promise((resolve) => {
+    child.on('error', (error) => resolve(notStarted(program, error)));
+    child.on('close', (code) => resolve(code === 0 ? null : nativeError(program, errorText)));
+  });
+}
+
+function notStarted(program: string, error: Error): TswarmError {
+  return new TswarmError('internal', `${program}: ${error.message}`, {
+    cause: error,
+    hint: 'Build the native programs (npm run build:native).',
   });
 }
 

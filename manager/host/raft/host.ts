@@ -20,6 +20,7 @@ import {
 } from '#manager/raft/types';
 import type { SnapshotMark } from '#manager/wal/frame';
 import { AppendWriter } from './append-writer.ts';
+import { ApplyingPages } from './applying-pages.ts';
 import { type Greeting, greetingOf, type Judgement, judge } from './greeting.ts';
 import type { HostDeps } from './host-deps.ts';
 import { statusOf } from './host-status.ts';
@@ -62,8 +63,7 @@ export class RaftHost {
   /** Commit mark at start: replay is complete when it is applied. */
   readonly #replayTo: number;
   #isReplayed = false;
-  /** Pages at the main thread, oldest first, with the response for the core. */
-  #applying: { readonly lastIndex: number; readonly response: Message }[] = [];
+  readonly #applying = new ApplyingPages();
   #conf: Conf | null = null;
   #ticksSinceStatus = 0;
   #appliedIndex: number;
@@ -261,7 +261,7 @@ export class RaftHost {
     if (restore === null) return;
     // The log was replaced: the state machine must be, too, before anything else is applied.
     const { index, bytes } = restore;
-    this.#applying = this.#applying.filter(({ lastIndex }) => lastIndex > index);
+    this.#applying.replaced(index);
     this.#appliedIndex = Math.max(this.#appliedIndex, index);
     this.#report.restored(index, bytes);
     this.#report.lost(this.#proposals.replaced());
@@ -330,11 +330,10 @@ export class RaftHost {
   }
 
   #onApplied(index: number): void {
-    while (this.#applying.length > 0) {
-      const page = this.#applying[0] as { lastIndex: number; response: Message };
-      if (page.lastIndex > index) break;
-      this.#applying.shift();
-      this.#node.step(page.response);
+    let response = this.#applying.takeApplied(index);
+    while (response !== null) {
+      this.#node.step(response);
+      response = this.#applying.takeApplied(index);
     }
     if (!this.#isReplayed && this.#node.raft.log.applied >= this.#replayTo) {
       this.#isReplayed = true;
@@ -438,7 +437,7 @@ export class RaftHost {
     this.#report.lost(this.#proposals.applied(last.term));
     this.#appliedIndex = last.index;
     if (hasChange) this.#checkRemoved();
-    this.#applying.push({ lastIndex: last.index, response });
+    this.#applying.add({ lastIndex: last.index, response });
   }
 
   #respond(messages: readonly Message[]): void {

@@ -16,10 +16,12 @@ import type {
   FromThread,
   ThreadData,
   ThreadError,
+  ThreadNote,
   ThreadService,
   ToThread,
   Turn,
 } from './thread-messages.ts';
+import { openingTurn } from './turn-report.ts';
 
 const { options, kek } = workerData as ThreadData;
 
@@ -112,21 +114,8 @@ function firstTurn({ contents, restore, appliedIndex }: OpenedMember, host: Raft
     tornBytes: contents.tornBytes,
     closedCleanly: contents.isClosedCleanly,
   };
-  return {
-    type: 'turn',
-    notes: [{ level: 'info', message: 'log opened', values }],
-    restore,
-    applied: null,
-    lost: null,
-    refused: null,
-    reads: null,
-    snapshotWanted: false,
-    status: host.status(),
-    termStartIndex: 0,
-    isReplayed: false,
-    answers: null,
-    isRemoved: false,
-  };
+  const opened: ThreadNote = { level: 'info', message: 'log opened', values };
+  return openingTurn(host.status(), restore, [opened]);
 }
 
 /** What services work on. */

@@ -23,6 +23,29 @@ export interface TurnFrame {
   readonly snapshotWanted: boolean;
 }
 
+/** The turn that comes before all others: the member is open, nothing has been done yet. */
+export function openingTurn(
+  status: RaftStatus,
+  restore: Turn['restore'],
+  notes: Turn['notes'] = null,
+): Turn {
+  return {
+    type: 'turn',
+    notes,
+    restore,
+    applied: null,
+    lost: null,
+    refused: null,
+    reads: null,
+    snapshotWanted: false,
+    status,
+    termStartIndex: 0,
+    isReplayed: false,
+    answers: null,
+    isRemoved: false,
+  };
+}
+
 export class TurnReport {
   #notes: ThreadNote[] = [];
   #entries: Entry[] = [];

@@ -2,7 +2,8 @@
 // (or of its service) and its arguments; one answer a line on stdout: {"id","value"} or {"id","error":{code,message}}.
 import { createInterface } from 'node:readline';
 import { createLog, nodeClock, nodeRandom } from '#protocol/transport/node-world';
-import { createNetworkService, type NodeNetworks } from '#worker/network/network-manager';
+import type { NodeNetworks } from '#worker/network/network-manager';
+import { createNetworkService } from '#worker/network/network-service';
 import type { NetworkContainers, NetworkService } from '#worker/network/types';
 
 const NO_CONTAINERS: NetworkContainers = {

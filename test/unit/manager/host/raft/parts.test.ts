@@ -2,6 +2,7 @@
 // said to be lost, when a leader is unfit, what a queue drops, how a snapshot is read in pieces.
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { ApplyingPages } from '#manager/host/raft/applying-pages';
 import { type Greeting, greetingOf, judge } from '#manager/host/raft/greeting';
 import { LeaderHealth } from '#manager/host/raft/leader-health';
 import {
@@ -388,5 +389,39 @@ describe('a snapshot in pieces', () => {
     expect(
       SnapshotReader.open(file, file.length, { ...input, identity: { clusterId: 'x', raftId: 1 } }),
     ).toContain('belongs to');
+  });
+});
+
+describe('pages at the main thread', () => {
+  const pagesTo = (...indexes: readonly number[]): ApplyingPages => {
+    const pages = new ApplyingPages();
+    for (const lastIndex of indexes) {
+      pages.add({
+        lastIndex,
+        response: makeMessage(MessageType.appendResponse, 1, { index: lastIndex }),
+      });
+    }
+    return pages;
+  };
+  const answered = (pages: ApplyingPages, index: number): number[] => {
+    const taken: number[] = [];
+    for (let one = pages.takeApplied(index); one !== null; one = pages.takeApplied(index)) {
+      taken.push(one.index);
+    }
+    return taken;
+  };
+
+  it('are answered once, in order, when their last entry is applied', () => {
+    const pages = pagesTo(3, 5, 9);
+    expect(answered(pages, 2)).toEqual([]);
+    expect(answered(pages, 6)).toEqual([3, 5]);
+    expect(answered(pages, 6)).toEqual([]);
+    expect(answered(pages, 9)).toEqual([9]);
+  });
+
+  it('are not answered when a snapshot stands in their place', () => {
+    const pages = pagesTo(3, 5, 9);
+    pages.replaced(5);
+    expect(answered(pages, 20)).toEqual([9]);
   });
 });

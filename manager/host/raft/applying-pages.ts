@@ -1,0 +1,31 @@
+// Pages of committed entries that the main thread has, oldest first, each with the response that the core waits for. A page is answered once its last entry is
+// applied, never before; what a snapshot has replaced is not answered at all.
+
+import type { Message } from '#manager/raft/types';
+
+interface Page {
+  readonly lastIndex: number;
+  readonly response: Message;
+}
+
+export class ApplyingPages {
+  #pages: Page[] = [];
+
+  /** The main thread gets one more page. */
+  add(page: Page): void {
+    this.#pages.push(page);
+  }
+
+  /** The main thread has applied everything up to `index`: takes the oldest page if it ends there or before. @returns its response; null: none is due */
+  takeApplied(index: number): Message | null {
+    const [oldest] = this.#pages;
+    if (oldest === undefined || oldest.lastIndex > index) return null;
+    this.#pages.shift();
+    return oldest.response;
+  }
+
+  /** A snapshot up to `index` stands in their place. */
+  replaced(index: number): void {
+    this.#pages = this.#pages.filter(({ lastIndex }) => lastIndex > index);
+  }
+}

@@ -1,0 +1,63 @@
+// The parts of the mesh put together for one node: which program makes the tunnel, where its key and memory lie, how often its peers are looked at.
+import {
+  HANDSHAKE_FIRST_MS,
+  HANDSHAKE_STALE_MS,
+  MESH_LOOK_PERIOD_MS,
+  WIREGUARD_GO,
+} from './limits.ts';
+import type { MeshNames } from './mesh/addresses.ts';
+import { KernelDevice } from './mesh/kernel-device.ts';
+import { Mesh } from './mesh/mesh.ts';
+import { MeshWatch } from './mesh/mesh-watch.ts';
+import { UserspaceDevice } from './mesh/userspace-device.ts';
+import type { NetHelper } from './net-helper.ts';
+import type { NetworkDeps, NetworkOptions } from './types.ts';
+
+/** The mesh of this node, with its key, memory and port in the node's folders. */
+export function meshOf(
+  { dataDir, runDir, nativeDir, meshPort }: NetworkOptions,
+  names: MeshNames,
+  helper: NetHelper,
+  deps: NetworkDeps,
+): Mesh {
+  return new Mesh(
+    {
+      names,
+      keyFile: `${dataDir}/mesh-key`,
+      memoryFile: `${runDir}/mesh.json`,
+      portFile: `${dataDir}/mesh-port`,
+      port: meshPort,
+    },
+    {
+      helper,
+      kernel: new KernelDevice(helper, names.tunnel),
+      userspace: new UserspaceDevice({
+        link: names.tunnel,
+        programs: [`${nativeDir}/wireguard-go`, ...WIREGUARD_GO],
+        pidFile: `${runDir}/mesh.pid`,
+        logFile: `${runDir}/mesh.log`,
+      }),
+      clock: deps.clock,
+      log: deps.log,
+    },
+  );
+}
+
+/** Looks whether the nodes of the mesh answer; what changes is in the log, and told. */
+export function meshWatchOf(mesh: Mesh, { clock, log, meshChanged }: NetworkDeps): MeshWatch {
+  return new MeshWatch(
+    {
+      device: () => mesh.device(),
+      plan: () => mesh.plan,
+      nowMs: () => clock.nowMs(),
+      monotonicMs: () => clock.monotonicMs(),
+      periodMs: MESH_LOOK_PERIOD_MS,
+      changed: (faults) => {
+        for (const fault of faults) log.warn('mesh', { fault });
+        if (faults.length === 0) log.info('all nodes of the mesh answer');
+        meshChanged?.();
+      },
+    },
+    { firstMs: HANDSHAKE_FIRST_MS, staleMs: HANDSHAKE_STALE_MS },
+  );
+}
