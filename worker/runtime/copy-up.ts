@@ -60,16 +60,18 @@ async function copyTree(
   from.stdout.pipe(to.stdin);
   // A broken pipe shows as the other side's failure.
   to.stdin.on('error', () => undefined);
+  const ends = [endOf(from, program), endOf(to, program)];
   try {
     await Promise.all(
-      [from, to].map(async (child) => {
-        const failure = await endOf(child, program);
+      ends.map(async (end) => {
+        const failure = await end;
         if (failure) throw failure;
       }),
     );
   } finally {
-    // Whoever is left would wait for the other for ever.
+    // Whoever is left would wait for the other for ever; and nothing is written any more when the half copy is removed.
     from.kill('SIGKILL');
     to.kill('SIGKILL');
+    await Promise.all(ends);
   }
 }
