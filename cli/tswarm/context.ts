@@ -8,6 +8,15 @@ export function clientFor(options: GlobalOptions): ApiClient {
   return new ApiClient(resolveEndpoint(options, process.env));
 }
 
+/** The flags that every `ls` has; see `formatList`. */
+export interface ListFlags {
+  /** `key=value` */
+  readonly filter?: readonly string[];
+  readonly format?: string;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
 /** `--filter key=value` options as the API's filters parameter. */
 export function filtersQuery(filters: readonly string[] | undefined): string | undefined {
   if (!filters || filters.length === 0) return undefined;

@@ -8,7 +8,7 @@ import { EXIT, forEachName } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
 import { ageMs } from '../../output/human.ts';
 import { checkInspectOptions, type InspectOptions, inspected } from '../../output/inspect.ts';
-import { filtersQuery } from '../context.ts';
+import { filtersQuery, type ListFlags } from '../context.ts';
 import { labelsOf, textOf } from './fields.ts';
 
 export type DataKind = 'secret' | 'config';
@@ -67,16 +67,7 @@ async function bytesOf(kind: DataKind, file: string): Promise<Buffer> {
   }
 }
 
-export async function ls(
-  client: ApiClient,
-  kind: DataKind,
-  options: {
-    readonly filter?: readonly string[];
-    readonly format?: string;
-    readonly quiet?: boolean;
-    readonly json?: boolean;
-  },
-): Promise<number> {
+export async function ls(client: ApiClient, kind: DataKind, options: ListFlags): Promise<number> {
   const found = await client.get<Json[]>(`/${kind}s`, {
     query: { filters: filtersQuery(options.filter) },
   });

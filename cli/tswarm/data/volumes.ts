@@ -4,7 +4,7 @@ import { EXIT, forEachName } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
 import { humanSize } from '../../output/human.ts';
 import { inspected } from '../../output/inspect.ts';
-import { filtersQuery } from '../context.ts';
+import { filtersQuery, type ListFlags } from '../context.ts';
 import { confirmed, labelsOf, textOf } from './fields.ts';
 
 export async function create(
@@ -28,15 +28,7 @@ export async function create(
   return EXIT.ok;
 }
 
-export async function ls(
-  client: ApiClient,
-  options: {
-    readonly filter?: readonly string[];
-    readonly format?: string;
-    readonly quiet?: boolean;
-    readonly json?: boolean;
-  },
-): Promise<number> {
+export async function ls(client: ApiClient, options: ListFlags): Promise<number> {
   const { Volumes } = await client.get<{ Volumes: Json[] | null }>('/volumes', {
     query: { filters: filtersQuery(options.filter) },
   });

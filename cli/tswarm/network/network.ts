@@ -3,19 +3,13 @@ import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
 import { inspected } from '../../output/inspect.ts';
-import { filtersQuery } from '../context.ts';
+import { filtersQuery, type ListFlags } from '../context.ts';
 
 const SHORT_ID_LENGTH = 12;
 
 export async function ls(
   client: ApiClient,
-  options: {
-    readonly filter?: readonly string[];
-    readonly format?: string;
-    readonly trunc?: boolean;
-    readonly quiet?: boolean;
-    readonly json?: boolean;
-  },
+  options: ListFlags & { readonly trunc?: boolean },
 ): Promise<number> {
   const networks = await client.get<Json[]>('/networks', {
     query: { filters: filtersQuery(options.filter) },

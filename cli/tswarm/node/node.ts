@@ -5,7 +5,7 @@ import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
 import { checkInspectOptions, type InspectOptions, inspected } from '../../output/inspect.ts';
-import { filtersQuery } from '../context.ts';
+import { filtersQuery, type ListFlags } from '../context.ts';
 import { type PsOptions, taskTable } from '../service/service.ts';
 import { idOf } from './change.ts';
 import { prettyNode } from './pretty.ts';
@@ -17,15 +17,7 @@ const capital = (value: unknown): string => {
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
 
-export async function ls(
-  client: ApiClient,
-  options: {
-    readonly filter?: readonly string[];
-    readonly format?: string;
-    readonly quiet?: boolean;
-    readonly json?: boolean;
-  },
-): Promise<number> {
+export async function ls(client: ApiClient, options: ListFlags): Promise<number> {
   const [nodes, cluster] = await Promise.all([
     client.get<Json[]>('/nodes', { query: { filters: filtersQuery(options.filter) } }),
     call(client, 'GET /tswarm/v1/cluster'),

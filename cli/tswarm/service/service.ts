@@ -8,7 +8,7 @@ import { EXIT, forEachName } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
 import { ageMs, ellipsis } from '../../output/human.ts';
 import { checkInspectOptions, type InspectOptions, inspected } from '../../output/inspect.ts';
-import { filtersQuery } from '../context.ts';
+import { filtersQuery, type ListFlags } from '../context.ts';
 import { prettyService } from './pretty.ts';
 import { followRollout } from './rollout.ts';
 
@@ -19,14 +19,7 @@ const obj = (value: unknown): Json =>
 const str = (value: unknown): string =>
   value === undefined || value === null ? '' : String(value);
 
-export interface ListOptions {
-  readonly filter?: readonly string[];
-  readonly format?: string;
-  readonly quiet?: boolean;
-  readonly json?: boolean;
-}
-
-export async function ls(client: ApiClient, options: ListOptions): Promise<number> {
+export async function ls(client: ApiClient, options: ListFlags): Promise<number> {
   const services = await client.get<Object[]>('/services', {
     query: { status: true, filters: filtersQuery(options.filter) },
   });
@@ -85,7 +78,7 @@ function portsOf(service: Object): string {
     .join(', ');
 }
 
-export interface PsOptions extends ListOptions {
+export interface PsOptions extends ListFlags {
   readonly trunc?: boolean;
   readonly resolve?: boolean;
 }
