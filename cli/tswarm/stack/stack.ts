@@ -7,13 +7,8 @@ import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT, forEachName } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
 import { ComposeContext } from '../../tcompose/context.ts';
-import { filtersQuery } from '../context.ts';
-import {
-  type ListOptions,
-  ls as listServices,
-  type PsOptions,
-  taskTable,
-} from '../service/service.ts';
+import { filtersQuery, type ListFlags } from '../context.ts';
+import { ls as listServices, type PsOptions, taskTable } from '../service/service.ts';
 
 const LABEL = 'com.docker.stack.namespace';
 const POLL_MS = 100;
@@ -67,7 +62,7 @@ export async function ps(client: ApiClient, stack: string, options: PsOptions): 
 export async function services(
   client: ApiClient,
   stack: string,
-  options: ListOptions,
+  options: ListFlags,
 ): Promise<number> {
   await servicesOf(client, stack);
   const filter = [...(options.filter ?? []), `label=${LABEL}=${stack}`];

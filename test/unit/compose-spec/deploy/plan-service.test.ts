@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { type PlanResult, planDeploy } from '#compose-spec/deploy/plan-deploy';
 import { utf8Bytes } from '#compose-spec/deploy/utf8';
 import * as specs from '#protocol/generated/specs';
+import { load } from '../memory-files.ts';
 import { containerOf, errorsOf, plan, planned, serviceOf } from './planned.ts';
 
 describe('container', () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { TaskState } from '#protocol/generated/objects';
 import { EngineRestart, RestartCondition, RunState } from '#protocol/generated/specs';
 import type { ObservedContainer, SavedTask } from '#worker/agent/types';
-import { Driver, task } from './agent-driver.ts';
+import { Driver, type TaskOptions, task } from './agent-driver.ts';
 
 describe('engine_restart', () => {
   it('starts the same container again after 100 ms, doubling, as a new run each time', () => {
