@@ -16,12 +16,14 @@ export class ApplyingPages {
     this.#pages.push(page);
   }
 
-  /** The main thread has applied everything up to `index`: takes the oldest page if it ends there or before. @returns its response; null: none is due */
-  takeApplied(index: number): Message | null {
-    const [oldest] = this.#pages;
-    if (oldest === undefined || oldest.lastIndex > index) return null;
-    this.#pages.shift();
-    return oldest.response;
+  /** The main thread has applied everything up to `index`: hands over the responses of the pages that end there or before, oldest first. */
+  applied(index: number, respond: (response: Message) => void): void {
+    for (;;) {
+      const [oldest] = this.#pages;
+      if (oldest === undefined || oldest.lastIndex > index) return;
+      this.#pages.shift();
+      respond(oldest.response);
+    }
   }
 
   /** A snapshot up to `index` stands in their place. */

@@ -330,11 +330,7 @@ export class RaftHost {
   }
 
   #onApplied(index: number): void {
-    let response = this.#applying.takeApplied(index);
-    while (response !== null) {
-      this.#node.step(response);
-      response = this.#applying.takeApplied(index);
-    }
+    this.#applying.applied(index, (response) => this.#node.step(response));
     if (!this.#isReplayed && this.#node.raft.log.applied >= this.#replayTo) {
       this.#isReplayed = true;
       this.#report.hasStatusNews = true;

@@ -405,9 +405,7 @@ describe('pages at the main thread', () => {
   };
   const answered = (pages: ApplyingPages, index: number): number[] => {
     const taken: number[] = [];
-    for (let one = pages.takeApplied(index); one !== null; one = pages.takeApplied(index)) {
-      taken.push(one.index);
-    }
+    pages.applied(index, (response) => taken.push(response.index));
     return taken;
   };
 
