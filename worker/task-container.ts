@@ -36,7 +36,7 @@ export function taskContainer(task: Task, image: ImageRecord, context: TaskConte
   const expand = (text: string, field: string): string =>
     expandTemplate(text, task, context.node, task.labels, field);
   const hostConfig = hostConfigOf(task, spec, context, expand);
-  checkHostConfig(hostConfig);
+  checkHostConfig(hostConfig, true);
   return {
     name: containerNameOf(task),
     image,

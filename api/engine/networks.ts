@@ -2,7 +2,13 @@
 // `scope=` chooses, else an exact id, then a cluster network wins. connect and disconnect act on containers of this node.
 
 import type { EngineJson } from '#protocol/engine';
-import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
+import {
+  checkFilters,
+  matchesLabel,
+  matchesLabels,
+  matchesPrefix,
+  untilMs,
+} from '#protocol/engine-filters';
 import { fromEngineJson } from '#protocol/engine-json';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { CreateObjectRequest, ObjectKind, SpecUnion } from '#protocol/generated/control';
@@ -23,6 +29,8 @@ import { attachedContainers, networkJson } from './shapes.ts';
 const FILTERS = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
 /** Networks of each node that services may be on, under these names. */
 export const NODE_LOCAL: ReadonlySet<string> = new Set(['bridge', 'host', 'none']);
+/** First announced version whose networks say it. */
+const ENABLE_IPV4_SINCE = 1044;
 const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
 
 export function networkRoutes(context: Context): readonly Route[] {
@@ -82,10 +90,18 @@ async function list(context: Context, request: ApiRequest, reply: Reply): Promis
   for (const network of await context.engine.networks.list({})) {
     if (!known.has(network.Id)) out.push(network);
   }
+  const shown = out.filter((network) => passes(network, filters, session));
   reply.json(
     200,
-    out.filter((network) => passes(network, filters, session)),
+    shown.map((network) => ofVersion(network, request.version)),
   );
+}
+
+/** Clients of an API that had no `EnableIPv4` are not shown it. */
+function ofVersion(network: EngineJson, version: number): EngineJson {
+  if (version >= ENABLE_IPV4_SINCE) return network;
+  const { EnableIPv4: _unknown, ...known } = network;
+  return known;
 }
 
 function passes(
@@ -146,7 +162,7 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
     return;
   }
   if (scope === 'swarm') throw new TswarmError('not_found', `network ${id} not found`);
-  reply.json(200, await context.engine.networks.inspect(id));
+  reply.json(200, ofVersion(await context.engine.networks.inspect(id), request.version));
 }
 
 /** Each node's own network, as `docker service create --network host` asks for it before it uses the id. */
@@ -321,11 +337,15 @@ async function prune(context: Context, request: ApiRequest, reply: Reply): Promi
   const local = await context.engine.networks.prune(filters);
   const deleted = [...((local.NetworksDeleted ?? []) as string[])];
   const session = sessionOf(context);
+  const limits = (filters.until ?? []).map((value) => untilMs(value, context.clock.nowMs()));
   for (const network of session ? [...session.cache.all('network')] : []) {
     if (!session || network.spec?.ingress || network.stack !== '') continue;
     if (isUsed(session, network.id)) continue;
-    if (!matchesLabels(filters.label, network.spec?.labels ?? {})) continue;
-    if (filters['label!'] && matchesLabels(filters['label!'], network.spec?.labels ?? {})) continue;
+    const labels = network.spec?.labels ?? {};
+    if (!matchesLabels(filters.label, labels)) continue;
+    if ((filters['label!'] ?? []).some((value) => matchesLabel(labels, value))) continue;
+    const createdMs = (network.meta?.createdAt ?? 0) / 1000;
+    if (limits.some((limit) => createdMs > limit)) continue;
     const answer = session.control.removeObject(
       { kind: ObjectKind.NETWORK, id: network.id, force: false },
       callOptions(request),

@@ -1,4 +1,4 @@
-// A build context as a tar stream: the folder less what .dockerignore leaves out; the Dockerfile always goes along. Owners are dropped and
+// A build context as a tar stream, and the arguments of a build: the folder less what .dockerignore leaves out; the Dockerfile always goes along. Owners are dropped and
 // times kept, as docker sends them. Reads files only while the far side takes the stream.
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
@@ -43,6 +43,62 @@ export function buildContext(options: ContextOptions): BuildContext {
   const name = foreign ? FOREIGN_DOCKERFILE : inside;
   void fill(pack, folder, ignore, { name, text }).catch((error: Error) => pack.destroy(error));
   return { stream: pack as unknown as AsyncIterable<Uint8Array>, dockerfile: name };
+}
+
+/** Enough for the mark of a tar archive. */
+const HEAD_BYTES = 512;
+
+/** First bytes of gzip, bzip2, xz and zstd. */
+const COMPRESSED: readonly string[] = ['1f8b', '425a68', 'fd377a58', '28b52ffd'];
+
+/** What is piped in: an archive (also a compressed one) goes on as it is, anything else is a Dockerfile without files beside it. */
+export async function pipedContext(
+  input: AsyncIterable<Uint8Array>,
+  dockerfile: string,
+): Promise<BuildContext> {
+  const chunks = input[Symbol.asyncIterator]();
+  let head: Uint8Array = new Uint8Array();
+  for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
+    head = Buffer.concat([head, next.value]);
+    if (head.length >= HEAD_BYTES) break;
+  }
+  const stream = startingWith(head, { [Symbol.asyncIterator]: () => chunks });
+  if (isArchive(head)) return { stream, dockerfile };
+  const texts: Uint8Array[] = [];
+  for await (const chunk of stream) texts.push(chunk);
+  const pack = tar.pack();
+  pack.entry({ name: FOREIGN_DOCKERFILE, mode: 0o644 }, Buffer.concat(texts));
+  pack.finalize();
+  const packed = pack as unknown as AsyncIterable<Uint8Array>;
+  return { stream: packed, dockerfile: FOREIGN_DOCKERFILE };
+}
+
+async function* startingWith(
+  head: Uint8Array,
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield head;
+  yield* rest;
+}
+
+function isArchive(head: Uint8Array): boolean {
+  const bytes = Buffer.from(head);
+  if (bytes.subarray(257, 262).toString('latin1') === 'ustar') return true;
+  return COMPRESSED.some((mark) => bytes.subarray(0, mark.length / 2).toString('hex') === mark);
+}
+
+/** KEY=VALUE; a bare KEY takes its value from the environment, and is left out when that has none. */
+export function buildArguments(
+  words: readonly string[] | undefined,
+  environment: NodeJS.ProcessEnv,
+): Readonly<Record<string, string>> {
+  const args: Record<string, string> = {};
+  for (const word of words ?? []) {
+    const at = word.indexOf('=');
+    const value = at < 0 ? environment[word] : word.slice(at + 1);
+    if (value !== undefined) args[at < 0 ? word : word.slice(0, at)] = value;
+  }
+  return args;
 }
 
 /** `<Dockerfile>.dockerignore` beside the Dockerfile counts before the context's own. */

@@ -1,6 +1,7 @@
 // tcompose build, pull and push: the images of the file's services, of the named ones or of all.
 import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
 import { messageOf, TswarmError } from '#protocol/errors';
+import { buildArguments } from '../client/build-context.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext } from './context.ts';
@@ -34,7 +35,7 @@ export async function build(
   options: BuildOptions,
 ): Promise<number> {
   const plan = planProject(context, keys);
-  const args = buildArgs(options.buildArg ?? []);
+  const args = buildArguments(options.buildArg, process.env);
   const all = imagesOf(plan, keys, options.withDependencies === true);
   const wanted = all.filter((image) => image.build);
   if (wanted.length === 0) process.stderr.write('No services to build\n');
@@ -51,17 +52,6 @@ export async function build(
   } finally {
     display.stop();
   }
-}
-
-/** KEY=VALUE; a bare KEY takes its value from the environment. */
-function buildArgs(words: readonly string[]): Readonly<Record<string, string>> {
-  const args: Record<string, string> = {};
-  for (const word of words) {
-    const at = word.indexOf('=');
-    const value = at < 0 ? process.env[word] : word.slice(at + 1);
-    if (value !== undefined) args[at < 0 ? word : word.slice(0, at)] = value;
-  }
-  return args;
 }
 
 function withArgs(

@@ -4,6 +4,7 @@ import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { buildContext } from '../client/build-context.ts';
 import type { ApiClient, CallOptions, Json } from '../client/http.ts';
+import { pushCall } from '../client/image-calls.ts';
 import { registryHeaders } from '../client/registry-auth.ts';
 import type { ProgressDisplay } from '../output/progress.ts';
 import { atMost } from './parallel.ts';
@@ -192,14 +193,9 @@ export async function pushImage(
 ): Promise<void> {
   const id = `Image ${image}`;
   display.update(id, 'working', 'Pushing');
-  const at = image.lastIndexOf(':');
-  const hasTag = at > image.lastIndexOf('/');
-  const name = hasTag ? image.slice(0, at) : image;
-  const query = { tag: hasTag ? image.slice(at + 1) : 'latest' };
-  // Unlike a pull, a push without credentials must say so.
-  const headers = { 'x-registry-auth': 'e30', ...(await registryHeaders(image, process.env)) };
+  const { path, options } = await pushCall(image, process.env);
   try {
-    await drain(client, `/images/${name}/push`, { query, headers }, undefined, (line) => {
+    await drain(client, path, options, undefined, (line) => {
       const progress = typeof line.progress === 'string' ? line.progress : '';
       const details = `${line.id ?? ''} ${line.status ?? ''} ${progress}`.trim();
       display.update(id, 'working', 'Pushing', details);

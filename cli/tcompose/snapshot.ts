@@ -1,8 +1,7 @@
 // tcompose commit and export: a container's root file system as an image, or as a tar archive.
-import { createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import { TswarmError } from '#protocol/errors';
+import { splitTag } from '../client/image-calls.ts';
+import { checkArchiveOutput, writeArchive } from '../output/archive-out.ts';
 import { EXIT } from '../output/fail.ts';
 import { hasNumber, serviceContainers } from './containers.ts';
 import type { ComposeContext } from './context.ts';
@@ -24,12 +23,11 @@ export async function commit(
   options: CommitOptions,
 ): Promise<number> {
   const container = await containerOf(context, service, options.index);
-  const at = image === undefined ? -1 : image.lastIndexOf(':');
-  const hasTag = image !== undefined && at > image.lastIndexOf('/');
+  const { name: repo, tag } = splitTag(image ?? '');
   const query = {
     container,
-    repo: hasTag ? image.slice(0, at) : image,
-    tag: hasTag ? image.slice(at + 1) : undefined,
+    repo: repo === '' ? undefined : repo,
+    tag,
     author: options.author,
     comment: options.message,
     pause: options.pause !== false,
@@ -47,23 +45,9 @@ export async function exportTo(
   options: { readonly index?: string; readonly output?: string },
 ): Promise<number> {
   const { output } = options;
-  if (output === undefined && process.stdout.isTTY)
-    throw new TswarmError('invalid_argument', 'an archive is nothing for a terminal', {
-      hint: 'Name a file with -o, or redirect the output.',
-    });
+  checkArchiveOutput(output);
   const id = await containerOf(context, service, options.index);
-  const archive = await context.client.open('GET', `/containers/${id}/export`);
-  if (output === undefined) {
-    await pipeline(archive, process.stdout);
-    return EXIT.ok;
-  }
-  const file = createWriteStream(output, { flags: 'w' });
-  try {
-    await pipeline(archive, file);
-  } catch (error) {
-    await rm(output, { force: true });
-    throw error;
-  }
+  await writeArchive(await context.client.open('GET', `/containers/${id}/export`), output);
   return EXIT.ok;
 }
 

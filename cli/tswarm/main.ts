@@ -10,16 +10,17 @@ import {
   addDashboardCommand,
   addHistoryCommand,
 } from './cluster/commands.ts';
-import { type CommandTools, collect } from './command-tools.ts';
+import type { CommandTools } from './command-tools.ts';
 import { addContainerCommands } from './container/commands.ts';
 import { clientFor, type GlobalOptions } from './context.ts';
 import { addDataCommands, addVolumeCommands } from './data/commands.ts';
+import { addImageCommands } from './image/commands.ts';
 import { addNetworkCommands } from './network/commands.ts';
 import { addNodeCommands } from './node/commands.ts';
 import { addServiceCommands } from './service/commands.ts';
 import { addSpecCommands } from './service/spec-commands.ts';
 import { addStackCommands } from './stack/commands.ts';
-import { addSystemCommands } from './system/commands.ts';
+import { addEventsCommand, addSystemCommands } from './system/commands.ts';
 
 type Options = Readonly<Record<string, never>>;
 
@@ -61,7 +62,6 @@ function run(verb: (...args: never[]) => Promise<number>): (...args: unknown[]) 
 
 const cluster = (): Promise<typeof import('./cluster/cluster.ts')> =>
   import('./cluster/cluster.ts');
-const image = (): Promise<typeof import('./image/image.ts')> => import('./image/image.ts');
 
 const tools: CommandTools = { run, client };
 addClusterCommands(program, tools);
@@ -110,50 +110,8 @@ program
     ),
   );
 
-const images = program.command('image').description('Images of this node');
-images
-  .command('ls')
-  .alias('list')
-  .description('List images')
-  .option('-a, --all', 'also unnamed ones')
-  .option('-f, --filter <key=value>', 'only those (repeatable)', collect)
-  .option('--format <template>', 'table, json or a template')
-  .option('-q, --quiet', 'only ids')
-  .option('--json', 'one JSON object a line')
-  .action(run(async (options: Options) => (await image()).ls(client(), options)));
-images
-  .command('pull <image>')
-  .description('Pull an image from a registry')
-  .option('--platform <platform>', 'os/arch')
-  .option('-q, --quiet', 'no progress')
-  .action(
-    run(async (name: string, options: Options) => (await image()).pull(client(), name, options)),
-  );
-images
-  .command('load')
-  .description('Load images from an archive (docker save, OCI layout)')
-  .option('-i, --input <file>', 'file instead of standard input')
-  .option('-q, --quiet', 'no progress')
-  .action(run(async (options: Options) => (await image()).load(client(), options)));
-images
-  .command('import <file> [image]')
-  .description('Make an image from a root file system (tar; - is standard input)')
-  .option('-c, --change <instruction>', 'Dockerfile instruction (repeatable)', collect)
-  .option('-m, --message <text>', 'message for the history')
-  .action(
-    run(async (file: string, reference: string | undefined, options: Options) =>
-      (await image()).importImage(client(), file, reference, options),
-    ),
-  );
-images
-  .command('rm <images...>')
-  .alias('remove')
-  .description('Remove images')
-  .option('-f, --force', 'also when a stopped container uses it')
-  .action(
-    run(async (names: string[], options: Options) => (await image()).rm(client(), names, options)),
-  );
-
+addImageCommands(program.command('image').description('Images of this node'), tools);
+addEventsCommand(program, tools);
 addSystemCommands(program.command('system').description('The node as a whole'), tools);
 
 addCompletion(program, async (question) =>

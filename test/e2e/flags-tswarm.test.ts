@@ -1,12 +1,10 @@
-// The flags of tswarm on one node: init and leave by what the cluster is afterwards, lists and logs by what they show, images by what is in the store. What
-// needs several nodes is tested with them (test/cluster).
+// The flags of tswarm on one node: init and leave by what the cluster is afterwards, lists and logs by what they show (images: flags-image.test.ts). What needs
+// several nodes is tested with them (test/cluster).
 import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandLines } from '../support/command-lines.ts';
 import { flagTest } from '../support/flag-tests.ts';
-import { registryInside } from '../support/node-registry.ts';
 import { NODE, type Result, ROOT, TestNode, until } from '../support/test-node.ts';
 
 let node: TestNode;
@@ -382,113 +380,28 @@ describe('service', () => {
   });
 });
 
-describe('image', () => {
-  const names = async (...flags: string[]): Promise<string[]> =>
-    (await out('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', ...flags))
-      .trim()
-      .split('\n')
-      .sort();
-
-  /** An archive of one image, as docker save writes it. */
-  async function saved(image: string): Promise<string> {
-    const file = join(node.folder, 'saved.tar');
-    expect((await node.docker(['save', '-o', file, image])).code).toBe(0);
-    return file;
-  }
-
-  flagTest('tswarm image import', ['--change', '--message'], 'into the configuration', async () => {
-    const tar = join(node.folder, 'empty.tar');
-    await node.inside('tar', ['-cf', tar, '-T', '/dev/null']);
-    await out(
-      'image',
-      'import',
-      tar,
-      'imported:1',
-      '-c',
-      'ENV A=1',
-      '--change',
-      'CMD ["x"]',
-      '-m',
-      'why',
-    );
-    const format = '{{.Config.Env}} {{.Config.Cmd}}';
-    expect((await node.docker(['inspect', '-f', format, 'imported:1'])).stdout).toBe('[A=1] [x]\n');
-    expect(
-      (await node.docker(['history', '--format', '{{.Comment}}', 'imported:1'])).stdout,
-    ).toContain('why');
-  });
-
+describe('events', () => {
   flagTest(
-    'tswarm image ls',
-    ['--all', '--filter', '--format', '--quiet', '--json'],
-    'choose and show',
+    'tswarm events',
+    ['--filter', '--format', '--since', '--until', '--json'],
+    'what was',
     async () => {
-      expect(await names()).toEqual(['busybox:test', 'imported:1']);
-      expect(await names('--filter', 'reference=busy*')).toEqual(['busybox:test']);
-      expect(await out('image', 'ls', '-q', '-f', 'reference=busy*')).toMatch(/^[0-9a-f]{12}\n$/);
-      const rows = jsonLines(await out('image', 'ls', '--json'));
-      expect(rows.map(({ Repository }) => Repository).sort()).toEqual(['busybox', 'imported']);
-      // An image that another one was built from, and that has lost its name, is shown with --all only.
-      const folder = join(node.folder, 'derived');
-      const build = async (text: string): Promise<void> => {
-        await node.inside('mkdir', ['-p', folder]);
-        writeFileSync(join(folder, 'Dockerfile'), text);
-        const built = await node.docker(['build', '-q', '-t', 'base:1', folder], {
-          env: { DOCKER_BUILDKIT: '0' },
-        });
-        expect(built.code, built.stderr).toBe(0);
-      };
-      await build('FROM busybox:test\nENV STEP=1\n');
-      await build('FROM base:1\nENV STEP=2\n');
-      const shown = await names();
-      expect(shown).toContain('base:1');
-      expect((await names('--all')).length).toBeGreaterThanOrEqual(shown.length);
-      expect(await names('--all')).toContain('<none>:<none>');
+      await out('volume', 'create', 'seen');
+      const past = ['--since', '5m', '--until', `${Math.ceil(Date.now() / 1000)}`];
+      const only = ['--filter', 'volume=seen'];
+      expect(await out('events', ...past, ...only)).toMatch(/^\S+Z volume create seen /);
+      expect(await out('events', ...past, ...only, '--format', '{{.Action}}')).toBe('create\n');
+      expect(jsonLines(await out('events', ...past, ...only, '--json'))).toMatchObject([
+        { Type: 'volume' },
+      ]);
+      // What a prune took away is an event of its own.
+      expect(await out('volume', 'prune', '--all', '--force')).toContain('seen\n');
+      const later = ['--since', '5m', '--until', `${Math.ceil(Date.now() / 1000)}`];
+      const pruned = ['--filter', 'event=prune', '--format', '{{.Type}} {{json .Actor}}'];
+      expect(await out('events', ...later, ...pruned)).toMatch(
+        /^volume \{"ID":"","Attributes":\{"reclaimed":"\d+"\}\}\n$/,
+      );
+      expect((await tswarm('events', '--since', 'soon')).stderr).toContain('--since');
     },
   );
-
-  flagTest('tswarm image load', ['--input', '--quiet'], 'from a file, without words', async () => {
-    const file = await saved('imported:1');
-    await node.docker(['rmi', 'imported:1']);
-    expect(await out('image', 'load', '--input', file)).toBe('Loaded image: imported:1\n');
-    expect(await names()).toContain('imported:1');
-    const piped = await node.inside('sh', [
-      '-c',
-      `${NODE} ${join(ROOT, 'dist/cli/tswarm/main.js')} -H unix://${node.clusterSocket} image load < ${file}`,
-    ]);
-    expect(piped.stdout).toContain('Loaded image: imported:1');
-    const quiet = await tswarm('image', 'load', '-q', '-i', file);
-    expect([quiet.code, quiet.stderr]).toEqual([0, '']);
-  });
-
-  flagTest('tswarm image pull', ['--quiet', '--platform'], 'choose and show', async () => {
-    await using registry = await registryInside(node);
-    const name = `${registry.host}/busybox:1`;
-    await node.docker(['tag', 'busybox:test', name]);
-    expect((await node.docker(['push', '-q', name])).code).toBe(0);
-    await node.docker(['rmi', name]);
-    const loud = await tswarm('image', 'pull', name);
-    expect([loud.code, loud.stdout]).toEqual([0, expect.stringContaining('Status: ')]);
-    const quiet = await tswarm('image', 'pull', '--quiet', name);
-    expect(quiet).toMatchObject({ code: 0, stdout: `${name}\n`, stderr: '' });
-    const other = await tswarm('image', 'pull', '--platform', 'linux/s390x', name);
-    expect(other.code, other.stdout).toBe(1);
-    expect(other.stderr).toContain('s390x');
-    await node.docker(['rmi', name]);
-  });
-
-  flagTest('tswarm image rm', ['--force'], 'also when a stopped container uses it', async () => {
-    await node.docker(['create', '--name', 'stopped', 'imported:1']);
-    const refused = await tswarm('image', 'rm', 'imported:1');
-    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('must force')]);
-    expect(await out('image', 'rm', '--force', 'imported:1')).toContain('Untagged: imported:1');
-    expect(await names()).not.toContain('imported:1');
-    await node.docker(['rm', 'stopped']);
-  });
-
-  it('system df counts what is there', async () => {
-    const text = await out('system', 'df');
-    expect(text).toMatch(/^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE\nImages +[1-9]/);
-    expect(readFileSync(join(node.dataRoot, 'node-tag'), 'utf8')).not.toBe('');
-  });
 });

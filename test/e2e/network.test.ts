@@ -394,6 +394,7 @@ describe.skipIf(!isRoot)('the network of a node', () => {
     it('that meet one of the cluster make that one unusable, with a reason', async () => {
       await lab.call('api.create', {
         Name: 'first',
+        Labels: { keep: '1' },
         IPAM: { Config: [{ Subnet: '10.92.0.0/16' }] },
       });
       const clash = network('clash', ['10.92.5.0/24']);
@@ -405,7 +406,9 @@ describe.skipIf(!isRoot)('the network of a node', () => {
       // The others do not suffer.
       await lab.attach('z', container({ front: ['10.81.1.90'] }));
       await lab.detach('z');
-      await lab.call('api.prune', {});
+      for (const spares of [{ 'label!': ['keep'] }, { label: ['other'] }, { until: ['1h'] }])
+        expect(await lab.call('api.prune', spares)).toEqual({ NetworksDeleted: [] });
+      expect(await lab.call('api.prune', {})).toEqual({ NetworksDeleted: ['first'] });
       await lab.attach('z', container({ clash: ['10.92.5.9'] }));
       await lab.detach('z');
       await lab.call('setState', { ...state, networks: NETWORKS });

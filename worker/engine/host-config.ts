@@ -1,5 +1,6 @@
 // `HostConfig` of a create request: read, completed with defaults, checked. What this engine cannot do is refused by name rather than ignored;
 // what has no meaning on Linux is ignored as Docker ignores it.
+import { cpus } from 'node:os';
 import type { EngineJson } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import { MEMORY_LIMIT_BYTES_MIN, SHM_BYTES_DEFAULT } from '../limits.ts';
@@ -277,8 +278,11 @@ function mountSpec(body: Body): MountSpec {
   };
 }
 
-/** @throws invalid_argument, not_supported for values that no container may have */
-export function checkHostConfig(config: HostConfig): void {
+/**
+ * `isTask`: a service's limit may be above what this node has, because its tasks go to nodes of all sizes.
+ * @throws invalid_argument, not_supported for values that no container may have
+ */
+export function checkHostConfig(config: HostConfig, isTask = false): void {
   const bad = (field: string, message: string): never => {
     throw new TswarmError('invalid_argument', message, { field: `HostConfig.${field}` });
   };
@@ -300,7 +304,11 @@ export function checkHostConfig(config: HostConfig): void {
       'Minimum memory limit can not be less than memory reservation limit, see usage',
     );
   }
-  if (config.NanoCpus < 0) bad('NanoCpus', 'invalid value for NanoCPUs: can not be negative');
+  const cpuCount = cpus().length;
+  if (config.NanoCpus < 0 || (config.NanoCpus > cpuCount * 1e9 && !isTask)) {
+    const range = `range of CPUs is from 0.01 to ${cpuCount}.00`;
+    bad('NanoCpus', `${range}, as there are only ${cpuCount} CPUs available`);
+  }
   if (config.NanoCpus > 0 && (config.CpuPeriod > 0 || config.CpuQuota > 0)) {
     bad('NanoCpus', 'Conflicting options: Nano CPUs and CPU Period cannot both be set');
   }

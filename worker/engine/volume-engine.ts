@@ -90,6 +90,7 @@ export class NodeVolumeEngine implements VolumeEngine {
       deleted.push(volume.name);
       space += bytes;
     }
+    this.#volumes.emitPrune(space);
     return { VolumesDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: space };
   }
 

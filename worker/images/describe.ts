@@ -33,7 +33,15 @@ export function listImages(
   return [...view.db.all()]
     .filter(matches)
     .toSorted((a, b) => createdMs(b) - createdMs(a))
-    .map((image) => summary(view, image));
+    .map((image) => summary(view, withMatchingNames(image, options.filters.reference ?? [])));
+}
+
+/** Asked for by name, an image shows the names that were asked for, not its others. */
+function withMatchingNames(image: ImageEntry, patterns: readonly string[]): ImageEntry {
+  if (patterns.length === 0) return image;
+  const isWanted = (name: string): boolean =>
+    patterns.some((pattern) => matchesReference({ names: [name] }, pattern));
+  return { ...image, names: image.names.filter(isWanted) };
 }
 
 /** GET /images/{name}/json. */
@@ -228,7 +236,7 @@ function hasLabel(image: ImageEntry, wanted: string): boolean {
 }
 
 /** The pattern against `name:tag` and against `name`, familiar form. */
-function matchesReference(image: ImageEntry, pattern: string): boolean {
+function matchesReference(image: Pick<ImageEntry, 'names'>, pattern: string): boolean {
   return image.names.some((full) => {
     const ref = parseReference(full);
     const isHub = ref.domain === 'docker.io';

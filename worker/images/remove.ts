@@ -71,6 +71,12 @@ export async function pruneImages(deps: RemoveDeps, filters: EngineFilters): Pro
   }
   const { freedBytes, chains } = await deps.collector.prune();
   records.push(...chains.map((chainId) => ({ Deleted: chainId })));
+  deps.events.emit({
+    type: 'image',
+    action: 'prune',
+    actorId: '',
+    attributes: { reclaimed: String(freedBytes) },
+  });
   return { ImagesDeleted: records.length > 0 ? records : null, SpaceReclaimed: freedBytes };
 }
 

@@ -1,6 +1,7 @@
 // The Engine API's network calls for networks of this node alone: shapes, names, and who is connected. Cluster networks are answered by the gateway
 // from the manager's objects; connecting a running container works for both kinds, because the interface is made here.
 import type { EngineFilters, EngineJson, LocalNetworkEngine } from '#protocol/engine';
+import { checkFilters, matchesLabel, matchesLabels, untilMs } from '#protocol/engine-filters';
 import { TswarmError } from '#protocol/errors';
 import { MTU_OPTION, mtuOf } from './endpoint-plan.ts';
 import {
@@ -13,6 +14,8 @@ import type { NodeNetworks } from './network-manager.ts';
 import type { AttachedEndpoint, AttachmentRequest, NetworkDeps } from './types.ts';
 
 type Json = Readonly<Record<string, unknown>>;
+
+const PRUNE_FILTERS: readonly string[] = ['label', 'label!', 'until'];
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
@@ -119,6 +122,12 @@ export class LocalNetworkApi implements LocalNetworkEngine {
     const network = this.#networks.find(idOrName);
     const endpoint = this.#endpointOf(container.id, network?.id ?? idOrName);
     const networkId = network?.id ?? endpoint?.networkId ?? idOrName;
+    if (container.running && !endpoint) {
+      throw new TswarmError(
+        'not_found',
+        `container ${container.id} is not connected to network ${network?.name ?? idOrName}`,
+      );
+    }
     if (container.running) await this.#manager.disconnect(container.id, networkId);
     // It may have been asked for by its name.
     for (const name of new Set([networkId, network?.name ?? endpoint?.networkName ?? idOrName])) {
@@ -134,10 +143,18 @@ export class LocalNetworkApi implements LocalNetworkEngine {
       ?.endpoints.find((one) => one.networkId === idOrName || one.networkName === idOrName);
   }
 
+  /** Those that nothing is connected to. `until`: made before that. */
   async prune(filters: EngineFilters): Promise<EngineJson> {
+    checkFilters(filters, PRUNE_FILTERS);
+    const nowMs = this.#deps.clock.nowMs();
+    const limits = (filters.until ?? []).map((value) => untilMs(value, nowMs));
+    const isSpared = ({ labels, created }: LocalNetwork): boolean =>
+      !matchesLabels(filters.label, labels) ||
+      (filters['label!'] ?? []).some((value) => matchesLabel(labels, value)) ||
+      limits.some((limit) => Date.parse(created) > limit);
     const removed: string[] = [];
     for (const network of this.#networks.list()) {
-      if (PREDEFINED.has(network.name) || !this.#matches(network, filters)) continue;
+      if (PREDEFINED.has(network.name) || isSpared(network)) continue;
       try {
         await this.remove(network.id);
         removed.push(network.name);
@@ -145,6 +162,12 @@ export class LocalNetworkApi implements LocalNetworkEngine {
         // In use: stays.
       }
     }
+    this.#deps.events.emit({
+      type: 'network',
+      action: 'prune',
+      actorId: '',
+      attributes: { reclaimed: '0' },
+    });
     return { NetworksDeleted: removed };
   }
 
@@ -173,10 +196,7 @@ export class LocalNetworkApi implements LocalNetworkEngine {
       any('scope', (value) => value === 'local') &&
       any('type', (value) => value === (builtin ? 'builtin' : 'custom')) &&
       any('dangling', (value) => (value === 'true' || value === '1') === unused) &&
-      (filters.label ?? []).every((value) => {
-        const [key = '', wanted] = value.split('=');
-        return key in network.labels && (wanted === undefined || network.labels[key] === wanted);
-      })
+      matchesLabels(filters.label, network.labels)
     );
   }
 

@@ -126,7 +126,9 @@ export class VolumeStore {
 
   async #create(wanted: NewVolume): Promise<VolumeRecord> {
     if (wanted.driver !== '' && wanted.driver !== 'local') {
-      throw new TswarmError('not_found', `plugin "${wanted.driver}" not found`, {
+      const { name, driver } = wanted;
+      const looked = `create ${name}: error looking up volume plugin ${driver}`;
+      throw new TswarmError('not_found', `${looked}: plugin "${driver}" not found`, {
         field: 'Driver',
         hint: 'Volumes are kept by the local driver.',
       });
@@ -250,6 +252,16 @@ export class VolumeStore {
       action,
       actorId: name,
       attributes: { container: containerId, driver: 'local' },
+    });
+  }
+
+  /** What a prune took away, in one event besides those of its volumes. */
+  emitPrune(reclaimedBytes: number): void {
+    this.#deps.events.emit({
+      type: 'volume',
+      action: 'prune',
+      actorId: '',
+      attributes: { reclaimed: String(reclaimedBytes) },
     });
   }
 

@@ -1,28 +1,34 @@
-// tswarm image ls, pull, load, import, rm; system df.
+// tswarm image ls, pull, push, tag, load, import, save, rm, prune; system df. Flags, columns and texts are docker's.
 import { createReadStream, existsSync } from 'node:fs';
 import { TswarmError } from '#protocol/errors';
 import { humanDuration } from '#protocol/human-duration';
 import type { ApiClient, Json } from '../../client/http.ts';
+import { imagePath, pushCall, splitTag } from '../../client/image-calls.ts';
 import { registryHeaders } from '../../client/registry-auth.ts';
+import { checkArchiveOutput, writeArchive } from '../../output/archive-out.ts';
 import { EXIT, forEachName } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
 import { humanSize, shortId } from '../../output/human.ts';
 import { ProgressDisplay } from '../../output/progress.ts';
 import { formatTable } from '../../output/table.ts';
 import { filtersQuery } from '../context.ts';
+import { confirmed } from '../data/fields.ts';
 
 export async function ls(
   client: ApiClient,
+  repository: string | undefined,
   options: {
     readonly all?: boolean;
     readonly filter?: readonly string[];
     readonly format?: string;
     readonly quiet?: boolean;
     readonly json?: boolean;
+    readonly trunc?: boolean;
   },
 ): Promise<number> {
+  const only = repository === undefined ? [] : [`reference=${repository}`];
   const images = await client.get<Json[]>('/images/json', {
-    query: { all: options.all, filters: filtersQuery(options.filter) },
+    query: { all: options.all, filters: filtersQuery([...(options.filter ?? []), ...only]) },
   });
   const rows = images.flatMap((image) => {
     const tags = (image.RepoTags as readonly string[] | null) ?? [];
@@ -32,7 +38,7 @@ export async function ls(
       return {
         Repository: name.slice(0, at),
         Tag: name.slice(at + 1),
-        ID: shortId(String(image.Id)),
+        ID: options.trunc === false ? String(image.Id) : shortId(String(image.Id)),
         CreatedSince: `${humanDuration(Date.now() - Number(image.Created) * 1000)} ago`,
         Size: humanSize(Number(image.Size)),
       };
@@ -54,25 +60,70 @@ export async function pull(
   name: string,
   options: { readonly platform?: string; readonly quiet?: boolean },
 ): Promise<number> {
-  const display = new ProgressDisplay(`Pulling ${name}`, options.quiet ? 'quiet' : 'auto');
+  const query = { fromImage: name, platform: options.platform };
+  const headers = await registryHeaders(name, process.env);
+  const lines = client.lines('POST', '/images/create', { query, headers });
+  const last = await shownTransfer(`Pulling ${name}`, lines, options.quiet === true);
+  process.stdout.write(options.quiet ? `${name}\n` : `${last}\n`);
+  return EXIT.ok;
+}
+
+export async function push(
+  client: ApiClient,
+  name: string,
+  options: { readonly allTags?: boolean; readonly quiet?: boolean },
+): Promise<number> {
+  const { tag } = splitTag(name);
+  if (options.allTags && tag !== undefined) {
+    throw new TswarmError('invalid_argument', "tag can't be used with --all-tags/-a", {
+      hint: `Name the repository alone, or leave out --all-tags to push only "${tag}".`,
+    });
+  }
+  const { path, options: call } = await pushCall(name, process.env, options.allTags === true);
+  const lines = client.lines('POST', path, call);
+  const last = await shownTransfer(`Pushing ${name}`, lines, options.quiet === true);
+  process.stdout.write(options.quiet ? `${name}\n` : `${last}\n`);
+  return EXIT.ok;
+}
+
+/** Follows a pull or push: layers as they go. @returns the last line that is about no layer */
+async function shownTransfer(
+  title: string,
+  lines: AsyncIterable<Json>,
+  isQuiet: boolean,
+): Promise<string> {
+  const display = new ProgressDisplay(title, isQuiet ? 'quiet' : 'auto');
   let last = '';
   try {
-    const query = { fromImage: name, platform: options.platform };
-    const headers = await registryHeaders(name, process.env);
-    for await (const line of client.lines('POST', '/images/create', { query, headers })) {
+    for await (const line of lines) {
       if (typeof line.error === 'string') throw new TswarmError('failed_precondition', line.error);
       const status = String(line.status ?? '');
       if (typeof line.id === 'string' && line.id !== '') {
-        const done = /complete|exists/i.test(status);
+        const done = /complete|exists|pushed|skipped/i.test(status);
         display.update(line.id, done ? 'done' : 'working', status, String(line.progress ?? ''));
-      } else {
+      } else if (status !== '') {
         last = status;
       }
     }
+    return last;
   } finally {
     display.stop();
   }
-  process.stdout.write(options.quiet ? `${name}\n` : `${last}\n`);
+}
+
+export async function tag(client: ApiClient, source: string, target: string): Promise<number> {
+  const { name: repo, tag: word } = splitTag(target);
+  await client.post(imagePath(source, '/tag'), { query: { repo, tag: word } });
+  return EXIT.ok;
+}
+
+export async function save(
+  client: ApiClient,
+  names: readonly string[],
+  { output }: { readonly output?: string },
+): Promise<number> {
+  checkArchiveOutput(output);
+  await writeArchive(await client.open('GET', '/images/get', { query: { names } }), output);
   return EXIT.ok;
 }
 
@@ -115,12 +166,17 @@ export async function importImage(
   return EXIT.ok;
 }
 
-async function printStream(lines: AsyncIterable<Json>): Promise<void> {
+/** What a load, import or build says, as it comes; `onAux` hears what is meant for programs. */
+export async function printStream(
+  lines: AsyncIterable<Json>,
+  onAux: (aux: Json) => void = () => {},
+): Promise<void> {
   for await (const line of lines) {
     if (typeof line.error === 'string') throw new TswarmError('failed_precondition', line.error);
+    if (typeof line.aux === 'object' && line.aux !== null) onAux(line.aux as Json);
     const text = String(line.stream ?? line.status ?? '');
     if (text !== '' && line.progressDetail === undefined)
-      process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+      process.stdout.write(line.stream !== undefined ? text : `${text.trimEnd()}\n`);
   }
 }
 
@@ -131,11 +187,42 @@ export async function rm(
 ): Promise<number> {
   const query = { force: options.force === true };
   return forEachName(names, async (name) => {
-    const removed = await client.delete<Json[]>(`/images/${name}`, { query });
+    const removed = await client.delete<Json[]>(imagePath(name), { query });
     for (const { Untagged, Deleted } of removed) {
       process.stdout.write(Untagged ? `Untagged: ${Untagged}\n` : `Deleted: ${Deleted}\n`);
     }
   });
+}
+
+export async function prune(
+  client: ApiClient,
+  options: {
+    readonly all?: boolean;
+    readonly force?: boolean;
+    readonly filter?: readonly string[];
+  },
+): Promise<number> {
+  const which = options.all
+    ? 'all images without at least one container associated to them'
+    : 'all dangling images';
+  if (!options.force && !(await confirmed(`WARNING! This will remove ${which}.`)))
+    return EXIT.failed;
+  const filters = [...(options.filter ?? []), `dangling=${options.all ? 'false' : 'true'}`];
+  const answer = await client.post<{ ImagesDeleted: Json[] | null; SpaceReclaimed: number }>(
+    '/images/prune',
+    { query: { filters: filtersQuery(filters) } },
+  );
+  const gone = prunedLines(answer.ImagesDeleted);
+  if (gone.length > 0) process.stdout.write(`Deleted Images:\n${gone.join('\n')}\n\n`);
+  process.stdout.write(`Total reclaimed space: ${humanSize(answer.SpaceReclaimed)}\n`);
+  return EXIT.ok;
+}
+
+/** What a prune took away, a line each. */
+export function prunedLines(removed: readonly Json[] | null | undefined): readonly string[] {
+  return (removed ?? []).map(({ Untagged, Deleted }) =>
+    Untagged ? `untagged: ${String(Untagged)}` : `deleted: ${String(Deleted)}`,
+  );
 }
 
 export async function diskUsage(client: ApiClient): Promise<number> {

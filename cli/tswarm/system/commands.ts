@@ -1,16 +1,14 @@
-// Flags and help of tswarm system.
+// Flags and help of tswarm system, and of events, which is also a command of its own.
 import type { Command } from 'commander';
 import { type CommandTools, collect } from '../command-tools.ts';
 
 type Options = Readonly<Record<string, never>>;
 
-export function addSystemCommands(system: Command, { run, client }: CommandTools): void {
-  const verbs = (): Promise<typeof import('./system.ts')> => import('./system.ts');
-  system
-    .command('df')
-    .description('Show what takes disk space')
-    .action(run(async () => (await import('../image/image.ts')).diskUsage(client())));
-  system
+const verbs = (): Promise<typeof import('./system.ts')> => import('./system.ts');
+
+/** `events`, which is the same below `system`. */
+export function addEventsCommand(parent: Command, { run, client }: CommandTools): void {
+  parent
     .command('events')
     .description('Show what happens on this node and in the cluster')
     .option('-f, --filter <key=value>', 'only those (repeatable)', collect)
@@ -19,6 +17,14 @@ export function addSystemCommands(system: Command, { run, client }: CommandTools
     .option('--until <time>', 'up to this time or age, then it ends')
     .option('--json', 'one JSON object a line')
     .action(run(async (options: Options) => (await verbs()).events(client(), options)));
+}
+
+export function addSystemCommands(system: Command, { run, client }: CommandTools): void {
+  system
+    .command('df')
+    .description('Show what takes disk space')
+    .action(run(async () => (await import('../image/image.ts')).diskUsage(client())));
+  addEventsCommand(system, { run, client });
   system
     .command('info')
     .description('Show what this node is and has')

@@ -6,6 +6,7 @@ import { humanSize } from '../../output/human.ts';
 import { timeOf } from '../../output/times.ts';
 import { filtersQuery } from '../context.ts';
 import { confirmed } from '../data/fields.ts';
+import { prunedLines } from '../image/image.ts';
 
 export async function events(
   client: ApiClient,
@@ -77,12 +78,7 @@ export async function prune(
   show('Deleted Containers:', containers.ContainersDeleted);
   show('Deleted Networks:', networks.NetworksDeleted);
   show('Deleted Volumes:', volumes.VolumesDeleted);
-  show(
-    'Deleted Images:',
-    images.ImagesDeleted?.map((image) =>
-      image.Untagged ? `untagged: ${String(image.Untagged)}` : `deleted: ${String(image.Deleted)}`,
-    ),
-  );
+  show('Deleted Images:', prunedLines(images.ImagesDeleted));
   show('Deleted build cache objects:', cache.CachesDeleted);
   const freed = [containers, volumes, images, cache].map((one) => one.SpaceReclaimed ?? 0);
   const total = freed.reduce((sum, bytes) => sum + bytes, 0);

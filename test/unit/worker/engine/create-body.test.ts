@@ -83,6 +83,8 @@ describe('a create request', () => {
       [() => parse({ WorkingDir: 'x' }), 'invalid_argument', 'absolute path'],
       [() => parse({ StopSignal: 'NOPE' }), 'invalid_argument', 'Invalid signal: NOPE'],
       [() => parse({ Env: ['=x'] }), 'invalid_argument', 'invalid environment variable'],
+      [() => parse({}, { NanoCpus: -1 }), 'invalid_argument', 'range of CPUs is from 0.01 to'],
+      [() => parse({}, { NanoCpus: 1e14 }), 'invalid_argument', 'CPUs available'],
       [
         () => parse({}, { Memory: 1000 }),
         'invalid_argument',

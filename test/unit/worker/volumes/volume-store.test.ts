@@ -103,7 +103,7 @@ describe('volumes', () => {
 
 describe('the Engine API on volumes', () => {
   it('lists by filter and prunes what is unused', async () => {
-    const { volumes, users } = await store();
+    const { volumes, users, events } = await store();
     const engine = new NodeVolumeEngine(volumes);
     await engine.create({ Name: 'data', Labels: { a: 'b' } });
     await engine.create({});
@@ -118,6 +118,10 @@ describe('the Engine API on volumes', () => {
     expect((await engine.prune({})).VolumesDeleted).toHaveLength(1);
     expect((await engine.prune({ all: ['true'] })).VolumesDeleted).toEqual(['data']);
     expect((await engine.prune({})).VolumesDeleted).toBeNull();
+    expect(events.at(-1)).toEqual({
+      ...{ type: 'volume', action: 'prune', actorId: '' },
+      attributes: { reclaimed: '0' },
+    });
     await expect(engine.inspect('data')).rejects.toThrow('get data: no such volume');
   });
 });

@@ -1,0 +1,34 @@
+// What the calls about images of both command lines have in common: names split as the API wants them, and what a push sends.
+import type { CallOptions } from './http.ts';
+import { registryHeaders } from './registry-auth.ts';
+
+/** `host:5000/name:tag`: the last colon counts, unless it belongs to the host's port. A digest stays with the name. */
+export function splitTag(image: string): {
+  readonly name: string;
+  readonly tag: string | undefined;
+} {
+  const at = image.lastIndexOf(':');
+  const hasTag = at > image.lastIndexOf('/') && !image.includes('@');
+  return hasTag
+    ? { name: image.slice(0, at), tag: image.slice(at + 1) }
+    : { name: image, tag: undefined };
+}
+
+/** `/images/<name>`, with or without something below; slashes of the name stay. */
+export function imagePath(name: string, below = ''): string {
+  return `/images/${name.split('/').map(encodeURIComponent).join('/')}${below}`;
+}
+
+/** The push of one tag (`latest` unless the name has one), or of all tags of the repository. */
+export async function pushCall(
+  image: string,
+  environment: NodeJS.ProcessEnv,
+  allTags = false,
+): Promise<{ readonly path: string; readonly options: CallOptions }> {
+  const { name, tag } = splitTag(image);
+  const isWhole = allTags || name.includes('@');
+  // Unlike a pull, a push without credentials must say so.
+  const headers = { 'x-registry-auth': 'e30', ...(await registryHeaders(image, environment)) };
+  const query = { tag: isWhole ? undefined : (tag ?? 'latest') };
+  return { path: imagePath(name, '/push'), options: { query, headers } };
+}

@@ -1,0 +1,339 @@
+// tswarm image: each flag by what is in the store or the registry afterwards, each command with something that it refuses. One node, and a registry where one is
+// needed.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { flagTest } from '../support/flag-tests.ts';
+import { registryInside } from '../support/node-registry.ts';
+import { NODE, type Result, ROOT, type RunOptions, TestNode } from '../support/test-node.ts';
+
+let node: TestNode;
+
+beforeAll(async () => {
+  node = new TestNode();
+  await node.start();
+  await node.importBusybox();
+});
+
+afterAll(async () => {
+  await node[Symbol.asyncDispose]();
+});
+
+const tswarm = (...args: string[]): Promise<Result> => node.tswarm(args);
+
+/** Standard output of a command that must succeed. */
+async function out(...args: string[]): Promise<string> {
+  const result = await tswarm(...args);
+  expect(result.code, `${args.join(' ')}: ${result.stderr}`).toBe(0);
+  return result.stdout;
+}
+
+/** What a command that must fail says. */
+async function refused(...args: string[]): Promise<string> {
+  const result = await tswarm(...args);
+  expect(result.code, `${args.join(' ')}: ${result.stdout}`).toBe(1);
+  return result.stderr;
+}
+
+const jsonLines = (text: string): Record<string, unknown>[] =>
+  text
+    .trim()
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+
+describe('image', () => {
+  const names = async (...flags: string[]): Promise<string[]> =>
+    (await out('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', ...flags))
+      .trim()
+      .split('\n')
+      .sort();
+
+  /** An archive of one image, as docker save writes it. */
+  async function saved(image: string): Promise<string> {
+    const file = join(node.folder, 'saved.tar');
+    expect((await node.docker(['save', '-o', file, image])).code).toBe(0);
+    return file;
+  }
+
+  flagTest('tswarm image import', ['--change', '--message'], 'into the configuration', async () => {
+    const tar = join(node.folder, 'empty.tar');
+    await node.inside('tar', ['-cf', tar, '-T', '/dev/null']);
+    await out(
+      'image',
+      'import',
+      tar,
+      'imported:1',
+      '-c',
+      'ENV A=1',
+      '--change',
+      'CMD ["x"]',
+      '-m',
+      'why',
+    );
+    const format = '{{.Config.Env}} {{.Config.Cmd}}';
+    expect((await node.docker(['inspect', '-f', format, 'imported:1'])).stdout).toBe('[A=1] [x]\n');
+    expect(
+      (await node.docker(['history', '--format', '{{.Comment}}', 'imported:1'])).stdout,
+    ).toContain('why');
+  });
+
+  flagTest(
+    'tswarm image ls',
+    ['--all', '--filter', '--format', '--quiet', '--json', '--no-trunc'],
+    'choose and show',
+    async () => {
+      expect(await names()).toEqual(['busybox:test', 'imported:1']);
+      expect(await names('--filter', 'reference=busy*')).toEqual(['busybox:test']);
+      expect(await out('image', 'ls', '-q', '-f', 'reference=busy*')).toMatch(/^[0-9a-f]{12}\n$/);
+      expect(await out('image', 'ls', '-q', '--no-trunc', 'busybox:test')).toMatch(
+        /^sha256:[0-9a-f]{64}\n$/,
+      );
+      const rows = jsonLines(await out('image', 'ls', '--json'));
+      expect(rows.map(({ Repository }) => Repository).sort()).toEqual(['busybox', 'imported']);
+      // An image that another one was built from, and that has lost its name, is shown with --all only.
+      const folder = join(node.folder, 'derived');
+      const build = async (text: string): Promise<void> => {
+        await node.inside('mkdir', ['-p', folder]);
+        writeFileSync(join(folder, 'Dockerfile'), text);
+        const built = await node.docker(['build', '-q', '-t', 'base:1', folder], {
+          env: { DOCKER_BUILDKIT: '0' },
+        });
+        expect(built.code, built.stderr).toBe(0);
+      };
+      await build('FROM busybox:test\nENV STEP=1\n');
+      await build('FROM base:1\nENV STEP=2\n');
+      const shown = await names();
+      expect(shown).toContain('base:1');
+      expect((await names('--all')).length).toBeGreaterThanOrEqual(shown.length);
+      expect(await names('--all')).toContain('<none>:<none>');
+    },
+  );
+
+  flagTest('tswarm image load', ['--input', '--quiet'], 'from a file, without words', async () => {
+    const file = await saved('imported:1');
+    await node.docker(['rmi', 'imported:1']);
+    expect(await out('image', 'load', '--input', file)).toBe('Loaded image: imported:1\n');
+    expect(await names()).toContain('imported:1');
+    const piped = await node.inside('sh', [
+      '-c',
+      `${NODE} ${join(ROOT, 'dist/cli/tswarm/main.js')} -H unix://${node.clusterSocket} image load < ${file}`,
+    ]);
+    expect(piped.stdout).toContain('Loaded image: imported:1');
+    const quiet = await tswarm('image', 'load', '-q', '-i', file);
+    expect([quiet.code, quiet.stderr]).toEqual([0, '']);
+  });
+
+  flagTest('tswarm image pull', ['--quiet', '--platform'], 'choose and show', async () => {
+    await using registry = await registryInside(node);
+    const name = `${registry.host}/busybox:1`;
+    await node.docker(['tag', 'busybox:test', name]);
+    expect((await node.docker(['push', '-q', name])).code).toBe(0);
+    await node.docker(['rmi', name]);
+    const loud = await tswarm('image', 'pull', name);
+    expect([loud.code, loud.stdout]).toEqual([0, expect.stringContaining('Status: ')]);
+    const quiet = await tswarm('image', 'pull', '--quiet', name);
+    expect(quiet).toMatchObject({ code: 0, stdout: `${name}\n`, stderr: '' });
+    const other = await tswarm('image', 'pull', '--platform', 'linux/s390x', name);
+    expect(other.code, other.stdout).toBe(1);
+    expect(other.stderr).toContain('s390x');
+    await node.docker(['rmi', name]);
+  });
+
+  flagTest('tswarm image rm', ['--force'], 'also when a stopped container uses it', async () => {
+    await node.docker(['create', '--name', 'stopped', 'imported:1']);
+    expect(await refused('image', 'rm', 'imported:1')).toContain('must force');
+    expect(await out('image', 'rm', '--force', 'imported:1')).toContain('Untagged: imported:1');
+    expect(await names()).not.toContain('imported:1');
+    await node.docker(['rm', 'stopped']);
+  });
+
+  it('system df counts what is there', async () => {
+    const text = await out('system', 'df');
+    expect(text).toMatch(/^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE\nImages +[1-9]/);
+    expect(readFileSync(join(node.dataRoot, 'node-tag'), 'utf8')).not.toBe('');
+  });
+});
+
+describe('image build', () => {
+  const DOCKERFILE = 'FROM busybox:test\nCOPY note /note\nRUN cat /note\n';
+
+  /** A folder with a Dockerfile and a file. */
+  function folder(dockerfile = DOCKERFILE, name = 'Dockerfile'): string {
+    const path = join(node.folder, 'build');
+    mkdirSync(path, { recursive: true });
+    writeFileSync(join(path, name), dockerfile);
+    writeFileSync(join(path, 'note'), 'noted\n');
+    return path;
+  }
+
+  const shown = (format: string, image: string): Promise<string> =>
+    out('image', 'inspect', '--format', format, image);
+
+  async function build(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    const result = await node.tswarm(['image', 'build', ...args], options);
+    expect(result.code, `${args.join(' ')}: ${result.stderr}`).toBe(0);
+    return result.stdout;
+  }
+
+  flagTest('tswarm image build', ['--tag', '--file', '--iidfile', '--quiet'], 'which', async () => {
+    const file = join(node.folder, 'id');
+    const said = await build(['--tag', 'built:1', '--tag', 'built:2', '--iidfile', file, folder()]);
+    expect(said).toMatch(/^Step 1\/3 : FROM busybox:test\n/);
+    expect(said).toContain('\nnoted\n');
+    expect(said).toContain('Successfully tagged built:2\n');
+    const id = readFileSync(file, 'utf8');
+    expect(await shown('{{.Id}}', 'built:1')).toBe(`${id}\n`);
+    const other = join(folder('FROM busybox:test\nENV OTHER=1\n', 'Other'), 'Other');
+    expect(await build(['--quiet', '--file', other, folder()])).toMatch(/^sha256:\w{64}\n$/);
+    expect(await refused('image', 'build', '-f', '/nowhere', folder())).toContain('/nowhere');
+    expect(await refused('image', 'build', '/nowhere')).toContain('path "/nowhere" not found');
+    expect(await refused('image', 'build', file)).toContain('must be a directory');
+    expect(await refused('image', 'build', 'https://x.example/a.git')).toContain('Fetch');
+    expect(await refused('image', 'build', '--iidfile', '/no/where', folder())).toContain(
+      '--iidfile /no/where',
+    );
+  });
+
+  flagTest(
+    'tswarm image build',
+    ['--build-arg', '--label', '--target', '--no-cache', '--platform'],
+    'how',
+    async () => {
+      const path = folder(
+        'FROM busybox:test AS one\nARG A=x\nARG B=x\nENV A=$A B=$B\nFROM one AS two\nENV TWO=2\n',
+      );
+      const args = ['--build-arg', 'A=given', '--build-arg', 'B', '--label', 'a=b'];
+      await build([...args, '--target', 'one', '-t', 'how:1', path], { env: { B: 'ours' } });
+      expect(await shown('{{json .Config}}', 'how:1')).toMatch(/"A=given","B=ours".*"a":"b"/);
+      expect(await shown('{{json .Config.Env}}', 'how:1')).not.toContain('TWO');
+      const steps = folder();
+      expect(await build([steps])).toContain('Using cache');
+      expect(await build(['--no-cache', steps])).not.toContain('Using cache');
+      // Another platform's base image is in no registry here.
+      expect(await refused('image', 'build', '--platform', 'linux/s390x', steps)).not.toBe('');
+      expect(await refused('image', 'build', '--target', 'none', path)).toContain('none');
+    },
+  );
+
+  flagTest(
+    'tswarm image build',
+    ['--network', '--add-host', '--shm-size', '--pull'],
+    'what steps see',
+    async () => {
+      const path = folder('FROM busybox:test\nRUN cat /etc/hosts /proc/net/dev; df -k /dev/shm\n');
+      const said = await build(['--add-host', 'db:10.1.2.3', '--shm-size', '8m', path]);
+      expect(said).toMatch(/10\.1\.2\.3\s+db\n/);
+      expect(said).toMatch(/ 8192 /);
+      expect(said).toMatch(/^ *eth0:/m);
+      expect(await build(['--no-cache', '--network', 'none', path])).not.toMatch(/^ *eth0:/m);
+      expect(await refused('image', 'build', '--shm-size', 'much', path)).toContain('--shm-size');
+      // It is in no registry.
+      const pulled = await tswarm('image', 'build', '--pull', path);
+      expect(pulled.code, pulled.stdout).toBe(1);
+    },
+  );
+
+  it('takes a Dockerfile or an archive that is piped in', async () => {
+    const text = 'FROM busybox:test\nENV PIPED=1\n';
+    await build(['-t', 'piped:1', '-'], { input: text });
+    expect(await shown('{{json .Config.Env}}', 'piped:1')).toContain('PIPED=1');
+    await build(['-t', 'piped:2', '-f', '-', folder()], { input: `${text}COPY note /n\n` });
+    expect(await shown('{{len .RootFS.Layers}}', 'piped:2')).toBe('2\n');
+    const whole = `tar -C ${folder()} -cz . | ${NODE} ${join(ROOT, 'dist/cli/tswarm/main.js')}`;
+    const piped = await node.inside('sh', [
+      '-c',
+      `${whole} -H unix://${node.clusterSocket} image build -t piped:3 -`,
+    ]);
+    expect(piped.stdout, piped.stderr).toContain('Successfully tagged piped:3');
+    expect(await refused('image', 'build', '-f', '-', '-')).toContain('both');
+  });
+});
+
+describe('image names, archives and registries', () => {
+  flagTest('tswarm image push', ['--all-tags', '--quiet'], 'one tag or all', async () => {
+    await using registry = await registryInside(node);
+    const name = `${registry.host}/pushed`;
+    const tags = async (): Promise<unknown> =>
+      JSON.parse(
+        (await node.inside('curl', ['-s', `http://${name.replace('/', '/v2/')}/tags/list`])).stdout,
+      ).tags.sort();
+    for (const tag of ['latest', '1', '2'])
+      await out('image', 'tag', 'busybox:test', `${name}:${tag}`);
+    expect(await out('image', 'push', `${name}:1`)).toMatch(
+      /^1: digest: sha256:\w{64} size: \d+\n/,
+    );
+    expect(await tags()).toEqual(['1']);
+    const quiet = await tswarm('image', 'push', '--quiet', name);
+    expect(quiet).toMatchObject({ code: 0, stdout: `${name}\n`, stderr: '' });
+    expect(await tags()).toEqual(['1', 'latest']);
+    await out('image', 'push', '--all-tags', name);
+    expect(await tags()).toEqual(['1', '2', 'latest']);
+    expect(await refused('image', 'push', '-a', `${name}:1`)).toContain("can't be used");
+    expect(await refused('image', 'push', `${name}:none`)).toContain('none');
+    for (const tag of ['latest', '1', '2']) await out('image', 'rm', `${name}:${tag}`);
+  });
+
+  it('tag', async () => {
+    expect(await out('image', 'tag', 'busybox:test', 'second')).toBe('');
+    expect(await out('image', 'ls', 'second', '--format', '{{.Tag}}')).toBe('latest\n');
+    expect(await refused('image', 'tag', 'none', 'third')).toContain('No such image: none');
+    expect(await refused('image', 'tag', 'second', 'Bad:Name')).toContain('reference');
+  });
+
+  flagTest('tswarm image save', ['--output'], 'to a file or standard output', async () => {
+    const file = join(node.folder, 'two.tar');
+    expect(await out('image', 'save', '--output', file, 'busybox:test', 'second')).toBe('');
+    const listed = await node.inside('tar', ['-xOf', file, 'manifest.json']);
+    expect(JSON.parse(listed.stdout)).toHaveLength(1);
+    expect(JSON.parse(listed.stdout)[0].RepoTags.sort()).toEqual(['busybox:test', 'second:latest']);
+    await out('image', 'rm', 'second');
+    expect(await out('image', 'load', '-i', file)).toContain('Loaded image: second:latest\n');
+    expect((await out('image', 'save', 'second')).slice(257, 262)).toBe('ustar');
+    expect(await refused('image', 'save', '-o', '/no/where', 'second')).toContain('/no/where');
+    const none = join(node.folder, 'none.tar');
+    expect(await refused('image', 'save', '-o', none, 'none')).toContain('No such image');
+    expect(existsSync(none)).toBe(false);
+  });
+
+  flagTest(
+    'tswarm image history',
+    ['--format', '--no-human', '--no-trunc', '--quiet', '--json'],
+    'its steps',
+    async () => {
+      const table = await out('image', 'history', 'piped:2');
+      expect(table).toMatch(/^IMAGE +CREATED +CREATED BY +SIZE +COMMENT\n\w{12} +.* ago +/);
+      expect(table).toMatch(/\n<missing> +/);
+      const raw = await out('image', 'history', '--no-human', 'piped:2');
+      expect(raw).toMatch(/^IMAGE +CREATED AT +.*\n\w{12} +\d{4}-\d\d-\d\dT\S+Z +.* 6\s/);
+      const format = ['--format', '{{.ID}} {{.CreatedBy}}'];
+      expect(await out('image', 'history', '--no-trunc', ...format, 'piped:2')).toMatch(
+        /^sha256:\w{64} .*COPY .* \/n/,
+      );
+      expect(await out('image', 'history', '-q', 'piped:2')).toMatch(/^\w{12}\n<missing>\n/);
+      const [newest] = jsonLines(await out('image', 'history', '--json', 'piped:2'));
+      expect(newest).toMatchObject({ Size: '6B' });
+      expect(await refused('image', 'history', 'none')).toContain('No such image: none');
+    },
+  );
+
+  flagTest('tswarm image inspect', ['--format'], 'as a template', async () => {
+    expect(await out('image', 'inspect', '--format', '{{.Os}}', 'second')).toBe('linux\n');
+    expect(JSON.parse(await out('image', 'inspect', 'second', 'piped:1'))).toHaveLength(2);
+    expect(await refused('image', 'inspect', 'none')).toContain('No such image: none');
+  });
+
+  flagTest('tswarm image prune', ['--all', '--filter', '--force'], 'what goes', async () => {
+    const asked = await node.tswarm(['image', 'prune'], { input: 'n\n' });
+    expect([asked.code, asked.stdout]).toEqual([
+      1,
+      expect.stringContaining('all dangling images.\nAre you sure'),
+    ]);
+    expect(await out('image', 'prune', '--force', '--filter', 'label=none')).toMatch(/^Total /);
+    const gone = await out('image', 'prune', '--all', '--force');
+    expect(gone).toMatch(/^Deleted Images:\n(.*\n)*untagged: piped:1\n/);
+    expect(gone).toMatch(/\nTotal reclaimed space: /);
+    expect(await out('image', 'ls', '-q')).toBe('');
+    expect(await refused('image', 'prune', '-f', '--filter', 'nope=1')).toContain('nope');
+  });
+});
