@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Several threads on processors with protection keys make V8 abort now and then; a forked process does not inherit the flag. */
+const execArgv = process.arch === 'x64' ? ['--no-memory-protection-keys'] : [];
+
 const shared = {
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source'] } },
@@ -15,8 +18,9 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'unit',
+          execArgv,
           include: ['test/unit/**/*.test.ts'],
-          // Not threads: V8 ends the process now and then when several of them begin and end, and all results with it.
+          // Not threads: where one ends the process, all results end with it.
           pool: 'forks',
           // By itself vitest leaves one processor free.
           maxWorkers: '100%',
@@ -27,6 +31,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'golden',
+          execArgv,
           include: ['test/golden/**/*.test.ts'],
           pool: 'forks',
           testTimeout: 30_000,
@@ -36,6 +41,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'sim',
+          execArgv,
           include: ['test/sim/**/*.test.ts'],
           pool: 'forks',
           testTimeout: 30_000,
@@ -45,6 +51,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'cluster',
+          execArgv,
           include: ['test/cluster/*.test.ts'],
           ...sideBySide,
           testTimeout: 120_000,
@@ -56,6 +63,7 @@ export default defineConfig({
         // Minutes each; not part of npm test.
         test: {
           name: 'cluster-long',
+          execArgv,
           include: ['test/cluster/long/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
@@ -67,6 +75,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'e2e',
+          execArgv,
           include: ['test/e2e/**/*.test.ts', 'test/native/**/*.test.ts'],
           exclude: ['test/e2e/long/**'],
           ...sideBySide,
@@ -79,6 +88,7 @@ export default defineConfig({
         // Minutes each; not part of npm test.
         test: {
           name: 'e2e-long',
+          execArgv,
           include: ['test/e2e/long/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
