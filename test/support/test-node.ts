@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { removeCgroups } from './cluster-lab/take-down.ts';
 import { commandLines } from './command-lines.ts';
 
 export const ROOT: string = join(import.meta.dirname, '../..');
@@ -225,6 +226,9 @@ export class TestNode implements AsyncDisposable {
       trySignal(pid);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
+    const tag = join(this.dataRoot, 'node-tag');
+    // Containers that are no tasks stay when their node leaves, and so do their groups.
+    if (existsSync(tag)) removeCgroups(readFileSync(tag, 'utf8').trim());
     for (let round = 0; round < 3; round++) {
       const mounts = readFileSync('/proc/self/mounts', 'utf8')
         .split('\n')

@@ -19,7 +19,7 @@ export async function takeDown(folder: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
   }
   for (const socket of tags.flatMap(meshSockets)) rmSync(socket, { force: true });
-  for (const group of groups) for (const path of below(group).reverse()) tryRemove(path);
+  for (const tag of tags) removeCgroups(tag);
   // Mounts may lie on mounts: from the last one back, until none is left.
   for (let round = 0; round < ROUNDS_MAX && mountsBelow(folder).length > 0; round++) {
     for (const path of mountsBelow(folder).reverse()) spawnSync('umount', ['-l', path]);
@@ -85,6 +85,13 @@ function mountsBelow(folder: string): string[] {
 /** wireguard-go's, which it leaves when it is killed. */
 function meshSockets(tag: string): string[] {
   return [`/var/run/wireguard/w${tag}0.sock`].filter((path) => existsSync(path));
+}
+
+/** Of a node's containers; nothing may run in them any more. */
+export function removeCgroups(tag: string): void {
+  for (const group of cgroupFolders(tag)) {
+    for (const path of below(group).reverse()) tryRemove(path);
+  }
 }
 
 /** One for each controller with cgroup v1, one with v2. */
