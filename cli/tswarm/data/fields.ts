@@ -1,12 +1,17 @@
 // Small readings of what people type and of what the API answers, for the verbs of several nouns.
 import { createInterface } from 'node:readline';
+import { TswarmError } from '#protocol/errors';
 
-/** `a=b` flags as labels; `a` alone has an empty value. */
-export function labelsOf(flags: readonly string[] | undefined): Record<string, string> {
+/** `key=value` words of a repeatable flag, labels unless said; a key alone has an empty value. @throws TswarmError invalid_argument for no key */
+export function labelsOf(
+  words: readonly string[] | undefined,
+  flag = '--label',
+): Record<string, string> {
   return Object.fromEntries(
-    (flags ?? []).map((flag) => {
-      const at = flag.indexOf('=');
-      return at < 0 ? [flag, ''] : [flag.slice(0, at), flag.slice(at + 1)];
+    (words ?? []).map((word) => {
+      const at = word.indexOf('=');
+      if (at === 0) throw new TswarmError('invalid_argument', `${flag} ${word}: key=value`);
+      return at < 0 ? [word, ''] : [word.slice(0, at), word.slice(at + 1)];
     }),
   );
 }
@@ -14,6 +19,13 @@ export function labelsOf(flags: readonly string[] | undefined): Record<string, s
 /** '' for nothing. */
 export function textOf(value: unknown): string {
   return value === undefined || value === null ? '' : String(value);
+}
+
+/** Of `prune`, whatever is removed. */
+export interface PruneFlags {
+  readonly all?: boolean;
+  readonly force?: boolean;
+  readonly filter?: readonly string[];
 }
 
 /** Asks on the terminal; a standard input that is none is read as the answer. Anything but y and yes is no. */

@@ -5,7 +5,7 @@ import { formatList } from '../../output/format.ts';
 import { humanSize } from '../../output/human.ts';
 import { inspected } from '../../output/inspect.ts';
 import { filtersQuery, type ListFlags } from '../context.ts';
-import { confirmed, labelsOf, textOf } from './fields.ts';
+import { confirmed, labelsOf, type PruneFlags, textOf } from './fields.ts';
 
 export async function create(
   client: ApiClient,
@@ -20,7 +20,7 @@ export async function create(
     body: {
       Name: name ?? '',
       Driver: options.driver ?? 'local',
-      DriverOpts: labelsOf(options.opt),
+      DriverOpts: labelsOf(options.opt, '--opt'),
       Labels: labelsOf(options.label),
     },
   });
@@ -75,14 +75,7 @@ export async function rm(
   });
 }
 
-export async function prune(
-  client: ApiClient,
-  options: {
-    readonly all?: boolean;
-    readonly force?: boolean;
-    readonly filter?: readonly string[];
-  },
-): Promise<number> {
+export async function prune(client: ApiClient, options: PruneFlags): Promise<number> {
   const which = options.all ? 'all local volumes' : 'anonymous local volumes';
   const warning = `WARNING! This will remove ${which} not used by at least one container.`;
   if (!options.force && !(await confirmed(warning))) return EXIT.failed;

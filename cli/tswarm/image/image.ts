@@ -12,7 +12,7 @@ import { humanSize, shortId } from '../../output/human.ts';
 import { ProgressDisplay } from '../../output/progress.ts';
 import { formatTable } from '../../output/table.ts';
 import { filtersQuery } from '../context.ts';
-import { confirmed } from '../data/fields.ts';
+import { confirmed, type PruneFlags } from '../data/fields.ts';
 
 export async function ls(
   client: ApiClient,
@@ -194,14 +194,7 @@ export async function rm(
   });
 }
 
-export async function prune(
-  client: ApiClient,
-  options: {
-    readonly all?: boolean;
-    readonly force?: boolean;
-    readonly filter?: readonly string[];
-  },
-): Promise<number> {
+export async function prune(client: ApiClient, options: PruneFlags): Promise<number> {
   const which = options.all
     ? 'all images without at least one container associated to them'
     : 'all dangling images';

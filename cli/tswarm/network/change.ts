@@ -4,6 +4,7 @@ import { hasCode, TswarmError } from '#protocol/errors';
 import type { ApiClient, Json } from '../../client/http.ts';
 import { EXIT, forEachName } from '../../output/fail.ts';
 import { filtersQuery } from '../context.ts';
+import { labelsOf } from '../data/fields.ts';
 
 export interface CreateOptions {
   readonly driver?: string;
@@ -28,8 +29,8 @@ export async function create(
   const body = {
     Name: name,
     Driver: driver,
-    Options: pairs(options.opt, '--opt'),
-    Labels: pairs(options.label, '--label'),
+    Options: labelsOf(options.opt, '--opt'),
+    Labels: labelsOf(options.label, '--label'),
     EnableIPv6: options.ipv6 === true,
     Internal: options.internal === true,
     Attachable: options.attachable === true,
@@ -57,20 +58,10 @@ function ipamOf(options: CreateOptions): readonly Json[] {
   };
   for (const text of options.gateway ?? []) place(text, '--gateway').Gateway = text;
   for (const text of options.ipRange ?? []) place(text, '--ip-range').IPRange = text;
-  for (const [name, text] of Object.entries(pairs(options.auxAddress, '--aux-address'))) {
+  for (const [name, text] of Object.entries(labelsOf(options.auxAddress, '--aux-address'))) {
     (place(text, '--aux-address').AuxiliaryAddresses as Record<string, string>)[name] = text;
   }
   return configs;
-}
-
-function pairs(list: readonly string[] | undefined, flag: string): Record<string, string> {
-  return Object.fromEntries(
-    (list ?? []).map((text) => {
-      const at = text.indexOf('=');
-      if (at === 0) throw new TswarmError('invalid_argument', `${flag} ${text}: key=value`);
-      return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
-    }),
-  );
 }
 
 export async function rm(

@@ -5,7 +5,7 @@ import { renderTemplate } from '../../output/format.ts';
 import { humanSize } from '../../output/human.ts';
 import { timeOf } from '../../output/times.ts';
 import { filtersQuery } from '../context.ts';
-import { confirmed } from '../data/fields.ts';
+import { confirmed, type PruneFlags } from '../data/fields.ts';
 import { prunedLines } from '../image/image.ts';
 
 export async function events(
@@ -57,12 +57,7 @@ interface PruneAnswer {
 
 export async function prune(
   client: ApiClient,
-  options: {
-    readonly all?: boolean;
-    readonly volumes?: boolean;
-    readonly force?: boolean;
-    readonly filter?: readonly string[];
-  },
+  options: PruneFlags & { readonly volumes?: boolean },
 ): Promise<number> {
   if (!options.force && !(await confirmed(warningOf(options)))) return EXIT.failed;
   const filters = options.filter ?? [];
