@@ -1,5 +1,6 @@
 // Goal: the flags of a cluster's commands do what they say. Method: real daemons in a lab; each flag is looked at where it has its effect: sockets that
 // listen, certificates on disk, files of the manager, what the API and `node ls` show.
+// Longer than 500 lines because one real cluster, which takes seconds to make, serves all of its tests.
 import { X509Certificate } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
 // The flags of `tcompose` itself, of `up` and of `down`, each by what it does to containers, images, files or the answer, on one real node.
+// Longer than 500 lines because one real node, which takes seconds to start, serves all of its tests.
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
 // Goal: who reaches whom through a node's network, and who does not. Method: the real network of a node in a namespace of its own, real sockets in its
 // containers and in a second namespace as the world outside. Needs root.
+// Longer than 500 lines because the containers of one host are what all of its tests look at.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

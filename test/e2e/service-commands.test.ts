@@ -1,5 +1,6 @@
 // tswarm service create, update, rollback, as a person uses them: what they do to the task or the rollout; exit codes; what is said while it goes on; files, networks and
 // places. One real node. What each flag says in the specification: service-flags.test.ts.
+// Longer than 500 lines because one real node, which takes seconds to start, serves all of its tests.
 import { readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

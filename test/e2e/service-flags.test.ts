@@ -1,5 +1,6 @@
 // Each flag of tswarm service create and update by what the specification and the container are afterwards; credentials for a registry; what inspect shows. One real
 // node.
+// Longer than 500 lines because one real node, which takes seconds to start, serves all of its tests.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';

@@ -1,5 +1,6 @@
 // Goal: containers of one node as the Engine API offers them, each setting seen on the process or the kernel object that it is about. Method: a real worker
 // with real images, network, shim and runtime; busybox as the program. Needs root.
+// Longer than 500 lines because one real worker serves all of its tests.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,6 +1,7 @@
 // tswarm-names: answers for a node's containers. Method: the real program on loopback addresses, one
 // address per pretended container, a scripted upstream, and hand-made messages. One file, since all
 // of it asks one running program.
+// Longer than 500 lines because one running responder serves all of its tests.
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
