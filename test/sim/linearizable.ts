@@ -2,8 +2,9 @@
 // Search with memory after Wing, Gong 1993 and Lowe 2017 (as in porcupine): take any operation that
 // began before all others have ended, apply it, go on; remember which sets of operations with which
 // value led nowhere. Keys are independent of each other and searched one by one.
-// Operations without an answer may take effect at any later time or never; those whose value nobody
-// ever saw change nothing and are left out.
+// Operations without an answer may take effect at any later time or never; those that nobody can have
+// noticed are left out: nobody was told their value, and no conditional write was told that it had not
+// found what it expected, which their value in its place would explain.
 
 /** One operation of a client. */
 export interface Operation {
@@ -41,13 +42,15 @@ export function findViolation(history: readonly Operation[]): readonly Operation
 
 function relevant(history: readonly Operation[]): Operation[] {
   const seen = new Set<number>();
+  let isMissed = false;
   for (const { kind, outcome, result, expected } of history) {
     if (outcome === 'ok' && kind === 'read') seen.add(result);
     if (kind === 'swap' && outcome !== 'refused') seen.add(expected);
+    if (kind === 'swap' && outcome === 'ok' && result === 0) isMissed = true;
   }
   return history.filter(({ kind, outcome, value }) => {
     if (outcome === 'refused') return false;
-    return outcome === 'ok' || (kind !== 'read' && seen.has(value));
+    return outcome === 'ok' || (kind !== 'read' && (isMissed || seen.has(value)));
   });
 }
 

@@ -76,7 +76,7 @@ class RaftClient implements RaftNode {
   #acknowledgedIndex = 0;
   #acknowledging: NodeJS.Timeout | null = null;
   readonly #pending = new PendingProposals();
-  readonly #reads = new PendingReads((context) => this.#post({ type: 'read', context }));
+  readonly #reads: PendingReads;
   #starting: Waiting<void> | null = null;
   #stopping: Waiting<void> | null = null;
   #nextCommand = 1;
@@ -95,6 +95,9 @@ class RaftClient implements RaftNode {
     this.#options = options;
     this.#deps = deps;
     this.#session = deps.session ?? randomBytes(8);
+    this.#reads = new PendingReads(this.#session, (context) =>
+      this.#post({ type: 'read', context }),
+    );
     this.#status = emptyStatus(options.raftId);
   }
 

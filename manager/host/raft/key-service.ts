@@ -1,6 +1,8 @@
-// Changes of a running member's keys, as its main thread asks for them, and the end of changes that an earlier process began. What is durable when: key-vault.ts.
+// Changes of a running member's keys, as its main thread asks for them, and the end of changes that an earlier process began, or that a full disk has held up: an old key that
+// has been on the disk in the clear must not stay because nobody restarts the manager. What is durable when: key-vault.ts.
 import type { RaftHost } from './host.ts';
 import type { KeyVault, SealedThings } from './key-vault.ts';
+import { KEY_CHANGE_RETRY_MS } from './limits.ts';
 import type { ThreadService } from './thread-messages.ts';
 
 /** What asks for another key. */
@@ -10,6 +12,8 @@ export class KeyService {
   readonly #vault: KeyVault;
   readonly #host: RaftHost;
   readonly #things: SealedThings;
+  /** Another try is due. */
+  #retry: NodeJS.Timeout | null = null;
 
   constructor(
     vault: KeyVault,
@@ -29,7 +33,12 @@ export class KeyService {
   async perform(change: KeyChange): Promise<void> {
     if (change.kind === 'rotateDataKey') {
       this.#vault.addKey();
-      await this.#vault.finishChange(this.#things);
+      try {
+        await this.#vault.finishChange(this.#things);
+      } catch (error) {
+        this.#tryLater();
+        throw error;
+      }
     } else {
       this.#vault.setUnlockKey(change.kek);
       this.finish();
@@ -43,7 +52,15 @@ export class KeyService {
       () => this.#host.noteLine('info', 'the old data key is gone', {}),
       (error: unknown) => {
         this.#host.noteLine('warn', 'data key change', { error: String(error) });
+        this.#tryLater();
       },
     );
+  }
+
+  #tryLater(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = null;
+      this.finish();
+    }, KEY_CHANGE_RETRY_MS).unref();
   }
 }

@@ -106,7 +106,7 @@ export class KeyVault implements KeyRing {
     throw new TswarmError(
       'unavailable',
       'the old data key is still needed: no snapshot could be taken that covers the log',
-      { retryable: true, hint: 'the change goes on at the next start or rotation' },
+      { retryable: true, hint: 'the change is tried again by itself' },
     );
   }
 

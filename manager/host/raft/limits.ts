@@ -93,6 +93,8 @@ export const SNAPSHOT_PARTIAL_KEEP_MS = 60_000;
 /** A change of the data key waits so often, so long, until nothing needs the old one. */
 export const KEY_CHANGE_ATTEMPTS = 30;
 export const KEY_CHANGE_PAUSE_MS = 500;
+/** One that has failed, for a full disk or a snapshot that could not be taken, is gone on with after this long: space comes back by hand, and each attempt may write a snapshot. */
+export const KEY_CHANGE_RETRY_MS = 30_000;
 
 /** A write that takes longer than this many election timeouts: the disk is stalled, somebody else
  * should lead. */

@@ -1,10 +1,15 @@
 // Linearizable reads that callers of the main thread wait for: asked of the leader under a fresh number for every attempt (etcd #20418), settled once the
 // leader has confirmed an index and everything up to it is applied here. Pure but for the promises: time comes as an argument.
+// Numbers of two lives of a process never meet: an answer that was on its way when the member was killed finds it again after its restart, in the same
+// term, and would confirm a read of the new life with an index from before that read began.
 import { TswarmError } from '#protocol/errors';
 import { READ_TIMEOUT_MS } from './limits.ts';
 import { fromThreadError } from './thread-errors.ts';
 import type { AnsweredRead } from './thread-messages.ts';
 import type { Waiting } from './waiting.ts';
+
+/** More only brings the numbers near those of one other session in four thousand million. */
+const CONTEXTS_PER_SESSION = 2 ** 20;
 
 interface PendingRead extends Waiting<number> {
   readonly deadlineMs: number;
@@ -14,11 +19,12 @@ interface PendingRead extends Waiting<number> {
 
 export class PendingReads {
   readonly #ask: (context: number) => void;
-  #nextContext = 1;
+  #nextContext: number;
   readonly #reads = new Map<number, PendingRead>();
 
-  /** `ask` sends a question with this number to the Raft thread. */
-  constructor(ask: (context: number) => void) {
+  /** `session` names this life of the process, by random bytes; `ask` sends a question with this number to the Raft thread. */
+  constructor(session: Uint8Array, ask: (context: number) => void) {
+    this.#nextContext = firstContext(session);
     this.#ask = ask;
   }
 
@@ -75,4 +81,10 @@ export class PendingReads {
     this.#reads.clear();
     for (const { reject } of waiting) reject(error);
   }
+}
+
+/** 32 bits of the session, and room for a million attempts before the next session's could begin; all below 2^53. */
+function firstContext(session: Uint8Array): number {
+  const view = new DataView(session.buffer, session.byteOffset, session.byteLength);
+  return view.getUint32(0) * CONTEXTS_PER_SESSION + 1;
 }
