@@ -10,6 +10,7 @@ import { ApiListener, type ApiListenerOptions } from './access/listener.ts';
 import { requireAccess } from './access/rules.ts';
 import type { ClusterEvents } from './cache/cluster-events.ts';
 import { clusterRoutes } from './cluster/cluster.ts';
+import { execRoutes as clusterExecRoutes, EXEC_PATH } from './cluster/exec.ts';
 import { membershipRoutes } from './cluster/membership.ts';
 import { clusterServiceRoutes } from './cluster/services.ts';
 import { stackRoutes } from './cluster/stacks.ts';
@@ -45,6 +46,7 @@ import {
 import { Router } from './http/router.ts';
 import { HttpServer, type RawRequest, splitTarget } from './http/server.ts';
 import { splitVersion } from './http/version.ts';
+import { wantsSocket } from './http/websocket.ts';
 import { API_VERSION_MAX } from './limits.ts';
 import { metricsRoutes } from './metrics/metrics.ts';
 import { RequestMetrics } from './metrics/request-metrics.ts';
@@ -247,6 +249,7 @@ function requestOf(
 
 function mayUpgrade(message: IncomingMessage): boolean {
   const { path } = splitTarget(message.url ?? '/');
+  if (message.method === 'GET') return path === EXEC_PATH && wantsSocket(message.headers);
   return message.method === 'POST' && HIJACK_PATHS.some((pattern) => pattern.test(path));
 }
 
@@ -277,6 +280,7 @@ function allRoutes(context: Context): readonly Route[] {
     ...pluginRoutes(),
     ...clusterRoutes(context),
     ...membershipRoutes(context),
+    ...clusterExecRoutes(context),
     ...clusterServiceRoutes(context),
     ...stackRoutes(context),
     ...credentialRoutes(context),

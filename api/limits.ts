@@ -103,3 +103,10 @@ export const AUDIT_FILES_KEPT = 4;
 /** Lines that `GET /tswarm/v1/audit` gives at most; lines that wait for the disk at most. */
 export const AUDIT_LINES_MAX = 1_000;
 export const AUDIT_BACKLOG_MAX = 10_000;
+
+/** One message of a WebSocket: what is pasted into a terminal comes as one. */
+export const SOCKET_MESSAGE_BYTES_MAX: number = 1024 * 1024;
+/** Columns and rows of a terminal: a 16-bit number of the kernel's, and nobody's screen. */
+export const TERMINAL_CELLS_MAX = 2_000;
+/** Words of a command that is run in a container by WebSocket. */
+export const EXEC_WORDS_MAX = 100;

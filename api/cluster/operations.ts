@@ -163,6 +163,23 @@ const CLUSTER: readonly Operation[] = [
     summary: 'The ways from this node to the others',
     answer: json('engine:NetworkCheck'),
   }),
+  get('/exec', {
+    id: 'exec',
+    role: 'operator',
+    summary:
+      'A program in a container of any node; a WebSocket with the subprotocol tswarm.exec.v1',
+    query: {
+      task: text('id of the task whose container it is'),
+      container: text('id or name, with @node where a name is not enough'),
+      command: texts('the words of the command; a shell unless given'),
+      tty: flag('with a terminal, true unless given'),
+      user: text('name or number, as in the image unless given'),
+      workdir: text('folder, as in the image unless given'),
+      width: count('columns of the terminal'),
+      height: count('rows of the terminal'),
+    },
+    answer: { status: 101, schema: 'ExecNotice', type: 'application/octet-stream' },
+  }),
   get('/why', {
     id: 'why',
     role: 'viewer',

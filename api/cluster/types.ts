@@ -298,10 +298,26 @@ export interface CertificateRequest {
   readonly csr: string;
 }
 
+/** Text messages to GET /tswarm/v1/exec; bytes of input are binary messages that begin with a zero byte. */
+export type ExecControl =
+  | { readonly type: 'resize'; readonly width: number; readonly height: number }
+  | { readonly type: 'end-of-input' };
+
+/** Text messages from it: `started` comes first; `exit` or `error` is the last. Output is binary, 1 (stdout) or 2 (stderr) in the first byte. */
+export type ExecNotice =
+  | { readonly type: 'started'; readonly container: string; readonly command: readonly string[] }
+  | { readonly type: 'exit'; readonly code: number }
+  | {
+      readonly type: 'error';
+      readonly code: string;
+      readonly detail: string;
+      readonly hint?: string;
+    };
+
 /** POST /tswarm/v1/dashboard/links. */
 export interface LinkRequest {
   /** admin unless given. */
-  readonly role?: 'admin' | 'viewer';
+  readonly role?: Role;
 }
 
 /** Answer of POST /tswarm/v1/dashboard/links. */

@@ -6,15 +6,17 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import type { Role } from '#protocol/access';
+import { ROLES, type Role } from '#protocol/access';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Clock, Log, Random } from '#protocol/world';
+import { EXEC_PATH } from '../cluster/exec.ts';
 import type { DashboardLink } from '../cluster/types.ts';
 import type { Route } from '../context.ts';
 import { problemOf, statusOf } from '../http/errors.ts';
 import type { Reply } from '../http/reply.ts';
 import { type Caller, emptyBody, readJson, textKey } from '../http/request.ts';
 import { HttpServer, type RawRequest, splitTarget } from '../http/server.ts';
+import { proposedProtocols, requireSameOrigin, wantsSocket } from '../http/websocket.ts';
 import { SIGN_IN_LINK_MS } from '../limits.ts';
 import { type PageFolders, Pages } from './pages.ts';
 import { type Session, SignIn } from './sign-in.ts';
@@ -40,6 +42,7 @@ const PORT_DEFAULT = 7480;
 const LOOPBACK = '127.0.0.1';
 const API_PREFIX = '/api';
 const CSRF_HEADER = 'x-tswarm-csrf';
+const CSRF_PROTOCOL = 'tswarm.csrf.';
 const LINK_BODY_BYTES_MAX = 1024;
 
 interface Place {
@@ -119,7 +122,7 @@ export class Dashboard {
     const make = (): HttpServer =>
       new HttpServer({
         dispatch: (raw, reply) => this.#serve(raw, reply),
-        upgrades: () => false,
+        upgrades: isSocketCall,
         ...(tls ? { tls } : {}),
       });
     let server = make();
@@ -184,7 +187,7 @@ export class Dashboard {
     const name = cookieName(message);
     reply.header('Cache-Control', 'no-store');
     if (message.method === 'POST') {
-      requireSameOrigin(message);
+      requireSameOrigin(message.headers);
       const type = message.headers['content-type'];
       const body = await readJson(raw.body, type, LINK_BODY_BYTES_MAX);
       if (!body) throw emptyBody();
@@ -206,7 +209,8 @@ export class Dashboard {
     const { message } = raw;
     const { session } = this.#require(message);
     const method = message.method ?? 'GET';
-    if (method !== 'GET' && method !== 'HEAD') requireCsrf(message, session);
+    if (wantsSocket(message.headers)) requireSocketCsrf(message, session);
+    else if (method !== 'GET' && method !== 'HEAD') requireCsrf(message, session);
     reply.header('Cache-Control', 'no-store');
     await this.#deps.dispatch(raw, reply, `${path}?${query}`, {
       name: 'dashboard',
@@ -226,9 +230,11 @@ export class Dashboard {
 }
 
 function roleOf(text: string): Role {
-  if (text === '' || text === 'admin') return 'admin';
-  if (text === 'viewer') return 'viewer';
-  throw new TswarmError('invalid_argument', 'role: must be admin or viewer', { field: 'role' });
+  const role = ROLES.find((known) => known === (text || 'admin'));
+  if (role !== undefined) return role;
+  throw new TswarmError('invalid_argument', 'role: must be viewer, operator or admin', {
+    field: 'role',
+  });
 }
 
 function parsePlace(address: string): { readonly host: string; readonly port: number } {
@@ -266,20 +272,34 @@ function requireKnownHost(message: IncomingMessage): void {
   });
 }
 
-function requireSameOrigin(message: IncomingMessage): void {
-  const { origin, host } = message.headers;
-  if (origin === undefined || origin.replace(/^https?:\/\//, '') === host) return;
-  throw new TswarmError('permission_denied', 'the request comes from another site');
+function requireCsrf(message: IncomingMessage, session: Session): void {
+  requireSameOrigin(message.headers);
+  requireSecret(String(message.headers[CSRF_HEADER] ?? ''), session, `header ${CSRF_HEADER}`);
 }
 
-function requireCsrf(message: IncomingMessage, session: Session): void {
-  requireSameOrigin(message);
-  const sent = Buffer.from(String(message.headers[CSRF_HEADER] ?? ''));
+/** A page cannot give a WebSocket headers of its own: the secret comes as one of the protocols that it proposes. */
+function requireSocketCsrf(message: IncomingMessage, session: Session): void {
+  if (message.headers.origin === undefined) {
+    throw new TswarmError('permission_denied', 'the header Origin is missing');
+  }
+  requireSameOrigin(message.headers);
+  const proposed = proposedProtocols(message.headers);
+  const sent = proposed.find((name) => name.startsWith(CSRF_PROTOCOL)) ?? '';
+  requireSecret(sent.slice(CSRF_PROTOCOL.length), session, `protocol ${CSRF_PROTOCOL}SECRET`);
+}
+
+function requireSecret(text: string, session: Session, where: string): void {
+  const sent = Buffer.from(text);
   const wanted = Buffer.from(session.csrf);
   if (sent.length === wanted.length && timingSafeEqual(sent, wanted)) return;
-  throw new TswarmError('permission_denied', `the header ${CSRF_HEADER} is missing or wrong`, {
+  throw new TswarmError('permission_denied', `the ${where} is missing or wrong`, {
     hint: 'Load the page again.',
   });
+}
+
+function isSocketCall(message: IncomingMessage): boolean {
+  const { path } = splitTarget(message.url ?? '/');
+  return path === `${API_PREFIX}${EXEC_PATH}` && wantsSocket(message.headers);
 }
 
 /** Browsers send a host's cookies to all of its ports: each node has its own name. */

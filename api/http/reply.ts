@@ -31,6 +31,8 @@ export interface Reply {
   stream(status: number, contentType: string): StreamReply;
   /** Takes the connection over. */
   hijack(contentType: string): ByteStream;
+  /** The same for another protocol, which the client has asked for with `Upgrade`. */
+  upgrade(protocol: string, headers: Readonly<Record<string, string>>): ByteStream;
 }
 
 /** How a request reached us: `rest` are bytes of an upgraded connection that were read beyond the head and the body. */
@@ -101,19 +103,31 @@ export class HttpReply implements Reply {
   }
 
   hijack(contentType: string): ByteStream {
-    this.#hijacked = true;
-    this.#onHijack();
-    const { socket, upgrade } = this.#connection;
-    const asked = upgrade || /\bupgrade\b/i.test(this.#connection.message.headers.connection ?? '');
+    const { upgrade, message } = this.#connection;
+    const asked = upgrade || /\bupgrade\b/i.test(message.headers.connection ?? '');
     const first = asked
       ? 'HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n'
       : 'HTTP/1.1 200 OK\r\n';
+    return this.#takeOver(`${first}Content-Type: ${contentType}\r\n\r\n`);
+  }
+
+  upgrade(protocol: string, headers: Readonly<Record<string, string>>): ByteStream {
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    return this.#takeOver(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${lines.join('')}\r\n`,
+    );
+  }
+
+  #takeOver(head: string): ByteStream {
+    this.#hijacked = true;
+    this.#onHijack();
+    const { socket, upgrade } = this.#connection;
     if (upgrade) this.#response.detachSocket(socket);
     else takeFromParser(socket);
     socket.setTimeout(0);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 30_000);
-    socket.write(`${first}Content-Type: ${contentType}\r\n\r\n`);
+    socket.write(head);
     return byteStreamOf(socket, this.#connection.rest());
   }
 }

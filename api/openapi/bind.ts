@@ -114,6 +114,7 @@ function tagged(request: ApiRequest, reply: Reply, { isPaged }: Operation): Repl
     empty: (status) => reply.empty(status),
     stream: (status, type) => reply.stream(status, type),
     hijack: (type) => reply.hijack(type),
+    upgrade: (protocol, headers) => reply.upgrade(protocol, headers),
     json: (status, value) => {
       const shown = isPaged && Array.isArray(value) ? pageOf(value, request.query, reply) : value;
       const digest = createHash('sha256').update(JSON.stringify(shown)).digest('base64url');

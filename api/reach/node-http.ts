@@ -84,6 +84,18 @@ async function send(
 /** A whole JSON answer. @throws what the node answered as TswarmError */
 export async function callNodeJson(connection: Duplex, call: NodeCall): Promise<unknown> {
   const { message } = await callNode(connection, call);
+  const text = await textOf(message);
+  const status = message.statusCode ?? 500;
+  if (status < 400) return text === '' ? undefined : JSON.parse(text);
+  throw errorOf(status, text);
+}
+
+/** What a node said instead of doing what it was asked. */
+export async function errorOfAnswer(message: IncomingMessage): Promise<TswarmError> {
+  return errorOf(message.statusCode ?? 500, await textOf(message));
+}
+
+async function textOf(message: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
@@ -100,10 +112,7 @@ export async function callNodeJson(connection: Duplex, call: NodeCall): Promise<
   } catch (error) {
     throw asOurs(error as Error);
   }
-  const text = Buffer.concat(chunks).toString();
-  const status = message.statusCode ?? 500;
-  if (status < 400) return text === '' ? undefined : JSON.parse(text);
-  throw errorOf(status, text);
+  return Buffer.concat(chunks).toString();
 }
 
 /** What a node said, as it would have been said here. */

@@ -49,7 +49,7 @@ export class OtherNodes {
 
   /** @throws TswarmError unavailable */
   call(node: OtherNode, call: NodeCall): Promise<NodeAnswer> {
-    return callNode(this.#dial(node), call);
+    return callNode(this.dial(node), call);
   }
 
   /** Asks all of them at once, each for a limited time. */
@@ -57,7 +57,7 @@ export class OtherNodes {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(REACH_LIST_MS)]);
     const nodes = this.list();
     const settled = await Promise.allSettled(
-      nodes.map((node) => callNodeJson(this.#dial(node), { ...call, signal: limit })),
+      nodes.map((node) => callNodeJson(this.dial(node), { ...call, signal: limit })),
     );
     const answers: { node: OtherNode; answer: T }[] = [];
     const missing: { node: OtherNode; reason: string }[] = [];
@@ -99,7 +99,8 @@ export class OtherNodes {
     return session?.cache.isReady ? session.cache : undefined;
   }
 
-  #dial(node: OtherNode): ReturnType<NonNullable<ReturnType<Context['node']['session']>>['dial']> {
+  /** A connection to a node's docker.sock. @throws TswarmError unavailable */
+  dial(node: OtherNode): ReturnType<NonNullable<ReturnType<Context['node']['session']>>['dial']> {
     const session = this.#context.node.session();
     if (session) return session.dial(node.id);
     throw new TswarmError('unavailable', `node ${node.hostname} cannot be reached from here`);

@@ -1,6 +1,6 @@
 // Generated from api/cluster/operations.ts by `npm run gen`. Do not edit.
 import type { EngineJson } from '#protocol/engine';
-import type { AuditRow, CertificateRequest, ClusterInfo, CredentialInfo, DashboardLink, DeployResult, HistoryRow, IndexAnswer, InitRequest, JoinRequest, LinkRequest, LogLine, NewCertificate, NewToken, RemoveResult, RolloutResult, ServiceAction, StackObjects, StackPlan, StackSummary, TokenRequest, UnlockKey, UpdateRequest, WatchLine, WhoAmI } from '../types.ts';
+import type { AuditRow, CertificateRequest, ClusterInfo, CredentialInfo, DashboardLink, DeployResult, ExecNotice, HistoryRow, IndexAnswer, InitRequest, JoinRequest, LinkRequest, LogLine, NewCertificate, NewToken, RemoveResult, RolloutResult, ServiceAction, StackObjects, StackPlan, StackSummary, TokenRequest, UnlockKey, UpdateRequest, WatchLine, WhoAmI } from '../types.ts';
 
 /** What each call of /tswarm/v1 is given and answers: of a stream of lines, each line; `never` for other streams and files. */
 export interface ClusterCalls {
@@ -75,6 +75,12 @@ export interface ClusterCalls {
     readonly query: {  };
     readonly body: undefined;
     readonly answer: EngineJson;
+  };
+  'GET /tswarm/v1/exec': {
+    readonly params: {  };
+    readonly query: { readonly task?: string | undefined; readonly container?: string | undefined; readonly command?: string | readonly string[] | undefined; readonly tty?: boolean | undefined; readonly user?: string | undefined; readonly workdir?: string | undefined; readonly width?: number | string | undefined; readonly height?: number | string | undefined };
+    readonly body: undefined;
+    readonly answer: ExecNotice;
   };
   'GET /tswarm/v1/why': {
     readonly params: {  };

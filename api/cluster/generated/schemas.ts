@@ -1010,14 +1010,114 @@ export const BODY_SCHEMAS: Readonly<Record<string, Readonly<Record<string, unkno
     ],
     "description": "POST /tswarm/v1/certificates."
   },
+  "ExecControl": {
+    "anyOf": [
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "const": "resize"
+          },
+          "width": {
+            "type": "number"
+          },
+          "height": {
+            "type": "number"
+          }
+        },
+        "required": [
+          "type",
+          "width",
+          "height"
+        ]
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "const": "end-of-input"
+          }
+        },
+        "required": [
+          "type"
+        ]
+      }
+    ],
+    "description": "Text messages to GET /tswarm/v1/exec; bytes of input are binary messages that begin with a zero byte."
+  },
+  "ExecNotice": {
+    "anyOf": [
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "const": "started"
+          },
+          "container": {
+            "type": "string"
+          },
+          "command": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          }
+        },
+        "required": [
+          "type",
+          "container",
+          "command"
+        ]
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "const": "exit"
+          },
+          "code": {
+            "type": "number"
+          }
+        },
+        "required": [
+          "type",
+          "code"
+        ]
+      },
+      {
+        "type": "object",
+        "properties": {
+          "type": {
+            "const": "error"
+          },
+          "code": {
+            "type": "string"
+          },
+          "detail": {
+            "type": "string"
+          },
+          "hint": {
+            "type": "string"
+          }
+        },
+        "required": [
+          "type",
+          "code",
+          "detail"
+        ]
+      }
+    ],
+    "description": "Text messages from it: `started` comes first; `exit` or `error` is the last. Output is binary, 1 (stdout) or 2 (stderr) in the first byte."
+  },
   "LinkRequest": {
     "type": "object",
     "properties": {
       "role": {
         "type": "string",
         "enum": [
-          "admin",
-          "viewer"
+          "viewer",
+          "operator",
+          "admin"
         ],
         "description": "admin unless given."
       }

@@ -54,6 +54,7 @@ interface Answer {
 }
 
 interface Site {
+  readonly port: number;
   readonly seen: string[];
   link(role?: string): Promise<DashboardLink>;
   call(
@@ -89,7 +90,7 @@ async function start(address = '127.0.0.1:0'): Promise<Site> {
     return answer as DashboardLink;
   };
   const port = Number(new URL((await link()).url).port);
-  return { seen, link, call: (...args) => call(port, ...args) };
+  return { port, seen, link, call: (...args) => call(port, ...args) };
 }
 
 function call(
@@ -176,6 +177,34 @@ describe('dashboard', () => {
     expect(site.seen).toEqual(['admin GET /nodes?x=1', 'admin POST /nodes/n/update?']);
   });
 
+  it('opens a shell only for a page of its own that knows the secret', async () => {
+    const site = await start();
+    const { Cookie, 'X-Tswarm-CSRF': secret } = await signIn(site, 'operator');
+    const own = `http://127.0.0.1:${site.port}`;
+    const open = (headers: Record<string, string>): Promise<Answer> =>
+      site.call('GET', '/api/tswarm/v1/exec?task=t', {
+        Connection: 'Upgrade',
+        Upgrade: 'websocket',
+        ...headers,
+      });
+    const protocol = (text: string): Record<string, string> => ({ 'Sec-WebSocket-Protocol': text });
+    const known = protocol(`tswarm.exec.v1, tswarm.csrf.${secret}`);
+    expect((await open({ Origin: own, ...known })).status).toBe(401);
+    for (const headers of [
+      { Cookie, ...known },
+      { Cookie, Origin: 'http://evil.example', ...known },
+      { Cookie, Origin: 'null', ...known },
+      { Cookie, Origin: own },
+      { Cookie, Origin: own, ...protocol('tswarm.exec.v1, tswarm.csrf.wrong') },
+      { Cookie, Origin: own, ...protocol(`tswarm.exec.v1, tswarm.csrf.${secret}x`) },
+    ]) {
+      expect((await open(headers)).status, JSON.stringify(headers)).toBe(403);
+    }
+    expect(site.seen).toEqual([]);
+    expect((await open({ Cookie, Origin: own, ...known })).status).toBe(200);
+    expect(site.seen).toEqual(['operator GET /tswarm/v1/exec?task=t']);
+  });
+
   it('answers no foreign name that points at this host', async () => {
     const site = await start();
     const answer = await site.call('GET', '/', { Host: 'evil.example:7480' });
@@ -212,7 +241,7 @@ describe('dashboard', () => {
 
   it('refuses an unknown role', async () => {
     const site = await start();
-    await expect(site.link('root')).rejects.toThrow('role: must be admin or viewer');
+    await expect(site.link('root')).rejects.toThrow('role: must be viewer, operator or admin');
   });
 });
 
