@@ -18,6 +18,8 @@ export const EXEC_PATH = '/tswarm/v1/exec';
 export const EXEC_PROTOCOL = 'tswarm.exec.v1';
 
 const STREAM = { stdin: 0, stdout: 1, stderr: 2 } as const;
+/** Ctrl-C and Ctrl-D: how somebody at the keyboard leaves what runs in a shell, and the shell. */
+const LEAVE = Uint8Array.of(3, 4);
 /** The shell that the container has: the better one if there are two. */
 const SHELL: readonly string[] = [
   '/bin/sh',
@@ -45,7 +47,8 @@ async function exec(context: Context, request: ApiRequest, reply: Reply): Promis
     const { spec, tty, size } = asked;
     program = await runInContainer(context, container, { spec, tty, size, signal: request.signal });
     await notify(socket, { type: 'started', container, command: asked.command });
-    const input = copyInput(socket, program);
+    const isShell = asked.command === SHELL;
+    const input = copyInput(socket, program, isShell);
     await copyOutput(socket, program);
     // It may have ended because of what the client sent.
     input.fault?.();
@@ -120,8 +123,15 @@ async function copyOutput(socket: WebSocketStream, program: RunningProgram): Pro
   }
 }
 
-/** Until the client closes or goes: then the program has nobody to talk to. `fault` throws what was wrong with a message, if it was that. */
-function copyInput(socket: WebSocketStream, program: RunningProgram): { fault?: () => never } {
+/**
+ * Until the client closes or goes. A program goes on without it, as with docker exec; a shell would wait for its next command for ever, and is told to end.
+ * `fault` throws what was wrong with a message, if it was that.
+ */
+function copyInput(
+  socket: WebSocketStream,
+  program: RunningProgram,
+  isShell: boolean,
+): { fault?: () => never } {
   const input: { fault?: () => never } = {};
   const copy = async (): Promise<void> => {
     for await (const { isText, data } of socket.messages()) {
@@ -135,6 +145,9 @@ function copyInput(socket: WebSocketStream, program: RunningProgram): { fault?: 
         throw error;
       };
     })
+    .then(() => (isShell ? program.write(LEAVE) : undefined))
+    // The shell may have ended by itself.
+    .catch(() => undefined)
     .finally(() => program.close());
   return input;
 }

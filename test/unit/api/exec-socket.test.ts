@@ -13,7 +13,7 @@ import { wantsSocket } from '#api/http/websocket';
 import { SOCKET_MESSAGE_BYTES_MAX } from '#api/limits';
 import type { AttachedStream, EngineJson, OutputFrame } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
-import { Task, TaskStatus } from '#protocol/generated/objects';
+import { ContainerStatus, Task, TaskStatus } from '#protocol/generated/objects';
 import { FakeManager, fakeEngine, fakeNode } from './fakes.ts';
 
 const cleanups: (() => Promise<void> | void)[] = [];
@@ -60,7 +60,7 @@ async function stage(createFails?: Error): Promise<Stage> {
   };
   const manager = new FakeManager();
   const status = TaskStatus.create({
-    containerStatus: { containerId: 'c0ffee', pid: 1, exitCode: 0 },
+    containerStatus: ContainerStatus.create({ containerId: 'c0ffee' }),
   });
   manager.put({ task: Task.create({ id: 'task1', status }) });
   manager.put({ task: Task.create({ id: 'task2' }) });
@@ -168,6 +168,12 @@ describe('exec by WebSocket', () => {
     socket.close();
     await closed;
     await until(() => calls.includes('detach'));
+    expect(calls.filter((call) => call.startsWith('in'))).toEqual([]);
+    const other = await stage();
+    const shell = client(other.port, 'task=task1');
+    await until(() => shell.got.length === 1);
+    shell.socket.close();
+    await until(() => other.calls.includes('in \x03\x04'));
   });
 
   it('says what is wrong with the container after the handshake', async () => {
@@ -219,7 +225,7 @@ const HANDSHAKE: Readonly<Record<string, string>> = {
 async function handshake(
   port: number,
   change: Readonly<Record<string, string>>,
-  query = 'task=task1',
+  query = 'task=task1&command=cat',
 ): Promise<{ socket: Socket; head: string }> {
   const socket = connect(port, '127.0.0.1');
   cleanups.push(() => void socket.destroy());
