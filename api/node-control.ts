@@ -13,6 +13,8 @@ export interface NodeState {
   readonly nodeId: string;
   readonly clusterId: string;
   readonly isManager: boolean;
+  /** Its cluster listens on this host's loopback only, as the one that a first `tcompose up` makes; `init` opens it to other hosts. */
+  readonly isHostOnly: boolean;
   /** Host part of the address that others reach this node at; '' while in no cluster. */
   readonly nodeAddr: string;
   /** `host:port` of the manager that this node commands. */
@@ -65,7 +67,7 @@ export interface ClusterSession {
 export interface NodeControl {
   state(): NodeState;
   session(): ClusterSession | undefined;
-  /** Resolves with the node's id once the node is ready for tasks. */
+  /** A new cluster, or the one of this host alone opened to others. Resolves with the node's id once the node is ready for tasks. */
   init(options: InitOptions): Promise<string>;
   join(options: JoinOptions): Promise<void>;
   leave(options: { force: boolean }): Promise<void>;

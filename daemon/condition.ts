@@ -12,6 +12,7 @@ export const NO_CLUSTER: NodeState = {
   isManager: false,
   nodeAddr: '',
   controlAddr: '',
+  isHostOnly: false,
   remoteManagers: [],
 };
 

@@ -1,6 +1,7 @@
 // This node's membership: none, starting, member, leaving; the one place that changes it. Order matters and is the same after a kill at any point:
 // init   manager bootstraps → certificate saved → node.json written → worker joins.   No node.json = no cluster; leftovers are removed.
 // join   token → certificate saved → node.json written → worker joins; the role that the managers say makes it a manager (role.ts).
+//        On the manager of a cluster that only this host can reach, init opens it: the manager is started again where others reach it.
 // leave  node.json says `leaving` → manager stopped → containers and networks removed → state removed → node.json removed last.
 // start  node.json read → worker joins at once (it needs no manager for what runs) → manager started again and again until it runs.
 import type { ClusterEvents } from '#api/cache/cluster-events';
@@ -39,9 +40,10 @@ import {
   choosePlaces,
   embeddedPlaces,
   firstReachable,
+  isHostOnly,
   LOOPBACK,
   type Places,
-  type RecordedPlaces,
+  refuseForOpened,
 } from './places.ts';
 import { findAgain, hasLostItsCluster } from './rejoin.ts';
 import { nextRoleStep } from './role.ts';
@@ -140,6 +142,7 @@ export class NodeController implements NodeControl {
       nodeId: record.nodeId,
       clusterId: record.clusterId,
       isManager,
+      isHostOnly: isHostOnly(record),
       nodeAddr: parseAddress(record.advertiseAddr, LOOPBACK, 'advertiseAddr').host,
       controlAddr: record.advertiseAddr,
       remoteManagers: record.managers,
@@ -155,6 +158,7 @@ export class NodeController implements NodeControl {
     return this.#exclusively(async () => {
       const { record } = this.#member;
       if (options.forceNewCluster && record) return this.#forceNewCluster(options, record);
+      if (record && !options.embedded && isHostOnly(record)) return this.#open(options, record);
       this.#requireNone();
       if (options.forceNewCluster) {
         throw new TswarmError('failed_precondition', 'this node is in no cluster to recover', {
@@ -291,13 +295,29 @@ export class NodeController implements NodeControl {
       });
     }
     const isMoved = options.listenAddr !== '' || options.advertiseAddr !== '';
-    const addresses: RecordedPlaces = isMoved
-      ? addressesOf(choosePlaces(options, this.#config), this.#config)
-      : record;
+    await this.#startAlone(isMoved ? choosePlaces(options, this.#config) : undefined, record);
+    return record.nodeId;
+  }
+
+  /** The cluster of this host alone, from now on where other hosts reach it. */
+  async #open(options: InitOptions, record: NodeRecord): Promise<string> {
+    refuseForOpened(options);
+    await this.#startAlone(choosePlaces(options, this.#config), record);
+    const link = this.#manager?.link;
+    if (link && options.availability !== 'active') {
+      await setAvailability(link, record.nodeId, options.availability);
+    }
+    return record.nodeId;
+  }
+
+  /** Starts the manager as the only one, elsewhere when `places` are given. @throws after it is as before. */
+  async #startAlone(places: Places | undefined, record: NodeRecord): Promise<void> {
+    const addresses = places ? addressesOf(places, this.#config) : record;
     await this.#manager?.stop();
     const manager = this.#newManager(addresses);
     this.#manager = manager;
     try {
+      if (places) await checkPlacesFree(places);
       const ready = await manager.start({ ...this.#startRequest(), forceNewCluster: true });
       const { listenAddr, advertiseAddr, advertiseIs, advertiseFlag } = addresses;
       const moved = { listenAddr, advertiseAddr, advertiseIs, advertiseFlag };
@@ -312,7 +332,6 @@ export class NodeController implements NodeControl {
       throw error;
     }
     await this.#untilReady(record.nodeId);
-    return record.nodeId;
   }
 
   /** @returns the role that the token stands for. */

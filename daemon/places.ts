@@ -1,6 +1,7 @@
 // Where a manager on this node listens and what it tells others: from flags, settings, or found out. The control port and Raft's (one higher) are checked
 // to be free here, so that the error names who has them. Refuses addresses that are not of this host, and names of interfaces without an address.
 import { connect } from 'node:net';
+import type { InitOptions } from '#api/node-control';
 import { TswarmError } from '#protocol/errors';
 import {
   type Address,
@@ -81,6 +82,30 @@ export async function embeddedPlaces(): Promise<Places> {
   throw new TswarmError('resource_exhausted', 'no two free ports beside each other were found', {
     hint: 'Give an address: tswarm init --listen-addr 127.0.0.1:PORT.',
   });
+}
+
+/** Only this host reaches the cluster: its one manager listens on loopback. */
+export function isHostOnly({ listenAddr, managers, nodeId }: NodeRecord): boolean {
+  const { host } = parseAddress(listenAddr, LOOPBACK, 'listenAddr');
+  const isLoopback = host === '::1' || host === 'localhost' || host.startsWith('127.');
+  return isLoopback && managers.every((manager) => manager.nodeId === nodeId);
+}
+
+/** @throws already_exists, naming what only a new cluster takes: the subnets and the port of one that exists are in use. */
+export function refuseForOpened(
+  options: Pick<InitOptions, 'defaultAddrPool' | 'subnetSize' | 'dataPathPort'>,
+): void {
+  const fixed = [
+    options.defaultAddrPool.length > 0 ? '--default-addr-pool' : '',
+    options.subnetSize === 0 ? '' : '--default-addr-pool-mask-length',
+    options.dataPathPort === 0 ? '' : '--data-path-port',
+  ].filter((flag) => flag !== '');
+  if (fixed.length === 0) return;
+  throw new TswarmError(
+    'already_exists',
+    `this host has a cluster of its own already: ${fixed.join(', ')} can be chosen for a new one only`,
+    { hint: 'Leave the flag out to open that cluster to other hosts, or "tswarm leave --force".' },
+  );
 }
 
 /** Connects to a manager's port and closes again. @returns this host's address on that way. @throws unavailable: what is wrong, seen from where. */

@@ -292,7 +292,8 @@ class NodeWorker implements Worker {
       managersNews: (managers) => this.#hearOfManagers(managers),
     });
     this.#exchange = exchange;
-    await exchange.start(membership.identity, membership.managers.every(isLoopback));
+    exchange.setIdentity(membership.identity);
+    if (!membership.managers.every(isLoopback)) await exchange.listen();
     this.#watching = new AbortController();
     void this.#watchImages(exchange, this.#watching.signal);
     const host = new AgentHost(node, {
@@ -403,6 +404,8 @@ class NodeWorker implements Worker {
     const known = new Map(this.#remotes.list().map((manager) => [manager.addr, manager]));
     this.#remotes.set(managers.map((addr) => known.get(addr) ?? unnamed(addr)));
     this.#session?.retryNow();
+    // A cluster of this host alone may have been opened to others.
+    if (!managers.every(isLoopback)) void this.#exchange?.listen();
   }
 
   /** Somebody with a manager's certificate has called. With a session this node knows better; without one it tries there, too. */

@@ -38,7 +38,8 @@ export function membershipRoutes(context: Context): readonly Route[] {
 async function init(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const body = (await request.optionalJson()) ?? {};
   const forceNewCluster = boolKey(body, 'forceNewCluster');
-  if (!forceNewCluster) refuseInCluster(context);
+  const { state, isHostOnly } = context.node.state();
+  if (!forceNewCluster && !isHostOnly) refuseInCluster(context);
   await context.node.init({
     listenAddr: textKey(body, 'listenAddr'),
     advertiseAddr: textKey(body, 'advertiseAddr'),
@@ -49,7 +50,7 @@ async function init(context: Context, request: ApiRequest, reply: Reply): Promis
     dataPathPort: wholeNumber(body, 'dataPathPort'),
     forceNewCluster,
   });
-  await applySettings(context, specPart(body), { isNew: !forceNewCluster }, request);
+  await applySettings(context, specPart(body), { isNew: state === 'inactive' }, request);
   reply.json(200, await clusterInfo(context, request));
 }
 

@@ -44,7 +44,8 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
 async function init(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const body = await request.json();
   const forceNewCluster = boolKey(body, 'ForceNewCluster');
-  if (!forceNewCluster) refuseInSwarm(context);
+  const { state, isHostOnly } = context.node.state();
+  if (!forceNewCluster && !isHostOnly) refuseInSwarm(context);
   refuseDataPathAddr(body);
   const nodeId = await context.node.init({
     listenAddr: textKey(body, 'ListenAddr'),
@@ -56,7 +57,7 @@ async function init(context: Context, request: ApiRequest, reply: Reply): Promis
     dataPathPort: wholeNumber(body, 'DataPathPort'),
     forceNewCluster,
   });
-  await applySettings(context, initialSpec(body), { isNew: !forceNewCluster }, request);
+  await applySettings(context, initialSpec(body), { isNew: state === 'inactive' }, request);
   reply.json(200, nodeId);
 }
 

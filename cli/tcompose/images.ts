@@ -135,6 +135,10 @@ async function pullImage(
   }
 }
 
+/** Characters of a build's output that are kept for its error, and how many lines of them it shows. */
+const BUILD_OUTPUT_KEPT = 16_384;
+const BUILD_LINES_SHOWN = 20;
+
 /** Builds one image; the output is shown line by line, or kept for the error when quiet. */
 export async function buildImage(
   client: ApiClient,
@@ -163,13 +167,13 @@ export async function buildImage(
     platform: image.platform || undefined,
     version: 1,
   };
-  const output: string[] = [];
+  let output = '';
   try {
     const stream = { data: context.stream, type: 'application/x-tar' };
     await drain(client, '/build', { query, stream }, options.signal, (line) => {
-      const text = String(line.stream ?? line.status ?? '').trimEnd();
-      if (text === '') return;
-      output.push(text);
+      // A piece of output may end anywhere, in the middle of a line too.
+      const text = String(line.stream ?? `${line.status ?? ''}\n`);
+      output = (output + text).slice(-BUILD_OUTPUT_KEPT);
       const step = /^Step \d+\/\d+ : .*/.exec(text)?.[0];
       if (step && options.quietBuild !== true) display.update(id, 'working', 'Building', step);
     });
@@ -180,7 +184,7 @@ export async function buildImage(
       throw error;
     }
     display.update(id, 'error', 'Error');
-    display.say(output.slice(-20).join('\n'));
+    display.say(output.trimEnd().split('\n').slice(-BUILD_LINES_SHOWN).join('\n'));
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 // Goal: a cluster's life with real daemons: joining, losing the leader, promoting and demoting, leaving and coming back, guards and bad input. Method: a lab
 // of three managers and two workers, each in a network of its own; what people type, and what they see.
-import { cpSync, existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../support/cluster-lab/lab.ts';
@@ -301,6 +301,46 @@ describe('bad input', () => {
     await lab.start('x1');
     return text;
   }
+});
+
+describe('the cluster that a host made for itself', () => {
+  const compose = 'services: { web: { image: "busybox:test", command: [sleep, "600"] } }';
+
+  it('is opened to other hosts by init, and its containers go on', async () => {
+    await lab.importBusybox(['x1']);
+    const file = join(lab.folder, 'alone.yaml');
+    writeFileSync(file, compose);
+    const up = await lab.tcompose('x1', ['-f', file, '-p', 'alone', 'up', '-d']);
+    expect([up.code, up.stderr]).toEqual([0, expect.stringContaining('single-node cluster')]);
+    const pid = async (): Promise<string> =>
+      (await lab.exec('x1', ['docker', 'inspect', '-f', '{{.State.Pid}}', 'alone-web-1'])).stdout;
+    const before = await pid();
+
+    const told = await lab.tswarm('x1', ['join-token', 'worker']);
+    expect(told.stderr).toContain('Other hosts do not reach 127.0.0.1:2377');
+    const pool = await lab.tswarm('x1', ['init', '--default-addr-pool', '10.99.0.0/16']);
+    expect([pool.code, pool.stderr]).toEqual([
+      1,
+      expect.stringContaining('--default-addr-pool can be chosen for a new one only'),
+    ]);
+    const token = /--token (\S+) 192\.168\.177\.15:2377/.exec(await lab.ok('x1', ['init']))?.[1];
+    lab.addHost('x2');
+    await lab.start('x2');
+    await lab.join('x2', token ?? '', 'x1');
+    await untilNodes(lab, 'x1', (rows) => rows.map((row) => row.Status).join() === 'Ready,Ready');
+    expect(await pid()).toBe(before);
+
+    // The image is on x1 alone: x2 gets it from there.
+    await lab.ok('x1', ['service', 'scale', 'alone_web=2']);
+    const where = await lab.ok('x1', ['service', 'ps', '--format', '{{.Node}}', 'alone_web']);
+    expect(where.split('\n').sort().join(' ').trim()).toBe('x1 x2');
+
+    const again = await lab.tswarm('x1', ['init']);
+    expect([again.code, again.stderr]).toEqual([
+      1,
+      expect.stringContaining('already in a cluster'),
+    ]);
+  });
 });
 
 it('leaves readable logs: no stack trace, no bug', () => {

@@ -56,10 +56,10 @@ export class ImageExchange {
     return this.#port;
   }
 
-  /** `isAlone`: the cluster is this host for itself, nothing is to listen. */
-  async start(identity: TlsIdentity, isAlone: boolean): Promise<void> {
-    this.#identity = identity;
-    if (isAlone) return;
+  /** From now on others may ask. Not to be called while the cluster is this host for itself; does nothing the second time. */
+  async listen(): Promise<void> {
+    const identity = this.#identity;
+    if (!identity || this.#server) return;
     const server = new ShareServer(
       {
         images: this.#deps.images.api,
@@ -68,11 +68,12 @@ export class ImageExchange {
       },
       identity,
     );
+    this.#server = server;
     try {
       this.#port = await server.start();
-      this.#server = server;
       this.#deps.changed();
     } catch (error) {
+      this.#server = undefined;
       this.#deps.log.warn('images are not given to other nodes', { reason: messageOf(error) });
     }
   }

@@ -30,10 +30,15 @@ export async function joinToken(
   const token = role === 'worker' ? tokens.Worker : tokens.Manager;
   if (flags.quiet) process.stdout.write(`${token}\n`);
   else {
-    const { controlAddr } = await call(client, 'GET /tswarm/v1/cluster');
+    const { controlAddr = '' } = await call(client, 'GET /tswarm/v1/cluster');
     process.stdout.write(
       `To add a ${role} to this swarm, run the following command:\n\n    tswarm join --token ${token} ${controlAddr}\n\n`,
     );
+    if (/^(127\.|\[::1\])/.test(controlAddr)) {
+      process.stderr.write(
+        `Other hosts do not reach ${controlAddr}. Open this host's cluster to them first: tswarm init\n`,
+      );
+    }
   }
   return EXIT.ok;
 }

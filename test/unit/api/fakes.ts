@@ -211,6 +211,7 @@ export async function fakeNode(manager?: FakeManager): Promise<NodeControl> {
     isManager: manager !== undefined,
     nodeAddr: manager ? '127.0.0.1' : '',
     controlAddr: '',
+    isHostOnly: false,
     remoteManagers: [],
   };
   const refuse = (): Promise<never> => Promise.reject(new TswarmError('not_supported', 'no'));

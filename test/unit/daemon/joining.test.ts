@@ -7,8 +7,16 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseRemoteAddress } from '#daemon/addresses';
 import { explainJoinFailure } from '#daemon/join-errors';
+import type { NodeRecord } from '#daemon/node-file';
 import { readNodeRecord } from '#daemon/node-file';
-import { addressTowards, choosePlaces, embeddedPlaces, firstReachable } from '#daemon/places';
+import {
+  addressTowards,
+  choosePlaces,
+  embeddedPlaces,
+  firstReachable,
+  isHostOnly,
+  refuseForOpened,
+} from '#daemon/places';
 import { nextRoleStep } from '#daemon/role';
 import { TswarmError } from '#protocol/errors';
 import { NodeRole } from '#protocol/generated/specs';
@@ -94,6 +102,36 @@ describe('places', () => {
     const { listen, advertise } = await embeddedPlaces();
     expect(listen).toEqual(advertise);
     expect(listen.host).toBe('127.0.0.1');
+  });
+});
+
+describe('the cluster of one host', () => {
+  const record = (listenAddr: string, ...managers: string[]): NodeRecord => ({
+    format: 1,
+    phase: 'member',
+    nodeId: 'n1',
+    clusterId: 'c1',
+    manager: 'member',
+    listenAddr,
+    advertiseAddr: listenAddr,
+    advertiseIs: 'given',
+    advertiseFlag: '',
+    managers: managers.map((nodeId) => ({ nodeId, addr: listenAddr })),
+  });
+
+  it('is one whose only manager listens on loopback', () => {
+    expect(isHostOnly(record('127.0.0.1:2377', 'n1'))).toBe(true);
+    expect(isHostOnly(record('[::1]:2377', 'n1'))).toBe(true);
+    expect(isHostOnly(record('0.0.0.0:2377', 'n1'))).toBe(false);
+    expect(isHostOnly(record('127.0.0.1:2377', 'n1', 'n2'))).toBe(false);
+  });
+
+  it('is opened with nothing that is settled when a cluster is made', () => {
+    const none = { defaultAddrPool: [], subnetSize: 0, dataPathPort: 0 };
+    expect(() => refuseForOpened(none)).not.toThrow();
+    expect(() => refuseForOpened({ ...none, subnetSize: 26, dataPathPort: 4789 })).toThrow(
+      '--default-addr-pool-mask-length, --data-path-port can be chosen for a new one only',
+    );
   });
 });
 
