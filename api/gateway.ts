@@ -9,6 +9,7 @@ import { credentialRoutes } from './access/credentials.ts';
 import { ApiListener, type ApiListenerOptions } from './access/listener.ts';
 import { requireAccess } from './access/rules.ts';
 import type { ClusterEvents } from './cache/cluster-events.ts';
+import { FreshReads } from './cache/fresh-reads.ts';
 import { clusterRoutes } from './cluster/cluster.ts';
 import { execRoutes as clusterExecRoutes, EXEC_PATH } from './cluster/exec.ts';
 import { membershipRoutes } from './cluster/membership.ts';
@@ -85,6 +86,8 @@ export class Gateway implements Lifecycle {
   readonly #options: GatewayOptions;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #node: NodeControl;
+  readonly #fresh: FreshReads = new FreshReads();
   readonly #router = new Router<Handler>();
   readonly #reach: Reach;
   readonly #dashboard: Dashboard;
@@ -97,6 +100,7 @@ export class Gateway implements Lifecycle {
     this.#options = options;
     this.#log = deps.log;
     this.#clock = deps.clock;
+    this.#node = deps.node;
     const context: Context = { ...deps, version: options.version };
     this.#reach = new Reach(context);
     this.#dashboard = new Dashboard(options.dashboard, {
@@ -174,7 +178,9 @@ export class Gateway implements Lifecycle {
       const own = { ...request, params: match.params };
       const left =
         asked.scope === 'cluster' ? await this.#reach.take(own, target.query, reply) : own;
-      if (left) await match.handler(left, reply);
+      if (!left) return;
+      await this.#fresh.confirm(this.#node.session(), route, reply);
+      await match.handler(left, reply);
     } catch (error) {
       this.#answerError(error, raw, reply, target.path.startsWith(OWN_PREFIX));
     } finally {

@@ -29,6 +29,8 @@ export const CONNECTIONS_MAX = 2048;
 
 /** How long a write waits for the cache to show it before it answers anyway. */
 export const CACHE_CATCH_UP_TIMEOUT_MS = 5_000;
+/** How long a read waits for the leader's word that nothing newer was acknowledged: an election, mostly; then it shows what is known and says so. */
+export const READ_CONFIRM_TIMEOUT_MS = 3_000;
 /** One unary call to the manager; above the manager's own proposal time-out. */
 export const CONTROL_CALL_TIMEOUT_MS = 30_000;
 /** Reconnecting to the manager's watch: first and longest pause. */

@@ -102,19 +102,21 @@ export class ObjectCache {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Resolves when the state of `index` is shown, or after a few seconds without it (the answer then may be a little old). */
-  async reached(index: number): Promise<void> {
-    if (this.#index >= index) return;
+  /** Resolves when the state of `index` is shown, or after a few seconds without it: false, and an answer then may be a little old. */
+  async reached(index: number, timeoutMs: number = CACHE_CATCH_UP_TIMEOUT_MS): Promise<boolean> {
+    if (this.#index >= index) return true;
     await new Promise<void>((resolve) => {
       const waiter = { index, wake: resolve };
-      this.#waiters.add(waiter);
-      const timer = setTimeout(resolve, CACHE_CATCH_UP_TIMEOUT_MS);
-      waiter.wake = () => {
+      const end = (): void => {
         clearTimeout(timer);
         this.#waiters.delete(waiter);
         resolve();
       };
+      const timer = setTimeout(end, timeoutMs);
+      waiter.wake = end;
+      this.#waiters.add(waiter);
     });
+    return this.#index >= index;
   }
 
   async #run(): Promise<void> {

@@ -35,6 +35,8 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 
 /** Header of lists of all nodes: those that did not answer. */
 const MISSING_NODES = 'x-tswarm-missing-nodes';
+/** Header of what no leader has confirmed. */
+const UNCONFIRMED = 'x-tswarm-unconfirmed';
 
 export class ApiClient {
   readonly endpoint: Endpoint;
@@ -43,6 +45,7 @@ export class ApiClient {
   readonly #agent: Agent = new Agent({ keepAlive: true });
   /** Nodes that have been named in a warning. */
   #missing = '';
+  #hasWarnedOfOld = false;
 
   constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;
@@ -96,6 +99,7 @@ export class ApiClient {
     const status = response.statusCode ?? 500;
     if (status >= 400) throw await errorOf(response);
     this.#warnOfMissing(response.headers[MISSING_NODES]);
+    if (response.headers[UNCONFIRMED] !== undefined) this.#warnOfOld();
     return response;
   }
 
@@ -105,6 +109,15 @@ export class ApiClient {
     this.#missing = header;
     const nodes = header.split(',').map(decodeURIComponent).join(', ');
     process.stderr.write(`Warning: no answer from ${nodes}: what is there is not shown\n`);
+  }
+
+  /** Once, also for a command that asks again and again. */
+  #warnOfOld(): void {
+    if (this.#hasWarnedOfOld) return;
+    this.#hasWarnedOfOld = true;
+    process.stderr.write(
+      'Warning: no leader has confirmed this: it is what this manager knew last, and newer changes may be missing\n',
+    );
   }
 
   /** An upgraded connection (attach, exec): bytes both ways. */

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../support/cluster-lab/lab.ts';
 import { NODE } from '../support/cluster-lab/state.ts';
 import { nodeTags, tracesOf } from '../support/cluster-lab/take-down.ts';
+import { callSocket } from '../support/socket-call.ts';
 import { until } from '../support/test-node.ts';
 import { labUp, leaderOf, liveManagers, nodesOf, rowOf, untilNodes } from './cluster.ts';
 
@@ -21,6 +22,16 @@ afterAll(async () => {
   expect(existsSync(folder)).toBe(false);
   expect(tracesOf(folder, tags)).toEqual([]);
 });
+
+/** Names of the secrets in a manager's list. */
+async function secretsOf(
+  via: string,
+): Promise<{ readonly names: readonly string[]; readonly isConfirmed: boolean }> {
+  const { status, text, isConfirmed } = await callSocket(lab.paths(via).socket, 'GET', '/secrets');
+  if (status !== 200) return { names: [], isConfirmed: false };
+  const secrets = JSON.parse(text) as readonly { readonly Spec: { readonly Name: string } }[];
+  return { names: secrets.map(({ Spec }) => Spec.Name), isConfirmed };
+}
 
 describe('a cluster of three managers and two workers', () => {
   it('is seen the same from every manager', async () => {
@@ -45,6 +56,63 @@ describe('a cluster of three managers and two workers', () => {
       ]);
       expect(JSON.parse(text)).toEqual({ by: via });
     }
+  });
+
+  it('shows what one manager has acknowledged in the next answer of any other', async () => {
+    const managers = ['m1', 'm2', 'm3'];
+    for (let i = 0; i < 15; i++) {
+      const name = `seen-${i}`;
+      const via = managers[i % 3] ?? 'm1';
+      const made = await callSocket(lab.paths(via).socket, 'POST', '/secrets/create', {
+        Name: name,
+        Data: 'eA==',
+      });
+      expect(made.status, made.text).toBe(201);
+      const others = managers.filter((manager) => manager !== via);
+      const seen = await Promise.all(others.map((other) => secretsOf(other)));
+      for (const { names, isConfirmed } of seen) {
+        expect(isConfirmed).toBe(true);
+        expect(names).toContain(name);
+      }
+    }
+  });
+
+  it('marks what a manager knows that is cut off, and is up to date when it marks it no more', async () => {
+    const leader = (await leaderOf(lab, 'm1')) ?? '';
+    const [cutOff = '', via = ''] = ['m1', 'm2', 'm3'].filter((name) => name !== leader);
+    lab.isolate(cutOff);
+    const name = 'made-during-the-cut';
+    await until(
+      async () => {
+        const body = { Name: name, Data: 'eA==' };
+        const made = await callSocket(lab.paths(via).socket, 'POST', '/secrets/create', body);
+        return made.status === 201 || made.status === 409;
+      },
+      30_000,
+      () => lab.log(via).slice(-2000),
+    );
+    const during = await secretsOf(cutOff);
+    expect([during.isConfirmed, during.names.includes(name)]).toEqual([false, false]);
+    const shown = await lab.tswarm(cutOff, ['secret', 'ls']);
+    expect([shown.code, shown.stderr]).toEqual([
+      0,
+      expect.stringContaining('Warning: no leader has confirmed this'),
+    ]);
+    lab.heal();
+    await until(
+      async () => {
+        const { names, isConfirmed } = await secretsOf(cutOff);
+        if (isConfirmed) expect(names).toContain(name);
+        return isConfirmed;
+      },
+      60_000,
+      () => lab.log(cutOff).slice(-2000),
+    );
+    await untilNodes(
+      lab,
+      via,
+      (rows) => liveManagers(rows).length === 3 && rows.every((row) => row.Status === 'Ready'),
+    );
   });
 
   it('keeps its workers’ sockets for what is theirs', async () => {

@@ -1,19 +1,13 @@
 // Clients that read and change registers of a cluster through its public API and write down what they did, for the check of linearizability. A register is a
 // config whose label holds the value; a change is an update of the version that was read, so it is a compare-and-swap. Every value is written once.
 // Outcomes: answered with 200 = took effect; refused for its version or its form = certainly did not (a pending change that may yet be lost can refuse a
-// later one, so a refusal says nothing about the value); everything else = unknown.
-import { request } from 'node:http';
+// later one, so a refusal says nothing about the value); everything else = unknown. Half of the registers are secrets instead: a manager answers a config from its state,
+// a secret from the copy of it that its gateway keeps. Answers that say themselves that no leader has confirmed them are left out.
 import type { Operation } from '../sim/linearizable.ts';
+import { type Answer, callSocket } from './socket-call.ts';
 
-/** An answer that takes longer counts as none. */
-const CALL_TIMEOUT_MS = 8_000;
 /** After an error, so that a cluster without a leader is not flooded. */
 const ERROR_PAUSE_MS = 20;
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-}
 
 interface Config {
   readonly Version: { readonly Index: number };
@@ -52,7 +46,7 @@ export class RegisterClients {
     const ids: string[] = [];
     for (let key = 0; key < this.#registers; key++) {
       const body = { Name: `${this.#name}-${key}`, Labels: { v: '0' }, Data: 'eA==' };
-      const answer = await this.#call('POST', '/configs/create', body);
+      const answer = await this.#call('POST', `/${kindOf(key)}/create`, body);
       if (answer.status !== 201) throw new Error(`register ${key}: ${answer.text}`);
       ids.push((JSON.parse(answer.text) as { ID: string }).ID);
     }
@@ -96,8 +90,8 @@ export class RegisterClients {
 
   async #read(key: number, socket: string): Promise<Config | undefined> {
     const calledUs = micros();
-    const answer = await this.#call('GET', `/configs/${this.#ids[key]}`, undefined, socket);
-    if (answer.status !== 200) return undefined;
+    const answer = await this.#call('GET', this.#pathOf(key), undefined, socket);
+    if (answer.status !== 200 || !answer.isConfirmed) return undefined;
     const config = JSON.parse(answer.text) as Config;
     this.history.push({
       key,
@@ -128,7 +122,7 @@ export class RegisterClients {
       hint: found.Version.Index + 1,
     };
     this.history.push(operation);
-    const path = `/configs/${this.#ids[key]}/update?version=${found.Version.Index}`;
+    const path = `${this.#pathOf(key)}/update?version=${found.Version.Index}`;
     const spec = { Name: found.Spec.Name, Labels: { v: String(value) }, Data: 'eA==' };
     const answer = await this.#call('POST', path, spec, socket);
     if (answer.status === 200) {
@@ -150,31 +144,17 @@ export class RegisterClients {
     this.#gapMs = Math.max(this.#gapMs, performance.now() - this.#lastOkMs);
   }
 
-  /** Status 0: no answer. */
-  #call(
-    method: string,
-    path: string,
-    body: unknown,
-    socketPath: string = this.#sockets[0] ?? '',
-  ): Promise<Answer> {
-    return new Promise((resolve) => {
-      const none = (error: Error): void => resolve({ status: 0, text: error.message });
-      const headers = { 'content-type': 'application/json' };
-      const call = request({ socketPath, method, path, headers, timeout: CALL_TIMEOUT_MS });
-      call.on('timeout', () => call.destroy(new Error('no answer in time')));
-      call.on('error', none);
-      call.on('response', (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => {
-          text += chunk;
-        });
-        response.on('error', none);
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-      });
-      call.end(body === undefined ? undefined : JSON.stringify(body));
-    });
+  #pathOf(key: number): string {
+    return `/${kindOf(key)}/${this.#ids[key]}`;
   }
+
+  #call(method: string, path: string, body: unknown, socket?: string): Promise<Answer> {
+    return callSocket(socket ?? this.#sockets[0] ?? '', method, path, body);
+  }
+}
+
+function kindOf(key: number): 'configs' | 'secrets' {
+  return key % 2 === 0 ? 'configs' : 'secrets';
 }
 
 function micros(): number {

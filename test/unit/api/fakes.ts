@@ -67,6 +67,8 @@ export function fakeEngine(parts: Readonly<Record<string, Methods>>): NodeEngine
 /** A manager in a table. `put` and `drop` are what its controllers would do. */
 export class FakeManager {
   index = 1;
+  /** Nobody can confirm a read. */
+  isLeaderless = false;
   readonly calls: { readonly name: string; readonly request: unknown }[] = [];
   #failure: Error | undefined;
   readonly #objects = new Map<string, ObjectUnion>();
@@ -141,6 +143,10 @@ export class FakeManager {
         return { object: ObjectUnion.create({ service }), index: this.index, warnings: [] };
       }),
       watch: () => this.#watch(),
+      readIndex: async () => {
+        if (this.isLeaderless) throw new TswarmError('no_leader', 'no leader');
+        return { index: this.index };
+      },
       clusterStatus: record('clusterStatus', () => ({
         clusterId: 'c'.repeat(25),
         leader: true,
