@@ -80,6 +80,18 @@ export const REACH_OPERATIONS_MAX = 1000;
 
 /** Images of one node; their ids are 71 bytes each. */
 export const IMAGES_REPORTED_MAX = 20_000;
+/** Blobs of one node: some ten of each image; 34 bytes each in a report. */
+export const BLOBS_REPORTED_MAX = 100_000;
+/** Nodes that take one blob from the same node at a time: with two, it is on all of them after as many rounds as the number of nodes has digits in base three. */
+export const BLOB_TAKERS_MAX = 2;
+/** Nodes that take anything from the same node at a time. */
+export const NODE_TAKERS_MAX = 8;
+/** A node that has not said for this long that bytes go on coming fetches nothing any more. */
+export const BLOB_LEASE_MS = 20_000;
+/** A question for a blob that is under way is answered after this at the latest; then the node asks again. */
+export const BLOB_WAIT_MS = 5_000;
+/** Nodes named that could not give a blob. */
+export const BLOB_FAILED_MAX = 1_000;
 /** Nodes named to one that looks for an image: it tries one after the other. */
 export const IMAGE_HOLDERS_MAX = 16;
 

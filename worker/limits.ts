@@ -87,8 +87,19 @@ export const IMAGE_PORT = 7473;
 
 /** Managers that one of them names to a node; no cluster has so many. */
 export const MANAGERS_TOLD_MAX = 255;
-/** Images that a node gives at the same time; whoever comes then tries another node. */
-export const IMAGE_SHARES_MAX = 8;
+/** Blobs that a node gives at the same time; whoever comes then tries another node. The leader sends it half of that. */
+export const BLOB_SHARES_MAX = 16;
+/** Blobs that the leader takes in one report. */
+export const BLOBS_REPORTED_MAX = 100_000;
+/** Longer than the leader lets a question wait (5 s). */
+export const BLOB_FIND_TIMEOUT_MS = 15_000;
+/** Times in a row that a node may bring nothing of a blob before it is not asked again for it. */
+export const BLOB_NODE_ATTEMPTS = 2;
+export const BLOB_RETRY_MS = 200;
+/** A node that sends nothing for so long is given up; making the archive of a layer again begins within a second. */
+export const BLOB_NODE_SILENCE_MS = 10_000;
+/** How often the leader hears that a blob goes on coming: a quarter of its lease. */
+export const BLOB_NOTE_PERIOD_MS = 5_000;
 /** Changes of the images within this time are told to the leader together. */
 export const IMAGE_REPORT_COALESCE_MS = 200;
 export const IMAGE_REPORT_RETRY_MS = 2000;

@@ -286,6 +286,7 @@ class NodeWorker implements Worker {
     this.#templateNode = node;
     const exchange = new ImageExchange({
       images: parts.images,
+      clock,
       random: this.#deps.random,
       log: log.child('images'),
       changed: () => this.#session?.describeAgain(),

@@ -142,7 +142,7 @@ export class Manager {
       log: log.child('controllers'),
       nowMicros,
     });
-    this.#images = new ImageDirectory(replicated);
+    this.#images = new ImageDirectory(replicated, nodeClock);
     this.#reach = new ReachHub({ replicated, leader, random: nodeRandom });
     this.#chores = new LeaderChores({
       replicated,

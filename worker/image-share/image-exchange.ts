@@ -1,22 +1,25 @@
-// Images between nodes: tells the leader what this node has, gives it to others (share-server.ts), and takes what it lacks from them. An image is asked for by
-// its id, which is the digest of its configuration; that names the digests of its layers, and loading checks them all: a node that lies gives nothing. Images
-// that came by a registry's name are not its business.
+// Images between nodes: tells the leader what this node has, gives it to others (share-server.ts), and takes what it lacks from them (blob-fetcher.ts). An image that
+// was made in the cluster is asked for by its id, which is the digest of its configuration; that names the digests of its layers, and all of them are checked: a
+// node that lies gives nothing. Of images that come by a registry's name other nodes give the blobs: the puller asks for those.
 import type { Client as Channel } from '@grpc/grpc-js';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { ManagerAddress } from '#protocol/generated/dispatcher';
 import {
+  ImageDescribeRequest,
+  type ImageDescription,
   ImageDirectoryService,
   ImageFindRequest,
   type ImageHolder,
   ImageReport,
-  ImageSaveRequest,
   ImageShareService,
 } from '#protocol/generated/images';
 import { clientOf, connectChannel, type TlsIdentity } from '#protocol/transport/grpc';
-import type { Log, Random } from '#protocol/world';
-import { isDigest } from '../images/digest.ts';
+import type { Clock, Log, Random } from '#protocol/world';
+import { checkedDigest, hexOf, isDigest } from '../images/digest.ts';
+import { type Descriptor, parseDescriptor } from '../images/manifest.ts';
 import type { ImageRecord, ImageService } from '../images/types.ts';
 import {
+  BLOBS_REPORTED_MAX,
   IMAGE_FIND_PAUSE_MS,
   IMAGE_FIND_TIMEOUT_MS,
   IMAGE_FIND_TRIES,
@@ -24,10 +27,12 @@ import {
   IMAGE_REPORT_RETRY_MS,
 } from '../limits.ts';
 import { delay } from '../queue.ts';
+import { BlobFetcher } from './blob-fetcher.ts';
 import { ShareServer } from './share-server.ts';
 
 export interface ImageExchangeDeps {
-  readonly images: Pick<ImageService, 'store' | 'api'>;
+  readonly images: Pick<ImageService, 'store' | 'api' | 'sharing' | 'setPeers'>;
+  readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   /** The node must be described again: its port is another one. */
@@ -46,9 +51,19 @@ export class ImageExchange {
   /** The way to the leader while there is one. */
   #leader: Channel | undefined;
   #timer: NodeJS.Timeout | undefined;
+  readonly #blobs: BlobFetcher;
+  /** Got since the list of a report was made. */
+  readonly #fresh: Set<string> = new Set();
 
   constructor(deps: ImageExchangeDeps) {
     this.#deps = deps;
+    this.#blobs = new BlobFetcher({
+      log: deps.log,
+      leader: () => this.#leader,
+      connect: (holder) => this.#connect(holder),
+      nowMs: () => deps.clock.monotonicMs(),
+      settled: (digest) => void this.#fresh.add(digest),
+    });
   }
 
   /** Where other nodes get images; 0 = nowhere. */
@@ -62,7 +77,7 @@ export class ImageExchange {
     if (!identity || this.#server) return;
     const server = new ShareServer(
       {
-        images: this.#deps.images.api,
+        images: this.#deps.images.sharing,
         removedNodes: () => this.#removedNodes,
         managersNews: this.#deps.managersNews,
       },
@@ -71,6 +86,7 @@ export class ImageExchange {
     this.#server = server;
     try {
       this.#port = await server.start();
+      this.#deps.images.setPeers(this.#blobs);
       this.#deps.changed();
     } catch (error) {
       this.#server = undefined;
@@ -90,6 +106,7 @@ export class ImageExchange {
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#deps.images.setPeers(undefined);
     this.#server?.stop();
     this.#server = undefined;
     this.#port = 0;
@@ -138,15 +155,26 @@ export class ImageExchange {
     const leader = this.#leader;
     if (!leader) return;
     try {
-      const list = await this.#deps.images.api.list({ all: false, filters: {}, digests: false });
-      const imageIds = list.map(({ Id }) => String(Id));
-      await clientOf(ImageDirectoryService, leader).report(ImageReport.create({ imageIds }), {
-        timeoutMs: IMAGE_FIND_TIMEOUT_MS,
-      });
+      const report = await this.#whatIsHere();
+      const options = { timeoutMs: IMAGE_FIND_TIMEOUT_MS };
+      await clientOf(ImageDirectoryService, leader).report(report, options);
     } catch (error) {
       this.#deps.log.debug('images not reported', { reason: messageOf(error) });
       if (this.#leader === leader) this.#reportIn(IMAGE_REPORT_RETRY_MS);
     }
+  }
+
+  async #whatIsHere(): Promise<ImageReport> {
+    const { api, sharing } = this.#deps.images;
+    this.#fresh.clear();
+    const list = await api.list({ all: false, filters: {}, digests: false });
+    const digests = new Set(await sharing.digests());
+    for (const digest of this.#fresh) digests.add(digest);
+    const blobs = [...digests]
+      .filter((digest) => digest.startsWith('sha256:'))
+      .slice(0, BLOBS_REPORTED_MAX)
+      .map((digest) => Buffer.from(hexOf(digest), 'hex'));
+    return ImageReport.create({ imageIds: list.map(({ Id }) => String(Id)), blobs });
   }
 
   async #fetch(imageId: string, ref: string, signal: AbortSignal): Promise<ImageRecord> {
@@ -193,39 +221,51 @@ export class ImageExchange {
       .map(({ holder }) => holder);
   }
 
+  /** What the holder says that it is made of comes from whoever has it. */
   async #take(
-    { addr, nodeId }: ImageHolder,
+    holder: ImageHolder,
     imageId: string,
     ref: string,
     signal: AbortSignal,
   ): Promise<ImageRecord> {
-    const identity = this.#identity;
-    if (!identity) throw new TswarmError('no_cluster', 'this node is in no cluster');
-    const channel = connectChannel(addr, identity, nodeId);
-    const { store, api } = this.#deps.images;
-    const startedMs = performance.now();
-    let broken: unknown;
+    const { store, sharing } = this.#deps.images;
+    const startedMs = this.#deps.clock.monotonicMs();
+    const wanted = await this.#describe(holder, imageId, signal);
+    const image = await sharing.take(wanted, this.#blobs, signal);
+    const durationMs = Math.round(this.#deps.clock.monotonicMs() - startedMs);
+    this.#deps.log.info('image from other nodes', { image: ref, node: holder.nodeId, durationMs });
+    await this.#name(imageId, ref);
+    return store.resolve(imageId) ?? image;
+  }
+
+  async #describe(
+    holder: ImageHolder,
+    imageId: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly config: Descriptor; readonly layers: readonly Descriptor[] }> {
+    const channel = this.#connect(holder);
+    let said: ImageDescription;
     try {
-      const client = clientOf(ImageShareService, channel);
-      const pieces = client.save(ImageSaveRequest.create({ imageId }), { signal });
-      const bytes = bytesOf(pieces, (error) => {
-        broken = error;
-      });
-      for await (const line of await api.load(bytes, { quiet: true })) {
-        if (typeof line.error === 'string') throw new TswarmError('data_loss', line.error);
-      }
-    } catch (error) {
-      // What the other node says counts, not what that means for the loading of an image.
-      throw broken ?? error;
+      const request = ImageDescribeRequest.create({ imageId });
+      const options = { timeoutMs: IMAGE_FIND_TIMEOUT_MS, signal };
+      said = await clientOf(ImageShareService, channel).describe(request, options);
     } finally {
       channel.close();
     }
-    const image = store.resolve(imageId);
-    if (!image) throw new TswarmError('data_loss', `what node ${nodeId} sent is another image`);
-    const durationMs = Math.round(performance.now() - startedMs);
-    this.#deps.log.info('image from another node', { image: ref, node: nodeId, durationMs });
-    await this.#name(imageId, ref);
-    return store.resolve(imageId) ?? image;
+    const config = parseDescriptor(said.config, `image ${imageId}: configuration`);
+    if (config.digest !== checkedDigest(imageId, 'image')) {
+      throw new TswarmError('data_loss', `what node ${holder.nodeId} has is another image`);
+    }
+    const layers = said.layers.map((layer, i) =>
+      parseDescriptor(layer, `image ${imageId}: layer ${i}`),
+    );
+    return { config, layers };
+  }
+
+  #connect({ addr, nodeId }: ImageHolder): Channel {
+    const identity = this.#identity;
+    if (!identity) throw new TswarmError('no_cluster', 'this node is in no cluster');
+    return connectChannel(addr, identity, nodeId);
   }
 
   /** As a pull does it: the name goes to the new image. */
@@ -239,17 +279,5 @@ export class ImageExchange {
       ? { repo: ref.slice(0, at), tag: ref.slice(at + 1) }
       : { repo: ref, tag: 'latest' };
     await api.tag(imageId, target);
-  }
-}
-
-async function* bytesOf(
-  pieces: AsyncIterable<{ readonly data: Uint8Array }>,
-  onError: (error: unknown) => void,
-): AsyncIterable<Uint8Array> {
-  try {
-    for await (const { data } of pieces) yield data;
-  } catch (error) {
-    onError(error);
-    throw error;
   }
 }

@@ -3,14 +3,20 @@
 // than the handshake.
 import type * as grpc from '@grpc/grpc-js';
 import { CERTIFICATE_ROLE, isNodeRole, pemBlocks } from '#protocol/certificates';
-import type { ImageEngine } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import {
   type ManagerAddress,
   type NodeDoorMethods,
   NodeDoorService,
 } from '#protocol/generated/dispatcher';
-import { ImagePiece, type ImageShareMethods, ImageShareService } from '#protocol/generated/images';
+import {
+  BlobDescriptor,
+  BlobPiece,
+  type BlobReadRequest,
+  ImageDescription,
+  type ImageShareMethods,
+  ImageShareService,
+} from '#protocol/generated/images';
 import {
   addService,
   type CallContext,
@@ -21,12 +27,15 @@ import {
   serverCredentials,
   type TlsIdentity,
 } from '#protocol/transport/grpc';
-import { IMAGE_PORT, IMAGE_SHARES_MAX, MANAGERS_TOLD_MAX } from '../limits.ts';
+import { isDigest } from '../images/digest.ts';
+import type { Descriptor } from '../images/manifest.ts';
+import type { ImageSharing } from '../images/sharing.ts';
+import { BLOB_SHARES_MAX, IMAGE_PORT, MANAGERS_TOLD_MAX } from '../limits.ts';
 
 const IMAGE_ID = /^sha256:[0-9a-f]{64}$/;
 
 export interface ShareServerDeps {
-  readonly images: Pick<ImageEngine, 'save'>;
+  readonly images: Pick<ImageSharing, 'describe' | 'read'>;
   /** Nodes that are out of the cluster; undefined until a manager has said it since the start. */
   readonly removedNodes: () => ReadonlySet<string> | undefined;
   /** A manager says where the managers are. */
@@ -68,7 +77,10 @@ export class ShareServer {
   }
 
   #imageHandlers(): Handlers<ImageShareMethods> {
-    return { save: ({ imageId }, context) => this.#save(imageId, context) };
+    return {
+      describe: ({ imageId }, context) => this.#describe(imageId, context),
+      readBlob: (request, context) => this.#readBlob(request, context),
+    };
   }
 
   #doorHandlers(): Handlers<NodeDoorMethods> {
@@ -89,7 +101,10 @@ export class ShareServer {
   }
 
   /** @throws TswarmError permission_denied, unavailable */
-  #refuseRemoved(nodeId: string): void {
+  #refuseStrangers({ nodeId, role }: CallContext['peer']): void {
+    if (!isNodeRole(role)) {
+      throw new TswarmError('permission_denied', 'only nodes of this cluster get images');
+    }
     const removed = this.#deps.removedNodes();
     if (removed === undefined) {
       const text = 'this node has not heard from a manager yet who is still in the cluster';
@@ -101,26 +116,39 @@ export class ShareServer {
     });
   }
 
-  async *#save(imageId: string, { peer, signal }: CallContext): AsyncIterable<ImagePiece> {
-    if (!isNodeRole(peer.role)) {
-      throw new TswarmError('permission_denied', 'only nodes of this cluster get images');
-    }
-    this.#refuseRemoved(peer.nodeId);
+  async #describe(imageId: string, { peer }: CallContext): Promise<ImageDescription> {
+    this.#refuseStrangers(peer);
     if (!IMAGE_ID.test(imageId)) {
       throw new TswarmError('invalid_argument', 'image_id: expected sha256:<64 hex digits>');
     }
-    if (this.#running >= IMAGE_SHARES_MAX) {
-      const text = `this node is giving ${this.#running} images already`;
+    const { config, layers } = await this.#deps.images.describe(imageId);
+    return ImageDescription.create({ config: told(config), layers: layers.map(told) });
+  }
+
+  async *#readBlob(
+    { digest, offset }: BlobReadRequest,
+    { peer, signal }: CallContext,
+  ): AsyncIterable<BlobPiece> {
+    this.#refuseStrangers(peer);
+    if (!isDigest(digest)) {
+      throw new TswarmError('invalid_argument', 'digest: expected sha256:<64 hex digits>');
+    }
+    if (this.#running >= BLOB_SHARES_MAX) {
+      const text = `this node is giving ${this.#running} blobs already`;
       throw new TswarmError('resource_exhausted', text, { retryable: true });
     }
     this.#running += 1;
     try {
-      for await (const data of await this.#deps.images.save([imageId])) {
+      for await (const data of this.#deps.images.read(digest, offset, signal)) {
         if (signal.aborted) return;
-        yield ImagePiece.create({ data });
+        yield BlobPiece.create({ data });
       }
     } finally {
       this.#running -= 1;
     }
   }
+}
+
+function told({ mediaType, digest, size }: Descriptor): BlobDescriptor {
+  return BlobDescriptor.create({ mediaType, digest, size });
 }

@@ -96,8 +96,9 @@ export class BlobStore {
     return buffer.subarray(0, bytesRead);
   }
 
-  stream(digest: string): ReadStream {
-    return createReadStream(this.path(digest), { highWaterMark: CHUNK_BYTES });
+  /** From `offset` on, in bytes. */
+  stream(digest: string, offset = 0): ReadStream {
+    return createReadStream(this.path(digest), { start: offset, highWaterMark: CHUNK_BYTES });
   }
 
   /** Stores bytes. `onDigest` learns the digest before the blob can be seen. */

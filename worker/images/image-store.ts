@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { EngineJson, ImageEngine, Progress, RegistryAuth } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import { MountHelper } from '../mount/mount-helper.ts';
+import type { BlobPeers } from './blob-peers.ts';
 import { BlobStore } from './blob-store.ts';
 import { Collector } from './collector.ts';
 import { imageHistory, imagesUsage, inspectImage, listImages } from './describe.ts';
@@ -43,6 +44,7 @@ import { findImage, needImage, noSuchImage } from './resolve.ts';
 import { RootfsStore } from './rootfs.ts';
 import { type SavedImage, saveArchive } from './save.ts';
 import { SharedPulls } from './shared-pull.ts';
+import { ImageSharing } from './sharing.ts';
 import type {
   EnsureOptions,
   ImageApi,
@@ -105,6 +107,8 @@ class Images implements FullImageService {
   readonly parts: ImageParts;
   readonly store: ImageStore;
   readonly api: ImageApi;
+  readonly sharing: ImageSharing;
+  #peers: BlobPeers | undefined;
   readonly #http = new HttpClient();
   readonly #sessions: RegistrySessions;
   readonly #pulls: SharedPulls;
@@ -114,10 +118,20 @@ class Images implements FullImageService {
     const { clock, random } = parts.deps;
     const finder = new EndpointFinder(this.#http, parts.options);
     this.#sessions = new RegistrySessions(finder, { http: this.#http, clock, random });
-    const puller = new Puller({ ...parts, sessions: this.#sessions, random });
+    const puller = new Puller({
+      ...parts,
+      sessions: this.#sessions,
+      random,
+      peers: () => this.#peers,
+    });
     this.#pulls = new SharedPulls(puller);
     this.store = this.#makeStore();
     this.api = this.#makeApi();
+    this.sharing = new ImageSharing(parts);
+  }
+
+  setPeers(peers: BlobPeers | undefined): void {
+    this.#peers = peers;
   }
 
   async authenticate(auth: RegistryAuth): Promise<EngineJson> {

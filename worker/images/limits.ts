@@ -30,6 +30,8 @@ export const COMPRESSION_RATIO_FLOOR_BYTES: number = 256 * MIB;
 /** Overlayfs takes 500; the container's own layer and init layer need two. */
 export const LAYERS_MAX = 498;
 
+/** Smaller blobs come from the registry without asking other nodes: asking takes as long. */
+export const BLOB_SHARED_BYTES_MIN: number = 64 * KIB;
 /** Attempts for one blob that bring no byte; each goes on where the one before stopped. */
 export const DOWNLOAD_ATTEMPTS = 5;
 export const RETRY_DELAY_MS = 500;

@@ -20,8 +20,8 @@ import {
 } from './limits.ts';
 import { type Descriptor, MEDIA, parseConfig, parseManifest } from './manifest.ts';
 import { choosePlatform, type Platform, platformText } from './platform.ts';
-import { barLine, type OnLine, statusLine } from './progress.ts';
-import { throttled } from './pull.ts';
+import { barLine, type OnLine, statusLine, throttled } from './progress.ts';
+
 import { familiarOf, fullText, parseReference, parseTagged } from './reference.ts';
 import { readTar } from './tar/reader.ts';
 

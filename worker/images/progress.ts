@@ -3,7 +3,8 @@
 // replace each other; nothing else is ever dropped.
 import type { EngineJson, Progress } from '#protocol/engine';
 import { messageOf } from '#protocol/errors';
-import { PROGRESS_BACKLOG_MAX } from './limits.ts';
+import type { Clock } from '#protocol/world';
+import { PROGRESS_BACKLOG_MAX, PROGRESS_PERIOD_MS } from './limits.ts';
 
 export type OnLine = (line: EngineJson) => void;
 
@@ -122,4 +123,18 @@ export function sizeText(bytes: number): string {
 function isBar(line: EngineJson): boolean {
   const detail = line.progressDetail;
   return typeof detail === 'object' && detail !== null && 'current' in detail;
+}
+
+/** Calls at most every PROGRESS_PERIOD_MS. */
+export function throttled(
+  clock: Clock,
+  report: (current: number) => void,
+): (current: number) => void {
+  let saidAtMs = clock.monotonicMs();
+  return (current) => {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - saidAtMs < PROGRESS_PERIOD_MS) return;
+    saidAtMs = nowMs;
+    report(current);
+  };
 }

@@ -1,27 +1,19 @@
-// Pulling one image: manifest (by platform), configuration, layers; three downloads and two
-// unpackings at one time, each layer on its own. The image is registered last, in one step: before
-// that there is nothing that anybody could see, and what is left over is garbage.
+// Pulling one image: manifest (by platform) from the registry, its parts from other nodes or the registry (fetch-image.ts). The image is registered last, in one
+// step: before that there is nothing that anybody could see, and what is left over is garbage. With the registry away, an image that is named by its digest
+// comes from other nodes alone; one that is named by a tag does not, as only the registry knows what the tag means.
 import type { RegistryAuth } from '#protocol/engine';
-import { TswarmError } from '#protocol/errors';
-import type { Clock, Random } from '#protocol/world';
-import type { BlobStore } from './blob-store.ts';
-import type { Collector, Lease } from './collector.ts';
-import { allOrAbort, Limiter } from './concurrency.ts';
-import { hexOf, shortId } from './digest.ts';
+import { hasCode, TswarmError } from '#protocol/errors';
+import type { BlobPeers } from './blob-peers.ts';
+import type { Collector } from './collector.ts';
+import { hexOf } from './digest.ts';
+import { type FetchDeps, ImageFetch } from './fetch-image.ts';
 import type { ImageDb, ImageEntry } from './image-db.ts';
-import { type LayerPlan, type LayerStore, planLayers } from './layer-store.ts';
-import {
-  CONFIG_BYTES_MAX,
-  DOWNLOADS_PARALLEL_MAX,
-  PROGRESS_PERIOD_MS,
-  UNPACKS_PARALLEL_MAX,
-} from './limits.ts';
-import { type Descriptor, type ImageManifest, parseConfig, parseManifest } from './manifest.ts';
+import { MANIFEST_BYTES_MAX } from './limits.ts';
+import { type Descriptor, type ImageManifest, parseManifest } from './manifest.ts';
 import { choosePlatform, type Platform, platformText } from './platform.ts';
-import { barLine, type OnLine, statusLine } from './progress.ts';
+import type { OnLine } from './progress.ts';
 import { familiarText, fullName, fullText, manifestSelector, type Reference } from './reference.ts';
 import type { FetchedManifest, RegistryClient } from './registry/client.ts';
-import { downloadBlob } from './registry/download.ts';
 import type { RegistrySessions } from './registry/sessions.ts';
 import type { OciImageConfig } from './types.ts';
 
@@ -36,21 +28,20 @@ export interface PullRequest {
 /** What the registry has for a request: known before the first line is written. */
 export interface PullPlan {
   readonly request: PullRequest;
-  readonly client: RegistryClient;
+  /** undefined: the registry is away, other nodes have it. */
+  readonly client: RegistryClient | undefined;
   /** What the name led to: an index, or the manifest itself. */
   readonly top: FetchedManifest;
   readonly manifest: FetchedManifest;
   readonly image: ImageManifest;
 }
 
-export interface PullDeps {
+export interface PullDeps extends FetchDeps {
   readonly sessions: RegistrySessions;
-  readonly blobs: BlobStore;
-  readonly layers: LayerStore;
   readonly db: ImageDb;
   readonly collector: Collector;
-  readonly clock: Clock;
-  readonly random: Random;
+  /** The other nodes, while this one is in a cluster with some. */
+  readonly peers: () => BlobPeers | undefined;
 }
 
 export class Puller {
@@ -63,71 +54,75 @@ export class Puller {
   /** Asks the registry. @throws TswarmError `not_found` and others, in Docker's words */
   async plan(request: PullRequest, signal: AbortSignal): Promise<PullPlan> {
     const { ref } = request;
-    return this.#deps.sessions.reading(ref, request.auth, signal, async (client) => {
-      const top = await client.manifest(ref.path, manifestSelector(ref), signal);
-      const parsed = parseManifest(top.bytes, top.mediaType, familiarText(ref));
-      if (parsed.kind === 'manifest') return { request, client, top, manifest: top, image: parsed };
-      const chosen =
-        parsed.manifests[choosePlatform(request.platform, platforms(parsed.manifests))];
-      if (chosen === undefined) {
-        throw new TswarmError(
-          'not_found',
-          `no matching manifest for ${platformText(request.platform)} in the manifest list entries`,
-        );
+    const peers = this.#deps.peers();
+    try {
+      return await this.#deps.sessions.reading(ref, request.auth, signal, (client) =>
+        this.#planWith(request, client, (selector) => client.manifest(ref.path, selector, signal)),
+      );
+    } catch (error) {
+      const isAway = hasCode(error, 'unavailable') || hasCode(error, 'deadline_exceeded');
+      if (!isAway || ref.digest === undefined || peers === undefined) throw error;
+      try {
+        return await this.#planWith(request, undefined, async (digest) => {
+          const bytes = await peers.small(digest, MANIFEST_BYTES_MAX, signal);
+          return { bytes, mediaType: '', digest };
+        });
+      } catch (inner) {
+        if (hasCode(inner, 'not_found') || hasCode(inner, 'unavailable')) throw error;
+        throw inner;
       }
-      const manifest = await client.manifest(ref.path, chosen.digest, signal);
-      const image = parseManifest(manifest.bytes, manifest.mediaType, chosen.digest);
-      if (image.kind === 'manifest') return { request, client, top, manifest, image };
-      throw new TswarmError('not_supported', `${familiarText(ref)}: an index within an index`);
-    });
+    }
+  }
+
+  async #planWith(
+    request: PullRequest,
+    client: RegistryClient | undefined,
+    manifestOf: (selector: string) => Promise<FetchedManifest>,
+  ): Promise<PullPlan> {
+    const { ref } = request;
+    const top = await manifestOf(manifestSelector(ref));
+    const parsed = parseManifest(top.bytes, top.mediaType, familiarText(ref));
+    if (parsed.kind === 'manifest') return { request, client, top, manifest: top, image: parsed };
+    const chosen = parsed.manifests[choosePlatform(request.platform, platforms(parsed.manifests))];
+    if (chosen === undefined) {
+      throw new TswarmError(
+        'not_found',
+        `no matching manifest for ${platformText(request.platform)} in the manifest list entries`,
+      );
+    }
+    const manifest = await manifestOf(chosen.digest);
+    const image = parseManifest(manifest.bytes, manifest.mediaType, chosen.digest);
+    if (image.kind === 'manifest') return { request, client, top, manifest, image };
+    throw new TswarmError('not_supported', `${familiarText(ref)}: an index within an index`);
   }
 
   /** Fetches, unpacks, registers. */
   async run(plan: PullPlan, onLine: OnLine, signal: AbortSignal): Promise<ImageEntry> {
-    const { ref } = plan.request;
-    const selector = manifestSelector(ref);
-    onLine({ status: `Pulling from ${ref.path}`, id: selector });
+    const { request, client, image } = plan;
+    const { ref } = request;
+    onLine({ status: `Pulling from ${ref.path}`, id: manifestSelector(ref) });
     const lease = this.#deps.collector.lease();
     try {
-      for (const { digest } of [plan.top, plan.manifest, plan.image.config, ...plan.image.layers]) {
+      for (const { digest } of [plan.top, plan.manifest, image.config, ...image.layers]) {
         lease.blobs.add(digest);
       }
-      const config = await this.#config(plan, signal);
-      await this.#layers(plan, config, lease, onLine, signal);
+      const origin = { client, path: ref.path, peers: this.#deps.peers() };
+      const wanted = { ...image, name: familiarText(ref), origin };
+      const fetch = new ImageFetch(this.#deps, wanted, onLine, signal);
+      const config = await fetch.config();
+      this.#checkPlatform(request, config);
+      await fetch.layers(config, lease);
       await this.#deps.blobs.put(plan.manifest.bytes);
       await this.#deps.blobs.put(plan.top.bytes);
       const before = this.#deps.db.byName(nameOf(ref) ?? digestNameOf(ref, plan.top.digest));
-      const image = await this.#register(plan);
-      const news = before?.id === image.id ? 'Image is up to date' : 'Downloaded newer image';
+      const entry = await this.#register(plan);
+      const news = before?.id === entry.id ? 'Image is up to date' : 'Downloaded newer image';
       onLine({ status: `Digest: ${plan.top.digest}` });
       onLine({ status: `Status: ${news} for ${familiarText(ref)}` });
-      return image;
+      return entry;
     } finally {
       lease.release();
     }
-  }
-
-  async #config(plan: PullPlan, signal: AbortSignal): Promise<OciImageConfig> {
-    const { config: blob, layers } = plan.image;
-    const name = familiarText(plan.request.ref);
-    if (blob.size > CONFIG_BYTES_MAX) {
-      throw new TswarmError('too_large', `${name}: its configuration has ${blob.size} bytes`);
-    }
-    await downloadBlob(plan.client, plan.request.ref.path, blob, this.#deps.blobs, {
-      signal,
-      onBytes: () => {},
-      random: this.#deps.random,
-    });
-    const config = parseConfig(await this.#deps.blobs.read(blob.digest), `${name}: configuration`);
-    if (config.rootfs.diff_ids.length !== layers.length) {
-      throw new TswarmError(
-        'invalid_argument',
-        `${name}: ${layers.length} layers, but ${config.rootfs.diff_ids.length} in its configuration`,
-        { hint: 'It may be an artifact that is no container image.' },
-      );
-    }
-    this.#checkPlatform(plan.request, config);
-    return config;
   }
 
   #checkPlatform(request: PullRequest, config: OciImageConfig): void {
@@ -152,74 +147,6 @@ export class Puller {
     );
   }
 
-  async #layers(
-    plan: PullPlan,
-    config: OciImageConfig,
-    lease: Lease,
-    onLine: OnLine,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const layers = planLayers(config.rootfs.diff_ids);
-    for (const { chainId } of layers) lease.chains.add(chainId);
-    const abort = new AbortController();
-    const both = AbortSignal.any([signal, abort.signal]);
-    const downloads = new Limiter(DOWNLOADS_PARALLEL_MAX);
-    const unpacks = new Limiter(UNPACKS_PARALLEL_MAX);
-    const tasks = layers.flatMap((layer, i) => {
-      const blob = plan.image.layers[i];
-      if (blob === undefined) return [];
-      const id = shortId(blob.digest);
-      if (this.#deps.layers.get(layer.chainId) !== undefined) {
-        onLine(statusLine('Already exists', id));
-        return [];
-      }
-      onLine(statusLine('Pulling fs layer', id));
-      if (i >= DOWNLOADS_PARALLEL_MAX) onLine(statusLine('Waiting', id));
-      return [
-        async (): Promise<void> => {
-          await downloads.with(() => this.#download(plan, blob, onLine, both), both);
-          await unpacks.with(() => this.#unpack(layer, blob, onLine, both), both);
-        },
-      ];
-    });
-    await allOrAbort(tasks, abort);
-  }
-
-  async #download(
-    plan: PullPlan,
-    blob: Descriptor,
-    onLine: OnLine,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const id = shortId(blob.digest);
-    await downloadBlob(plan.client, plan.request.ref.path, blob, this.#deps.blobs, {
-      signal,
-      random: this.#deps.random,
-      onBytes: throttled(this.#deps.clock, (current) =>
-        onLine(barLine('Downloading', id, current, blob.size)),
-      ),
-    });
-    onLine(statusLine('Verifying Checksum', id));
-    onLine(statusLine('Download complete', id));
-  }
-
-  async #unpack(
-    layer: LayerPlan,
-    blob: Descriptor,
-    onLine: OnLine,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const id = shortId(blob.digest);
-    onLine(barLine('Extracting', id, 0, blob.size));
-    await this.#deps.layers.unpack(layer, blob, {
-      signal,
-      onBytes: throttled(this.#deps.clock, (current) =>
-        onLine(barLine('Extracting', id, current, blob.size)),
-      ),
-    });
-    onLine(statusLine('Pull complete', id));
-  }
-
   async #register(plan: PullPlan): Promise<ImageEntry> {
     const { ref } = plan.request;
     const id = plan.image.config.digest;
@@ -236,20 +163,6 @@ export class Puller {
     if (image === undefined) throw new TswarmError('internal', `image ${hexOf(id)} was removed`);
     return image;
   }
-}
-
-/** Calls at most every PROGRESS_PERIOD_MS. */
-export function throttled(
-  clock: Clock,
-  report: (current: number) => void,
-): (current: number) => void {
-  let saidAtMs = clock.monotonicMs();
-  return (current) => {
-    const nowMs = clock.monotonicMs();
-    if (nowMs - saidAtMs < PROGRESS_PERIOD_MS) return;
-    saidAtMs = nowMs;
-    report(current);
-  };
 }
 
 /** The name that a pull gives the image; a digest gives none but itself. */

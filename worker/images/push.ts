@@ -10,8 +10,7 @@ import { type ExportDeps, type ExportedManifest, registryManifest } from './expo
 import type { ImageDb, ImageEntry } from './image-db.ts';
 import { DOWNLOADS_PARALLEL_MAX } from './limits.ts';
 import { type Descriptor, isForeignLayer } from './manifest.ts';
-import { barLine, type OnLine, statusLine } from './progress.ts';
-import { throttled } from './pull.ts';
+import { barLine, type OnLine, statusLine, throttled } from './progress.ts';
 import { familiarName, fullName, fullText, type Reference } from './reference.ts';
 import type { RegistryClient } from './registry/client.ts';
 import type { RegistrySessions } from './registry/sessions.ts';

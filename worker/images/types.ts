@@ -3,7 +3,9 @@
 // Implemented in image-store.ts (ImageStore, ImageService) and ../build (Builder). Refuses to know containers' configuration or networks.
 import type { EngineJson, ImageEngine, Progress, RegistryAuth } from '#protocol/engine';
 import type { Clock, Log, Random } from '#protocol/world';
+import type { BlobPeers } from './blob-peers.ts';
 import type { FullImageService } from './image-store.ts';
+import type { ImageSharing } from './sharing.ts';
 
 /** `HealthConfig` of an image, durations in nanoseconds. */
 export interface ImageHealthcheck {
@@ -116,6 +118,10 @@ export type ImageApi = Omit<ImageEngine, 'build'>;
 export interface ImageService {
   readonly store: ImageStore;
   readonly api: ImageApi;
+  /** What other nodes get, and how this one takes from them. */
+  readonly sharing: ImageSharing;
+  /** Other nodes that blobs may come from; undefined = none. */
+  setPeers(peers: BlobPeers | undefined): void;
   /** POST /auth. */
   authenticate(auth: RegistryAuth): Promise<EngineJson>;
   /** The `Images` list of GET /system/df and the bytes of all layers. */

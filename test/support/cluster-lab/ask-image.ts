@@ -1,8 +1,8 @@
-// node --conditions=source ask-image.ts FOLDER ADDR NODE IMAGE: asks the node at ADDR for an image with the node identity in FOLDER, as another node does when it needs one, and prints what comes:
+// node --conditions=source ask-image.ts FOLDER ADDR NODE IMAGE: asks the node at ADDR for an image's configuration with the node identity in FOLDER, as another node does when it needs one, and prints what comes:
 // `given`, or the code and message of the refusal. To be run on a node of a lab.
 
 import { messageOf, TswarmError } from '#protocol/errors';
-import { ImageSaveRequest, ImageShareService } from '#protocol/generated/images';
+import { BlobReadRequest, ImageShareService } from '#protocol/generated/images';
 import { clientOf, connectChannel } from '#protocol/transport/grpc';
 import { NodeIdentityFile } from '#worker/identity/node-identity';
 
@@ -13,9 +13,8 @@ if (identity === undefined) throw new Error(`${folder} holds no identity`);
 const channel = connectChannel(addr, identity, nodeId);
 try {
   const signal = AbortSignal.timeout(ANSWER_MS);
-  const pieces = clientOf(ImageShareService, channel).save(ImageSaveRequest.create({ imageId }), {
-    signal,
-  });
+  const request = BlobReadRequest.create({ digest: imageId });
+  const pieces = clientOf(ImageShareService, channel).readBlob(request, { signal });
   for await (const _piece of pieces) break;
   process.stdout.write('given\n');
 } catch (error) {
