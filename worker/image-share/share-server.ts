@@ -57,12 +57,12 @@ export class ShareServer {
     addService(this.#server, NodeDoorService, this.#doorHandlers(), roots);
   }
 
-  /** @returns the port: the usual one, or any other when that is taken */
-  async start(): Promise<number> {
+  /** @returns the port: this one, or any other when that is taken */
+  async start(port: number = IMAGE_PORT): Promise<number> {
     const credentials = serverCredentials(this.#identity, true);
     this.#credentials = credentials;
     // Several nodes on one host: the others are told the port anyway.
-    return listen(this.#server, `0.0.0.0:${IMAGE_PORT}`, credentials).catch(() =>
+    return listen(this.#server, `0.0.0.0:${port}`, credentials).catch(() =>
       listen(this.#server, '0.0.0.0:0', credentials),
     );
   }
