@@ -100,6 +100,22 @@ export async function ps(
   return EXIT.ok;
 }
 
+/** By service, then slot (of global services, which have none: node), the newest first. */
+export function inTableOrder<T extends Json>(
+  tasks: readonly T[],
+  serviceNames: ReadonlyMap<string, string>,
+): T[] {
+  const nameOf = (task: T): string => serviceNames.get(str(task.ServiceID)) ?? '';
+  const placeOf = (task: T): string => (Number(task.Slot ?? 0) > 0 ? '' : str(task.NodeID));
+  return [...tasks].sort(
+    (a, b) =>
+      nameOf(a).localeCompare(nameOf(b)) ||
+      Number(a.Slot ?? 0) - Number(b.Slot ?? 0) ||
+      placeOf(a).localeCompare(placeOf(b)) ||
+      str(b.CreatedAt).localeCompare(str(a.CreatedAt)),
+  );
+}
+
 /** The tasks that pass the filters, the newest of a slot first, older ones indented. */
 export async function taskTable(
   client: ApiClient,
@@ -117,15 +133,7 @@ export async function taskTable(
   const serviceNames = new Map(
     services.map((service) => [str(service.ID), str(obj(service.Spec).Name)]),
   );
-  const sorted = [...tasks].sort(
-    (a, b) =>
-      str(serviceNames.get(str(a.ServiceID))).localeCompare(
-        str(serviceNames.get(str(b.ServiceID))),
-      ) ||
-      Number(a.Slot ?? 0) - Number(b.Slot ?? 0) ||
-      str(a.NodeID).localeCompare(str(b.NodeID)) ||
-      str(b.CreatedAt).localeCompare(str(a.CreatedAt)),
-  );
+  const sorted = inTableOrder(tasks, serviceNames);
   let previous = '';
   const rows = sorted.map((task) => {
     const slot = Number(task.Slot ?? 0) > 0 ? str(task.Slot) : str(task.NodeID);
