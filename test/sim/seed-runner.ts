@@ -10,6 +10,11 @@ import { PROGRESS } from './world.ts';
 const EVENT_SECONDS_MAX = 60;
 /** How often the thread is looked at. */
 const LOOK_MS = 250;
+/**
+ * A run ends as a crash does: nothing is told to stop, and Node never gives back an `AbortSignal.any`
+ * that somebody listens to, with all that hangs on it (0.7 MB a run). A new thread begins empty.
+ */
+const RUNS_PER_THREAD = 500;
 
 export interface SeedRunnerOptions {
   /** Thread to start; for tests of the watch itself. */
@@ -28,6 +33,7 @@ export class SeedRunner implements AsyncDisposable {
     new SharedArrayBuffer(PROGRESS.length * Int32Array.BYTES_PER_ELEMENT),
   );
   #thread: Worker | null = null;
+  #runs = 0;
 
   constructor(options: SeedRunnerOptions = {}) {
     this.#entry = options.entry ?? new URL('./seed-thread-main.ts', import.meta.url);
@@ -37,7 +43,9 @@ export class SeedRunner implements AsyncDisposable {
 
   /** Runs one seed; a run that does not end is a result with a failure. */
   async run(seed: number, steps: number): Promise<SeedResult> {
+    if (!this.#isCounted && this.#runs >= RUNS_PER_THREAD) await this[Symbol.asyncDispose]();
     const thread = await this.#loaded();
+    this.#runs++;
     this.#progress.fill(0);
     const answered = ask(thread, { type: 'run', seed, steps });
     const answer = await this.#orHang(answered);
@@ -65,6 +73,7 @@ export class SeedRunner implements AsyncDisposable {
     const { type } = await nextMessage(thread);
     if (type !== 'ready') throw new Error('the thread answers something else');
     this.#thread = thread;
+    this.#runs = 0;
     return thread;
   }
 
