@@ -45,7 +45,7 @@ static int apply_memory(const struct cgroup *cg, const struct resources *r, stru
 	int fd = -1;
 
 	if (!limit.set && !swap.set && !r->memory_reservation.set && !r->memory_swappiness.set &&
-	    !r->memory_disable_oom_killer)
+	    !r->memory_disable_oom_killer && !r->memory_kernel_tcp.set)
 		return 0;
 	if (need(cg, "memory", field, &fd, err) < 0)
 		return -1;
@@ -75,6 +75,10 @@ static int apply_memory(const struct cgroup *cg, const struct resources *r, stru
 	if (r->memory_reservation.set && r->memory_reservation.v != 0 &&
 	    cgroup_write_i64(fd, "memory.soft_limit_in_bytes", r->memory_reservation.v,
 			     "linux.resources.memory.reservation", NULL, err) < 0)
+		return -1;
+	if (r->memory_kernel_tcp.set && r->memory_kernel_tcp.v != 0 &&
+	    cgroup_write_i64(fd, "memory.kmem.tcp.limit_in_bytes", r->memory_kernel_tcp.v,
+			     "linux.resources.memory.kernelTCP", NULL, err) < 0)
 		return -1;
 	if (r->memory_disable_oom_killer &&
 	    cgroup_write(fd, "memory.oom_control", "1", "linux.resources.memory.disableOOMKiller",

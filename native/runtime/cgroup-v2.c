@@ -82,6 +82,8 @@ static int apply_memory(int fd, const struct resources *r, struct ts_err *err)
 		    err, TS_E_UNSUPPORTED, 0, "cgroup", "linux.resources.memory.disableOOMKiller",
 		    "linux.resources.memory.disableOOMKiller: cgroup v2 has no such switch; "
 		    "remove it");
+	if (r->memory_kernel_tcp.set && r->memory_kernel_tcp.v != 0)
+		log_warn("linux.resources.memory.kernelTCP: cgroup v2 has none, left out");
 	if (r->memory_swappiness.set)
 		log_warn("linux.resources.memory.swappiness: cgroup v2 has none, left out");
 	return 0;

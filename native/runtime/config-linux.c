@@ -1,7 +1,6 @@
 /*
  * Reading the `linux` object except `resources`: namespaces, id maps, devices, sysctls, paths.
- * Refuses what this runtime cannot do by naming the key: intelRdt, memoryPolicy, mountLabel with
- * text, network devices. Whether a sysctl belongs to a namespace that the container owns is checked
+ * Refuses what this runtime cannot do by naming the key: intelRdt, memoryPolicy, network devices. Whether a sysctl belongs to a namespace that the container owns is checked
  * here too, because writing another one would change the host.
  */
 #include <linux/mount.h>
@@ -213,8 +212,6 @@ static int parse_personality(struct config *config, const struct ts_json *linux_
 static int refuse_unsupported(const struct ts_json *linux_node, struct ts_err *err)
 {
 	static const char *const keys[] = {"intelRdt", "memoryPolicy", "netDevices"};
-	const char *label = NULL;
-
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct ts_json *node = ts_json_get(linux_node, keys[i]);
 
@@ -223,12 +220,6 @@ static int refuse_unsupported(const struct ts_json *linux_node, struct ts_err *e
 				       "linux.%s: not supported by this runtime; remove it",
 				       keys[i]);
 	}
-	if (ts_json_opt_str(linux_node, "mountLabel", "linux", &label, err) < 0)
-		return -1;
-	if (label && *label)
-		return ts_fail(
-		    err, TS_E_UNSUPPORTED, 0, "config", "linux.mountLabel",
-		    "linux.mountLabel: SELinux mount labels are not supported; remove it");
 	return 0;
 }
 
@@ -244,6 +235,10 @@ static int check_user_namespace(const struct config *config, struct ts_err *err)
 	if (!user->present && (config->uid_maps.count || config->gid_maps.count))
 		return config_invalid(err, "linux.uidMappings",
 				      "linux.uidMappings: needs a user namespace");
+	if (user->present && !config->namespaces[NS_MOUNT].present)
+		return config_invalid(err, "linux.namespaces",
+				      "linux.namespaces: with a user namespace a mount namespace "
+				      "is needed too");
 	if (config->domainname && *config->domainname && !config->namespaces[NS_UTS].present)
 		return config_invalid(err, "domainname", "domainname: needs a uts namespace");
 	if (config->hostname && *config->hostname && !config->namespaces[NS_UTS].present)
@@ -266,6 +261,7 @@ int config_parse_linux(struct config *config, struct ts_err *err)
 				 err) < 0 ||
 	    parse_devices(config, node, err) < 0 ||
 	    ts_json_opt_str(node, "cgroupsPath", "linux", &config->cgroups_path, err) < 0 ||
+	    ts_json_opt_str(node, "mountLabel", "linux", &config->mount_label, err) < 0 ||
 	    parse_sysctls(config, node, err) < 0 || parse_time_offsets(config, node, err) < 0 ||
 	    parse_propagation(config, node, err) < 0 || parse_personality(config, node, err) < 0 ||
 	    ts_json_opt_node(node, "seccomp", "linux", TS_JSON_OBJECT, &config->seccomp, err) < 0 ||
@@ -276,10 +272,6 @@ int config_parse_linux(struct config *config, struct ts_err *err)
 	    refuse_unsupported(node, err) < 0 || check_user_namespace(config, err) < 0 ||
 	    ts_json_opt_node(node, "resources", "linux", TS_JSON_OBJECT, &resources, err) < 0)
 		return -1;
-	if (!config->namespaces[NS_MOUNT].present)
-		return ts_fail(
-		    err, TS_E_UNSUPPORTED, 0, "config", "linux.namespaces",
-		    "linux.namespaces: a container without a mount namespace is not supported");
 	return resources ? config_parse_resources(config->doc, resources, &config->resources, err)
 			 : 0;
 }

@@ -1,6 +1,6 @@
 /*
- * Reading the `resources` object, for create and for update. Refuses rdma limits by name; kernel
- * memory limits are accepted and ignored, as the kernel does. Source: runtime-spec config-linux.md.
+ * Reading the `resources` object, for create and for update. Refuses rdma limits by name;
+ * memory.kernel is accepted and ignored, as the kernel does. Source: runtime-spec config-linux.md.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +38,7 @@ static int parse_memory(const struct ts_json *node, struct resources *out, struc
 	if (opt_i64(m, "limit", where, &out->memory_limit, err) < 0 ||
 	    opt_i64(m, "reservation", where, &out->memory_reservation, err) < 0 ||
 	    opt_i64(m, "swap", where, &out->memory_swap, err) < 0 ||
+	    opt_i64(m, "kernelTCP", where, &out->memory_kernel_tcp, err) < 0 ||
 	    opt_u64(m, "swappiness", where, &out->memory_swappiness, err) < 0 ||
 	    ts_json_opt_bool(m, "disableOOMKiller", where, &out->memory_disable_oom_killer, err) <
 		0 ||

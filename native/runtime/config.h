@@ -98,6 +98,7 @@ struct name_value {
 
 struct resources {
 	struct opt_i64 memory_limit, memory_reservation, memory_swap; /* bytes; -1 = unlimited */
+	struct opt_i64 memory_kernel_tcp; /* bytes; v1 only */
 	struct opt_u64 memory_swappiness;
 	bool memory_disable_oom_killer, memory_check_before_update;
 	struct opt_u64 cpu_shares, cpu_period, cpu_burst,
@@ -202,6 +203,7 @@ struct config {
 	struct name_value *sysctls;
 	size_t sysctl_count;
 	unsigned long rootfs_propagation; /* MS_* or 0 */
+	const char *mount_label;	  /* SELinux label of new file systems, NULL = none */
 	const char *const *masked_paths, *const *readonly_paths;
 	size_t masked_count, readonly_count;
 	bool has_personality;

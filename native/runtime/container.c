@@ -141,9 +141,10 @@ static void run_poststop(const struct container *c)
 	struct config config = {0};
 	struct ts_err err = {0};
 
-	if (container_config(c, &config, &text, &err) < 0 ||
-	    hooks_run(&config, HOOK_POSTSTOP, &c->state, STATUS_STOPPED, &err) < 0)
+	if (container_config(c, &config, &text, &err) < 0)
 		log_warn("%s", err.message);
+	else
+		hooks_run(&config, HOOK_POSTSTOP, &c->state, STATUS_STOPPED, &err);
 	config_free(&config);
 }
 

@@ -30,10 +30,6 @@
 #include "start-socket.h"
 #include "sys.h"
 
-#ifndef CLONE_INTO_CGROUP
-#define CLONE_INTO_CGROUP 0x200000000ULL
-#endif
-
 struct creation {
 	const struct globals *globals;
 	const struct create_options *options;
@@ -90,6 +86,7 @@ static void fill_state(struct creation *c)
 	s->created = c->created;
 	s->cgroup_path = c->cgroup.path;
 	s->ns_flags = ns_all_flags(&c->config);
+	s->root_apart = !ns_has_own_mounts(&c->config);
 	s->has_poststart = c->config.hooks[HOOK_POSTSTART].count > 0;
 	s->has_poststop = c->config.hooks[HOOK_POSTSTOP].count > 0;
 	if (c->config.annotations) {
@@ -120,34 +117,6 @@ static int open_sources(struct creation *c, struct ts_err *err)
 			return ts_fail(err, TS_E_INVALID, errno, "open_tree", m->source,
 				       "mounts[%zu].source: cannot open %s", i, m->source);
 	}
-	return 0;
-}
-
-/* clone3 with everything in one call; in the child it does not return. */
-static int spawn(struct creation *c, int child_sync, struct ts_err *err)
-{
-	const unsigned long apart = CLONE_NEWCGROUP | 0x80 /* CLONE_NEWTIME: made by unshare */;
-	struct clone_args args = {.flags = CLONE_PIDFD | (ns_new_flags(&c->config) & ~apart),
-				  .pidfd = (uint64_t)(uintptr_t)&c->pidfd,
-				  .exit_signal = SIGCHLD};
-	int v2 = cgroup_v2_fd(&c->cgroup);
-	long pid;
-
-	c->plan.sync_fd = child_sync;
-	if (ns_make_time(&c->config, err) < 0 || ns_join_for_children(c->plan.ns_fds, err) < 0)
-		return -1;
-	if (v2 >= 0) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)v2;
-		c->plan.joined_v2 = true;
-	}
-	pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (pid < 0)
-		return ts_fail_errno(err, "clone3", NULL,
-				     "cannot create the container's namespaces");
-	if (pid == 0)
-		init_run(&c->plan);
-	c->container.state.pid = (pid_t)pid;
 	return 0;
 }
 
@@ -237,7 +206,8 @@ static int make_process(struct creation *c, struct ts_err *err)
 		if (c->plan.console_fd < 0)
 			return -1;
 	}
-	if (spawn(c, child_sync, err) < 0)
+	c->plan.sync_fd = child_sync;
+	if (init_spawn(&c->plan, &s->pid, &c->pidfd, err) < 0)
 		return -1;
 	ts_cleanup_fd(&c->plan.listen_fd);
 	ts_cleanup_fd(&child_sync);
@@ -262,11 +232,8 @@ static void undo(struct creation *c)
 		ts_pidfd_send_signal(c->pidfd, SIGKILL);
 		waitpid(s->pid, NULL, 0);
 		/* Hooks may have set something up: they get their chance to take it down. */
-		if (s->has_poststop &&
-		    hooks_run(&c->config, HOOK_POSTSTOP, s, STATUS_STOPPED, &ignored) < 0)
-			log_warn("%s", ignored.message);
+		hooks_run(&c->config, HOOK_POSTSTOP, s, STATUS_STOPPED, &ignored);
 	}
-	memset(&ignored, 0, sizeof(ignored));
 	if (cgroup_remove(&c->cgroup, &ignored) < 0)
 		log_warn("%s", ignored.message);
 	ts_remove_tree_at(c->container.root_fd, c->options->id);

@@ -53,6 +53,8 @@ static int join_namespaces(const struct execution *x, struct ts_err *err)
 
 	if (flags && setns(x->target, (int)flags) < 0)
 		return ts_fail_errno(err, "setns", NULL, "cannot join the container's namespaces");
+	if (x->root_fd >= 0 && (fchdir(x->root_fd) < 0 || chroot(".") < 0))
+		return ts_fail_errno(err, "chroot", NULL, "cannot change to the container's root");
 	if ((flags & CLONE_NEWUSER) && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
 		return ts_fail_errno(err, "setresuid", NULL, "cannot become the container's root");
 	/* The change of user has reset both. */

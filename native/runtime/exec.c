@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -209,6 +210,7 @@ static int open_target(struct execution *x, const struct globals *g, struct ts_e
 {
 	struct container *c = &x->container;
 	enum status status;
+	char path[48];
 
 	if (container_open(g, x->options->id, false, c, err) < 0)
 		return -1;
@@ -222,6 +224,14 @@ static int open_target(struct execution *x, const struct globals *g, struct ts_e
 	if (x->target < 0)
 		return ts_fail_errno(err, "pidfd_open", c->state.id, "container %s has ended",
 				     c->state.id);
+	if (c->state.root_apart) {
+		snprintf(path, sizeof(path), "/proc/%d/root", (int)c->state.pid);
+		x->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		/* Alive afterwards: so it was its root, not that of a process with its number. */
+		if (x->root_fd < 0 || ts_pidfd_send_signal(x->target, 0) < 0)
+			return ts_fail_errno(err, "open", path, "container %s has ended",
+					     c->state.id);
+	}
 	return container_cgroup(c, &x->cgroup, err) < 0 ||
 		       container_config(c, &x->config, &x->config_text, err) < 0
 		   ? -1
@@ -260,7 +270,7 @@ int cmd_exec(const struct globals *g, int argc, char **argv, struct ts_err *err)
 	    .options = &o,
 	    .container = CONTAINER_INIT,
 	    .target = -1,
-
+	    .root_fd = -1,
 	    .console_fd = -1,
 	    .console_near = -1,
 	};
@@ -279,6 +289,7 @@ int cmd_exec(const struct globals *g, int argc, char **argv, struct ts_err *err)
 	seccomp_free(&x.filter);
 	cgroup_close(&x.cgroup);
 	ts_cleanup_fd(&x.target);
+	ts_cleanup_fd(&x.root_fd);
 	ts_cleanup_fd(&x.console_fd);
 	ts_cleanup_fd(&x.console_near);
 	return rc;

@@ -24,8 +24,9 @@ struct execution {
 	struct process_spec process;
 	struct seccomp_program filter;
 	struct cgroup cgroup;
-	int target, sync_fd, console_fd, console_near,
-	    pidfd; /* target: pidfd of the first process */
+	int target;  /* pidfd of the first process */
+	int root_fd; /* its root, where that is not its mount namespace's; else -1 */
+	int console_fd, console_near;
 	bool joined_v2;
 	pid_t pid;
 };

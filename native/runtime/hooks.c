@@ -16,6 +16,7 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "log.h"
 #include "proc.h"
 #include "sys.h"
 
@@ -111,8 +112,13 @@ int hooks_run(const struct config *config, enum hook_kind kind, const struct sta
 		char where[64];
 
 		snprintf(where, sizeof(where), "hooks.%s[%zu]", hooks_kind_name(kind), i);
-		if (run_one(&list->items[i], where, &json, err) < 0)
+		if (run_one(&list->items[i], where, &json, err) == 0)
+			continue;
+		if (kind != HOOK_POSTSTOP)
 			return -1;
+		/* Each has something of its own to take down: one that fails keeps none from it. */
+		log_warn("%s", err->message);
+		memset(err, 0, sizeof(*err));
 	}
 	return 0;
 }

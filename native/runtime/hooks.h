@@ -10,7 +10,8 @@ const char *hooks_kind_name(enum hook_kind kind);
 
 /*
  * Runs all hooks of a kind in the calling process's namespaces. The first one that fails, or lasts
- * longer than its timeout (it is killed), ends the run with code hook_failed.
+ * longer than its timeout (it is killed), ends the run with code hook_failed; only of the poststop
+ * hooks all run whatever becomes of the others, and a failure is a warning.
  */
 int hooks_run(const struct config *config, enum hook_kind kind, const struct state *state,
 	      enum status status, struct ts_err *err);

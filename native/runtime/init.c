@@ -61,7 +61,7 @@ static int enter_user_namespace(const struct init_plan *plan, struct ts_err *err
 {
 	if (!plan->config->namespaces[NS_USER].present)
 		return 0;
-	if (ask(plan, INIT_NEEDS_MAPS, err) < 0)
+	if (!plan->config->namespaces[NS_USER].path && ask(plan, INIT_NEEDS_MAPS, err) < 0)
 		return -1;
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return ts_fail_errno(err, "setresuid", "linux.uidMappings",
@@ -72,7 +72,7 @@ static int enter_user_namespace(const struct init_plan *plan, struct ts_err *err
 	return 0;
 }
 
-static int enter_namespaces(const struct init_plan *plan, struct ts_err *err)
+static int enter_namespaces(struct init_plan *plan, struct ts_err *err)
 {
 	const struct ns_spec *ns = plan->config->namespaces;
 
@@ -126,6 +126,8 @@ static int build_tree(const struct init_plan *plan, struct rootfs *r, struct ts_
 	    rootfs_write_sysctls(r, err) < 0 || open_console(plan, r, err) < 0 ||
 	    rootfs_mask(r, err) < 0 || rootfs_finish(r, plan->no_pivot, err) < 0)
 		return -1;
+	if (!ns_has_own_mounts(plan->config))
+		return rootfs_leave(r, plan->ns_fds[NS_MOUNT], err);
 	return 0;
 }
 
@@ -146,7 +148,7 @@ static void close_host_fds(const struct init_plan *plan)
 	process_close_fds_except(keep, n);
 }
 
-static int prepare(const struct init_plan *plan, struct process_ready *ready, struct ts_err *err)
+static int prepare(struct init_plan *plan, struct process_ready *ready, struct ts_err *err)
 {
 	const struct process_spec *p = &plan->config->process;
 	struct rootfs r = {.config = plan->config,

@@ -40,7 +40,10 @@ struct init_plan {
 	int preserve_fds; /* descriptors 3 .. 3+n-1 go to the program */
 };
 
-/* Never returns. */
+/* Makes the first process; *pid is its pid on the host. See spawn.c. */
+int init_spawn(struct init_plan *plan, pid_t *pid, int *pidfd, struct ts_err *err);
+
+/* What runs in it. Never returns. */
 _Noreturn void init_run(struct init_plan *plan);
 
 /* Joins (or makes) the session keyring of a container, so that the host's keys are out of reach. */

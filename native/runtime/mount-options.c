@@ -1,14 +1,15 @@
 /*
  * The option list of a mount, split into flags of this mount, recursive flags, propagation, and
  * options of the file system. Words: OCI runtime-spec config.md ("Linux mount options") and
- * mount(8). A bind mount takes no file-system options: an unknown word there is refused, because it
- * would have no effect at all.
+ * mount(8). A bind mount takes no file-system options: what has the form key=value is left out with
+ * a warning, as the kernel does; any other word is refused, because it may be a flag misspelt.
  */
 #include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "config.h"
+#include "log.h"
 
 #ifndef MOUNT_ATTR_NOSYMFOLLOW
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
@@ -111,6 +112,11 @@ int mount_options_parse(struct ts_json_doc *doc, const char *const *list, size_t
 	for (size_t i = 0; i < count; i++) {
 		if (!*list[i] || apply_word(out, list[i]))
 			continue;
+		if (bind && strchr(list[i], '=')) {
+			log_warn("%s.options: \"%.64s\" means nothing to a bind mount, left out",
+				 where, list[i]);
+			continue;
+		}
 		if (bind)
 			return config_invalid(err, where,
 					      "%s.options: \"%s\" is not an option of a bind mount",

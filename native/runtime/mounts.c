@@ -18,6 +18,7 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "log.h"
 #include "rootfs.h"
 #include "sys.h"
 
@@ -219,6 +220,40 @@ static int sysfs_of_host(struct rootfs *r, const struct mount_spec *m, const cha
 	return rootfs_set_attrs(fd, &m->options, where, err) < 0 ? -1 : fd;
 }
 
+/*
+ * The options with linux.mountLabel, for file systems that take a label at all. Without SELinux
+ * there is nothing that a label could keep out, so it is left out, as other runtimes do.
+ */
+static const char *const *with_label(struct rootfs *r, const struct mount_spec *m)
+{
+	static const char *const labelled[] = {"tmpfs", "devpts", "mqueue"};
+	const char *label = r->config->mount_label;
+	const char **options;
+	struct statfs st;
+	char *text;
+
+	if (!label || !*label)
+		return m->options.super;
+	if (statfs("/sys/fs/selinux", &st) < 0 || (unsigned)st.f_type != SELINUX_MAGIC) {
+		log_warn("linux.mountLabel: this kernel runs without SELinux, left out");
+		return m->options.super;
+	}
+	for (size_t i = 0; i < TS_ARRAY_LEN(labelled); i++) {
+		if (strcmp(m->type, labelled[i]) != 0)
+			continue;
+		options =
+		    ts_json_alloc(r->config->doc, (m->options.super_count + 2) * sizeof(*options));
+		if (m->options.super_count)
+			memcpy(options, m->options.super,
+			       m->options.super_count * sizeof(*options));
+		text = ts_json_alloc(r->config->doc, strlen(label) + sizeof("context="));
+		sprintf(text, "context=%s", label);
+		options[m->options.super_count] = text;
+		return options;
+	}
+	return m->options.super;
+}
+
 static int mount_fs(struct rootfs *r, const struct mount_spec *m, const char *where,
 		    struct ts_err *err)
 {
@@ -231,7 +266,7 @@ static int mount_fs(struct rootfs *r, const struct mount_spec *m, const char *wh
 				      .propagation = m->options.propagation,
 				      .propagation_recursive = m->options.propagation_recursive};
 
-	fd = rootfs_new_fs(m->type, m->source, m->options.super,
+	fd = rootfs_new_fs(m->type, m->source, with_label(r, m),
 			   m->options.attr_set & ~(late_ro ? (uint64_t)MOUNT_ATTR_RDONLY : 0),
 			   where, err);
 	fd = sysfs_of_host(r, m, where, fd, err);

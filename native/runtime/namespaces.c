@@ -1,6 +1,6 @@
 /*
- * Implementation of namespaces.h. Refuses: user and mount namespaces by path (a container of its
- * own is always made), and a path whose namespace is of another type than the configuration says.
+ * Implementation of namespaces.h. Refuses a path whose namespace is of another type than the
+ * configuration says. The kernel refuses what the container's user namespace does not own.
  */
 #include "namespaces.h"
 
@@ -40,7 +40,27 @@ unsigned long ns_new_flags(const struct config *config)
 	for (int i = 0; i < NS_COUNT; i++)
 		if (config->namespaces[i].present && !config->namespaces[i].path)
 			flags |= (unsigned long)kinds[i].flag;
-	return flags;
+	/* The tree is always built where nobody else sees it; see rootfs_leave. */
+	return flags | CLONE_NEWNS;
+}
+
+bool ns_has_own_mounts(const struct config *config)
+{
+	const struct ns_spec *mount = &config->namespaces[NS_MOUNT];
+
+	return mount->present && !mount->path;
+}
+
+bool ns_need_helper(const struct config *config)
+{
+	const struct ns_spec *ns = config->namespaces;
+
+	if (ns[NS_PID].path || ns[NS_TIME].present || ns[NS_USER].path)
+		return true;
+	for (int i = 0; ns[NS_USER].present && i < NS_COUNT; i++)
+		if (i != NS_MOUNT && ns[i].path)
+			return true;
+	return false;
 }
 
 unsigned long ns_all_flags(const struct config *config)
@@ -61,13 +81,10 @@ int ns_open_paths(const struct config *config, int fds[NS_COUNT], struct ts_err 
 		const char *path = config->namespaces[i].path;
 		int type;
 
+		if (i == NS_MOUNT && !config->namespaces[i].present)
+			path = "/proc/self/ns/mnt";
 		if (!path)
 			continue;
-		if (i == NS_USER || i == NS_MOUNT)
-			return ts_fail(
-			    err, TS_E_UNSUPPORTED, 0, "config", path,
-			    "linux.namespaces: joining a %s namespace by path is not supported",
-			    kinds[i].word);
 		fds[i] = open(path, O_RDONLY | O_CLOEXEC);
 		if (fds[i] < 0)
 			return ts_fail_errno(err, "open", path, "linux.namespaces: cannot open %s",
@@ -80,28 +97,31 @@ int ns_open_paths(const struct config *config, int fds[NS_COUNT], struct ts_err 
 	return 0;
 }
 
-static int join(const int fds[NS_COUNT], int i, struct ts_err *err)
+/* What is joined is closed: it is no business of the processes that follow. */
+static int join(int fds[NS_COUNT], int i, struct ts_err *err)
 {
-	if (fds[i] < 0 || setns(fds[i], kinds[i].flag) == 0)
+	if (fds[i] < 0)
 		return 0;
-	return ts_fail_errno(err, "setns", NULL, "linux.namespaces: cannot join the %s namespace",
-			     kinds[i].word);
+	if (setns(fds[i], kinds[i].flag) < 0)
+		return ts_fail_errno(err, "setns", NULL,
+				     "linux.namespaces: cannot join the %s namespace",
+				     kinds[i].word);
+	ts_cleanup_fd(&fds[i]);
+	fds[i] = -1;
+	return 0;
 }
 
-int ns_join_self(const int fds[NS_COUNT], struct ts_err *err)
+int ns_join_self(int fds[NS_COUNT], struct ts_err *err)
 {
-	for (int i = 0; i < NS_COUNT; i++)
-		if (i != NS_PID && i != NS_TIME && join(fds, i, err) < 0)
+	static const int order[] = {NS_NET, NS_IPC, NS_UTS, NS_CGROUP};
+
+	for (size_t i = 0; i < TS_ARRAY_LEN(order); i++)
+		if (join(fds, order[i], err) < 0)
 			return -1;
 	return 0;
 }
 
-int ns_join_for_children(const int fds[NS_COUNT], struct ts_err *err)
-{
-	return join(fds, NS_PID, err) < 0 || join(fds, NS_TIME, err) < 0 ? -1 : 0;
-}
-
-int ns_make_time(const struct config *config, struct ts_err *err)
+static int make_time(const struct config *config, struct ts_err *err)
 {
 	const struct ns_spec *time = &config->namespaces[NS_TIME];
 
@@ -120,6 +140,17 @@ int ns_make_time(const struct config *config, struct ts_err *err)
 					     "linux.timeOffsets: cannot set \"%s\"", text);
 	}
 	return 0;
+}
+
+int ns_join_as_helper(const struct config *config, int fds[NS_COUNT], struct ts_err *err)
+{
+	if (make_time(config, err) < 0 || join(fds, NS_TIME, err) < 0 ||
+	    join(fds, NS_PID, err) < 0)
+		return -1;
+	/* The host's root may join what the mapped one may not; it is the last time that we are. */
+	if (config->namespaces[NS_USER].present && ns_join_self(fds, err) < 0)
+		return -1;
+	return join(fds, NS_USER, err);
 }
 
 static int write_map(pid_t pid, const char *file, const struct id_maps *maps, struct ts_err *err)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,9 +61,12 @@ static int make_parent_private(const char *path, struct ts_err *err)
 int rootfs_prepare(struct rootfs *r, const char *path, struct ts_err *err)
 {
 	const unsigned long given = r->config->rootfs_propagation;
-	const unsigned long flags = given ? given : MS_SLAVE | MS_REC;
+	unsigned long flags = given ? given : MS_SLAVE | MS_REC;
 	cleanup_fd int tree = -1, at = -1;
 
+	/* What is unbindable cannot be cloned either: the root becomes it at the end. */
+	if (flags & MS_UNBINDABLE)
+		flags = MS_PRIVATE | (flags & MS_REC);
 	if (ts_mount(NULL, "/", NULL, flags, NULL) < 0)
 		return ts_fail_errno(err, "mount", "/", "cannot set the propagation of the mounts");
 	r->null_fd = rootfs_open_null(err);
@@ -262,9 +266,9 @@ static int pivot(struct rootfs *r, struct ts_err *err)
 		return ts_fail_errno(err, "pivot_root", NULL,
 				     "cannot change to the container's root");
 	/* Both roots are stacked at "/"; the old one is on top. Detaching it must not reach the
-	 * host. */
+	 * host: a propagation that was asked for need not have reached the mounts below. */
 	if (fchdir(old) < 0 ||
-	    ((r->config->rootfs_propagation & (MS_SHARED | MS_UNBINDABLE)) &&
+	    (r->config->rootfs_propagation &&
 	     ts_mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0) ||
 	    ts_umount2(".", MNT_DETACH) < 0)
 		return ts_fail_errno(err, "umount", NULL, "cannot detach the host's root");
@@ -276,6 +280,27 @@ static int move_root(struct rootfs *r, struct ts_err *err)
 {
 	if (fchdir(r->fd) < 0 || ts_mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
 		return ts_fail_errno(err, "mount", NULL, "cannot move the container's root to /");
+	return 0;
+}
+
+int rootfs_leave(struct rootfs *r, int mount_ns, struct ts_err *err)
+{
+	cleanup_fd int tree =
+	    ts_open_tree(r->fd, "", OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH);
+
+	if (tree < 0)
+		return ts_fail_errno(err, "open_tree", "/",
+				     "cannot copy the container's root%s",
+				     r->config->rootfs_propagation & MS_UNBINDABLE
+					 ? " (linux.rootfsPropagation: unbindable needs a mount "
+					   "namespace)"
+					 : "");
+	if (setns(mount_ns, CLONE_NEWNS) < 0)
+		return ts_fail_errno(err, "setns", NULL,
+				     "linux.namespaces: cannot join the mount namespace");
+	if (fchdir(tree) < 0 || chroot(".") < 0)
+		return ts_fail_errno(err, "chroot", NULL,
+				     "cannot change to the container's root");
 	return 0;
 }
 

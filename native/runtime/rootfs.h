@@ -34,6 +34,13 @@ int rootfs_write_sysctls(struct rootfs *r, struct ts_err *err);
 int rootfs_mask(struct rootfs *r, struct ts_err *err);
 int rootfs_finish(struct rootfs *r, bool no_pivot, struct ts_err *err);
 
+/*
+ * After rootfs_finish, for a container whose mount namespace is the host's or another's: goes there,
+ * with a copy of the tree that is attached nowhere as root. The copy dissolves with the last process
+ * in it, so nothing is ever mounted where others would see it or where it could be left behind.
+ */
+int rootfs_leave(struct rootfs *r, int mount_ns, struct ts_err *err);
+
 /* A procfs for our own writes, made on first use. */
 int rootfs_proc_fd(struct rootfs *r, struct ts_err *err);
 

@@ -106,10 +106,10 @@ int state_save(int dir_fd, const struct state *s, struct ts_err *err)
 	put_member(&out, "cgroupPath", s->cgroup_path);
 	ts_buf_printf(&out,
 		      ",\"pid\":%d,\"startTicks\":%llu,\"nsFlags\":%lu,\"poststart\":%s,"
-		      "\"poststop\":%s,\"systemdCgroup\":%s",
+		      "\"poststop\":%s,\"systemdCgroup\":%s,\"rootApart\":%s",
 		      (int)s->pid, (unsigned long long)s->start_ticks, s->ns_flags,
 		      s->has_poststart ? "true" : "false", s->has_poststop ? "true" : "false",
-		      s->systemd_cgroup ? "true" : "false");
+		      s->systemd_cgroup ? "true" : "false", s->root_apart ? "true" : "false");
 	if (s->annotations) {
 		ts_buf_puts(&out, ",\"annotations\":");
 		ts_buf_add(&out, s->annotations, s->annotations_len);
@@ -149,7 +149,8 @@ int state_load(int dir_fd, const char *id, struct state *s, struct ts_err *err)
 	    ts_json_opt_u64(root, "nsFlags", "", &flags, err) < 0 ||
 	    ts_json_opt_bool(root, "poststart", "", &s->has_poststart, err) < 0 ||
 	    ts_json_opt_bool(root, "poststop", "", &s->has_poststop, err) < 0 ||
-	    ts_json_opt_bool(root, "systemdCgroup", "", &s->systemd_cgroup, err) < 0)
+	    ts_json_opt_bool(root, "systemdCgroup", "", &s->systemd_cgroup, err) < 0 ||
+	    ts_json_opt_bool(root, "rootApart", "", &s->root_apart, err) < 0)
 		return ts_err_prefix(err, "the state of container %s is damaged", id);
 	s->pid = (pid_t)pid;
 	s->ns_flags = flags;

@@ -28,6 +28,7 @@ struct state {
 	uint64_t start_ticks;	/* start time of pid, see proc.h */
 	unsigned long ns_flags; /* CLONE_NEW* that differ from the host's: what exec joins */
 	bool has_poststart, has_poststop, systemd_cgroup;
+	bool root_apart; /* the root is not that of its mount namespace: exec must change to it */
 	struct ts_json_doc *doc; /* owns the strings of a loaded state */
 	struct ts_buf text;
 };

@@ -425,17 +425,20 @@ describe('hooks', () => {
     });
   });
 
-  it('a failing poststart kills the container; a failing poststop does not stop delete', async () => {
+  it('a failing poststart kills the container; a failing poststop stops neither the next nor delete', async () => {
     const id = box.id();
+    const mark = join(box.dir, 'second-poststop');
     const bundle = box.bundle(id, ['/bin/sleep', '1000'], (c) => {
       const fail = { path: '/bin/sh', args: ['sh', '-c', 'exit 9'] };
-      c.hooks = { poststart: [fail], poststop: [fail] };
+      const touch = { path: '/bin/sh', args: ['sh', '-c', `echo ran > ${mark}`] };
+      c.hooks = { poststart: [fail], poststop: [fail, touch] };
     });
     expect(box.run(['create', '--bundle', bundle, id]).code).toBe(0);
     expect(errorOf(box.run(['start', id]).stderr).code).toBe('hook_failed');
     await until(() => stateOf(id).status === 'stopped', 'it is killed');
     expect(box.run(['delete', id]).code).toBe(0);
     expect(leftovers(id)).toEqual([]);
+    expect(readFileSync(mark, 'utf8')).toBe('ran\n');
   });
 });
 
