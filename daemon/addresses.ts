@@ -44,6 +44,12 @@ function bad(field: string, text: string): TswarmError {
   );
 }
 
+/** Fields as Docker's clients know them. */
+const WORDS: Readonly<Record<string, string>> = {
+  advertiseAddr: 'advertise address',
+  listenAddr: 'listen address',
+};
+
 /** An address as it is, an interface's first address for its name. */
 function addressOf(host: string, field: string): string {
   if (isIP(host) !== 0) return host;
@@ -51,8 +57,8 @@ function addressOf(host: string, field: string): string {
   if (!addresses) {
     throw new TswarmError(
       'invalid_argument',
-      `${field}: ${JSON.stringify(host)} is neither an IP address nor an interface of this host`,
-      { field },
+      `${WORDS[field] ?? field} must be a non-zero IP address or network interface (with optional port number)`,
+      { field, hint: `This host has no interface ${JSON.stringify(host)}.` },
     );
   }
   const chosen = addresses.find((a) => a.family === 'IPv4') ?? addresses[0];

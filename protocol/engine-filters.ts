@@ -72,5 +72,9 @@ export function untilMs(text: string, nowMs: number): number {
   }
   const date = Date.parse(text);
   if (!Number.isNaN(date)) return date;
-  throw invalidFilter('until', text, 'Write a time (2026-01-31T12:00:00Z) or an age (24h).');
+  throw new TswarmError(
+    'invalid_argument',
+    `failed to parse value as time or duration: ${JSON.stringify(text)}`,
+    { field: 'filters', hint: 'Write a time (2026-01-31T12:00:00Z) or an age (24h).' },
+  );
 }

@@ -52,11 +52,14 @@ export class EventLog implements EventSink {
     }
   }
 
-  /** Past events from `sinceMicros` (0 = none), then live ones until `untilMicros` (0 = for ever) or the signal. */
+  /**
+   * Past events from `sinceMicros` (0 = none, or with an end all that are known), then live ones until `untilMicros` (0 = for ever) or the signal.
+   */
   async *events(query: EventQuery, signal: CancelSignal): AsyncGenerator<EngineJson> {
     const listener: Listener = { queue: [], wake: undefined, ended: false };
-    const past =
-      query.sinceMicros > 0 ? this.#kept.filter((item) => item.micros >= query.sinceMicros) : [];
+    const { sinceMicros, untilMicros } = query;
+    const isPastWanted = sinceMicros > 0 || untilMicros > 0;
+    const past = isPastWanted ? this.#kept.filter((item) => item.micros >= sinceMicros) : [];
     this.#listeners.add(listener);
     const stop = (): void => {
       listener.ended = true;

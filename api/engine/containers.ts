@@ -1,7 +1,7 @@
 // /containers, all but the streams (container-streams.ts): thin, the worker does the work and chooses the texts of errors.
 import { Buffer } from 'node:buffer';
 import type { EngineJson } from '#protocol/engine';
-import { hasCode, TswarmError } from '#protocol/errors';
+import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import { type Context, pathId, type Route } from '../context.ts';
 import { EngineError } from '../http/errors.ts';
 import { parseFilters } from '../http/filters.ts';
@@ -111,7 +111,14 @@ function actionRoutes(context: Context): readonly Route[] {
     start: (_request, id) => containers.start(id),
     stop: (request, id) => containers.stop(id, stopOptions(request)),
     restart: (request, id) => containers.restart(id, stopOptions(request)),
-    kill: (request, id) => containers.kill(id, request.query.text('signal') || 'SIGKILL'),
+    kill: async (request, id) => {
+      try {
+        await containers.kill(id, request.query.text('signal') || 'SIGKILL');
+      } catch (error) {
+        if (!hasCode(error, 'not_found')) throw error;
+        throw new TswarmError('not_found', `Cannot kill container: ${id}: ${messageOf(error)}`);
+      }
+    },
     pause: (_request, id) => containers.pause(id),
     unpause: (_request, id) => containers.unpause(id),
     rename: (request, id) => {

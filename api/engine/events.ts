@@ -20,7 +20,8 @@ async function events(context: Context, request: ApiRequest, reply: Reply): Prom
   const stream = reply.stream(200, 'application/json');
   const queue = new BoundedQueue<EngineJson>(EVENTS_BACKLOG_MAX, 'events');
   const ending = endingAt(context, untilMicros, request.signal, queue);
-  const past = sinceMicros > 0 ? context.clusterEvents.since(sinceMicros) : [];
+  const isPastWanted = sinceMicros > 0 || untilMicros > 0;
+  const past = isPastWanted ? context.clusterEvents.since(sinceMicros) : [];
   for (const event of past) {
     if (untilMicros === 0 || event.micros <= untilMicros) queue.push(event.json);
   }

@@ -1,5 +1,6 @@
 // /exec: create, start (takes the connection over unless detached), resize, inspect. A program that cannot be started is no error of an attached
-// start: the client gets 101, the reason as output, and the exit code (126 or 127) from inspect, where the worker put it.
+// start: the client gets 101, the reason as output, and the exit code (126 or 127) from inspect, where the worker put it. What was refused before anything
+// was tried (no such exec, not running, has run before) is an error.
 
 import { Buffer } from 'node:buffer';
 import { parseDetachKeys } from '#protocol/detach-keys';

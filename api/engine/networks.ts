@@ -29,6 +29,8 @@ import { attachedContainers, networkJson } from './shapes.ts';
 const FILTERS = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
 /** Networks of each node that services may be on, under these names. */
 export const NODE_LOCAL: ReadonlySet<string> = new Set(['bridge', 'host', 'none']);
+/** Those of them that Swarm's clients may name; `none` is ours, by the cluster API alone. */
+const SERVICE_LOCAL: ReadonlySet<string> = new Set(['bridge', 'host']);
 /** First announced version whose networks say it. */
 const ENABLE_IPV4_SINCE = 1044;
 const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
@@ -157,7 +159,7 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
     );
     return;
   }
-  if (scope === 'swarm' && session && NODE_LOCAL.has(id)) {
+  if (scope === 'swarm' && session && SERVICE_LOCAL.has(id)) {
     reply.json(200, networkJson(nodeLocal(id)));
     return;
   }

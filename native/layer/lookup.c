@@ -126,7 +126,7 @@ static int find_user(char *passwd, const char *user, struct found *found, struct
 	}
 	if (!numeric && user[0] != '\0')
 		return ts_fail(err, "no_such_user", 0, "lookup", user,
-			       "the image's /etc/passwd has no user \"%s\"", user);
+			       "unable to find user %s: no matching entries in passwd file", user);
 	return 0;
 }
 
@@ -164,7 +164,7 @@ static int find_group(const char *text, const char *group, uint32_t *gid, struct
 	if (numeric)
 		return 0;
 	return ts_fail(err, "no_such_group", 0, "lookup", group,
-		       "the image's /etc/group has no group \"%s\"", group);
+		       "unable to find group %s: no matching entries in group file", group);
 }
 
 static bool lists_member(char *members, const char *name)

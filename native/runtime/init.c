@@ -166,7 +166,7 @@ static int prepare(struct init_plan *plan, struct process_ready *ready, struct t
 	if (process_set_limits(p, r.proc_fd, err) < 0)
 		return -1;
 	close_host_fds(plan);
-	if (process_resolve(p, plan->filter, ready, err) < 0)
+	if (process_resolve(p, plan->filter, true, ready, err) < 0)
 		return -1;
 	if (plan->config->has_personality && personality(plan->config->personality) < 0)
 		return ts_fail_errno(err, "personality", "linux.personality",

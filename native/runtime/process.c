@@ -173,11 +173,11 @@ static char **make_env(const struct process_spec *p)
 	return env;
 }
 
-static int enter_cwd(const struct process_spec *p, struct ts_err *err)
+static int enter_cwd(const struct process_spec *p, bool may_make, struct ts_err *err)
 {
 	if (chdir(p->cwd) == 0)
 		return 0;
-	if (errno == ENOENT) {
+	if (errno == ENOENT && may_make) {
 		if (ts_mkdir_p(p->cwd, 0755, err) < 0)
 			return ts_err_prefix(err, "process.cwd");
 		if (chdir(p->cwd) == 0)
@@ -187,13 +187,13 @@ static int enter_cwd(const struct process_spec *p, struct ts_err *err)
 }
 
 int process_resolve(const struct process_spec *p, const struct seccomp_program *filter,
-		    struct process_ready *ready, struct ts_err *err)
+		    bool may_make_cwd, struct process_ready *ready, struct ts_err *err)
 {
 	memset(ready, 0, sizeof(*ready));
 	ready->spec = p;
 	ready->filter = filter;
 	memcpy(ready->caps, p->caps, sizeof(ready->caps));
-	if (enter_cwd(p, err) < 0)
+	if (enter_cwd(p, may_make_cwd, err) < 0)
 		return -1;
 	if (executable_find(p, ready->path, sizeof(ready->path), err) < 0)
 		return -1;

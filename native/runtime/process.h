@@ -23,11 +23,11 @@ int process_set_limits(const struct process_spec *p, int proc_fd, struct ts_err 
 int process_own_stdio(const struct process_spec *p, struct ts_err *err);
 
 /*
- * Enters the working folder (making it if it is missing) and finds the executable; errors not_found
- * and not_executable. Fills `ready`.
+ * Enters the working folder (made when it is missing and may be made: for a container's first
+ * process only) and finds the executable; errors not_found and not_executable. Fills `ready`.
  */
 int process_resolve(const struct process_spec *p, const struct seccomp_program *filter,
-		    struct process_ready *ready, struct ts_err *err);
+		    bool may_make_cwd, struct process_ready *ready, struct ts_err *err);
 
 /* Drops privileges and executes. Returns only on failure. */
 int process_exec(struct process_ready *ready, struct ts_err *err);

@@ -5,8 +5,10 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { registryInside } from '../support/node-registry.ts';
 import { PeerDockerd } from '../support/peer-dockerd.ts';
-import { type Result, run, TestNode } from '../support/test-node.ts';
+import { Terminal } from '../support/terminal.ts';
+import { type Result, type RunOptions, run, TestNode } from '../support/test-node.ts';
 
 const SHARE_WANTED = 0.95;
 const LINE_MS = 30_000;
@@ -17,7 +19,11 @@ const HERE: string = import.meta.dirname;
 interface Line {
   readonly text: string;
   readonly args: readonly string[];
+  /** About this host: only the exit code counts, and that something is said. */
   readonly isLoose: boolean;
+  /** The client's input and output are a terminal. */
+  readonly isTerminal: boolean;
+  readonly input: string;
 }
 
 /** Words of a line: blanks separate, single quotes hold together. */
@@ -30,18 +36,25 @@ function linesOf(text: string): readonly Line[] {
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
-      const isLoose = line.startsWith('~');
-      const bare = isLoose ? line.slice(1) : line;
-      return { text: bare, args: wordsOf(bare), isLoose };
+      const [, mark, text = '', input] = /^([~+]?)(.*?)(?: <<< (.*))?$/.exec(line) ?? [];
+      return {
+        text,
+        args: wordsOf(text),
+        isLoose: mark === '~',
+        isTerminal: mark === '+',
+        input: input === undefined ? '' : `${input}\n`,
+      };
     });
 }
 
 /**
- * In this order: what is longer before what it contains. Beside what is by chance: Swarm's "rpc error: code = … desc = " in front of a sentence, process
- * ids, versions of engines, and how often a client has drawn the progress of a rollout.
+ * In this order: what is longer before what it contains. Beside what is by chance: Swarm's "rpc error: code = … desc = " in front of a sentence and
+ * containerd's ": unknown" behind one, process ids, versions of engines, how often a client has drawn the progress of a rollout, and the length of a manifest.
  */
 const RULES: readonly (readonly [RegExp, string])[] = [
   [/rpc error: code = \w+ desc = /g, ''],
+  [/: unknown$/gm, ''],
+  [/(digest: \S+ size: )\d+/g, '$1SIZE'],
   [/^(overall progress|\d+\/\d+|verify): .*\n?/gm, ''],
   [/\b20\.10\.\d+\S*|\b0\.1\.0\b/g, 'VERSION'],
   [/SWMTKN-1-\S+/g, 'TOKEN'],
@@ -58,6 +71,7 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [/\b\d{1,3}(\.\d{1,3}){3}(:\d+)?\b/g, 'ADDRESS'],
   [/\b[a-z]+_[a-z]+\b(?= *$)/gm, 'NAME'],
   [/tswarm-(peer|node)-\w+/g, 'FOLDER'],
+  [/\/(theirs|ours)\//g, '/SIDE/'],
   [/\b\d{4,7}\b/g, 'NUMBER'],
   [/[ \t]+/g, ' '],
   [/ $/gm, ''],
@@ -89,8 +103,10 @@ function differenceOf(line: Line, theirs: Result, ours: Result): string | undefi
 }
 
 function makeFiles(folder: string, busybox: string): void {
-  mkdirSync(join(folder, 'image'));
-  mkdirSync(join(folder, 'nodockerfile'));
+  for (const name of ['image', 'nodockerfile', 'failing', 'client'])
+    mkdirSync(join(folder, name), { recursive: true });
+  writeFileSync(join(folder, 'failing/Dockerfile'), 'FROM busybox:test\nRUN exit 7\n');
+  writeFileSync(join(folder, 'wrong.yaml'), 'version: "3.8"\nservices:\n  a:\n    nope: 1\n');
   writeFileSync(
     join(folder, 'image/Dockerfile'),
     'FROM busybox:test\nENV A=b\nCMD ["echo", "built"]\n',
@@ -100,6 +116,30 @@ function makeFiles(folder: string, busybox: string): void {
     'version: "3.8"\nservices:\n  a:\n    image: busybox:test\n    command: sleep 1000\n';
   writeFileSync(join(folder, 'compose.yaml'), compose);
   writeFileSync(join(folder, 'busybox.tar'), readFileSync(busybox));
+}
+
+type Side = (args: readonly string[], options: RunOptions) => Promise<Result>;
+
+function runLine(line: Line, side: Side, folder: string): Promise<Result> {
+  const args = line.args.map((word) => word.replaceAll('{folder}', folder));
+  const env = { DOCKER_BUILDKIT: '0', DOCKER_API_VERSION, DOCKER_CONFIG: join(folder, 'client') };
+  return side(args, { timeoutMs: LINE_MS, env, input: line.input });
+}
+
+/** The stock client, on a terminal when the line wants one. */
+function client(socket: string, isTerminal: boolean): Side {
+  return async (args, options) => {
+    const words = ['-H', `unix://${socket}`, ...args];
+    if (!isTerminal) return run('docker', words, options);
+    const started = performance.now();
+    const terminal = new Terminal(['docker', ...words], {
+      ...(options.env && { env: options.env }),
+    });
+    const timer = setTimeout(() => terminal.close(), LINE_MS);
+    const code = await terminal.exited;
+    clearTimeout(timer);
+    return { code, stdout: terminal.output, stderr: '', ms: performance.now() - started };
+  };
 }
 
 async function main(): Promise<void> {
@@ -113,17 +153,19 @@ async function main(): Promise<void> {
     await Promise.all([node.start(), peer.start()]);
     await node.importBusybox();
     await node.docker(['rmi', '-f', 'busybox:test']);
-    makeFiles(folder, join(node.folder, 'busybox.tar'));
-    const options = { timeoutMs: LINE_MS, env: { DOCKER_BUILDKIT: '0', DOCKER_API_VERSION } };
+    const folders = { theirs: join(folder, 'theirs'), ours: join(folder, 'ours') };
+    for (const one of Object.values(folders)) makeFiles(one, join(node.folder, 'busybox.tar'));
+    await using _theirs = await registryInside(peer);
+    await using _ours = await registryInside(node);
     process.once('SIGTERM', () => {
       isEnding = true;
     });
     for (const line of lines) {
       if (isEnding) throw new Error('ended by a signal');
-      const args = line.args.map((word) => word.replaceAll('{folder}', folder));
-      // The same files are written by both: one after the other.
-      const theirs = await peer.docker(args, options);
-      const ours = await run('docker', ['-H', `unix://${node.socket}`, ...args], options);
+      const [theirs, ours] = await Promise.all([
+        runLine(line, client(peer.socket, line.isTerminal), folders.theirs),
+        runLine(line, client(node.socket, line.isTerminal), folders.ours),
+      ]);
       const difference = differenceOf(line, theirs, ours);
       if (difference !== undefined) differing.push(`${line.text}\n  ${difference}`);
     }

@@ -164,8 +164,10 @@ describe('pull and push with a real registry', () => {
       code: 'unavailable',
       message: expect.stringContaining('dial tcp 127.0.0.1:1: connect: connection refused'),
     });
-    await expect(api.push('127.0.0.1:1/x:1', {}, never)).rejects.toMatchObject({
-      code: 'not_found',
+    const said = await Array.fromAsync(await api.push('127.0.0.1:1/x:1', {}, never));
+    expect(said.at(0)).toMatchObject({ status: 'The push refers to repository [127.0.0.1:1/x]' });
+    expect(said.at(-1)).toMatchObject({
+      error: 'An image does not exist locally with the tag: 127.0.0.1:1/x',
     });
     await expect(api.pull('x/UPPER', { platform: '' }, never)).rejects.toMatchObject({
       code: 'invalid_argument',

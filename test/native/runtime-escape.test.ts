@@ -92,6 +92,11 @@ describe('descriptors and folders of the host', () => {
       const ran = box.run(['exec', '--cwd', `/proc/self/fd/${fd}`, running, '/bin/pwd']);
       expect(ran).toMatchObject({ code: 1, stdout: '' });
     }
+    // Only a container's first process has its folder made.
+    const missing = box.run(['exec', '--cwd', '/missing/here', running, '/bin/pwd']);
+    expect(missing).toMatchObject({ code: 1, stdout: '' });
+    expect(missing.stderr).toContain('/missing/here');
+    expect(box.run(['exec', running, '/bin/ls', '/']).stdout).not.toContain('missing');
     box.run(['delete', '--force', running]);
   });
 

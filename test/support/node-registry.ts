@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestNode, until } from './test-node.ts';
+import { type Result, until } from './test-node.ts';
 
 /** A namespace of its own has all ports to itself. */
 const PORT = 25_000;
@@ -12,9 +12,17 @@ export interface NodeRegistry extends AsyncDisposable {
   readonly host: string;
 }
 
+/** A host of its own: a TestNode, or a peer of a benchmark. */
+export interface RegistryHost {
+  readonly folder: string;
+  /** Path of its network namespace. */
+  readonly netns: string;
+  inside(command: string, args: readonly string[]): Promise<Result>;
+}
+
 /** `htpasswd`: only those in it are let in. */
 export async function registryInside(
-  node: TestNode,
+  node: RegistryHost,
   options: { readonly htpasswd?: string } = {},
 ): Promise<NodeRegistry> {
   const folder = join(node.folder, 'registry');

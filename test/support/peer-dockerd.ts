@@ -39,6 +39,10 @@ export class PeerDockerd implements AsyncDisposable {
     this.pid = Number(readFileSync(join(this.folder, 'pid'), 'utf8'));
   }
 
+  get netns(): string {
+    return `/proc/${this.pid}/ns/net`;
+  }
+
   async initSwarm(): Promise<void> {
     const result = await this.docker(['swarm', 'init', '--advertise-addr', ADDRESS]);
     if (result.code !== 0) throw new Error(result.stderr);

@@ -26,7 +26,7 @@ import { parseManifest } from './manifest.ts';
 import { parsePlatform } from './platform.ts';
 import { type OnLine, progressOf } from './progress.ts';
 import { Puller, type PullRequest } from './pull.ts';
-import { pushImages, pushItems } from './push.ts';
+import { pushImages } from './push.ts';
 import {
   familiarText,
   fullName,
@@ -265,9 +265,11 @@ class Images implements FullImageService {
   ): Promise<Progress> {
     const ref = parseReference(text);
     const deps = { ...this.parts, sessions: this.#sessions, random: this.parts.deps.random };
-    const items = pushItems(this.parts.db, ref);
+    if (ref.digest !== undefined) {
+      throw new TswarmError('invalid_argument', 'cannot push a digest reference');
+    }
     return progressOf(async (say, inner) => {
-      await pushImages(deps, ref, items, auth, say, inner);
+      await pushImages(deps, ref, auth, say, inner);
       this.#emit('push', familiarText(ref), familiarText(ref));
     }, signal);
   }

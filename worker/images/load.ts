@@ -278,13 +278,22 @@ async function loadOne(
   }
   const stored = candidate.manifest && (await deps.blobs.put(candidate.manifest));
   const manifest = stored?.digest ?? '';
+  const taken: (readonly [name: string, old: string])[] = [];
   await deps.db.change(({ images, names }) => {
     const known = images.get(id);
     const taggedAtMs = deps.clock.nowMs();
     const parent = known?.parent ?? '';
     images.set(id, { id, manifest: manifest || (known?.manifest ?? ''), parent, taggedAtMs });
-    for (const name of candidate.names) names.set(name, id);
+    for (const name of candidate.names) {
+      const old = names.get(name);
+      if (old !== undefined && old !== id) taken.push([name, old]);
+      names.set(name, id);
+    }
   });
+  for (const [name, old] of taken) {
+    const what = `The image ${familiarOf(name)} already exists`;
+    onLine({ stream: `${what}, renaming the old one with ID ${old} to empty string\n` });
+  }
   const shown = candidate.names.map((name) => `Loaded image: ${familiarOf(name)}\n`);
   if (shown.length === 0) shown.push(`Loaded image ID: ${id}\n`);
   for (const stream of shown) onLine({ stream });

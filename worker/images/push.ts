@@ -25,7 +25,7 @@ export interface PushDeps extends ExportDeps {
 }
 
 /** One thing to push. */
-export interface PushItem {
+interface PushItem {
   readonly image: ImageEntry;
   readonly tag: string;
 }
@@ -34,10 +34,7 @@ export interface PushItem {
  * What a reference means here; without a tag all tags of the repository. @throws TswarmError
  * `not_found`
  */
-export function pushItems(db: ImageDb, ref: Reference): readonly PushItem[] {
-  if (ref.digest !== undefined) {
-    throw new TswarmError('invalid_argument', 'cannot push a digest reference');
-  }
+function pushItems(db: ImageDb, ref: Reference): readonly PushItem[] {
   const items: PushItem[] = [];
   const repository = `${fullName(ref)}:`;
   for (const name of db.names().keys()) {
@@ -46,24 +43,25 @@ export function pushItems(db: ImageDb, ref: Reference): readonly PushItem[] {
     if (image !== undefined) items.push({ image, tag: name.slice(repository.length) });
   }
   if (items.length > 0) return items;
-  const what = ref.tag === undefined ? 'repository' : 'tag';
+  const isKnown = [...db.names().keys()].some((name) => name.startsWith(repository));
   throw new TswarmError(
     'not_found',
-    ref.tag === undefined
-      ? `An image does not exist locally with the tag: ${familiarName(ref)}`
-      : `${what} does not exist: ${familiarName(ref)}:${ref.tag}`,
+    isKnown
+      ? `tag does not exist: ${familiarName(ref)}:${ref.tag}`
+      : `An image does not exist locally with the tag: ${familiarName(ref)}`,
   );
 }
 
+/** The repository is named first, as Docker does, also when there is nothing to push. */
 export async function pushImages(
   deps: PushDeps,
   ref: Reference,
-  items: readonly PushItem[],
   auth: RegistryAuth | undefined,
   onLine: OnLine,
   signal: AbortSignal,
 ): Promise<void> {
   onLine({ status: `The push refers to repository [${fullName(ref)}]` });
+  const items = pushItems(deps.db, ref);
   const client = await deps.sessions.writing(ref.domain, auth, signal);
   for (const item of items) await pushOne(deps, client, ref, item, onLine, signal);
 }

@@ -5,7 +5,7 @@ import { newContainerId } from '#protocol/ids';
 import type { Clock, Random } from '#protocol/world';
 import { readJsonFile, writeFileAtomic } from '../files.ts';
 import { AddressPool, exactSubnet, firstAddress, hasHost } from './address-pool.ts';
-import { addressText, overlapsHostRoute, subnetsMeet } from './host.ts';
+import { addressText, isSubnetText, overlapsHostRoute, subnetsMeet } from './host.ts';
 
 export interface LocalNetwork {
   readonly id: string;
@@ -119,11 +119,10 @@ export class LocalNetworks {
       throw new TswarmError('already_exists', `network with name ${wanted.name} already exists`);
     }
     if (wanted.driver !== 'bridge') {
-      throw new TswarmError(
-        'not_supported',
-        `network driver "${wanted.driver}" is not known on this node`,
-        { hint: 'Use bridge for one node, overlay for the cluster.' },
-      );
+      throw new TswarmError('not_found', `plugin "${wanted.driver}" not found`, {
+        field: 'Driver',
+        hint: 'Network drivers are bridge for one node and overlay for the cluster.',
+      });
     }
     const { ipv6, ...rest } = wanted;
     const ipam = await this.#completed(wanted.ipam, ipv6);
@@ -213,6 +212,12 @@ export class LocalNetworks {
   }
 
   #checked(ipam: LocalIpam): LocalIpam {
+    if (!isSubnetText(ipam.subnet)) {
+      const why = `invalid CIDR address: ${ipam.subnet}`;
+      throw new TswarmError('invalid_argument', `Invalid subnet ${ipam.subnet} : ${why}`, {
+        field: 'IPAM.Config.Subnet',
+      });
+    }
     const subnet = exactSubnet(ipam.subnet);
     if (subnet === undefined) {
       throw new TswarmError(

@@ -133,12 +133,12 @@ export class Containers {
     };
   }
 
-  #checkName(name: string): void {
+  #checkName(name: string, prefix = ''): void {
     const other = this.#deps.table.byName(name);
     if (!other) return;
     throw new TswarmError(
       'conflict',
-      `Conflict. The container name "/${name}" is already in use by container "${other.id}". ` +
+      `${prefix}Conflict. The container name "/${name}" is already in use by container "${other.id}". ` +
         'You have to remove (or rename) that container to be able to reuse that name.',
     );
   }
@@ -397,7 +397,7 @@ export class Containers {
   rename(container: Container, name: string): Promise<void> {
     return container.lock.run(async () => {
       const oldName = container.record.name;
-      this.#checkName(name);
+      this.#checkName(name, 'Error when allocating new name: ');
       this.#deps.table.rename(container, name);
       await container.setRecord({ ...container.record, name });
       emitContainer(this.#deps, container, 'rename', { oldName: `/${oldName}` });

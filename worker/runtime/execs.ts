@@ -109,8 +109,9 @@ export class Execs {
         detach: options.detach,
       });
     } catch (error) {
-      exec.exitCode = startExitCode(error);
-      throw execError(error, request.command[0] ?? '');
+      const failure = execError(error, request.command[0] ?? '');
+      exec.exitCode = startExitCode(failure);
+      throw failure;
     }
     exec.running = true;
     exec.pid = stream.pid;
@@ -179,10 +180,12 @@ async function drain(stream: ShimStream): Promise<void> {
   for await (const frame of stream.output) void frame;
 }
 
+/** What cannot be run for another reason than a missing program (no such user or folder) counts as a program that cannot be executed, as Docker's 126 does. */
 function execError(error: unknown, program: string): TswarmError {
   const created = createError(error, program);
+  const isAsItIs = created.code === 'command_not_found' || created.code === 'conflict';
   return new TswarmError(
-    created.code,
+    isAsItIs ? created.code : 'command_not_executable',
     created.message.replace(
       'failed to create task for container: OCI runtime create failed: ',
       'OCI runtime exec failed: exec failed: ',

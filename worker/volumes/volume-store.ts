@@ -137,7 +137,7 @@ export class VolumeStore {
     const name = anonymous ? hex(this.#deps.random.bytes(32)) : wanted.name;
     checkName(name);
     const options = emptyToNull(wanted.options);
-    checkOptions(options);
+    checkOptions(name, options);
     const existing = this.#volumes.get(name);
     if (existing) {
       if (options !== null && !sameOptions(options, existing.options)) {
@@ -296,15 +296,15 @@ function checkName(name: string): void {
   );
 }
 
-function checkOptions(options: Readonly<Record<string, string>> | null): void {
+function checkOptions(name: string, options: Readonly<Record<string, string>> | null): void {
   for (const key of Object.keys(options ?? {})) {
     if (OPTION_KEYS.has(key)) continue;
-    throw new TswarmError('invalid_argument', `create volume: invalid option: "${key}"`, {
+    throw new TswarmError('invalid_argument', `create ${name}: invalid option: "${key}"`, {
       field: 'DriverOpts',
     });
   }
   if (options && !options.device && options.type !== 'tmpfs') {
-    throw new TswarmError('invalid_argument', 'create volume: missing device in volume options', {
+    throw new TswarmError('invalid_argument', `create ${name}: missing device in volume options`, {
       field: 'DriverOpts',
     });
   }

@@ -152,10 +152,26 @@ function failure(request: HttpRequest, error: Error): TswarmError {
       cause: error,
     });
   }
-  return new TswarmError('unavailable', `${what}: ${reason(request.url, error)}`, {
+  const { code = '' } = error as Error & { code?: string };
+  const shown = NO_ANSWERER.has(code) ? `${verb} "${registryOf(request.url)}"` : what;
+  return new TswarmError('unavailable', `${shown}: ${reason(request.url, error)}`, {
     retryable: true,
     cause: error,
   });
+}
+
+/** Nobody was there to be asked: that is said of the registry, not of one of its pages. */
+const NO_ANSWERER: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ESERVFAIL',
+]);
+
+function registryOf({ href }: URL): string {
+  return href.replace(/^(https?:\/\/.*?\/v2\/).*$/, '$1');
 }
 
 /** System errors in the words that Docker users know. */

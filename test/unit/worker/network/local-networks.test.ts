@@ -192,7 +192,7 @@ describe('networks of one node', () => {
     const two = wanted('b', { ipam: [ipam('10.78.0.0/16'), ipam('10.79.0.0/16')] });
     await expect(local.create(two)).rejects.toThrow(/one subnet of each family/);
     await expect(local.create(wanted('b', { driver: 'macvlan' }))).rejects.toMatchObject({
-      code: 'not_supported',
+      code: 'not_found',
     });
   });
 });
