@@ -164,7 +164,8 @@ describe('pull and push with a real registry', () => {
       code: 'unavailable',
       message: expect.stringContaining('dial tcp 127.0.0.1:1: connect: connection refused'),
     });
-    const said = await Array.fromAsync(await api.push('127.0.0.1:1/x:1', {}, never));
+    const said: unknown[] = [];
+    for await (const line of await api.push('127.0.0.1:1/x:1', {}, never)) said.push(line);
     expect(said.at(0)).toMatchObject({ status: 'The push refers to repository [127.0.0.1:1/x]' });
     expect(said.at(-1)).toMatchObject({
       error: 'An image does not exist locally with the tag: 127.0.0.1:1/x',
