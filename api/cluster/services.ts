@@ -168,8 +168,14 @@ function subjectOf(cache: ObjectCache, request: ApiRequest): { kind: ObjectKind;
       tryLookup(cache, name, text) ?? (name === 'task' ? byName(cache, text) : undefined);
     if (found) return { kind, id: found.id };
   }
+  // In a project's folder people know a service by the name that the compose file has.
+  const meant = [...cache.all('service')].map((service) => service.spec?.name ?? '');
+  const near = meant.filter((name) => name.endsWith(`_${text}`));
   throw new TswarmError('not_found', `no ${asked || 'service, task or node'} ${text} found`, {
-    hint: 'Give a name or an id from: tswarm service ls, tswarm service ps, tswarm node ls.',
+    hint:
+      near.length > 0
+        ? `Did you mean ${near.slice(0, 3).join(' or ')}?`
+        : 'Give a name or an id from: tswarm service ls, tswarm service ps, tswarm node ls.',
   });
 }
 

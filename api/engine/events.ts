@@ -4,6 +4,7 @@ import type { EngineFilters, EngineJson } from '#protocol/engine';
 import type { Context, Route } from '../context.ts';
 import { parseFilters } from '../http/filters.ts';
 import { BoundedQueue } from '../http/json-stream.ts';
+import { rawValue } from '../http/raw-json.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
 import { EVENTS_BACKLOG_MAX } from '../limits.ts';
@@ -20,13 +21,16 @@ async function events(context: Context, request: ApiRequest, reply: Reply): Prom
   const stream = reply.stream(200, 'application/json');
   const queue = new BoundedQueue<EngineJson>(EVENTS_BACKLOG_MAX, 'events');
   const ending = endingAt(context, untilMicros, request.signal, queue);
+  const merged = new PastFirst(queue);
   const isPastWanted = sinceMicros > 0 || untilMicros > 0;
   const past = isPastWanted ? context.clusterEvents.since(sinceMicros) : [];
   for (const event of past) {
-    if (untilMicros === 0 || event.micros <= untilMicros) queue.push(event.json);
+    if (untilMicros === 0 || event.micros <= untilMicros) merged.push(event.json);
   }
-  const unsubscribe = context.clusterEvents.subscribe((event) => queue.push(event.json));
-  const local = copyLocal(context, { sinceMicros, untilMicros, filters }, ending.signal, queue);
+  const unsubscribe = context.clusterEvents.subscribe((event) => merged.push(event.json));
+  const local = copyLocal(context, { sinceMicros, untilMicros, filters }, ending.signal, merged);
+  // What this node remembers comes without waiting for anything: by now it is all there.
+  setImmediate(() => merged.goLive());
   try {
     for await (const event of queue.read(request.signal)) {
       if (matches(event, filters)) await stream.write(`${JSON.stringify(event)}\n`);
@@ -36,6 +40,38 @@ async function events(context: Context, request: ApiRequest, reply: Reply): Prom
     unsubscribe();
     ending.stop();
     await local;
+  }
+}
+
+/** Two sources in one queue: what both remember in the order of time, then events as they come. */
+class PastFirst {
+  readonly #queue: BoundedQueue<EngineJson>;
+  #past: EngineJson[] | undefined = [];
+
+  constructor(queue: BoundedQueue<EngineJson>) {
+    this.#queue = queue;
+  }
+
+  push(event: EngineJson): void {
+    if (this.#past) this.#past.push(event);
+    else this.#queue.push(event);
+  }
+
+  goLive(): void {
+    const past = this.#past ?? [];
+    this.#past = undefined;
+    past.sort((a, b) => rawValue(a.timeNano) - rawValue(b.timeNano));
+    for (const event of past) this.#queue.push(event);
+  }
+
+  end(): void {
+    this.goLive();
+    this.#queue.end();
+  }
+
+  fail(error: Error): void {
+    this.goLive();
+    this.#queue.fail(error);
   }
 }
 
@@ -72,7 +108,7 @@ async function copyLocal(
   context: Context,
   options: { sinceMicros: number; untilMicros: number; filters: EngineFilters },
   signal: AbortSignal,
-  queue: BoundedQueue<EngineJson>,
+  queue: PastFirst,
 ): Promise<void> {
   try {
     for await (const event of context.engine.events(options, signal)) queue.push(event);

@@ -248,7 +248,11 @@ async function errorOf(response: IncomingMessage): Promise<TswarmError> {
   } catch {
     body = { message: text.trim() };
   }
-  const message = String(body.detail ?? body.message ?? `HTTP ${status}`);
+  // Docker's words on the Engine's routes, for its clients; here the commands are ours.
+  const message = String(body.detail ?? body.message ?? `HTTP ${status}`).replaceAll(
+    /"docker swarm (\w+)"/g,
+    '"tswarm $1"',
+  );
   const code =
     typeof body.code === 'string' ? errorCodeFromText(body.code) : (CODES[status] ?? 'internal');
   return new TswarmError(code, message, {

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ClusterEvents } from '#api/cache/cluster-events';
 import { Gateway } from '#api/gateway';
-import type { AttachedStream, NodeEngine, OutputFrame } from '#protocol/engine';
+import { rawNumber } from '#api/http/raw-json';
+import type { AttachedStream, EngineJson, NodeEngine, OutputFrame } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import type { CreateObjectRequest } from '#protocol/generated/control';
 import { Network, Service, Task, TaskState, TaskStatus } from '#protocol/generated/objects';
@@ -351,6 +352,33 @@ describe('gateway: cluster', () => {
     }
     const missing = await call(socket, 'GET', '/services/nope');
     expect(JSON.parse(missing.text)).toEqual({ message: 'service nope not found' });
+  });
+
+  it('tells what was, of node and cluster, in the order of time', async () => {
+    const local = (Action: string, micros: number): EngineJson => ({
+      Type: 'container',
+      Action,
+      Actor: { ID: 'c1', Attributes: {} },
+      scope: 'local',
+      timeNano: rawNumber(BigInt(micros) * 1000n),
+    });
+    const nowMicros = Date.now() * 1000;
+    const events = async function* (): AsyncGenerator<EngineJson> {
+      yield local('create', nowMicros - 1_000_000);
+      yield local('die', nowMicros + 600_000_000);
+    };
+    const manager = new FakeManager();
+    const socket = await startGateway(fakeEngine({ node: { events } }), manager);
+    const body = { name: 'web', TaskTemplate: { ContainerSpec: { Image: 'nginx' } } };
+    expect((await call(socket, 'POST', '/services/create', { body })).status).toBe(201);
+    const until = Date.now() / 1000 + 0.05;
+    const answer = await call(socket, 'GET', `/v1.44/events?since=1&until=${until.toFixed(3)}`);
+    const actions = answer.text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as EngineJson)
+      .map(({ Type, Action }) => `${Type} ${Action}`);
+    expect(actions).toEqual(['container create', 'service create', 'container die']);
   });
 
   it('names a service that has no name', async () => {
