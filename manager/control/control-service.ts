@@ -159,7 +159,8 @@ type LocalWrites = {
 };
 
 function localWrites({ replicated, world }: ControlDeps): LocalWrites {
-  const update: ReplicatedStore['update'] = (options, fn) => replicated.update(options, fn);
+  const update: ReplicatedStore['update'] = (options, fn) =>
+    replicated.update({ ...options, isFirm: true }, fn);
   return {
     createObject: async (request, actor) => {
       if (request.spec?.credential) requireRole(actor, 'admin');

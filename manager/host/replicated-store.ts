@@ -31,6 +31,11 @@ export interface UpdateOptions {
   readonly splittable?: boolean;
   /** False: when the ground moved fail with `conflict` instead of computing again. */
   readonly retry?: boolean;
+  /**
+   * Somebody outside is told the outcome: also that there was nothing to change, and a refusal, are said only once a quorum
+   * has confirmed that this manager still leads. One that was deposed without hearing of it would answer from the past.
+   */
+  readonly isFirm?: boolean;
 }
 
 export interface Updated<T> {
@@ -113,22 +118,14 @@ export class ReplicatedStore {
     fn: (tx: StoreWriteView, context: DecisionContext) => T,
   ): Promise<Updated<T> | undefined> {
     if (!this.#isLeading) throw this.notLeading();
-    const context = this.#context();
-    const { value, proposals } = this.store.transact(
-      {
-        nowMicros: context.nowMicros,
-        newTransactionId: () => 1 + Math.floor(this.#deps.random.next() * (2 ** 53 - 2)),
-        author: options.author,
-        summary: options.summary,
-        splittable: options.splittable === true,
-      },
-      (tx) => fn(tx, context),
-    );
-    if (proposals.length === 0) {
-      // What it saw may hang on changes that are still in flight: not an answer before they are committed.
-      if (this.store.pendingCount > 0 && !(await isAccepted(this.#newest))) return undefined;
-      return { value, index: this.store.changeIndex, changes: [] };
+    const { term } = this.#deps.raft.status();
+    const made = this.#transact(options, fn);
+    if ('refusal' in made || made.proposals.length === 0) {
+      if (!(await this.#stands(options, term))) return undefined;
+      if ('refusal' in made) throw made.refusal;
+      return { value: made.value, index: this.store.changeIndex, changes: [] };
     }
+    const { value, proposals } = made;
     // All are handed over in this turn, in order, so that they are one batch of the log.
     const inFlight = proposals.map((proposal) => this.#propose(proposal));
     this.#newest = inFlight.at(-1);
@@ -136,6 +133,44 @@ export class ReplicatedStore {
     if (!applied.every((part) => part.accepted)) return undefined;
     const changes = applied.flatMap((part) => part.changes);
     return { value, index: applied.at(-1)?.index ?? 0, changes };
+  }
+
+  #transact<T>(
+    options: UpdateOptions,
+    fn: (tx: StoreWriteView, context: DecisionContext) => T,
+  ):
+    | { readonly value: T; readonly proposals: readonly Proposal[] }
+    | { readonly refusal: unknown } {
+    const context = this.#context();
+    const stamp = {
+      nowMicros: context.nowMicros,
+      newTransactionId: () => 1 + Math.floor(this.#deps.random.next() * (2 ** 53 - 2)),
+      author: options.author,
+      summary: options.summary,
+      splittable: options.splittable === true,
+    };
+    try {
+      return this.store.transact(stamp, (tx) => fn(tx, context));
+    } catch (refusal) {
+      return { refusal };
+    }
+  }
+
+  /** Whether a decision that writes nothing counts. It may hang on changes that are still in flight: they must be committed, which also proves who leads. */
+  async #stands(options: UpdateOptions, term: number): Promise<boolean> {
+    if (this.store.pendingCount > 0) return isAccepted(this.#newest);
+    if (options.isFirm) await this.#confirm(term);
+    return true;
+  }
+
+  /** A quorum says that this manager leads, in the same term as when it decided. @throws TswarmError no_leader */
+  async #confirm(term: number): Promise<void> {
+    const { raft } = this.#deps;
+    const isConfirmed = await raft.readIndex().then(
+      () => this.#isLeading && raft.status().term === term,
+      () => false,
+    );
+    if (!isConfirmed) throw this.notLeading();
   }
 
   async #propose({ id, bytes }: Proposal): Promise<Applied> {
@@ -169,16 +204,15 @@ export class ReplicatedStore {
   notLeading(): TswarmError {
     const { leaderId, raftId } = this.#deps.raft.status();
     const redirect = leaderId === raftId ? undefined : controlAddressOf(this.view, leaderId);
-    const message =
-      leaderId === null
-        ? 'The swarm does not have a leader. It is possible that too few managers are online.'
-        : 'this manager is not the leader';
+    // Who takes itself for the leader, and is none, knows of no other.
+    const isUnknown = leaderId === null || leaderId === raftId;
+    const message = isUnknown
+      ? 'The swarm does not have a leader. It is possible that too few managers are online.'
+      : 'this manager is not the leader';
     return new TswarmError('no_leader', message, {
       retryable: true,
       ...(redirect === undefined ? {} : { redirect }),
-      ...(leaderId === null
-        ? { hint: 'Make sure that more than half of the managers are online.' }
-        : {}),
+      ...(isUnknown ? { hint: 'Make sure that more than half of the managers are online.' } : {}),
     });
   }
 }

@@ -181,8 +181,11 @@ export class ClusterRun {
     });
   }
 
+  /** As somebody reads it at the manager that leads, or else at whichever there is: that one's may be an old one. */
   #token(): string {
-    for (const { replicated } of this.#managers.values()) {
+    const leader = this.#leader();
+    const managers = [...(leader === null ? [] : [leader]), ...this.#managers.values()];
+    for (const { replicated } of managers) {
       for (const { rootCa } of replicated.view.list('cluster')) {
         if (rootCa) return rootCa.joinTokenWorker;
       }

@@ -103,7 +103,7 @@ export class StoreRegister {
     if (!operation) return;
     this.#world.become(manager.main, () => {
       manager.replicated
-        .update({ author: 'client', summary: '' }, (tx, context) => {
+        .update({ author: 'client', summary: '', isFirm: true }, (tx, context) => {
           if (isSwap && registerIn(tx) !== expected) return 0;
           put(tx, context, { value: String(value), padding });
           return 1;

@@ -42,10 +42,12 @@ describe('the replicated store', () => {
       tx.create('network', network('last'));
       return count;
     });
-    await expect(create('again', 'n00')).rejects.toMatchObject({ code: 'already_exists' });
+    const again = create('again', 'n00');
+    const refused = expect(again).rejects.toMatchObject({ code: 'already_exists' });
     expect(raft.waitingCount).toBe(21);
     expect(names()).toEqual([]);
     raft.commit();
+    await refused;
     const indexes = (await Promise.all(all)).map(({ index }) => index);
     expect(indexes).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
     expect((await seen).value).toBe(20);
@@ -58,6 +60,60 @@ describe('the replicated store', () => {
     expect(changes[0]?.after?.meta?.version).toEqual({ index });
     const nothing = await replicated.update(ADMIN, (tx) => tx.byName('network', 'n1')?.id);
     expect(nothing).toEqual({ value: 'n1', index, changes: [] });
+  });
+
+  it('says firmly that there is nothing to change, or no, only as a leader that a quorum has confirmed', async () => {
+    const { raft, replicated, create } = setup();
+    await create('n1');
+    const firm = { ...ADMIN, isFirm: true };
+    const nothing = (): Promise<unknown> =>
+      replicated.update(firm, (tx) => tx.get('network', 'n1'));
+    const refused = (): Promise<unknown> =>
+      replicated.update(firm, () => {
+        throw new TswarmError('not_found', 'network n2 not found');
+      });
+    await nothing();
+    await expect(refused()).rejects.toMatchObject({ code: 'not_found' });
+    expect(raft.reads).toBe(2);
+    raft.confirm = () => Promise.reject(new TswarmError('unavailable', 'leadership was lost'));
+    await expect(nothing()).rejects.toMatchObject({ code: 'no_leader' });
+    await expect(refused()).rejects.toMatchObject({ code: 'no_leader' });
+    // It leads again, but others did meanwhile.
+    raft.confirm = async () => {
+      raft.term++;
+    };
+    await expect(nothing()).rejects.toMatchObject({ code: 'no_leader' });
+    await expect(refused()).rejects.toMatchObject({ code: 'no_leader' });
+  });
+
+  it('asks nobody for what it writes, nor for its own passes', async () => {
+    const { raft, replicated, create } = setup();
+    await create('n1');
+    await replicated.update({ ...ADMIN, isFirm: true }, (tx) =>
+      tx.create('network', network('n2')),
+    );
+    await replicated.update(ADMIN, (tx) => tx.get('network', 'n1'));
+    expect(raft.reads).toBe(0);
+  });
+
+  it('says no for what is only on its way once that is committed, and decides again when it is lost', async () => {
+    const { raft, replicated, create } = setup();
+    await create('n1');
+    raft.isHeld = true;
+    const removed = replicated.update(ADMIN, (tx) => tx.remove('network', 'n1'));
+    let tries = 0;
+    const asked = replicated.update(ADMIN, (tx) => {
+      tries++;
+      if (!tx.get('network', 'n1')) throw new TswarmError('permission_denied', 'n1 is gone');
+      return 'n1 is there';
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all([
+      expect(removed).rejects.toMatchObject({ code: 'deadline_exceeded' }),
+      raft.lose(timedOut),
+    ]);
+    expect(await asked).toMatchObject({ value: 'n1 is there' });
+    expect(tries).toBe(2);
   });
 
   it('has nothing to change only when what it saw is committed', async () => {

@@ -20,6 +20,10 @@ export class TestRaft implements RaftLog {
   isHeld = false;
   /** As shown by `status`. */
   leaderId: number | null = 1;
+  term = 1;
+  /** What confirms a read; rejects when no quorum does. */
+  confirm: () => Promise<void> = () => Promise.resolve();
+  reads = 0;
   #waiting: Waiting[] = [];
   #apply: (entry: AppliedEntry) => void = () => undefined;
   #provide: () => Uint8Array | Promise<Uint8Array> = () => new Uint8Array();
@@ -78,6 +82,8 @@ export class TestRaft implements RaftLog {
   }
 
   async readIndex(): Promise<number> {
+    this.reads++;
+    await this.confirm();
     return this.log.length;
   }
 
@@ -86,7 +92,7 @@ export class TestRaft implements RaftLog {
     return {
       raftId: 1,
       role: 'leader',
-      term: 1,
+      term: this.term,
       leaderId: this.leaderId,
       commitIndex: index,
       appliedIndex: index,
