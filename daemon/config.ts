@@ -150,7 +150,7 @@ function defaults(nativeDir: string): Config {
     logLevel: 'info',
     logFormat: 'text',
     nativeDir,
-    managerUser: 'tswarm',
+    managerUser: 'tswarm-manager',
     runtime: '',
     labels: [],
     genericResources: [],

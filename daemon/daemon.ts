@@ -5,12 +5,13 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ClusterEvents } from '#api/cache/cluster-events';
 import { Gateway } from '#api/gateway';
+import { TswarmError } from '#protocol/errors';
 import type { Clock, Lifecycle, Log, Random } from '#protocol/world';
 import { randomName } from '#worker/engine/names';
 import { createWorker, type Worker } from '#worker/worker';
 import type { Config } from './config.ts';
 import { takeLock } from './lock.ts';
-import { blockedAt, findUser, type User } from './manager-user.ts';
+import { blockedAt, findUser, isSocketUser, type User } from './manager-user.ts';
 import { NodeController } from './node-controller.ts';
 
 export interface DaemonDeps {
@@ -127,6 +128,13 @@ export class Daemon implements Lifecycle {
   #managerUser(): User | undefined {
     const user = findUser(this.#config.managerUser);
     if (!user) return undefined;
+    if (isSocketUser(user)) {
+      throw new TswarmError(
+        'invalid_argument',
+        `manager-user: ${user.name} is in the group of tswarm's sockets, which may do anything on this node`,
+        { hint: 'Choose a user with a group of its own: useradd --system --user-group NAME.' },
+      );
+    }
     const needed = [
       join(this.#config.dataRoot, 'manager'),
       this.#deps.managerScript,

@@ -2,6 +2,7 @@
 // that user cannot get at the program or the data (a checkout below /root, a private data root), the manager runs as root and the log says why.
 import { existsSync, lchownSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { SOCKET_GROUP } from '#api/http/server';
 
 export interface User {
   readonly name: string;
@@ -19,6 +20,17 @@ export function findUser(
     if (found === name && name !== '') return { name, uid: Number(uid), gid: Number(gid) };
   }
   return undefined;
+}
+
+/** Whether the user's own group is the one that the sockets are for: whoever took the manager over would be root on the node. */
+export function isSocketUser(
+  user: User,
+  groups: string = readFileSync('/etc/group', 'utf8'),
+): boolean {
+  return groups.split('\n').some((line) => {
+    const [name, , gid] = line.split(':');
+    return name === SOCKET_GROUP && Number(gid) === user.gid;
+  });
 }
 
 /** The first folder on the way to `path` that the user may not pass; undefined when it can get there. */

@@ -39,6 +39,7 @@ const UNIT = '/etc/systemd/system/tswarmd.service';
 const LOG = '/var/log/tswarmd.log';
 const DATA_ROOT = '/var/lib/tswarm';
 const RUN_ROOT = '/run/tswarm';
+const MANAGER_USER = 'tswarm-manager';
 const GUESTBOOK = join(ROOT, 'examples/guestbook');
 
 const args = process.argv.slice(2);
@@ -119,17 +120,17 @@ function hasSystemd() {
 }
 
 async function startNode(changed) {
+  // Who may use the sockets, and that is as much as root: not the manager.
   if (spawnSync('getent', ['group', 'tswarm']).status !== 0)
     run('groupadd', ['--system', 'tswarm']);
-  if (spawnSync('getent', ['passwd', 'tswarm']).status !== 0) {
+  if (spawnSync('getent', ['passwd', MANAGER_USER]).status !== 0) {
     run('useradd', [
       '--system',
-      '--gid',
-      'tswarm',
+      '--user-group',
       '--no-create-home',
       '--shell',
       '/usr/sbin/nologin',
-      'tswarm',
+      MANAGER_USER,
     ]);
   }
   if (hasSystemd()) {
@@ -258,7 +259,8 @@ async function down() {
   for (const path of [LIBRARY, `${LIBRARY}.new`, `${LIBRARY}.old`, DATA_ROOT, RUN_ROOT, LOG]) {
     rmSync(path, { recursive: true, force: true });
   }
-  if (spawnSync('getent', ['passwd', 'tswarm']).status === 0) spawnSync('userdel', ['tswarm']);
+  if (spawnSync('getent', ['passwd', MANAGER_USER]).status === 0)
+    spawnSync('userdel', [MANAGER_USER]);
   if (spawnSync('getent', ['group', 'tswarm']).status === 0) spawnSync('groupdel', ['tswarm']);
   say('Nothing of tswarm is left on this host, but this folder and the system packages.');
 }

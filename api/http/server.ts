@@ -32,7 +32,8 @@ import { type BodySource, bodyOf } from './request.ts';
 const http: typeof import('node:http') = process.getBuiltinModule('node:http');
 
 const SOCKET_MODE = 0o660;
-const SOCKET_GROUP = 'tswarm';
+/** Who may use the unix sockets, beside root. */
+export const SOCKET_GROUP = 'tswarm';
 /** sun_path has 108 bytes; the temporary folder's name and the final zero take ten. */
 const SOCKET_PATH_BYTES_MAX = 98;
 

@@ -87,10 +87,11 @@ install_files() {
 
 # The manager process has a user of its own; without one it runs as root, and the log says so.
 make_user() {
-	getent passwd tswarm >/dev/null 2>&1 && return 0
 	if command -v useradd >/dev/null 2>&1; then
+		# Who may use the sockets, and that is as much as root: not the manager.
 		getent group tswarm >/dev/null 2>&1 || groupadd --system tswarm
-		useradd --system --gid tswarm --no-create-home --shell /usr/sbin/nologin tswarm
+		getent passwd tswarm-manager >/dev/null 2>&1 ||
+			useradd --system --user-group --no-create-home --shell /usr/sbin/nologin tswarm-manager
 	else
 		warn 'there is no useradd here: the manager will run as root.'
 	fi
@@ -128,7 +129,8 @@ uninstall() {
 	if [ "${1:-}" = --purge ]; then
 		grep -o " $DATA_ROOT/[^ ]*\| $RUN_ROOT/[^ ]*" /proc/self/mounts | sort -r | while read -r path; do umount -l "$path"; done
 		rm -rf "$DATA_ROOT" "$RUN_ROOT"
-		! getent passwd tswarm >/dev/null 2>&1 || userdel tswarm
+		! getent passwd tswarm-manager >/dev/null 2>&1 || userdel tswarm-manager
+		! getent group tswarm >/dev/null 2>&1 || groupdel tswarm
 		echo 'tswarm and its state are gone.'
 	else
 		echo "tswarm is gone; its state is still in $DATA_ROOT (--uninstall --purge removes it)."

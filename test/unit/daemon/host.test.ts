@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatAddress, parseAddress } from '#daemon/addresses';
 import { startTimeOf, takeLock } from '#daemon/lock';
-import { blockedAt, findUser, handOver } from '#daemon/manager-user';
+import { blockedAt, findUser, handOver, isSocketUser } from '#daemon/manager-user';
 import { checkPortFree, freePort, isPortFree } from '#daemon/ports';
 import { checkHost, type Host } from '#daemon/preflight';
 
@@ -156,6 +156,13 @@ describe("the manager's user", () => {
     expect(findUser('someone', passwd)).toEqual({ name: 'someone', uid: 12_345, gid: 12_346 });
     expect(findUser('some', passwd)).toBeUndefined();
     expect(findUser('', passwd)).toBeUndefined();
+  });
+
+  it('may not be in the group that may use the sockets', () => {
+    const groups = 'root:x:0:\ntswarm:x:991:anna\nother:x:12345:\n';
+    expect(isSocketUser(user, groups)).toBe(false);
+    expect(isSocketUser({ ...user, gid: 991 }, groups)).toBe(true);
+    expect(isSocketUser(user, 'nothing\n')).toBe(false);
   });
 
   it('is stopped by a private folder on the way, and gets its own with all that is in it', () => {
