@@ -54,7 +54,7 @@ const ENCRYPTED_OPTION = 'encrypted';
 
 /** What carries packets between nodes; all but the first in clear text. */
 const BACKEND_OPTION = 'backend';
-const BACKENDS: ReadonlySet<string> = new Set(['wireguard', 'vxlan']);
+const BACKENDS: ReadonlySet<string> = new Set(['wireguard', 'vxlan', 'host-gw']);
 
 function checkOptions(spec: NetworkSpec): void {
   const options = spec.driverConfig?.options ?? {};
@@ -74,7 +74,7 @@ function checkOptions(spec: NetworkSpec): void {
         `network ${spec.name}: option ${key}=${value}: what goes between nodes is encrypted`,
         {
           field: 'DriverConfig.Options',
-          hint: `Leave the option out; where the network between the nodes is trusted, ${BACKEND_OPTION}=vxlan sends in clear.`,
+          hint: `Leave the option out; where the network between the nodes is trusted, ${BACKEND_OPTION}=vxlan or ${BACKEND_OPTION}=host-gw sends in clear.`,
         },
       );
     }
@@ -83,7 +83,7 @@ function checkOptions(spec: NetworkSpec): void {
       throw invalid(
         'DriverConfig.Options',
         `network ${spec.name}: ${key}=${value}: no such way between nodes`,
-        'Use wireguard (encrypted; or leave the option out), or vxlan where the network between the nodes is trusted.',
+        'Use wireguard (encrypted; or leave the option out), or, where the network between the nodes is trusted, vxlan or host-gw (plain routes).',
       );
     }
     if (key === MTU_OPTION && /^\d{1,5}$/.test(value)) {

@@ -71,13 +71,19 @@ static void each_route(const struct nlmsghdr *head, void *data)
 	const void *dst = nl_find(attrs, len, RTA_DST, size);
 	char name[IF_NAMESIZE];
 	/* The kernel's own routes (local addresses, multicast) are not of our making. */
-	if (!oif || !table || route->rtm_protocol != RTPROT_STATIC ||
-	    !is_listed(list, if_indextoname(*oif, name)))
+	const char *link = oif ? if_indextoname(*oif, name) : NULL;
+	bool direct = route->rtm_protocol == NET_PROTOCOL_DIRECT;
+	if (!link || !table ||
+	    !(direct || (route->rtm_protocol == RTPROT_STATIC && is_listed(list, link))))
 		return;
 	begin_item(list);
 	ts_buf_printf(list->out, "{\"table\":%u,\"length\":%u,\"link\":", *table,
 		      route->rtm_dst_len);
-	ts_json_put_str(list->out, name);
+	ts_json_put_str(list->out, link);
+	if (direct) {
+		net_watch_direct();
+		ts_buf_puts(list->out, ",\"direct\":true");
+	}
 	put_address(list->out, "to", route->rtm_family, dst ? dst : zero);
 	const void *gateway = nl_find(attrs, len, RTA_GATEWAY, size);
 	const uint16_t *via = nl_find(attrs, len, RTA_VIA, sizeof(*via) + 4);
@@ -166,7 +172,20 @@ int net_inspect_mesh(const struct net_host *host, const struct ts_json *request,
 struct path {
 	uint32_t mtu; /* 0 = not found */
 	int index;    /* of the interface, 0 = no way */
+	char gateway[INET6_ADDRSTRLEN]; /* the next hop; "" = none, the address is on the link */
 };
+
+static void put_gateway(char out[INET6_ADDRSTRLEN], const struct rtmsg *route, const void *attrs,
+			size_t len)
+{
+	size_t size = route->rtm_family == AF_INET ? 4 : 16;
+	const void *gateway = nl_find(attrs, len, RTA_GATEWAY, size);
+	const uint16_t *via = nl_find(attrs, len, RTA_VIA, sizeof(*via) + 4);
+	if (gateway)
+		inet_ntop(route->rtm_family, gateway, out, INET6_ADDRSTRLEN);
+	else if (via)
+		inet_ntop(*via, via + 1, out, INET6_ADDRSTRLEN);
+}
 
 static void path_route(const struct nlmsghdr *head, void *data)
 {
@@ -181,6 +200,7 @@ static void path_route(const struct nlmsghdr *head, void *data)
 	if (!oif || route->rtm_type != RTN_UNICAST)
 		return;
 	path->index = (int)*oif;
+	put_gateway(path->gateway, route, attrs, len);
 	const uint32_t *mtu = metrics ? nl_find(metrics, size, RTAX_MTU, sizeof(*mtu)) : NULL;
 	if (mtu)
 		path->mtu = *mtu;
@@ -226,7 +246,7 @@ int net_path_mtu(const struct net_host *host, const struct ts_json *request, str
 	if (ts_json_opt_node(request, "to", "path-mtu", TS_JSON_ARRAY, &list, err) < 0)
 		return -1;
 	const char *comma = "";
-	struct ts_buf links = TS_BUF_INIT;
+	struct ts_buf links = TS_BUF_INIT, gateways = TS_BUF_INIT;
 	ts_buf_puts(answer, ",\"mtus\":[");
 	ts_json_each (item, list) {
 		char name[IF_NAMESIZE];
@@ -243,9 +263,12 @@ int net_path_mtu(const struct net_host *host, const struct ts_json *request, str
 			ts_buf_printf(&links, "%s\"%s\"", comma, name);
 		else
 			ts_buf_printf(&links, "%snull", comma);
+		ts_buf_printf(&gateways, "%s\"%s\"", comma, path.gateway);
 		comma = ",";
 	}
-	ts_buf_printf(answer, "],\"links\":[%s]", links.data ? links.data : "");
+	ts_buf_printf(answer, "],\"links\":[%s],\"gateways\":[%s]", links.data ? links.data : "",
+		      gateways.data ? gateways.data : "");
 	ts_buf_free(&links);
+	ts_buf_free(&gateways);
 	return 0;
 }

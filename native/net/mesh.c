@@ -148,7 +148,8 @@ static int route_item(struct nl_batch *batch, const struct ts_json *json, bool a
 {
 	struct net_route route = {.table = RT_TABLE_MAIN};
 	const char *link = NULL;
-	if (ts_json_opt_str(json, "to", "route", &route.to, err) < 0 ||
+	if (ts_json_opt_bool(json, "direct", "route", &route.direct, err) < 0 ||
+	    ts_json_opt_str(json, "to", "route", &route.to, err) < 0 ||
 	    ts_json_opt_str(json, "via", "route", &route.via, err) < 0 ||
 	    ts_json_opt_str(json, "link", "route", &link, err) < 0 ||
 	    ts_json_opt_u32(json, "table", "route", &route.table, err) < 0 ||
@@ -156,9 +157,11 @@ static int route_item(struct nl_batch *batch, const struct ts_json *json, bool a
 		return -1;
 	if (!route.to || !link)
 		return ts_fail(err, TS_E_INVALID, 0, "route", "to", "a route needs to and link");
-	return net_index_of(link, &route.index, err) < 0
-		   ? -1
-		   : net_route_message(batch, &route, add, err);
+	if (net_index_of(link, &route.index, err) < 0)
+		return -1;
+	if (add && route.direct)
+		net_watch_direct();
+	return net_route_message(batch, &route, add, err);
 }
 
 /* {"link","mac","address"}: who has the next hop's address. */

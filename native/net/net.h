@@ -117,6 +117,9 @@ void net_expect_gone(const char *name);
 /* Next hops have just been taken away by us; the kernel does not say by whom. */
 void net_watch_own_neighbours(void);
 
+/* From now on there are routes of ours through interfaces of others. */
+void net_watch_direct(void);
+
 enum { NET_WATCH_FDS = 3 };
 /* Fills the places with what is to be polled (fd -1 = nothing). */
 void net_watch_fds(struct pollfd fds[NET_WATCH_FDS]);

@@ -97,7 +97,7 @@ int net_route_message(struct nl_batch *batch, const struct net_route *route, boo
 	struct rtmsg body = {.rtm_family = (uint8_t)dst.family,
 			     .rtm_dst_len = dst.length,
 			     .rtm_table = small ? (uint8_t)route->table : RT_TABLE_UNSPEC,
-			     .rtm_protocol = RTPROT_STATIC,
+			     .rtm_protocol = route->direct ? NET_PROTOCOL_DIRECT : RTPROT_STATIC,
 			     .rtm_scope = route->via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
 			     .rtm_type = RTN_UNICAST,
 			     .rtm_flags = route->via ? RTNH_F_ONLINK : 0};

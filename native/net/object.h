@@ -22,7 +22,12 @@ struct net_route {
 	uint32_t table;
 	uint32_t mtu; /* 0 = the interface's */
 	int index;
+	bool direct; /* through an interface that is not ours */
 };
+
+/* How routes of ours are known again whose interface is somebody else's: the kernel keeps with a
+ * route who has made it. Routing programs have numbers of their own in rtnetlink.h; nobody has 't'. */
+enum { NET_PROTOCOL_DIRECT = 116 };
 
 /* `text`: an address, or one with a prefix length. */
 int net_prefix_parse(const char *text, struct net_prefix *out, struct ts_err *err);

@@ -25,6 +25,7 @@
 #include "cleanup.h"
 #include "fs.h"
 #include "net.h"
+#include "object.h"
 #include "proc.h"
 
 #define GROUP(number) (1u << ((number)-1))
@@ -47,6 +48,7 @@ static struct {
 	char mesh[IFNAMSIZ];	     /* prefix of the interfaces between nodes; "" = none */
 	uint32_t rule_min, rule_max; /* priorities of our routing rules */
 	bool own_neighbours;	     /* next hops that go now are taken away by us */
+	bool has_direct;	     /* there are routes of ours through interfaces of others */
 	unsigned touched;	     /* CHANGED_* in the nftables transaction that is being read */
 	unsigned changed;	     /* CHANGED_* that is to be told */
 	unsigned expected_next;	     /* ring of names whose end is no change */
@@ -112,11 +114,15 @@ static void link_message(const struct nlmsghdr *head)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(head);
 	const char *name = nl_find(IFLA_RTA(info), IFLA_PAYLOAD(head), IFLA_IFNAME, 1);
-	if (!is_ours(name))
-		return;
 	/* A new interface is not up yet either; all bits of ifi_change tell it. */
-	bool set_down =
-	    info->ifi_change != ~0u && info->ifi_change & IFF_UP && !(info->ifi_flags & IFF_UP);
+	bool is_set = info->ifi_change != ~0u && info->ifi_change & IFF_UP;
+	bool set_down = is_set && !(info->ifi_flags & IFF_UP);
+	if (!is_ours(name)) {
+		/* IPv4 routes go with their interface without a word each. */
+		if (watch.has_direct && is_set)
+			watch.changed |= CHANGED_ROUTES;
+		return;
+	}
 	char *expected = find_expected(name);
 	if (expected && head->nlmsg_type == RTM_DELLINK)
 		expected[0] = '\0';
@@ -132,11 +138,12 @@ static void route_message(const struct nlmsghdr *head)
 	char text[IF_NAMESIZE];
 	const char *name = oif ? if_indextoname(*oif, text) : NULL;
 	bool host_route = route->rtm_table == RT_TABLE_MAIN && route->rtm_dst_len == whole;
+	bool direct = route->rtm_protocol == NET_PROTOCOL_DIRECT;
 	if (head->nlmsg_pid == watch.own_port || (!host_route && !is_mesh(name)))
 		return;
 	/* A route that replaces one of ours names only the new interface. */
 	bool replaced = head->nlmsg_type == RTM_NEWROUTE && head->nlmsg_flags & NLM_F_REPLACE;
-	if (replaced || (head->nlmsg_type == RTM_DELROUTE && is_ours(name)))
+	if (replaced || (head->nlmsg_type == RTM_DELROUTE && (direct || is_ours(name))))
 		watch.changed |= CHANGED_ROUTES;
 }
 
@@ -224,6 +231,11 @@ void net_watch_own_neighbours(void)
 	watch.own_neighbours = true;
 	read_socket(watch.routes, message, CHANGED_LINKS | CHANGED_ROUTES | CHANGED_FORWARDING);
 	watch.own_neighbours = false;
+}
+
+void net_watch_direct(void)
+{
+	watch.has_direct = true;
 }
 
 static void print(const char *line)

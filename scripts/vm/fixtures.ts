@@ -34,6 +34,7 @@ const other = { ...endpoint, ipv4: '10.81.1.11', ipv6: 'fd00:81:1::11' };
 const rules = new RuleComputer().compute({
   doors: new Map(),
   origins: new Map(),
+  direct: [],
   hostAddresses: { 4: '', 6: '' },
   nodeId: NODE_ID,
   networks: [

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { MeshPeer } from '#protocol/generated/dispatcher';
 import { network, port, service } from '#test/support/network-lab/objects';
 import { RuleComputer } from '#worker/network/desired-rules';
+import { wholeAddress } from '#worker/network/host';
 import {
   DOOR_UDP_PORT,
   DOOR_VXLAN_ID,
@@ -13,7 +14,7 @@ import {
   meshNames,
 } from '#worker/network/mesh/addresses';
 import { type MeshKey, newMeshKey } from '#worker/network/mesh/keys';
-import { planMesh, wholeAddress } from '#worker/network/mesh/plan';
+import { planMesh } from '#worker/network/mesh/plan';
 import { setRequest } from '#worker/network/mesh/uapi';
 import { peerChanges } from '#worker/network/mesh/wireguard';
 import { baseScript, diffScript, emptyRules } from '#worker/network/ruleset';
@@ -63,6 +64,8 @@ for (const host of HOSTS) {
     services: [WEB, CLI],
     networkIds: new Set(['front']),
     clearIds: new Set(),
+    directIds: new Set(),
+    paths: new Map(),
     numbers: new Map(peers.map((peer, index) => [peer.nodeId, index + 1])),
   });
   const identity = meshIdentity(host.id);
@@ -101,6 +104,7 @@ for (const host of HOSTS) {
     ],
     doors: plan.doors,
     origins: plan.origins,
+    direct: plan.direct,
     hostAddresses: { 4: host.address, 6: '' },
   });
   const ruleNames = {

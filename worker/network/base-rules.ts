@@ -170,8 +170,13 @@ function between(ours: string, mesh: MeshNames): string[] {
     '  chain forward {',
     '    type filter hook forward priority filter; policy accept;',
     `    iifname ${remote(mesh)} goto frompeers`,
+    // Without a tunnel: by the host's own interface, which carries other things, too.
+    '    iifname . ip saddr @direct4 goto frompeers',
+    '    iifname . ip6 saddr @direct6 goto frompeers',
     `    iifname "${mesh.door}" goto fromdoors`,
     `    oifname ${remote(mesh)} goto topeers`,
+    '    oifname . ip daddr @direct4 goto topeers',
+    '    oifname . ip6 daddr @direct6 goto topeers',
     `    oifname "${mesh.door}" goto todoors`,
     `    iifname != ${ours} oifname != ${ours} return`,
     // An address that nobody has: not out to the host's network, also not for connections that are older than its end.
@@ -199,6 +204,8 @@ function betweenNodes(ours: string): string[] {
   const clamp = '    tcp flags syn / syn,rst tcp option maxseg size set rt mtu';
   return [
     '  chain topeers {',
+    // Only containers of this node, whose senders are checked: who uses the host as a router is not let in under their addresses.
+    `    iifname != ${ours} drop`,
     clamp,
     '    ct state established,related accept',
     ...pairs,

@@ -10,6 +10,7 @@ import {
   SessionAffinity,
 } from '#protocol/generated/specs';
 import { isSubnetText } from './host.ts';
+import type { DirectAddress } from './mesh/direct.ts';
 import {
   ContainerParts,
   type Door,
@@ -59,6 +60,8 @@ export interface DesiredRulesInput {
   readonly doors: Doors;
   /** Ethernet address on the VXLAN → connection mark. */
   readonly origins: ReadonlyMap<string, number>;
+  /** Containers of other nodes that are reached without a tunnel, by plain routes. */
+  readonly direct: readonly DirectAddress[];
   /** Of this host, by family; '' = none. */
   readonly hostAddresses: Readonly<Record<Family, string>>;
 }
@@ -101,6 +104,9 @@ export class RuleComputer {
     for (const [mac, mark] of input.origins) sets.origins.set(mac, `0x${mark.toString(16)}`);
     if (input.doors.size > 0 && input.hostAddresses['4'] !== '') {
       sets.loopback4.set('127.0.0.0/8', input.hostAddresses['4']);
+    }
+    for (const { link, address } of input.direct) {
+      sets[`direct${familyOf(address)}`].set(`"${link}" . ${address}`, '');
     }
     for (const door of input.doors.values()) addHairpins(sets, door, input.hostAddresses);
     return { sets, chains };

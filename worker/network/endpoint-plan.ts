@@ -24,9 +24,15 @@ export interface EndpointPlan {
 /** Docker's name of the one driver option that a network takes. */
 export const MTU_OPTION = 'com.docker.network.driver.mtu';
 
-/** What carries a cluster network between nodes: WIREGUARD (the default), or vxlan, in clear. */
+/** What carries a cluster network between nodes: the tunnel, unless an administrator wants it in clear. */
+export type Backend = 'wireguard' | 'vxlan' | 'host-gw';
 const BACKEND_OPTION = 'backend';
-const WIREGUARD = 'wireguard';
+
+/** A backend that this node does not know (it is older than the managers) is encrypted. */
+function backendOf({ spec }: Network): Backend {
+  const asked = spec?.driverConfig?.options[BACKEND_OPTION];
+  return asked === 'vxlan' || asked === 'host-gw' ? asked : 'wireguard';
+}
 
 /** @throws TswarmError invalid_argument */
 export function mtuOf(
@@ -89,13 +95,18 @@ export class KnownNetworks {
   readonly #local: LocalNetworks;
   readonly #random: Random;
   readonly #log: Log;
-  readonly #clusterMtuBytes: () => number;
+  readonly #clusterMtuBytes: (backend: Backend) => number;
   #cluster: ReadonlyMap<string, Network> = new Map();
   /** Computed when one of the two lists has changed. */
   #accepted: (Acceptance & { readonly localVersion: number }) | undefined;
 
   /** `clusterMtuBytes`: of the way to other nodes, as it is now. */
-  constructor(local: LocalNetworks, random: Random, log: Log, clusterMtuBytes: () => number) {
+  constructor(
+    local: LocalNetworks,
+    random: Random,
+    log: Log,
+    clusterMtuBytes: (backend: Backend) => number,
+  ) {
     this.#clusterMtuBytes = clusterMtuBytes;
     this.#local = local;
     this.#random = random;
@@ -118,11 +129,10 @@ export class KnownNetworks {
     return new Set([...this.#cluster.keys()].filter((id) => !refused.has(id)));
   }
 
-  /** Ids of the cluster's networks that go in clear between nodes. */
-  clearIds(): ReadonlySet<string> {
-    const isClear = ({ spec }: Network): boolean =>
-      (spec?.driverConfig?.options[BACKEND_OPTION] ?? WIREGUARD) !== WIREGUARD;
-    return new Set([...this.#cluster.values()].filter(isClear).map(({ id }) => id));
+  /** Ids of the cluster's networks that are carried so between nodes. */
+  idsBy(backend: Backend): ReadonlySet<string> {
+    const all = [...this.#cluster.values()].filter((network) => backendOf(network) === backend);
+    return new Set(all.map(({ id }) => id));
   }
 
   /** Id of the network that is meant: an id, or the name of a local one. */
@@ -196,7 +206,7 @@ export class KnownNetworks {
       name,
       internal: network.spec?.internal ?? false,
       options: network.spec?.driverConfig?.options ?? {},
-      mtuBytesDefault: this.#clusterMtuBytes(),
+      mtuBytesDefault: this.#clusterMtuBytes(backendOf(network)),
     });
   }
 

@@ -1,6 +1,6 @@
 // Facts about the host's network, read from /proc and /etc when they are needed: resolvers, routes, who listens on a port.
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
 export interface HostResolver {
@@ -112,6 +112,19 @@ function ipv6Number(text: string): bigint {
     (sum, group) => sum * 65_536n + BigInt(`0x${group}`),
     0n,
   );
+}
+
+/** With its whole prefix length, spelled as the kernel does. */
+export function wholeAddress(address: string): string {
+  return `${canonicalAddress(address)}/${address.includes(':') ? 128 : 32}`;
+}
+
+/** '' for what is no address. */
+export function canonicalAddress(text: string): string {
+  // IPv4 has one spelling only, and is by far the most frequent.
+  if (isIPv4(text)) return text;
+  const value = addressNumber(text);
+  return value < 0n ? '' : addressText(value, text.includes(':'));
 }
 
 /** Addresses of the host by which others reach it, in the order of its interfaces. Interfaces of ours (by prefix), loopback and link-local do not count. */

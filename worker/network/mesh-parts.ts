@@ -18,7 +18,8 @@ export function meshOf(
   { dataDir, runDir, nativeDir, meshPort }: NetworkOptions,
   names: MeshNames,
   helper: NetHelper,
-  deps: NetworkDeps,
+  { clock, log }: NetworkDeps,
+  replanned: () => void,
 ): Mesh {
   return new Mesh(
     {
@@ -37,8 +38,9 @@ export function meshOf(
         pidFile: `${runDir}/mesh.pid`,
         logFile: `${runDir}/mesh.log`,
       }),
-      clock: deps.clock,
-      log: deps.log,
+      clock,
+      log,
+      replanned,
     },
   );
 }

@@ -5,7 +5,7 @@ import { type HelperEvent, JsonLineProcess } from '../json-line-process.ts';
 import type { HelperInterface } from './attachment.ts';
 import { HELPER_TIMEOUT_MS, LINKS_PER_REQUEST } from './limits.ts';
 import { RULE_END, RULE_MESH } from './mesh/addresses.ts';
-import type { RoutingItem } from './mesh/plan.ts';
+import type { RoutingItem } from './mesh/routing.ts';
 import type { DeviceChange } from './mesh/wireguard.ts';
 import type { RuleNames } from './ruleset.ts';
 import type { StaleFlow } from './stale-flows.ts';
@@ -31,6 +31,8 @@ export interface MeshInspection {
     readonly link: string;
     readonly table: number;
     readonly via?: string;
+    /** Ours, through an interface that is not. */
+    readonly direct?: boolean;
   }[];
   readonly rules: readonly {
     readonly family: 4 | 6;
@@ -55,6 +57,14 @@ export interface MeshLink {
     readonly mac?: string;
     readonly vxlan?: { readonly id: number; readonly port: number; readonly local: string };
   };
+}
+
+/** The way to an address. */
+export interface Path {
+  readonly link: string;
+  readonly mtuBytes: number;
+  /** Next hop; '' = the address is on the link itself. */
+  readonly gateway: string;
 }
 
 /** What there is of ours in the kernel. */
@@ -187,16 +197,17 @@ export class NetHelper {
     await this.#process.demand({ op: 'wireguard-set', link, ...change });
   }
 
-  /** MTU of the ways to these addresses, in bytes; undefined = no way. */
-  async pathMtus(to: readonly string[]): Promise<readonly (number | undefined)[]> {
+  /** How the kernel would send to these addresses; undefined = not at all. */
+  async paths(to: readonly string[]): Promise<readonly (Path | undefined)[]> {
     const answer = await this.#process.demand({ op: 'path-mtu', to });
-    return (answer.mtus as readonly (number | null)[]).map((mtu) => mtu ?? undefined);
-  }
-
-  /** Interfaces by which the kernel would send to these addresses. */
-  async pathLinks(to: readonly string[]): Promise<readonly (string | undefined)[]> {
-    const answer = await this.#process.demand({ op: 'path-mtu', to });
-    return (answer.links as readonly (string | null)[]).map((link) => link ?? undefined);
+    const mtus = answer.mtus as readonly (number | null)[];
+    const gateways = answer.gateways as readonly string[];
+    return (answer.links as readonly (string | null)[]).map((link, index) => {
+      const mtuBytes = mtus[index];
+      return link === null || typeof mtuBytes !== 'number'
+        ? undefined
+        : { link, mtuBytes, gateway: gateways[index] ?? '' };
+    });
   }
 
   /** Counters of these interfaces, undefined for those that are not there. */

@@ -78,6 +78,8 @@ export class NodeNetworks implements NetworkManager {
   readonly #named = new NamedContainers();
   #nodeId = '';
   #services: readonly ServiceEndpoints[] = [];
+  /** Rules that follow what the mesh has found out while it was applied. */
+  #replanned: Promise<void> = Promise.resolve();
   #stopped = false;
   /** Nothing of this node is in the kernel. */
   #isResting = true;
@@ -88,7 +90,9 @@ export class NodeNetworks implements NetworkManager {
     this.#options = options;
     this.#log = log;
     this.#local = local;
-    this.#known = new KnownNetworks(local, random, log, () => this.#mesh.mtuBytes);
+    this.#known = new KnownNetworks(local, random, log, (backend) =>
+      backend === 'host-gw' ? this.#mesh.pathMtuBytes : this.#mesh.mtuBytes,
+    );
     local.otherSubnets = () => this.#known.facts().flatMap((fact) => fact.subnets);
     this.#records = new AttachmentStore(`${runDir}/containers`);
     this.#places = new Places(deps.places, local, this.#records);
@@ -101,7 +105,10 @@ export class NodeNetworks implements NetworkManager {
     this.#helper = this.#newHelper(nativeDir);
     this.#clock = deps.clock;
     this.#meshChanged = deps.meshChanged;
-    this.#mesh = meshOf(options, this.#rules.mesh, this.#helper, deps);
+    this.#mesh = meshOf(options, this.#rules.mesh, this.#helper, deps, () => {
+      this.#replanned = this.#kernel.flush();
+      this.#background('network rules not applied', this.#replanned);
+    });
     this.#meshWatch = meshWatchOf(this.#mesh, deps);
     this.#ports = new PortRegistry(portHolder, () => this.#services);
     this.#resolver = new HostResolverWatch(log, () => this.#flushSoon());
@@ -183,6 +190,7 @@ export class NodeNetworks implements NetworkManager {
   async setState(desired: DesiredNetworkState): Promise<void> {
     this.#take(desired);
     await this.#kernel.flush();
+    await this.#replanned;
     await this.#kernel.forgotten();
   }
 
@@ -195,7 +203,8 @@ export class NodeNetworks implements NetworkManager {
       peers: desired.peers,
       services: desired.endpoints,
       networkIds: this.#known.clusterIds(),
-      clearIds: this.#known.clearIds(),
+      clearIds: this.#known.idsBy('vxlan'),
+      directIds: this.#known.idsBy('host-gw'),
     });
   }
 
@@ -419,6 +428,7 @@ export class NodeNetworks implements NetworkManager {
         ...common,
         doors: this.#mesh.plan.doors,
         origins: this.#mesh.plan.origins,
+        direct: this.#mesh.plan.direct,
         hostAddresses: this.#hostAddressByFamily(),
       }),
       applyMesh: () => this.#mesh.apply(),

@@ -48,6 +48,9 @@ const SETS = {
   subnets6: 'set { type ipv6_addr; flags interval; }',
   internal4: 'set { type ipv4_addr; flags interval; }',
   internal6: 'set { type ipv6_addr; flags interval; }',
+  /** Containers of other nodes that are reached by plain routes, and through which interface of the host. */
+  direct4: 'set { type ifname . ipv4_addr; }',
+  direct6: 'set { type ifname . ipv6_addr; }',
   vip4: 'map { type ipv4_addr : verdict; }',
   vip6: 'map { type ipv6_addr : verdict; }',
   port4: 'map { type inet_proto . inet_service : verdict; }',

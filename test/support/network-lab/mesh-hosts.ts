@@ -10,6 +10,10 @@ const FRONT = network('front', ['10.84.1.0/24', 'fd00:84:1::/64']);
 const BACK = network('back', ['10.84.2.0/24']);
 /** An administrator trusts the network between the hosts. */
 export const OPEN = network('open', ['10.84.3.0/24'], { options: { backend: 'vxlan' } });
+/** The same, by plain routes. */
+export const PLAIN = network('plain', ['10.84.4.0/24', 'fd00:84:4::/64'], {
+  options: { backend: 'host-gw' },
+});
 /** As some distributions and firewalls set up their hosts: senders are checked strictly, nothing unknown is forwarded. */
 const STRICT_HOST = [
   'sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1',
@@ -43,9 +47,20 @@ export const WIDE = service({
   tasks: { o1: { open: '10.84.3.11' }, o3: { open: '10.84.3.13' } },
   nodes: { o1: 'n1', o3: 'n3' },
 });
+export const STRAIGHT = service({
+  name: 'straight',
+  vips: { plain: '10.84.4.200' },
+  tasks: { p1: { plain: '10.84.4.11' }, p3: { plain: '10.84.4.13' } },
+  nodes: { p1: 'n1', p3: 'n3' },
+});
 const EDGE_PORTS = [port('8080:80', 'ingress'), port('8080:80/udp', 'ingress')];
 
-function withIpv6(endpoints: ServiceEndpoints): ServiceEndpoints {
+const IPV6_SUBNETS: ReadonlyMap<string, string> = new Map([
+  ['front', 'fd00:84:1::'],
+  ['plain', 'fd00:84:4::'],
+]);
+
+export function withIpv6(endpoints: ServiceEndpoints): ServiceEndpoints {
   return {
     ...endpoints,
     backends: endpoints.backends.map((backend) => ({
@@ -53,8 +68,11 @@ function withIpv6(endpoints: ServiceEndpoints): ServiceEndpoints {
       attachments: backend.attachments.map((attachment) => ({
         ...attachment,
         addresses: attachment.addresses.flatMap((address) =>
-          attachment.networkId === 'front'
-            ? [`${address}/24`, `fd00:84:1::${address.split('.').at(-1)}/64`]
+          IPV6_SUBNETS.has(attachment.networkId)
+            ? [
+                `${address}/24`,
+                `${IPV6_SUBNETS.get(attachment.networkId)}${address.split('.').at(-1)}/64`,
+              ]
             : [`${address}/24`],
         ),
       })),
@@ -170,14 +188,15 @@ export class MeshHosts {
 
   /** A container of a task, on the network that its first address is of. */
   async attach(node: MeshNode, name: string, addresses: readonly string[]): Promise<void> {
-    const on = ['front', 'back', 'open'][Number(addresses[0]?.split('.')[2]) - 1] ?? 'front';
+    const on =
+      ['front', 'back', 'open', 'plain'][Number(addresses[0]?.split('.')[2]) - 1] ?? 'front';
     const result = await this.lab(node).attach(
       name,
       container({ [on]: addresses }, { taskId: name, names: [name] }),
     );
     this.at[name] = result;
     this.as[name] = this.lab(node).agent(result.netnsPath);
-    await this.who(name).serve(80, name, on === 'front' ? '::' : '0.0.0.0');
+    await this.who(name).serve(80, name, IPV6_SUBNETS.has(on) ? '::' : '0.0.0.0');
   }
 
   /** Everything that the interfaces of a network namespace, that of process `pid`, see while `work` goes on. */
@@ -185,7 +204,8 @@ export class MeshHosts {
     const code = [
       'use Socket; $| = 1',
       'socket(S, 17, 3, 768) or die; print STDERR "r"',
-      '$SIG{TERM} = sub { exit 0 }',
+      // What has come until now is read (64: MSG_DONTWAIT), then it ends.
+      '$SIG{TERM} = sub { while (defined(recv(S, $d, 65535, 64))) { print $d } exit 0 }',
       'while (defined(recv(S, $d, 65535, 0))) { print $d }',
     ].join('; ');
     const args = ['-t', String(pid), '-n', '--', 'perl', '-e', code];

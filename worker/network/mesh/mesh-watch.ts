@@ -55,13 +55,14 @@ export class MeshWatch {
     for (const key of peers.keys()) {
       if (!this.#since.has(key)) this.#since.set(key, monotonicMs());
     }
-    const faults = state
+    const silent = state
       ? handshakeFaults(plan(), state, {
           nowMs: nowMs(),
           knownForMs: (key) => monotonicMs() - (this.#since.get(key) ?? monotonicMs()),
           limits: this.#limits,
         })
       : [];
+    const faults = [...plan().faults, ...silent];
     if (faults.join('\n') === this.#faults.join('\n')) return;
     this.#faults = faults;
     changed(faults);

@@ -6,6 +6,7 @@ import type { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher'
 import { MESH_PORT } from '#protocol/manager-ipc';
 import type { Clock, Log } from '#protocol/world';
 import { readTextFile, writeFileAtomic } from '../../files.ts';
+import { canonicalAddress, wholeAddress } from '../host.ts';
 import {
   DOOR_OVERHEAD_BYTES,
   MESH_RETRY_MS,
@@ -14,7 +15,7 @@ import {
   MTU_BYTES_MIN,
   TUNNEL_OVERHEAD_BYTES,
 } from '../limits.ts';
-import type { MeshInspection, NetHelper } from '../net-helper.ts';
+import type { NetHelper } from '../net-helper.ts';
 import {
   CLEAR_UDP_PORT,
   CLEAR_VXLAN_ID,
@@ -25,20 +26,13 @@ import {
   RULE_END,
   RULE_MESH,
 } from './addresses.ts';
+import { addressesOfPeers, type Paths } from './direct.ts';
 import { Greeting } from './greeting.ts';
 import type { KernelDevice } from './kernel-device.ts';
 import { forgetMeshKey, type MeshKey, newMeshKey, openMeshKey } from './keys.ts';
 import { MeshMemory } from './memory.ts';
-import {
-  canonicalAddress,
-  type MeshPlan,
-  NO_MESH,
-  planMesh,
-  type RoutingItem,
-  routeKey,
-  ruleKey,
-  wholeAddress,
-} from './plan.ts';
+import { type MeshPlan, NO_MESH, planMesh } from './plan.ts';
+import { itemsOf, type RoutingItem, withoutLink } from './routing.ts';
 import type { UserspaceDevice } from './userspace-device.ts';
 import {
   calledAgain,
@@ -64,6 +58,8 @@ export interface MeshDeps {
   readonly userspace: UserspaceDevice;
   readonly clock: Clock;
   readonly log: Log;
+  /** The plan has changed while it was applied: rules are to follow. */
+  readonly replanned: () => void;
 }
 
 /** What the managers say, as far as the mesh goes. Replaced as a whole. */
@@ -72,8 +68,10 @@ export interface MeshState {
   readonly peers: readonly MeshPeer[];
   readonly services: readonly ServiceEndpoints[];
   readonly networkIds: ReadonlySet<string>;
-  /** Those of them that go in clear. */
+  /** Those of them that go in clear, in a VXLAN. */
   readonly clearIds: ReadonlySet<string>;
+  /** Those of them that go in clear, by plain routes. */
+  readonly directIds: ReadonlySet<string>;
 }
 
 export class Mesh {
@@ -93,6 +91,9 @@ export class Mesh {
   /** Family of the interface for networks in clear; '' = not certain that there is one. */
   #clear: MeshPlan['clear'] = '';
   #mtuBytes = MTU_BYTES_DEFAULT - TUNNEL_OVERHEAD_BYTES;
+  #pathBytes = MTU_BYTES_DEFAULT;
+  /** To the addresses of the other nodes, as last asked for; only for networks that go without a tunnel. */
+  #paths: Paths = new Map();
   #running: Promise<void> = Promise.resolve();
   readonly #greeting = new Greeting();
   #greetTimer: NodeJS.Timeout | undefined;
@@ -144,6 +145,11 @@ export class Mesh {
     return this.#mtuBytes;
   }
 
+  /** MTU of the ways to the other nodes, in bytes, for packets that go without a tunnel. */
+  get pathMtuBytes(): number {
+    return this.#pathBytes;
+  }
+
   /** As of the last `setState`; the rules are made from it. */
   get plan(): MeshPlan {
     return this.#plan;
@@ -164,8 +170,12 @@ export class Mesh {
     const state = { ...said, nodeId: this.#memory.nodeIdOf(said) };
     this.#state = state;
     this.#memory.assign(state.peers.map((peer) => peer.nodeId));
-    const names = this.#options.names;
-    const plan = planMesh({ ...state, names, numbers: this.#memory.numbers });
+    this.#replan(state);
+  }
+
+  #replan(state: MeshState): void {
+    const { names } = this.#options;
+    const plan = planMesh({ ...state, names, numbers: this.#memory.numbers, paths: this.#paths });
     // The same object as long as it says the same: the rules of published ports are made from it.
     const doors = isSameText(plan.doors, this.#plan.doors) ? this.#plan.doors : plan.doors;
     this.#plan = { ...plan, doors };
@@ -269,6 +279,7 @@ export class Mesh {
   }
 
   async #apply(): Promise<void> {
+    await this.#learnPaths();
     const plan = this.#plan;
     const nodeId = this.#state?.nodeId ?? '';
     // Before the node's id is known nothing is touched: what there is goes on.
@@ -277,6 +288,20 @@ export class Mesh {
     if (!this.#told || !this.#routing) await this.#adopt(nodeId);
     await this.#tellPeers(plan);
     await this.#route(plan, nodeId);
+  }
+
+  /** Where networks go by plain routes, the plan depends on the host's own routes, which change at any time. */
+  async #learnPaths(): Promise<void> {
+    const state = this.#state;
+    if (!state) return;
+    const to = state.directIds.size > 0 ? addressesOfPeers(state.peers) : [];
+    const found = to.length > 0 ? await this.#deps.helper.paths(to) : [];
+    const paths = new Map(to.map((address, index) => [address, found[index]]));
+    if (JSON.stringify([...paths]) === JSON.stringify([...this.#paths])) return;
+    this.#paths = paths;
+    // Said anew meanwhile: then that is planned, with these paths.
+    if (this.#state) this.#replan(this.#state);
+    this.#deps.replanned();
   }
 
   /** Makes sure of the tunnel and finds out what it has. */
@@ -412,17 +437,11 @@ export class Mesh {
   async #readMtu(peers: readonly MeshPeer[]): Promise<void> {
     const known = peers.map((peer) => canonicalAddress(peer.addr)).filter((to) => to !== '');
     const asked = known.length > 0 ? known : DEFAULT_ROUTE_PROBES;
-    const found = (await this.#deps.helper.pathMtus(asked)).filter((mtu) => mtu !== undefined);
-    const pathBytes = Math.min(...found, found.length > 0 ? Infinity : MTU_BYTES_DEFAULT);
-    this.#mtuBytes = Math.max(MTU_BYTES_MIN, pathBytes - TUNNEL_OVERHEAD_BYTES);
+    const paths = await this.#deps.helper.paths(asked);
+    const found = paths.flatMap((path) => (path ? [path.mtuBytes] : []));
+    this.#pathBytes = Math.min(...found, found.length > 0 ? Infinity : MTU_BYTES_DEFAULT);
+    this.#mtuBytes = Math.max(MTU_BYTES_MIN, this.#pathBytes - TUNNEL_OVERHEAD_BYTES);
   }
-}
-
-function withoutLink(
-  items: ReadonlyMap<string, RoutingItem>,
-  link: string,
-): ReadonlyMap<string, RoutingItem> {
-  return new Map([...items].filter(([, item]) => !('link' in item) || item.link !== link));
 }
 
 function isPort(value: number): boolean {
@@ -435,31 +454,3 @@ function isSameText(a: ReadonlyMap<string, object>, b: ReadonlyMap<string, objec
 
 /** Addresses that nobody has (RFC 5737, 3849): whatever leads to them is the default route. */
 const DEFAULT_ROUTE_PROBES = ['192.0.2.1', '2001:db8::1'];
-
-/** What there is, in the words of a plan. Next hops are always told again: telling twice is no error. */
-function itemsOf(actual: MeshInspection): ReadonlyMap<string, RoutingItem> {
-  const items = new Map<string, RoutingItem>();
-  for (const { to, length, link, table, via } of actual.routes) {
-    const item = {
-      kind: 'route' as const,
-      to: `${to}/${length}`,
-      link,
-      table,
-      ...(via === undefined ? {} : { via }),
-    };
-    items.set(routeKey(item), item);
-  }
-  for (const { family, priority, mark, mask, table, goto, to, length } of actual.rules) {
-    const item = {
-      kind: 'rule' as const,
-      family,
-      priority,
-      ...(mask === 0 ? {} : { mark, mask }),
-      ...(table === 0 ? {} : { table }),
-      ...(goto === 0 ? {} : { goto }),
-      ...(to === undefined ? {} : { to: `${to}/${length}` }),
-    };
-    items.set(ruleKey(item), item);
-  }
-  return items;
-}

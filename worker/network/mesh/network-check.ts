@@ -50,7 +50,8 @@ export async function checkNetwork(deps: NetworkCheckDeps): Promise<NetworkRepor
     nameFaults(deps),
   ]);
   const noMesh = mesh.fault === '' ? [] : [`no mesh: ${mesh.fault}`];
-  return { mtuBytes: mesh.mtuBytes, peers, faults: [...noMesh, ...own.flat()] };
+  const unreachable = mesh.plan.faults;
+  return { mtuBytes: mesh.mtuBytes, peers, faults: [...noMesh, ...unreachable, ...own.flat()] };
 }
 
 async function peerReports(deps: NetworkCheckDeps): Promise<readonly PeerReport[]> {

@@ -1,53 +1,13 @@
 // What the mesh should be, from what the managers say: peers with their allowed addresses, and what the kernel's routing needs. Pure.
 // Invariants: an address has one node; a node gets only the addresses of networks that this node takes part in; nothing but parsed addresses and keys
 // gets through, so that a bad object harms only itself.
-import { isIPv4 } from 'node:net';
 import type { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import { PublishMode } from '#protocol/generated/specs';
-import { addressNumber, addressText } from '../host.ts';
+import { canonicalAddress, wholeAddress } from '../host.ts';
 import type { Door, Doors } from '../parts.ts';
-import {
-  doorAddress4,
-  MARK_MASK,
-  MESH_PREFIX,
-  type MeshNames,
-  markOf,
-  meshIdentity,
-  RULE_END,
-  RULE_MESH,
-  RULE_ORIGIN,
-  RULE_UNMARKED,
-  tableOf,
-} from './addresses.ts';
-
-export const TABLE_MAIN = 254;
-
-/** One item of tswarm-net's `routing`; see native/PROTOCOL.md. */
-export type RoutingItem =
-  | {
-      readonly kind: 'route';
-      readonly to: string;
-      readonly link: string;
-      readonly table: number;
-      readonly via?: string;
-    }
-  | {
-      readonly kind: 'neighbour';
-      readonly link: string;
-      readonly mac: string;
-      readonly address: string;
-    }
-  | { readonly kind: 'fdb'; readonly link: string; readonly mac: string; readonly to: string }
-  | {
-      readonly kind: 'rule';
-      readonly family: 4 | 6;
-      readonly priority: number;
-      readonly mark?: number;
-      readonly mask?: number;
-      readonly to?: string;
-      readonly table?: number;
-      readonly goto?: number;
-    };
+import { doorAddress4, type MeshNames, markOf, meshIdentity } from './addresses.ts';
+import { type DirectAddress, directRoutes, type Paths } from './direct.ts';
+import { Routing, type RoutingItem } from './routing.ts';
 
 export interface PeerPlan {
   readonly nodeId: string;
@@ -69,6 +29,10 @@ export interface MeshPlan {
   readonly clear: '4' | '6' | '';
   /** Ethernet address of a node that clients may come from → connection mark; empty = nothing here is published. */
   readonly origins: ReadonlyMap<string, number>;
+  /** Containers of other nodes that are reached by plain routes: through which interface. */
+  readonly direct: readonly DirectAddress[];
+  /** Why some of those cannot be reached so, a sentence for each node. */
+  readonly faults: readonly string[];
 }
 
 export interface MeshInput {
@@ -79,8 +43,12 @@ export interface MeshInput {
   readonly services: readonly ServiceEndpoints[];
   /** Ids of the cluster's networks that are in use on this node. */
   readonly networkIds: ReadonlySet<string>;
-  /** Those of them that go in clear. */
+  /** Those of them that go in clear, in a VXLAN. */
   readonly clearIds: ReadonlySet<string>;
+  /** Those of them that go in clear, by plain routes. */
+  readonly directIds: ReadonlySet<string>;
+  /** For those: to the hosts' addresses. */
+  readonly paths: Paths;
   /** node id → number from 1; every peer has one */
   readonly numbers: ReadonlyMap<string, number>;
 }
@@ -91,14 +59,18 @@ export const NO_MESH: MeshPlan = {
   doors: new Map(),
   origins: new Map(),
   clear: '',
+  direct: [],
+  faults: [],
 };
 
 export function planMesh(input: MeshInput): MeshPlan {
   const { nodeId, names, numbers } = input;
   const known = input.peers.filter((peer) => peer.nodeId !== nodeId && isKey(peer.wireguardKey));
   if (nodeId === '' || known.length === 0) return NO_MESH;
-  const remote = remoteAddresses(input, (id) => !input.clearIds.has(id));
-  const inClear = remoteAddresses(input, (id) => input.clearIds.has(id));
+  const { clearIds, directIds } = input;
+  const remote = remoteAddresses(input, (id) => !clearIds.has(id) && !directIds.has(id));
+  const inClear = remoteAddresses(input, (id) => clearIds.has(id));
+  const routed = remoteAddresses(input, (id) => directIds.has(id));
   const clear = familyInClear(known, inClear);
   const published = publishedOn(input.services);
   const isServing = published.has(nodeId);
@@ -106,6 +78,8 @@ export function planMesh(input: MeshInput): MeshPlan {
   const routing = new Routing();
   const doors = new Map<string, Door>();
   const origins = new Map<string, number>();
+  const direct: DirectAddress[] = [];
+  const faults: string[] = [];
   for (const peer of known) {
     const identity = meshIdentity(peer.nodeId);
     const addresses = remote.get(peer.nodeId) ?? [];
@@ -126,6 +100,12 @@ export function planMesh(input: MeshInput): MeshPlan {
         routing.route(wholeAddress(address), names.clear, { via: identity.linkLocal });
       }
     }
+    const straight = directRoutes(peer, routed.get(peer.nodeId) ?? [], input.paths);
+    for (const { link, address, via } of straight.routes) {
+      routing.route(wholeAddress(address), link, { via, direct: true });
+      direct.push({ link, address });
+    }
+    if (straight.fault !== '') faults.push(straight.fault);
     const number = numbers.get(peer.nodeId);
     const isBehindDoor = published.has(peer.nodeId);
     if (number === undefined || !(isBehindDoor || isServing)) continue;
@@ -144,7 +124,7 @@ export function planMesh(input: MeshInput): MeshPlan {
     }
   }
   if (doors.size + origins.size > 0) routing.commonRules();
-  return { peers, routing: routing.items, doors, origins, clear };
+  return { peers, routing: routing.items, doors, origins, clear, direct, faults };
 }
 
 /** A VXLAN interface speaks IPv4 or IPv6: what the first node of such a network is known by. Nodes of the other kind cannot be reached in clear. */
@@ -219,92 +199,6 @@ function publishedOn(services: readonly ServiceEndpoints[]): ReadonlySet<string>
     for (const { nodeId } of service.backends) if (nodeId !== '') nodes.add(nodeId);
   }
   return nodes;
-}
-
-class Routing {
-  readonly items = new Map<string, RoutingItem>();
-
-  route(
-    to: string,
-    link: string,
-    more: { readonly via?: string; readonly table?: number } = {},
-  ): void {
-    const item = { kind: 'route' as const, to, link, table: TABLE_MAIN, ...more };
-    this.items.set(routeKey(item), item);
-  }
-
-  nextHop(link: string, { linkLocal, mac, address }: ReturnType<typeof meshIdentity>): void {
-    const hop = canonicalAddress(linkLocal);
-    this.items.set(`neighbour ${link} ${hop}`, { kind: 'neighbour', link, mac, address: hop });
-    this.items.set(`fdb ${link} ${mac} ${address}`, {
-      kind: 'fdb',
-      link,
-      mac,
-      to: canonicalAddress(address),
-    });
-  }
-
-  /** Answers to clients that came through that node go back through it. */
-  wayBack(link: string, via: string, number: number): void {
-    const table = tableOf(number);
-    for (const [family, to] of [
-      [4, '0.0.0.0/0'],
-      [6, '::/0'],
-    ] as const) {
-      this.route(to, link, { via, table });
-      this.rule({ family, priority: RULE_ORIGIN, mark: markOf(number), mask: MARK_MASK, table });
-    }
-  }
-
-  commonRules(): void {
-    // First, or the tunnel's own packets, which keep the mark of what they carry, would go round in circles.
-    this.rule({ family: 6, priority: RULE_MESH, to: MESH_PREFIX, table: TABLE_MAIN });
-    for (const family of [4, 6] as const) {
-      // What has no mark of ours, nearly all, does not look at the rules of each node.
-      this.rule({ family, priority: RULE_END });
-      this.rule({ family, priority: RULE_UNMARKED, mark: 0, mask: MARK_MASK, goto: RULE_END });
-    }
-  }
-
-  rule(rule: Omit<Extract<RoutingItem, { kind: 'rule' }>, 'kind'>): void {
-    const item = { kind: 'rule' as const, ...rule };
-    this.items.set(ruleKey(item), item);
-  }
-}
-
-export function routeKey(route: {
-  readonly to: string;
-  readonly link: string;
-  readonly table: number;
-  readonly via?: string;
-}): string {
-  const via = route.via === undefined ? '' : canonicalAddress(route.via);
-  return `route ${route.table} ${route.to} ${route.link} ${via}`;
-}
-
-export function ruleKey(rule: {
-  readonly family: number;
-  readonly priority: number;
-  readonly mark?: number;
-  readonly to?: string;
-  readonly table?: number;
-  readonly goto?: number;
-}): string {
-  const { family, priority, mark = 0, to = '', table = 0, goto = 0 } = rule;
-  return `rule ${family} ${priority} ${mark} ${to} ${table} ${goto}`;
-}
-
-/** With its whole prefix length, spelled as the kernel does. */
-export function wholeAddress(address: string): string {
-  return `${canonicalAddress(address)}/${address.includes(':') ? 128 : 32}`;
-}
-
-/** '' for what is no address. */
-export function canonicalAddress(text: string): string {
-  // IPv4 has one spelling only, and is by far the most frequent.
-  if (isIPv4(text)) return text;
-  const value = addressNumber(text);
-  return value < 0n ? '' : addressText(value, text.includes(':'));
 }
 
 /** 32 bytes in base64. */

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf } from '#protocol/errors';
+import { canonicalAddress } from '../host.ts';
 import {
   CHECK_AGAIN_MS,
   CHECKED_ADDRESSES_MAX,
@@ -13,7 +14,6 @@ import {
 import type { NetHelper } from '../net-helper.ts';
 import type { RuleNames, RuleState, SetName } from '../ruleset.ts';
 import type { Mesh } from './mesh.ts';
-import { canonicalAddress } from './plan.ts';
 
 export interface TruthDeps {
   readonly mesh: Mesh;
@@ -129,9 +129,9 @@ export function clearFaults({ mesh, helper, names }: TruthDeps): Promise<readonl
       .flatMap(({ allowedIps }) => allowedIps.map((ip) => ip.split('/')[0] ?? ''))
       .slice(0, CHECKED_ADDRESSES_MAX);
     if (to.length === 0 || mesh.fault !== '') return [];
-    const links = await helper.pathLinks(to);
+    const paths = await helper.paths(to);
     return to.flatMap((address, index) => {
-      const link = links[index];
+      const link = paths[index]?.link;
       if (link === undefined || link === names.mesh.tunnel) return [];
       return [`not encrypted: packets to ${address} would leave by ${link}`];
     });

@@ -183,8 +183,8 @@ describe('networks', () => {
     ],
     [
       'another way between nodes',
-      net({ driverConfig: Driver.create({ options: { backend: 'host-gw' } }) }),
-      'backend=host-gw: no such way between nodes',
+      net({ driverConfig: Driver.create({ options: { backend: 'ipip' } }) }),
+      'backend=ipip: no such way between nodes',
     ],
     [
       'to encrypt what goes in clear',

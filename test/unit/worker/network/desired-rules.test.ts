@@ -22,6 +22,7 @@ function rules(input: Partial<Input>): RuleState {
     containers: [],
     doors: DOORS,
     origins: new Map(),
+    direct: [],
     hostAddresses: { 4: '', 6: '' },
     ...input,
   });
@@ -262,6 +263,18 @@ describe('services', () => {
     });
   });
 
+  it('know containers of other nodes that come by plain routes, and through which interface', () => {
+    const direct = [
+      { link: 'eth0', address: '10.2.0.1' },
+      { link: 'eth0', address: 'fd00::1' },
+    ];
+    const { sets } = rules({ direct });
+    expect([...sets.direct4.keys(), ...sets.direct6.keys()]).toEqual([
+      '"eth0" . 10.2.0.1',
+      '"eth0" . fd00::1',
+    ]);
+  });
+
   it('remember parts without remembering wrongly', () => {
     const computer = new RuleComputer();
     const base = {
@@ -270,6 +283,7 @@ describe('services', () => {
       services: [web({ elsewhere: [] })],
       doors: new Map(),
       origins: new Map(),
+      direct: [],
       hostAddresses: { 4: '', 6: '' },
     };
     for (const containers of [

@@ -33,6 +33,8 @@ const input = (more: Partial<MeshInput> = {}): MeshInput => ({
   services: [app],
   networkIds: new Set(['front']),
   clearIds: new Set(),
+  directIds: new Set(),
+  paths: new Map(),
   numbers: new Map([
     ['nb', 1],
     ['nc', 2],
@@ -79,6 +81,55 @@ describe('the plan', () => {
     });
     expect(planMesh(sixth).clear).toBe('6');
     expect(planMesh(input()).clear).toBe('');
+  });
+
+  it('sends networks by plain routes to nodes on the same Ethernet, and says why to no other', () => {
+    const both = service({ name: 'app', tasks: { t1: { back: '10.2.0.1' } }, nodes: { t1: 'nb' } });
+    const backends = both.backends.map((one) => ({
+      ...one,
+      attachments: one.attachments.map((at) => ({
+        ...at,
+        addresses: ['10.2.0.1/24', 'fd00::1/64'],
+      })),
+    }));
+    const found = (paths: MeshInput['paths'], hostAddrs: string[] = []) => {
+      const { direct, faults, routing, peers } = planMesh(
+        input({
+          services: [{ ...both, backends }],
+          networkIds: new Set(['back']),
+          directIds: new Set(['back']),
+          peers: [peer('nb', 2, { hostAddrs })],
+          paths,
+        }),
+      );
+      expect([...peers.values()][0]?.allowedIps).toHaveLength(1);
+      const routes = [...routing.keys()].filter((one) => /10\.2|fd00/.test(one));
+      return { direct: direct.map(({ link, address }) => `${link} ${address}`), faults, routes };
+    };
+    const on = (link: string, gateway = '') => ({ link, mtuBytes: 1500, gateway });
+    // Not asked yet.
+    expect(found(new Map())).toEqual({ direct: [], faults: [], routes: [] });
+    const far = found(new Map([['192.0.2.2', on('eth0', '198.51.100.1')]]));
+    expect(far.direct).toEqual([]);
+    expect(far.faults[0]).toContain('node nb (192.0.2.2) is behind the router 198.51.100.1');
+    expect(found(new Map([['192.0.2.2', undefined]])).faults[0]).toContain('cannot be reached');
+    const old = found(new Map([['192.0.2.2', on('eth0')]]));
+    expect(old.routes).toEqual(['route 254 10.2.0.1/32 eth0 192.0.2.2']);
+    expect(old.faults[0]).toContain('no IPv6 address on eth0');
+    // A bridge of the same name and addresses on each host is not the Ethernet between them.
+    const dual = found(
+      new Map([
+        ['192.0.2.2', on('eth0')],
+        ['fd01::2', on('docker0')],
+        ['fd02::2', on('eth0')],
+      ]),
+      ['fd01::2', 'fd02::2'],
+    );
+    expect(dual).toEqual({
+      direct: ['eth0 10.2.0.1', 'eth0 fd00::1'],
+      faults: [],
+      routes: ['route 254 10.2.0.1/32 eth0 192.0.2.2', 'route 254 fd00::1/128 eth0 fd02::2'],
+    });
   });
 
   it('has doors to nodes with published tasks, and ways back where they are served', () => {
