@@ -1,8 +1,8 @@
 /*
  * tswarm-net probe MTU ADDRESS...: are nodes reached through the tunnel? Sends each address small
  * and full ICMPv6 echoes and prints what came back, one JSON array:
- * [{"address","sent","received","rttMs","full"}]. A program run of its own, so that nobody waits
- * for it.
+ * [{"address","sent","received","rttMs","full"}]. With MTU 0 no full ones, and no long wait. A
+ * program run of its own, so that nobody waits for it.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,6 +22,7 @@ enum {
 	SMALL_COUNT = 3,
 	SPACING_MS = 20,
 	WAIT_MS = 1000,
+	SHORT_WAIT_MS = 250,
 	FULL = 100, /* sequence number of the full packet */
 	IP6_HEADER = 40,
 	PACKET_MAX = 65535,
@@ -116,7 +117,7 @@ int net_probe(int argc, char **argv)
 {
 	size_t count = argc > 3 ? (size_t)(argc - 3) : 0;
 	long mtu = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
-	if (count == 0 || mtu < 1280 || mtu > PACKET_MAX) {
+	if (count == 0 || (mtu != 0 && mtu < 1280) || mtu > PACKET_MAX) {
 		fprintf(stderr, "usage: tswarm-net probe MTU ADDRESS...\n");
 		return 2;
 	}
@@ -143,9 +144,10 @@ int net_probe(int argc, char **argv)
 		}
 		receive_for(sock, targets, count, SPACING_MS, count * (n + 1u));
 	}
-	for (size_t i = 0; i < count; i++)
+	size_t wanted = count * (size_t)(SMALL_COUNT + (mtu > 0));
+	for (size_t i = 0; mtu > 0 && i < count; i++)
 		send_echo(sock, &targets[i], i, FULL, (size_t)mtu - IP6_HEADER);
-	receive_for(sock, targets, count, WAIT_MS, count * (SMALL_COUNT + 1));
+	receive_for(sock, targets, count, mtu > 0 ? WAIT_MS : SHORT_WAIT_MS, wanted);
 	print_targets(targets, count);
 	close(sock);
 	free(targets);

@@ -72,7 +72,7 @@ for (const host of HOSTS) {
   const change = {
     privateKey: key?.privateKey ?? '',
     listenPort: 51820,
-    peers: peerChanges(new Map(), plan.peers),
+    peers: peerChanges(new Map(), plan.peers, () => true),
   };
   const endpoint = {
     networkId: 'front',

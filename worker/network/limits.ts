@@ -77,11 +77,12 @@ export const DOOR_OVERHEAD_BYTES = 70;
 export const MESH_RETRY_MS = 1_000;
 export const MESH_RETRY_MS_MAX = 60_000;
 /**
- * After a peer was first told, when it is called again while it is silent: soon, because two calls that cross are the usual case, then less often; after the last
- * WireGuard goes on by itself every 5 s. The end with the lesser key waits less. More than 50 ms apart from any other, or they are taken for a flood.
+ * After a peer was first told, when it is looked at, and called (again) while it is silent: soon, because what waits for it is somebody's first connection, then
+ * less often; after the last WireGuard goes on by itself every 5 s. The end with the lesser key has called at once; the other waits as long as two nodes may
+ * hear of each other apart. More than 50 ms apart from any other, or they are taken for a flood.
  */
-export const CALL_AGAIN_MS: readonly number[] = [100, 400, 1_000, 2_500];
-export const CALL_AGAIN_OTHER_MS: readonly number[] = [250, 700, 1_600, 4_000];
+export const CALL_AGAIN_MS: readonly number[] = [250, 1_000, 2_200, 4_000];
+export const CALL_AGAIN_OTHER_MS: readonly number[] = [100, 700, 1_600, 3_000];
 /** How often handshakes are looked at, for what the node tells about its mesh. */
 export const MESH_LOOK_PERIOD_MS = 10_000;
 /** Packets to other nodes are answered within a second or not at all. */

@@ -9,6 +9,7 @@ import type { MeshNames } from './mesh/addresses.ts';
 import { KernelDevice } from './mesh/kernel-device.ts';
 import { Mesh } from './mesh/mesh.ts';
 import { MeshWatch } from './mesh/mesh-watch.ts';
+import { probe } from './mesh/probe.ts';
 import { UserspaceDevice } from './mesh/userspace-device.ts';
 import type { NetHelper } from './net-helper.ts';
 import type { NetworkDeps, NetworkOptions } from './types.ts';
@@ -40,6 +41,7 @@ export function meshOf(
       }),
       clock,
       log,
+      probe: (addresses) => probe(`${nativeDir}/tswarm-net`, 0, addresses),
       replanned,
     },
   );

@@ -27,15 +27,18 @@ import {
   RULE_MESH,
 } from './addresses.ts';
 import { addressesOfPeers, type Paths } from './direct.ts';
-import { Greeting } from './greeting.ts';
+import { callsFirst, Greeting } from './greeting.ts';
 import type { KernelDevice } from './kernel-device.ts';
 import { forgetMeshKey, type MeshKey, newMeshKey, openMeshKey } from './keys.ts';
 import { MeshMemory } from './memory.ts';
 import { type MeshPlan, NO_MESH, planMesh } from './plan.ts';
+import type { Probe } from './probe.ts';
 import { itemsOf, type RoutingItem, withoutLink } from './routing.ts';
 import type { UserspaceDevice } from './userspace-device.ts';
 import {
   calledAgain,
+  type DeviceState,
+  keepAlive,
   peerChanges,
   type ToldPeers,
   toldFrom,
@@ -58,6 +61,8 @@ export interface MeshDeps {
   readonly userspace: UserspaceDevice;
   readonly clock: Clock;
   readonly log: Log;
+  /** Which of these nodes (addresses inside the tunnel) answer, asked in a hurry. */
+  readonly probe: (addresses: readonly string[]) => Promise<ReadonlyMap<string, Probe>>;
   /** The plan has changed while it was applied: rules are to follow. */
   readonly replanned: () => void;
 }
@@ -322,6 +327,8 @@ export class Mesh {
       await this.#device.write({ privateKey: key.privateKey, listenPort: port, peers: [] });
     }
     this.#told = toldFrom(state, this.#plan.peers);
+    // Whoever was here before may have ended between the two.
+    await this.#device.write({ peers: [...this.#told.keys()].map(keepAlive) });
     const actual = await helper.inspectMesh(names.prefix, { min: RULE_MESH, max: RULE_END });
     this.#hasDoor = false;
     this.#clear = '';
@@ -344,8 +351,9 @@ export class Mesh {
   async #tellPeers(plan: MeshPlan): Promise<void> {
     if (!this.#told) return;
     const known = new Set(this.#told.keys());
-    const peers = peerChanges(this.#told, plan.peers);
+    const peers = peerChanges(this.#told, plan.peers, (key) => callsFirst(this.publicKey, key));
     if (peers.length > 0) await this.#device?.write({ peers });
+    for (const { publicKey, remove } of peers) if (remove) this.#greeting.done(publicKey);
     // Without an address of theirs it is they who call.
     const fresh = peers.filter(({ publicKey, endpoint }) => endpoint && !known.has(publicKey));
     const keys = fresh.map(({ publicKey }) => publicKey);
@@ -362,15 +370,43 @@ export class Mesh {
     this.#greetTimer.unref();
   }
 
-  /** Calls new peers again that have not answered. */
+  /** Calls new peers again that have not answered, and asks the others whether they hear us. */
   async #greet(): Promise<void> {
     if (!this.#told || !this.#device) return;
     const { peers: known } = await this.#device.read();
     const isSilent = (key: string): boolean => known.get(key)?.handshakeMs === 0;
-    const again = this.#greeting.due(this.#deps.clock.monotonicMs(), isSilent);
-    const peers = calledAgain(this.#told, this.#plan.peers, again);
-    if (peers.length > 0) await this.#device.write({ peers });
+    const { greet, call, ask } = this.#greeting.due(this.#deps.clock.monotonicMs(), isSilent);
+    await this.#callAgain(call);
+    const all = [...greet, ...ask].filter((key) => this.#plan.peers.has(key));
+    if (all.length > 0) await this.#device.write({ peers: all.map(keepAlive) });
+    // Nobody waits for the answers.
+    if (ask.length > 0) void this.#confirm(ask, known);
     this.#greetLater();
+  }
+
+  async #callAgain(publicKeys: readonly string[]): Promise<void> {
+    if (!this.#told) return;
+    const peers = calledAgain(this.#told, this.#plan.peers, publicKeys);
+    if (peers.length > 0) await this.#device?.write({ peers });
+  }
+
+  /** `known`: as of before. Peers that have shaken hands since then are left alone. */
+  async #confirm(publicKeys: readonly string[], known: DeviceState['peers']): Promise<void> {
+    const inside = (key: string): string =>
+      meshIdentity(this.#plan.peers.get(key)?.nodeId ?? '').address;
+    const answers = await this.#deps.probe(publicKeys.map(inside)).catch(() => undefined);
+    // Without a probe there is no reason to doubt.
+    const isAnswered = (key: string): boolean => (answers?.get(inside(key))?.received ?? 1) > 0;
+    for (const key of publicKeys.filter(isAnswered)) this.#greeting.done(key);
+    const unheard = publicKeys.filter((key) => !isAnswered(key));
+    if (unheard.length === 0) return;
+    await this.#run(async () => {
+      if (!this.#told || !this.#device) return;
+      const now = (await this.#device.read()).peers;
+      await this.#callAgain(
+        unheard.filter((key) => now.get(key)?.handshakeMs === known.get(key)?.handshakeMs),
+      );
+    });
   }
 
   async #route(plan: MeshPlan, nodeId: string): Promise<void> {

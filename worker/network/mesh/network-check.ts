@@ -1,9 +1,7 @@
 // `tswarm network check`, the part of one node: asks every peer through the tunnel (answers, loss, round trip, full packets), and compares what the kernel
 // and the resolver have with what they should have (truth-check.ts). Changes nothing; what differs is repaired by kernel-check.ts anyway, so a difference that stays is a fault of its own.
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-import { PROBE_TIMEOUT_MS } from '../limits.ts';
 import { meshIdentity } from './addresses.ts';
+import { type Probe, probe } from './probe.ts';
 import { clearFaults, nameFaults, ruleFaults, type TruthDeps } from './truth-check.ts';
 import type { DevicePeer } from './wireguard.ts';
 
@@ -32,14 +30,6 @@ export interface NetworkCheckDeps extends TruthDeps {
   readonly nowMs: () => number;
 }
 
-interface Probe {
-  readonly address: string;
-  readonly sent: number;
-  readonly received: number;
-  readonly rttMs: number;
-  readonly full: boolean;
-}
-
 export async function checkNetwork(deps: NetworkCheckDeps): Promise<NetworkReport> {
   const { mesh } = deps;
   const [peers, ...own] = await Promise.all([
@@ -58,8 +48,8 @@ async function peerReports(deps: NetworkCheckDeps): Promise<readonly PeerReport[
   const { mesh } = deps;
   const { peers } = mesh.plan;
   if (peers.size === 0) return [];
-  const nodes = [...peers.values()].map(({ nodeId }) => nodeId);
-  const probes = await probe(deps, nodes);
+  const inside = [...peers.values()].map(({ nodeId }) => meshIdentity(nodeId).address);
+  const probes = await probe(deps.program, mesh.mtuBytes, inside);
   const state = await (await mesh.device())?.read();
   return [...peers].map(([key, { nodeId, hostname, endpoint }]) => {
     const answered = probes.get(meshIdentity(nodeId).address);
@@ -96,18 +86,6 @@ function peerFaults(
   const lost = small - (probe.received - (probe.full ? 1 : 0));
   if (lost > 0) faults.push(`${lost} of ${small} packets lost`);
   return faults;
-}
-
-/** mesh address → what came back */
-async function probe(
-  { mesh, program }: Pick<NetworkCheckDeps, 'mesh' | 'program'>,
-  nodeIds: readonly string[],
-): Promise<ReadonlyMap<string, Probe>> {
-  const addresses = nodeIds.map((id) => meshIdentity(id).address);
-  const args = ['probe', String(mesh.mtuBytes), ...addresses];
-  const { stdout } = await promisify(execFile)(program, args, { timeout: PROBE_TIMEOUT_MS });
-  const probes = JSON.parse(stdout) as readonly Probe[];
-  return new Map(probes.map((one) => [one.address, one]));
 }
 
 async function routingFaults({ mesh }: NetworkCheckDeps): Promise<readonly string[]> {

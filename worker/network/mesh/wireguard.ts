@@ -62,22 +62,29 @@ export function toldFrom(state: DeviceState, plan: ReadonlyMap<string, PeerPlan>
   return told;
 }
 
-/** What to tell the device, and changes `told` accordingly. New peers and addresses first: what they take over moves without a gap. */
+/**
+ * What to tell the device, and changes `told` accordingly. New peers and addresses first: what they take over moves without a gap. `calls`: which new
+ * peers are called at once; the others are left to call us for a moment, until they are told `keepAlive`.
+ */
 export function peerChanges(
   told: ToldPeers,
   plan: ReadonlyMap<string, PeerPlan>,
+  calls: (publicKey: string) => boolean,
 ): readonly PeerChange[] {
   const changes: PeerChange[] = [];
   const owners = new Map<string, string>();
   for (const [key, { allowedIps }] of told) for (const ip of allowedIps) owners.set(ip, key);
   for (const [publicKey, peer] of plan) {
     const known = told.get(publicKey);
-    const change = known ? changeOf(publicKey, peer, known) : freshPeer(publicKey, peer);
+    const change = known
+      ? changeOf(publicKey, peer, known)
+      : // Whom we do not know where to find calls us.
+        freshPeer(publicKey, peer, peer.endpoint === '' || calls(publicKey));
     if (!change) continue;
     changes.push(change);
     // Turned on again it is sent at once: the new place hears of us, and a way back through NAT is open.
     if (change.keepaliveSeconds === 0) {
-      changes.push({ publicKey, keepaliveSeconds: KEEPALIVE_SECONDS });
+      changes.push(keepAlive(publicKey));
     }
     for (const ip of peer.allowedIps) {
       const owner = owners.get(ip);
@@ -108,18 +115,22 @@ export function calledAgain(
   for (const publicKey of publicKeys) {
     const peer = plan.get(publicKey);
     if (!peer || !told.has(publicKey)) continue;
-    changes.push({ publicKey, remove: true }, freshPeer(publicKey, peer));
+    changes.push({ publicKey, remove: true }, freshPeer(publicKey, peer, true));
     told.set(publicKey, { endpoint: peer.endpoint, allowedIps: new Set(peer.allowedIps) });
   }
   return changes;
 }
 
-function freshPeer(publicKey: string, peer: PeerPlan): PeerChange {
+/** A peer from whom nothing has come yet is called at once by it. */
+export function keepAlive(publicKey: string): PeerChange {
+  return { publicKey, keepaliveSeconds: KEEPALIVE_SECONDS };
+}
+
+function freshPeer(publicKey: string, peer: PeerPlan, calls: boolean): PeerChange {
   return {
-    publicKey,
+    ...(calls ? keepAlive(publicKey) : { publicKey }),
     replaceAllowedIps: true,
     addAllowedIps: peer.allowedIps,
-    keepaliveSeconds: KEEPALIVE_SECONDS,
     ...(peer.endpoint === '' ? {} : { endpoint: peer.endpoint }),
   };
 }

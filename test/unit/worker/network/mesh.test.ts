@@ -4,11 +4,16 @@ import { describe, expect, it } from 'vitest';
 import { MeshPeer } from '#protocol/generated/dispatcher';
 import { CALL_AGAIN_MS, CALL_AGAIN_OTHER_MS } from '#worker/network/limits';
 import { meshIdentity, meshNames } from '#worker/network/mesh/addresses';
-import { Greeting } from '#worker/network/mesh/greeting';
+import { callsFirst, Greeting } from '#worker/network/mesh/greeting';
 import { handshakeFaults } from '#worker/network/mesh/mesh-watch';
 import { isKey, type MeshInput, type PeerPlan, planMesh } from '#worker/network/mesh/plan';
 import { checkSet, parseGet, setRequest } from '#worker/network/mesh/uapi';
-import { calledAgain, peerChanges, type ToldPeers } from '#worker/network/mesh/wireguard';
+import {
+  calledAgain,
+  type PeerChange,
+  peerChanges,
+  type ToldPeers,
+} from '#worker/network/mesh/wireguard';
 import { port, service } from '../../../support/network-lab/objects.ts';
 
 const key = (letter: string): string => `${letter.repeat(42)}A=`;
@@ -42,9 +47,12 @@ const input = (more: Partial<MeshInput> = {}): MeshInput => ({
   ...more,
 });
 
+const tell = (told: ToldPeers, peers: ReadonlyMap<string, PeerPlan>): readonly PeerChange[] =>
+  peerChanges(told, peers, () => true);
+
 const toldOf = (peers: ReadonlyMap<string, PeerPlan>): ToldPeers => {
   const told: ToldPeers = new Map();
-  peerChanges(told, peers);
+  tell(told, peers);
   return told;
 };
 
@@ -180,28 +188,37 @@ describe('what WireGuard is told', () => {
 
   it('is each thing once', () => {
     const told: ToldPeers = new Map();
-    expect(peerChanges(told, plan())).toHaveLength(2);
-    expect(peerChanges(told, plan())).toEqual([]);
+    expect(tell(told, plan())).toHaveLength(2);
+    expect(tell(told, plan())).toEqual([]);
+  });
+
+  it('calls a new peer at once from one end only, unless nobody knows where it is', () => {
+    const all = plan({ peers: [peer('nb', 2), peer('nc', 3, { addr: '' })] });
+    const calls = (mayCall: boolean) =>
+      peerChanges(new Map(), all, () => mayCall).map((one) => one.keepaliveSeconds);
+    expect([calls(true), calls(false)]).toEqual([
+      [25, 25],
+      [undefined, 25],
+    ]);
+    expect([callsFirst('a', 'b'), callsFirst('b', 'a')]).toEqual([true, false]);
   });
 
   it('moves an address without taking it away from anybody', () => {
     const told: ToldPeers = new Map();
-    peerChanges(told, plan());
+    tell(told, plan());
     const moved = { ...app, backends: app.backends.map((b) => ({ ...b, nodeId: 'nc' })) };
-    const changes = peerChanges(told, plan({ services: [moved] }));
+    const changes = tell(told, plan({ services: [moved] }));
     expect(changes).toEqual([
       { publicKey: key('c'), addAllowedIps: ['10.1.0.1/32', '10.1.0.2/32'] },
     ]);
     // And back again: the first owner must be told anew.
-    expect(peerChanges(told, plan())).toEqual([
-      { publicKey: key('b'), addAllowedIps: ['10.1.0.1/32'] },
-    ]);
+    expect(tell(told, plan())).toEqual([{ publicKey: key('b'), addAllowedIps: ['10.1.0.1/32'] }]);
   });
 
   it('gives a new key the addresses before the old one goes, and an endpoint only when it is new', () => {
     const told: ToldPeers = new Map();
-    peerChanges(told, plan());
-    const changes = peerChanges(
+    tell(told, plan());
+    const changes = tell(
       told,
       plan({ peers: [peer('nb', 2, { wireguardKey: key('z') }), peer('nc', 7)] }),
     );
@@ -218,11 +235,11 @@ describe('what WireGuard is told', () => {
   it('lets a peer that has moved hear of us at once', () => {
     const told = toldOf(planMesh(input()).peers);
     const moved = planMesh(input({ peers: [peer('nb', 9), peer('nc', 3)] })).peers;
-    expect(peerChanges(told, moved)).toEqual([
+    expect(tell(told, moved)).toEqual([
       { publicKey: key('b'), addAllowedIps: [], endpoint: '192.0.2.9:51820', keepaliveSeconds: 0 },
       { publicKey: key('b'), keepaliveSeconds: 25 },
     ]);
-    expect(peerChanges(told, moved)).toEqual([]);
+    expect(tell(told, moved)).toEqual([]);
   });
 
   it('makes anew whoever is called again, with the addresses of now', () => {
@@ -244,9 +261,9 @@ describe('what WireGuard is told', () => {
 
   it('replaces a list that has grown stale', () => {
     const told: ToldPeers = new Map();
-    peerChanges(told, plan());
+    tell(told, plan());
     for (let i = 0; i < 70; i++) told.get(key('b'))?.allowedIps.add(`10.9.0.${i}/32`);
-    expect(peerChanges(told, plan())).toEqual([
+    expect(tell(told, plan())).toEqual([
       {
         publicKey: key('b'),
         replaceAllowedIps: true,
@@ -262,17 +279,22 @@ describe('first handshakes', () => {
     const [one, other] = [new Greeting(), new Greeting()];
     one.begin('a', ['b', 'c'], 1000);
     other.begin('b', ['a'], 1000);
-    expect([one.nextMs(), other.nextMs()]).toEqual([1100, 1250]);
-    expect(one.due(1050, () => true)).toEqual([]);
-    expect(one.due(1100, (key) => key === 'b')).toEqual(['b']);
-    expect(one.nextMs()).toBe(1400);
+    expect([one.nextMs(), other.nextMs()]).toEqual([1250, 1100]);
+    expect(one.due(1240, () => true)).toEqual({ greet: [], call: [], ask: [] });
+    expect(one.due(1250, (key) => key === 'b')).toEqual({ greet: [], call: ['b'], ask: ['c'] });
+    one.done('c');
+    expect(one.nextMs()).toBe(2000);
     const times: number[] = [];
     for (let next = one.nextMs(); next !== undefined; next = one.nextMs()) {
-      expect(one.due(next, () => true)).toEqual(['b']);
+      expect(one.due(next, () => true)).toEqual({ greet: [], call: ['b'], ask: [] });
       times.push(next);
     }
-    expect(times).toEqual([1400, 2000, 3500]);
-    expect(other.due(1260, () => false)).toEqual([]);
+    expect(times).toEqual([2000, 3200, 5000]);
+    // The end that has waited to be called calls without losing anything; then it asks until an echo comes.
+    expect(other.due(1110, () => true)).toEqual({ greet: ['a'], call: [], ask: [] });
+    expect(other.due(1700, () => false)).toEqual({ greet: [], call: [], ask: ['a'] });
+    expect(other.nextMs()).toBe(2600);
+    other.done('a');
     expect(other.nextMs()).toBeUndefined();
     const all = [...CALL_AGAIN_MS, ...CALL_AGAIN_OTHER_MS].sort((a, b) => a - b);
     expect(all.every((at, index) => at - (all[index - 1] ?? 0) > 50)).toBe(true);
