@@ -33,6 +33,7 @@ import { formatUnlockKey } from '#protocol/unlock-key';
 import { HISTORY_ENTRIES_DEFAULT, REHEARSAL_SLICE_MS } from '../limits.ts';
 import { type Actor, actorOf, requireAdministrator, requireRole } from './authorise.ts';
 import { controlAddressOf, managerOf, managersOf } from './managers.ts';
+import { checkMayGoInClear } from './networks.ts';
 import {
   type ControlWorld,
   createObject,
@@ -164,6 +165,8 @@ function localWrites({ replicated, world }: ControlDeps): LocalWrites {
   return {
     createObject: async (request, actor) => {
       if (request.spec?.credential) requireRole(actor, 'admin');
+      const { network } = request.spec ?? {};
+      if (network) checkMayGoInClear(actor, replicated.view, [network]);
       const summary = `${describeSpec(request)}: create`;
       return answer(
         replicated,
@@ -194,6 +197,7 @@ function localWrites({ replicated, world }: ControlDeps): LocalWrites {
       );
     },
     deployStack: async (request, actor) => {
+      checkMayGoInClear(actor, replicated.view, request.stack?.networks ?? []);
       const summary = `stack ${request.stack?.name ?? ''}: deploy`;
       const { value, index } = await update({ author: actor.name, summary }, (tx, context) =>
         deployStack(tx, context, request),

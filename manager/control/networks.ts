@@ -5,10 +5,12 @@ import { NODE_LOCAL_NETWORKS } from '#manager/allocator/allocator';
 import { type Cidr, contains, overlaps, parseAddress, parseCidr } from '#manager/allocator/cidr';
 import type { StoreView } from '#manager/store/state';
 import type { ReadView, WriteView } from '#manager/store/view';
+import { includesRole } from '#protocol/access';
 import { attachedName, isAttachment } from '#protocol/attachments';
 import { TswarmError } from '#protocol/errors';
 import { Network, type Task, TaskState } from '#protocol/generated/objects';
 import type { IpamConfig, NetworkSpec } from '#protocol/generated/specs';
+import type { Actor } from './authorise.ts';
 import { checkDnsName, checkLabels, invalid, quote } from './validate-names.ts';
 
 /** Least that IPv6 allows; most that Linux allows. */
@@ -56,9 +58,39 @@ const ENCRYPTED_OPTION = 'encrypted';
 const BACKEND_OPTION = 'backend';
 const BACKENDS: ReadonlySet<string> = new Set(['wireguard', 'vxlan', 'host-gw']);
 
+function backendOf(spec: NetworkSpec | undefined): string {
+  return spec?.driverConfig?.options[BACKEND_OPTION] ?? 'wireguard';
+}
+
+/**
+ * That something goes in clear between nodes is for administrators to decide. A network that they have made so may be named again by the stack that uses it.
+ * @throws TswarmError permission_denied
+ */
+export function checkMayGoInClear(
+  actor: Actor,
+  view: ReadView,
+  specs: readonly NetworkSpec[],
+): void {
+  if (includesRole(actor.role, 'admin')) return;
+  for (const spec of specs) {
+    const backend = backendOf(spec);
+    if (backend === 'wireguard') continue;
+    const known = view.byName('network', spec.name);
+    if (known && backendOf(known.spec) === backend) continue;
+    throw new TswarmError(
+      'permission_denied',
+      `network ${spec.name}: ${BACKEND_OPTION}=${backend} goes in clear between nodes: this takes the role admin`,
+      {
+        field: 'DriverConfig.Options',
+        hint: `Leave ${BACKEND_OPTION} out, or ask an administrator to create the network.`,
+      },
+    );
+  }
+}
+
 function checkOptions(spec: NetworkSpec): void {
   const options = spec.driverConfig?.options ?? {};
-  const isClear = (options[BACKEND_OPTION] ?? 'wireguard') !== 'wireguard';
+  const isClear = backendOf(spec) !== 'wireguard';
   if (isClear && options[ENCRYPTED_OPTION] !== undefined) {
     throw invalid(
       'DriverConfig.Options',

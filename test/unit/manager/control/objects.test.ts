@@ -2,7 +2,9 @@
 // what is refused while in use, who may command. Method: the pure functions over a store.
 import { describe, expect, it } from 'vitest';
 import { requireAdministrator } from '#manager/control/authorise';
+import { checkMayGoInClear } from '#manager/control/networks';
 import { createObject, removeObject, updateObject } from '#manager/control/objects';
+import type { Role } from '#protocol/access';
 import {
   CreateObjectRequest,
   ObjectKind,
@@ -215,6 +217,25 @@ describe('networks', () => {
     ],
   ])('refuse %s', (_what, spec, message) => {
     expect(() => make(testCluster(), { network: spec })).toThrow(message);
+  });
+
+  it('go in clear between nodes only where an administrator wants it', () => {
+    const c = testCluster();
+    const clear = (name: string, backend: string): NetworkSpec =>
+      net({ name, driverConfig: Driver.create({ options: { backend } }) });
+    make(c, { network: clear('open', 'host-gw') });
+    const check = (role: Role, ...specs: NetworkSpec[]) =>
+      checkMayGoInClear({ name: 'anna', role }, c.store.view, specs);
+    for (const backend of ['vxlan', 'host-gw']) {
+      expect(() => check('operator', net(), clear('mine', backend))).toThrow(
+        `network mine: backend=${backend} goes in clear between nodes: this takes the role admin`,
+      );
+      check('admin', clear('mine', backend));
+    }
+    check('operator', net(), clear('mine', 'wireguard'));
+    // A stack names again what it has.
+    check('operator', clear('open', 'host-gw'));
+    expect(() => check('operator', clear('open', 'vxlan'))).toThrow('role admin');
   });
 
   it('do not overlap and have one name each', () => {
