@@ -2,7 +2,7 @@
 // test/bench/store-snapshot.ts [ROUNDS]`. The longest of its pieces, between which other work runs,
 // and putting them together; figures of each round, since garbage collection hits some: it is told apart.
 
-import { PerformanceObserver } from 'node:perf_hooks';
+import { type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import type { StoreWriteView } from '#manager/store/state';
 import { Store } from '#manager/store/store';
