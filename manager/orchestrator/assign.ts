@@ -2,9 +2,11 @@
 // may have become free.
 import { namedVolumes } from '#manager/scheduler/filters';
 import { Placer } from '#manager/scheduler/schedule';
+import { companionServices } from '#protocol/companions';
 import { messageOf } from '#protocol/errors';
 import { Task as TaskType, Volume } from '#protocol/generated/objects';
-import { VolumeSpec } from '#protocol/generated/specs';
+import { type TaskSpec, VolumeSpec } from '#protocol/generated/specs';
+import { companionsOf, unplacedCompanion } from './companions.ts';
 import { RETRY_UNPLACED_MICROS, TASKS_PER_PASS } from './limits.ts';
 import { needsNode } from './remember.ts';
 import { type Pass, type Task, TaskState, TaskStatus } from './types.ts';
@@ -17,18 +19,54 @@ export function assignTasks(pass: Pass): void {
     view: tx,
     nowMicros: context.nowMicros,
     random: () => context.random(),
+    specsBeside: (task) => specsBeside(pass, task),
   });
   let done = 0;
+  const beside: Task[] = [];
   for (const id of pass.unassigned) {
-    if (done >= TASKS_PER_PASS) return;
+    if (done >= TASKS_PER_PASS) break;
     pass.unassigned.delete(id);
     const task = tx.get('task', id);
     if (!task || !needsNode(task)) memory.unplaced.delete(id);
     else {
       done += 1;
-      assignTask(pass, placer, task);
+      if (companionServices(task.spec?.containerSpec).length > 0) beside.push(task);
+      else assignTask(pass, placer, task);
     }
   }
+  assignBeside(pass, placer, beside);
+}
+
+/** Those that stand beside others come after them; of these, again, whoever's companions have their places. */
+function assignBeside(pass: Pass, placer: Placer, tasks: readonly Task[]): void {
+  let left = tasks;
+  for (;;) {
+    const later: { readonly task: Task; readonly reason: string }[] = [];
+    for (const task of left) {
+      const companions = companionsOf(pass.tx, task);
+      const ids = companions.reason === undefined ? companions.ids : [];
+      const reason = companions.reason ?? unplacedCompanion(pass.tx, ids);
+      if (reason !== '') later.push({ task, reason });
+      else assignTask(pass, placer, TaskType.create({ ...task, beside: [...ids] }));
+    }
+    if (later.length === 0) return;
+    if (later.length === left.length) {
+      for (const { task, reason } of later) wait(pass, task, TaskState.PENDING, reason);
+      return;
+    }
+    left = later.map(({ task }) => task);
+  }
+}
+
+/** What tasks of services that will stand beside this one's ask of their node, which is this one's as well. */
+function specsBeside(pass: Pass, task: Task): readonly TaskSpec[] {
+  const specs: TaskSpec[] = [];
+  for (const id of pass.memory.dependents.get(task.serviceName) ?? []) {
+    const template = pass.tx.get('service', id)?.spec?.taskTemplate;
+    const isBeside = companionServices(template?.containerSpec).includes(task.serviceName);
+    if (template && isBeside) specs.push(template);
+  }
+  return specs;
 }
 
 function assignTask(pass: Pass, placer: Placer, task: Task): void {

@@ -1,11 +1,12 @@
-// Why a task cannot stay where it is: its node is gone, down or drained, no longer meets the constraints that the task was placed with, or has less
-// than what was reserved on it (swarmkit orchestrator/constraintenforcer; unlike there, which tasks lose a race for resources is not left to chance).
+// Why a task cannot stay where it is: its node is gone, down or drained, no longer meets the constraints that the task was placed with, has less
+// than what was reserved on it, or the task whose namespaces it shares is another one now (swarmkit orchestrator/constraintenforcer; unlike there, which tasks lose a race for resources is not left to chance).
 import type { NodeInfo } from '#manager/scheduler/node-set';
+import { isApart } from './companions.ts';
 import { meetsConstraints } from './constraints.ts';
 import { byAge, hasEnded, isWanted } from './tasks.ts';
 import { NodeAvailability, NodeState, type Pass, type Task } from './types.ts';
 
-export type Lost = 'removed' | 'down' | 'drained' | 'unfit';
+export type Lost = 'removed' | 'down' | 'drained' | 'unfit' | 'apart';
 
 /** Undefined = it can stay, or has no node yet. */
 export function lostReason(pass: Pass, task: Task): Lost | undefined {
@@ -14,6 +15,7 @@ export function lostReason(pass: Pass, task: Task): Lost | undefined {
   if (!node) return 'removed';
   if (node.status?.state === NodeState.DOWN) return 'down';
   if (node.spec?.availability === NodeAvailability.DRAIN) return 'drained';
+  if (isApart(pass.tx, task)) return 'apart';
   if (node.spec?.availability === NodeAvailability.PAUSE) return undefined;
   if (pass.memory.evicted.has(task.id)) return 'unfit';
   return meetsConstraints(task.spec, node) ? undefined : 'unfit';

@@ -9,7 +9,7 @@ export interface ControllerMemory {
   readonly nodes: NodeSet;
   /** which tasks stand in which slot */
   readonly slots: SlotIndex;
-  /** service name → ids of the services that depend on it */
+  /** service name → ids of the services that depend on it or stand beside its tasks */
   readonly dependents: Map<string, Set<string>>;
   /** ids of tasks without a node, looked at again when nodes or resources change */
   readonly unplaced: Set<string>;

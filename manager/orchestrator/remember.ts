@@ -2,6 +2,7 @@
 // as they are now, not as the change left them: a change may be older than our own pending writes.
 import type { ReadView, StoreChange } from '#manager/store/view';
 import { isAttachment } from '#protocol/attachments';
+import { companionServices } from '#protocol/companions';
 import { evictOverload } from './lost.ts';
 import type { ControllerMemory } from './memory.ts';
 import { hasEnded, isWanted } from './tasks.ts';
@@ -76,7 +77,9 @@ export function needsNode(task: Task): boolean {
 }
 
 function rememberDependencies(memory: ControllerMemory, service: Service): void {
-  for (const { service: name } of service.spec?.taskTemplate?.dependsOn ?? []) {
+  const { dependsOn = [], containerSpec } = service.spec?.taskTemplate ?? {};
+  const names = [...dependsOn.map((one) => one.service), ...companionServices(containerSpec)];
+  for (const name of names) {
     const set = memory.dependents.get(name) ?? new Set();
     memory.dependents.set(name, set.add(service.id));
   }
@@ -142,7 +145,20 @@ function markTask(pass: Pass, dirty: Dirty, change: StoreChange, key: string | u
     before?.state !== after?.state ||
     before?.containerStatus?.health !== after?.containerStatus?.health;
   if (!moved) return;
-  for (const id of pass.memory.dependents.get(task.serviceName) ?? []) dirty.all(id);
+  for (const id of pass.memory.dependents.get(task.serviceName) ?? []) {
+    dirty.all(id);
+    placeBeside(pass, id);
+  }
+}
+
+/** Tasks that waited for the place of a companion are tried again when it may have got one. */
+function placeBeside(pass: Pass, serviceId: string): void {
+  const { tx, memory } = pass;
+  if (memory.unplaced.size === 0) return;
+  const container = tx.get('service', serviceId)?.spec?.taskTemplate?.containerSpec;
+  if (companionServices(container).length === 0) return;
+  for (const { id } of tx.tasksByService(serviceId))
+    if (memory.unplaced.has(id)) pass.unassigned.add(id);
 }
 
 function markDependents(memory: ControllerMemory, dirty: Dirty, service: Service): void {

@@ -4,6 +4,8 @@
 
 import { NODE_LOCAL_NETWORKS } from '#manager/allocator/allocator';
 import type { ReadView } from '#manager/store/view';
+import { companionServices } from '#protocol/companions';
+import type { TaskSpec } from '#protocol/generated/specs';
 import { type Constraint, matchesConstraint, parseConstraint, valueFor } from './constraint.ts';
 import { claimGeneric, genericText } from './generic-resources.ts';
 
@@ -28,18 +30,28 @@ function nodesText(count: number): string {
   return `${count} ${count === 1 ? 'node' : 'nodes'}`;
 }
 
-/** The filters that count for this task (those that could not fail are left out). */
-export function filtersFor(task: Task, view: ReadView): Filter[] {
+/**
+ * The filters that count for this task (those that could not fail are left out). `beside`: what those ask that will stand beside it; the constraints and the volumes of one count for all.
+ */
+export function filtersFor(
+  task: Task,
+  view: ReadView,
+  beside: readonly TaskSpec[] = specsBeside(task, view),
+): Filter[] {
   const filters: Filter[] = [readyFilter(task)];
   const reserved = task.spec?.resources?.reservations;
   const generic = reserved?.genericResources ?? [];
   if ((reserved?.nanoCpus ?? 0) > 0 || (reserved?.memoryBytes ?? 0) > 0 || generic.length > 0) {
     filters.push(resourceFilter(task));
   }
+  if (task.beside.length > 0) filters.push(companionFilter(task, view));
   const plugins = pluginsOf(task, view);
   if (plugins.length > 0) filters.push(pluginFilter(plugins));
   const placement = task.spec?.placement;
-  const constraints = (placement?.constraints ?? []).map(parseConstraint);
+  const specs = [...(task.spec ? [task.spec] : []), ...beside];
+  const constraints = specs
+    .flatMap((spec) => spec.placement?.constraints ?? [])
+    .map(parseConstraint);
   if (constraints.length > 0) filters.push(constraintFilter(constraints));
   const platforms = placement?.platforms ?? [];
   if (platforms.length > 0) filters.push(platformFilter(platforms));
@@ -47,9 +59,19 @@ export function filtersFor(task: Task, view: ReadView): Filter[] {
   if (ports.length > 0) filters.push(hostPortFilter(ports));
   const maxReplicas = placement?.maxReplicas ?? 0;
   if (maxReplicas > 0) filters.push(maxReplicasFilter(task.serviceId, maxReplicas));
-  const volumes = namedVolumes(task);
+  const volumes = specs.flatMap(volumesOf);
   if (volumes.length > 0) filters.push(volumeFilter(volumes, view));
   return filters;
+}
+
+/** Looks at all services: for answers to people. The scheduler, which remembers who stands beside whom, gives them itself. */
+function specsBeside(task: Task, view: ReadView): TaskSpec[] {
+  return [...view.list('service')].flatMap(({ spec }) => {
+    const isBeside = companionServices(spec?.taskTemplate?.containerSpec).includes(
+      task.serviceName,
+    );
+    return spec?.taskTemplate && isBeside ? [spec.taskTemplate] : [];
+  });
 }
 
 function readyFilter(task: Task): Filter {
@@ -67,6 +89,21 @@ function readyFilter(task: Task): Filter {
       const isDrained = info.node.spec?.availability === NodeAvailability.DRAIN;
       return isDrained ? 'it is drained' : 'it is paused';
     },
+  };
+}
+
+/** A container joins the namespaces of another one only on the node where that one is. */
+function companionFilter(task: Task, view: ReadView): Filter {
+  const companions = task.beside.flatMap((id) => view.get('task', id) ?? []);
+  const elsewhere = (info: NodeInfo): Task | undefined =>
+    companions.find(({ nodeId }) => nodeId !== info.node.id);
+  const names = companions.map(({ serviceName }) => serviceName).join(', ');
+  return {
+    name: 'companion',
+    isDynamic: false,
+    check: (info) => companions.length === task.beside.length && elsewhere(info) === undefined,
+    explain: (count) => `service ${names}, beside which it runs, is not on ${nodesText(count)}`,
+    detail: (info) => `service ${elsewhere(info)?.serviceName ?? names} is not there`,
   };
 }
 
@@ -213,7 +250,11 @@ function maxReplicasFilter(serviceId: string, max: number): Filter {
 
 /** Names of the volumes that a task mounts. */
 export function namedVolumes(task: Task): string[] {
-  const mounts = task.spec?.containerSpec?.mounts ?? [];
+  return task.spec ? volumesOf(task.spec) : [];
+}
+
+function volumesOf(spec: TaskSpec): string[] {
+  const mounts = spec.containerSpec?.mounts ?? [];
   return mounts.filter((m) => m.type === MountType.VOLUME && m.source !== '').map((m) => m.source);
 }
 

@@ -4,7 +4,7 @@
 // Contract: between two calls of `place` the caller counts the placed task in the node set (its scores only get worse); whatever else changes
 // nodes or tasks needs a new Placer.
 import type { ReadView } from '#manager/store/view';
-import type { GenericResource } from '#protocol/generated/specs';
+import type { GenericResource, TaskSpec } from '#protocol/generated/specs';
 import { claimedOn, type Filter, filtersFor } from './filters.ts';
 import type { NodeInfo, NodeSet } from './node-set.ts';
 import { PlacementTree } from './placement-tree.ts';
@@ -33,6 +33,8 @@ export interface PlacerOptions {
   readonly view: ReadView;
   readonly nowMicros: number;
   random(): number;
+  /** What those ask that will stand beside a task: its node has to suit them, too. */
+  specsBeside(task: Task): readonly TaskSpec[];
 }
 
 interface Group {
@@ -60,7 +62,8 @@ export class Placer {
   #confirm(task: Task): Placement {
     const { nodes, view } = this.#options;
     const info = nodes.nodes.get(task.nodeId);
-    const failing = info && filtersFor(task, view).find((filter) => !filter.check(info));
+    const filters = filtersFor(task, view, this.#options.specsBeside(task));
+    const failing = info && filters.find((filter) => !filter.check(info));
     if (info && !failing) return placed(info, task, []);
     return nowhere(failing ? [[failing, 1]] : []);
   }
@@ -79,7 +82,7 @@ export class Placer {
 
   #newGroup(task: Task): Group {
     const { nodes, view, nowMicros, random } = this.#options;
-    const filters = filtersFor(task, view);
+    const filters = filtersFor(task, view, this.#options.specsBeside(task));
     const dynamic = filters.filter((filter) => filter.isDynamic);
     const refused = new Map<Filter, number>();
     const note = (filter: Filter): void => {
@@ -114,6 +117,8 @@ function asksTheSame(a: Task, b: Task): boolean {
   return (
     a.spec === b.spec &&
     a.specVersion?.index === b.specVersion?.index &&
+    a.beside.length === b.beside.length &&
+    a.beside.every((id, index) => id === b.beside[index]) &&
     sameEndpoint(a.endpoint, b.endpoint)
   );
 }

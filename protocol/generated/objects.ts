@@ -441,6 +441,8 @@ export interface Task {
   readonly drain: Drain | undefined;
   /** there is a better node for it: replaced as if it were of an older specification */
   readonly toMove: boolean;
+  /** ids of the tasks whose namespaces its container joins, all on its node; scheduler */
+  readonly beside: readonly string[];
 }
 export const Task: MessageType<Task> = {
   name: 'Task',
@@ -465,8 +467,9 @@ export const Task: MessageType<Task> = {
     { name: 'waitingFor', json: 'WaitingFor', id: 102, kind: 'string', shape: 'one' },
     { name: 'drain', json: 'Drain', id: 103, kind: 'message', shape: 'optional', message: () => Drain },
     { name: 'toMove', json: 'ToMove', id: 104, kind: 'bool', shape: 'one', internal: true },
+    { name: 'beside', json: 'Beside', id: 105, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<Task>): Task => ({ ...{ id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '', drain: undefined, toMove: false }, ...partial }),
+  create: (partial?: Partial<Task>): Task => ({ ...{ id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '', drain: undefined, toMove: false, beside: [] }, ...partial }),
   write(m: Task, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -492,11 +495,12 @@ export const Task: MessageType<Task> = {
     if (m.waitingFor !== '') w.uint32(818).string(m.waitingFor);
     if (m.drain !== undefined) Drain.write(m.drain, w.uint32(826).fork()).ldelim();
     if (m.toMove) w.uint32(832).bool(m.toMove);
+    for (const v of m.beside) w.uint32(842).string(v);
     return w;
   },
   read(r: Reader, length: number): Task {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; labels: Record<string, string>; spec: TaskSpec | undefined; serviceId: string; slot: number; nodeId: string; desiredState: TaskState; status: TaskStatus | undefined; networkAttachments: NetworkAttachment[]; assignedGenericResources: GenericResource[]; jobIteration: Version | undefined; specVersion: Version | undefined; endpoint: EndpointSpec | undefined; serviceName: string; runState: RunState; restartRequest: number; waitingFor: string; drain: Drain | undefined; toMove: boolean } = { id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '', drain: undefined, toMove: false };
+    const m: { id: string; meta: Meta | undefined; labels: Record<string, string>; spec: TaskSpec | undefined; serviceId: string; slot: number; nodeId: string; desiredState: TaskState; status: TaskStatus | undefined; networkAttachments: NetworkAttachment[]; assignedGenericResources: GenericResource[]; jobIteration: Version | undefined; specVersion: Version | undefined; endpoint: EndpointSpec | undefined; serviceName: string; runState: RunState; restartRequest: number; waitingFor: string; drain: Drain | undefined; toMove: boolean; beside: string[] } = { id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '', drain: undefined, toMove: false, beside: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -569,6 +573,9 @@ export const Task: MessageType<Task> = {
           break;
         case 104:
           m.toMove = r.bool();
+          break;
+        case 105:
+          m.beside.push(r.string());
           break;
         default:
           r.skipType(t & 7);

@@ -1462,9 +1462,9 @@ export interface ContainerSpec {
   readonly devices: readonly DeviceMapping[];
   /** bytes; 0 = 64 MiB */
   readonly shmSize: number;
-  /** "", private, host */
+  /** "", none, private, shareable, host */
   readonly ipcMode: string;
-  /** "", host */
+  /** "", host, or as network_mode */
   readonly pidMode: string;
   /** "", host */
   readonly utsMode: string;
@@ -1489,6 +1489,20 @@ export interface ContainerSpec {
   readonly postStart: readonly LifecycleHook[];
   /** in the container before the stop signal, in order; they have the grace period */
   readonly preStop: readonly LifecycleHook[];
+  /** "" = its own networks; service:NAME or container:NAME: the network namespace of that one's container */
+  readonly networkMode: string;
+  /** "" = private; private, host */
+  readonly cgroupnsMode: string;
+  /** "" = tswarm's own; one of the node's by name */
+  readonly ociRuntime: string;
+  /** size: bytes of the root file system */
+  readonly storageOpt: Readonly<Record<string, string>>;
+  /** devices that a driver of the node chooses (GPUs) */
+  readonly deviceRequests: readonly DeviceRequest[];
+  /** the node's socket in the container */
+  readonly apiSocket: boolean;
+  /** names of containers that are nobody's task, on the networks that both are on */
+  readonly externalLinks: readonly ContainerLink[];
 }
 export const ContainerSpec: MessageType<ContainerSpec> = {
   name: 'ContainerSpec',
@@ -1540,8 +1554,15 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     { name: 'imageId', json: 'ImageID', id: 116, kind: 'string', shape: 'one' },
     { name: 'postStart', json: 'PostStart', id: 117, kind: 'message', shape: 'repeated', message: () => LifecycleHook },
     { name: 'preStop', json: 'PreStop', id: 118, kind: 'message', shape: 'repeated', message: () => LifecycleHook },
+    { name: 'networkMode', json: 'NetworkMode', id: 119, kind: 'string', shape: 'one' },
+    { name: 'cgroupnsMode', json: 'CgroupnsMode', id: 120, kind: 'string', shape: 'one' },
+    { name: 'ociRuntime', json: 'OCIRuntime', id: 121, kind: 'string', shape: 'one' },
+    { name: 'storageOpt', json: 'StorageOpt', id: 122, kind: 'string', shape: 'map' },
+    { name: 'deviceRequests', json: 'DeviceRequests', id: 123, kind: 'message', shape: 'repeated', message: () => DeviceRequest },
+    { name: 'apiSocket', json: 'APISocket', id: 124, kind: 'bool', shape: 'one' },
+    { name: 'externalLinks', json: 'ExternalLinks', id: 125, kind: 'message', shape: 'repeated', message: () => ContainerLink },
   ],
-  create: (partial?: Partial<ContainerSpec>): ContainerSpec => ({ ...{ image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [] }, ...partial }),
+  create: (partial?: Partial<ContainerSpec>): ContainerSpec => ({ ...{ image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [], networkMode: '', cgroupnsMode: '', ociRuntime: '', storageOpt: {}, deviceRequests: [], apiSocket: false, externalLinks: [] }, ...partial }),
   write(m: ContainerSpec, w: Writer): Writer {
     if (m.image !== '') w.uint32(10).string(m.image);
     for (const v of m.command) w.uint32(18).string(v);
@@ -1602,11 +1623,22 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     if (m.imageId !== '') w.uint32(930).string(m.imageId);
     for (const v of m.postStart) LifecycleHook.write(v, w.uint32(938).fork()).ldelim();
     for (const v of m.preStop) LifecycleHook.write(v, w.uint32(946).fork()).ldelim();
+    if (m.networkMode !== '') w.uint32(954).string(m.networkMode);
+    if (m.cgroupnsMode !== '') w.uint32(962).string(m.cgroupnsMode);
+    if (m.ociRuntime !== '') w.uint32(970).string(m.ociRuntime);
+    for (const [k, v] of Object.entries(m.storageOpt)) {
+      w.uint32(978).fork().uint32(10).string(k);
+      w.uint32(18).string(v);
+      w.ldelim();
+    }
+    for (const v of m.deviceRequests) DeviceRequest.write(v, w.uint32(986).fork()).ldelim();
+    if (m.apiSocket) w.uint32(992).bool(m.apiSocket);
+    for (const v of m.externalLinks) ContainerLink.write(v, w.uint32(1002).fork()).ldelim();
     return w;
   },
   read(r: Reader, length: number): ContainerSpec {
     const end = r.pos + length;
-    const m: { image: string; command: string[]; args: string[]; hostname: string; env: string[]; dir: string; user: string; groups: string[]; labels: Record<string, string>; privileges: Privileges | undefined; init: boolean | undefined; tty: boolean; openStdin: boolean; readOnly: boolean; stopSignal: string; stopGracePeriod: number | undefined; mounts: Mount[]; healthcheck: HealthConfig | undefined; hosts: string[]; dnsConfig: DnsConfig | undefined; secrets: SecretReference[]; configs: ConfigReference[]; isolation: string; sysctls: Record<string, string>; capabilityAdd: string[]; capabilityDrop: string[]; ulimits: Ulimit[]; oomScoreAdj: number; privileged: boolean; devices: DeviceMapping[]; shmSize: number; ipcMode: string; pidMode: string; utsMode: string; usernsMode: string; cgroupParent: string; domainname: string; containerName: string; pullPolicy: string; annotations: Record<string, string>; entrypointCleared: boolean; commandCleared: boolean; deviceCgroupRules: string[]; stdinOnce: boolean; imageId: string; postStart: LifecycleHook[]; preStop: LifecycleHook[] } = { image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [] };
+    const m: { image: string; command: string[]; args: string[]; hostname: string; env: string[]; dir: string; user: string; groups: string[]; labels: Record<string, string>; privileges: Privileges | undefined; init: boolean | undefined; tty: boolean; openStdin: boolean; readOnly: boolean; stopSignal: string; stopGracePeriod: number | undefined; mounts: Mount[]; healthcheck: HealthConfig | undefined; hosts: string[]; dnsConfig: DnsConfig | undefined; secrets: SecretReference[]; configs: ConfigReference[]; isolation: string; sysctls: Record<string, string>; capabilityAdd: string[]; capabilityDrop: string[]; ulimits: Ulimit[]; oomScoreAdj: number; privileged: boolean; devices: DeviceMapping[]; shmSize: number; ipcMode: string; pidMode: string; utsMode: string; usernsMode: string; cgroupParent: string; domainname: string; containerName: string; pullPolicy: string; annotations: Record<string, string>; entrypointCleared: boolean; commandCleared: boolean; deviceCgroupRules: string[]; stdinOnce: boolean; imageId: string; postStart: LifecycleHook[]; preStop: LifecycleHook[]; networkMode: string; cgroupnsMode: string; ociRuntime: string; storageOpt: Record<string, string>; deviceRequests: DeviceRequest[]; apiSocket: boolean; externalLinks: ContainerLink[] } = { image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [], networkMode: '', cgroupnsMode: '', ociRuntime: '', storageOpt: {}, deviceRequests: [], apiSocket: false, externalLinks: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1781,6 +1813,37 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
         case 118:
           m.preStop.push(LifecycleHook.read(r, r.uint32()));
           break;
+        case 119:
+          m.networkMode = r.string();
+          break;
+        case 120:
+          m.cgroupnsMode = r.string();
+          break;
+        case 121:
+          m.ociRuntime = r.string();
+          break;
+        case 122: {
+          const stop = r.uint32() + r.pos;
+          let k = '';
+          let v: string = '';
+          while (r.pos < stop) {
+            const kt = r.uint32();
+            if (kt >>> 3 === 1) k = r.string();
+            else if (kt >>> 3 === 2) v = r.string();
+            else r.skipType(kt & 7);
+          }
+          m.storageOpt[k] = v;
+          break;
+        }
+        case 123:
+          m.deviceRequests.push(DeviceRequest.read(r, r.uint32()));
+          break;
+        case 124:
+          m.apiSocket = r.bool();
+          break;
+        case 125:
+          m.externalLinks.push(ContainerLink.read(r, r.uint32()));
+          break;
         default:
           r.skipType(t & 7);
       }
@@ -1789,6 +1852,119 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
   },
   encode: (m: ContainerSpec): Uint8Array => ContainerSpec.write(m, Writer.create()).finish(),
   decode: (bytes: Uint8Array): ContainerSpec => ContainerSpec.read(Reader.create(bytes), bytes.length),
+};
+
+/** Devices by what they are rather than by their paths. Docker's DeviceRequest. */
+export interface DeviceRequest {
+  /** "" = whichever can; cdi: the ids are CDI's names */
+  readonly driver: string;
+  /** -1 = all */
+  readonly count: number;
+  readonly deviceIds: readonly string[];
+  /** all of them: gpu, nvidia, … */
+  readonly capabilities: readonly string[];
+  readonly options: Readonly<Record<string, string>>;
+}
+export const DeviceRequest: MessageType<DeviceRequest> = {
+  name: 'DeviceRequest',
+  fields: [
+    { name: 'driver', json: 'Driver', id: 1, kind: 'string', shape: 'one' },
+    { name: 'count', json: 'Count', id: 2, kind: 'int64', shape: 'one' },
+    { name: 'deviceIds', json: 'DeviceIDs', id: 3, kind: 'string', shape: 'repeated' },
+    { name: 'capabilities', json: 'Capabilities', id: 4, kind: 'string', shape: 'repeated' },
+    { name: 'options', json: 'Options', id: 5, kind: 'string', shape: 'map' },
+  ],
+  create: (partial?: Partial<DeviceRequest>): DeviceRequest => ({ ...{ driver: '', count: 0, deviceIds: [], capabilities: [], options: {} }, ...partial }),
+  write(m: DeviceRequest, w: Writer): Writer {
+    if (m.driver !== '') w.uint32(10).string(m.driver);
+    if (m.count !== 0) w.uint32(16).int64(m.count);
+    for (const v of m.deviceIds) w.uint32(26).string(v);
+    for (const v of m.capabilities) w.uint32(34).string(v);
+    for (const [k, v] of Object.entries(m.options)) {
+      w.uint32(42).fork().uint32(10).string(k);
+      w.uint32(18).string(v);
+      w.ldelim();
+    }
+    return w;
+  },
+  read(r: Reader, length: number): DeviceRequest {
+    const end = r.pos + length;
+    const m: { driver: string; count: number; deviceIds: string[]; capabilities: string[]; options: Record<string, string> } = { driver: '', count: 0, deviceIds: [], capabilities: [], options: {} };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.driver = r.string();
+          break;
+        case 2:
+          m.count = readInt64(r.int64());
+          break;
+        case 3:
+          m.deviceIds.push(r.string());
+          break;
+        case 4:
+          m.capabilities.push(r.string());
+          break;
+        case 5: {
+          const stop = r.uint32() + r.pos;
+          let k = '';
+          let v: string = '';
+          while (r.pos < stop) {
+            const kt = r.uint32();
+            if (kt >>> 3 === 1) k = r.string();
+            else if (kt >>> 3 === 2) v = r.string();
+            else r.skipType(kt & 7);
+          }
+          m.options[k] = v;
+          break;
+        }
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: DeviceRequest): Uint8Array => DeviceRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): DeviceRequest => DeviceRequest.read(Reader.create(bytes), bytes.length),
+};
+
+/** Another name for a container, only in this one. */
+export interface ContainerLink {
+  readonly container: string;
+  readonly alias: string;
+}
+export const ContainerLink: MessageType<ContainerLink> = {
+  name: 'ContainerLink',
+  fields: [
+    { name: 'container', json: 'Container', id: 1, kind: 'string', shape: 'one' },
+    { name: 'alias', json: 'Alias', id: 2, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<ContainerLink>): ContainerLink => ({ ...{ container: '', alias: '' }, ...partial }),
+  write(m: ContainerLink, w: Writer): Writer {
+    if (m.container !== '') w.uint32(10).string(m.container);
+    if (m.alias !== '') w.uint32(18).string(m.alias);
+    return w;
+  },
+  read(r: Reader, length: number): ContainerLink {
+    const end = r.pos + length;
+    const m: { container: string; alias: string } = { container: '', alias: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.container = r.string();
+          break;
+        case 2:
+          m.alias = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ContainerLink): Uint8Array => ContainerLink.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ContainerLink => ContainerLink.read(Reader.create(bytes), bytes.length),
 };
 
 /** A command in a running container. */
@@ -1860,6 +2036,8 @@ export interface NetworkAttachmentConfig {
   readonly ipv4Address: string;
   readonly ipv6Address: string;
   readonly gwPriority: number;
+  /** of the interface; "" = made from the address */
+  readonly macAddress: string;
 }
 export const NetworkAttachmentConfig: MessageType<NetworkAttachmentConfig> = {
   name: 'NetworkAttachmentConfig',
@@ -1870,8 +2048,9 @@ export const NetworkAttachmentConfig: MessageType<NetworkAttachmentConfig> = {
     { name: 'ipv4Address', json: 'IPv4Address', id: 100, kind: 'string', shape: 'one' },
     { name: 'ipv6Address', json: 'IPv6Address', id: 101, kind: 'string', shape: 'one' },
     { name: 'gwPriority', json: 'GwPriority', id: 102, kind: 'int64', shape: 'one' },
+    { name: 'macAddress', json: 'MacAddress', id: 103, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<NetworkAttachmentConfig>): NetworkAttachmentConfig => ({ ...{ target: '', aliases: [], driverOpts: {}, ipv4Address: '', ipv6Address: '', gwPriority: 0 }, ...partial }),
+  create: (partial?: Partial<NetworkAttachmentConfig>): NetworkAttachmentConfig => ({ ...{ target: '', aliases: [], driverOpts: {}, ipv4Address: '', ipv6Address: '', gwPriority: 0, macAddress: '' }, ...partial }),
   write(m: NetworkAttachmentConfig, w: Writer): Writer {
     if (m.target !== '') w.uint32(10).string(m.target);
     for (const v of m.aliases) w.uint32(18).string(v);
@@ -1883,11 +2062,12 @@ export const NetworkAttachmentConfig: MessageType<NetworkAttachmentConfig> = {
     if (m.ipv4Address !== '') w.uint32(802).string(m.ipv4Address);
     if (m.ipv6Address !== '') w.uint32(810).string(m.ipv6Address);
     if (m.gwPriority !== 0) w.uint32(816).int64(m.gwPriority);
+    if (m.macAddress !== '') w.uint32(826).string(m.macAddress);
     return w;
   },
   read(r: Reader, length: number): NetworkAttachmentConfig {
     const end = r.pos + length;
-    const m: { target: string; aliases: string[]; driverOpts: Record<string, string>; ipv4Address: string; ipv6Address: string; gwPriority: number } = { target: '', aliases: [], driverOpts: {}, ipv4Address: '', ipv6Address: '', gwPriority: 0 };
+    const m: { target: string; aliases: string[]; driverOpts: Record<string, string>; ipv4Address: string; ipv6Address: string; gwPriority: number; macAddress: string } = { target: '', aliases: [], driverOpts: {}, ipv4Address: '', ipv6Address: '', gwPriority: 0, macAddress: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1918,6 +2098,9 @@ export const NetworkAttachmentConfig: MessageType<NetworkAttachmentConfig> = {
           break;
         case 102:
           m.gwPriority = readInt64(r.int64());
+          break;
+        case 103:
+          m.macAddress = r.string();
           break;
         default:
           r.skipType(t & 7);
