@@ -13,7 +13,7 @@ import type { LifecycleHook } from '#protocol/generated/specs';
 import { containerNameOf, registryAuthId } from '#protocol/ids';
 import type { Clock, Log } from '#protocol/world';
 import { Agent } from '#worker/agent/agent';
-import type { AgentInput, Effect } from '#worker/agent/types';
+import type { AgentInput, Companion, Effect } from '#worker/agent/types';
 import { factOf, observedContainer } from './agent-facts.ts';
 import type { AssignedStore } from './assigned-store.ts';
 import { AssignedThings, isNetworkPart } from './assigned-things.ts';
@@ -213,7 +213,7 @@ export class AgentHost {
         this.#reports.add(effect.taskId, effect.status);
         return;
       case 'prepare':
-        void this.#prepare(effect.task);
+        void this.#prepare(effect);
         return;
       case 'cancelPrepare':
         this.#preparing.get(effect.taskId)?.abort();
@@ -238,11 +238,13 @@ export class AgentHost {
     }
   }
 
-  async #prepare(task: Task): Promise<void> {
+  async #prepare({ task, companions }: Extract<Effect, { type: 'prepare' }>): Promise<void> {
     const controller = new AbortController();
     this.#preparing.set(task.id, controller);
     try {
-      const container = await this.#prepares.run(() => this.#create(task, controller.signal));
+      const container = await this.#prepares.run(() =>
+        this.#create(task, companions, controller.signal),
+      );
       this.#step({ type: 'prepared', taskId: task.id, containerId: container.id });
     } catch (error) {
       this.#deps.log.info('task rejected', { task: task.id, reason: messageOf(error) });
@@ -252,13 +254,18 @@ export class AgentHost {
     }
   }
 
-  async #create(task: Task, signal: AbortSignal): Promise<Container> {
+  async #create(
+    task: Task,
+    companions: readonly Companion[],
+    signal: AbortSignal,
+  ): Promise<Container> {
     if (signal.aborted) throw new TswarmError('cancelled', 'no longer wanted');
     const { containers, table, store } = this.#deps;
     const image = await this.#image(task, signal);
     const wanted = taskContainer(task, image, {
       node: this.#node,
       networks: store.networks.objects,
+      companions,
     });
     // While the task before it still has the name, this one goes under its own; it is renamed when it is started.
     const other = table.byName(wanted.name);

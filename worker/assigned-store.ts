@@ -298,6 +298,9 @@ interface SavedJson {
   readonly restartsInRow: number;
   readonly restartSeen: number;
   readonly held: boolean;
+  /** Absent in what an older version wrote. */
+  readonly besideContainers?: readonly string[];
+  readonly besideRuns?: readonly number[];
 }
 
 function savedJson(saved: SavedTask): SavedJson {
@@ -322,6 +325,8 @@ function savedFrom(value: unknown): SavedTask | undefined {
       restartsInRow: json.restartsInRow,
       restartSeen: json.restartSeen,
       held: json.held,
+      besideContainers: json.besideContainers ?? [],
+      besideRuns: json.besideRuns ?? [],
     };
   } catch (error) {
     if (error instanceof RangeError || codeOf(error) === '') return undefined;

@@ -1,5 +1,6 @@
 // A task → the container that it owns, in the Engine API's own shapes, so that one path makes all containers and `docker inspect` shows a task's like any
 // other. After moby daemon/cluster/executor/container; our extensions (privileged, devices, …) go to the fields that Docker has for them.
+import { serviceOfMode } from '#protocol/companions';
 import { TswarmError } from '#protocol/errors';
 import type { Network, Task } from '#protocol/generated/objects';
 import type { ContainerSpec, Mount, PortConfig } from '#protocol/generated/specs';
@@ -12,6 +13,7 @@ import {
   SeccompMode,
 } from '#protocol/generated/specs';
 import { containerNameOf, taskName } from '#protocol/ids';
+import type { Companion } from '#worker/agent/types';
 import { checkHostConfig, parseHostConfig } from './engine/host-config.ts';
 import type { ImageHealthcheck, ImageRecord } from './images/types.ts';
 import type { AttachmentRequest } from './network/types.ts';
@@ -25,6 +27,8 @@ export interface TaskContext {
   readonly node: TemplateNode;
   /** Assigned networks by id. */
   readonly networks: ReadonlyMap<string, Network>;
+  /** Containers of other services on this node whose namespaces it joins. */
+  readonly companions: readonly Companion[];
 }
 
 /** @throws invalid_argument, not_supported: the task is rejected with that text */
@@ -154,7 +158,8 @@ function hostConfigOf(
     ExtraHosts: orNull(spec.hosts.flatMap(extraHosts)),
     GroupAdd: orNull(spec.groups),
     IpcMode: spec.ipcMode,
-    PidMode: spec.pidMode,
+    PidMode: joined(spec.pidMode, context),
+    CgroupnsMode: spec.cgroupnsMode,
     UTSMode: spec.utsMode,
     UsernsMode: spec.usernsMode,
     CgroupParent: spec.cgroupParent,
@@ -327,8 +332,19 @@ function portBindingsOf(task: Task): Readonly<Record<string, unknown>> {
   return out;
 }
 
+/** `service:NAME` as Docker writes it: the container of that service which stands beside this one. */
+function joined(mode: string, { companions }: TaskContext): string {
+  const name = serviceOfMode(mode);
+  if (name === '') return mode;
+  const companion = companions.find(({ service }) => service === name);
+  if (companion) return `container:${companion.containerId}`;
+  throw new TswarmError('failed_precondition', `no container of service ${name} is on this node`);
+}
+
 /** `host` and `none` are networks by name in the cluster and modes here. */
 function networkModeOf(task: Task, context: TaskContext): string {
+  const mode = task.spec?.containerSpec?.networkMode ?? '';
+  if (mode !== '') return joined(mode, context);
   const ids = [
     ...task.networkAttachments.map((attachment) => attachment.networkId),
     ...(task.spec?.networks ?? []).map((network) => network.target),

@@ -9,6 +9,7 @@ import { containerLabels, containerNameTemplate, imageName } from './names.ts';
 import type { PlannedObjects } from './objects.ts';
 import type { Problems } from './problems.ts';
 import { planHealthcheck } from './resources.ts';
+import { planSharedMode } from './shared-modes.ts';
 import type { ShippedBinds } from './shipped.ts';
 
 /** The container specification of service `key`. */
@@ -65,6 +66,8 @@ export function planContainer(
     deviceCgroupRules: service.device_cgroup_rules ?? [],
     cgroupParent: service.cgroup_parent ?? '',
     ...planNamespaces(path, service, problems),
+    networkMode: planSharedMode(project, key, 'network_mode', problems),
+    pidMode: planSharedMode(project, key, 'pid', problems) || (service.pid ?? ''),
     pullPolicy: planPullPolicy(path, service, problems),
     postStart: planHooks(`${path}.post_start`, service.post_start, problems),
     preStop: planHooks(`${path}.pre_stop`, service.pre_stop, problems),
@@ -185,19 +188,19 @@ function planDevices(path: string, service: Service, problems: Problems): specs.
   return devices;
 }
 
-/** What each namespace key may say; a namespace of another service would tie two tasks to one node and one life. */
+/** What each namespace key may say; those that may name other containers are in shared-modes.ts. */
 const NAMESPACES = {
   ipc: ['host', 'private', 'shareable', 'none'],
-  pid: ['host'],
   uts: ['host'],
   userns_mode: ['host'],
+  cgroup: ['host', 'private'],
 } as const;
 
 function planNamespaces(
   path: string,
   service: Service,
   problems: Problems,
-): Pick<specs.ContainerSpec, 'ipcMode' | 'pidMode' | 'utsMode' | 'usernsMode'> {
+): Pick<specs.ContainerSpec, 'ipcMode' | 'utsMode' | 'usernsMode' | 'cgroupnsMode'> {
   const mode = (key: keyof typeof NAMESPACES): string => {
     const value = service[key] ?? '';
     const known: readonly string[] = NAMESPACES[key];
@@ -207,9 +210,9 @@ function planNamespaces(
   };
   return {
     ipcMode: mode('ipc'),
-    pidMode: mode('pid'),
     utsMode: mode('uts'),
     usernsMode: mode('userns_mode'),
+    cgroupnsMode: mode('cgroup'),
   };
 }
 

@@ -4,6 +4,7 @@ import * as specs from '#protocol/generated/specs';
 import type { Port, Project, Service } from '../load/project.ts';
 import { ownValue } from '../load/records.ts';
 import type { Problems } from './problems.ts';
+import { isInOtherNetwork } from './shared-modes.ts';
 
 /** The networks of service `key`. */
 export function planNetworks(
@@ -19,8 +20,9 @@ export function planNetworks(
     if (mode === 'none' || mode === 'host' || mode === 'bridge') {
       return [specs.NetworkAttachmentConfig.create({ target: mode })];
     }
-    const known = 'this version knows none, host and bridge';
-    problems.unsupported(`${path}.network_mode`, `${mode}; ${known}`);
+    if (isInOtherNetwork(service)) return [];
+    const hint = 'use none, host, bridge, service:NAME or container:NAME';
+    problems.error(`${path}.network_mode`, `unknown mode ${mode}`, hint);
     return [];
   }
   const attachments: {

@@ -62,11 +62,12 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   mem_swappiness: 'on hosts with control groups v1',
   memswap_limit: 'memory and swap together',
   models: 'model runners',
-  network_mode: 'none, host (of the host it runs on), or a network',
+  network_mode:
+    'none, host (of the host it runs on), bridge, or the network of a container: `service:X` is placed beside X, replica by replica, follows it and is started again with it; `container:NAME` needs that container on its host',
   networks: 'span all hosts, encrypted; names, aliases and addresses work everywhere',
   oom_kill_disable: 'on hosts with control groups v1',
   oom_score_adj: 'who goes first when a host runs out of memory',
-  pid: 'private, or the host’s',
+  pid: 'private, the host’s, or a container’s, as with `network_mode`',
   pids_limit: 'most processes',
   platform: 'compared with the nodes',
   ports:

@@ -24,6 +24,7 @@ import { planMode, planPlacement, planRestart, planUpdate } from './policies.ts'
 import { withPreStart } from './pre-start.ts';
 import { type Notice, Problems } from './problems.ts';
 import { planResources } from './resources.ts';
+import { checkOtherNetwork, companionKeys } from './shared-modes.ts';
 import { homeOf, type Nodes, type ShippedBinds, shipBinds, type Tree } from './shipped.ts';
 import { BUILD_SUPPORT, SERVICE_SUPPORT, type Support } from './support.ts';
 import { utf8Bytes } from './utf8.ts';
@@ -158,6 +159,7 @@ function checkSupport(
 ): void {
   const path = `services.${key}`;
   checkKeys(service, SERVICE_SUPPORT, path, problems);
+  checkOtherNetwork(path, service, problems);
   const { platform, logging, build } = service;
   const host = options.hostPlatform;
   const fits = (wanted: string): boolean => host === undefined || isSamePlatform(wanted, host);
@@ -288,6 +290,7 @@ const CONDITIONS: Readonly<Record<string, specs.DependencyCondition>> = {
 };
 
 function planDependencies(project: Project, service: Service): specs.ServiceDependency[] {
+  const companions = companionKeys(service);
   return Object.entries(service.depends_on ?? {}).flatMap(([name, dependency]) =>
     // A service that is switched off and not required is not waited for.
     Object.hasOwn(project.services, name)
@@ -295,7 +298,8 @@ function planDependencies(project: Project, service: Service): specs.ServiceDepe
           specs.ServiceDependency.create({
             service: serviceName(project, name),
             condition: CONDITIONS[dependency.condition] ?? specs.DependencyCondition.STARTED,
-            restart: dependency.restart === true,
+            // What stands beside another container is started again with it anyway.
+            restart: dependency.restart === true && !companions.includes(name),
             required: dependency.required,
           }),
         ]

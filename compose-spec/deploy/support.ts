@@ -28,7 +28,7 @@ export const SERVICE_SUPPORT: Readonly<Record<string, Support>> = {
   build: DONE,
   cap_add: DONE,
   cap_drop: DONE,
-  cgroup: refused(NOT_YET),
+  cgroup: DONE,
   cgroup_parent: DONE,
   command: DONE,
   configs: DONE,

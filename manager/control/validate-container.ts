@@ -64,17 +64,26 @@ export function checkContainer(container: ContainerSpec | undefined): void {
   }
 }
 
-/** What each namespace may be: a service's task shares it with its node or with nobody. */
+/** What each namespace may be: a service's task shares it with its node, with nobody, or with another container of its node. */
 const NAMESPACES = {
+  NetworkMode: ['', 'service:NAME', 'container:NAME'],
   IpcMode: ['', 'none', 'private', 'shareable', 'host'],
-  PidMode: ['', 'host'],
+  PidMode: ['', 'host', 'service:NAME', 'container:NAME'],
   UtsMode: ['', 'host'],
   UsernsMode: ['', 'host'],
+  CgroupnsMode: ['', 'private', 'host'],
 } as const;
+
+/** `service:web` as the table has it. */
+function modeKind(mode: string): string {
+  return mode.replace(/^(service|container):.+$/, '$1:NAME');
+}
 
 /** What a container gets of its host. Whether a device is there only its node knows. */
 function checkHostParts(container: ContainerSpec): void {
   const modes: Readonly<Record<keyof typeof NAMESPACES, string>> = {
+    NetworkMode: container.networkMode,
+    CgroupnsMode: container.cgroupnsMode,
     IpcMode: container.ipcMode,
     PidMode: container.pidMode,
     UtsMode: container.utsMode,
@@ -82,7 +91,7 @@ function checkHostParts(container: ContainerSpec): void {
   };
   for (const [name, known] of Object.entries(NAMESPACES)) {
     const mode = modes[name as keyof typeof NAMESPACES];
-    if ((known as readonly string[]).includes(mode)) continue;
+    if ((known as readonly string[]).includes(modeKind(mode))) continue;
     throw invalid(
       `${FIELD}.${name}`,
       `ContainerSpec: ${name} ${quote(mode)} is not supported for services`,

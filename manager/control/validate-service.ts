@@ -2,6 +2,7 @@
 // settings, placement, dependencies. Texts as in swarmkit manager/controlapi/service.go. Refuses
 // nothing that depends on other objects; see references.ts and ports.ts.
 import { parseConstraint } from '#manager/scheduler/constraint';
+import { companionServices } from '#protocol/companions';
 import {
   EndpointMode,
   type EndpointSpec,
@@ -35,6 +36,7 @@ export function checkServiceSpec(spec: ServiceSpec): void {
   checkRestart(template);
   checkPlacement(template);
   checkDependencies(spec, template);
+  checkCompanions(spec, template);
   checkAddresses(spec, template);
   if ((spec.drainTimeout ?? 0) < 0)
     throw invalid('DrainTimeout', 'drain timeout cannot be negative');
@@ -142,6 +144,27 @@ function checkDependencies(spec: ServiceSpec, template: TaskSpec): void {
     if (dependency.service === spec.name) {
       throw invalid('TaskTemplate.DependsOn', `service ${spec.name} depends on itself`);
     }
+  }
+}
+
+/** A container in another one's network has no addresses and no ports of its own. */
+function checkCompanions(spec: ServiceSpec, template: TaskSpec): void {
+  const container = template.containerSpec;
+  const field = 'TaskTemplate.ContainerSpec.NetworkMode';
+  if (companionServices(container).includes(spec.name)) {
+    throw invalid(field, `service ${spec.name} cannot share a namespace with itself`);
+  }
+  const mode = container?.networkMode ?? '';
+  if (mode === '') return;
+  if (template.networks.length > 0) {
+    throw invalid(field, `a service in the network of ${quote(mode)} has no networks of its own`);
+  }
+  if ((spec.endpointSpec?.ports.length ?? 0) > 0) {
+    throw invalid(
+      field,
+      `a service in the network of ${quote(mode)} publishes no ports`,
+      'Publish them at that one.',
+    );
   }
 }
 

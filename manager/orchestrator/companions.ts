@@ -29,15 +29,16 @@ function companionIn(view: ReadView, name: string, task: Task): Task | string {
   const service = view.byName('service', name);
   if (!service) return `waiting for service ${name}, which does not exist`;
   const isGlobal = task.slot === 0;
-  const live = [...view.tasksByService(service.id)]
-    .filter(
-      (other) => isWanted(other) && !hasEnded(other) && (!isGlobal || sharesNode(other, task)),
-    )
+  const wanted = [...view.tasksByService(service.id)]
+    .filter((other) => isWanted(other) && (!isGlobal || sharesNode(other, task)))
     .sort(byAge);
-  const [newest] = live;
+  const [newest] = wanted;
   if (!newest) return `waiting for a task of service ${name}`;
-  const mate = live.find((other) => other.slot === task.slot);
-  return mate ?? live.reduce((first, other) => (other.slot < first.slot ? other : first), newest);
+  const lowest = wanted.reduce((first, other) => (other.slot < first.slot ? other : first), newest);
+  const slot = wanted.some((other) => other.slot === task.slot) ? task.slot : lowest.slot;
+  const mates = wanted.filter((other) => other.slot === slot);
+  // One that has ended or was stopped is still its companion while nothing has taken its place.
+  return mates.find((other) => !hasEnded(other)) ?? mates[0] ?? newest;
 }
 
 /** A task without a node may still get this one. */

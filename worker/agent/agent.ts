@@ -131,6 +131,7 @@ export class Agent {
         break;
       default:
         this.#about(input, pass);
+        this.#convergeBeside(input.taskId, pass);
     }
     return this.#finish(pass);
   }
@@ -145,7 +146,20 @@ export class Agent {
       effects.push({ type: 'save', taskId: entry.task.id, saved: savedOf(entry) });
       effects.push({ type: 'report', taskId: entry.task.id, status });
     };
-    return { nowMs, effects, present: this.#present, connected: this.#connected, report };
+    return {
+      nowMs,
+      effects,
+      present: this.#present,
+      connected: this.#connected,
+      entryOf: (taskId) => this.#entries.get(taskId),
+      report,
+    };
+  }
+
+  /** Those whose containers join the namespaces of this one's. */
+  #convergeBeside(taskId: string, pass: Pass): void {
+    for (const entry of this.#entries.values())
+      if (entry.task.beside.includes(taskId)) converge(entry, pass);
   }
 
   #convergeAll(pass: Pass): void {

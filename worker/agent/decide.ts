@@ -3,6 +3,7 @@
 import type { TaskState as TaskStateValue } from '#protocol/generated/objects';
 import { TaskState } from '#protocol/generated/objects';
 import { RunState } from '#protocol/generated/specs';
+import { besideText, companionsFor, isMadeForOthers, mustRejoin, runsToJoin } from './beside.ts';
 import { savedOf } from './entry.ts';
 import type { StatusChange } from './status.ts';
 import type { Effect, Entry, StopReason } from './types.ts';
@@ -14,6 +15,7 @@ export interface Pass {
   /** Ids of the secrets and configs that are here. */
   readonly present: ReadonlySet<string>;
   readonly connected: boolean;
+  entryOf(taskId: string): Entry | undefined;
   report(entry: Entry, change: StatusChange): void;
 }
 
@@ -48,6 +50,8 @@ function convergeUp(entry: Entry, down: boolean, pass: Pass): void {
   else if (restartRequest > entry.restartSeen) stop(entry, 'restart', pass);
   else if (entry.health === 'unhealthy' && !entry.task.spec?.engineRestart) {
     stop(entry, 'unhealthy', pass);
+  } else if (mustRejoin(entry, pass)) {
+    stop(entry, 'rejoin', pass);
   } else if (runState === RunState.PAUSED && !entry.paused) {
     entry.busy = 'pausing';
     pass.effects.push({ type: 'pause', taskId, containerId });
@@ -113,21 +117,32 @@ function convergeDown(entry: Entry, pass: Pass): void {
   }
   const missing = missingFile(entry, pass);
   if (missing !== '') {
-    newRunAfter(entry, TaskState.READY);
-    const fresh = entry.status.run !== entry.run;
-    const state = fresh
-      ? TaskState.ACCEPTED
-      : (Math.max(entry.status.state, TaskState.ACCEPTED) as TaskStateValue);
-    pass.report(entry, { state, message: missing });
+    waitFor(entry, missing, pass);
     return;
   }
   if (entry.containerId === '') {
     prepare(entry, pass);
     return;
   }
+  if (isMadeForOthers(entry, pass)) {
+    entry.busy = 'removing';
+    const { containerId } = entry;
+    pass.effects.push({ type: 'remove', taskId: entry.task.id, containerId });
+    return;
+  }
   if (entry.task.desiredState < TaskState.RUNNING) return;
   if (entry.startAtMs > pass.nowMs && !restartAsked) return;
   start(entry, pass);
+}
+
+/** Says what it waits for; what has not been prepared has been accepted. */
+function waitFor(entry: Entry, reason: string, pass: Pass): void {
+  newRunAfter(entry, TaskState.READY);
+  const fresh = entry.status.run !== entry.run;
+  const state = fresh
+    ? TaskState.ACCEPTED
+    : (Math.max(entry.status.state, TaskState.ACCEPTED) as TaskStateValue);
+  pass.report(entry, { state, message: reason });
 }
 
 /** It was stopped on request, and is wanted running again. */
@@ -146,13 +161,26 @@ function newRunAfter(entry: Entry, state: TaskStateValue): void {
 }
 
 function prepare(entry: Entry, pass: Pass): void {
+  const companions = companionsFor(entry, pass);
+  if (companions === undefined) {
+    waitFor(entry, besideText(entry, pass), pass);
+    return;
+  }
+  entry.besideContainers = companions.map(({ containerId }) => containerId);
   newRunAfter(entry, TaskState.PREPARING);
   pass.report(entry, { state: TaskState.PREPARING, message: 'preparing' });
   entry.busy = 'preparing';
-  pass.effects.push({ type: 'prepare', task: entry.task });
+  pass.effects.push({ type: 'prepare', task: entry.task, companions });
 }
 
 function start(entry: Entry, pass: Pass): void {
+  const runs = runsToJoin(entry, pass);
+  if (runs === undefined) {
+    const { state } = entry.status;
+    pass.report(entry, { state, message: besideText(entry, pass) });
+    return;
+  }
+  entry.besideRuns = runs;
   const restartAsked = entry.task.restartRequest > entry.restartSeen;
   if (restartAsked) entry.restartsInRow = 0;
   entry.restartSeen = entry.task.restartRequest;

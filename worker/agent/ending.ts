@@ -2,6 +2,7 @@
 // (engine_restart), the orchestrator for the others; while no manager is in reach the agent does it for those too, by their own restart policy.
 import { TaskState } from '#protocol/generated/objects';
 import { EngineRestart, RestartCondition, RunState } from '#protocol/generated/specs';
+import { mustRejoin, runsToJoin } from './beside.ts';
 import type { Pass } from './decide.ts';
 import type { RestartName } from './restart-policy.ts';
 import { decideRestart } from './restart-policy.ts';
@@ -54,6 +55,9 @@ export function afterExit(entry: Entry, ending: Ending, pass: Pass): void {
     case 'restart':
       entry.restartSeen = entry.task.restartRequest;
       again(entry, 0, 'restarting on request', pass);
+      return;
+    case 'rejoin':
+      again(entry, 0, 'restarting, as the container beside which it runs was started again', pass);
       return;
     case 'unhealthy':
       pass.report(entry, {
@@ -160,6 +164,11 @@ export function afterStartFailure(
   pass: Pass,
 ): void {
   if (entry.gone || entry.task.desiredState > TaskState.COMPLETE) return;
+  if (mustRejoin(entry, pass) || runsToJoin(entry, pass) === undefined) {
+    // What it was to join has ended meanwhile; that is no failure of its own.
+    again(entry, 0, failure.error, pass);
+    return;
+  }
   const policy = entry.task.spec?.engineRestart;
   const mayTryAgain = policy && (failure.retryable || entry.restartCount > 0);
   if (mayTryAgain) {

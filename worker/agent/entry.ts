@@ -26,6 +26,8 @@ export function newEntry(task: Entry['task']): Entry {
     startAtMs: 0,
     held: false,
     stopReason: '',
+    besideContainers: [],
+    besideRuns: [],
     gone: false,
     exitCode: 0,
     oomKilled: false,
@@ -44,6 +46,8 @@ export function entryFrom(saved: SavedTask): Entry {
     restartsInRow: saved.restartsInRow,
     restartSeen: saved.restartSeen,
     held: saved.held,
+    besideContainers: saved.besideContainers,
+    besideRuns: saved.besideRuns,
   };
 }
 
@@ -57,5 +61,7 @@ export function savedOf(entry: Entry): SavedTask {
     restartsInRow: entry.restartsInRow,
     restartSeen: entry.restartSeen,
     held: entry.held,
+    besideContainers: entry.besideContainers,
+    besideRuns: entry.besideRuns,
   };
 }

@@ -34,6 +34,15 @@ export interface SavedTask {
   readonly restartsInRow: number;
   readonly restartSeen: number;
   readonly held: boolean;
+  readonly besideContainers: readonly string[];
+  readonly besideRuns: readonly number[];
+}
+
+/** A container whose namespaces another one joins. */
+export interface Companion {
+  /** Name of its service. */
+  readonly service: string;
+  readonly containerId: string;
 }
 
 export type AgentInput =
@@ -103,7 +112,7 @@ export type Effect =
       readonly serving: boolean;
     }
   | { readonly type: 'report'; readonly taskId: string; readonly status: TaskStatus }
-  | { readonly type: 'prepare'; readonly task: Task }
+  | { readonly type: 'prepare'; readonly task: Task; readonly companions: readonly Companion[] }
   /** What is being prepared, or its hooks after the start, need not go on: the task is not wanted any more. */
   | { readonly type: 'cancelPrepare'; readonly taskId: string }
   | { readonly type: 'start'; readonly taskId: string; readonly containerId: string }
@@ -132,7 +141,7 @@ export type Effect =
 export type Busy = '' | 'preparing' | 'starting' | 'stopping' | 'pausing' | 'removing';
 
 /** Why the agent stops a container. */
-export type StopReason = '' | 'shutdown' | 'requested' | 'restart' | 'unhealthy';
+export type StopReason = '' | 'shutdown' | 'requested' | 'restart' | 'unhealthy' | 'rejoin';
 
 /** One task's part of the agent's state. Only the agent writes it. */
 export interface Entry {
@@ -162,6 +171,9 @@ export interface Entry {
   /** Stopped through the Engine API; stays so until somebody starts it or asks for a restart. */
   held: boolean;
   stopReason: StopReason;
+  /** In the order of `task.beside`: the containers that its own was made for, and the runs of them that its run has joined. */
+  besideContainers: readonly string[];
+  besideRuns: readonly number[];
   /** No longer assigned. */
   gone: boolean;
   exitCode: number;

@@ -8,6 +8,7 @@ import type { DeviceNumbers, ResolvedDevice } from './bundle-resources.ts';
 import { resourcesOf } from './bundle-resources.ts';
 import { effectiveCapabilities } from './capabilities.ts';
 import type { HostFacts } from './host-facts.ts';
+import { sharedContainer } from './network-request.ts';
 import type { OciConfig, OciLinux, OciNamespace, OciProcess } from './oci.ts';
 import type { ContainerRecord, MountPoint } from './record.ts';
 import { customSeccomp, defaultSeccomp } from './seccomp.ts';
@@ -261,7 +262,8 @@ function namespacesOf(input: BundleInput): readonly OciNamespace[] {
 /** The two that Docker sets in every network namespace of a container's own, below what the user asked for. */
 function sysctlsOf(input: BundleInput): Readonly<Record<string, string>> {
   const asked = input.record.hostConfig.Sysctls ?? {};
-  if (input.network.kind === 'host') return asked;
+  const isShared = sharedContainer(input.record.hostConfig.NetworkMode) !== '';
+  if (input.network.kind === 'host' || isShared) return asked;
   return {
     'net.ipv4.ip_unprivileged_port_start': '0',
     'net.ipv4.ping_group_range': '0 2147483647',

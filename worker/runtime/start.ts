@@ -217,8 +217,7 @@ async function writeEtcFiles(
   deps: RuntimeDeps,
 ): Promise<readonly BoundFile[]> {
   const { record, paths } = container;
-  const sharedWith = sharedContainer(record.hostConfig.NetworkMode);
-  const other = sharedWith === '' ? undefined : deps.table.find(sharedWith);
+  const other = networkOwner(container, deps);
   const source = other?.paths ?? paths;
   if (!other) {
     const onHost = record.hostConfig.NetworkMode === 'host';
@@ -241,6 +240,21 @@ async function writeEtcFiles(
     { source: source.hostnamePath, target: '/etc/hostname', readonly },
     { source: source.hostsPath, target: '/etc/hosts', readonly },
   ];
+}
+
+/** Whose network it is in, when that is another container's, which may be in yet another one's. */
+function networkOwner(container: Container, deps: RuntimeDeps): Container | undefined {
+  const seen = new Set([container]);
+  let owner: Container | undefined;
+  let name = sharedContainer(container.record.hostConfig.NetworkMode);
+  while (name !== '') {
+    const next = deps.table.find(name);
+    if (!next || seen.has(next)) break;
+    seen.add(next);
+    owner = next;
+    name = sharedContainer(next.record.hostConfig.NetworkMode);
+  }
+  return owner;
 }
 
 /** In the host's network: the host's own file plus the extra hosts. */

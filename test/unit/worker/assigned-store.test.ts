@@ -29,6 +29,8 @@ function saved(id: string, state: TaskState): SavedTask {
     restartsInRow: 1,
     restartSeen: 4,
     held: true,
+    besideContainers: ['c0'],
+    besideRuns: [2],
   };
 }
 

@@ -23,10 +23,8 @@ describe('keys', () => {
       'cpu_rt_period: 10',
       'services.a.cpu_rt_period: not supported by this version of tswarm (real-time',
     ],
-    [
-      'network_mode: "container:x"',
-      'services.a.network_mode: not supported by this version of tswarm (container:x;',
-    ],
+    ['network_mode: vpn', 'services.a.network_mode: unknown mode vpn'],
+    ['pid: "container"', 'services.a.pid: unknown mode container'],
     [
       'logging: {driver: syslog}',
       'services.a.logging.driver: not supported by this version of tswarm (driver syslog',

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { modeOfService } from '#protocol/companions';
 import { NodeState, NodeStatus, type Task, TaskState } from '#protocol/generated/objects';
 import {
+  EngineRestartPolicy,
   GlobalMode,
   Mount,
   MountType,
@@ -52,7 +53,7 @@ function pair(c: TestCluster, replicas = 1, task = {}): { web: string; side: str
   const web = c.createService({
     name: 'web',
     mode: replicated(replicas),
-    taskTemplate: template(),
+    taskTemplate: template({}),
   });
   return { web, side };
 }
@@ -87,7 +88,7 @@ describe('a service beside another one', () => {
 
   it('stands beside the one replica when it has more', () => {
     const c = cluster();
-    const web = c.createService({ name: 'web', mode: replicated(1), taskTemplate: template() });
+    const web = c.createService({ name: 'web', mode: replicated(1), taskTemplate: template({}) });
     const side = c.createService({
       name: 'side',
       mode: replicated(3),
@@ -100,7 +101,7 @@ describe('a service beside another one', () => {
   it('stands on each node beside a service that does', () => {
     const c = cluster();
     const mode = ServiceMode.create({ global: GlobalMode.create() });
-    const web = c.createService({ name: 'web', mode, taskTemplate: template() });
+    const web = c.createService({ name: 'web', mode, taskTemplate: template({}) });
     const side = c.createService({ name: 'side', mode, taskTemplate: beside('web') });
     c.run(12);
     const byNode = new Map(c.running(web).map((task) => [task.nodeId, task.id]));
@@ -117,7 +118,7 @@ describe('a service beside another one', () => {
     });
     c.run(5);
     expect(c.tasks(side)[0]?.status?.err).toBe('waiting for service web, which does not exist');
-    const web = c.createService({ name: 'web', mode: replicated(1), taskTemplate: template() });
+    const web = c.createService({ name: 'web', mode: replicated(1), taskTemplate: template({}) });
     c.run(12);
     expectTogether(c, web, side);
   });
@@ -161,7 +162,7 @@ describe('a service beside another one', () => {
       taskTemplate: template({}, { mounts }),
     });
     c.run(10);
-    const web = c.createService({ name: 'web', mode: replicated(1), taskTemplate: template() });
+    const web = c.createService({ name: 'web', mode: replicated(1), taskTemplate: template({}) });
     const side = c.createService({
       name: 'side',
       mode: replicated(1),
@@ -219,7 +220,21 @@ describe('when the other one is replaced', () => {
     expectTogether(c, web, side);
   });
 
-  it('by nothing, it waits, and comes back with it', () => {
+  it('by nothing, because it is only stopped or over, it stays', () => {
+    const c = cluster();
+    const { web, side } = pair(c);
+    c.updateService(web, () => ({
+      taskTemplate: template({ engineRestart: EngineRestartPolicy.create() }),
+    }));
+    c.run(30);
+    const { id } = only(c, side);
+    c.report(only(c, web).id, exited(1));
+    c.run(20);
+    expect(c.running(web)).toEqual([]);
+    expect(only(c, side).id).toBe(id);
+  });
+
+  it('by nothing, and is not wanted any more, it waits, and comes back with it', () => {
     const c = cluster();
     const { web, side } = pair(c);
     c.run(12);
