@@ -11,6 +11,7 @@ import { AssignmentAction, AssignmentsType } from '#protocol/generated/dispatche
 import type { Task, TaskStatus } from '#protocol/generated/objects';
 import type { LifecycleHook } from '#protocol/generated/specs';
 import { containerNameOf, registryAuthId } from '#protocol/ids';
+import { refreshAfterMs } from '#protocol/pull-policy';
 import type { Clock, Log } from '#protocol/world';
 import { Agent } from '#worker/agent/agent';
 import type { AgentInput, Companion, Effect } from '#worker/agent/types';
@@ -44,6 +45,8 @@ export interface AgentHostDeps {
   readonly network: NetworkManager;
   readonly volumes: VolumeStore;
   readonly store: AssignedStore;
+  /** Path of this node's API, for containers that ask for Docker's; '' = none. */
+  readonly engineSocket: string;
   report(taskId: string, status: TaskStatus): void;
   acknowledge(sequence: string): void;
 }
@@ -266,6 +269,7 @@ export class AgentHost {
       node: this.#node,
       networks: store.networks.objects,
       companions,
+      engineSocket: this.#deps.engineSocket,
     });
     // While the task before it still has the name, this one goes under its own; it is renamed when it is started.
     const other = table.byName(wanted.name);
@@ -279,10 +283,16 @@ export class AgentHost {
     const { image: ref = '', imageId = '', pullPolicy = '' } = task.spec?.containerSpec ?? {};
     if (imageId !== '') return exchange.ensure(imageId, ref, signal);
     const policy = pullPolicyOf(pullPolicy);
-    const here = policy === 'always' ? undefined : images.resolve(ref);
+    const age = refreshAfterMs(pullPolicy);
+    const here = policy === 'always' || age !== undefined ? undefined : images.resolve(ref);
     if (here) return here;
     const auth = this.#registryAuth(task);
-    return images.ensure(ref, { policy, signal, ...(auth ? { auth } : {}) });
+    return images.ensure(ref, {
+      policy,
+      signal,
+      ...(auth ? { auth } : {}),
+      ...(age === undefined ? {} : { refreshAfterMs: age }),
+    });
   }
 
   /** What the service was given for its registry; it came with the task, as secrets do. */

@@ -73,7 +73,7 @@ async function infoOf(input: NodeEngineInput): Promise<EngineJson> {
     eventListeners: events.listenerCount,
     dataRoot: options.dataRoot,
     engineVersion: options.engineVersion,
-    runtimePath: runtime.options.runtimePath,
+    runtimes: runtime.options.runtimes,
     nativeDir: options.nativeDir,
     labels: Object.entries(options.labels).map(([key, value]) => `${key}=${value}`),
     insecureRegistries: options.insecureRegistries,

@@ -19,6 +19,7 @@ import type { HostFacts } from './runtime/host-facts.ts';
 import { readHostFacts } from './runtime/host-facts.ts';
 import type { RestoreResult } from './runtime/restore.ts';
 import { findShims, restoreContainers } from './runtime/restore.ts';
+import { findRuntimes } from './runtime/runtimes.ts';
 import { UserLookup } from './runtime/user-lookup.ts';
 import { VolumeStore } from './volumes/volume-store.ts';
 import type { WorkerDeps, WorkerOptions } from './worker.ts';
@@ -104,10 +105,12 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
     },
     { clock, random, log: log.child('images'), events, containers: directory },
   );
+  const runtimePath = options.runtimePath || join(nativeDir, 'tswarm-runtime');
   const runtime: RuntimeDeps = {
     options: {
       nativeDir,
-      runtimePath: options.runtimePath || join(nativeDir, 'tswarm-runtime'),
+      runtimePath,
+      runtimes: findRuntimes(runtimePath),
       runtimeRoot: join(runRoot, 'runtime'),
       nodeTag,
     },

@@ -1,9 +1,10 @@
 // A task → the container that it owns, in the Engine API's own shapes, so that one path makes all containers and `docker inspect` shows a task's like any
 // other. After moby daemon/cluster/executor/container; our extensions (privileged, devices, …) go to the fields that Docker has for them.
 import { serviceOfMode } from '#protocol/companions';
+import { isDockerSocket } from '#protocol/docker-socket';
 import { TswarmError } from '#protocol/errors';
 import type { Network, Task } from '#protocol/generated/objects';
-import type { ContainerSpec, Mount, PortConfig } from '#protocol/generated/specs';
+import type { BlockDeviceLimit, ContainerSpec, Mount, PortConfig } from '#protocol/generated/specs';
 import {
   AppArmorMode,
   EngineRestart,
@@ -29,6 +30,8 @@ export interface TaskContext {
   readonly networks: ReadonlyMap<string, Network>;
   /** Containers of other services on this node whose namespaces it joins. */
   readonly companions: readonly Companion[];
+  /** This node's API; '' = as the host has it. */
+  readonly engineSocket: string;
 }
 
 /** @throws invalid_argument, not_supported: the task is rejected with that text */
@@ -160,6 +163,15 @@ function hostConfigOf(
     IpcMode: spec.ipcMode,
     PidMode: joined(spec.pidMode, context),
     CgroupnsMode: spec.cgroupnsMode,
+    Runtime: spec.ociRuntime,
+    ...(Object.keys(spec.storageOpt).length > 0 ? { StorageOpt: spec.storageOpt } : {}),
+    DeviceRequests: spec.deviceRequests.map((request) => ({
+      Driver: request.driver,
+      Count: request.count,
+      DeviceIDs: request.deviceIds,
+      Capabilities: request.capabilities.length > 0 ? [request.capabilities] : [],
+      Options: request.options,
+    })),
     UTSMode: spec.utsMode,
     UsernsMode: spec.usernsMode,
     CgroupParent: spec.cgroupParent,
@@ -180,7 +192,7 @@ function hostConfigOf(
       Soft: limit.soft,
       Hard: limit.hard,
     })),
-    Mounts: spec.mounts.map((mount) => mountOf(mount, expand)),
+    Mounts: spec.mounts.map((mount) => mountOf(mount, expand, context.engineSocket)),
     ...(spec.init === undefined ? {} : { Init: spec.init }),
     ...resourcesOf(task),
   });
@@ -208,7 +220,22 @@ function resourcesOf(task: Task): Readonly<Record<string, unknown>> {
     CpuShares: resources.cpuShares,
     CpusetCpus: resources.cpusetCpus,
     BlkioWeight: resources.blkioWeight,
+    ...blockDeviceLimits(resources.blkioDevices),
     ...(resources.oomKillDisable ? { OomKillDisable: true } : {}),
+  };
+}
+
+function blockDeviceLimits(limits: readonly BlockDeviceLimit[]): Readonly<Record<string, unknown>> {
+  const rates = (key: 'readBps' | 'writeBps' | 'readIops' | 'writeIops') =>
+    limits.flatMap((one) => (one[key] > 0 ? [{ Path: one.path, Rate: one[key] }] : []));
+  return {
+    BlkioWeightDevice: limits.flatMap(({ path, weight }) =>
+      weight > 0 ? [{ Path: path, Weight: weight }] : [],
+    ),
+    BlkioDeviceReadBps: rates('readBps'),
+    BlkioDeviceWriteBps: rates('writeBps'),
+    BlkioDeviceReadIOps: rates('readIops'),
+    BlkioDeviceWriteIOps: rates('writeIops'),
   };
 }
 
@@ -238,17 +265,22 @@ const MOUNT_TYPES: Readonly<Partial<Record<MountType, string>>> = {
   [MountType.TMPFS]: 'tmpfs',
 };
 
-function mountOf(mount: Mount, expand: Expand): Readonly<Record<string, unknown>> {
+function mountOf(
+  mount: Mount,
+  expand: Expand,
+  engineSocket: string,
+): Readonly<Record<string, unknown>> {
   const type = MOUNT_TYPES[mount.type];
   if (type === undefined) {
     throw new TswarmError('not_supported', 'ContainerSpec.Mounts.Type: only bind, volume, tmpfs', {
       field: 'ContainerSpec.Mounts.Type',
     });
   }
+  const isSocket = engineSocket !== '' && type === 'bind' && isDockerSocket(mount.source);
   const { bindOptions: bind, volumeOptions: volume, tmpfsOptions: tmpfs } = mount;
   return {
     Type: type,
-    Source: expand(mount.source, 'ContainerSpec.Mounts.Source'),
+    Source: isSocket ? engineSocket : expand(mount.source, 'ContainerSpec.Mounts.Source'),
     Target: expand(mount.target, 'ContainerSpec.Mounts.Target'),
     ReadOnly: mount.readOnly,
     Consistency: mount.consistency,
@@ -369,6 +401,7 @@ function attachmentsOf(task: Task, context: TaskContext): readonly AttachmentReq
       addresses: attachment.addresses,
       aliases: attachment.aliases,
       gwPriority: asked?.gwPriority ?? 0,
+      macAddress: asked?.macAddress ?? '',
     };
   });
 }

@@ -307,6 +307,7 @@ class NodeWorker implements Worker {
       network: parts.network.manager,
       volumes: parts.volumes,
       store,
+      engineSocket: this.#options.engineSocket ?? '',
       report: (taskId, status) => this.#session?.report(taskId, status),
       acknowledge: (sequence) => this.#session?.acknowledge(sequence),
     });

@@ -8,7 +8,7 @@ import { EXIT } from '../output/fail.ts';
 import type { ComposeContext } from './context.ts';
 import { planProject } from './deploy.ts';
 import { imagesOf } from './image-verbs.ts';
-import { imageId } from './images.ts';
+import { presentImage } from './images.ts';
 import { type KnownProject, knownProject } from './known-project.ts';
 import { projectContainers, serviceOf } from './ps.ts';
 import { servicesOrNone } from './run-state.ts';
@@ -68,7 +68,7 @@ async function imageLines(
     .filter(hasName)
     .filter(({ build }) => !(build && options.ignoreBuildable === true));
   const isHere = await Promise.all(
-    wanted.map(async ({ image }) => (await imageId(context.client, image)) !== undefined),
+    wanted.map(async ({ image }) => (await presentImage(context.client, image)) !== undefined),
   );
   const missingOnly = options.policy === 'missing';
   return wanted.filter((_, i) => !(missingOnly && isHere[i])).map(line('Pulled'));

@@ -2,6 +2,7 @@
 // nothing is created. Afterwards each service carries the id of its image, so that a rebuilt image replaces its containers.
 import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
 import { hasCode, TswarmError } from '#protocol/errors';
+import { refreshAfterMs } from '#protocol/pull-policy';
 import { buildContext } from '../client/build-context.ts';
 import type { ApiClient, CallOptions, Json } from '../client/http.ts';
 import { pushCall } from '../client/image-calls.ts';
@@ -49,9 +50,9 @@ async function ensureImage(
   options: ImageOptions,
   display: ProgressDisplay,
 ): Promise<string> {
-  const present = await imageId(client, image.image);
-  const way = wayOf(image, present !== undefined, options);
-  if (way === 'present') return present ?? '';
+  const present = await presentImage(client, image.image);
+  const way = wayOf(image, present, options);
+  if (way === 'present') return present?.id ?? '';
   if (way === 'build') {
     if (options.build === 'never') {
       throw new TswarmError(
@@ -67,7 +68,7 @@ async function ensureImage(
     refuseNeverPulled(image, options);
     await pullImage(client, image, options, display);
   }
-  return (await imageId(client, image.image)) ?? '';
+  return (await presentImage(client, image.image))?.id ?? '';
 }
 
 function refuseNeverPulled(image: PlannedImage, options: ImageOptions): void {
@@ -82,19 +83,35 @@ function refuseNeverPulled(image: PlannedImage, options: ImageOptions): void {
 /** Whether `ensureImages` would build this image, pull it, or take the one that is there. */
 export function wayOf(
   image: PlannedImage,
-  isPresent: boolean,
+  present: PresentImage | undefined,
   options: Pick<ImageOptions, 'build' | 'pull'>,
 ): 'present' | 'build' | 'pull' {
   const policy = options.pull === '' ? image.pullPolicy : options.pull;
   if (image.build)
-    return options.build === 'always' || policy === 'build' || !isPresent ? 'build' : 'present';
-  return policy === 'always' || !isPresent ? 'pull' : 'present';
+    return options.build === 'always' || policy === 'build' || !present ? 'build' : 'present';
+  return policy === 'always' || !present || isStale(present, policy) ? 'pull' : 'present';
 }
 
-/** Id of an image of this node; undefined when it has none of that name. */
-export async function imageId(client: ApiClient, name: string): Promise<string | undefined> {
+function isStale({ taggedAtMs }: PresentImage, policy: string): boolean {
+  const refreshMs = refreshAfterMs(policy);
+  return refreshMs !== undefined && Date.now() - taggedAtMs > refreshMs;
+}
+
+export interface PresentImage {
+  readonly id: string;
+  /** When it was fetched or got its name; ms since 1970. */
+  readonly taggedAtMs: number;
+}
+
+/** An image of this node; undefined when it has none of that name. */
+export async function presentImage(
+  client: ApiClient,
+  name: string,
+): Promise<PresentImage | undefined> {
   try {
-    return String((await client.get<Json>(`/images/${name}/json`)).Id);
+    const image = await client.get<Json>(`/images/${name}/json`);
+    const { LastTagTime = '' } = (image.Metadata ?? {}) as { LastTagTime?: string };
+    return { id: String(image.Id), taggedAtMs: Date.parse(LastTagTime) || 0 };
   } catch (error) {
     if (hasCode(error, 'not_found')) return undefined;
     throw error;

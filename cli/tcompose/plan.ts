@@ -10,7 +10,7 @@ import { EXIT } from '../output/fail.ts';
 import { styleFor } from '../output/style.ts';
 import type { ComposeContext, GlobalOptions } from './context.ts';
 import { clusterPlaces, type Plan, planProject, planStack } from './deploy.ts';
-import { imageId, wayOf } from './images.ts';
+import { presentImage, wayOf } from './images.ts';
 import { readPlan, refuseChanged, type SavedPlan, writePlan } from './plan-file.ts';
 import { diffText, jsonPlan, planText } from './plan-text.ts';
 import {
@@ -208,8 +208,9 @@ async function plannedIds(
   const how = { build, pull: pullPolicy(options.pull) } as const;
   const ids = await Promise.all(
     images.map(async (image) => {
-      const id = await imageId(context.client, image.image);
-      const way = wayOf(image, id !== undefined, how);
+      const present = await presentImage(context.client, image.image);
+      const id = present?.id;
+      const way = wayOf(image, present, how);
       return [image.service, way === 'present' ? (id ?? '') : UNKNOWN_IMAGE[way]] as const;
     }),
   );

@@ -2,6 +2,7 @@
 // task of it has in common.
 
 import * as specs from '#protocol/generated/specs';
+import { NAMED_REFRESHES, refreshAfterMs } from '#protocol/pull-policy';
 import type { Hook, Project, Service } from '../load/project.ts';
 import { ownValue } from '../load/records.ts';
 import { planMounts } from './mounts.ts';
@@ -65,6 +66,9 @@ export function planContainer(
     devices: planDevices(path, service, problems),
     deviceCgroupRules: service.device_cgroup_rules ?? [],
     cgroupParent: service.cgroup_parent ?? '',
+    ociRuntime: service.runtime ?? '',
+    storageOpt: service.storage_opt ?? {},
+    deviceRequests: planDeviceRequests(service),
     ...planNamespaces(path, service, problems),
     networkMode: planSharedMode(project, key, 'network_mode', problems),
     pidMode: planSharedMode(project, key, 'pid', problems) || (service.pid ?? ''),
@@ -169,8 +173,10 @@ function planDevices(path: string, service: Service, problems: Problems): specs.
   const devices: specs.DeviceMapping[] = [];
   for (const [i, { source = '', target, permissions }] of (service.devices ?? []).entries()) {
     const where = `${path}.devices.${i}`;
-    if (!source.startsWith('/')) {
-      problems.unsupported(where, `${source} is no path: devices of CDI are not known`);
+    const isName = /^[^/=\s]+\/[^/=\s]+=\S+$/.test(source);
+    if (!source.startsWith('/') && !isName) {
+      const hint = 'write /dev/NAME, or VENDOR/CLASS=NAME for a device of CDI';
+      problems.error(where, `${source} is no path`, hint);
       continue;
     }
     if (permissions !== undefined && !/^[rwm]{1,3}$/.test(permissions)) {
@@ -180,7 +186,7 @@ function planDevices(path: string, service: Service, problems: Problems): specs.
     devices.push(
       specs.DeviceMapping.create({
         pathOnHost: source,
-        pathInContainer: target ?? source,
+        pathInContainer: isName ? '' : (target ?? source),
         cgroupPermissions: permissions ?? 'rwm',
       }),
     );
@@ -216,24 +222,47 @@ function planNamespaces(
   };
 }
 
+/** Devices by what they are: `gpus`, which docker compose gives the capability gpu, and reserved ones. */
+function planDeviceRequests(service: Service): specs.DeviceRequest[] {
+  const reserved = service.deploy?.resources?.reservations?.devices ?? [];
+  const all = [
+    ...(service.gpus ?? []).map((gpu) => ({
+      ...gpu,
+      capabilities: [...new Set([...(gpu.capabilities ?? []), 'gpu'])],
+    })),
+    ...reserved,
+  ];
+  return all.map((request) =>
+    specs.DeviceRequest.create({
+      driver: request.driver ?? '',
+      count: request.count ?? 0,
+      deviceIds: request.device_ids ?? [],
+      capabilities: request.capabilities ?? [],
+      options: request.options ?? {},
+    }),
+  );
+}
+
 function planPullPolicy(path: string, service: Service, problems: Problems): string {
-  const { pull_policy: policy = '' } = service;
-  switch (policy) {
-    case '':
-    case 'always':
-    case 'missing':
-    case 'never':
-      return policy;
-    case 'build':
-      // What is built here is not to be taken from a registry.
-      return 'never';
-    default:
-      problems.unsupported(
-        `${path}.pull_policy`,
-        `${policy}; this version knows always, missing, never and build`,
-      );
-      return '';
-  }
+  const policy = pullPolicyOf(service);
+  // What is built here is not to be taken from a registry.
+  if (policy === 'build') return 'never';
+  const known = ['', 'always', 'missing', 'never'].includes(policy);
+  if (known || refreshAfterMs(policy) !== undefined) return policy;
+  const key = policy.startsWith('every_') ? 'pull_refresh_after' : 'pull_policy';
+  const hint =
+    key === 'pull_policy'
+      ? 'use always, missing, never, build, daily, weekly or every_12h'
+      : 'write a duration like 1d12h';
+  problems.error(`${path}.${key}`, `unknown value ${service[key]}`, hint);
+  return '';
+}
+
+/** `daily`, `weekly` and `refresh` in the form every_DURATION; without a duration, refresh is what docker compose makes of it. */
+export function pullPolicyOf(service: Service): string {
+  const { pull_policy: policy = '', pull_refresh_after: after } = service;
+  if (policy === 'refresh') return after === undefined ? 'missing' : `every_${after}`;
+  return ownValue(NAMED_REFRESHES, policy) ?? policy;
 }
 
 function planPrivileges(

@@ -31,7 +31,7 @@ export function planNetworks(
   }[] = [];
   for (const [name, network] of Object.entries(service.networks ?? {})) {
     const where = `${path}.networks.${name}`;
-    if (network?.mac_address !== undefined) problems.unsupported(`${where}.mac_address`, '');
+    checkMac(`${where}.mac_address`, network?.mac_address, problems);
     if (network?.link_local_ips !== undefined) problems.unsupported(`${where}.link_local_ips`, '');
     if (network?.interface_name !== undefined) problems.unsupported(`${where}.interface_name`, '');
     for (const option of Object.keys(network?.driver_opts ?? {})) {
@@ -61,13 +61,25 @@ export function planNetworks(
         ipv4Address: network?.ipv4_address ?? '',
         ipv6Address: network?.ipv6_address ?? '',
         gwPriority: network?.gw_priority ?? 0,
+        macAddress: network?.mac_address ?? '',
       }),
     });
   }
   attachments.sort(
     (a, b) => b.priority - a.priority || (a.config.target < b.config.target ? -1 : 1),
   );
-  return attachments.map(({ config }) => config);
+  checkMac(`${path}.mac_address`, service.mac_address, problems);
+  // The service's own is that of its first network.
+  return attachments.map(({ config }, index) =>
+    index === 0 && config.macAddress === ''
+      ? specs.NetworkAttachmentConfig.create({ ...config, macAddress: service.mac_address ?? '' })
+      : config,
+  );
+}
+
+function checkMac(path: string, mac: string | undefined, problems: Problems): void {
+  if (mac === undefined || /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(mac)) return;
+  problems.error(path, `${mac} is no MAC address`, 'write it like 02:42:ac:11:00:02');
 }
 
 /** How many tasks the service is to have. */

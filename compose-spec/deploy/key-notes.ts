@@ -5,7 +5,7 @@
 export const KEY_NOTES: Readonly<Record<string, string>> = {
   annotations: 'annotations of the OCI bundle',
   attach: 'whether an attached `up` shows its log; the container runs either way',
-  blkio_config: 'weights count on each host by itself',
+  blkio_config: 'weights and limits count on each host by itself; devices are the host’s',
   build:
     'built on the node where the command runs; the others take the image from it, without a registry',
   cap_add: 'in addition to the default set',
@@ -42,9 +42,10 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   environment: 'resolved where the command runs',
   expose: 'inside a network every port is reachable, on all hosts',
   extends: 'resolved by the loader',
-  external_links: 'containers of other projects',
+  external_links:
+    'names of other projects’ containers work on external networks that both are on, across hosts; another alias is refused',
   extra_hosts: 'lines of /etc/hosts',
-  gpus: 'devices as a resource of hosts',
+  gpus: 'devices that a driver of the host describes (CDI), or the nodes of an NVIDIA driver; without them the container fails with dockerd’s words; choose hosts that have them with placement constraints',
   group_add: 'more groups for the process',
   healthcheck: 'gates updates, depends_on, load balancing and names',
   hostname: 'host name inside the container',
@@ -56,7 +57,8 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   labels: 'labels of containers; `deploy.labels` are the service’s',
   links: 'aliases on networks that both are on, across hosts',
   logging: 'json-file with rotation on the host it runs on; read from any host',
-  mac_address: 'endpoints are routed, not bridged: nobody else sees it',
+  mac_address:
+    'of the interface on the first network, or per network; endpoints are routed, not bridged: only the host sees it',
   mem_limit: 'a limit on whichever host it runs',
   mem_reservation: 'what a host must have free',
   mem_swappiness: 'on hosts with control groups v1',
@@ -80,11 +82,13 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   privileged: 'all rights on the host it runs on',
   profiles: 'resolved by the loader',
   provider: 'programs outside of the cluster',
-  pull_policy: 'counts on each host by itself',
-  pull_refresh_after: 'age of an image',
+  pull_policy:
+    'counts on each host by itself; daily, weekly and every_DURATION by the age of its image',
+  pull_refresh_after: 'with `pull_policy: refresh`: each host by the age of its own image',
   read_only: 'a root file system that cannot be written',
   restart: 'the host restarts the same container; a host that is lost is replaced by another',
-  runtime: 'containers run in tswarm’s own runtime',
+  runtime:
+    'one that the host has: tswarm, runc, crun, …; a task on a host without it fails with the names that there are',
   scale: 'replicas, spread over the hosts',
   secrets:
     'kept encrypted by the managers, on a tmpfs where they are used; owner and mode count; versioned by content',
@@ -93,12 +97,14 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   stdin_open: 'standard input stays open',
   stop_grace_period: 'time between the stop signal and the end; open connections end before it',
   stop_signal: 'instead of SIGTERM',
-  storage_opt: 'size of the root file system',
+  storage_opt:
+    'hosts refuse it as dockerd does without xfs and pquota; mount a volume or a tmpfs with a size',
   sysctls: 'of the container’s namespaces',
   tmpfs: 'in memory of the host it runs on',
   tty: 'a terminal',
   ulimits: 'limits of its processes',
-  use_api_socket: 'the cluster’s socket inside the container',
+  use_api_socket:
+    'the socket of the host’s node, which speaks the Docker API; registry credentials stay outside',
   user: 'user of the process',
   userns_mode: 'host, or none',
   uts: 'private, or the host’s',

@@ -1,5 +1,6 @@
 // What is mounted into a container: `volumes` and `tmpfs`.
 
+import { DOCKER_SOCKET, isDockerSocket } from '#protocol/docker-socket';
 import * as specs from '#protocol/generated/specs';
 import type { Mount, Project, Service } from '../load/project.ts';
 import { ownValue } from '../load/records.ts';
@@ -30,6 +31,10 @@ export function planMounts(
       ? binds.mounts.get(i)
       : planMount(project, mount, `services.${key}.volumes.${i}`, more);
     if (planned !== undefined) mounts.push(planned);
+  }
+  if (service.use_api_socket === true && !mounts.some(({ target }) => target === DOCKER_SOCKET)) {
+    const source = DOCKER_SOCKET;
+    mounts.push(specs.Mount.create({ type: specs.MountType.BIND, source, target: source }));
   }
   for (const [i, text] of (service.tmpfs ?? []).entries()) {
     const planned = planTmpfs(text, `services.${key}.tmpfs.${i}`, problems);
@@ -98,6 +103,9 @@ function planBind(
     const reason = isWindowsAbsolute(source) ? 'is a path of Windows' : 'is not an absolute path';
     problems.error(`${path}.source`, `${JSON.stringify(source)} ${reason}`);
     return undefined;
+  }
+  if (isDockerSocket(source)) {
+    problems.notice(path, 'is the socket of the tswarm node on which the container runs');
   }
   if (bind?.selinux !== undefined) {
     problems.notice(path, `option ${bind.selinux} has no effect on hosts without SELinux`);

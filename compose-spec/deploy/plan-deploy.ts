@@ -11,7 +11,7 @@ import { isRemote } from '../load/paths.ts';
 import { withoutUnusedResources } from '../load/profiles.ts';
 import type { Build, Project, Service } from '../load/project.ts';
 import { ownValue } from '../load/records.ts';
-import { planContainer } from './container.ts';
+import { planContainer, pullPolicyOf } from './container.ts';
 import { LinkAliases, planEndpoint, planNetworks } from './endpoints.ts';
 import { imageName, serviceLabels, serviceName } from './names.ts';
 import {
@@ -160,6 +160,11 @@ function checkSupport(
   const path = `services.${key}`;
   checkKeys(service, SERVICE_SUPPORT, path, problems);
   checkOtherNetwork(path, service, problems);
+  checkExternalLinks(`${path}.external_links`, service.external_links ?? [], problems);
+  if (service.pull_refresh_after !== undefined && service.pull_policy !== 'refresh') {
+    const message = 'has no effect without `pull_policy: refresh`';
+    problems.notice(`${path}.pull_refresh_after`, message);
+  }
   const { platform, logging, build } = service;
   const host = options.hostPlatform;
   const fits = (wanted: string): boolean => host === undefined || isSamePlatform(wanted, host);
@@ -181,6 +186,20 @@ function checkSupport(
     if (fits(wanted)) continue;
     const message = `${wanted} cannot be built on the nodes here, which are ${host}`;
     problems.error(`${path}.build.platforms`, message);
+  }
+}
+
+/** A container is known by its own name on networks that both are on; another name could only be given where it is made. */
+function checkExternalLinks(path: string, links: readonly string[], problems: Problems): void {
+  for (const [index, link] of links.entries()) {
+    const [name = '', alias = name] = link.split(':', 2);
+    if (alias === name) {
+      problems.notice(`${path}.${index}`, `${name} is found on networks that both are on`);
+      continue;
+    }
+    const hint = `use the name ${name}, or give that service the alias on a network that both are on`;
+    const message = `${name} cannot be called ${alias} from here alone`;
+    problems.error(`${path}.${index}`, message, hint, 'unsupported');
   }
 }
 
@@ -308,7 +327,15 @@ function planDependencies(project: Project, service: Service): specs.ServiceDepe
 }
 
 /** What of a service can change without its containers being any different. */
-const NOT_HASHED = ['build', 'depends_on', 'develop', 'profiles', 'pull_policy', 'scale'] as const;
+const NOT_HASHED = [
+  'build',
+  'depends_on',
+  'develop',
+  'profiles',
+  'pull_policy',
+  'pull_refresh_after',
+  'scale',
+] as const;
 const DEPLOY_NOT_HASHED = [
   'replicas',
   'labels',
@@ -360,7 +387,7 @@ function plannedImages(project: Project): PlannedImage[] {
     service: key,
     image: imageName(project, key, service),
     ...(service.build === undefined ? {} : { build: service.build }),
-    pullPolicy: service.pull_policy ?? '',
+    pullPolicy: pullPolicyOf(service),
     platform: service.platform ?? '',
   }));
 }

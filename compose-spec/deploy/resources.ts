@@ -24,16 +24,14 @@ export function planResources(
     ...(service.mem_reservation === undefined ? {} : { memory: service.mem_reservation }),
   };
   checkMemory(path, service, limit, reservation, problems);
-  if (reservation.devices !== undefined) {
-    problems.unsupported(`${path}.deploy.resources.reservations.devices`, 'not implemented yet');
-  }
   const planned = {
     limits: planOne(limit),
     reservations: planOne(reservation),
     ...planSwap(path, service, limit, problems),
     cpuShares: service.cpu_shares ?? 0,
     cpusetCpus: service.cpuset ?? '',
-    blkioWeight: planWeight(path, service, problems),
+    blkioWeight: service.blkio_config?.weight ?? 0,
+    blkioDevices: planBlockDevices(service),
     oomKillDisable: service.oom_kill_disable === true,
   };
   const empty = specs.ResourceRequirements.create({});
@@ -78,12 +76,20 @@ function planSwap(
   return { swapBytes: undefined, memorySwappiness };
 }
 
-function planWeight(path: string, service: Service, problems: Problems): number {
-  const { weight = 0, ...rest } = service.blkio_config ?? {};
-  for (const key of Object.keys(rest)) {
-    problems.unsupported(`${path}.blkio_config.${key}`, 'only `weight` is known');
-  }
-  return weight;
+/** Limits of block devices, one entry for each device. */
+function planBlockDevices({ blkio_config: config = {} }: Service): specs.BlockDeviceLimit[] {
+  const devices = new Map<string, specs.BlockDeviceLimit>();
+  const add = (path: string | undefined, limit: Partial<specs.BlockDeviceLimit>): void => {
+    if (path === undefined) return;
+    const known = devices.get(path);
+    devices.set(path, specs.BlockDeviceLimit.create({ path, ...known, ...limit }));
+  };
+  for (const { path, weight = 0 } of config.weight_device ?? []) add(path, { weight });
+  for (const { path, rate = 0 } of config.device_read_bps ?? []) add(path, { readBps: rate });
+  for (const { path, rate = 0 } of config.device_write_bps ?? []) add(path, { writeBps: rate });
+  for (const { path, rate = 0 } of config.device_read_iops ?? []) add(path, { readIops: rate });
+  for (const { path, rate = 0 } of config.device_write_iops ?? []) add(path, { writeIops: rate });
+  return [...devices.values()];
 }
 
 function checkMemory(

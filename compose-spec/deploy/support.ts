@@ -16,7 +16,6 @@ const emulated = (how: string): Support => ({ kind: 'emulated', how });
 const idle = (why: string): Support => ({ kind: 'idle', why });
 const refused = (reason: string): Support => ({ kind: 'refused', reason });
 
-const NOT_YET = 'not implemented yet';
 const WINDOWS = 'it only means something on Windows';
 const REAL_TIME = 'real-time scheduling of control groups is off in current kernels';
 
@@ -57,9 +56,9 @@ export const SERVICE_SUPPORT: Readonly<Record<string, Support>> = {
   environment: DONE,
   expose: emulated('every port is reachable inside a network'),
   extends: DONE,
-  external_links: refused('connect both to an external network'),
+  external_links: emulated('the names of containers are known on networks that both are on'),
   extra_hosts: DONE,
-  gpus: refused(NOT_YET),
+  gpus: DONE,
   group_add: DONE,
   healthcheck: DONE,
   hostname: DONE,
@@ -71,7 +70,7 @@ export const SERVICE_SUPPORT: Readonly<Record<string, Support>> = {
   labels: DONE,
   links: emulated('the other service gets the alias on the networks that both are on'),
   logging: DONE,
-  mac_address: refused(NOT_YET),
+  mac_address: DONE,
   mem_limit: DONE,
   mem_reservation: emulated('as deploy.resources.reservations.memory'),
   mem_swappiness: DONE,
@@ -92,10 +91,10 @@ export const SERVICE_SUPPORT: Readonly<Record<string, Support>> = {
   profiles: DONE,
   provider: refused('programs outside the cluster are not run'),
   pull_policy: DONE,
-  pull_refresh_after: refused(NOT_YET),
+  pull_refresh_after: DONE,
   read_only: DONE,
   restart: DONE,
-  runtime: refused('containers run in tswarm-runtime'),
+  runtime: DONE,
   scale: DONE,
   secrets: DONE,
   security_opt: DONE,
@@ -103,12 +102,12 @@ export const SERVICE_SUPPORT: Readonly<Record<string, Support>> = {
   stdin_open: DONE,
   stop_grace_period: DONE,
   stop_signal: DONE,
-  storage_opt: refused(NOT_YET),
+  storage_opt: DONE,
   sysctls: DONE,
   tmpfs: DONE,
   tty: DONE,
   ulimits: DONE,
-  use_api_socket: refused(NOT_YET),
+  use_api_socket: emulated('as a mount of /var/run/docker.sock'),
   user: DONE,
   userns_mode: DONE,
   uts: DONE,

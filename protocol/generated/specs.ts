@@ -232,6 +232,7 @@ export interface ResourceRequirements {
   readonly cpusetCpus: string;
   readonly blkioWeight: number;
   readonly oomKillDisable: boolean;
+  readonly blkioDevices: readonly BlockDeviceLimit[];
 }
 export const ResourceRequirements: MessageType<ResourceRequirements> = {
   name: 'ResourceRequirements',
@@ -244,8 +245,9 @@ export const ResourceRequirements: MessageType<ResourceRequirements> = {
     { name: 'cpusetCpus', json: 'CpusetCpus', id: 101, kind: 'string', shape: 'one' },
     { name: 'blkioWeight', json: 'BlkioWeight', id: 102, kind: 'int64', shape: 'one' },
     { name: 'oomKillDisable', json: 'OomKillDisable', id: 103, kind: 'bool', shape: 'one' },
+    { name: 'blkioDevices', json: 'BlkioDevices', id: 104, kind: 'message', shape: 'repeated', message: () => BlockDeviceLimit },
   ],
-  create: (partial?: Partial<ResourceRequirements>): ResourceRequirements => ({ ...{ limits: undefined, reservations: undefined, swapBytes: undefined, memorySwappiness: undefined, cpuShares: 0, cpusetCpus: '', blkioWeight: 0, oomKillDisable: false }, ...partial }),
+  create: (partial?: Partial<ResourceRequirements>): ResourceRequirements => ({ ...{ limits: undefined, reservations: undefined, swapBytes: undefined, memorySwappiness: undefined, cpuShares: 0, cpusetCpus: '', blkioWeight: 0, oomKillDisable: false, blkioDevices: [] }, ...partial }),
   write(m: ResourceRequirements, w: Writer): Writer {
     if (m.limits !== undefined) Resources.write(m.limits, w.uint32(10).fork()).ldelim();
     if (m.reservations !== undefined) Resources.write(m.reservations, w.uint32(18).fork()).ldelim();
@@ -255,11 +257,12 @@ export const ResourceRequirements: MessageType<ResourceRequirements> = {
     if (m.cpusetCpus !== '') w.uint32(810).string(m.cpusetCpus);
     if (m.blkioWeight !== 0) w.uint32(816).int64(m.blkioWeight);
     if (m.oomKillDisable) w.uint32(824).bool(m.oomKillDisable);
+    for (const v of m.blkioDevices) BlockDeviceLimit.write(v, w.uint32(834).fork()).ldelim();
     return w;
   },
   read(r: Reader, length: number): ResourceRequirements {
     const end = r.pos + length;
-    const m: { limits: Resources | undefined; reservations: Resources | undefined; swapBytes: number | undefined; memorySwappiness: number | undefined; cpuShares: number; cpusetCpus: string; blkioWeight: number; oomKillDisable: boolean } = { limits: undefined, reservations: undefined, swapBytes: undefined, memorySwappiness: undefined, cpuShares: 0, cpusetCpus: '', blkioWeight: 0, oomKillDisable: false };
+    const m: { limits: Resources | undefined; reservations: Resources | undefined; swapBytes: number | undefined; memorySwappiness: number | undefined; cpuShares: number; cpusetCpus: string; blkioWeight: number; oomKillDisable: boolean; blkioDevices: BlockDeviceLimit[] } = { limits: undefined, reservations: undefined, swapBytes: undefined, memorySwappiness: undefined, cpuShares: 0, cpusetCpus: '', blkioWeight: 0, oomKillDisable: false, blkioDevices: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -287,6 +290,9 @@ export const ResourceRequirements: MessageType<ResourceRequirements> = {
         case 103:
           m.oomKillDisable = r.bool();
           break;
+        case 104:
+          m.blkioDevices.push(BlockDeviceLimit.read(r, r.uint32()));
+          break;
         default:
           r.skipType(t & 7);
       }
@@ -295,6 +301,70 @@ export const ResourceRequirements: MessageType<ResourceRequirements> = {
   },
   encode: (m: ResourceRequirements): Uint8Array => ResourceRequirements.write(m, Writer.create()).finish(),
   decode: (bytes: Uint8Array): ResourceRequirements => ResourceRequirements.read(Reader.create(bytes), bytes.length),
+};
+
+export interface BlockDeviceLimit {
+  readonly path: string;
+  /** 10..1000 */
+  readonly weight: number;
+  /** bytes a second */
+  readonly readBps: number;
+  readonly writeBps: number;
+  readonly readIops: number;
+  readonly writeIops: number;
+}
+export const BlockDeviceLimit: MessageType<BlockDeviceLimit> = {
+  name: 'BlockDeviceLimit',
+  fields: [
+    { name: 'path', json: 'Path', id: 1, kind: 'string', shape: 'one' },
+    { name: 'weight', json: 'Weight', id: 2, kind: 'int64', shape: 'one' },
+    { name: 'readBps', json: 'ReadBps', id: 3, kind: 'int64', shape: 'one' },
+    { name: 'writeBps', json: 'WriteBps', id: 4, kind: 'int64', shape: 'one' },
+    { name: 'readIops', json: 'ReadIOps', id: 5, kind: 'int64', shape: 'one' },
+    { name: 'writeIops', json: 'WriteIOps', id: 6, kind: 'int64', shape: 'one' },
+  ],
+  create: (partial?: Partial<BlockDeviceLimit>): BlockDeviceLimit => ({ ...{ path: '', weight: 0, readBps: 0, writeBps: 0, readIops: 0, writeIops: 0 }, ...partial }),
+  write(m: BlockDeviceLimit, w: Writer): Writer {
+    if (m.path !== '') w.uint32(10).string(m.path);
+    if (m.weight !== 0) w.uint32(16).int64(m.weight);
+    if (m.readBps !== 0) w.uint32(24).int64(m.readBps);
+    if (m.writeBps !== 0) w.uint32(32).int64(m.writeBps);
+    if (m.readIops !== 0) w.uint32(40).int64(m.readIops);
+    if (m.writeIops !== 0) w.uint32(48).int64(m.writeIops);
+    return w;
+  },
+  read(r: Reader, length: number): BlockDeviceLimit {
+    const end = r.pos + length;
+    const m: { path: string; weight: number; readBps: number; writeBps: number; readIops: number; writeIops: number } = { path: '', weight: 0, readBps: 0, writeBps: 0, readIops: 0, writeIops: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.path = r.string();
+          break;
+        case 2:
+          m.weight = readInt64(r.int64());
+          break;
+        case 3:
+          m.readBps = readInt64(r.int64());
+          break;
+        case 4:
+          m.writeBps = readInt64(r.int64());
+          break;
+        case 5:
+          m.readIops = readInt64(r.int64());
+          break;
+        case 6:
+          m.writeIops = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: BlockDeviceLimit): Uint8Array => BlockDeviceLimit.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): BlockDeviceLimit => BlockDeviceLimit.read(Reader.create(bytes), bytes.length),
 };
 
 /** ---- restart, update, placement ----------------------------------------------------------------------------------------- */
@@ -1499,10 +1569,6 @@ export interface ContainerSpec {
   readonly storageOpt: Readonly<Record<string, string>>;
   /** devices that a driver of the node chooses (GPUs) */
   readonly deviceRequests: readonly DeviceRequest[];
-  /** the node's socket in the container */
-  readonly apiSocket: boolean;
-  /** names of containers that are nobody's task, on the networks that both are on */
-  readonly externalLinks: readonly ContainerLink[];
 }
 export const ContainerSpec: MessageType<ContainerSpec> = {
   name: 'ContainerSpec',
@@ -1559,10 +1625,8 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     { name: 'ociRuntime', json: 'OCIRuntime', id: 121, kind: 'string', shape: 'one' },
     { name: 'storageOpt', json: 'StorageOpt', id: 122, kind: 'string', shape: 'map' },
     { name: 'deviceRequests', json: 'DeviceRequests', id: 123, kind: 'message', shape: 'repeated', message: () => DeviceRequest },
-    { name: 'apiSocket', json: 'APISocket', id: 124, kind: 'bool', shape: 'one' },
-    { name: 'externalLinks', json: 'ExternalLinks', id: 125, kind: 'message', shape: 'repeated', message: () => ContainerLink },
   ],
-  create: (partial?: Partial<ContainerSpec>): ContainerSpec => ({ ...{ image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [], networkMode: '', cgroupnsMode: '', ociRuntime: '', storageOpt: {}, deviceRequests: [], apiSocket: false, externalLinks: [] }, ...partial }),
+  create: (partial?: Partial<ContainerSpec>): ContainerSpec => ({ ...{ image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [], networkMode: '', cgroupnsMode: '', ociRuntime: '', storageOpt: {}, deviceRequests: [] }, ...partial }),
   write(m: ContainerSpec, w: Writer): Writer {
     if (m.image !== '') w.uint32(10).string(m.image);
     for (const v of m.command) w.uint32(18).string(v);
@@ -1632,13 +1696,11 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
       w.ldelim();
     }
     for (const v of m.deviceRequests) DeviceRequest.write(v, w.uint32(986).fork()).ldelim();
-    if (m.apiSocket) w.uint32(992).bool(m.apiSocket);
-    for (const v of m.externalLinks) ContainerLink.write(v, w.uint32(1002).fork()).ldelim();
     return w;
   },
   read(r: Reader, length: number): ContainerSpec {
     const end = r.pos + length;
-    const m: { image: string; command: string[]; args: string[]; hostname: string; env: string[]; dir: string; user: string; groups: string[]; labels: Record<string, string>; privileges: Privileges | undefined; init: boolean | undefined; tty: boolean; openStdin: boolean; readOnly: boolean; stopSignal: string; stopGracePeriod: number | undefined; mounts: Mount[]; healthcheck: HealthConfig | undefined; hosts: string[]; dnsConfig: DnsConfig | undefined; secrets: SecretReference[]; configs: ConfigReference[]; isolation: string; sysctls: Record<string, string>; capabilityAdd: string[]; capabilityDrop: string[]; ulimits: Ulimit[]; oomScoreAdj: number; privileged: boolean; devices: DeviceMapping[]; shmSize: number; ipcMode: string; pidMode: string; utsMode: string; usernsMode: string; cgroupParent: string; domainname: string; containerName: string; pullPolicy: string; annotations: Record<string, string>; entrypointCleared: boolean; commandCleared: boolean; deviceCgroupRules: string[]; stdinOnce: boolean; imageId: string; postStart: LifecycleHook[]; preStop: LifecycleHook[]; networkMode: string; cgroupnsMode: string; ociRuntime: string; storageOpt: Record<string, string>; deviceRequests: DeviceRequest[]; apiSocket: boolean; externalLinks: ContainerLink[] } = { image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [], networkMode: '', cgroupnsMode: '', ociRuntime: '', storageOpt: {}, deviceRequests: [], apiSocket: false, externalLinks: [] };
+    const m: { image: string; command: string[]; args: string[]; hostname: string; env: string[]; dir: string; user: string; groups: string[]; labels: Record<string, string>; privileges: Privileges | undefined; init: boolean | undefined; tty: boolean; openStdin: boolean; readOnly: boolean; stopSignal: string; stopGracePeriod: number | undefined; mounts: Mount[]; healthcheck: HealthConfig | undefined; hosts: string[]; dnsConfig: DnsConfig | undefined; secrets: SecretReference[]; configs: ConfigReference[]; isolation: string; sysctls: Record<string, string>; capabilityAdd: string[]; capabilityDrop: string[]; ulimits: Ulimit[]; oomScoreAdj: number; privileged: boolean; devices: DeviceMapping[]; shmSize: number; ipcMode: string; pidMode: string; utsMode: string; usernsMode: string; cgroupParent: string; domainname: string; containerName: string; pullPolicy: string; annotations: Record<string, string>; entrypointCleared: boolean; commandCleared: boolean; deviceCgroupRules: string[]; stdinOnce: boolean; imageId: string; postStart: LifecycleHook[]; preStop: LifecycleHook[]; networkMode: string; cgroupnsMode: string; ociRuntime: string; storageOpt: Record<string, string>; deviceRequests: DeviceRequest[] } = { image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [], networkMode: '', cgroupnsMode: '', ociRuntime: '', storageOpt: {}, deviceRequests: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1838,12 +1900,6 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
         case 123:
           m.deviceRequests.push(DeviceRequest.read(r, r.uint32()));
           break;
-        case 124:
-          m.apiSocket = r.bool();
-          break;
-        case 125:
-          m.externalLinks.push(ContainerLink.read(r, r.uint32()));
-          break;
         default:
           r.skipType(t & 7);
       }
@@ -1926,45 +1982,6 @@ export const DeviceRequest: MessageType<DeviceRequest> = {
   },
   encode: (m: DeviceRequest): Uint8Array => DeviceRequest.write(m, Writer.create()).finish(),
   decode: (bytes: Uint8Array): DeviceRequest => DeviceRequest.read(Reader.create(bytes), bytes.length),
-};
-
-/** Another name for a container, only in this one. */
-export interface ContainerLink {
-  readonly container: string;
-  readonly alias: string;
-}
-export const ContainerLink: MessageType<ContainerLink> = {
-  name: 'ContainerLink',
-  fields: [
-    { name: 'container', json: 'Container', id: 1, kind: 'string', shape: 'one' },
-    { name: 'alias', json: 'Alias', id: 2, kind: 'string', shape: 'one' },
-  ],
-  create: (partial?: Partial<ContainerLink>): ContainerLink => ({ ...{ container: '', alias: '' }, ...partial }),
-  write(m: ContainerLink, w: Writer): Writer {
-    if (m.container !== '') w.uint32(10).string(m.container);
-    if (m.alias !== '') w.uint32(18).string(m.alias);
-    return w;
-  },
-  read(r: Reader, length: number): ContainerLink {
-    const end = r.pos + length;
-    const m: { container: string; alias: string } = { container: '', alias: '' };
-    while (r.pos < end) {
-      const t = r.uint32();
-      switch (t >>> 3) {
-        case 1:
-          m.container = r.string();
-          break;
-        case 2:
-          m.alias = r.string();
-          break;
-        default:
-          r.skipType(t & 7);
-      }
-    }
-    return m;
-  },
-  encode: (m: ContainerLink): Uint8Array => ContainerLink.write(m, Writer.create()).finish(),
-  decode: (bytes: Uint8Array): ContainerLink => ContainerLink.read(Reader.create(bytes), bytes.length),
 };
 
 /** A command in a running container. */

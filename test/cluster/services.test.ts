@@ -30,6 +30,26 @@ services:
     deploy: {placement: {constraints: [node.hostname==w2]}, restart_policy: {delay: 100ms}}
 `;
 
+/** The page comes from `site`, whose network is `door`'s. */
+const SHARING = `
+name: sharing
+services:
+  door:
+    image: busybox:test
+    init: true
+    command: [sleep, "1000"]
+    restart: always
+    stop_grace_period: 100ms
+  site:
+    image: busybox:test
+    init: true
+    network_mode: service:door
+    command: [sh, -c, "mkdir /www && echo page >/www/index.html; exec httpd -f -p 8000 -h /www"]
+    stop_grace_period: 100ms
+    deploy: {placement: {constraints: [node.hostname==w2]}}
+  reader: {image: "busybox:test", init: true, command: [sleep, "1000"], stop_grace_period: 100ms}
+`;
+
 let lab: Lab;
 beforeAll(async () => {
   lab = await labUp({ managers: 3, workers: 2 });
@@ -172,6 +192,24 @@ describe('a service of ten replicas on five hosts', () => {
     }, 60_000);
     const [dbAgain, webAgain] = await both();
     expect(since(webAgain)).toBeGreaterThanOrEqual(since(dbAgain));
+    await lab.exec('m1', [...compose, 'down'], { timeoutMs: 60_000 });
+    rmSync(folder, { recursive: true });
+  });
+
+  it('shares the network of another service: on its host, and again after that one was started again', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tswarm-sharing-'));
+    writeFileSync(join(folder, 'compose.yaml'), SHARING);
+    const compose = ['tcompose', '-f', join(folder, 'compose.yaml')];
+    const up = await lab.exec('m1', [...compose, 'up', '-d'], { timeoutMs: 60_000 });
+    expect([up.code, up.stderr.includes('Error')]).toEqual([0, false]);
+    expect((await newest('sharing_door')).Node).toBe('w2');
+    const get = [...compose, 'exec', '-T', 'reader', 'wget', '-qO-', 'http://door:8000/'];
+    const page = async (): Promise<string> => (await lab.exec('m1', get)).stdout.trim();
+    await until(async () => (await page()) === 'page', 30_000);
+    const [door] = await pidsOf('w2', 'sharing_door');
+    expect((await lab.exec('w2', ['kill', '-9', door ?? ''])).code).toBe(0);
+    await until(async () => !(await pidsOf('w2', 'sharing_door')).includes(door ?? ''), 10_000);
+    await until(async () => (await page()) === 'page', 30_000);
     await lab.exec('m1', [...compose, 'down'], { timeoutMs: 60_000 });
     rmSync(folder, { recursive: true });
   });

@@ -54,6 +54,7 @@ export async function buildFixture(): Promise<BuildFixture> {
     options: {
       nativeDir: NATIVE_DIR,
       runtimePath: join(NATIVE_DIR, 'tswarm-runtime'),
+      runtimes: {},
       runtimeRoot: join(runDir, 'runtime'),
       nodeTag: tag,
     },

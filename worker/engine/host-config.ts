@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import type { EngineJson } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import { MEMORY_LIMIT_BYTES_MIN, SHM_BYTES_DEFAULT } from '../limits.ts';
+import { parseDeviceRequests } from '../runtime/device-requests.ts';
 import type {
   DeviceSpec,
   HostConfig,
@@ -371,25 +372,12 @@ function checkUnsupported(config: HostConfig): void {
       'Leave it away.',
     );
   }
-  if ((config.DeviceRequests ?? []).length > 0) {
-    refuse(
-      'DeviceRequests',
-      'could not select device driver: device requests (GPUs) are not supported',
-      'Map the device nodes with Devices.',
-    );
-  }
+  parseDeviceRequests(config.DeviceRequests);
   if (config.IpcMode.startsWith('container:')) {
     refuse(
       'IpcMode',
       `IPC mode "${config.IpcMode}" is not supported`,
       'Use private or host, or share a volume.',
-    );
-  }
-  if (config.Runtime !== '' && config.Runtime !== 'tswarm' && config.Runtime !== 'runc') {
-    refuse(
-      'Runtime',
-      `unknown or invalid runtime name: ${config.Runtime}`,
-      'The runtime is chosen for the whole node.',
     );
   }
   if ((config.Links ?? []).length > 0) {
@@ -400,6 +388,8 @@ function checkUnsupported(config: HostConfig): void {
     );
   }
   if (Object.keys(config.StorageOpt ?? {}).length > 0) {
-    refuse('StorageOpt', '--storage-opt is not supported', 'Use a volume.');
+    const reason =
+      "--storage-opt is supported only for overlay over xfs with 'pquota' mount option";
+    refuse('StorageOpt', reason, 'Use a volume, or a tmpfs with a size.');
   }
 }

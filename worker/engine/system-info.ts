@@ -12,7 +12,7 @@ export interface InfoInput {
   readonly eventListeners: number;
   readonly dataRoot: string;
   readonly engineVersion: string;
-  readonly runtimePath: string;
+  readonly runtimes: Readonly<Record<string, string>>;
   readonly nativeDir: string;
   readonly labels: readonly string[];
   readonly insecureRegistries: readonly string[];
@@ -90,7 +90,9 @@ export async function nodeInfo(input: InfoInput): Promise<EngineJson> {
     Labels: input.labels,
     ExperimentalBuild: false,
     ServerVersion: input.engineVersion,
-    Runtimes: { tswarm: { path: input.runtimePath } },
+    Runtimes: Object.fromEntries(
+      Object.entries(input.runtimes).map(([name, path]) => [name, { path }]),
+    ),
     DefaultRuntime: 'tswarm',
     LiveRestoreEnabled: true,
     Isolation: '',

@@ -208,7 +208,9 @@ class Images implements FullImageService {
 
   async #ensure(ref: string, options: EnsureOptions): Promise<ImageEntry> {
     const here = findImage(this.parts.db, ref)?.image;
-    if (options.policy !== 'always' && here !== undefined) return here;
+    const oldest = this.parts.clock.nowMs() - (options.refreshAfterMs ?? Infinity);
+    const isFresh = here !== undefined && here.taggedAtMs >= oldest;
+    if (options.policy !== 'always' && isFresh) return here;
     if (options.policy === 'never') throw noSuchImage(ref);
     const request = this.#request(ref, '', options.auth);
     const membership = this.#pulls.join(request, options.onProgress ?? ((): void => {}));

@@ -64,6 +64,8 @@ export type PullPolicy = 'always' | 'missing' | 'never';
 
 export interface EnsureOptions {
   readonly policy: PullPolicy;
+  /** An image that was fetched or named longer ago is fetched anew. */
+  readonly refreshAfterMs?: number;
   readonly auth?: RegistryAuth;
   readonly signal?: AbortSignal;
   /** Engine API progress lines ({status, id, progressDetail}). */

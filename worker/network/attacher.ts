@@ -232,7 +232,7 @@ export class Attacher {
           containerId,
           attachment,
           // A MAC address is asked for one interface, the first.
-          macAddress: index === 0 ? request.macAddress : '',
+          macAddress: attachment.macAddress || (index === 0 ? request.macAddress : ''),
           formerAddresses: former
             .filter((endpoint) => endpoint.networkId === id)
             .flatMap(addressesOf),

@@ -26,6 +26,8 @@ export interface AttachmentRequest {
   readonly aliases: readonly string[];
   /** The highest gives the default route; equal: the first. */
   readonly gwPriority: number;
+  /** Asked-for MAC address of this interface; absent or '': the request's (of the first), or made from the address. */
+  readonly macAddress?: string;
   /** Task that stands for a container of `docker run` on this network of the cluster; absent for local networks and tasks' containers. */
   readonly attachmentId?: string;
 }

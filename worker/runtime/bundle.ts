@@ -7,6 +7,7 @@ import { mountsOf } from './bundle-mounts.ts';
 import type { DeviceNumbers, ResolvedDevice } from './bundle-resources.ts';
 import { resourcesOf } from './bundle-resources.ts';
 import { effectiveCapabilities } from './capabilities.ts';
+import type { DeviceEdits } from './cdi.ts';
 import type { HostFacts } from './host-facts.ts';
 import { sharedContainer } from './network-request.ts';
 import type { OciConfig, OciLinux, OciNamespace, OciProcess } from './oci.ts';
@@ -42,6 +43,8 @@ export interface BundleInput {
   readonly files: readonly BoundFile[];
   readonly devices: readonly ResolvedDevice[];
   readonly blockDevices: DeviceNumbers;
+  /** What devices that drivers describe need besides their nodes, which are among `devices`. */
+  readonly edits: DeviceEdits;
   readonly network: NamespaceSource;
   readonly ipc: NamespaceSource;
   readonly pid: NamespaceSource;
@@ -113,14 +116,18 @@ export function bundleOf(input: BundleInput): OciConfig {
     ...(ownUts && config.Hostname !== '' ? { hostname: config.Hostname } : {}),
     ...(ownUts && config.Domainname !== '' ? { domainname: config.Domainname } : {}),
     process: processOf(input, capabilities, withInit),
-    mounts: mountsOf({
-      record,
-      mounts: input.mounts,
-      files: withInit ? [...input.files, initFile] : input.files,
-      ownIpc: input.ipc.kind === 'new',
-      shmSource: input.shmSource,
-      cgroupVersion: host.cgroupVersion,
-    }),
+    mounts: [
+      ...mountsOf({
+        record,
+        mounts: input.mounts,
+        files: withInit ? [...input.files, initFile] : input.files,
+        ownIpc: input.ipc.kind === 'new',
+        shmSource: input.shmSource,
+        cgroupVersion: host.cgroupVersion,
+      }),
+      ...input.edits.mounts,
+    ],
+    ...(Object.keys(input.edits.hooks).length > 0 ? { hooks: input.edits.hooks } : {}),
     annotations: hostConfig.Annotations ?? {},
     linux: linuxOf(input, capabilities),
   };
@@ -139,9 +146,9 @@ function processOf(
   return {
     terminal: config.Tty,
     ...(config.Tty && height > 0 && width > 0 ? { consoleSize: { height, width } } : {}),
-    user: ociUser(user),
+    user: ociUser({ ...user, gids: [...user.gids, ...input.edits.gids] }),
     args: withInit ? [INIT_TARGET, '--', ...command] : command,
-    env: environmentOf(config, user.home),
+    env: environmentOf({ ...config, Env: [...config.Env, ...input.edits.env] }, user.home),
     cwd: config.WorkingDir === '' ? '/' : config.WorkingDir,
     capabilities: capabilitySets(capabilities),
     ...rlimitsOf(hostConfig),

@@ -30,6 +30,7 @@ import { INITIAL_STATE } from './record.ts';
 import { releaseExitWaiters, removeContainer, removeUnfinished } from './removal.ts';
 import type { InsideResult } from './run-inside.ts';
 import { runInside } from './run-inside.ts';
+import { runtimeOf } from './runtimes.ts';
 import type { ExitInfo } from './shim-client.ts';
 import { startExitCode } from './shim-spawn.ts';
 import { signalNumber } from './signals.ts';
@@ -78,6 +79,7 @@ export class Containers {
   /** @throws conflict when the name is taken; what a wrong configuration says */
   async create(wanted: NewContainer): Promise<Container> {
     const deps = this.#deps;
+    runtimeOf(wanted.hostConfig, deps.options);
     const id = newContainerId(deps.random);
     this.#checkName(wanted.name);
     const config = mergeImageConfig(wanted.config, wanted.image.config.config);
@@ -416,7 +418,8 @@ export class Containers {
         const path = join(container.paths.runDir, 'resources.json');
         const { devices, ...limits } = resources;
         await writeFile(path, JSON.stringify(limits));
-        const { runtimePath, runtimeRoot } = this.#deps.options;
+        const { runtimeRoot } = this.#deps.options;
+        const runtimePath = runtimeOf(container.record.hostConfig, this.#deps.options);
         await callNative(runtimePath, [
           '--root',
           runtimeRoot,

@@ -15,6 +15,8 @@ export interface RuntimeOptions {
   readonly nativeDir: string;
   /** OCI runtime: tswarm-runtime, or runc or crun. */
   readonly runtimePath: string;
+  /** Further runtimes of this host by name, and the node's own. */
+  readonly runtimes: Readonly<Record<string, string>>;
   /** `--root` of the runtime; in the run folder. */
   readonly runtimeRoot: string;
   /** First 8 characters of the node id: cgroups are `/tswarm-<tag>/<container>`. */

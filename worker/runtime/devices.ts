@@ -24,8 +24,14 @@ const DEPTH_MAX = 8;
 /** The devices of this configuration. @throws invalid_argument naming the path that is no device */
 export async function devicesOf(config: HostConfig): Promise<readonly ResolvedDevice[]> {
   if (config.Privileged) return allDevices('/dev', '/dev', 'rwm', 0);
-  const lists = await Promise.all(config.Devices.map(resolveDevice));
+  const paths = config.Devices.filter(({ PathOnHost }) => !isCdiName(PathOnHost));
+  const lists = await Promise.all(paths.map(resolveDevice));
   return lists.flat();
+}
+
+/** Whether an entry of `--device` is a device's name (vendor.com/class=name) and no path. */
+export function isCdiName(text: string): boolean {
+  return /^[^/=\s]+\/[^/=\s]+=\S+$/.test(text);
 }
 
 async function resolveDevice(spec: DeviceSpec): Promise<readonly ResolvedDevice[]> {

@@ -9,6 +9,7 @@ import { emitContainer } from './container-events.ts';
 import type { RuntimeDeps } from './deps.ts';
 import { callNative } from './native-call.ts';
 import { nextRestart } from './next-restart.ts';
+import { runtimeOf } from './runtimes.ts';
 import type { ExitInfo } from './shim-client.ts';
 import { exitInfoOf } from './shim-client.ts';
 import { undoStart } from './start.ts';
@@ -86,7 +87,8 @@ export function lostExit(deps: RuntimeDeps): ExitInfo {
 
 /** Without a shim nobody can keep the process: it is killed, so that it cannot run beside its successor. */
 export async function killLost(container: Container, deps: RuntimeDeps): Promise<void> {
-  const { runtimePath, runtimeRoot } = deps.options;
+  const { runtimeRoot } = deps.options;
+  const runtimePath = runtimeOf(container.record.hostConfig, deps.options);
   await callNative(runtimePath, ['--root', runtimeRoot, 'delete', '--force', container.id]).catch(
     (error: unknown) => {
       deps.log.debug('delete without shim', { container: container.id, reason: String(error) });

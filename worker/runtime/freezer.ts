@@ -1,9 +1,11 @@
 // Processes that stand still: because somebody has paused the container, which everybody is told, or for the time of a copy, which is nobody's business: the cluster would
 // let a container go on that it does not want paused.
+
 import type { Container } from './container.ts';
 import { emitContainer } from './container-events.ts';
 import type { RuntimeDeps } from './deps.ts';
 import { callNative } from './native-call.ts';
+import { runtimeOf } from './runtimes.ts';
 
 /** `pause` and `unpause`. Called with the container's lock held, or on its way to its end. */
 export async function setPaused(
@@ -36,7 +38,8 @@ export function frozen<T>(
 }
 
 async function freeze(container: Container, frozen: boolean, deps: RuntimeDeps): Promise<void> {
-  const { runtimePath, runtimeRoot } = deps.options;
+  const { runtimeRoot } = deps.options;
+  const runtimePath = runtimeOf(container.record.hostConfig, deps.options);
   const verb = frozen ? 'pause' : 'resume';
   await callNative(runtimePath, ['--root', runtimeRoot, verb, container.id]);
 }

@@ -42,17 +42,14 @@ export function attachRequestOf(record: ContainerRecord): AttachRequest {
   }
   const primary = primaryNetwork(mode);
   const attachments: AttachmentRequest[] = [];
-  const macs: string[] = [];
   for (const [network, endpoint] of endpointsOf(record, primary)) {
     attachments.push(attachmentOf(network, endpoint));
-    macs.push(endpoint.macAddress);
   }
   return {
     ...common,
     mode: 'networks',
     attachments,
     ports,
-    macAddress: macs.find((mac) => mac !== '') ?? '',
   };
 }
 
@@ -83,6 +80,7 @@ function attachmentOf(networkId: string, endpoint: EndpointRequest): AttachmentR
     addresses: [endpoint.ipv4, endpoint.ipv6].filter((address) => address !== ''),
     aliases: endpoint.aliases,
     gwPriority: endpoint.gwPriority,
+    macAddress: endpoint.macAddress,
   };
 }
 

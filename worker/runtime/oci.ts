@@ -106,6 +106,17 @@ export interface OciConfig {
   readonly domainname?: string;
   readonly process: OciProcess;
   readonly mounts: readonly OciMount[];
+  readonly hooks?: OciHooks;
   readonly annotations: Readonly<Record<string, string>>;
   readonly linux: OciLinux;
 }
+
+export interface OciHook {
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  readonly timeout?: number;
+}
+
+/** Lists by the moment at which they run. */
+export type OciHooks = Readonly<Partial<Record<string, readonly OciHook[]>>>;

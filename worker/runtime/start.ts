@@ -13,11 +13,13 @@ import type { BoundFile } from './bundle-mounts.ts';
 import type { Container, Run } from './container.ts';
 import { fillVolumes } from './copy-up.ts';
 import type { RuntimeDeps } from './deps.ts';
+import { requestedDevices } from './device-requests.ts';
 import { blockDevicesOf, devicesOf } from './devices.ts';
 import { hostFile, hostsFile, writeInPlace } from './etc-files.ts';
 import { logSettings } from './log-config.ts';
 import { readyMounts } from './mount-points.ts';
 import { attachRequestOf, sharedContainer } from './network-request.ts';
+import { runtimeOf } from './runtimes.ts';
 import { writeFileReferences } from './secret-files.ts';
 import type { ExitInfo } from './shim-client.ts';
 import { ShimClient } from './shim-client.ts';
@@ -49,13 +51,14 @@ async function start(
 ): Promise<{ readonly run: Run; readonly exit: Promise<ExitInfo | undefined> }> {
   const { record, paths } = container;
   const shared = sharedNamespaces(container, deps);
-  const [rootfs, attach, mounts, devices, blockDevices, files] = await together([
+  const [rootfs, attach, mounts, devices, edits, blockDevices, files] = await together([
     deps.images.mountRootfs(container.id),
     shared.network.kind === 'path'
       ? Promise.resolve(undefined)
       : deps.network.attach(container.id, attachRequestOf(record)),
     readyMounts(record.mounts, deps.volumes),
     devicesOf(record.hostConfig),
+    requestedDevices(record.hostConfig),
     blockDevicesOf(record.hostConfig),
     writeFileReferences(container, deps),
     makeFolder(paths.bundleDir),
@@ -78,7 +81,8 @@ async function start(
     user,
     mounts,
     files: [...etcFiles, ...files],
-    devices,
+    devices: [...devices, ...edits.devices],
+    edits,
     blockDevices,
     ...shared,
     network: networkNamespace(shared.network, attach),
@@ -118,7 +122,7 @@ async function launch(
     bundleDir: paths.bundleDir,
     shimDir: paths.shimDir,
     nativeDir: deps.options.nativeDir,
-    runtimePath: deps.options.runtimePath,
+    runtimePath: runtimeOf(record.hostConfig, deps.options),
     runtimeRoot: deps.options.runtimeRoot,
     logPath: log.enabled ? paths.logPath : '',
     logBytesMax: log.bytesMax,

@@ -64,6 +64,22 @@ it('has a note for each key, and for no other', () => {
   expect(Object.keys(KEY_NOTES).sort()).toEqual(Object.keys(SERVICE_KEYS).sort());
 });
 
+it('refuses only what there is no way to do', () => {
+  const refused = Object.entries(SERVICE_SUPPORT).flatMap(([key, { kind }]) =>
+    kind === 'refused' ? [key] : [],
+  );
+  expect(refused.sort()).toEqual([
+    'cpu_count',
+    'cpu_percent',
+    'cpu_rt_period',
+    'cpu_rt_runtime',
+    'credential_spec',
+    'isolation',
+    'models',
+    'provider',
+  ]);
+});
+
 it('is what docs/compose-keys.md says', async () => {
   await expect(table()).toMatchFileSnapshot(FILE);
 });

@@ -203,3 +203,46 @@ describe('the only node', () => {
     ).toEqual(['node.hostname==b']);
   });
 });
+
+describe('containers that share a namespace', () => {
+  const FILE = `
+services:
+  web: {image: web, ports: ["80:80"]}
+  vpn: {image: vpn, network_mode: "service:web", pid: "service:web", restart: always}
+`;
+
+  it('name the service as the cluster knows it, and are held until it has started', () => {
+    const { p_vpn: vpn } = services(FILE);
+    expect(vpn?.taskTemplate?.containerSpec).toMatchObject({
+      networkMode: 'service:p_web',
+      pidMode: 'service:p_web',
+    });
+    expect(vpn?.taskTemplate?.networks).toEqual([]);
+    expect(vpn?.taskTemplate?.dependsOn).toMatchObject([{ service: 'p_web', restart: false }]);
+  });
+
+  it.each([
+    ['ports: ["1:1"]', 'services.a.ports: conflicting options: port publishing and the container'],
+    ['hostname: x', 'services.a.hostname: conflicting options: hostname and the network mode'],
+    ['dns: 1.1.1.1', 'services.a.dns: conflicting options: dns and the network mode'],
+    [
+      'extra_hosts: ["a:1.1.1.1"]',
+      'services.a.extra_hosts: conflicting options: custom host-to-IP',
+    ],
+    [
+      'scale: 2',
+      'services.a.network_mode: 2 containers cannot each stand beside one of the 3 of b',
+    ],
+    ['deploy: {mode: global}', 'services.a.network_mode: its containers are on each node'],
+  ])('refuse %s', (fields, message) => {
+    const file = `services:\n  b: {image: b, scale: 3}\n  a: {image: a, network_mode: "service:b", ${fields}}\n`;
+    expect(errors(file).join('\n')).toContain(message);
+  });
+
+  it('are one for one, or many at a single one', () => {
+    for (const count of [1, 3]) {
+      const file = `services:\n  b: {image: b, scale: ${count}}\n  a: {image: a, network_mode: "service:b", scale: 3}\n`;
+      expect(errors(file)).toEqual([]);
+    }
+  });
+});

@@ -368,16 +368,80 @@ describe('what a container gets of its host', () => {
     expect(serviceOf('tty: true').taskTemplate?.resources).toBeUndefined();
   });
 
+  test('limits of block devices, one entry for each', () => {
+    const config =
+      'blkio_config: {weight_device: [{path: /dev/sda, weight: 200}], device_read_bps: [{path: /dev/sda, rate: 1m}], device_write_iops: [{path: /dev/sdb, rate: 30}]}';
+    const none = { weight: 0, readBps: 0, writeBps: 0, readIops: 0, writeIops: 0 };
+    expect(serviceOf(config).taskTemplate?.resources?.blkioDevices).toEqual([
+      { ...none, path: '/dev/sda', weight: 200, readBps: 1_048_576 },
+      { ...none, path: '/dev/sdb', writeIops: 30 },
+    ]);
+  });
+
+  test.each([
+    ['gpus: all', { driver: '', count: -1, deviceIds: [], capabilities: ['gpu'], options: {} }],
+    [
+      'gpus: [{driver: nvidia, device_ids: ["0"], capabilities: [utility]}]',
+      {
+        driver: 'nvidia',
+        count: 0,
+        deviceIds: ['0'],
+        capabilities: ['utility', 'gpu'],
+        options: {},
+      },
+    ],
+    [
+      'deploy: {resources: {reservations: {devices: [{driver: cdi, device_ids: ["v.com/c=x"], capabilities: [cdi]}]}}}',
+      { driver: 'cdi', count: 0, deviceIds: ['v.com/c=x'], capabilities: ['cdi'], options: {} },
+    ],
+  ])('%s as a request for devices', (fields, request) => {
+    expect(containerOf(fields).deviceRequests).toEqual([request]);
+  });
+
+  test('runtime, storage_opt, cgroup, a device by its CDI name', () => {
+    const fields =
+      'runtime: crun, storage_opt: {size: 1G}, cgroup: private, devices: ["vendor.com/net=a"]';
+    expect(containerOf(fields)).toMatchObject({
+      ociRuntime: 'crun',
+      storageOpt: { size: '1G' },
+      cgroupnsMode: 'private',
+      devices: [{ pathOnHost: 'vendor.com/net=a', pathInContainer: '', cgroupPermissions: 'rwm' }],
+    });
+  });
+
+  test('MAC addresses: the service’s is that of its first network', () => {
+    const own = 'mac_address: "02:00:00:00:00:01"';
+    expect(serviceOf(own).taskTemplate?.networks).toMatchObject([
+      { macAddress: '02:00:00:00:00:01' },
+    ]);
+    const perNetwork = 'networks: {default: {mac_address: "02:00:00:00:00:02"}}';
+    expect(serviceOf(`${own}, ${perNetwork}`).taskTemplate?.networks).toMatchObject([
+      { macAddress: '02:00:00:00:00:02' },
+    ]);
+  });
+
+  test.each([
+    ['pull_policy: daily', 'every_1d'],
+    ['pull_policy: weekly', 'every_1w'],
+    ['pull_policy: every_1d12h', 'every_1d12h'],
+    ['pull_policy: refresh, pull_refresh_after: 36h', 'every_36h'],
+    ['pull_policy: refresh', 'missing'],
+  ])('%s is %s for the nodes', (fields, policy) => {
+    expect(containerOf(fields).pullPolicy).toBe(policy);
+  });
+
+  test('the socket, as a mount', () => {
+    expect(containerOf('use_api_socket: true').mounts).toMatchObject([
+      { source: '/var/run/docker.sock', target: '/var/run/docker.sock' },
+    ]);
+  });
+
   test.each([
     ['ipc: "container:b"', 'services.a.ipc: not supported by this version of tswarm (container:b;'],
     ['memswap_limit: 64m', 'services.a.memswap_limit: needs a limit of the memory beside it'],
     [
       'mem_limit: 64m, memswap_limit: 32m',
       'services.a.memswap_limit: is less than the memory limit',
-    ],
-    [
-      'blkio_config: {device_read_bps: [{path: /dev/sda, rate: 1m}]}',
-      'services.a.blkio_config.device_read_bps: not supported by this version of tswarm (only `weight`',
     ],
   ])('%s is refused', (fields, message) => {
     expect(errorsOf(fields).join('\n')).toContain(message);

@@ -92,6 +92,7 @@ function makeTasks(seed: ServiceSeed, index: number): Task[] {
       cpuShares: 0,
       cpusetCpus: '',
       blkioWeight: 0,
+      blkioDevices: [],
       oomKillDisable: false,
     },
     placement: Placement.create({
@@ -207,7 +208,13 @@ describe('placer', () => {
           const set = setOf(nodes);
           const twin = new Twin(nodes);
           const random = (): number => prng.next();
-          const placer = new Placer({ nodes: set, view, nowMicros: 0, random, specsBeside: () => [] });
+          const placer = new Placer({
+            nodes: set,
+            view,
+            nowMicros: 0,
+            random,
+            specsBeside: () => [],
+          });
           for (const task of tasks) {
             const { nodeId, generic, reason } = placer.place(task);
             const fitting = nodes.filter((node) => twin.fits(task, node));
@@ -254,7 +261,13 @@ describe('placer', () => {
       );
       const prng = new Prng(seed);
       const set = setOf(nodes);
-      const placer = new Placer({ nodes: set, view, nowMicros: 0, random: () => prng.next(), specsBeside: () => [] });
+      const placer = new Placer({
+        nodes: set,
+        view,
+        nowMicros: 0,
+        random: () => prng.next(),
+        specsBeside: () => [],
+      });
       const service: ServiceSeed = {
         tasks: 12,
         cpus: 0,

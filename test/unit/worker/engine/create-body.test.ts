@@ -133,7 +133,11 @@ describe('a create request', () => {
         "device cgroup rule format: 'x'",
       ],
       [() => parse({}, { UsernsMode: 'keep' }), 'not_supported', 'user namespace mode'],
-      [() => parse({}, { DeviceRequests: [{}] }), 'not_supported', 'device driver'],
+      [
+        () => parse({}, { DeviceRequests: [{ Count: 1, DeviceIDs: ['0'] }] }),
+        'invalid_argument',
+        'both Count and DeviceIDs',
+      ],
       [() => parse({}, { Links: ['a:b'] }), 'not_supported', 'links'],
       [
         () => parse({ Healthcheck: { Interval: 5 } }),

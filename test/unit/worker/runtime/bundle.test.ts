@@ -5,6 +5,7 @@ import { parseHostConfig } from '#worker/engine/host-config';
 import type { BundleInput } from '#worker/runtime/bundle';
 import { bundleOf, environmentOf } from '#worker/runtime/bundle';
 import { ALL_CAPABILITIES } from '#worker/runtime/capabilities';
+import { NO_EDITS } from '#worker/runtime/cdi';
 import type { HostFacts } from '#worker/runtime/host-facts';
 import type { OciConfig, OciMount } from '#worker/runtime/oci';
 import type { ContainerRecord, MountPoint } from '#worker/runtime/record';
@@ -76,6 +77,7 @@ function bundle(
     files: [],
     devices: [],
     blockDevices: {},
+    edits: NO_EDITS,
     network: { kind: 'path', path: '/run/netns/x' },
     ipc: { kind: 'new' },
     pid: { kind: 'new' },

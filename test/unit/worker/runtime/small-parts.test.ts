@@ -299,8 +299,14 @@ describe('what the network is asked for', () => {
     const { attachments, mode } = attachRequestOf(record({}, { endpoints: { other: endpoint } }));
     expect(mode).toBe('networks');
     expect(attachments).toEqual([
-      { networkId: 'bridge', addresses: [], aliases: [], gwPriority: 0 },
-      { networkId: 'other', addresses: ['10.1.0.5'], aliases: ['al'], gwPriority: 3 },
+      { networkId: 'bridge', addresses: [], aliases: [], gwPriority: 0, macAddress: '' },
+      {
+        networkId: 'other',
+        addresses: ['10.1.0.5'],
+        aliases: ['al'],
+        gwPriority: 3,
+        macAddress: '',
+      },
     ]);
     expect(attachRequestOf(record({ NetworkMode: 'host' }))).toMatchObject({
       mode: 'host',
