@@ -4,12 +4,9 @@
 // server that does nothing, which is the floor. One and three nodes on loopback; all sides run all
 // the time, and each round has a turn of every side. Then Raft alone: failover and transfer.
 // Medians of the rounds, with lowest and highest.
-import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as grpc from '@grpc/grpc-js';
-import { CERTIFICATE_ROLE } from '#protocol/certificates';
 import {
   ControlService,
   CreateObjectRequest,
@@ -17,12 +14,10 @@ import {
   SpecUnion,
 } from '#protocol/generated/control';
 import { ConfigSpec, StackSpec } from '#protocol/generated/specs';
-import { connectChannel } from '#protocol/transport/grpc';
 import { ManagerGroup } from '#test/support/manager-group';
 import type { Measured } from '#test/support/raft-host/member-program';
 import { ProcessGroup } from '#test/support/raft-host/process-group';
-import { testCa } from '../unit/manager/support/pki.ts';
-import type { EchoRequest } from './echo-server.ts';
+import { startEcho } from './echo-peer.ts';
 import { EtcdPeer, unary } from './etcd-peer.ts';
 import { median } from './figures.ts';
 
@@ -94,26 +89,11 @@ async function tswarm(count: number): Promise<Side> {
 
 /** A server in a process of its own that does nothing. */
 async function echo(plain: boolean): Promise<Side> {
-  const ca = testCa();
-  const child = fork(new URL('./echo-server.ts', import.meta.url).pathname, [], {
-    execArgv: ['--conditions=source'],
-  });
-  const port = new Promise<number>((resolve) => {
-    child.once('message', (message) => resolve(message as number));
-  });
-  const identity = ca.identity('m1', CERTIFICATE_ROLE.manager);
-  child.send({ plain, identity } satisfies EchoRequest);
-  const address = `127.0.0.1:${await port}`;
-  const channel = plain
-    ? new grpc.Client(address, grpc.credentials.createInsecure())
-    : connectChannel(address, ca.identity('n1', CERTIFICATE_ROLE.admin), 'swarm-manager');
+  const { channel, stop } = await startEcho(plain);
   return {
     name: plain ? 'grpc-js alone, clear' : 'grpc-js alone, mutual TLS',
     put: (name) => unary(channel, createObject.path, configRequest(name)),
-    async stop() {
-      channel.close();
-      child.kill();
-    },
+    stop,
   };
 }
 
