@@ -1,18 +1,25 @@
 // What a committed transaction does to a state: the same on every replica, from the entry alone.
-// Stamps each object with the entry's index and time. On the leader the objects that made the entry
-// are used again instead of decoding it, so that a task goes on sharing its spec with its service
-// in memory; elsewhere the spec is taken from there, with the same effect.
+// Stamps each object with the entry's index and time. The replica that made the entry has the objects
+// already, in the state that its transaction came to: there only the stamps are missing, and a task
+// goes on sharing its spec with its service in memory; elsewhere the spec is taken from there, with
+// the same effect.
 import { assert } from '#protocol/errors';
 import { type StoreAction, StoreActionKind } from '#protocol/generated/control';
 import type { Meta, Node, Service, Task } from '#protocol/generated/objects';
 import { type AnyObject, fromUnion, kindOf, movesVersion } from './kinds.ts';
-import { Draft, type StoreState } from './state.ts';
+import { Draft, type StoreMaps, type StoreState } from './state.ts';
 import type { EncodedChange } from './transaction.ts';
 import type { Kind, StoreChange } from './view.ts';
 
 /** A change with the object's id, as listeners get it. */
 export interface AppliedChange extends StoreChange {
   readonly id: string;
+}
+
+interface Stamp {
+  readonly index: number;
+  /** Microseconds since 1970. */
+  readonly time: number;
 }
 
 interface Step {
@@ -22,32 +29,45 @@ interface Step {
   readonly object: AnyObject | undefined;
 }
 
-/**
- * Applies an entry's actions, or `own`: the changes that this replica made the entry from, if it
- * did; the actions need not be known then.
- */
+/** Applies an entry's actions. */
 export function applyActions(
   base: StoreState,
   actions: readonly StoreAction[],
-  own: readonly EncodedChange[] | undefined,
-  stamp: { readonly index: number; readonly time: number },
-): { draft: Draft; changes: AppliedChange[] } {
+  stamp: Stamp,
+): { readonly maps: StoreMaps; readonly changes: readonly AppliedChange[] } {
   const draft = new Draft(base);
   const changes: AppliedChange[] = [];
-  const count = own ? own.length : actions.length;
-  for (let i = 0; i < count; i++) {
-    const step = own
-      ? ownStep(own[i] as EncodedChange)
-      : decodedStep(actions[i] as StoreAction, draft);
-    if (!step) continue;
-    const change = applyStep(draft, step, stamp);
+  for (const action of actions) {
+    const step = decodedStep(action, draft);
+    const change = step && applyStep(draft, step, stamp);
     if (change) changes.push(change);
   }
-  return { draft, changes };
+  return { maps: draft.maps(), changes };
 }
 
-function ownStep(change: EncodedChange): Step {
-  return { kind: change.kind, id: change.id, object: change.after };
+/**
+ * Stamps the objects of an entry that this replica has made. In place: until now only transactions
+ * that were built upon this one have seen them, and those share them, so that versions that they give
+ * hold.
+ */
+export function stampOwn(own: readonly EncodedChange[], stamp: Stamp): AppliedChange[] {
+  return own.map(({ kind, id, before, after }) => {
+    if (!after) return { kind, id, before };
+    const unstamped = after as { meta: Meta | undefined; statusIndex?: number };
+    unstamped.meta = metaOf(kind, before, after, stamp);
+    if (kind === 'node') unstamped.statusIndex = stamp.index;
+    return before ? { kind, id, before, after } : { kind, id, after };
+  });
+}
+
+/** The base with changes that are stamped already. */
+export function withChanges(base: StoreState, changes: readonly AppliedChange[]): StoreMaps {
+  const draft = new Draft(base);
+  for (const { kind, id, before, after } of changes) {
+    if (after) draft.put(kind, after, before);
+    else draft.remove(kind, id);
+  }
+  return draft.maps();
 }
 
 /** Undefined for a kind of a newer version, which this one cannot hold. */
@@ -82,7 +102,7 @@ function withKnownSpec(task: Task, action: StoreAction, draft: Draft): Task {
 function applyStep(
   draft: Draft,
   { kind, id, object }: Step,
-  stamp: { readonly index: number; readonly time: number },
+  stamp: Stamp,
 ): AppliedChange | undefined {
   const before = draft.get(kind, id);
   if (!object) {
@@ -90,40 +110,20 @@ function applyStep(
     draft.remove(kind, id);
     return { kind, id, before };
   }
-  const after = stamped(kind, before, object, stamp);
-  draft.put(kind, after);
+  const meta = metaOf(kind, before, object, stamp);
+  const after =
+    kind === 'node' ? { ...(object as Node), meta, statusIndex: stamp.index } : { ...object, meta };
+  draft.put(kind, after, before);
   return before ? { kind, id, before, after } : { kind, id, after };
 }
 
-function stamped(
+function metaOf(
   kind: Kind,
   before: AnyObject | undefined,
   object: AnyObject,
-  { index, time }: { readonly index: number; readonly time: number },
-): AnyObject {
+  { index, time }: Stamp,
+): Meta {
   const moved = !before || movesVersion(kind, before, object);
   const version = moved ? { index } : (before?.meta?.version ?? { index });
-  const meta: Meta = { version, createdAt: before?.meta?.createdAt ?? time, updatedAt: time };
-  if (kind === 'node') return { ...(object as Node), meta, statusIndex: index };
-  return { ...object, meta };
-}
-
-/**
- * The pending chain after its first transaction was committed: objects that only that one had
- * changed get their stamps, so that readers' versions hold for the transactions that follow.
- */
-export function patchPending(
-  head: StoreState,
-  own: readonly EncodedChange[],
-  applied: readonly AppliedChange[],
-): StoreState {
-  const draft = new Draft(head);
-  const stampedById = new Map(
-    applied.map((change) => [`${change.kind}/${change.id}`, change.after]),
-  );
-  for (const { kind, id, after } of own) {
-    const committed = stampedById.get(`${kind}/${id}`);
-    if (after && committed && draft.get(kind, id) === after) draft.put(kind, committed);
-  }
-  return draft.finish(head);
+  return { version, createdAt: before?.meta?.createdAt ?? time, updatedAt: time };
 }

@@ -77,7 +77,7 @@ export function decodeSnapshot(bytes: Uint8Array): StoreState {
     const found = fromUnion(union);
     if (!found) continue;
     const { kind, object } = found;
-    draft.put(kind, kind === 'task' ? withTemplate(draft, object as Task) : object);
+    draft.put(kind, kind === 'task' ? withTemplate(draft, object as Task) : object, undefined);
   }
   return draft.finish({
     index: snapshot.index,

@@ -1,14 +1,25 @@
-// A persistent ordered map from text to values: a B+ tree whose nodes are never changed. `set` and
-// `delete` copy only the path to one leaf, so an old map stays valid and costs nothing: that is
-// what lets a reader, a snapshot and several open transactions look at different states of the
-// store without locks or copies. Keys are ordered by UTF-16 code units, the same on every host.
+// A persistent ordered map from text to values: a B+ tree whose nodes are never changed once somebody
+// else can see them. `set` and `delete` copy only the path to one leaf, so an old map stays valid and
+// costs nothing: that is what lets a reader, a snapshot and several open transactions look at
+// different states of the store without locks or copies. Who makes many changes in a row (an editor)
+// copies each node once and changes its own copies in place; that is a third of the work. Keys are ordered by UTF-16 code units, the same on every host.
 import { assert } from '#protocol/errors';
 import { MAP_NODE_ENTRIES_MAX, MAP_NODE_ENTRIES_MIN } from './limits.ts';
 
+/**
+ * Whoever makes many changes in a row names itself: nodes that were made for it may be changed in
+ * place by it, for nobody else has seen them. Any object; two are the same only by identity.
+ */
+export type Editor = object;
+
 interface Leaf<V> {
-  readonly keys: readonly string[];
-  readonly values: readonly V[];
+  keys: string[];
+  readonly values: V[];
   readonly children: undefined;
+  /** Who may change `values` (or `children`) in place; undefined = nobody any more. */
+  readonly editor: Editor | undefined;
+  /** Who may change `keys`, which nodes share when only values differ. */
+  keysEditor: Editor | undefined;
 }
 
 /**
@@ -16,14 +27,19 @@ interface Leaf<V> {
  * `children[i-1]`.
  */
 interface Inner<V> {
-  readonly keys: readonly string[];
+  keys: string[];
   readonly values: undefined;
-  readonly children: readonly TreeNode<V>[];
+  readonly children: TreeNode<V>[];
+  readonly editor: Editor | undefined;
+  keysEditor: Editor | undefined;
 }
 
 type TreeNode<V> = Leaf<V> | Inner<V>;
 
-/** An immutable ordered map. Methods that change return a new map. */
+/**
+ * An immutable ordered map. Methods that change return a new map; with an editor the map that it was
+ * called on must not be used any more.
+ */
 export class SortedMap<V> {
   readonly size: number;
   readonly #root: TreeNode<V>;
@@ -35,7 +51,7 @@ export class SortedMap<V> {
 
   /** The map without entries. */
   static empty<V>(): SortedMap<V> {
-    return new SortedMap<V>({ keys: [], values: [], children: undefined }, 0);
+    return new SortedMap<V>(leafOf<V>([], [], undefined), 0);
   }
 
   get(key: string): V | undefined {
@@ -51,11 +67,11 @@ export class SortedMap<V> {
     return node.keys[lowerBound(node.keys, key)] === key;
   }
 
-  set(key: string, value: V): SortedMap<V> {
-    const outcome = { isNew: false };
-    const parts = insert(this.#root, key, value, outcome);
-    const root = parts.length === 1 ? (parts[0] as TreeNode<V>) : innerOf(parts);
-    return new SortedMap(root, outcome.isNew ? this.size + 1 : this.size);
+  set(key: string, value: V, editor?: Editor): SortedMap<V> {
+    const edit: Edit<V> = { editor, isNew: false, right: undefined };
+    const left = insert(this.#root, key, value, edit);
+    const root = edit.right === undefined ? left : innerOf([left, edit.right], editor);
+    return new SortedMap(root, edit.isNew ? this.size + 1 : this.size);
   }
 
   delete(key: string): SortedMap<V> {
@@ -102,46 +118,97 @@ function childIndex(keys: readonly string[], key: string): number {
   return keys[at] === key ? at : Math.max(0, at - 1);
 }
 
-function innerOf<V>(children: readonly TreeNode<V>[]): Inner<V> {
-  return { keys: children.map((child) => child.keys[0] ?? ''), values: undefined, children };
+function leafOf<V>(keys: string[], values: V[], editor: Editor | undefined): Leaf<V> {
+  return { keys, values, children: undefined, editor, keysEditor: editor };
 }
 
-/** Tells whether the key was not there before; a way of its own down the tree would cost as much again. */
-interface Outcome {
+function innerWith<V>(
+  keys: string[],
+  children: TreeNode<V>[],
+  editor: Editor | undefined,
+): Inner<V> {
+  return { keys, values: undefined, children, editor, keysEditor: editor };
+}
+
+function innerOf<V>(children: TreeNode<V>[], editor: Editor | undefined): Inner<V> {
+  return innerWith(
+    children.map((child) => child.keys[0] ?? ''),
+    children,
+    editor,
+  );
+}
+
+/** One insertion on its way down the tree and up again. */
+interface Edit<V> {
+  readonly editor: Editor | undefined;
+  /** The key was not there before; a way of its own down the tree would cost as much again. */
   isNew: boolean;
+  /** The right half of the node that is being returned, when it had to be split. */
+  right: TreeNode<V> | undefined;
 }
 
-function insert<V>(node: TreeNode<V>, key: string, value: V, outcome: Outcome): TreeNode<V>[] {
-  if (!node.children) return insertIntoLeaf(node, key, value, outcome);
+/** The node with the key in it, or its left half. */
+function insert<V>(node: TreeNode<V>, key: string, value: V, edit: Edit<V>): TreeNode<V> {
+  if (!node.children) return insertIntoLeaf(node, key, value, edit);
   const at = childIndex(node.keys, key);
-  const parts = insert(node.children[at] as TreeNode<V>, key, value, outcome);
-  const first = parts[0] as TreeNode<V>;
-  if (parts.length === 1 && (node.keys[at] as string) <= (first.keys[0] ?? '')) {
-    // As nearly always: the bounds stay, and are shared.
-    return [{ keys: node.keys, values: undefined, children: node.children.with(at, first) }];
-  }
-  const children = node.children.toSpliced(at, 1, ...parts);
-  const keys = node.keys.toSpliced(at, 1, ...parts.map((part) => part.keys[0] ?? ''));
-  // The lower bound of the first part only ever falls: a removed smallest key may leave it too low,
-  // which is still a bound.
-  if ((node.keys[at] as string) < (first.keys[0] ?? '')) keys[at] = node.keys[at] as string;
-  return splitInner({ keys, values: undefined, children });
+  const child = insert(node.children[at] as TreeNode<V>, key, value, edit);
+  const own = ownInner(node, edit.editor);
+  own.children[at] = child;
+  // The lower bound only ever falls: a removed smallest key may leave it too low, which is still one.
+  const first = child.keys[0] ?? '';
+  if (first < (own.keys[at] as string)) ownKeys(own, edit.editor)[at] = first;
+  const { right } = edit;
+  if (right === undefined) return own;
+  edit.right = undefined;
+  ownKeys(own, edit.editor).splice(at + 1, 0, right.keys[0] ?? '');
+  own.children.splice(at + 1, 0, right);
+  return splitInner(own, edit);
 }
 
-function insertIntoLeaf<V>(leaf: Leaf<V>, key: string, value: V, outcome: Outcome): TreeNode<V>[] {
-  const at = lowerBound(leaf.keys, key);
-  if (leaf.keys[at] === key) {
-    return [{ keys: leaf.keys, values: leaf.values.with(at, value), children: undefined }];
+/** The node itself when the editor may change it, else a copy. */
+function ownInner<V>(node: Inner<V>, editor: Editor | undefined): Inner<V> {
+  if (node.editor !== undefined && node.editor === editor) return node;
+  const { keys, children } = node;
+  return { keys, values: undefined, children: children.slice(), editor, keysEditor: undefined };
+}
+
+/** The node's keys, not shared with any other node from here on. */
+function ownKeys<V>(node: TreeNode<V>, editor: Editor | undefined): string[] {
+  if (node.keysEditor === undefined || node.keysEditor !== editor) {
+    node.keys = node.keys.slice();
+    node.keysEditor = editor;
   }
-  outcome.isNew = true;
-  const keys = leaf.keys.toSpliced(at, 0, key);
-  const values = leaf.values.toSpliced(at, 0, value);
-  if (keys.length <= MAP_NODE_ENTRIES_MAX) return [{ keys, values, children: undefined }];
-  const half = splitPoint(keys.length, at);
-  return [
-    { keys: keys.slice(0, half), values: values.slice(0, half), children: undefined },
-    { keys: keys.slice(half), values: values.slice(half), children: undefined },
-  ];
+  return node.keys;
+}
+
+function insertIntoLeaf<V>(leaf: Leaf<V>, key: string, value: V, edit: Edit<V>): TreeNode<V> {
+  const { editor } = edit;
+  const at = lowerBound(leaf.keys, key);
+  const isOwn = leaf.editor !== undefined && leaf.editor === editor;
+  if (leaf.keys[at] === key) {
+    if (!isOwn) {
+      const values = leaf.values.with(at, value);
+      return { keys: leaf.keys, values, children: undefined, editor, keysEditor: undefined };
+    }
+    leaf.values[at] = value;
+    return leaf;
+  }
+  edit.isNew = true;
+  if (!isOwn) {
+    const keys = leaf.keys.toSpliced(at, 0, key);
+    return splitLeaf(leafOf(keys, leaf.values.toSpliced(at, 0, value), editor), at, edit);
+  }
+  ownKeys(leaf, editor).splice(at, 0, key);
+  leaf.values.splice(at, 0, value);
+  return splitLeaf(leaf, at, edit);
+}
+
+function splitLeaf<V>(leaf: Leaf<V>, insertedAt: number, edit: Edit<V>): Leaf<V> {
+  const { keys, values } = leaf;
+  if (keys.length <= MAP_NODE_ENTRIES_MAX) return leaf;
+  const half = splitPoint(keys.length, insertedAt);
+  edit.right = leafOf(keys.slice(half), values.slice(half), edit.editor);
+  return leafOf(keys.slice(0, half), values.slice(0, half), edit.editor);
 }
 
 /** Appending (keys that grow) leaves the left node nearly full instead of half empty. */
@@ -149,28 +216,23 @@ function splitPoint(length: number, insertedAt: number): number {
   return insertedAt === length - 1 ? length - MAP_NODE_ENTRIES_MIN : length >> 1;
 }
 
-function splitInner<V>(node: Inner<V>): TreeNode<V>[] {
-  if (node.children.length <= MAP_NODE_ENTRIES_MAX) return [node];
-  const half = node.children.length >> 1;
-  return [
-    { keys: node.keys.slice(0, half), values: undefined, children: node.children.slice(0, half) },
-    { keys: node.keys.slice(half), values: undefined, children: node.children.slice(half) },
-  ];
+function splitInner<V>(node: Inner<V>, edit: Edit<V>): Inner<V> {
+  const { keys, children } = node;
+  if (children.length <= MAP_NODE_ENTRIES_MAX) return node;
+  const half = children.length >> 1;
+  edit.right = innerWith(keys.slice(half), children.slice(half), edit.editor);
+  return innerWith(keys.slice(0, half), children.slice(0, half), edit.editor);
 }
 
 function remove<V>(node: TreeNode<V>, key: string): TreeNode<V> {
   if (!node.children) {
     const at = lowerBound(node.keys, key);
-    return {
-      keys: node.keys.toSpliced(at, 1),
-      values: node.values.toSpliced(at, 1),
-      children: undefined,
-    };
+    return leafOf(node.keys.toSpliced(at, 1), node.values.toSpliced(at, 1), undefined);
   }
   const at = childIndex(node.keys, key);
   const child = remove(node.children[at] as TreeNode<V>, key);
   if (child.keys.length >= MAP_NODE_ENTRIES_MIN || node.children.length === 1) {
-    return { keys: node.keys, values: undefined, children: node.children.with(at, child) };
+    return innerWith(node.keys, node.children.with(at, child), undefined);
   }
   return mergeChild(node, at, child);
 }
@@ -189,11 +251,11 @@ function mergeChild<V>(node: Inner<V>, at: number, child: TreeNode<V>): Inner<V>
   const joined = join(pair, bounds);
   const parts = joined.keys.length <= MAP_NODE_ENTRIES_MAX ? [joined] : halves(joined);
   const keys = parts.map((part, i) => (i === 0 ? bounds[0] : (part.keys[0] ?? '')));
-  return {
-    keys: node.keys.toSpliced(left, 2, ...keys),
-    values: undefined,
-    children: node.children.toSpliced(left, 2, ...parts),
-  };
+  return innerWith(
+    node.keys.toSpliced(left, 2, ...keys),
+    node.children.toSpliced(left, 2, ...parts),
+    undefined,
+  );
 }
 
 function join<V>(
@@ -203,28 +265,26 @@ function join<V>(
   if (a.children && b.children) {
     // Below an inner node the first bound may be an empty placeholder: take the parent's.
     const bKeys = b.keys.with(0, bounds[1]);
-    return {
-      keys: a.keys.concat(bKeys),
-      values: undefined,
-      children: a.children.concat(b.children),
-    };
+    return innerWith(a.keys.concat(bKeys), a.children.concat(b.children), undefined);
   }
   assert(a.values && b.values, 'neighbours of different depth');
-  return { keys: a.keys.concat(b.keys), values: a.values.concat(b.values), children: undefined };
+  return leafOf(a.keys.concat(b.keys), a.values.concat(b.values), undefined);
 }
 
 function halves<V>(node: TreeNode<V>): TreeNode<V>[] {
+  const { keys } = node;
+  const half = keys.length >> 1;
   if (node.children) {
-    const half = node.children.length >> 1;
+    const { children } = node;
     return [
-      { keys: node.keys.slice(0, half), values: undefined, children: node.children.slice(0, half) },
-      { keys: node.keys.slice(half), values: undefined, children: node.children.slice(half) },
+      innerWith(keys.slice(0, half), children.slice(0, half), undefined),
+      innerWith(keys.slice(half), children.slice(half), undefined),
     ];
   }
-  const half = node.keys.length >> 1;
+  const { values } = node;
   return [
-    { keys: node.keys.slice(0, half), values: node.values.slice(0, half), children: undefined },
-    { keys: node.keys.slice(half), values: node.values.slice(half), children: undefined },
+    leafOf(keys.slice(0, half), values.slice(0, half), undefined),
+    leafOf(keys.slice(half), values.slice(half), undefined),
   ];
 }
 

@@ -13,21 +13,25 @@ import {
   nameOf,
   type ReferencedKind,
 } from './kinds.ts';
-import { SortedMap } from './sorted-map.ts';
+import { type Editor, SortedMap } from './sorted-map.ts';
 import type { Kind, ObjectTypes, ReadView, WriteView } from './view.ts';
 
 type Objects = { readonly [K in Kind]: SortedMap<ObjectTypes[K]> };
 
-export interface StoreState {
-  /** Raft index of the last entry that is in this state. */
-  readonly index: number;
-  /** Id of the last transaction that was applied; 0 before the first. */
-  readonly lastTransaction: number;
+/** All objects and their indexes. */
+export interface StoreMaps {
   readonly objects: Objects;
   /** `<kind>/<name>` → id. */
   readonly names: SortedMap<string>;
   /** `<link prefix><id>` → id; see linkPrefix. */
   readonly links: SortedMap<string>;
+}
+
+export interface StoreState extends StoreMaps {
+  /** Raft index of the last entry that is in this state. */
+  readonly index: number;
+  /** Id of the last transaction that was applied; 0 before the first. */
+  readonly lastTransaction: number;
   readonly history: History;
 }
 
@@ -56,10 +60,13 @@ export interface StoreWriteView extends StoreView, WriteView {}
 
 /** Reads over anything that has the store's maps: a state, or a draft whose maps move on. */
 export class StateView implements StoreView {
-  readonly #maps: () => Pick<StoreState, 'objects' | 'names' | 'links'>;
+  readonly #maps: () => StoreMaps;
+  /** Gives maps that stay as they are while somebody goes through them. */
+  readonly #frozen: () => StoreMaps;
 
-  constructor(maps: () => Pick<StoreState, 'objects' | 'names' | 'links'>) {
+  constructor(maps: () => StoreMaps, frozen: () => StoreMaps = maps) {
     this.#maps = maps;
+    this.#frozen = frozen;
   }
 
   get<K extends Kind>(kind: K, id: string): ObjectTypes[K] | undefined {
@@ -67,7 +74,7 @@ export class StateView implements StoreView {
   }
 
   list<K extends Kind>(kind: K): Iterable<ObjectTypes[K]> {
-    return this.#maps().objects[kind].values() as Iterable<ObjectTypes[K]>;
+    return this.#frozen().objects[kind].values() as Iterable<ObjectTypes[K]>;
   }
 
   byName<K extends Exclude<Kind, 'task'>>(kind: K, name: string): ObjectTypes[K] | undefined {
@@ -101,7 +108,7 @@ export class StateView implements StoreView {
   }
 
   *#linked<K extends Kind>(kind: K, prefix: string): Iterable<ObjectTypes[K]> {
-    const { objects, links } = this.#maps();
+    const { objects, links } = this.#frozen();
     for (const [, id] of links.withPrefix(prefix)) {
       const object = objects[kind].get(id);
       assert(object, 'the index names an object that is not there', { kind, id });
@@ -116,12 +123,14 @@ export function viewOf(state: StoreState): StoreView {
 }
 
 /** A state in the making. */
-export class Draft {
+export class Draft implements StoreMaps {
   #objects: { [K in Kind]: SortedMap<ObjectTypes[K]> };
   #names: SortedMap<string>;
   #links: SortedMap<string>;
+  /** As long as it is the same, nobody else has seen the nodes that were made for it. */
+  #editor: Editor = {};
 
-  constructor(base: StoreState) {
+  constructor(base: StoreMaps) {
     this.#objects = { ...base.objects };
     this.#names = base.names;
     this.#links = base.links;
@@ -143,9 +152,9 @@ export class Draft {
     return this.#objects[kind].get(id);
   }
 
-  put(kind: Kind, object: AnyObject): void {
-    const before = this.get(kind, object.id);
-    this.#setMap(kind, this.#mapOf(kind).set(object.id, object));
+  /** `before`: what has the object's id now. */
+  put(kind: Kind, object: AnyObject, before: AnyObject | undefined): void {
+    this.#setMap(kind, this.#mapOf(kind).set(object.id, object, this.#editor));
     this.#moveName(kind, object.id, before && nameOf(kind, before), nameOf(kind, object));
     if (before && linksUnchanged(kind, before, object)) return;
     this.#moveLinks(object.id, before ? linksOf(kind, before) : [], linksOf(kind, object));
@@ -159,14 +168,21 @@ export class Draft {
     this.#moveLinks(id, linksOf(kind, before), []);
   }
 
+  /** The draft itself: each of its maps, as it is now, will not be changed any more but replaced. */
+  frozen(): this {
+    this.#editor = {};
+    return this;
+  }
+
+  /** The maps as they are now; the draft may go on being changed without touching them. */
+  maps(): StoreMaps {
+    const { names, links } = this.frozen();
+    return { objects: { ...this.#objects }, names, links };
+  }
+
   /** The new state; the draft may go on being changed without touching it. */
-  finish(fields: Pick<StoreState, 'index' | 'lastTransaction' | 'history'>): StoreState {
-    return {
-      ...fields,
-      objects: { ...this.#objects },
-      names: this.#names,
-      links: this.#links,
-    };
+  finish({ index, lastTransaction, history }: Omit<StoreState, keyof StoreMaps>): StoreState {
+    return { index, lastTransaction, history, ...this.maps() };
   }
 
   #mapOf(kind: Kind): SortedMap<AnyObject> {
@@ -186,7 +202,7 @@ export class Draft {
     if (before && this.#names.get(`${kind}/${before}`) === id) {
       this.#names = this.#names.delete(`${kind}/${before}`);
     }
-    if (after !== '') this.#names = this.#names.set(`${kind}/${after}`, id);
+    if (after !== '') this.#names = this.#names.set(`${kind}/${after}`, id, this.#editor);
   }
 
   #moveLinks(id: string, before: readonly string[], after: readonly string[]): void {
@@ -194,7 +210,7 @@ export class Draft {
       if (!after.includes(link)) this.#links = this.#links.delete(link + id);
     }
     for (const link of after) {
-      if (!before.includes(link)) this.#links = this.#links.set(link + id, id);
+      if (!before.includes(link)) this.#links = this.#links.set(link + id, id, this.#editor);
     }
   }
 }

@@ -13,7 +13,7 @@ import {
   StoreTransaction,
   StoreTransactionHead,
 } from '#protocol/generated/control';
-import { type AppliedChange, applyActions, patchPending } from './apply.ts';
+import { type AppliedChange, applyActions, stampOwn, withChanges } from './apply.ts';
 import {
   HISTORY_SUMMARY_CHARS_MAX,
   STORE_FORMAT_VERSION,
@@ -25,6 +25,7 @@ import { Rehearsal } from './rehearsal.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import {
   EMPTY_STATE,
+  type StoreMaps,
   type StoreState,
   type StoreView,
   type StoreWriteView,
@@ -58,6 +59,8 @@ export interface Proposal {
 interface Pending {
   readonly id: number;
   readonly changes: readonly EncodedChange[];
+  /** What the state becomes by it; undefined for a part of a transaction that was cut. */
+  readonly maps: StoreMaps | undefined;
 }
 
 /** What an entry did. */
@@ -124,8 +127,9 @@ export class Store {
       return { id, bytes, changes: part };
     });
     for (const { bytes } of made) refuseTooLarge(bytes.length, stamp);
-    for (const { id, changes: part } of made) this.#pending.push({ id, changes: part });
     this.#head = transaction.draft.finish({ ...this.#head, lastTransaction: parent });
+    const maps = made.length === 1 ? this.#head : undefined;
+    for (const { id, changes: part } of made) this.#pending.push({ id, changes: part, maps });
     return { value, proposals: made.map(({ id, bytes }) => ({ id, bytes })) };
   }
 
@@ -160,13 +164,15 @@ export class Store {
       return { ...head, changes: [], transactionId: entry.id, accepted: false };
     }
     const own = this.#pending[0]?.id === entry.id ? this.#pending.shift() : undefined;
-    const actions = own ? [] : StoreTransaction.decode(data).actions;
     const stamp = { index, time: entry.time };
-    const { draft, changes } = applyActions(this.#committed, actions, own?.changes, stamp);
+    const { maps, changes } = own
+      ? this.#applyOwn(own, stamp)
+      : applyActions(this.#committed, StoreTransaction.decode(data).actions, stamp);
     const history =
       entry.summary === '' ? this.#committed.history : this.#committed.history.with(head);
-    const state = draft.finish({ index, lastTransaction: entry.id, history });
-    this.#setCommitted(state, own, changes);
+    const { objects, names, links } = maps;
+    const lastTransaction = entry.id;
+    this.#setCommitted({ index, lastTransaction, history, objects, names, links }, own);
     const committed: CommittedEntry = { ...head, changes };
     this.#changeIndex = index;
     this.#recent.push(committed);
@@ -212,16 +218,20 @@ export class Store {
     if (this.#pending.some((pending) => pending.id === id)) this.dropPending();
   }
 
-  #setCommitted(
-    state: StoreState,
-    own: Pending | undefined,
-    changes: readonly AppliedChange[],
-  ): void {
+  /** The first of the pending chain: what it was built upon is the committed state by now. */
+  #applyOwn(
+    { changes, maps }: Pending,
+    stamp: { readonly index: number; readonly time: number },
+  ): { readonly maps: StoreMaps; readonly changes: readonly AppliedChange[] } {
+    const stamped = stampOwn(changes, stamp);
+    return { maps: maps ?? withChanges(this.#committed, stamped), changes: stamped };
+  }
+
+  #setCommitted(state: StoreState, own: Pending | undefined): void {
     this.#committed = state;
     this.#committedView = viewOf(state);
     if (this.#pending.length === 0) this.#head = state;
-    else if (own) this.#head = patchPending(this.#head, own.changes, changes);
-    else this.dropPending();
+    else if (!own) this.dropPending();
   }
 }
 

@@ -39,7 +39,10 @@ export class Transaction extends StateView implements StoreWriteView {
 
   constructor(base: StoreState, nowMicros: number) {
     const draft = new Draft(base);
-    super(() => draft);
+    super(
+      () => draft,
+      () => draft.frozen(),
+    );
     this.#draft = draft;
     this.#nowMicros = nowMicros;
   }
@@ -85,7 +88,7 @@ export class Transaction extends StateView implements StoreWriteView {
     for (const change of this.#changes.values()) {
       const bytes = this.#encode(change);
       if (bytes) (change.kind === 'task' ? tasks : encoded).push({ ...change, bytes });
-      else if (change.before) this.#draft.put(change.kind, change.before);
+      else if (change.before) this.#draft.put(change.kind, change.before, change.after);
     }
     return encoded.concat(tasks);
   }
@@ -95,7 +98,7 @@ export class Transaction extends StateView implements StoreWriteView {
   }
 
   #put(kind: Kind, before: AnyObject | undefined, after: AnyObject): void {
-    this.#draft.put(kind, after);
+    this.#draft.put(kind, after, before);
     this.#fold(kind, after.id, before, after);
   }
 

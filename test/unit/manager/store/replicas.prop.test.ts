@@ -50,6 +50,8 @@ describe('replicas', () => {
         const counter = { next: 1 };
         let index = 0;
         let inFlight: Proposal[] = [];
+        // States that somebody still holds, with what was in them at the time.
+        const held: { readonly pieces: Iterable<Uint8Array>; readonly bytes: Buffer }[] = [];
         const commit = (): void => {
           const proposal = inFlight.shift();
           if (!proposal) return;
@@ -65,16 +67,27 @@ describe('replicas', () => {
           else if (action.do === 'forget') leader.dropPending();
           else if (action.do === 'restore') {
             const bytes = bytesOf(follower);
+            for (const store of [leader, follower]) {
+              held.push({ pieces: store.snapshot(), bytes: bytesOf(store) });
+            }
             follower = new Store();
             follower.restore(bytes, index);
           } else {
             const stamp = testStamp(counter, { summary: action.do });
-            inFlight = inFlight.concat(leader.transact(stamp, (tx) => write(tx, action)).proposals);
+            const twice = { ...action, id: action.n, n: action.id };
+            const { proposals } = leader.transact(stamp, (tx) => {
+              write(tx, action);
+              if (action.n % 2 === 0) write(tx, twice);
+            });
+            inFlight = inFlight.concat(proposals);
           }
         }
         while (inFlight.length > 0) commit();
         leader.dropPending();
         expect(bytesOf(leader).equals(bytesOf(follower))).toBe(true);
+        for (const { pieces, bytes } of held) {
+          expect(Buffer.concat([...pieces]).equals(bytes)).toBe(true);
+        }
         const fresh = new Store();
         fresh.restore(bytesOf(leader), index);
         expect(bytesOf(fresh).equals(bytesOf(leader))).toBe(true);

@@ -44,6 +44,41 @@ describe('SortedMap', () => {
     );
   });
 
+  it('changed by editors, agrees as well; what is kept when the editor changes stays as it is', () => {
+    const step = fc.oneof(
+      { weight: 30, arbitrary: operation },
+      { weight: 1, arbitrary: fc.constant({ type: 'keep' as const }) },
+      { weight: 1, arbitrary: fc.constant({ type: 'nobody' as const }) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 1500, size: 'max' }), (steps) => {
+        let map = SortedMap.empty<number>();
+        const twin = new Map<string, number>();
+        let editor: object | undefined = {};
+        const versions: { map: SortedMap<number>; expected: [string, number][] }[] = [];
+        for (const op of steps) {
+          if (op.type === 'set') {
+            map = map.set(op.key, op.value, editor);
+            twin.set(op.key, op.value);
+          } else if (op.type === 'delete') {
+            map = map.delete(op.key);
+            twin.delete(op.key);
+          } else {
+            versions.push({ map, expected: twinEntries(twin) });
+            editor = op.type === 'keep' ? {} : undefined;
+          }
+          expect(map.size).toBe(twin.size);
+        }
+        versions.push({ map, expected: twinEntries(twin) });
+        for (const version of versions) {
+          expect([...version.map.entries()]).toEqual(version.expected);
+          for (const [k, v] of version.expected) expect(version.map.get(k)).toBe(v);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   it('finds exactly the entries of a prefix', () => {
     fc.assert(
       fc.property(

@@ -45,6 +45,29 @@ describe('transactions', () => {
     });
   });
 
+  it('may write while they go through what is there: a list is as it was when it was asked for', () => {
+    const { store, run } = harness();
+    run((tx) => {
+      tx.create('service', service('s1'));
+      for (let i = 0; i < 100; i++) tx.create('task', task(`t${100 + i}`, service('s1')));
+    });
+    const seen: string[] = [];
+    run((tx) => {
+      tx.create('task', task('t050', service('s1')));
+      for (const { id } of tx.tasksByService('s1')) {
+        seen.push(id);
+        tx.remove('task', id);
+        tx.create('task', task(`u${id}`, service('s1')));
+      }
+      for (const found of tx.list('task')) tx.update('task', { ...found, nodeId: 'n1' });
+    });
+    expect(seen).toHaveLength(101);
+    const tasks = [...store.view.list('task')];
+    expect(tasks).toHaveLength(101);
+    expect(tasks.every(({ id, nodeId }) => id.startsWith('u') && nodeId === 'n1')).toBe(true);
+    expect([...store.view.tasksByNode('n1')]).toHaveLength(101);
+  });
+
   it('leave no trace when the function throws', () => {
     const { store, propose, run } = harness();
     expect(() =>
@@ -167,6 +190,32 @@ describe('pipelining', () => {
     expect(store.view.get('task', 't1')?.spec).toBe(
       store.view.get('service', 's1')?.spec?.taskTemplate,
     );
+  });
+
+  it('one that was cut comes part by part; what was built upon it sees all of it', () => {
+    const { store, propose, commit } = harness();
+    const follower = new Store();
+    const parts = propose(
+      (tx) => {
+        for (let i = 0; i < 30; i++) {
+          tx.create('service', service(`s${i}`, { labels: { x: 'y'.repeat(50_000) } }));
+        }
+      },
+      { splittable: true },
+    );
+    const upon = propose((tx) => {
+      for (const id of ['s0', 's29']) tx.update('service', service(id, { labels: { z: '1' } }));
+    });
+    const versions = (): (number | undefined)[] =>
+      ['s0', 's1', 's29'].map((id) => store.view.get('service', id)?.meta?.version?.index);
+    const [first = [], ...rest] = [parts.slice(0, 1), parts.slice(1), upon];
+    commit(first);
+    expect(versions()).toEqual([1, 1, undefined]);
+    for (const proposals of rest) commit(proposals);
+    expect(versions()).toEqual([3, 1, 3]);
+    [...first, ...rest.flat()].forEach(({ bytes }, i) => void follower.apply(bytes, i + 1));
+    const bytesOf = (of: Store): Buffer => Buffer.concat([...of.snapshot()]);
+    expect(bytesOf(follower).equals(bytesOf(store))).toBe(true);
   });
 
   it('a lost proposal takes those built upon it along', () => {
