@@ -170,6 +170,8 @@ export interface ImageEngine {
     options: BuildOptions,
     signal: CancelSignal,
   ): Promise<Progress>;
+  /** POST /build/prune: forgets steps of builds that no image stands on. @returns {CachesDeleted, SpaceReclaimed} */
+  pruneBuilds(filters: EngineFilters): Promise<EngineJson>;
 }
 
 export interface BuildOptions {
@@ -185,6 +187,8 @@ export interface BuildOptions {
   readonly extraHosts: readonly string[];
   readonly shmBytes: number;
   readonly platform: string;
+  /** Credentials for the images that it begins with, by registry (`registryServerOf`). */
+  readonly registryAuths: Readonly<Record<string, RegistryAuth>>;
 }
 
 export interface VolumeEngine {

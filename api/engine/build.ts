@@ -3,9 +3,11 @@
 import type { BuildOptions } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import type { Context, Route } from '../context.ts';
+import { parseFilters } from '../http/filters.ts';
 import { sendProgress } from '../http/json-stream.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest, Query } from '../http/request.ts';
+import { registryAuths } from './registry-auth.ts';
 
 export function buildRoutes(context: Context): readonly Route[] {
   return [
@@ -13,9 +15,17 @@ export function buildRoutes(context: Context): readonly Route[] {
     {
       method: 'POST',
       pattern: '/build/prune',
-      // The builder's cache is made of image layers; `image prune` removes those. Nothing is kept besides.
-      handler: async (_request, reply) =>
-        reply.json(200, { CachesDeleted: null, SpaceReclaimed: 0 }),
+      handler: async (request, reply) => {
+        const { query } = request;
+        if (query.int('keep-storage', 0, 400) > 0) {
+          throw new TswarmError('not_supported', 'keep-storage: not supported by the builder', {
+            field: 'keep-storage',
+            hint: 'Name a time instead: --filter until=24h.',
+          });
+        }
+        const filters = parseFilters(query.raw('filters'));
+        reply.json(200, await context.engine.images.pruneBuilds(filters));
+      },
     },
   ];
 }
@@ -42,13 +52,13 @@ async function build(context: Context, request: ApiRequest, reply: Reply): Promi
   }
   const progress = await context.engine.images.build(
     request.stream(),
-    optionsOf(query),
+    { ...optionsOf(query), registryAuths: registryAuths(request) },
     request.signal,
   );
   await sendProgress(reply, progress);
 }
 
-function optionsOf(query: Query): BuildOptions {
+function optionsOf(query: Query): Omit<BuildOptions, 'registryAuths'> {
   return {
     dockerfile: query.text('dockerfile') || 'Dockerfile',
     tags: query.all('t'),

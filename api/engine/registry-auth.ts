@@ -11,6 +11,17 @@ export function registryAuth(request: ApiRequest): RegistryAuth | undefined {
   return authOf(headerJson(request, 'X-Registry-Auth'));
 }
 
+/** All credentials of X-Registry-Config, by registry. @throws invalid_argument */
+export function registryAuths(request: ApiRequest): Readonly<Record<string, RegistryAuth>> {
+  const found = Object.entries(headerJson(request, 'X-Registry-Config')).flatMap(
+    ([server, json]) => {
+      const auth = authOf((json ?? {}) as Record<string, unknown>);
+      return auth ? [[server, auth] as const] : [];
+    },
+  );
+  return Object.fromEntries(found);
+}
+
 /** The credentials of X-Registry-Config (by registry) for each service, as the manager keeps them. @throws invalid_argument */
 export function servicesAuth(
   request: ApiRequest,

@@ -23,7 +23,29 @@ export async function registryConfigHeaders(
   images: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): Promise<Readonly<Record<string, string>>> {
-  const servers = [...new Set(images.map(registryServerOf))];
+  return headersFor([...new Set(images.map(registryServerOf))], environment);
+}
+
+/** The X-Registry-Config header with all that somebody has logged in to: a build says only on its way which images it begins with. */
+export async function allRegistriesHeaders(
+  environment: NodeJS.ProcessEnv,
+): Promise<Readonly<Record<string, string>>> {
+  const config = dockerConfig(environment);
+  if (!config) return {};
+  const helper = text(config.credsStore);
+  const listed = helper === '' ? [] : await serversOf(helper);
+  const servers = new Set([
+    ...Object.keys(object(config.auths)).map(plainServer),
+    ...Object.keys(object(config.credHelpers)),
+    ...listed.map(plainServer),
+  ]);
+  return headersFor([...servers], environment);
+}
+
+async function headersFor(
+  servers: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<Readonly<Record<string, string>>> {
   const found = await Promise.all(
     servers.map(async (server) => [server, await credentialsFor(server, environment)] as const),
   );
@@ -31,17 +53,28 @@ export async function registryConfigHeaders(
   return known.length === 0 ? {} : { 'x-registry-config': encoded(Object.fromEntries(known)) };
 }
 
+/** Some tools file a registry under a URL; Docker Hub's name is one. */
+function plainServer(server: string): string {
+  return server.startsWith('https://index.docker.io/')
+    ? server
+    : server.replace(/^https?:\/\//, '');
+}
+
 async function credentialsFor(
   server: string,
   environment: NodeJS.ProcessEnv,
 ): Promise<(Credentials & { readonly serveraddress: string }) | undefined> {
-  const folder = environment.DOCKER_CONFIG || join(environment.HOME || '/root', '.docker');
-  const file = join(folder, 'config.json');
-  if (!existsSync(file)) return undefined;
-  const config = readConfig(file);
+  const config = dockerConfig(environment);
+  if (!config) return undefined;
   const helper = text(object(config.credHelpers)[server]) || text(config.credsStore);
   const found = helper === '' ? fromFile(config, server) : await fromHelper(helper, server);
   return found && { ...found, serveraddress: server };
+}
+
+function dockerConfig(environment: NodeJS.ProcessEnv): Json | undefined {
+  const folder = environment.DOCKER_CONFIG || join(environment.HOME || '/root', '.docker');
+  const file = join(folder, 'config.json');
+  return existsSync(file) ? readConfig(file) : undefined;
 }
 
 function encoded(json: object): string {
@@ -77,13 +110,32 @@ function fromFile(config: Json, server: string): Credentials | undefined {
     : { username: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }
 
+/** The registries that a helper has credentials for; none when it cannot say. */
+function serversOf(helper: string): Promise<readonly string[]> {
+  return new Promise((resolve) => {
+    const options = { timeout: HELPER_TIMEOUT_MS };
+    execFile(`docker-credential-${helper}`, ['list'], options, (error, stdout) => {
+      resolve(error ? [] : Object.keys(object(parsed(stdout))));
+    });
+  });
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The helper's protocol: the server's name in, JSON out; an error means that it knows none. */
 function fromHelper(helper: string, server: string): Promise<Credentials | undefined> {
   return new Promise((resolve) => {
     const options = { timeout: HELPER_TIMEOUT_MS };
     const child = execFile(`docker-credential-${helper}`, ['get'], options, (error, stdout) => {
       if (error) return resolve(undefined);
-      const { Username: username = '', Secret: secret = '' } = JSON.parse(stdout);
+      const { Username, Secret } = object(parsed(stdout));
+      const [username, secret] = [text(Username), text(Secret)];
       resolve(username === '<token>' ? { identitytoken: secret } : { username, password: secret });
     });
     child.stdin?.on('error', () => {});

@@ -6,7 +6,7 @@ import { refreshAfterMs } from '#protocol/pull-policy';
 import { buildContext } from '../client/build-context.ts';
 import type { ApiClient, CallOptions, Json } from '../client/http.ts';
 import { pushCall } from '../client/image-calls.ts';
-import { registryHeaders } from '../client/registry-auth.ts';
+import { allRegistriesHeaders, registryHeaders } from '../client/registry-auth.ts';
 import type { ProgressDisplay } from '../output/progress.ts';
 import { atMost } from './parallel.ts';
 
@@ -187,7 +187,8 @@ export async function buildImage(
   let output = '';
   try {
     const stream = { data: context.stream, type: 'application/x-tar' };
-    await drain(client, '/build', { query, stream }, options.signal, (line) => {
+    const headers = await allRegistriesHeaders(process.env);
+    await drain(client, '/build', { query, stream, headers }, options.signal, (line) => {
       // A piece of output may end anywhere, in the middle of a line too.
       const text = String(line.stream ?? `${line.status ?? ''}\n`);
       output = (output + text).slice(-BUILD_OUTPUT_KEPT);

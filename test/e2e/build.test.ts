@@ -400,8 +400,12 @@ describe('clean-up', () => {
 
   it('prunes the cache, and keeps what images need', async () => {
     await output({ Dockerfile: 'FROM bb:1\nRUN echo keep > /k\n' }, { tags: ['keep:1'] });
-    await output({ Dockerfile: 'FROM bb:1\nRUN echo drop > /d\n' });
-    const { SpaceReclaimed } = await builds.builder.pruneCache();
+    await output({ Dockerfile: 'FROM bb:1\nRUN echo drop > /d\n' }, { tags: ['drop:1'] });
+    await builds.service.api.remove('drop:1', { force: false, noPrune: false });
+    // Younger than that.
+    const young = await builds.builder.pruneCache({ until: ['1h'] });
+    expect(young).toEqual({ CachesDeleted: null, SpaceReclaimed: 0 });
+    const { SpaceReclaimed } = await builds.builder.pruneCache({});
     expect(Number(SpaceReclaimed)).toBeGreaterThan(0);
     const text = await output(
       { Dockerfile: 'FROM bb:1\nRUN echo keep > /k\n' },

@@ -1,7 +1,7 @@
 // Each flag of tswarm service create and update by what the specification and the container are afterwards; credentials for a registry; what inspect shows. One real
 // node.
 // Longer than 500 lines because one real node, which takes seconds to start, serves all of its tests.
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { flagTest } from '../support/flag-tests.ts';
@@ -456,6 +456,26 @@ flagTest('tswarm service inspect', ['--pretty'], 'one service as people read it'
   expect(both.code).toBe(1);
 });
 
+/** A build that begins with an image which asks for a password, by docker and by tswarm; then its cache is pruned. */
+async function buildsOnIt(image: string, env: Readonly<Record<string, string>>): Promise<void> {
+  const folder = join(node.folder, 'on-private');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(
+    join(folder, 'Dockerfile'),
+    `FROM ${image}\nRUN head -c 100000 /dev/zero > /file\n`,
+  );
+  const stranger = { DOCKER_CONFIG: folder };
+  const refused = await node.tswarm(['image', 'build', '-t', 'mine:1', folder], { env: stranger });
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/access denied/)]);
+  expect((await node.docker(['build', '-t', 'mine:1', folder], { env })).code).toBe(0);
+  await node.docker(['rmi', '-f', 'mine:1', image]);
+  expect((await node.docker(['builder', 'prune', '-f'])).stdout).toMatch(/space:\s+100\.\dkB/);
+  const again = await node.tswarm(['image', 'build', '-t', 'mine:1', folder], { env });
+  expect([again.stderr, again.code]).toEqual(['', 0]);
+  expect(again.stdout).not.toContain('Using cache');
+  await node.docker(['rmi', '-f', 'mine:1', image]);
+}
+
 /** Whether a file below the folder holds the text. */
 function isBelow(folder: string, text: string): boolean {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true });
@@ -490,6 +510,7 @@ describe('an image that asks for a password', () => {
         const ps = await service('ps', '--no-trunc', 'stranger');
         return /Rejected.*(unauthorized|no basic auth|authentication)/i.test(ps.stdout);
       }, 20_000);
+      await buildsOnIt(image, env);
       expect((await create('friend', '--with-registry-auth')).stderr).toBe('');
       await until(async () => (await inside('friend', 'echo', 'here')) === 'here', 20_000);
       // Another specification without credentials keeps those of before.

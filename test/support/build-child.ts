@@ -22,6 +22,7 @@ const options = {
   extraHosts: [],
   shmBytes: 0,
   platform: '',
+  registryAuths: {},
 };
 const lines = await node.engine.images.build(context, options, new AbortController().signal);
 for await (const line of lines) process.stdout.write(String(line.stream ?? line.error ?? ''));

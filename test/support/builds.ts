@@ -36,6 +36,7 @@ export const BUILD_DEFAULTS: BuildOptions = {
   extraHosts: [],
   shmBytes: 0,
   platform: '',
+  registryAuths: {},
 };
 
 export async function buildFixture(): Promise<BuildFixture> {

@@ -3,7 +3,8 @@
 // its names. A build that fails or is cancelled leaves nothing but cached steps.
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BuildOptions, EngineJson, Progress } from '#protocol/engine';
+import type { BuildOptions, EngineFilters, EngineJson, Progress } from '#protocol/engine';
+import { checkFilters, untilMs } from '#protocol/engine-filters';
 import { TswarmError } from '#protocol/errors';
 import type { CancelSignal } from '#protocol/world';
 import type { FullImageService } from '../images/image-store.ts';
@@ -35,6 +36,9 @@ export function createBuilder(
 
 const FOLDERS = ['contexts', 'views', 'steps', 'caches'];
 
+/** Labels are for the other things that `docker system prune` removes; steps have none, and Docker's builder ignores them too. */
+const PRUNE_FILTERS: readonly string[] = ['until', 'unused-for', 'label', 'label!'];
+
 class DockerfileBuilder implements Builder {
   readonly #dataDir: string;
   readonly #architecture: string;
@@ -47,7 +51,7 @@ class DockerfileBuilder implements Builder {
     this.#architecture = architecture;
     this.#deps = deps;
     this.#cache = new BuildCache(join(dataDir, 'cache.json'), deps.images.parts);
-    deps.images.parts.collector.addPruner(() => this.#cache.prune());
+    deps.images.parts.collector.addPruner(() => this.#cache.prune(Number.POSITIVE_INFINITY));
   }
 
   async build(
@@ -101,10 +105,16 @@ class DockerfileBuilder implements Builder {
     await this.#open();
   }
 
-  async pruneCache(): Promise<EngineJson> {
+  async pruneCache(filters: EngineFilters): Promise<EngineJson> {
+    checkFilters(filters, PRUNE_FILTERS);
+    const nowMs = this.#deps.clock.nowMs();
+    const times = [...(filters.until ?? []), ...(filters['unused-for'] ?? [])];
+    const usedBeforeMs = Math.min(...times.map((time) => untilMs(time, nowMs)));
     await this.#open();
-    await this.#cache.prune();
+    await this.#cache.prune(usedBeforeMs);
     const { freedBytes, chains } = await this.#deps.images.parts.collector.collect();
+    const attributes = { reclaimed: String(freedBytes) };
+    this.#deps.events.emit({ type: 'builder', action: 'prune', actorId: '', attributes });
     return { CachesDeleted: chains.length > 0 ? chains : null, SpaceReclaimed: freedBytes };
   }
 

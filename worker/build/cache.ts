@@ -72,16 +72,17 @@ export class BuildCache {
   }
 
   /**
-   * Forgets every step whose layers no image stands on. @returns the number of entries that went
+   * Forgets every step whose layers no image stands on and that was not used since (ms since 1970; Infinity = all). @returns the number of entries that went
    */
-  async prune(): Promise<number> {
+  async prune(usedBeforeMs: number): Promise<number> {
     const used = new Set<string>();
     for (const image of this.#parts.db.all()) {
       for (const layer of this.#parts.layers.chain(image.chainId)) used.add(layer.chainId);
     }
     const before = this.#entries.size;
     for (const [key, entry] of this.#entries) {
-      if (!used.has(entry.chainId)) this.#entries.delete(key);
+      const isUsed = used.has(entry.chainId) || entry.usedAtMs >= usedBeforeMs;
+      if (!isUsed) this.#entries.delete(key);
     }
     this.#isChanged = true;
     await this.save();

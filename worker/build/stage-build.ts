@@ -1,6 +1,7 @@
 // One stage: its instructions in order, each from state to state, by the cache where it can. Lines
 // as the classic builder writes them.
 import { TswarmError } from '#protocol/errors';
+import { registryServerOf } from '#protocol/registry-server';
 import type { LayerRecord } from '../images/layer-store.ts';
 import { type HistoryEntry, storeConfig } from '../images/make-image.ts';
 import { parsePlatform, platformText } from '../images/platform.ts';
@@ -114,15 +115,20 @@ async function fetchImage(run: BuildRun, ref: string, platform: string): Promise
   const fits = (image: ImageRecord | undefined): boolean =>
     image !== undefined &&
     (platform === '' || ['', wanted.architecture].includes(image.config.architecture));
+  const server = registryServerOf(ref);
+  const { registryAuths } = run.options;
+  const auth = Object.hasOwn(registryAuths, server) ? registryAuths[server] : undefined;
+  const access = auth === undefined ? {} : { auth };
   let image = store.resolve(ref);
   if (platform !== '' && (run.options.pull || !fits(image))) {
-    for await (const line of await api.pull(ref, { platform }, run.signal)) {
+    for await (const line of await api.pull(ref, { platform, ...access }, run.signal)) {
       if (typeof line.error === 'string') throw new TswarmError('unavailable', line.error);
       if (!run.options.quiet) run.onLine(line);
     }
     image = store.resolve(ref);
   } else if (run.options.pull || image === undefined) {
     image = await store.ensure(ref, {
+      ...access,
       policy: run.options.pull ? 'always' : 'missing',
       signal: run.signal,
       onProgress: (line) => {

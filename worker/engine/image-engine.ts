@@ -19,5 +19,6 @@ export function imageEngine(api: ImageApi, builder: Builder): ImageEngine {
     commit: (options) => api.commit(options),
     distribution: (ref, auth) => api.distribution(ref, auth),
     build: (context, options, signal) => builder.build(context, options, signal),
+    pruneBuilds: (filters) => builder.pruneCache(filters),
   };
 }

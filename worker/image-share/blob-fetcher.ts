@@ -104,22 +104,28 @@ export class BlobFetcher implements BlobPeers {
     failed: ReadonlySet<string>,
     { signal, isNodesOnly }: Pick<FillOptions, 'signal' | 'isNodesOnly'>,
   ): Promise<Pick<BlobFindResponse, 'holder' | 'fromRegistry'>> {
-    const leader = this.#deps.leader();
     const request = BlobFindRequest.create({
       digest,
       failedNodes: [...failed],
       nodesOnly: isNodesOnly,
     });
-    try {
-      if (leader === undefined) {
-        throw new TswarmError('unavailable', 'no manager in reach knows who has it');
+    for (let count = 1; ; count += 1) {
+      const leader = this.#deps.leader();
+      try {
+        if (leader === undefined) {
+          throw new TswarmError('unavailable', 'no manager in reach knows who has it');
+        }
+        const directory = clientOf(ImageDirectoryService, leader);
+        return await directory.findBlob(request, { timeoutMs: BLOB_FIND_TIMEOUT_MS, signal });
+      } catch (error) {
+        if (signal.aborted) throw new TswarmError('cancelled', `${digest}: cancelled`);
+        const isLast = leader === undefined || count >= BLOB_NODE_ATTEMPTS;
+        if (hasCode(error, 'not_found') || (isLast && isNodesOnly)) throw error;
+        const { log } = this.#deps;
+        log.info('where a blob is was not answered', { blob: digest, reason: messageOf(error) });
+        if (isLast) return { holder: undefined, fromRegistry: true };
+        await delay(BLOB_RETRY_MS, signal);
       }
-      const directory = clientOf(ImageDirectoryService, leader);
-      return await directory.findBlob(request, { timeoutMs: BLOB_FIND_TIMEOUT_MS, signal });
-    } catch (error) {
-      if (signal.aborted) throw new TswarmError('cancelled', `${digest}: cancelled`);
-      if (isNodesOnly) throw error;
-      return { holder: undefined, fromRegistry: true };
     }
   }
 

@@ -1,7 +1,7 @@
 // What the rest of the worker may ask of the images: resolve, fetch, give a container its root file system, take it away again; and what images and
 // builds may ask of the worker: run a build step, look at a container (commit), say that something happened.
 // Implemented in image-store.ts (ImageStore, ImageService) and ../build (Builder). Refuses to know containers' configuration or networks.
-import type { EngineJson, ImageEngine, Progress, RegistryAuth } from '#protocol/engine';
+import type { EngineFilters, EngineJson, ImageEngine, Progress, RegistryAuth } from '#protocol/engine';
 import type { Clock, Log, Random } from '#protocol/world';
 import type { BlobPeers } from './blob-peers.ts';
 import type { FullImageService } from './image-store.ts';
@@ -115,7 +115,7 @@ export interface ImageStore {
 }
 
 /** Everything of the Engine API that is about images, except building. */
-export type ImageApi = Omit<ImageEngine, 'build'>;
+export type ImageApi = Omit<ImageEngine, 'build' | 'pruneBuilds'>;
 
 export interface ImageService {
   readonly store: ImageStore;
@@ -197,7 +197,7 @@ export interface Builder {
   /** Removes what an interrupted build left behind; called once at start. */
   recover(): Promise<void>;
   /** Forgets cached steps that no image stands on (POST /build/prune). @returns {CachesDeleted, SpaceReclaimed} */
-  pruneCache(): Promise<EngineJson>;
+  pruneCache(filters: EngineFilters): Promise<EngineJson>;
 }
 
 /** Something that `GET /events` shows. Attributes besides `name`/`image` as in the Engine API. */

@@ -10,6 +10,7 @@ import {
   pipedContext,
 } from '../../client/build-context.ts';
 import type { ApiClient } from '../../client/http.ts';
+import { allRegistriesHeaders } from '../../client/registry-auth.ts';
 import { EXIT } from '../../output/fail.ts';
 import { labelsOf, textOf } from '../data/fields.ts';
 import { bytes } from '../service/values.ts';
@@ -51,7 +52,8 @@ export async function build(client: ApiClient, path: string, flags: BuildFlags):
   };
   const stream = { data: context.stream, type: 'application/x-tar' };
   let id = '';
-  await printStream(client.lines('POST', '/build', { query, stream }), (aux) => {
+  const headers = await allRegistriesHeaders(process.env);
+  await printStream(client.lines('POST', '/build', { query, stream, headers }), (aux) => {
     id = textOf(aux.ID) || id;
   });
   if (flags.iidfile !== undefined) writeId(flags.iidfile, id);
