@@ -1,7 +1,13 @@
 // What the rest of the worker may ask of the images: resolve, fetch, give a container its root file system, take it away again; and what images and
 // builds may ask of the worker: run a build step, look at a container (commit), say that something happened.
 // Implemented in image-store.ts (ImageStore, ImageService) and ../build (Builder). Refuses to know containers' configuration or networks.
-import type { EngineFilters, EngineJson, ImageEngine, Progress, RegistryAuth } from '#protocol/engine';
+import type {
+  EngineFilters,
+  EngineJson,
+  ImageEngine,
+  Progress,
+  RegistryAuth,
+} from '#protocol/engine';
 import type { Clock, Log, Random } from '#protocol/world';
 import type { BlobPeers } from './blob-peers.ts';
 import type { FullImageService } from './image-store.ts';
