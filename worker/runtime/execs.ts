@@ -1,7 +1,7 @@
 // Execs: created, then started once, then remembered with their exit code for a while. An exec belongs to its container and goes with it.
 
 import type { AttachedStream } from '#protocol/engine';
-import { TswarmError } from '#protocol/errors';
+import { messageOf, TswarmError } from '#protocol/errors';
 import { newContainerId } from '#protocol/ids';
 import { EXECS_REMEMBERED_MAX } from '../limits.ts';
 import type { Container } from './container.ts';
@@ -98,9 +98,16 @@ export class Execs {
     emitContainer(this.#deps, container, `exec_start: ${request.command.join(' ')}`, {
       execID: exec.id,
     });
+    const failed = (failure: TswarmError): never => {
+      exec.exitCode = startExitCode(failure);
+      throw failure;
+    };
+    // An unknown user, for one: the runtime has no part in that yet.
+    const process = await execProcessOf(container, request, this.#deps).catch((error: unknown) =>
+      failed(new TswarmError('command_not_executable', messageOf(error), { cause: error })),
+    );
     let stream: ShimStream;
     try {
-      const process = await execProcessOf(container, request, this.#deps);
       const run = container.run;
       if (!run) throw new TswarmError('conflict', `container ${container.id} is not running`);
       stream = await run.shim.exec({
@@ -109,9 +116,7 @@ export class Execs {
         detach: options.detach,
       });
     } catch (error) {
-      const failure = execError(error, request.command[0] ?? '');
-      exec.exitCode = startExitCode(failure);
-      throw failure;
+      return failed(execError(error, request.command[0] ?? ''));
     }
     exec.running = true;
     exec.pid = stream.pid;
@@ -180,7 +185,7 @@ async function drain(stream: ShimStream): Promise<void> {
   for await (const frame of stream.output) void frame;
 }
 
-/** What cannot be run for another reason than a missing program (no such user or folder) counts as a program that cannot be executed, as Docker's 126 does. */
+/** What cannot be run for another reason than a missing program (no such folder, for one) counts as not executable, as Docker's 126 does. */
 function execError(error: unknown, program: string): TswarmError {
   const created = createError(error, program);
   const isAsItIs = created.code === 'command_not_found' || created.code === 'conflict';

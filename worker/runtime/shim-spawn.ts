@@ -80,7 +80,13 @@ export function createError(error: unknown, program: string): TswarmError {
       cause: error,
     });
   }
-  return new TswarmError(error.code, `${PREFIX}${error.message}`, { cause: error });
+  const folder = /^process\.cwd: cannot change to (.*): No such file or directory$/.exec(
+    error.message,
+  );
+  const text = folder
+    ? `${start}chdir to cwd ("${folder[1]}") set in config.json failed: no such file or directory`
+    : error.message;
+  return new TswarmError(error.code, `${PREFIX}${text}`, { cause: error });
 }
 
 /** The exit code that a shell or Docker shows for a container that could not be started. */
