@@ -10,9 +10,11 @@ import { ApiListener, type ApiListenerOptions } from './access/listener.ts';
 import { requireAccess } from './access/rules.ts';
 import type { ClusterEvents } from './cache/cluster-events.ts';
 import { FreshReads } from './cache/fresh-reads.ts';
+import { acrossRoutes } from './cluster/across.ts';
 import { clusterRoutes } from './cluster/cluster.ts';
 import { execRoutes as clusterExecRoutes, EXEC_PATH } from './cluster/exec.ts';
 import { membershipRoutes } from './cluster/membership.ts';
+import { objectRoutes } from './cluster/objects.ts';
 import { clusterServiceRoutes } from './cluster/services.ts';
 import { stackRoutes } from './cluster/stacks.ts';
 import type { Context, Handler, Route } from './context.ts';
@@ -289,6 +291,8 @@ function allRoutes(context: Context): readonly Route[] {
     ...clusterExecRoutes(context),
     ...clusterServiceRoutes(context),
     ...stackRoutes(context),
+    ...objectRoutes(context),
+    ...acrossRoutes(context),
     ...credentialRoutes(context),
   ];
 }

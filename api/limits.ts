@@ -112,3 +112,6 @@ export const SOCKET_MESSAGE_BYTES_MAX: number = 1024 * 1024;
 export const TERMINAL_CELLS_MAX = 2_000;
 /** Words of a command that is run in a container by WebSocket. */
 export const EXEC_WORDS_MAX = 100;
+
+/** Containers whose figures are read at the same time for one answer: each reads a dozen small files. */
+export const STATS_AT_ONCE_MAX = 32;

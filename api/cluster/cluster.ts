@@ -48,6 +48,11 @@ export function clusterRoutes(context: Context): readonly Route[] {
     },
     { method: 'GET', pattern: `${BASE}/events`, handler: (q, r) => streamEvents(context, q, r) },
     { method: 'GET', pattern: `${BASE}/history`, handler: (q, r) => history(context, q, r) },
+    {
+      method: 'GET',
+      pattern: `${BASE}/stacks/{name}/history`,
+      handler: (q, r) => history(context, q, r, q.params.name),
+    },
     ...(['service', 'network', 'volume', 'secret', 'config'] as const).map(
       (kind): Route => ({
         method: 'GET',
@@ -208,7 +213,13 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-async function history(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+/** Of the whole cluster, or of a stack: what names it or one of its objects. */
+async function history(
+  context: Context,
+  request: ApiRequest,
+  reply: Reply,
+  stack?: string,
+): Promise<void> {
   const session = requireSession(context);
   const limit = request.query.int('limit', HISTORY_ROWS, 400);
   const answer = await session.control.history({ limit }, callOptions(request));
@@ -219,5 +230,12 @@ async function history(context: Context, request: ApiRequest, reply: Reply): Pro
     summary: entry.summary,
   }));
   rows.sort((a, b) => b.index - a.index);
-  reply.json(200, rows);
+  reply.json(200, stack === undefined ? rows : rows.filter((row) => isAboutStack(row, stack)));
+}
+
+/** "stack shop: deploy", "service shop_web, shop_db: scale": objects of a stack have its name in front. */
+export function isAboutStack({ summary }: HistoryRow, stack: string): boolean {
+  const [, kind = '', names = ''] = /^(\w+) (.+?): /.exec(`${summary}: `) ?? [];
+  if (kind === 'stack') return names === stack;
+  return names.split(', ').some((name) => name.startsWith(`${stack}_`));
 }

@@ -3,59 +3,27 @@
 // definition, or the other way round, ends the start of the gateway. Names of schemas are those of types.ts; `engine:X` is the Engine API's form of a
 // message of protocol/proto.
 import type { Role } from '#protocol/access';
+import {
+  count,
+  EMPTY,
+  FILTERS,
+  flag,
+  get,
+  json,
+  LINES,
+  type Operation,
+  type Parameter,
+  post,
+  remove,
+  STACK,
+  stream,
+  text,
+  texts,
+} from './operation.ts';
+import { OBJECT_OPERATIONS } from './operations-objects.ts';
 
-/** flag: true or false; count: a whole number from 0; texts: may be repeated. */
-export type ParameterKind = 'flag' | 'count' | 'text' | 'texts';
+export type { Operation, Parameter, ParameterKind } from './operation.ts';
 
-export interface Parameter {
-  readonly kind: ParameterKind;
-  readonly help: string;
-}
-
-export interface Answer {
-  readonly status: number;
-  /** Of a JSON answer, or of each line of a stream of them; `X[]` is a list. */
-  readonly schema?: string;
-  /** Of a stream or a file; JSON when absent. */
-  readonly type?: string;
-}
-
-export interface Operation {
-  /** Unique, for names in generated clients. */
-  readonly id: string;
-  readonly method: 'GET' | 'POST' | 'DELETE';
-  readonly path: string;
-  readonly role: Role;
-  /** Also for who has no credential. */
-  readonly isOpen?: boolean;
-  readonly summary: string;
-  readonly query?: Readonly<Record<string, Parameter>>;
-  /** Schema of the JSON body. */
-  readonly body?: string;
-  readonly isBodyOptional?: boolean;
-  /** Content type of a body that is a file. */
-  readonly upload?: string;
-  readonly answer: Answer;
-  /** A list that may be asked for in pages. */
-  readonly isPaged?: boolean;
-}
-
-const flag = (help: string): Parameter => ({ kind: 'flag', help });
-const count = (help: string): Parameter => ({ kind: 'count', help });
-const text = (help: string): Parameter => ({ kind: 'text', help });
-const texts = (help: string): Parameter => ({ kind: 'texts', help });
-
-const json = (schema: string, status = 200): Answer => ({ status, schema });
-const stream = (type: string, schema?: string): Answer => ({
-  status: 200,
-  type,
-  ...(schema ? { schema } : {}),
-});
-const EMPTY: Answer = { status: 204 };
-const LINES = 'application/x-ndjson';
-
-const FILTERS = text('JSON object of lists, as the Engine API takes it: {"label":["a=b"]}');
-const STACK = text('only objects of this stack');
 const DEPLOY = {
   prune: flag('remove services that are not in the specification'),
   forceRecreate: flag('replace all tasks'),
@@ -68,16 +36,10 @@ const LOGS = {
   since: text('RFC 3339 or Unix seconds'),
   until: text('RFC 3339 or Unix seconds'),
   timestamps: flag('accepted and without effect: each line has its time'),
+  marks: flag(
+    'a line with `missing` and an empty text for each node whose logs break off or cannot be had',
+  ),
 };
-
-type Head = Pick<Operation, 'id' | 'role' | 'summary' | 'answer'> & Partial<Operation>;
-
-const at =
-  (method: Operation['method']) =>
-  (path: string, rest: Head): Operation => ({ method, path: `/tswarm/v1${path}`, ...rest });
-const get = at('GET');
-const post = at('POST');
-const remove = at('DELETE');
 
 const CLUSTER: readonly Operation[] = [
   get('/cluster', {
@@ -238,6 +200,15 @@ const STACKS: readonly Operation[] = [
     query: { ...LOGS, service: texts('only of these services') },
     answer: stream(LINES, 'LogLine'),
   }),
+  get('/stacks/{name}/history', {
+    id: 'getStackHistory',
+    role: 'viewer',
+    summary: 'Of the last changes those of this stack and its objects, newest first',
+    query: {
+      limit: count('of the last changes of the cluster so many are looked at, 100 unless given'),
+    },
+    answer: json('HistoryRow[]'),
+  }),
   get('/logs', {
     id: 'logs',
     role: 'viewer',
@@ -377,4 +348,10 @@ const ACCESS: readonly Operation[] = [
   }),
 ];
 
-export const OPERATIONS: readonly Operation[] = [...CLUSTER, ...STACKS, ...OBJECTS, ...ACCESS];
+export const OPERATIONS: readonly Operation[] = [
+  ...CLUSTER,
+  ...STACKS,
+  ...OBJECTS,
+  ...OBJECT_OPERATIONS,
+  ...ACCESS,
+];

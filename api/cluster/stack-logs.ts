@@ -1,6 +1,7 @@
 // GET /tswarm/v1/stacks/{name}/logs and /tswarm/v1/logs: the logs of containers as JSON lines, each with service, task, container and time, so that
 // `tcompose logs`, `tcompose up` and the dashboard need no other call.
 
+import { Buffer } from 'node:buffer';
 import { TswarmError } from '#protocol/errors';
 import { ObjectUnion } from '#protocol/generated/control';
 import type { Task } from '#protocol/generated/objects';
@@ -89,8 +90,24 @@ async function streamLogs(
   };
   nameSilentNodes(cache, selection.selects, reply);
   const stream = reply.stream(200, 'application/x-ndjson');
-  for await (const { tag, entry } of taskLogs(deps, options, selection, request.signal)) {
-    await stream.write(`${JSON.stringify(lineOf(cache, tag, entry))}\n`);
+  const say = (line: LogLine): Promise<void> => stream.write(`${JSON.stringify(line)}\n`);
+  const marks = request.query.bool('marks');
+  const onMissing = (task: Task, missing: string): void => {
+    if (!marks) return;
+    const time = new Date(context.clock.nowMs()).toISOString();
+    const nothing = {
+      stream: 'stderr',
+      time,
+      key: time,
+      details: '',
+      data: Buffer.alloc(0),
+    } as const;
+    // A client that has gone is noticed by the next line.
+    say({ ...lineOf(cache, task, nothing), missing }).catch(() => {});
+  };
+  const withMarks = { ...deps, onMissing };
+  for await (const { tag, entry } of taskLogs(withMarks, options, selection, request.signal)) {
+    await say(lineOf(cache, tag, entry));
   }
   stream.end();
 }

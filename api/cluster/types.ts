@@ -187,6 +187,8 @@ export interface LogLine {
   readonly time: string;
   /** Without the line end; a line without one (still being written) comes as it is. */
   readonly line: string;
+  /** With `marks`, and then `line` is empty: why nothing (more) of this container comes. */
+  readonly missing?: string;
 }
 
 /** POST /tswarm/v1/services/action. */
@@ -269,6 +271,81 @@ export interface AuditRow {
 /** Answer of calls that change something: a cache at the index shows it. */
 export interface IndexAnswer {
   readonly index: number;
+}
+
+/** Answer of calls that make an object. */
+export interface CreatedObject {
+  readonly id: string;
+  readonly index: number;
+}
+
+/** A node that an answer has nothing of: it is down, or did not answer in time. */
+export interface MissingNode {
+  readonly id: string;
+  readonly node: string;
+  readonly reason: string;
+}
+
+/** An image, and the nodes (host names) that have it. */
+export interface ClusterImage {
+  readonly id: string;
+  readonly tags: readonly string[];
+  readonly digests: readonly string[];
+  readonly createdAt: string;
+  readonly sizeBytes: number;
+  readonly nodes: readonly string[];
+}
+
+/** Answer of GET /tswarm/v1/images. */
+export interface ImageList {
+  readonly images: readonly ClusterImage[];
+  readonly missing: readonly MissingNode[];
+}
+
+/** A volume as it is on one node. */
+export interface LocalVolume {
+  readonly name: string;
+  readonly node: string;
+  readonly driver: string;
+  readonly mountpoint: string;
+  readonly createdAt: string;
+  readonly labels: EngineJson;
+}
+
+/** Answer of GET /tswarm/v1/local-volumes. */
+export interface LocalVolumeList {
+  readonly volumes: readonly LocalVolume[];
+  readonly missing: readonly MissingNode[];
+}
+
+/** What one running container uses. Counters grow from its start; `time` is when they were read. */
+export interface ContainerStats {
+  readonly id: string;
+  readonly name: string;
+  /** Host name; '' when the node is in no cluster. */
+  readonly node: string;
+  /** Of a task; '' for other containers. */
+  readonly service: string;
+  readonly task: string;
+  readonly stack: string;
+  readonly time: string;
+  readonly cpuNanos: number;
+  /** Processors of the node. */
+  readonly cpus: number;
+  /** Without what the kernel would give back at once (inactive files). */
+  readonly memoryBytes: number;
+  readonly memoryLimitBytes: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  readonly processes: number;
+}
+
+/** Answer of GET /tswarm/v1/stats. */
+export interface StatsList {
+  readonly containers: readonly ContainerStats[];
+  readonly missing: readonly MissingNode[];
 }
 
 /** Answer of POST /tswarm/v1/services/{id}/rollout. */

@@ -29,6 +29,8 @@ export interface TaskLogDeps {
   readonly cache: ObjectCache;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told when a task's log breaks off or cannot be had. */
+  readonly onMissing?: (task: Task, reason: string) => void;
 }
 
 /** Names the nodes that are down and have logs of these tasks, in a header: what follows is not all there is. */
@@ -66,7 +68,10 @@ export async function* taskLogs(
 ): AsyncIterable<MergedEntry<Task>> {
   const merge = new LogMerge<Task>(
     () => deps.clock.monotonicMs(),
-    (task, reason) => deps.log.debug('log of a task ended', { task: task.id, reason }),
+    (task, reason) => {
+      deps.log.debug('log of a task ended', { task: task.id, reason });
+      deps.onMissing?.(task, reason);
+    },
   );
   const ended = AbortSignal.any([signal, deps.cache.signal]);
   const follower = new Follower(deps, options, merge, ended);

@@ -47,6 +47,14 @@ export class OtherNodes {
     return out;
   }
 
+  /** Nodes that are not asked, and may have something. */
+  #down(): OtherNode[] {
+    const { nodeId } = this.#context.node.state();
+    return [...(this.#cache()?.all('node') ?? [])]
+      .filter((node) => node.id !== nodeId && node.status?.state !== NodeState.READY)
+      .map(named);
+  }
+
   /** @throws TswarmError unavailable */
   call(node: OtherNode, call: NodeCall): Promise<NodeAnswer> {
     return callNode(this.dial(node), call);
@@ -67,6 +75,10 @@ export class OtherNodes {
       else if (!hasCode(result.reason, 'not_found')) {
         missing.push({ node, reason: messageOf(result.reason) });
       }
+    }
+    const asked = new Set(nodes.map(({ id }) => id));
+    for (const node of this.#down()) {
+      if (!asked.has(node.id)) missing.push({ node, reason: 'the node is down' });
     }
     return { answers, missing };
   }

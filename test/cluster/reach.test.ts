@@ -146,8 +146,48 @@ it('a worker’s own sockets show its own containers', async () => {
   expect(stdout.trim().split('\n')).toHaveLength(1);
 });
 
+/** GET of the cluster API on a node. @returns the lines of the answer */
+async function asked(node: string, path: string): Promise<readonly unknown[]> {
+  const socket = join(lab.paths(node).folder, 'run/cluster.sock');
+  const url = `http://node/tswarm/v1${path}`;
+  const { stdout } = await lab.exec(node, ['curl', '-s', '--unix-socket', socket, url]);
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  return lines.map((line) => JSON.parse(line));
+}
+
+async function ask<T>(node: string, path: string): Promise<T> {
+  return (await asked(node, path))[0] as T;
+}
+
+interface Whole {
+  readonly missing: readonly { readonly node: string }[];
+}
+
+it('gathers images and figures of all nodes', async () => {
+  type Images = Whole & { readonly images: readonly { readonly nodes: readonly string[] }[] };
+  const { images, missing } = await ask<Images>('m2', '/images');
+  const places = new Set(images.flatMap(({ nodes }) => nodes));
+  expect([[...places].sort(), missing]).toEqual([NODES, []]);
+  type Stats = Whole & { readonly containers: readonly { readonly node: string }[] };
+  // The one that was started again may not run yet.
+  await until(async () => {
+    const { containers } = await ask<Stats>('m2', '/stats?service=far_talk');
+    return (
+      containers
+        .map(({ node }) => node)
+        .sort()
+        .join() === NODES.join()
+    );
+  }, 20_000);
+});
+
 it('goes on when a node is away, and says which', async () => {
   await lab.kill('w1');
+  expect((await ask<Whole>('m1', '/stats')).missing).toMatchObject([{ node: 'w1' }]);
+  expect((await ask<Whole>('m1', '/images')).missing).toMatchObject([{ node: 'w1' }]);
+  const lines = await asked('m1', '/logs?service=far_talk&marks=true&tail=1');
+  const mark = expect.objectContaining({ node: 'w1', line: '', missing: expect.any(String) });
+  expect(lines).toContainEqual(mark);
   const startedMs = performance.now();
   const listed = await compose('m1', ['ps', '-q']);
   expect(performance.now() - startedMs).toBeLessThan(10_000);

@@ -1,6 +1,6 @@
 // Generated from api/cluster/operations.ts by `npm run gen`. Do not edit.
 import type { EngineJson } from '#protocol/engine';
-import type { AuditRow, CertificateRequest, ClusterInfo, CredentialInfo, DashboardLink, DeployResult, ExecNotice, HistoryRow, IndexAnswer, InitRequest, JoinRequest, LinkRequest, LogLine, NewCertificate, NewToken, RemoveResult, RolloutResult, ServiceAction, StackObjects, StackPlan, StackSummary, TokenRequest, UnlockKey, UpdateRequest, WatchLine, WhoAmI } from '../types.ts';
+import type { AuditRow, CertificateRequest, ClusterInfo, ContainerStats, CreatedObject, CredentialInfo, DashboardLink, DeployResult, ExecNotice, HistoryRow, ImageList, IndexAnswer, InitRequest, JoinRequest, LinkRequest, LocalVolumeList, LogLine, NewCertificate, NewToken, RemoveResult, RolloutResult, ServiceAction, StackObjects, StackPlan, StackSummary, StatsList, TokenRequest, UnlockKey, UpdateRequest, WatchLine, WhoAmI } from '../types.ts';
 
 /** What each call of /tswarm/v1 is given and answers: of a stream of lines, each line; `never` for other streams and files. */
 export interface ClusterCalls {
@@ -126,13 +126,19 @@ export interface ClusterCalls {
   };
   'GET /tswarm/v1/stacks/{name}/logs': {
     readonly params: { readonly name: string };
-    readonly query: { readonly follow?: boolean | undefined; readonly tail?: string | undefined; readonly since?: string | undefined; readonly until?: string | undefined; readonly timestamps?: boolean | undefined; readonly service?: string | readonly string[] | undefined };
+    readonly query: { readonly follow?: boolean | undefined; readonly tail?: string | undefined; readonly since?: string | undefined; readonly until?: string | undefined; readonly timestamps?: boolean | undefined; readonly marks?: boolean | undefined; readonly service?: string | readonly string[] | undefined };
     readonly body: undefined;
     readonly answer: LogLine;
   };
+  'GET /tswarm/v1/stacks/{name}/history': {
+    readonly params: { readonly name: string };
+    readonly query: { readonly limit?: number | string | undefined };
+    readonly body: undefined;
+    readonly answer: readonly HistoryRow[];
+  };
   'GET /tswarm/v1/logs': {
     readonly params: {  };
-    readonly query: { readonly follow?: boolean | undefined; readonly tail?: string | undefined; readonly since?: string | undefined; readonly until?: string | undefined; readonly timestamps?: boolean | undefined; readonly stack?: string | undefined; readonly service?: string | undefined; readonly task?: string | undefined };
+    readonly query: { readonly follow?: boolean | undefined; readonly tail?: string | undefined; readonly since?: string | undefined; readonly until?: string | undefined; readonly timestamps?: boolean | undefined; readonly marks?: boolean | undefined; readonly stack?: string | undefined; readonly service?: string | undefined; readonly task?: string | undefined };
     readonly body: undefined;
     readonly answer: LogLine;
   };
@@ -207,6 +213,132 @@ export interface ClusterCalls {
     readonly query: {  };
     readonly body: undefined;
     readonly answer: EngineJson[];
+  };
+  'GET /tswarm/v1/nodes/{id}': {
+    readonly params: { readonly id: string };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: EngineJson;
+  };
+  'GET /tswarm/v1/tasks/{id}': {
+    readonly params: { readonly id: string };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: EngineJson;
+  };
+  'GET /tswarm/v1/networks/{id}': {
+    readonly params: { readonly id: string };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: EngineJson;
+  };
+  'GET /tswarm/v1/volumes/{id}': {
+    readonly params: { readonly id: string };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: EngineJson;
+  };
+  'GET /tswarm/v1/secrets/{id}': {
+    readonly params: { readonly id: string };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: EngineJson;
+  };
+  'GET /tswarm/v1/configs/{id}': {
+    readonly params: { readonly id: string };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: EngineJson;
+  };
+  'POST /tswarm/v1/services': {
+    readonly params: {  };
+    readonly query: {  };
+    readonly body: EngineJson;
+    readonly answer: CreatedObject;
+  };
+  'DELETE /tswarm/v1/services/{id}': {
+    readonly params: { readonly id: string };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: IndexAnswer;
+  };
+  'POST /tswarm/v1/networks': {
+    readonly params: {  };
+    readonly query: {  };
+    readonly body: EngineJson;
+    readonly answer: CreatedObject;
+  };
+  'DELETE /tswarm/v1/networks/{id}': {
+    readonly params: { readonly id: string };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: IndexAnswer;
+  };
+  'POST /tswarm/v1/secrets': {
+    readonly params: {  };
+    readonly query: {  };
+    readonly body: EngineJson;
+    readonly answer: CreatedObject;
+  };
+  'DELETE /tswarm/v1/secrets/{id}': {
+    readonly params: { readonly id: string };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: IndexAnswer;
+  };
+  'POST /tswarm/v1/configs': {
+    readonly params: {  };
+    readonly query: {  };
+    readonly body: EngineJson;
+    readonly answer: CreatedObject;
+  };
+  'DELETE /tswarm/v1/configs/{id}': {
+    readonly params: { readonly id: string };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: IndexAnswer;
+  };
+  'DELETE /tswarm/v1/volumes/{id}': {
+    readonly params: { readonly id: string };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: IndexAnswer;
+  };
+  'POST /tswarm/v1/nodes/{id}/update': {
+    readonly params: { readonly id: string };
+    readonly query: { readonly version?: number | string | undefined };
+    readonly body: EngineJson;
+    readonly answer: IndexAnswer;
+  };
+  'DELETE /tswarm/v1/nodes/{id}': {
+    readonly params: { readonly id: string };
+    readonly query: { readonly force?: boolean | undefined };
+    readonly body: undefined;
+    readonly answer: IndexAnswer;
+  };
+  'GET /tswarm/v1/images': {
+    readonly params: {  };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: ImageList;
+  };
+  'GET /tswarm/v1/local-volumes': {
+    readonly params: {  };
+    readonly query: { readonly node?: string | readonly string[] | undefined };
+    readonly body: undefined;
+    readonly answer: LocalVolumeList;
+  };
+  'GET /tswarm/v1/stats': {
+    readonly params: {  };
+    readonly query: { readonly stack?: string | undefined; readonly service?: string | readonly string[] | undefined; readonly node?: string | readonly string[] | undefined };
+    readonly body: undefined;
+    readonly answer: StatsList;
+  };
+  'GET /tswarm/v1/node/stats': {
+    readonly params: {  };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: readonly ContainerStats[];
   };
   'GET /tswarm/v1/access': {
     readonly params: {  };

@@ -626,6 +626,10 @@ export const BODY_SCHEMAS: Readonly<Record<string, Readonly<Record<string, unkno
       "line": {
         "type": "string",
         "description": "Without the line end; a line without one (still being written) comes as it is."
+      },
+      "missing": {
+        "type": "string",
+        "description": "With `marks`, and then `line` is empty: why nothing (more) of this container comes."
       }
     },
     "required": [
@@ -937,6 +941,257 @@ export const BODY_SCHEMAS: Readonly<Record<string, Readonly<Record<string, unkno
       "index"
     ],
     "description": "Answer of calls that change something: a cache at the index shows it."
+  },
+  "CreatedObject": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "index": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "id",
+      "index"
+    ],
+    "description": "Answer of calls that make an object."
+  },
+  "MissingNode": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "node": {
+        "type": "string"
+      },
+      "reason": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "id",
+      "node",
+      "reason"
+    ],
+    "description": "A node that an answer has nothing of: it is down, or did not answer in time."
+  },
+  "ClusterImage": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "tags": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "digests": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "createdAt": {
+        "type": "string"
+      },
+      "sizeBytes": {
+        "type": "number"
+      },
+      "nodes": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      }
+    },
+    "required": [
+      "id",
+      "tags",
+      "digests",
+      "createdAt",
+      "sizeBytes",
+      "nodes"
+    ],
+    "description": "An image, and the nodes (host names) that have it."
+  },
+  "ImageList": {
+    "type": "object",
+    "properties": {
+      "images": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ClusterImage"
+        }
+      },
+      "missing": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/MissingNode"
+        }
+      }
+    },
+    "required": [
+      "images",
+      "missing"
+    ],
+    "description": "Answer of GET /tswarm/v1/images."
+  },
+  "LocalVolume": {
+    "type": "object",
+    "properties": {
+      "name": {
+        "type": "string"
+      },
+      "node": {
+        "type": "string"
+      },
+      "driver": {
+        "type": "string"
+      },
+      "mountpoint": {
+        "type": "string"
+      },
+      "createdAt": {
+        "type": "string"
+      },
+      "labels": {
+        "type": "object"
+      }
+    },
+    "required": [
+      "name",
+      "node",
+      "driver",
+      "mountpoint",
+      "createdAt",
+      "labels"
+    ],
+    "description": "A volume as it is on one node."
+  },
+  "LocalVolumeList": {
+    "type": "object",
+    "properties": {
+      "volumes": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/LocalVolume"
+        }
+      },
+      "missing": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/MissingNode"
+        }
+      }
+    },
+    "required": [
+      "volumes",
+      "missing"
+    ],
+    "description": "Answer of GET /tswarm/v1/local-volumes."
+  },
+  "ContainerStats": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "name": {
+        "type": "string"
+      },
+      "node": {
+        "type": "string",
+        "description": "Host name; '' when the node is in no cluster."
+      },
+      "service": {
+        "type": "string",
+        "description": "Of a task; '' for other containers."
+      },
+      "task": {
+        "type": "string"
+      },
+      "stack": {
+        "type": "string"
+      },
+      "time": {
+        "type": "string"
+      },
+      "cpuNanos": {
+        "type": "number"
+      },
+      "cpus": {
+        "type": "number",
+        "description": "Processors of the node."
+      },
+      "memoryBytes": {
+        "type": "number",
+        "description": "Without what the kernel would give back at once (inactive files)."
+      },
+      "memoryLimitBytes": {
+        "type": "number"
+      },
+      "receivedBytes": {
+        "type": "number"
+      },
+      "sentBytes": {
+        "type": "number"
+      },
+      "readBytes": {
+        "type": "number"
+      },
+      "writtenBytes": {
+        "type": "number"
+      },
+      "processes": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "id",
+      "name",
+      "node",
+      "service",
+      "task",
+      "stack",
+      "time",
+      "cpuNanos",
+      "cpus",
+      "memoryBytes",
+      "memoryLimitBytes",
+      "receivedBytes",
+      "sentBytes",
+      "readBytes",
+      "writtenBytes",
+      "processes"
+    ],
+    "description": "What one running container uses. Counters grow from its start; `time` is when they were read."
+  },
+  "StatsList": {
+    "type": "object",
+    "properties": {
+      "containers": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ContainerStats"
+        }
+      },
+      "missing": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/MissingNode"
+        }
+      }
+    },
+    "required": [
+      "containers",
+      "missing"
+    ],
+    "description": "Answer of GET /tswarm/v1/stats."
   },
   "RolloutResult": {
     "type": "object",
