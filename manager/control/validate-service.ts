@@ -6,7 +6,6 @@ import { companionServices } from '#protocol/companions';
 import {
   EndpointMode,
   type EndpointSpec,
-  PortProtocol,
   PublishMode,
   type ServiceMode,
   type ServiceSpec,
@@ -209,13 +208,6 @@ function checkEndpoint(endpoint: EndpointSpec | undefined): void {
       throw invalid(
         field,
         `EndpointSpec: published port ${port.publishedPort} is above ${PORT_MAX}`,
-      );
-    }
-    if (port.protocol === PortProtocol.SCTP) {
-      throw invalid(
-        field,
-        `EndpointSpec: port ${port.targetPort}: sctp is not supported`,
-        'Publish tcp or udp.',
       );
     }
     const isIngress = port.publishMode === PublishMode.INGRESS;

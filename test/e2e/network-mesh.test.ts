@@ -255,6 +255,28 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
     }
   });
 
+  it('carries SCTP to virtual addresses and published ports, with the client’s address', async () => {
+    for (const name of ['a1', 'a2', 'a3', 'e2', 'e3']) {
+      expect((await who(name).ask('listenSctp', { port: 80, name })).error).toBeUndefined();
+    }
+    expect(await who('a1').ask('sctp', { host: '10.84.1.12', port: 80 })).toMatchObject({
+      name: 'a2',
+      from: '10.84.1.11',
+    });
+    const backends = new Set<unknown>();
+    for (let i = 0; i < 30; i++) backends.add(await who('a2').sctp('10.84.1.200', 80));
+    expect([...backends].sort()).toEqual(['a1', 'a2', 'a3']);
+    for (const node of NODES) {
+      const met = new Set<unknown>();
+      for (let i = 0; i < 12; i++) {
+        const answer = await who('client').ask('sctp', { host: lab(node).address, port: 8080 });
+        expect(answer).toMatchObject({ from: OUTSIDE });
+        met.add(answer.name);
+      }
+      expect([...met].sort()).toEqual(['e2', 'e3']);
+    }
+  }, 30_000);
+
   it('answers published ports also to containers and to programs of a host without a task', async () => {
     expect(['e2', 'e3']).toContain(await who('a1').tcp('192.0.2.11', 8080));
     expect(['e2', 'e3']).toContain(await who('a1').tcp('192.0.2.12', 8080));

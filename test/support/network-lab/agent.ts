@@ -1,8 +1,10 @@
 // A program in a network namespace that does what tests ask: serves, calls, keeps connections, resolves names. One JSON request a line on stdin, one
 // answer a line on stdout. Errors are answers too ({"error":"ECONNREFUSED"}), because tests are about them.
+import { execFile, spawn } from 'node:child_process';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decode, encodeAnswer, encodeQuery, record, TYPE } from '../../native/dns-client.ts';
@@ -45,6 +47,27 @@ function listenUdp(port: number, name: string, address: string): Promise<object>
   return new Promise((resolve) => {
     socket.on('error', (error: NodeJS.ErrnoException) => resolve({ error: error.code }));
     socket.bind(port, address, () => resolve({}));
+  });
+}
+
+const SCTP = join(import.meta.dirname, 'sctp.pl');
+
+/** Ends with this program, by its standard input. */
+function listenSctp(port: number, name: string): Promise<object> {
+  const child = spawn('perl', [SCTP, 'serve', String(port), name], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  return new Promise((resolve) => {
+    child.stdout.once('data', () => resolve({}));
+    child.once('exit', (code) => resolve({ error: `ended with ${code}` }));
+  });
+}
+
+function callSctp(host: string, port: number): Promise<object> {
+  return new Promise((resolve) => {
+    execFile('perl', [SCTP, 'call', host, String(port)], (error, stdout) =>
+      resolve(error ? { error: error.message } : parse(stdout)),
+    );
   });
 }
 
@@ -178,6 +201,10 @@ async function handle(request: AgentRequest): Promise<object> {
       return listenTcp(Number(port), String(name), address ?? '0.0.0.0');
     case 'listenUdp':
       return listenUdp(Number(port), String(name), address ?? '0.0.0.0');
+    case 'listenSctp':
+      return listenSctp(Number(port), String(name));
+    case 'sctp':
+      return callSctp(String(request.host), Number(port));
     case 'tcp':
       return callTcp(request);
     case 'talk':

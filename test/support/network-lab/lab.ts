@@ -92,6 +92,11 @@ export class Agent {
     return answer.name ?? answer.error;
   }
 
+  async sctp(host: string, port: number): Promise<unknown> {
+    const answer = await this.ask('sctp', { host, port });
+    return answer.name ?? answer.error;
+  }
+
   async resolve(name: string, type = 'A'): Promise<unknown> {
     const answer = await this.ask('resolve', { name, type });
     return answer.answers ?? answer.error;

@@ -53,7 +53,11 @@ export const STRAIGHT = service({
   tasks: { p1: { plain: '10.84.4.11' }, p3: { plain: '10.84.4.13' } },
   nodes: { p1: 'n1', p3: 'n3' },
 });
-const EDGE_PORTS = [port('8080:80', 'ingress'), port('8080:80/udp', 'ingress')];
+const EDGE_PORTS = [
+  port('8080:80', 'ingress'),
+  port('8080:80/udp', 'ingress'),
+  port('8080:80/sctp', 'ingress'),
+];
 
 const IPV6_SUBNETS: ReadonlyMap<string, string> = new Map([
   ['front', 'fd00:84:1::'],

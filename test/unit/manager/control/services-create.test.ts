@@ -9,7 +9,6 @@ import {
   MountType,
   NetworkSpec,
   Placement,
-  PortProtocol,
   ResourceRequirements,
   Resources,
   SecretSpec,
@@ -225,12 +224,6 @@ describe('creating', () => {
       },
       'invalid_argument',
       'EndpointSpec: duplicate published ports provided',
-    ],
-    [
-      'sctp',
-      { endpointSpec: port(80, { protocol: PortProtocol.SCTP }) },
-      'invalid_argument',
-      'sctp is not supported',
     ],
     [
       'two modes',
