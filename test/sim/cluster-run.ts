@@ -121,6 +121,9 @@ export class ClusterRun {
       hasTakenOver: (member) => this.#survivor !== member,
     });
     this.#faults = new Faults(this.#group, this.#weather, stream(seed, 'faults'));
+    this.#faults.storms.crowd = this.#register.crowdOf((member) =>
+      member === null ? this.#leader() : (this.#managers.get(member) ?? null),
+    );
     // Connections of nodes are streams: they break, but neither repeat nor reorder.
     this.#nodeNetwork = new SimNetwork(world, stream(seed, 'network', 1));
     const { link } = this.#weather;
@@ -215,17 +218,10 @@ export class ClusterRun {
     const wait = -Math.log(1 - this.#prng.next()) * 150_000;
     this.#world.at(wait, null, () => {
       if (this.#group.isHealed) return;
-      if (this.#prng.chance(0.3)) this.#useRegister();
+      if (this.#prng.chance(0.3)) this.#register.use(this.#managers, this.#leader());
       else this.#changeSomething();
       this.#work();
     });
-  }
-
-  #useRegister(): void {
-    const managers = [...this.#managers].flatMap(([{ process }, manager]) =>
-      process === null ? [] : [{ manager, node: process.node }],
-    );
-    this.#register.use(managers, this.#leader());
   }
 
   #changeSomething(): void {

@@ -97,6 +97,8 @@ export class Faults {
         return this.#setUnlockKey(member);
       case 'loseQuorum':
         return this.#loseQuorum();
+      case 'restartedReader':
+        return this.storms.restartedReader();
       case 'burst':
         this.storms.crowd.write(null);
         return true;

@@ -21,10 +21,25 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     replace: 'if (entry.parent < 0) {',
   },
   {
-    name: 'a change with nothing to do is answered from what is still in flight',
+    name: 'what hangs on changes in flight is answered before they are committed',
     source: 'found by this simulator',
     file: 'manager/host/replicated-store.ts',
-    find: 'if (this.store.pendingCount > 0 && !(await isAccepted(this.#newest))) return undefined;',
+    find: 'if (this.store.pendingCount > 0) return isAccepted(this.#newest);',
+    replace: 'if (this.store.pendingCount > 0) return true;',
+  },
+  {
+    name: 'a refusal counts although what it hangs on may be lost',
+    source: 'found by this simulator',
+    file: 'manager/host/replicated-store.ts',
+    find: "if (!(await this.#stands(options, term))) return undefined;\n      if ('refusal' in made) throw",
+    replace:
+      "if ('refusal' in made) throw made.refusal;\n      if (!(await this.#stands(options, term))) return undefined;\n      if ('refusal' in made) throw",
+  },
+  {
+    name: 'a leader that was deposed says that there is nothing to change',
+    source: 'found by this simulator',
+    file: 'manager/host/replicated-store.ts',
+    find: 'if (options.isFirm) await this.#confirm(term);',
     replace: '',
   },
   {

@@ -45,6 +45,20 @@ export const HOST_MUTANTS: readonly Mutant[] = [
     replace: 'if (bytes.length > 0 && turn.applied === null) this.#onRestore',
   },
   {
+    name: 'numbers of reads begin anew in each life of a process',
+    source: 'found by this simulator',
+    file: `${HOST}/pending-reads.ts`,
+    find: 'this.#nextContext = firstContext(session);',
+    replace: 'this.#nextContext = 1;',
+  },
+  {
+    name: 'a change of keys that failed waits for a restart',
+    source: 'found by this simulator',
+    file: `${HOST}/key-service.ts`,
+    find: '    this.#retry ??= setTimeout',
+    replace: '    if (this.#retry === null) return;\n    this.#retry ??= setTimeout',
+  },
+  {
     name: 'marks an older snapshot behind the one of the leader',
     source: 'found by this simulator',
     file: `${HOST}/snapshotter.ts`,

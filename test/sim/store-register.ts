@@ -12,6 +12,8 @@ import { SimFailure } from './failure.ts';
 import { findViolation, type Operation } from './linearizable.ts';
 import { written } from './registers.ts';
 import type { SimManager } from './sim-manager.ts';
+import type { SimMember } from './sim-member.ts';
+import type { Crowd } from './storms.ts';
 import type { World } from './world.ts';
 
 const OPERATIONS_MAX = 120;
@@ -44,19 +46,34 @@ export class StoreRegister {
   /**
    * Reads at any manager, by its Raft node; or a few writes at one that leads, one behind the other before the first is answered, some only if the register holds what the one before writes.
    */
-  use(
-    managers: readonly { readonly manager: SimManager; readonly node: RaftNode }[],
-    leader: SimManager | null,
-  ): void {
+  use(managers: ReadonlyMap<SimMember, SimManager>, leader: SimManager | null): void {
     if (this.#isHeld) return;
     const prng = this.#prng;
     if (prng.chance(0.4)) {
-      const any = managers[prng.below(managers.length)];
-      if (any) this.#read(any.manager, any.node);
+      const running = [...managers].filter(([{ process }]) => process !== null);
+      const [member, manager] = running[prng.below(running.length)] ?? [];
+      if (manager && member?.process) this.#read(manager, member.process.node);
       return;
     }
     const count = 1 + prng.below(BURST_MAX);
     for (let i = 0; i < count && leader !== null; i++) this.#write(leader);
+  }
+
+  /** What storms ask for: a few writes at once, or a look at a manager that may lead no more, by a read or by a write that finds nothing to do. */
+  crowdOf(managerOf: (member: SimMember | null) => SimManager | null): Crowd {
+    return {
+      write: (at) => {
+        const manager = managerOf(at);
+        for (let i = 0; i < BURST_MAX && manager !== null && !this.#isHeld; i++)
+          this.#write(manager);
+      },
+      read: (at) => {
+        const manager = managerOf(at);
+        if (manager === null || at.process === null || this.#isHeld) return;
+        if (this.#prng.chance(0.3)) this.#read(manager, at.process.node);
+        else this.#write(manager);
+      },
+    };
   }
 
   /** Undefined when there were enough. */

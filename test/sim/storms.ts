@@ -10,6 +10,9 @@ import type { SimMember } from './sim-member.ts';
 const NO_CONTEXT = new Uint8Array(0);
 /** Reads at a leader that may be none any more. */
 const STALE_READS = 12;
+/** Of a follower's reads in one life: enough that those of its next life come as far. */
+const EARLY_READS = 6;
+const LATER_READS = 30;
 
 /** What clients do when asked to: at the one member, or wherever they like. */
 export interface Crowd {
@@ -160,6 +163,35 @@ export class Storms {
     this.#in(this.#between(1, 2), () => this.crowd.write(null));
     this.#in(this.#between(2.2, 4), () => network.healAll());
     return true;
+  }
+
+  /** A follower that has only just started asks for reads and starts anew before it is answered; the answers reach its next life, which has asked for others since. */
+  restartedReader(): boolean {
+    const leader = this.#group.leader();
+    if (leader === null) return false;
+    const others = this.#voters(leader).filter((member) => member !== leader);
+    const reader = others[this.#prng.below(others.length)];
+    if (!reader?.process) return false;
+    const { network, timeoutUs } = this.#group;
+    this.#startAnew(reader);
+    this.#in(0.6, () => {
+      network.hold(leader.id, reader.id, timeoutUs * this.#between(0.3, 0.7));
+      for (let i = 0; i < EARLY_READS; i++) this.crowd.read(reader);
+      this.#in(this.#between(0.02, 0.2), () => {
+        this.#startAnew(reader);
+        this.crowd.write(leader);
+      });
+    });
+    for (let i = 0; i < LATER_READS; i++) {
+      this.#in(this.#between(0.7, 1.6), () => this.crowd.read(reader));
+    }
+    this.#in(this.#between(1.8, 3), () => network.healAll());
+    return true;
+  }
+
+  #startAnew(member: SimMember): void {
+    this.#group.kill(member);
+    this.#in(this.#between(0.01, 0.05), () => this.#group.start(member));
   }
 
   /** Most voters are to be replaced, and only the new ones hear of it. */

@@ -62,6 +62,7 @@ export const FAULT_KINDS = [
   'setUnlockKey',
   'loseQuorum',
   'successors',
+  'restartedReader',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -91,6 +92,7 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   setUnlockKey: 1,
   loseQuorum: 0.3,
   successors: 1,
+  restartedReader: 1,
 };
 /** Several faults timed against each other (storms.ts): each by itself in a few runs. */
 const STORMS = [
@@ -104,7 +106,12 @@ const STORMS = [
 ] as const satisfies readonly FaultKind[];
 export type StormKind = (typeof STORMS)[number];
 /** Drawn last, in fewer runs. */
-const RARE: readonly FaultKind[] = ['rotateDataKey', 'setUnlockKey', 'loseQuorum'];
+const RARE: readonly FaultKind[] = [
+  'rotateDataKey',
+  'setUnlockKey',
+  'loseQuorum',
+  'restartedReader',
+];
 /** Faults that change the membership. */
 const MEMBERSHIP: readonly FaultKind[] = ['changeMembers', 'jointSplit', 'eagerChange'];
 
