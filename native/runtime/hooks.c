@@ -99,6 +99,20 @@ static int run_one(const struct hook_spec *hook, const char *where, const struct
 		       info.si_status, said);
 }
 
+/*
+ * Is a failure of this kind of hook a warning, behind which the others run? Of poststop hooks always:
+ * each has something of its own to take down. Of poststart hooks by the specification before 1.2;
+ * since then it stops the container. The configuration says which one it was written for.
+ */
+static bool failure_is_warning(const struct config *config, enum hook_kind kind)
+{
+	unsigned minor = 0;
+
+	if (kind == HOOK_POSTSTART)
+		return sscanf(config->oci_version, "1.%u", &minor) == 1 && minor < 2;
+	return kind == HOOK_POSTSTOP;
+}
+
 int hooks_run(const struct config *config, enum hook_kind kind, const struct state *state,
 	      enum status status, struct ts_err *err)
 {
@@ -114,9 +128,8 @@ int hooks_run(const struct config *config, enum hook_kind kind, const struct sta
 		snprintf(where, sizeof(where), "hooks.%s[%zu]", hooks_kind_name(kind), i);
 		if (run_one(&list->items[i], where, &json, err) == 0)
 			continue;
-		if (kind != HOOK_POSTSTOP)
+		if (!failure_is_warning(config, kind))
 			return -1;
-		/* Each has something of its own to take down: one that fails keeps none from it. */
 		log_warn("%s", err->message);
 		memset(err, 0, sizeof(*err));
 	}

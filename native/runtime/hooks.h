@@ -10,8 +10,9 @@ const char *hooks_kind_name(enum hook_kind kind);
 
 /*
  * Runs all hooks of a kind in the calling process's namespaces. The first one that fails, or lasts
- * longer than its timeout (it is killed), ends the run with code hook_failed; only of the poststop
- * hooks all run whatever becomes of the others, and a failure is a warning.
+ * longer than its timeout (it is killed), ends the run with code hook_failed; but of the poststop
+ * hooks, and by the specification before 1.2 of the poststart hooks, all run whatever becomes of
+ * the others, and a failure is a warning.
  */
 int hooks_run(const struct config *config, enum hook_kind kind, const struct state *state,
 	      enum status status, struct ts_err *err);

@@ -431,6 +431,7 @@ describe('hooks', () => {
     const bundle = box.bundle(id, ['/bin/sleep', '1000'], (c) => {
       const fail = { path: '/bin/sh', args: ['sh', '-c', 'exit 9'] };
       const touch = { path: '/bin/sh', args: ['sh', '-c', `echo ran > ${mark}`] };
+      c.ociVersion = '1.2.0';
       c.hooks = { poststart: [fail], poststop: [fail, touch] };
     });
     expect(box.run(['create', '--bundle', bundle, id]).code).toBe(0);
@@ -439,6 +440,24 @@ describe('hooks', () => {
     expect(box.run(['delete', id]).code).toBe(0);
     expect(leftovers(id)).toEqual([]);
     expect(readFileSync(mark, 'utf8')).toBe('ran\n');
+  });
+
+  it('a failing poststart is a warning for a configuration of before 1.2', () => {
+    const id = box.id();
+    const mark = join(box.dir, 'second-poststart');
+    const bundle = box.bundle(id, ['/bin/sleep', '1000'], (c) => {
+      c.ociVersion = '1.1.0';
+      c.hooks = {
+        poststart: [
+          { path: '/bin/sh', args: ['sh', '-c', 'exit 9'] },
+          { path: '/bin/sh', args: ['sh', '-c', `echo ran > ${mark}`] },
+        ],
+      };
+    });
+    expect(box.run(['create', '--bundle', bundle, id]).code).toBe(0);
+    expect(box.run(['start', id]).code).toBe(0);
+    expect([stateOf(id).status, readFileSync(mark, 'utf8')]).toEqual(['running', 'ran\n']);
+    expect(box.run(['delete', '--force', id]).code).toBe(0);
   });
 });
 

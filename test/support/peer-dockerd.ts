@@ -1,4 +1,4 @@
-// dockerd from Debian as the peer of a benchmark: its own data root, network namespace and mount namespace (without the v2 control group tree, which this
+// dockerd from Debian as the peer of a benchmark, or as a caller of our runtime: its own data root, network namespace and mount namespace (without the v2 control group tree, which this
 // version does not understand beside v1). Ended and cleaned up by `dispose`.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -15,7 +15,7 @@ export class PeerDockerd implements AsyncDisposable {
   /** Pid of dockerd itself; its namespaces are the peer's. */
   pid = 0;
 
-  async start(): Promise<void> {
+  async start(flags: readonly string[] = []): Promise<void> {
     const script = [
       'set -e',
       'mount --make-rprivate /',
@@ -25,7 +25,7 @@ export class PeerDockerd implements AsyncDisposable {
       `ip addr add ${ADDRESS}/24 dev peer0`,
       'ip link set peer0 up',
       'ip link set peer1 up',
-      `exec dockerd --data-root ${this.folder}/data --exec-root ${this.folder}/exec --pidfile ${this.folder}/pid --host unix://${this.socket}`,
+      `exec dockerd --data-root ${this.folder}/data --exec-root ${this.folder}/exec --pidfile ${this.folder}/pid --host unix://${this.socket} ${flags.join(' ')}`,
     ].join('\n');
     this.#process = spawn('unshare', ['--net', '--mount', 'sh', '-c', script], {
       stdio: 'ignore',
