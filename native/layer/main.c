@@ -51,11 +51,6 @@ int option_unknown(const char *option, struct ts_err *err)
 	return bad_request(err, option, "unknown option");
 }
 
-int option_required(const char *option, const void *value, struct ts_err *err)
-{
-	return value ? 0 : bad_request(err, option, "is required");
-}
-
 static int number_option(char ***arguments, uint64_t max, uint64_t *number, struct ts_err *err)
 {
 	const char *option = **arguments, *value = option_value(arguments, err);

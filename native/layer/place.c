@@ -18,6 +18,7 @@
 #include "apply.h"
 #include "cleanup.h"
 #include "fs.h"
+#include "mem.h"
 
 static bool is_dropped(const struct tar_xattr *xattr)
 {
@@ -179,16 +180,11 @@ static void remember_time(struct apply *apply, const char *clean)
 {
 	if (apply->late_count == apply->late_capacity) {
 		size_t capacity = apply->late_capacity ? apply->late_capacity * 2 : 256;
-		void *grown = realloc(apply->late, capacity * sizeof *apply->late);
-		if (!grown)
-			abort();
-		apply->late = grown;
+		apply->late = ts_grow(apply->late, capacity, sizeof *apply->late);
 		apply->late_capacity = capacity;
 	}
-	char *path = strdup(clean);
-	if (!path)
-		abort();
-	apply->late[apply->late_count++] = (struct late_time){path, apply->reader.entry.mtime};
+	apply->late[apply->late_count++] =
+	    (struct late_time){ts_strdup(clean), apply->reader.entry.mtime};
 }
 
 static int place_folder(struct apply *apply, int parent, const char *name, bool exists,

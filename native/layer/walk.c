@@ -3,6 +3,7 @@
  * nanoseconds. Nothing is followed: each folder is opened in the one above it, each file in its
  * folder, so that a running container cannot lead the walk elsewhere.
  */
+#include "mem.h"
 #include "walk.h"
 
 #include <dirent.h>
@@ -99,9 +100,7 @@ static const char *earlier_name(struct walk *walk, const struct stat *st, const 
 	    find_name(walk->names, walk->name_capacity, st->st_dev, st->st_ino);
 	if (found->name)
 		return found->name;
-	*found = (struct first_name){st->st_dev, st->st_ino, strdup(path)};
-	if (!found->name)
-		abort();
+	*found = (struct first_name){st->st_dev, st->st_ino, ts_strdup(path)};
 	walk->name_count++;
 	return NULL;
 }
@@ -310,12 +309,9 @@ static int read_names(int fd, char ***names, size_t *count, const char *path, st
 			continue;
 		if (*count == capacity) {
 			capacity = capacity ? capacity * 2 : 32;
-			*names = realloc(*names, capacity * sizeof **names);
-			if (!*names)
-				abort();
+			*names = ts_grow(*names, capacity, sizeof **names);
 		}
-		if (!((*names)[(*count)++] = strdup(entry->d_name)))
-			abort();
+		(*names)[(*count)++] = ts_strdup(entry->d_name);
 	}
 	if (errno)
 		return fail(err, "readdir", path);

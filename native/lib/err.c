@@ -18,14 +18,14 @@ static void copy_text(char *to, size_t size, const char *from)
 	to[n] = '\0';
 }
 
-int ts_fail(struct ts_err *err, const char *code, int errnum, const char *op, const char *path,
-	    const char *fmt, ...)
+void ts_err_fill(struct ts_err *err, const char *code, int errnum, const char *op, const char *path,
+		 const char *fmt, ...)
 {
 	va_list ap;
 	int n;
 
 	if (ts_err_is_set(err))
-		return -1;
+		return;
 	err->errnum = errnum;
 	copy_text(err->code, sizeof(err->code), code);
 	copy_text(err->op, sizeof(err->op), op);
@@ -36,7 +36,6 @@ int ts_fail(struct ts_err *err, const char *code, int errnum, const char *op, co
 	if (errnum != 0 && n >= 0 && (size_t)n < sizeof(err->message))
 		snprintf(err->message + n, sizeof(err->message) - (size_t)n, ": %s",
 			 strerror(errnum));
-	return -1;
 }
 
 int ts_err_prefix(struct ts_err *err, const char *fmt, ...)
@@ -49,8 +48,11 @@ int ts_err_prefix(struct ts_err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(err->message, sizeof(err->message), fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(err->message))
-		snprintf(err->message + n, sizeof(err->message) - (size_t)n, ": %s", old);
+	/* What is too long loses its end. */
+	if (n >= 0 && (size_t)n + 2 < sizeof(err->message)) {
+		memcpy(err->message + n, ": ", 2);
+		copy_text(err->message + n + 2, sizeof(err->message) - (size_t)n - 2, old);
+	}
 	return -1;
 }
 

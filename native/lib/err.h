@@ -38,8 +38,14 @@ struct ts_err {
  * Fills *err (unless it is filled) and returns -1. `path` may be NULL. The message is built from
  * `fmt`; when errnum is not 0, ": <strerror>" is added to it.
  */
-int ts_fail(struct ts_err *err, const char *code, int errnum, const char *op, const char *path,
-	    const char *fmt, ...) __attribute__((format(printf, 6, 7), cold));
+#define ts_fail(...)                                                                               \
+	({                                                                                         \
+		ts_err_fill(__VA_ARGS__);                                                          \
+		-1;                                                                                \
+	})
+/* A macro returns the -1, so that compiler and analyzer see in every caller that it failed. */
+void ts_err_fill(struct ts_err *err, const char *code, int errnum, const char *op, const char *path,
+		 const char *fmt, ...) __attribute__((format(printf, 6, 7), cold));
 
 /* ts_fail with code "kernel" and the current errno. */
 #define ts_fail_errno(err, op, path, ...)                                                          \

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "json-write.h"
+#include "mem.h"
 
 #define CHUNK_BYTES (16 * 1024)
 
@@ -39,9 +40,7 @@ void *ts_json_alloc(struct ts_json_doc *doc, size_t size)
 	if (!c || c->size - c->used < size) {
 		size_t bytes = size > CHUNK_BYTES ? size : CHUNK_BYTES;
 
-		c = malloc(sizeof(*c) + bytes);
-		if (!c)
-			abort();
+		c = ts_grow(NULL, 1, sizeof(*c) + bytes);
 		c->next = doc->chunks;
 		c->used = 0;
 		c->size = bytes;

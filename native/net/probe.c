@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cleanup.h"
 #include "net.h"
 
 enum {
@@ -121,8 +122,8 @@ int net_probe(int argc, char **argv)
 		fprintf(stderr, "usage: tswarm-net probe MTU ADDRESS...\n");
 		return 2;
 	}
-	struct target *targets = calloc(count, sizeof(*targets));
-	int sock = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6);
+	cleanup_free struct target *targets = calloc(count, sizeof(*targets));
+	cleanup_fd int sock = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6);
 	int on = 1;
 	if (!targets || sock < 0) {
 		fprintf(stderr, "tswarm-net probe: %s\n", strerror(errno));
@@ -149,7 +150,5 @@ int net_probe(int argc, char **argv)
 		send_echo(sock, &targets[i], i, FULL, (size_t)mtu - IP6_HEADER);
 	receive_for(sock, targets, count, mtu > 0 ? WAIT_MS : SHORT_WAIT_MS, wanted);
 	print_targets(targets, count);
-	close(sock);
-	free(targets);
 	return 0;
 }

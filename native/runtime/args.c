@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "mem.h"
 #include "runtime.h"
 
 static int bad(struct ts_err *err, const char *what, const char *option)
@@ -41,9 +42,7 @@ static void add_to_list(const char ***list, const char *value)
 
 	while (*list && (*list)[n])
 		n++;
-	*list = realloc(*list, (n + 2) * sizeof(**list));
-	if (!*list)
-		abort();
+	*list = ts_grow(*list, n + 2, sizeof(**list));
 	(*list)[n] = value;
 	(*list)[n + 1] = NULL;
 }

@@ -19,6 +19,7 @@
 #include "cgroup.h"
 #include "cleanup.h"
 #include "log.h"
+#include "mem.h"
 
 #define OLD_PROGRAMS_MAX 64
 
@@ -34,9 +35,7 @@ static void emit(struct program *p, uint8_t code, unsigned dst, unsigned src, in
 
 	if (p->count == p->cap) {
 		p->cap = p->cap ? p->cap * 2 : 64;
-		p->insns = realloc(p->insns, p->cap * sizeof(*p->insns));
-		if (!p->insns)
-			abort();
+		p->insns = ts_grow(p->insns, p->cap, sizeof(*p->insns));
 	}
 	insn = &p->insns[p->count++];
 	memset(insn, 0, sizeof(*insn));
