@@ -12,11 +12,13 @@ import type { ClusterEvents } from './cache/cluster-events.ts';
 import { FreshReads } from './cache/fresh-reads.ts';
 import { acrossRoutes } from './cluster/across.ts';
 import { clusterRoutes } from './cluster/cluster.ts';
+import { composeRoutes } from './cluster/compose.ts';
 import { execRoutes as clusterExecRoutes, EXEC_PATH } from './cluster/exec.ts';
 import { membershipRoutes } from './cluster/membership.ts';
 import { objectRoutes } from './cluster/objects.ts';
 import { clusterServiceRoutes } from './cluster/services.ts';
 import { stackRoutes } from './cluster/stacks.ts';
+import { topologyRoutes } from './cluster/topology.ts';
 import type { Context, Handler, Route } from './context.ts';
 import { Dashboard, type DashboardOptions } from './dashboard/dashboard.ts';
 import { buildRoutes } from './engine/build.ts';
@@ -293,6 +295,8 @@ function allRoutes(context: Context): readonly Route[] {
     ...stackRoutes(context),
     ...objectRoutes(context),
     ...acrossRoutes(context),
+    ...composeRoutes(context),
+    ...topologyRoutes(context),
     ...credentialRoutes(context),
   ];
 }

@@ -125,6 +125,13 @@ const CLUSTER: readonly Operation[] = [
     summary: 'The ways from this node to the others',
     answer: json('engine:NetworkCheck'),
   }),
+  get('/topology', {
+    id: 'getTopology',
+    role: 'viewer',
+    summary: 'What runs where, and over which networks',
+    query: { stack: STACK },
+    answer: json('Topology'),
+  }),
   get('/exec', {
     id: 'exec',
     role: 'operator',
@@ -186,6 +193,28 @@ const STACKS: readonly Operation[] = [
     query: DEPLOY,
     body: 'engine:StackSpec',
     answer: json('StackPlan'),
+  }),
+  get('/stacks/{name}/compose', {
+    id: 'getCompose',
+    role: 'operator',
+    summary: 'The project of a stack as a compose file',
+    answer: json('ComposeSource'),
+  }),
+  post('/compose/plan', {
+    id: 'planCompose',
+    role: 'operator',
+    summary: 'What is wrong with a compose file, and what its deployment would do',
+    query: DEPLOY,
+    body: 'ComposeSource',
+    answer: json('ComposePlan'),
+  }),
+  post('/compose/deploy', {
+    id: 'deployCompose',
+    role: 'operator',
+    summary: 'Deploy a compose file that names no other files',
+    query: DEPLOY,
+    body: 'ComposeSource',
+    answer: json('DeployResult'),
   }),
   get('/stacks/{name}/watch', {
     id: 'watchStack',

@@ -105,18 +105,48 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
 }
 
 async function deploy(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
-  const session = requireSession(context);
-  const asked = await deployRequest(context, session, request);
-  const answer = await session.control.deployStack(asked, callOptions(request));
-  await session.cache.reached(answer.index);
-  reply.json(200, deployResult(answer));
+  reply.json(200, await deployStackSpec(context, request, await bodyOf(request)));
 }
 
 async function plan(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
+  reply.json(200, await planStackSpec(context, request, await bodyOf(request)));
+}
+
+/** The specification in the body. @throws TswarmError when it is not that of the path */
+async function bodyOf(request: ApiRequest): Promise<StackSpec> {
+  const name = request.params.name ?? '';
+  const stack = fromEngineJson(StackSpec, await request.json(STACK_BODY_BYTES_MAX));
+  if (stack.name === name) return stack;
+  throw new TswarmError(
+    'invalid_argument',
+    `Name: the stack is called ${JSON.stringify(stack.name)} in the body and ` +
+      `${JSON.stringify(name)} in the path`,
+    { field: 'Name' },
+  );
+}
+
+/** Deploys as the query of the request says. */
+export async function deployStackSpec(
+  context: Context,
+  request: ApiRequest,
+  stack: StackSpec,
+): Promise<DeployResult> {
   const session = requireSession(context);
-  const asked = await deployRequest(context, session, request);
-  const answer = await session.control.planStack(asked, callOptions(request));
-  reply.json(200, planResult(answer));
+  const asked = await deployRequest(context, session, request, stack);
+  const answer = await session.control.deployStack(asked, callOptions(request));
+  await session.cache.reached(answer.index);
+  return deployResult(answer);
+}
+
+/** What that would do. */
+export async function planStackSpec(
+  context: Context,
+  request: ApiRequest,
+  stack: StackSpec,
+): Promise<StackPlan> {
+  const session = requireSession(context);
+  const asked = await deployRequest(context, session, request, stack);
+  return planResult(await session.control.planStack(asked, callOptions(request)));
 }
 
 /** What a deployment and a plan of it ask alike. */
@@ -124,18 +154,9 @@ async function deployRequest(
   context: Context,
   session: ClusterSession,
   request: ApiRequest,
+  asked: StackSpec,
 ): Promise<DeployStackRequest> {
-  const name = request.params.name ?? '';
-  const asked = fromEngineJson(StackSpec, await request.json(STACK_BODY_BYTES_MAX));
   const stack = { ...asked, services: await pinned(context, session, asked.services) };
-  if (stack.name !== name) {
-    throw new TswarmError(
-      'invalid_argument',
-      `Name: the stack is called ${JSON.stringify(stack.name)} in the body and ` +
-        `${JSON.stringify(name)} in the path`,
-      { field: 'Name' },
-    );
-  }
   return {
     stack,
     prune: request.query.bool('prune'),

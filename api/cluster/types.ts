@@ -136,6 +136,86 @@ export interface StackPlan {
   readonly revision: number;
 }
 
+/** A compose file as text: body of POST /tswarm/v1/compose/plan and …/deploy, answer of GET /tswarm/v1/stacks/{name}/compose. */
+export interface ComposeSource {
+  /** Of the project; '' = as the text says. */
+  readonly name: string;
+  /** YAML. */
+  readonly content: string;
+  /** Text of the file `.env`; '' = none. */
+  readonly environment: string;
+}
+
+/** What is wrong with a compose file, or worth knowing. */
+export interface ComposeProblem {
+  /** Only errors keep it from being deployed. */
+  readonly severity: 'error' | 'warning' | 'notice';
+  readonly message: string;
+  /** From 1. */
+  readonly line?: number;
+  readonly column?: number;
+  /** `services.web.ports.0` */
+  readonly path?: string;
+  readonly hint?: string;
+}
+
+/** An image that a service of a compose file needs. */
+export interface ComposeImage {
+  readonly service: string;
+  readonly image: string;
+  /** '' when this node does not have it. */
+  readonly id: string;
+  /** The file says how to build it. */
+  readonly isBuilt: boolean;
+}
+
+/** Answer of POST /tswarm/v1/compose/plan. Nothing has been changed. */
+export interface ComposePlan {
+  readonly name: string;
+  readonly problems: readonly ComposeProblem[];
+  readonly images: readonly ComposeImage[];
+  /** Null when there are errors. */
+  readonly plan: ShownPlan | null;
+}
+
+/** A StackPlan with the fields that differ instead of both specifications. */
+export interface ShownPlan {
+  readonly changes: readonly ShownChange[];
+  readonly tasks: readonly PlannedTaskInfo[];
+  readonly warnings: readonly string[];
+  readonly risks: readonly ShownRisk[];
+  readonly state: string;
+  readonly durationMs: number;
+  readonly complete: boolean;
+  readonly nodes: number;
+  readonly revision: number;
+}
+
+export interface ShownRisk {
+  /** Name in the cluster of what it is about. */
+  readonly about: string;
+  readonly message: string;
+  /** '' = nothing can be done. */
+  readonly hint: string;
+}
+
+export interface ShownChange {
+  readonly kind: StackObjectKind;
+  readonly name: string;
+  readonly action: 'none' | 'created' | 'updated' | 'removed';
+  readonly recreated: boolean;
+  readonly fields: readonly ShownField[];
+}
+
+/** A difference under the name that the compose file has for it. */
+export interface ShownField {
+  readonly field: string;
+  /** Absent for something new. */
+  readonly before?: string;
+  /** Absent for something gone. */
+  readonly after?: string;
+}
+
 /** Answer of DELETE /tswarm/v1/stacks/{name}. */
 export interface RemoveResult {
   readonly changes: readonly StackChangeInfo[];
@@ -402,4 +482,78 @@ export interface DashboardLink {
   readonly url: string;
   readonly role: Role;
   readonly validSeconds: number;
+}
+
+/** Answer of GET /tswarm/v1/topology. Ids name objects of the same answer. */
+export interface Topology {
+  /** That the answer shows; `/events?since=` goes on behind it. */
+  readonly index: number;
+  readonly nodes: readonly TopologyNode[];
+  readonly services: readonly TopologyService[];
+  /** That have a container, or are on their way to one. */
+  readonly tasks: readonly TopologyTask[];
+  /** That a task is attached to. */
+  readonly networks: readonly TopologyNetwork[];
+}
+
+export interface TopologyNode {
+  readonly id: string;
+  readonly name: string;
+  readonly role: 'manager' | 'worker';
+  readonly state: string;
+  readonly availability: string;
+  readonly addr: string;
+  readonly isLeader: boolean;
+  /** 1e9 = one core */
+  readonly nanoCpus: number;
+  readonly memoryBytes: number;
+  /** By all tasks on it, also those of other stacks. */
+  readonly nanoCpusReserved: number;
+  readonly memoryBytesReserved: number;
+  readonly tasks: number;
+}
+
+export interface TopologyService {
+  readonly id: string;
+  readonly name: string;
+  readonly stack: string;
+  readonly mode: string;
+  readonly running: number;
+  readonly desired: number;
+  readonly ports: readonly TopologyPort[];
+  /** On which it has an address of its own. */
+  readonly networks: readonly string[];
+}
+
+export interface TopologyPort {
+  readonly target: number;
+  /** 0 = not chosen yet */
+  readonly published: number;
+  readonly protocol: string;
+  /** ingress, host */
+  readonly mode: string;
+}
+
+export interface TopologyTask {
+  readonly id: string;
+  readonly name: string;
+  readonly serviceId: string;
+  /** '' = none yet */
+  readonly nodeId: string;
+  readonly slot: number;
+  readonly state: string;
+  readonly desired: string;
+  readonly health: string;
+  readonly waitingFor: string;
+  readonly err: string;
+}
+
+export interface TopologyNetwork {
+  readonly id: string;
+  readonly name: string;
+  readonly stack: string;
+  readonly driver: string;
+  readonly subnets: readonly string[];
+  readonly services: readonly string[];
+  readonly nodes: readonly string[];
 }

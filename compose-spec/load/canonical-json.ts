@@ -24,8 +24,8 @@ export function toCanonicalJson(project: Project, options: CanonicalJsonOptions 
   return options.singleDollars === true ? json : (doubleDollars(json) as JsonObject);
 }
 
-/** Read again, the output must mean what it means now. */
-function doubleDollars(value: JsonValue): JsonValue {
+/** Read again as a file, the output must mean what it means now. */
+export function doubleDollars(value: JsonValue): JsonValue {
   if (typeof value === 'string') return value.replaceAll('$', '$$$$');
   if (Array.isArray(value)) return value.map(doubleDollars);
   if (typeof value !== 'object' || value === null) return value;

@@ -1,6 +1,6 @@
 // Generated from api/cluster/operations.ts by `npm run gen`. Do not edit.
 import type { EngineJson } from '#protocol/engine';
-import type { AuditRow, CertificateRequest, ClusterInfo, ContainerStats, CreatedObject, CredentialInfo, DashboardLink, DeployResult, ExecNotice, HistoryRow, ImageList, IndexAnswer, InitRequest, JoinRequest, LinkRequest, LocalVolumeList, LogLine, NewCertificate, NewToken, RemoveResult, RolloutResult, ServiceAction, StackObjects, StackPlan, StackSummary, StatsList, TokenRequest, UnlockKey, UpdateRequest, WatchLine, WhoAmI } from '../types.ts';
+import type { AuditRow, CertificateRequest, ClusterInfo, ComposePlan, ComposeSource, ContainerStats, CreatedObject, CredentialInfo, DashboardLink, DeployResult, ExecNotice, HistoryRow, ImageList, IndexAnswer, InitRequest, JoinRequest, LinkRequest, LocalVolumeList, LogLine, NewCertificate, NewToken, RemoveResult, RolloutResult, ServiceAction, StackObjects, StackPlan, StackSummary, StatsList, TokenRequest, Topology, UnlockKey, UpdateRequest, WatchLine, WhoAmI } from '../types.ts';
 
 /** What each call of /tswarm/v1 is given and answers: of a stream of lines, each line; `never` for other streams and files. */
 export interface ClusterCalls {
@@ -76,6 +76,12 @@ export interface ClusterCalls {
     readonly body: undefined;
     readonly answer: EngineJson;
   };
+  'GET /tswarm/v1/topology': {
+    readonly params: {  };
+    readonly query: { readonly stack?: string | undefined };
+    readonly body: undefined;
+    readonly answer: Topology;
+  };
   'GET /tswarm/v1/exec': {
     readonly params: {  };
     readonly query: { readonly task?: string | undefined; readonly container?: string | undefined; readonly command?: string | readonly string[] | undefined; readonly tty?: boolean | undefined; readonly user?: string | undefined; readonly workdir?: string | undefined; readonly width?: number | string | undefined; readonly height?: number | string | undefined };
@@ -117,6 +123,24 @@ export interface ClusterCalls {
     readonly query: { readonly prune?: boolean | undefined; readonly forceRecreate?: boolean | undefined; readonly recreate?: string | readonly string[] | undefined; readonly expectedState?: string | undefined };
     readonly body: EngineJson;
     readonly answer: StackPlan;
+  };
+  'GET /tswarm/v1/stacks/{name}/compose': {
+    readonly params: { readonly name: string };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: ComposeSource;
+  };
+  'POST /tswarm/v1/compose/plan': {
+    readonly params: {  };
+    readonly query: { readonly prune?: boolean | undefined; readonly forceRecreate?: boolean | undefined; readonly recreate?: string | readonly string[] | undefined; readonly expectedState?: string | undefined };
+    readonly body: ComposeSource;
+    readonly answer: ComposePlan;
+  };
+  'POST /tswarm/v1/compose/deploy': {
+    readonly params: {  };
+    readonly query: { readonly prune?: boolean | undefined; readonly forceRecreate?: boolean | undefined; readonly recreate?: string | readonly string[] | undefined; readonly expectedState?: string | undefined };
+    readonly body: ComposeSource;
+    readonly answer: DeployResult;
   };
   'GET /tswarm/v1/stacks/{name}/watch': {
     readonly params: { readonly name: string };

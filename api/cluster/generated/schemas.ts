@@ -420,6 +420,262 @@ export const BODY_SCHEMAS: Readonly<Record<string, Readonly<Record<string, unkno
     ],
     "description": "Answer of POST /tswarm/v1/stacks/{name}/plan, whose request is that of …/deploy. Nothing has been changed."
   },
+  "ComposeSource": {
+    "type": "object",
+    "properties": {
+      "name": {
+        "type": "string",
+        "description": "Of the project; '' = as the text says."
+      },
+      "content": {
+        "type": "string",
+        "description": "YAML."
+      },
+      "environment": {
+        "type": "string",
+        "description": "Text of the file `.env`; '' = none."
+      }
+    },
+    "required": [
+      "name",
+      "content",
+      "environment"
+    ],
+    "description": "A compose file as text: body of POST /tswarm/v1/compose/plan and …/deploy, answer of GET /tswarm/v1/stacks/{name}/compose."
+  },
+  "ComposeProblem": {
+    "type": "object",
+    "properties": {
+      "severity": {
+        "type": "string",
+        "enum": [
+          "error",
+          "warning",
+          "notice"
+        ],
+        "description": "Only errors keep it from being deployed."
+      },
+      "message": {
+        "type": "string"
+      },
+      "line": {
+        "type": "number",
+        "description": "From 1."
+      },
+      "column": {
+        "type": "number"
+      },
+      "path": {
+        "type": "string",
+        "description": "`services.web.ports.0`"
+      },
+      "hint": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "severity",
+      "message"
+    ],
+    "description": "What is wrong with a compose file, or worth knowing."
+  },
+  "ComposeImage": {
+    "type": "object",
+    "properties": {
+      "service": {
+        "type": "string"
+      },
+      "image": {
+        "type": "string"
+      },
+      "id": {
+        "type": "string",
+        "description": "'' when this node does not have it."
+      },
+      "isBuilt": {
+        "type": "boolean",
+        "description": "The file says how to build it."
+      }
+    },
+    "required": [
+      "service",
+      "image",
+      "id",
+      "isBuilt"
+    ],
+    "description": "An image that a service of a compose file needs."
+  },
+  "ComposePlan": {
+    "type": "object",
+    "properties": {
+      "name": {
+        "type": "string"
+      },
+      "problems": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ComposeProblem"
+        }
+      },
+      "images": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ComposeImage"
+        }
+      },
+      "plan": {
+        "anyOf": [
+          {
+            "$ref": "#/components/schemas/ShownPlan"
+          },
+          {
+            "type": "null"
+          }
+        ],
+        "description": "Null when there are errors."
+      }
+    },
+    "required": [
+      "name",
+      "problems",
+      "images",
+      "plan"
+    ],
+    "description": "Answer of POST /tswarm/v1/compose/plan. Nothing has been changed."
+  },
+  "ShownPlan": {
+    "type": "object",
+    "properties": {
+      "changes": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ShownChange"
+        }
+      },
+      "tasks": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/PlannedTaskInfo"
+        }
+      },
+      "warnings": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "risks": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ShownRisk"
+        }
+      },
+      "state": {
+        "type": "string"
+      },
+      "durationMs": {
+        "type": "number"
+      },
+      "complete": {
+        "type": "boolean"
+      },
+      "nodes": {
+        "type": "number"
+      },
+      "revision": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "changes",
+      "tasks",
+      "warnings",
+      "risks",
+      "state",
+      "durationMs",
+      "complete",
+      "nodes",
+      "revision"
+    ],
+    "description": "A StackPlan with the fields that differ instead of both specifications."
+  },
+  "ShownRisk": {
+    "type": "object",
+    "properties": {
+      "about": {
+        "type": "string",
+        "description": "Name in the cluster of what it is about."
+      },
+      "message": {
+        "type": "string"
+      },
+      "hint": {
+        "type": "string",
+        "description": "'' = nothing can be done."
+      }
+    },
+    "required": [
+      "about",
+      "message",
+      "hint"
+    ]
+  },
+  "ShownChange": {
+    "type": "object",
+    "properties": {
+      "kind": {
+        "$ref": "#/components/schemas/StackObjectKind"
+      },
+      "name": {
+        "type": "string"
+      },
+      "action": {
+        "type": "string",
+        "enum": [
+          "none",
+          "created",
+          "updated",
+          "removed"
+        ]
+      },
+      "recreated": {
+        "type": "boolean"
+      },
+      "fields": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/ShownField"
+        }
+      }
+    },
+    "required": [
+      "kind",
+      "name",
+      "action",
+      "recreated",
+      "fields"
+    ]
+  },
+  "ShownField": {
+    "type": "object",
+    "properties": {
+      "field": {
+        "type": "string"
+      },
+      "before": {
+        "type": "string",
+        "description": "Absent for something new."
+      },
+      "after": {
+        "type": "string",
+        "description": "Absent for something gone."
+      }
+    },
+    "required": [
+      "field"
+    ],
+    "description": "A difference under the name that the compose file has for it."
+  },
   "RemoveResult": {
     "type": "object",
     "properties": {
@@ -1403,5 +1659,272 @@ export const BODY_SCHEMAS: Readonly<Record<string, Readonly<Record<string, unkno
       "validSeconds"
     ],
     "description": "Answer of POST /tswarm/v1/dashboard/links."
+  },
+  "Topology": {
+    "type": "object",
+    "properties": {
+      "index": {
+        "type": "number",
+        "description": "That the answer shows; `/events?since=` goes on behind it."
+      },
+      "nodes": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/TopologyNode"
+        }
+      },
+      "services": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/TopologyService"
+        }
+      },
+      "tasks": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/TopologyTask"
+        },
+        "description": "That have a container, or are on their way to one."
+      },
+      "networks": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/TopologyNetwork"
+        },
+        "description": "That a task is attached to."
+      }
+    },
+    "required": [
+      "index",
+      "nodes",
+      "services",
+      "tasks",
+      "networks"
+    ],
+    "description": "Answer of GET /tswarm/v1/topology. Ids name objects of the same answer."
+  },
+  "TopologyNode": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "name": {
+        "type": "string"
+      },
+      "role": {
+        "type": "string",
+        "enum": [
+          "manager",
+          "worker"
+        ]
+      },
+      "state": {
+        "type": "string"
+      },
+      "availability": {
+        "type": "string"
+      },
+      "addr": {
+        "type": "string"
+      },
+      "isLeader": {
+        "type": "boolean"
+      },
+      "nanoCpus": {
+        "type": "number",
+        "description": "1e9 = one core"
+      },
+      "memoryBytes": {
+        "type": "number"
+      },
+      "nanoCpusReserved": {
+        "type": "number",
+        "description": "By all tasks on it, also those of other stacks."
+      },
+      "memoryBytesReserved": {
+        "type": "number"
+      },
+      "tasks": {
+        "type": "number"
+      }
+    },
+    "required": [
+      "id",
+      "name",
+      "role",
+      "state",
+      "availability",
+      "addr",
+      "isLeader",
+      "nanoCpus",
+      "memoryBytes",
+      "nanoCpusReserved",
+      "memoryBytesReserved",
+      "tasks"
+    ]
+  },
+  "TopologyService": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "name": {
+        "type": "string"
+      },
+      "stack": {
+        "type": "string"
+      },
+      "mode": {
+        "type": "string"
+      },
+      "running": {
+        "type": "number"
+      },
+      "desired": {
+        "type": "number"
+      },
+      "ports": {
+        "type": "array",
+        "items": {
+          "$ref": "#/components/schemas/TopologyPort"
+        }
+      },
+      "networks": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        },
+        "description": "On which it has an address of its own."
+      }
+    },
+    "required": [
+      "id",
+      "name",
+      "stack",
+      "mode",
+      "running",
+      "desired",
+      "ports",
+      "networks"
+    ]
+  },
+  "TopologyPort": {
+    "type": "object",
+    "properties": {
+      "target": {
+        "type": "number"
+      },
+      "published": {
+        "type": "number",
+        "description": "0 = not chosen yet"
+      },
+      "protocol": {
+        "type": "string"
+      },
+      "mode": {
+        "type": "string",
+        "description": "ingress, host"
+      }
+    },
+    "required": [
+      "target",
+      "published",
+      "protocol",
+      "mode"
+    ]
+  },
+  "TopologyTask": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "name": {
+        "type": "string"
+      },
+      "serviceId": {
+        "type": "string"
+      },
+      "nodeId": {
+        "type": "string",
+        "description": "'' = none yet"
+      },
+      "slot": {
+        "type": "number"
+      },
+      "state": {
+        "type": "string"
+      },
+      "desired": {
+        "type": "string"
+      },
+      "health": {
+        "type": "string"
+      },
+      "waitingFor": {
+        "type": "string"
+      },
+      "err": {
+        "type": "string"
+      }
+    },
+    "required": [
+      "id",
+      "name",
+      "serviceId",
+      "nodeId",
+      "slot",
+      "state",
+      "desired",
+      "health",
+      "waitingFor",
+      "err"
+    ]
+  },
+  "TopologyNetwork": {
+    "type": "object",
+    "properties": {
+      "id": {
+        "type": "string"
+      },
+      "name": {
+        "type": "string"
+      },
+      "stack": {
+        "type": "string"
+      },
+      "driver": {
+        "type": "string"
+      },
+      "subnets": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "services": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      },
+      "nodes": {
+        "type": "array",
+        "items": {
+          "type": "string"
+        }
+      }
+    },
+    "required": [
+      "id",
+      "name",
+      "stack",
+      "driver",
+      "subnets",
+      "services",
+      "nodes"
+    ]
   }
 };

@@ -126,6 +126,7 @@ export function addDashboardCommand(parent: Command, { run, client }: CommandToo
     .command('dashboard')
     .description('Print a link to the dashboard; it signs in once, within ten minutes')
     .option('--viewer', 'for somebody who may look but not change anything')
+    .option('--operator', 'for somebody who runs things: no members, keys or tokens of the cluster')
     .option('--json', 'link, role and validity as JSON')
     .action(
       run(async (options: Options) =>
