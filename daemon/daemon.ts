@@ -106,6 +106,7 @@ export class Daemon implements Lifecycle {
             statics: join(this.#deps.root, 'dashboard/static'),
             modules: join(this.#deps.root, 'node_modules'),
             protocol: join(this.#deps.root, 'dist/protocol'),
+            api: join(this.#deps.root, 'dist/api'),
           },
         },
       },

@@ -1,5 +1,6 @@
 // What a text in the search box finds: names that begin with it before those that contain it, ids by their beginning. Pure.
-import { type ClusterState, isAlive } from './state.ts';
+import type { ClusterState } from './state.ts';
+import { isAlive } from './task-words.ts';
 
 export interface Hit {
   readonly kind: string;

@@ -1,7 +1,8 @@
 // What is wrong now, worst first, in sentences with a way to the page that says more. Pure.
 import type { NodeRow, ServiceRow, TaskRow } from '#api/cluster/feed-types';
 import { plural } from './format.ts';
-import { type ClusterState, capacityOf, isWanted, reasonOf } from './state.ts';
+import { type ClusterState, capacityOf, type Topic } from './state.ts';
+import { reasonOf } from './task-words.ts';
 
 export interface Finding {
   readonly severity: 'bad' | 'warn';
@@ -13,13 +14,69 @@ export interface Finding {
 /** From here on a node is nearly full. */
 const FULL_SHARE = 0.9;
 
+/** All of them, by looking at everything. */
 export function findings(state: ClusterState): Finding[] {
-  const all = [
-    ...managerFindings(state.all('node').filter((node) => node.role === 'manager')),
-    ...state.all('node').flatMap((node) => nodeFindings(state, node)),
-    ...state.all('service').flatMap((service) => serviceFindings(state, service)),
-  ];
-  return all.sort((a, b) => Number(a.severity === 'warn') - Number(b.severity === 'warn'));
+  return new Findings().update(state, [
+    'nodes',
+    ...state.all('node').map(({ id }) => `node:${id}` as const),
+    ...state.all('service').map(({ id }) => `service:${id}` as const),
+  ]);
+}
+
+/** Findings kept over changes: only what was touched is looked at again. */
+export class Findings {
+  readonly #byTopic = new Map<Topic, readonly Finding[]>();
+  #all: Finding[] = [];
+
+  /** What is wrong after changes of these topics; the same list when nothing of it has changed. */
+  update(state: ClusterState, touched: Iterable<Topic>): Finding[] {
+    let isChanged = false;
+    let areNodesTouched = false;
+    for (const topic of touched) {
+      if (topic === 'node' || topic === 'nodes') areNodesTouched = true;
+      const found = foundAt(state, topic);
+      if (found) isChanged = this.#put(topic, found) || isChanged;
+    }
+    if (areNodesTouched)
+      isChanged = this.#put('nodes', managerFindings(managersOf(state))) || isChanged;
+    if (isChanged) this.#all = inOrder([...this.#byTopic]);
+    return this.#all;
+  }
+
+  #put(topic: Topic, found: readonly Finding[]): boolean {
+    const before = this.#byTopic.get(topic) ?? [];
+    if (JSON.stringify(before) === JSON.stringify(found)) return false;
+    if (found.length === 0) this.#byTopic.delete(topic);
+    else this.#byTopic.set(topic, found);
+    return true;
+  }
+}
+
+/** Undefined for topics that say nothing about one node or service. */
+function foundAt(state: ClusterState, topic: Topic): readonly Finding[] | undefined {
+  const [kind = '', id = ''] = topic.split(':');
+  if (id === '') return undefined;
+  if (kind === 'node') {
+    const node = state.get('node', id);
+    return node ? nodeFindings(state, node) : [];
+  }
+  if (kind !== 'service') return undefined;
+  const service = state.get('service', id);
+  return service ? serviceFindings(state, service) : [];
+}
+
+/** The worst first; of the same weight managers, then nodes, then services. */
+function inOrder(entries: readonly (readonly [Topic, readonly Finding[]])[]): Finding[] {
+  const weight = (topic: Topic, { severity }: Finding): number =>
+    (severity === 'warn' ? 4 : 0) + (topic === 'nodes' ? 0 : topic.startsWith('node') ? 1 : 2);
+  return entries
+    .flatMap(([topic, found]) => found.map((one) => ({ one, weight: weight(topic, one) })))
+    .sort((a, b) => a.weight - b.weight || a.one.text.localeCompare(b.one.text))
+    .map(({ one }) => one);
+}
+
+function managersOf(state: ClusterState): readonly NodeRow[] {
+  return state.all('node').filter((node) => node.role === 'manager');
 }
 
 function managerFindings(managers: readonly NodeRow[]): Finding[] {
@@ -75,23 +132,22 @@ function serviceFindings(state: ClusterState, service: ServiceRow): Finding[] {
     const text = `Service ${service.name}: ${stuck}. ${service.update?.message ?? ''}`.trimEnd();
     return [{ severity: 'bad', text, link }];
   }
-  const tasks = state.tasksOfService(service.id).filter(isWanted);
-  const sick = tasks.filter((task) => task.health === 'unhealthy');
-  if (sick.length > 0) {
-    const text = `Service ${service.name}: the health check of ${plural(sick.length, 'task')} fails`;
+  const sick = state.sickOf(service.id);
+  if (sick > 0) {
+    const text = `Service ${service.name}: the health check of ${plural(sick, 'task')} fails`;
     return [{ severity: 'bad', text, link }];
   }
   if (isMoving || isJob || service.running >= service.desired) return [];
   const severity = service.running === 0 ? 'bad' : 'warn';
-  const reason = firstReason(tasks);
+  const reason = firstReason(state.waitingOf(service.id));
   const text = `Service ${service.name}: ${service.running} of ${service.desired} running${reason}`;
   return [{ severity, text, link }];
 }
 
-function firstReason(tasks: readonly TaskRow[]): string {
-  const reason = tasks
-    .filter((task) => task.state !== 'running')
-    .map(reasonOf)
-    .find((text) => text !== '');
-  return reason === undefined ? '' : `: ${reason}`;
+function firstReason(waiting: Iterable<TaskRow>): string {
+  for (const task of waiting) {
+    const reason = reasonOf(task);
+    if (reason !== '') return `: ${reason}`;
+  }
+  return '';
 }

@@ -1,7 +1,7 @@
 // What components share: the cluster as it is, the page that the address names, the time, and the answer of a call.
 import { type Context, createContext } from 'preact';
 import { useContext, useEffect, useState } from 'preact/hooks';
-import type { Live } from './live.ts';
+import type { Interest, Live } from './live.ts';
 import type { Who } from './session.ts';
 import type { ClusterState } from './state.ts';
 
@@ -18,16 +18,22 @@ export function useApp(): App {
   return app;
 }
 
-/** The cluster; the component is drawn again with every change. */
-export function useCluster(): ClusterState {
+/** The cluster; the component is drawn again when something of interest changes, with every change unless told otherwise. */
+export function useCluster(...interests: readonly Interest[]): ClusterState {
   const { live } = useApp();
   const [, redraw] = useState(0);
-  useEffect(() => live.subscribe(() => redraw((count) => count + 1)), [live]);
+  const key = interests.join(' ');
+  useEffect(
+    () => live.subscribe(interests.length === 0 ? ['any'] : interests, () => redraw((n) => n + 1)),
+    [live, key],
+  );
   return live.state;
 }
 
-export function useIsAdmin(): boolean {
-  return useApp().who.role === 'admin';
+/** Whether whoever is signed in may do what takes the role. The server decides; this only leaves out what it would refuse. */
+export function useMay(role: 'operator' | 'admin'): boolean {
+  const has = useApp().who.role;
+  return has === 'admin' || has === role;
 }
 
 /** Parts of the address behind `#/`: ["services", "abc"]. */

@@ -1,9 +1,11 @@
 // The dashboard: signs in, opens the stream of changes, draws the page that the address names.
-import { type JSX, render } from 'preact';
+import { type ComponentType, type JSX, render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { AppContext, useCluster, useNow, useRoute } from './hooks.ts';
+import { AppContext, useAnswer, useApp, useCluster, useMay, useNow, useRoute } from './hooks.ts';
 import { Live } from './live.ts';
+import { Access } from './pages/access.tsx';
 import { Activity } from './pages/activity.tsx';
+import { Images } from './pages/images.tsx';
 import { Logs } from './pages/logs.tsx';
 import { NodePage, Nodes } from './pages/nodes.tsx';
 import { Overview } from './pages/overview.tsx';
@@ -27,31 +29,71 @@ const MENU: readonly (readonly [path: string, title: string])[] = [
   ['networks', 'Networks'],
   ['volumes', 'Volumes'],
   ['secrets', 'Secrets and configs'],
+  ['images', 'Images'],
   ['activity', 'Activity'],
+  ['access', 'Access'],
 ];
+/** Of pages that have no line of their own in the menu. */
+const MENU_OF: Readonly<Record<string, string>> = { tasks: 'services', 'new-stack': 'stacks' };
 
 function Page({ route }: { readonly route: readonly string[] }): JSX.Element {
-  const [name = '', id = ''] = route;
+  const [name = '', id = '', part = ''] = route;
   if (name === '') return <Overview />;
   if (name === 'topology') return <Topology />;
   if (name === 'nodes') return id === '' ? <Nodes /> : <NodePage id={id} />;
+  if (name === 'new-stack') return <LatePage load={newStackPage} />;
+  if (name === 'stacks' && part === 'edit') return <LatePage key={id} load={editPage} id={id} />;
   if (name === 'stacks') return id === '' ? <Stacks /> : <StackPage name={id} />;
-  if (name === 'services') return id === '' ? <Services /> : <ServicePage id={id} />;
-  if (name === 'tasks') return <TaskPage id={id} />;
-  if (name === 'logs') return <Logs kind={id} name={route[2] ?? ''} />;
+  if (name === 'services') return id === '' ? <Services /> : <ServicePage key={id} id={id} />;
+  if (name === 'tasks' && part === 'shell') return <LatePage key={id} load={shellPage} id={id} />;
+  if (name === 'tasks') return <TaskPage key={id} id={id} />;
+  if (name === 'logs') return <Logs kind={id} name={part} />;
   if (name === 'networks') return <Networks />;
   if (name === 'volumes') return <Volumes />;
   if (name === 'secrets') return <Secrets />;
+  if (name === 'images') return <Images />;
   if (name === 'activity') return <Activity />;
-  return <p class="empty">There is no such page.</p>;
+  if (name === 'access') return <Access />;
+  return (
+    <>
+      <h1>No such page</h1>
+      <p class="empty">
+        There is nothing at this address. <a href="#/">Go to the overview</a>
+      </p>
+    </>
+  );
+}
+
+type IdPage = ComponentType<{ readonly id: string }>;
+
+// Pages that few need, loaded when they are opened.
+const shellPage = async (): Promise<IdPage> => (await import('./pages/shell.tsx')).ShellPage;
+const newStackPage = async (): Promise<IdPage> => (await import('./pages/editor.tsx')).NewStack;
+const editPage = async (): Promise<IdPage> => {
+  const { EditStack } = await import('./pages/editor.tsx');
+  return ({ id }) => <EditStack name={id} />;
+};
+
+function LatePage({
+  load,
+  id = '',
+}: {
+  readonly load: () => Promise<IdPage>;
+  readonly id?: string;
+}): JSX.Element {
+  const { value: Loaded, error } = useAnswer(() => load(), [load]);
+  if (Loaded) return <Loaded id={id} />;
+  return (
+    <p class="empty">{error ? `The page could not be loaded: ${error.message}` : 'Loading…'}</p>
+  );
 }
 
 function Menu({ current }: { readonly current: string }): JSX.Element {
-  // A task's page belongs to its service.
-  const shown = current === 'tasks' ? 'services' : current;
+  const isAdmin = useMay('admin');
+  const shown = MENU_OF[current] ?? current;
   return (
     <nav aria-label="Pages">
-      {MENU.map(([path, title]) => (
+      {MENU.filter(([path]) => path !== 'access' || isAdmin).map(([path, title]) => (
         <a key={path} href={`#/${path}`} aria-current={path === shown ? 'page' : undefined}>
           {title}
         </a>
@@ -60,23 +102,34 @@ function Menu({ current }: { readonly current: string }): JSX.Element {
   );
 }
 
-function ConnectionMark({ live }: { readonly live: Live }): JSX.Element {
-  useCluster();
-  useNow();
+function ConnectionMark(): JSX.Element {
+  const { live } = useApp();
+  useCluster('connection');
   if (live.connection === 'live') return <span class="mark good">live</span>;
   if (live.connection === 'connecting') return <span class="mark busy">connecting</span>;
-  const seconds = Math.round((Date.now() - live.heardMs) / 1000);
-  const text = live.heardMs === 0 ? 'no connection' : `no connection, shown as of ${seconds} s ago`;
+  return <span class="mark bad">not connected</span>;
+}
+
+/** Over the page while there is no connection: what is shown is what was last known. */
+function LostBanner(): JSX.Element | null {
+  const { live } = useApp();
+  useCluster('connection');
+  const now = useNow(1_000);
+  if (live.connection !== 'lost') return null;
+  const seconds = Math.max(0, Math.round((now - live.heardMs) / 1000));
+  const since =
+    live.heardMs === 0 ? '' : ` What is shown is as of ${seconds} s ago; containers go on.`;
   return (
-    <span class="mark bad" role="status">
-      {text}
-    </span>
+    <p class="banner bad" role="alert">
+      No connection to the node.{since} This page goes on by itself once it is back.
+    </p>
   );
 }
 
 function Shell({ live, who }: { readonly live: Live; readonly who: Who }): JSX.Element {
   const route = useRoute();
-  const title = MENU.find(([path]) => path === (route[0] ?? ''))?.[1] ?? 'tswarm';
+  const [name = ''] = route;
+  const title = MENU.find(([path]) => path === (MENU_OF[name] ?? name))?.[1] ?? 'tswarm';
   useEffect(() => {
     document.title = `${title} · tswarm`;
     document.getElementById('main')?.focus();
@@ -96,7 +149,7 @@ function Shell({ live, who }: { readonly live: Live; readonly who: Who }): JSX.E
         <div class="content">
           <header class="topbar">
             <Search />
-            <ConnectionMark live={live} />
+            <ConnectionMark />
             <span class="role">{who.role}</span>
             <ThemeButton />
             <button type="button" onClick={() => void signOut()}>
@@ -104,6 +157,7 @@ function Shell({ live, who }: { readonly live: Live; readonly who: Who }): JSX.E
             </button>
           </header>
           <main id="main" tabIndex={-1}>
+            <LostBanner />
             <Page route={route} />
           </main>
         </div>

@@ -1,10 +1,11 @@
 // Pieces that pages are made of.
 import type { ComponentChildren, JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import type { TaskRow, UpdateRow } from '#api/cluster/feed-types';
+import type { Rows as KindRows, RowKind, TaskRow, UpdateRow } from '#api/cluster/feed-types';
 import { imageDigest, imageName } from './format.ts';
 import { useCluster } from './hooks.ts';
 import { ApiError } from './session.ts';
+import type { ClusterState } from './state.ts';
 
 type Children = { readonly children?: ComponentChildren };
 
@@ -43,7 +44,32 @@ export interface Column<Row> {
   readonly isExtra?: boolean;
 }
 
-/** A table; `empty` is said instead when there are no rows. */
+/** Rows in order: a list, or one that looks them up as they are shown. */
+export interface Rows<Row> {
+  readonly length: number;
+  slice(from: number, to: number): readonly Row[];
+}
+
+/** Rows of a kind by their ids. */
+export function rowsById<K extends RowKind>(
+  state: ClusterState,
+  kind: K,
+  ids: readonly string[],
+): Rows<KindRows[K]> {
+  return {
+    length: ids.length,
+    slice: (from, to) =>
+      ids
+        .slice(from, to)
+        .map((id) => state.get(kind, id))
+        .filter((row) => row !== undefined),
+  };
+}
+
+/** Rows of one page: what is drawn with every change. */
+const ROWS_SHOWN = 50;
+
+/** A table; `empty` is said instead when there are no rows. Long ones come in pages. */
 export function Table<Row>({
   label,
   rows,
@@ -52,12 +78,16 @@ export function Table<Row>({
   empty,
 }: {
   readonly label: string;
-  readonly rows: readonly Row[];
+  readonly rows: Rows<Row>;
   readonly columns: readonly Column<Row>[];
   readonly keyOf: (row: Row) => string;
   readonly empty: string;
 }): JSX.Element {
+  const [wanted, setPage] = useState(0);
   if (rows.length === 0) return <p class="empty">{empty}</p>;
+  const pages = Math.ceil(rows.length / ROWS_SHOWN);
+  const page = Math.min(wanted, pages - 1);
+  const shown = rows.slice(page * ROWS_SHOWN, (page + 1) * ROWS_SHOWN);
   const classOf = (column: Column<Row>): string =>
     `${column.isNumber ? 'number' : ''} ${column.isExtra ? 'extra' : ''}`.trim();
   return (
@@ -73,7 +103,7 @@ export function Table<Row>({
           </tr>
         </thead>
         <tbody>
-          {rows.map((row) => (
+          {shown.map((row) => (
             <tr key={keyOf(row)}>
               {columns.map((column) => (
                 <td key={column.title} class={classOf(column)}>
@@ -84,7 +114,34 @@ export function Table<Row>({
           ))}
         </tbody>
       </table>
+      {pages > 1 ? <Pager label={label} page={page} pages={pages} go={setPage} /> : null}
     </div>
+  );
+}
+
+function Pager({
+  label,
+  page,
+  pages,
+  go,
+}: {
+  readonly label: string;
+  readonly page: number;
+  readonly pages: number;
+  readonly go: (page: number) => void;
+}): JSX.Element {
+  return (
+    <nav class="pager" aria-label={`Pages of ${label}`}>
+      <button type="button" disabled={page === 0} onClick={() => go(page - 1)}>
+        Before
+      </button>
+      <span>
+        Page {page + 1} of {pages}
+      </span>
+      <button type="button" disabled={page === pages - 1} onClick={() => go(page + 1)}>
+        Next
+      </button>
+    </nav>
   );
 }
 
@@ -202,9 +259,14 @@ export function shortName({ serviceName, slot }: TaskRow): string {
 }
 
 export function NodeLink({ id }: { readonly id: string }): JSX.Element | null {
-  const node = useCluster().get('node', id);
+  const node = useCluster(`node:${id}`).get('node', id);
   if (id === '') return null;
   return <a href={`#/nodes/${id}`}>{node?.name ?? id.slice(0, 12)}</a>;
+}
+
+/** With the stop that another sentence behind it needs. */
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** Says what went wrong with something that the page asked for. */
@@ -213,40 +275,7 @@ export function Failure({ error }: { readonly error: Error | undefined }): JSX.E
   const hint = error instanceof ApiError ? error.hint : '';
   return (
     <p class="failure" role="alert">
-      {error.message} {hint}
+      {sentence(error.message)} {hint}
     </p>
-  );
-}
-
-/** A button for a change: asks before when `confirm` is given, shows that it is under way, and what went wrong. */
-export function Action({
-  label,
-  confirm: question,
-  run,
-}: {
-  readonly label: string;
-  readonly confirm?: string;
-  readonly run: () => Promise<unknown>;
-}): JSX.Element {
-  const [isBusy, setBusy] = useState(false);
-  const [error, setError] = useState<Error | undefined>();
-  const onClick = async (): Promise<void> => {
-    if (question !== undefined && !window.confirm(question)) return;
-    setBusy(true);
-    setError(undefined);
-    try {
-      await run();
-    } catch (caught) {
-      setError(caught as Error);
-    }
-    setBusy(false);
-  };
-  return (
-    <>
-      <button type="button" disabled={isBusy} onClick={() => void onClick()}>
-        {label}
-      </button>
-      <Failure error={error} />
-    </>
   );
 }

@@ -1,7 +1,10 @@
-// Signing in, and calls of the HTTP API below /api. The cookie is the browser's business; the secret that changes carry is kept in memory only.
+// Signing in, and calls of the HTTP API below /api: those of /tswarm/v1 by their definitions (`call`), those of the Engine API by path (`engine`). The cookie is
+// the browser's business; the secret that changes carry is kept in memory only.
+import { type CallAnswer, type CallKey, type CallRest, requestOf } from '#api/cluster/client-call';
+import type { WhoAmI } from '#api/cluster/types';
 
 export interface Who {
-  readonly role: 'viewer' | 'admin';
+  readonly role: WhoAmI['role'];
   readonly csrf: string;
 }
 
@@ -36,28 +39,73 @@ export async function signOut(): Promise<void> {
   location.reload();
 }
 
-/** GET of the HTTP API. */
-export function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  return request(`/api${path}`, 'GET', undefined, signal) as Promise<T>;
+/** A call of /tswarm/v1. A path or a parameter that is not defined does not compile. @throws ApiError */
+export async function call<K extends CallKey>(
+  key: K,
+  ...[input]: CallRest<K>
+): Promise<CallAnswer<K>> {
+  const { method, target, body, signal } = requestOf(key, input);
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  return (await request(`/api${target}`, method, text, signal)) as CallAnswer<K>;
 }
 
-export function post<T>(path: string, body?: unknown): Promise<T> {
+/** The same, for an answer that comes as lines. */
+export function callLines<K extends CallKey>(
+  key: K,
+  ...[input]: CallRest<K>
+): Promise<Lines<CallAnswer<K>>> {
+  const { target, signal } = requestOf(key, input);
+  return lines(target, signal ?? new AbortController().signal);
+}
+
+/** A call of the Engine API. @throws ApiError */
+export function engine<T>(
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
   const text = body === undefined ? undefined : JSON.stringify(body);
-  return request(`/api${path}`, 'POST', text) as Promise<T>;
+  return request(`/api${path}`, method, text, signal) as Promise<T>;
+}
+
+/** What a WebSocket names as its protocols: the one that it speaks, and the session's secret, for which there is no header. */
+export function socketProtocols(protocol: string): string[] {
+  return [protocol, `tswarm.csrf.${who?.csrf ?? ''}`];
+}
+
+/** Lines of an answer, and the nodes that it is without. */
+export interface Lines<T> {
+  readonly missing: readonly string[];
+  readonly rows: AsyncIterable<T>;
 }
 
 /** Lines of JSON as they come, until the signal is aborted or the server ends. */
-export async function* lines<T>(path: string, signal: AbortSignal): AsyncIterable<T> {
-  const response = await fetch(`/api${path}`, { signal });
-  if (!response.ok || !response.body) throw await errorOf(response);
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+export async function lines<T>(
+  path: string,
+  signal: AbortSignal,
+  method: 'GET' | 'POST' = 'GET',
+): Promise<Lines<T>> {
+  const headers = method === 'GET' || !who ? {} : { 'X-Tswarm-CSRF': who.csrf };
+  const response = await fetch(`/api${path}`, { method, headers, signal });
+  const { body } = response;
+  if (!response.ok || !body) throw await errorOf(response);
+  const names = response.headers.get('X-Tswarm-Missing-Nodes') ?? '';
+  return {
+    missing: names === '' ? [] : names.split(',').map(decodeURIComponent),
+    rows: rowsOf<T>(body),
+  };
+}
+
+async function* rowsOf<T>(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncIterable<T> {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
     const parts = (rest + value).split('\n');
     rest = parts.pop() ?? '';
-    for (const part of parts) if (part !== '') yield JSON.parse(part) as T;
+    for (const part of parts) if (part.trim() !== '') yield JSON.parse(part) as T;
   }
 }
 

@@ -6,6 +6,8 @@ import type { PlannedImage, PlanOptions } from '#compose-spec/deploy/plan-deploy
 import type { ComposeError } from '#compose-spec/load/errors';
 import type { ComposeFiles } from '#compose-spec/load/files';
 import type { LoadResult, Location } from '#compose-spec/load/load-project';
+import type { JsonValue } from '#compose-spec/load/project';
+import type { ErrorCode } from '#protocol/error-codes';
 import { hasCode, TswarmError } from '#protocol/errors';
 import { ObjectKind } from '#protocol/generated/control';
 import { NodeState } from '#protocol/generated/objects';
@@ -14,6 +16,7 @@ import { nameOf, tryLookup } from '../cache/lookup.ts';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import { type Context, type Route, requireSession } from '../context.ts';
 import { callOptions } from '../control.ts';
+import { problemOf } from '../http/errors.ts';
 import type { Reply } from '../http/reply.ts';
 import { type ApiRequest, textKey } from '../http/request.ts';
 import { STACK_BODY_BYTES_MAX } from '../limits.ts';
@@ -47,14 +50,34 @@ export function composeRoutes(context: Context): readonly Route[] {
 async function plan(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const read = await readText(context, request);
   const { stack, images, problems, name } = read;
-  const answer = stack ? await planStackSpec(context, request, stack) : undefined;
-  const out: ComposePlan = {
-    name,
-    problems,
-    images,
-    plan: answer ? await shownPlan(answer) : null,
-  };
+  let out: ComposePlan = { name, problems, images, plan: null };
+  try {
+    const answer = stack ? await planStackSpec(context, request, stack) : undefined;
+    if (answer) out = { ...out, plan: await shownPlan(answer) };
+  } catch (error) {
+    // A port that another service has, a secret that is not there: of the file, as far as its author is concerned.
+    if (!REFUSALS.some((code) => hasCode(error, code))) throw error;
+    out = { ...out, problems: [refusalOf(error), ...problems] };
+  }
   reply.json(200, out);
+}
+
+const REFUSALS: readonly ErrorCode[] = [
+  'invalid_argument',
+  'not_found',
+  'already_exists',
+  'conflict',
+  'failed_precondition',
+];
+
+function refusalOf(error: unknown): ComposeProblem {
+  const { detail, field, hint } = problemOf(error);
+  return {
+    severity: 'error',
+    message: detail,
+    ...(field === undefined ? {} : { path: field }),
+    ...(hint === undefined ? {} : { hint }),
+  };
 }
 
 async function deploy(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
@@ -86,8 +109,27 @@ async function source(context: Context, request: ApiRequest, reply: Reply): Prom
   const project = Buffer.from(object?.stack?.spec?.project ?? []).toString();
   const { doubleDollars } = await import('#compose-spec/load/canonical-json');
   const { stringify } = await import('yaml');
-  const content = stringify(doubleDollars(JSON.parse(project)), { lineWidth: 0 });
+  const content = stringify(inOrder(doubleDollars(JSON.parse(project) as JsonValue)), {
+    lineWidth: 0,
+  });
   reply.json(200, { name, content, environment: '' } satisfies ComposeSource);
+}
+
+/** Keys that come first, of the file and of a service; the others follow as they are. */
+const FIRST = ['name', 'image', 'build', 'services'];
+/** Keys that say nothing when there is nothing in them. */
+const IDLE = new Set(['entrypoint', 'command', 'ipam', 'volume', 'placement', 'resources']);
+
+/** As people write it: what matters first, nothing that says nothing. */
+function inOrder(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  const isIdle = (item: JsonValue): boolean =>
+    item === null || (typeof item === 'object' && Object.keys(item).length === 0);
+  const entries = Object.entries(value).filter(([key, item]) => !IDLE.has(key) || !isIdle(item));
+  const rank = (key: string): number => (FIRST.includes(key) ? FIRST.indexOf(key) : FIRST.length);
+  entries.sort(([a], [b]) => rank(a) - rank(b));
+  return Object.fromEntries(entries.map(([key, item]) => [key, inOrder(item)]));
 }
 
 interface ReadText {
@@ -134,13 +176,15 @@ async function readText(context: Context, request: ApiRequest): Promise<ReadText
     message,
     path,
   }));
-  const own = [...notBuilt(images), ...(folder === NO_FOLDER ? relativePaths(loaded) : [])].map(
-    (problem) => ({
-      ...placeOf(loaded.locate(problem.path)),
-      ...problem,
-      severity: 'error' as const,
-    }),
-  );
+  const own = [
+    ...(asked.name === '' && name === NO_FOLDER.slice(1) ? [NAMELESS] : []),
+    ...notBuilt(images),
+    ...(folder === NO_FOLDER ? relativePaths(loaded) : []),
+  ].map((problem) => ({
+    ...(problem === NAMELESS ? {} : placeOf(loaded.locate(problem.path))),
+    ...problem,
+    severity: 'error' as const,
+  }));
   const errors = [...(result.ok ? [] : result.errors.map(errorOf)), ...own];
   const stack = result.ok && errors.length === 0 ? result.stack : undefined;
   return { name, stack, images, problems: [...errors, ...warnings, ...notices] };
@@ -159,10 +203,8 @@ function folderOf(cache: ObjectCache, name: string): string {
 async function load(asked: ComposeSource, folder: string): Promise<LoadResult> {
   const { loadProject } = await import('#compose-spec/load/load-project');
   const file = `${folder}/${FILE}`;
-  const texts = new Map([
-    [file, asked.content],
-    [`${folder}/.env`, asked.environment],
-  ]);
+  const texts = new Map([[file, asked.content]]);
+  if (asked.environment !== '') texts.set(`${folder}/.env`, asked.environment);
   const files: ComposeFiles = {
     read: (path) => texts.get(path),
     isFile: (path) => texts.has(path),
@@ -232,6 +274,12 @@ async function idOf(context: Context, image: string): Promise<string> {
 
 type OwnProblem = Pick<ComposeProblem, 'message' | 'hint'> & { readonly path: string };
 
+const NAMELESS: OwnProblem = {
+  path: 'name',
+  message: 'the stack has no name',
+  hint: 'Give it one, here or as name: in the file.',
+};
+
 function notBuilt(images: readonly ComposeImage[]): readonly OwnProblem[] {
   return images
     .filter(({ isBuilt, id }) => isBuilt && id === '')
@@ -265,15 +313,15 @@ function placeOf(
   at: { readonly line?: number; readonly column?: number; readonly message?: string } | undefined,
 ): { readonly line?: number; readonly column?: number; readonly message: string } {
   return {
-    message: at?.message ?? '',
+    message: (at?.message ?? '').replaceAll(`${NO_FOLDER}/`, ''),
     ...(at?.line === undefined ? {} : { line: at.line }),
     ...(at?.column === undefined ? {} : { column: at.column }),
   };
 }
 
 function errorOf(error: ComposeError): ComposeProblem {
-  const isFile = error.code === 'file' && !error.file?.endsWith(`/${FILE}`);
-  const hint = isFile ? HINT : error.hint;
+  // Any other file is one that it cannot have.
+  const hint = error.code === 'file' ? HINT : error.hint;
   return {
     severity: 'error',
     ...placeOf(error),

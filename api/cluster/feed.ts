@@ -134,6 +134,8 @@ function eventText(event: string, index: number, data: unknown): string {
   return `event: ${event}\nid: ${index}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
+const ALIVE = 'event: alive\ndata: {}\n\n';
+
 /** The feed of a cache, made when the first client comes. */
 const feeds = new WeakMap<ObjectCache, Feed>();
 
@@ -164,8 +166,8 @@ export async function streamEvents(
     place = next.place;
     if (next.text !== '') await stream.write(next.text);
     await feed.changed(place, ended, FEED_KEEP_ALIVE_MS);
-    // A comment shows a connection that is dead, to both ends.
-    if (feed.read(place).text === '' && !ended.aborted) await stream.write(':\n\n');
+    // Shows a connection that is dead, to both ends; browsers tell a page nothing of comments.
+    if (feed.read(place).text === '' && !ended.aborted) await stream.write(ALIVE);
   }
   stream.end();
 }

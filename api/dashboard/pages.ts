@@ -19,8 +19,9 @@ export interface PageFolders {
   readonly statics: string;
   /** node_modules */
   readonly modules: string;
-  /** What the dashboard shares with the other programs, compiled. */
+  /** What the dashboard shares with the other programs, compiled: folders of `protocol` and `api`. */
   readonly protocol: string;
+  readonly api: string;
 }
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -30,11 +31,14 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: 'image/svg+xml',
 };
 
-/** Names that the page's import map gives to Preact's parts. */
+/** Files of packages, most of them by names of the page's import map. */
 const LIBRARIES: Readonly<Record<string, string>> = {
   '/lib/preact.js': 'preact/dist/preact.mjs',
   '/lib/hooks.js': 'preact/hooks/dist/hooks.mjs',
   '/lib/jsx-runtime.js': 'preact/jsx-runtime/dist/jsxRuntime.mjs',
+  '/lib/xterm.js': '@xterm/xterm/lib/xterm.mjs',
+  '/lib/addon-fit.js': '@xterm/addon-fit/lib/addon-fit.mjs',
+  '/xterm.css': '@xterm/xterm/css/xterm.css',
 };
 
 export class Pages {
@@ -53,6 +57,8 @@ export class Pages {
       this.#add(path, join(folders.modules, file), path);
     }
     this.#add('/lib/fix-words.js', join(folders.protocol, 'fix-words.js'), '.js');
+    const client = join(folders.api, 'cluster/client-call.js');
+    this.#add('/lib/client-call.js', client, '.js');
     this.#policy = policyFor(this.#pages.get('/index.html')?.body.toString('utf8') ?? '');
   }
 

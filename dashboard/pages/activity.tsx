@@ -1,42 +1,53 @@
-// Who changed what, newest first.
+// Who changed what, newest first; and, for administrators, every request that changed something through this node or was refused.
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { HistoryRow } from '#api/cluster/types';
 import { age } from '../format.ts';
-import { useAnswer, useCluster, useNow } from '../hooks.ts';
-import { Failure, Heading } from '../parts.tsx';
-import { get } from '../session.ts';
+import { useAnswer, useCluster, useMay, useNow } from '../hooks.ts';
+import { Card, Failure, Heading, Table } from '../parts.tsx';
+import { call } from '../session.ts';
 
 /** The history is asked again after a change, but not more often than this. */
 const PAUSE_MS = 2_000;
 const PAGE_ROWS = 100;
+const AUDIT_ROWS = 500;
 
 export function Activity(): JSX.Element {
+  const isAdmin = useMay('admin');
   return (
     <>
       <Heading title="Activity" sub="Changes of the cluster, newest first" />
-      <HistoryList limit={PAGE_ROWS} />
+      <Card title="Changes">
+        <HistoryList limit={PAGE_ROWS} />
+      </Card>
+      {isAdmin ? <Audit /> : null}
     </>
   );
 }
 
-export function HistoryList({ limit }: { readonly limit: number }): JSX.Element {
+/** `about`: only changes whose words name it. */
+export function HistoryList({
+  limit,
+  about = '',
+}: {
+  readonly limit: number;
+  readonly about?: string;
+}): JSX.Element {
   const { index } = useCluster();
   const now = useNow();
   const asOf = useThrottled(index);
+  const wanted = about === '' ? limit : AUDIT_ROWS;
   const { value: rows, error } = useAnswer(
     async (signal) =>
-      asOf === 0
-        ? undefined
-        : get<readonly HistoryRow[]>(`/tswarm/v1/history?limit=${limit}`, signal),
-    [asOf, limit],
+      asOf === 0 ? undefined : call('GET /tswarm/v1/history', { query: { limit: wanted }, signal }),
+    [asOf, wanted],
   );
-  if (rows?.length === 0) return <p class="empty">Nothing was changed yet.</p>;
+  const shown = (rows ?? []).filter(({ summary }) => about === '' || names(summary, about));
+  if (rows && shown.length === 0) return <p class="empty">Nothing was changed yet.</p>;
   return (
     <>
       <Failure error={error} />
       <ol class="history">
-        {(rows ?? []).slice(0, limit).map((row) => (
+        {shown.slice(0, limit).map((row) => (
           <li key={row.index}>
             <time dateTime={row.time} title={row.time}>
               {age(row.time, now)}
@@ -50,18 +61,57 @@ export function HistoryList({ limit }: { readonly limit: number }): JSX.Element 
   );
 }
 
+/** Whether a sentence has the name, or one that begins with it and `_`, as a word. */
+function names(summary: string, name: string): boolean {
+  return summary.split(/[\s,:;()"]+/).some((word) => word === name || word.startsWith(`${name}_`));
+}
+
+function Audit(): JSX.Element {
+  const now = useNow();
+  const { value, error } = useAnswer(
+    (signal) => call('GET /tswarm/v1/audit', { query: { limit: AUDIT_ROWS }, signal }),
+    [],
+  );
+  return (
+    <Card title="Requests through this node that changed something, or were refused">
+      <Failure error={error} />
+      <Table
+        label="Audit"
+        rows={value ?? []}
+        keyOf={({ time, path, durationMs }) => `${time} ${path} ${durationMs}`}
+        empty={value ? 'None.' : 'Loading…'}
+        columns={[
+          {
+            title: 'When',
+            cell: ({ time }) => <span title={time}>{age(time, now)}</span>,
+          },
+          { title: 'Who', cell: ({ who }) => who || 'unknown' },
+          { title: 'Role', cell: ({ role }) => role, isExtra: true },
+          { title: 'From', cell: ({ from }) => from, isExtra: true },
+          { title: 'Request', cell: ({ method, path }) => <code>{`${method} ${path}`}</code> },
+          { title: 'Status', cell: ({ status }) => status, isNumber: true },
+        ]}
+      />
+    </Card>
+  );
+}
+
 /** The value, but not a new one more often than every PAUSE_MS. */
 function useThrottled(value: number): number {
   const [shown, setShown] = useState(value);
   const changedMs = useRef(0);
+  const isWaiting = useRef(false);
+  const latest = useRef(value);
+  latest.current = value;
   useEffect(() => {
-    if (value === shown) return;
+    if (value === shown || isWaiting.current) return;
+    isWaiting.current = true;
     const waitMs = Math.max(0, changedMs.current + PAUSE_MS - Date.now());
-    const timer = setTimeout(() => {
+    setTimeout(() => {
+      isWaiting.current = false;
       changedMs.current = Date.now();
-      setShown(value);
+      setShown(latest.current);
     }, waitMs);
-    return () => clearTimeout(timer);
   }, [value, shown]);
   return shown;
 }

@@ -3,17 +3,29 @@ import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { LogLine } from '#api/cluster/types';
 import { Failure } from '../parts.tsx';
-import { lines } from '../session.ts';
+import { callLines } from '../session.ts';
 
 const LINES_MAX = 2_000;
 const TAIL = 200;
 
+/** Whose log: one of them. */
+export interface LogSource {
+  readonly stack?: string;
+  readonly service?: string;
+  readonly task?: string;
+}
+
+interface Log {
+  readonly rows: readonly LogLine[];
+  /** Nodes that do not answer: what their containers say is not there. */
+  readonly missing: readonly string[];
+  readonly error: Error | undefined;
+}
+
 /** `since`: '' = the last TAIL lines of each container. */
-function useLines(
-  query: string,
-  since: string,
-): { readonly rows: readonly LogLine[]; readonly error: Error | undefined } {
+function useLines({ stack, service, task }: LogSource, since: string): Log {
   const [rows, setRows] = useState<readonly LogLine[]>([]);
+  const [missing, setMissing] = useState<readonly string[]>([]);
   const [error, setError] = useState<Error | undefined>();
   useEffect(() => {
     const controller = new AbortController();
@@ -26,9 +38,14 @@ function useLines(
       setRows([...kept]);
     };
     const read = async (): Promise<void> => {
-      const from = since === '' ? `tail=${TAIL}` : `since=${Date.parse(since) / 1000}`;
-      const path = `/tswarm/v1/logs?${query}&follow=true&${from}`;
-      for await (const line of lines<LogLine>(path, controller.signal)) {
+      const from =
+        since === '' ? { tail: String(TAIL) } : { since: String(Date.parse(since) / 1000) };
+      const log = await callLines('GET /tswarm/v1/logs', {
+        query: { stack, service, task, follow: true, ...from },
+        signal: controller.signal,
+      });
+      setMissing(log.missing);
+      for await (const line of log.rows) {
         kept.push(line);
         if (kept.length > LINES_MAX) kept.splice(0, kept.length - LINES_MAX);
         if (isDue) continue;
@@ -42,16 +59,16 @@ function useLines(
       if (!controller.signal.aborted) setError(caught);
     });
     return () => controller.abort();
-  }, [query, since]);
-  return { rows, error };
+  }, [stack, service, task, since]);
+  return { rows, missing, error };
 }
 
-export function LogView({ query }: { readonly query: string }): JSX.Element {
+export function LogView({ source }: { readonly source: LogSource }): JSX.Element {
   const [filter, setFilter] = useState('');
   const [since, setSince] = useState('');
   const [isFollowing, setFollowing] = useState(true);
   const box = useRef<HTMLDivElement>(null);
-  const { rows, error } = useLines(query, since);
+  const { rows, missing, error } = useLines(source, since);
   const wanted = filter.toLowerCase();
   const shown = rows.filter(({ line, service }) =>
     `${service} ${line}`.toLowerCase().includes(wanted),
@@ -95,6 +112,11 @@ export function LogView({ query }: { readonly query: string }): JSX.Element {
         <span class="sub">{shown.length} lines</span>
       </div>
       <Failure error={error} />
+      {missing.length === 0 ? null : (
+        <p class="banner bad" role="status">
+          No answer from {missing.join(', ')}: what containers there say is missing.
+        </p>
+      )}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reached by keyboard */}
       <div class="log-box" ref={box} onScroll={onScroll} role="log" tabIndex={0} aria-label="Log">
         {shown.map((row, index) => (
@@ -104,7 +126,10 @@ export function LogView({ query }: { readonly query: string }): JSX.Element {
             {row.line}
           </div>
         ))}
-        {rows.length === 0 ? <p class="empty">Nothing was said yet.</p> : null}
+        {rows.length === 0 && !error ? <p class="empty">Nothing was said yet.</p> : null}
+        {rows.length > 0 && shown.length === 0 ? (
+          <p class="empty">No line has “{filter}” in it.</p>
+        ) : null}
       </div>
     </div>
   );

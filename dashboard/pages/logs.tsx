@@ -11,7 +11,7 @@ export function Logs({
   readonly kind: string;
   readonly name: string;
 }): JSX.Element {
-  const state = useCluster();
+  const state = useCluster('services');
   const stacks = new Set(state.all('service').map(({ stack }) => stack));
   const chosen = kind === '' ? '' : `${kind}/${name}`;
   return (
@@ -36,21 +36,21 @@ export function Logs({
               ))}
           </optgroup>
           <optgroup label="Services">
-            {state
-              .all('service')
-              .sort((a, b) => a.name.localeCompare(b.name))
-              .map((service) => (
-                <option key={service.id} value={`service/${service.name}`}>
-                  {service.name}
+            {state.named('service').map((id) => {
+              const service = state.get('service', id)?.name ?? '';
+              return (
+                <option key={id} value={`service/${service}`}>
+                  {service}
                 </option>
-              ))}
+              );
+            })}
           </optgroup>
         </select>
       </Heading>
       {chosen === '' ? (
         <p class="empty">Choose whose logs to follow.</p>
       ) : (
-        <LogView key={chosen} query={`${kind}=${encodeURIComponent(name)}`} />
+        <LogView key={chosen} source={kind === 'stack' ? { stack: name } : { service: name }} />
       )}
     </>
   );

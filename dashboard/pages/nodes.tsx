@@ -1,23 +1,24 @@
-// Nodes with what they have left, and one node with its tasks.
+// Nodes with what they have left, and one node with its tasks and what can be done with it.
 import type { JSX } from 'preact';
 import type { NodeRow } from '#api/cluster/feed-types';
+import { Action } from '../dialog.tsx';
 import { cpus, size } from '../format.ts';
-import { useCluster, useIsAdmin } from '../hooks.ts';
-import { Action, Card, Heading, Meter, State, Table } from '../parts.tsx';
-import { get, post } from '../session.ts';
-import { capacityOf, isAlive } from '../state.ts';
+import { useCluster, useMay } from '../hooks.ts';
+import { Card, Heading, Meter, rowsById, State, Table } from '../parts.tsx';
+import { engine } from '../session.ts';
+import { capacityOf } from '../state.ts';
 import { TaskTable } from './tasks.tsx';
 import { WhyCard } from './why.tsx';
 
 export function Nodes(): JSX.Element {
-  const state = useCluster();
-  const nodes = state.all('node').sort((a, b) => a.name.localeCompare(b.name));
+  const state = useCluster('node', 'nodes');
+  const ids = state.named('node');
   return (
     <>
-      <Heading title="Nodes" />
+      <Heading title="Nodes" sub={`${ids.length} in this cluster`} />
       <Table
         label="Nodes"
-        rows={nodes}
+        rows={rowsById(state, 'node', ids)}
         keyOf={(node) => node.id}
         empty="No nodes."
         columns={[
@@ -26,7 +27,7 @@ export function Nodes(): JSX.Element {
           { title: 'Availability', cell: (node) => <State of={node.availability} /> },
           { title: 'Role', cell: roleText },
           { title: 'Address', cell: (node) => node.addr, isExtra: true },
-          { title: 'Tasks', cell: (node) => capacityOf(state, node).tasks, isNumber: true },
+          { title: 'Tasks', cell: (node) => <TaskCount node={node} />, isNumber: true },
           { title: 'Processors', cell: (node) => <CpuMeter node={node} />, isExtra: true },
           { title: 'Memory', cell: (node) => <MemoryMeter node={node} />, isExtra: true },
           { title: 'Version', cell: (node) => node.version, isExtra: true },
@@ -42,24 +43,31 @@ function roleText(node: NodeRow): string {
   return node.reachability === 'reachable' ? 'manager' : `manager, ${node.reachability}`;
 }
 
-function CpuMeter({ node }: { readonly node: NodeRow }): JSX.Element {
-  const { nanoCpus, nanoCpusReserved } = capacityOf(useCluster(), node);
+interface OfNode {
+  readonly node: NodeRow;
+}
+
+function TaskCount({ node }: OfNode): JSX.Element {
+  return <>{capacityOf(useCluster(`node:${node.id}`), node).tasks}</>;
+}
+
+function CpuMeter({ node }: OfNode): JSX.Element {
+  const { nanoCpus, nanoCpusReserved } = capacityOf(useCluster(`node:${node.id}`), node);
   const text = `${cpus(nanoCpusReserved)} of ${cpus(nanoCpus)}`;
   return <Meter label="reserved" used={nanoCpusReserved} total={nanoCpus} text={text} />;
 }
 
-function MemoryMeter({ node }: { readonly node: NodeRow }): JSX.Element {
-  const { memoryBytes, memoryBytesReserved } = capacityOf(useCluster(), node);
+function MemoryMeter({ node }: OfNode): JSX.Element {
+  const { memoryBytes, memoryBytesReserved } = capacityOf(useCluster(`node:${node.id}`), node);
   const text = `${size(memoryBytesReserved)} of ${size(memoryBytes)}`;
   return <Meter label="reserved" used={memoryBytesReserved} total={memoryBytes} text={text} />;
 }
 
 export function NodePage({ id }: { readonly id: string }): JSX.Element {
-  const state = useCluster();
-  const isAdmin = useIsAdmin();
+  const state = useCluster(`node:${id}`);
   const node = state.get('node', id);
   if (!node) return <p class="empty">There is no such node any more.</p>;
-  const tasks = state.tasksOfNode(id);
+  const alive = state.aliveOnNode(id);
   const labels = Object.entries(node.labels);
   return (
     <>
@@ -72,7 +80,7 @@ export function NodePage({ id }: { readonly id: string }): JSX.Element {
           </>
         }
       >
-        {isAdmin ? <Availability node={node} /> : null}
+        <NodeActions node={node} />
       </Heading>
       {node.message === '' ? null : <p class="banner bad">{node.message}</p>}
       <div class="grid">
@@ -94,37 +102,98 @@ export function NodePage({ id }: { readonly id: string }): JSX.Element {
         </Card>
       </div>
       <Card title="Tasks on it">
-        <TaskTable tasks={tasks.filter(isAlive)} hasService empty="No task runs here." />
+        <TaskTable tasks={rowsById(state, 'task', alive)} hasService empty="No task runs here." />
       </Card>
-      <WhyCard kind="node" id={id} revision={`${node.state}${node.availability}${tasks.length}`} />
+      <WhyCard kind="node" id={id} revision={`${node.state}${node.availability}${alive.length}`} />
     </>
   );
 }
 
 interface EngineNode {
   readonly Version: { readonly Index: number };
-  readonly Spec: Readonly<Record<string, unknown>>;
+  readonly Spec: { readonly Labels?: Readonly<Record<string, string>> };
 }
 
-function Availability({ node }: { readonly node: NodeRow }): JSX.Element {
-  const set = async (availability: string): Promise<void> => {
-    const { Version, Spec } = await get<EngineNode>(`/nodes/${node.id}`);
-    await post(`/nodes/${node.id}/update?version=${Version.Index}`, {
-      ...Spec,
-      Availability: availability,
-    });
-  };
-  if (node.availability !== 'active') {
-    return <Action label="Let it take tasks" run={() => set('active')} />;
-  }
+/** Changes some fields of what the node should be. */
+async function change(id: string, fields: object): Promise<void> {
+  const { Version, Spec } = await engine<EngineNode>('GET', `/nodes/${id}`);
+  await engine('POST', `/nodes/${id}/update?version=${Version.Index}`, { ...Spec, ...fields });
+}
+
+function NodeActions({ node }: OfNode): JSX.Element | null {
+  const mayChange = useMay('operator');
+  const isAdmin = useMay('admin');
+  if (!mayChange) return null;
+  const { id, name, availability } = node;
+  const set = (Availability: string) => () => change(id, { Availability });
   return (
     <>
-      <Action label="Take no new tasks" run={() => set('pause')} />
-      <Action
-        label="Drain"
-        confirm={`Move all tasks away from ${node.name}?`}
-        run={() => set('drain')}
-      />
+      {availability === 'active' ? (
+        <Action label="Take no new tasks" run={set('pause')} />
+      ) : (
+        <Action label="Let it take tasks" run={set('active')} />
+      )}
+      {availability === 'drain' ? null : (
+        <Action label="Drain" question={`Move all tasks away from ${name}?`} run={set('drain')} />
+      )}
+      <LabelsAction node={node} />
+      {isAdmin ? <MemberActions node={node} /> : null}
+    </>
+  );
+}
+
+function LabelsAction({ node }: OfNode): JSX.Element {
+  return (
+    <Action
+      label="Label"
+      title={`A label of ${node.name}`}
+      fields={[
+        { name: 'key', label: 'Name' },
+        {
+          name: 'value',
+          label: 'Value',
+          isOptional: true,
+          hint: 'Constraints such as node.labels.disk == ssd choose nodes by it.',
+        },
+        { name: 'remove', label: 'Take this label away', kind: 'check' },
+      ]}
+      run={async ({ key = '', value = '', remove }) => {
+        const { [key]: _, ...others } = node.labels;
+        const Labels = remove === 'yes' ? others : { ...others, [key.trim()]: value.trim() };
+        await change(node.id, { Labels });
+      }}
+    />
+  );
+}
+
+function MemberActions({ node }: OfNode): JSX.Element {
+  const { id, name, role, state } = node;
+  return (
+    <>
+      {role === 'worker' ? (
+        <Action
+          label="Promote"
+          question={`Make ${name} a manager? It gets a copy of all that the cluster knows, and a vote.`}
+          run={() => change(id, { Role: 'manager' })}
+        />
+      ) : (
+        <Action
+          label="Demote"
+          question={`Make ${name} a worker? One manager less means that fewer may fail.`}
+          run={() => change(id, { Role: 'worker' })}
+        />
+      )}
+      {state === 'down' ? (
+        <Action
+          label="Remove"
+          question={`Take ${name} out of the cluster? To come back it has to join again.`}
+          isDangerous
+          run={async () => {
+            await engine('DELETE', `/nodes/${id}`);
+            location.hash = '#/nodes';
+          }}
+        />
+      ) : null}
     </>
   );
 }

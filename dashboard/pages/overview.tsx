@@ -1,57 +1,43 @@
 // What somebody wants to know first: is anything wrong, how full is it, what runs, what changed last.
 import type { JSX } from 'preact';
-import { findings } from '../findings.ts';
 import { cpus, plural, size } from '../format.ts';
-import { useCluster } from '../hooks.ts';
-import { Card, Heading, Meter } from '../parts.tsx';
-import { capacityOf, isAlive } from '../state.ts';
+import { useApp, useCluster } from '../hooks.ts';
+import { Card, Heading, Meter, rowsById } from '../parts.tsx';
 import { HistoryList } from './activity.tsx';
 import { ServiceTable } from './services.tsx';
 
 const ROWS_MAX = 8;
+/** More of them say no more. */
+const FINDINGS_MAX = 12;
 
 export function Overview(): JSX.Element {
   const state = useCluster();
-  const nodes = state.all('node');
-  const ready = nodes.filter((node) => node.state === 'ready');
-  const sums = ready
-    .map((node) => capacityOf(state, node))
-    .reduce(
-      (sum, one) => ({
-        nanoCpus: sum.nanoCpus + one.nanoCpus,
-        memoryBytes: sum.memoryBytes + one.memoryBytes,
-        nanoCpusReserved: sum.nanoCpusReserved + one.nanoCpusReserved,
-        memoryBytesReserved: sum.memoryBytesReserved + one.memoryBytesReserved,
-      }),
-      { nanoCpus: 0, memoryBytes: 0, nanoCpusReserved: 0, memoryBytesReserved: 0 },
-    );
-  const leader = nodes.find((node) => node.isLeader);
-  const services = state.all('service').sort((a, b) => b.updatedAt.localeCompare(a.updatedAt));
-  const alive = state.all('task').filter(isAlive).length;
+  const { ready } = state;
+  const nodes = state.count('node');
+  const services = state.lastChanged();
   return (
     <>
       <Heading
         title="Overview"
-        sub={`${plural(nodes.length, 'node')}, ${plural(state.count('service'), 'service')}, ${plural(alive, 'task')}`}
+        sub={`${plural(nodes, 'node')}, ${plural(services.length, 'service')}, ${plural(state.aliveTasks, 'task')}`}
       />
       <Health />
       <div class="grid">
         <Card title="Capacity">
           <Meter
             label="Processors reserved"
-            used={sums.nanoCpusReserved}
-            total={sums.nanoCpus}
-            text={`${cpus(sums.nanoCpusReserved)} of ${cpus(sums.nanoCpus)}`}
+            used={ready.nanoCpusReserved}
+            total={ready.nanoCpus}
+            text={`${cpus(ready.nanoCpusReserved)} of ${cpus(ready.nanoCpus)}`}
           />
           <Meter
             label="Memory reserved"
-            used={sums.memoryBytesReserved}
-            total={sums.memoryBytes}
-            text={`${size(sums.memoryBytesReserved)} of ${size(sums.memoryBytes)}`}
+            used={ready.memoryBytesReserved}
+            total={ready.memoryBytes}
+            text={`${size(ready.memoryBytesReserved)} of ${size(ready.memoryBytes)}`}
           />
           <p class="sub">
-            {ready.length} of {plural(nodes.length, 'node')} ready.{' '}
-            {leader ? `${leader.name} leads.` : 'There is no leader.'}
+            {ready.nodes} of {plural(nodes, 'node')} ready. <Leader />
           </p>
         </Card>
         <Card title="Last changes">
@@ -59,7 +45,7 @@ export function Overview(): JSX.Element {
         </Card>
       </div>
       <Card title="Services, the last changed first">
-        <ServiceTable services={services.slice(0, ROWS_MAX)} />
+        <ServiceTable services={rowsById(state, 'service', services.slice(0, ROWS_MAX))} />
         {services.length > ROWS_MAX ? (
           <a href="#/services">All {services.length} services</a>
         ) : null}
@@ -68,20 +54,30 @@ export function Overview(): JSX.Element {
   );
 }
 
+/** Looked for when a node's own row changes, not with every task. */
+function Leader(): JSX.Element {
+  const leader = useCluster('node')
+    .all('node')
+    .find((node) => node.isLeader);
+  return <>{leader ? `${leader.name} leads.` : 'There is no leader.'}</>;
+}
+
 function Health(): JSX.Element {
   const state = useCluster();
-  const all = findings(state);
+  const { findings } = useApp().live;
   if (state.revision === 0) return <p class="banner quiet">Loading…</p>;
-  if (all.length === 0) return <p class="banner good">Everything is as it should be.</p>;
+  if (findings.length === 0) return <p class="banner good">Everything is as it should be.</p>;
+  const more = findings.length - FINDINGS_MAX;
   return (
     <section aria-label="What is wrong now">
       <ul class="findings">
-        {all.map((finding) => (
+        {findings.slice(0, FINDINGS_MAX).map((finding) => (
           <li key={finding.link + finding.text} class={finding.severity}>
             <a href={finding.link}>{finding.text}</a>
           </li>
         ))}
       </ul>
+      {more > 0 ? <p class="sub">and {more} more of the kind.</p> : null}
     </section>
   );
 }

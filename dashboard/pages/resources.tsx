@@ -1,20 +1,52 @@
-// Networks, volumes, secrets and configs: what there is and who uses it.
+// Networks with the ways between nodes, volumes, secrets and configs: what there is, who uses it, and how to make or remove one. What is in a secret is never shown.
 import type { JSX } from 'preact';
-import type { SecretRow } from '#api/cluster/feed-types';
+import { useState } from 'preact/hooks';
+import type { NetworkRow, SecretRow, VolumeRow } from '#api/cluster/feed-types';
+import { Action, type Values } from '../dialog.tsx';
 import { age } from '../format.ts';
-import { useCluster, useNow } from '../hooks.ts';
-import { Card, type Column, Heading, NodeLink, Table } from '../parts.tsx';
-
-const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
-  a.name.localeCompare(b.name);
+import { useCluster, useMay, useNow } from '../hooks.ts';
+import {
+  Card,
+  type Column,
+  Failure,
+  Heading,
+  NodeLink,
+  rowsById,
+  State,
+  Table,
+} from '../parts.tsx';
+import { call, engine } from '../session.ts';
 
 function stackLink({ stack }: { readonly stack: string }): JSX.Element | string {
   return stack === '' ? '' : <a href={`#/stacks/${stack}`}>{stack}</a>;
 }
 
+function RemoveAction({
+  path,
+  what,
+}: {
+  readonly path: string;
+  readonly what: string;
+}): JSX.Element {
+  return (
+    <Action
+      label="Remove"
+      question={`Remove ${what}? This cannot be undone.`}
+      isDangerous
+      run={() => engine('DELETE', path)}
+    />
+  );
+}
+
+/** The column that only those have who may change something. */
+function actions<Row>(cell: (row: Row) => JSX.Element | null): readonly Column<Row>[] {
+  return useMay('operator') ? [{ title: 'Actions', cell }] : [];
+}
+
 export function Networks(): JSX.Element {
-  const rows = useCluster().all('network').sort(byName);
-  const traits = (network: (typeof rows)[number]): string =>
+  const state = useCluster('network');
+  const mayChange = useMay('operator');
+  const traits = (network: NetworkRow): string =>
     [
       network.isIngress ? 'ingress' : '',
       network.isInternal ? 'internal' : '',
@@ -24,10 +56,25 @@ export function Networks(): JSX.Element {
       .join(', ');
   return (
     <>
-      <Heading title="Networks" />
+      <Heading title="Networks">
+        {mayChange ? (
+          <Action
+            label="New network"
+            fields={[
+              { name: 'Name', label: 'Name' },
+              { name: 'internal', label: 'Without a way to the outside', kind: 'check' },
+            ]}
+            run={({ Name = '', internal }) => {
+              const Internal = internal === 'yes';
+              const body = { Name: Name.trim(), Driver: 'overlay', Attachable: true, Internal };
+              return engine('POST', '/networks/create', body);
+            }}
+          />
+        ) : null}
+      </Heading>
       <Table
         label="Networks"
-        rows={rows}
+        rows={rowsById(state, 'network', state.named('network'))}
         keyOf={(network) => network.id}
         empty="No networks."
         columns={[
@@ -36,55 +83,176 @@ export function Networks(): JSX.Element {
           { title: 'Subnets', cell: (network) => network.subnets.join(', ') },
           { title: 'Traits', cell: traits },
           { title: 'Stack', cell: stackLink },
+          ...actions<NetworkRow>((network) =>
+            network.isIngress || network.stack !== '' ? null : (
+              <RemoveAction path={`/networks/${network.id}`} what={`network ${network.name}`} />
+            ),
+          ),
         ]}
       />
+      {mayChange ? <WaysCard /> : null}
     </>
   );
 }
 
+/** What GET /tswarm/v1/network/check says. */
+interface Ways {
+  readonly mtuBytes: number;
+  readonly faults: readonly string[];
+  readonly peers: readonly {
+    readonly nodeId: string;
+    readonly hostname: string;
+    readonly endpoint: string;
+    readonly sent: number;
+    readonly received: number;
+    readonly rttMs: number;
+    readonly faults: readonly string[];
+  }[];
+}
+
+function WaysCard(): JSX.Element {
+  const [ways, setWays] = useState<Ways | undefined>();
+  const measure = async (): Promise<void> => {
+    setWays((await call('GET /tswarm/v1/network/check')) as unknown as Ways);
+  };
+  return (
+    <Card title="Ways from this node to the others">
+      <Action label="Measure now" run={measure} />
+      {ways ? (
+        <>
+          {ways.faults.map((fault) => (
+            <Failure key={fault} error={new Error(fault)} />
+          ))}
+          <Table
+            label="Ways to other nodes"
+            rows={ways.peers}
+            keyOf={({ nodeId }) => nodeId}
+            empty="This node exchanges packets with no other node now."
+            columns={[
+              { title: 'Node', cell: ({ nodeId, hostname }) => hostname || nodeId },
+              { title: 'Endpoint', cell: ({ endpoint }) => endpoint, isExtra: true },
+              {
+                title: 'Answers',
+                cell: ({ sent, received }) => `${received} of ${sent}`,
+                isNumber: true,
+              },
+              {
+                title: 'Round trip',
+                cell: ({ received, rttMs }) => (received === 0 ? '' : `${rttMs.toFixed(2)} ms`),
+                isNumber: true,
+              },
+              {
+                title: 'State',
+                cell: ({ faults }) =>
+                  faults.length === 0 ? <State of="reachable" /> : faults.join('; '),
+              },
+            ]}
+          />
+          <p class="sub">Packets through the tunnel have up to {ways.mtuBytes} bytes.</p>
+        </>
+      ) : null}
+    </Card>
+  );
+}
+
 export function Volumes(): JSX.Element {
-  const rows = useCluster().all('volume').sort(byName);
+  const state = useCluster('volume');
+  const mayChange = useMay('operator');
   return (
     <>
-      <Heading title="Volumes" />
+      <Heading title="Volumes" sub="Data stays on the node on which a volume was first used">
+        {mayChange ? (
+          <Action
+            label="New volume"
+            fields={[{ name: 'Name', label: 'Name' }]}
+            run={({ Name = '' }) => engine('POST', '/volumes/create', { Name: Name.trim() })}
+          />
+        ) : null}
+      </Heading>
       <Table
         label="Volumes"
-        rows={rows}
+        rows={rowsById(state, 'volume', state.named('volume'))}
         keyOf={(volume) => volume.id}
         empty="No volumes."
         columns={[
           { title: 'Name', cell: (volume) => volume.name },
           { title: 'Driver', cell: (volume) => volume.driver },
-          { title: 'Data on', cell: (volume) => <NodeLink id={volume.nodeId} /> },
+          {
+            title: 'Data on',
+            cell: ({ nodeId }) => (nodeId === '' ? 'not used yet' : <NodeLink id={nodeId} />),
+          },
           { title: 'Stack', cell: stackLink },
+          ...actions<VolumeRow>(({ name }) => (
+            <RemoveAction
+              path={`/volumes/${encodeURIComponent(name)}`}
+              what={`volume ${name} and the data in it`}
+            />
+          )),
         ]}
       />
     </>
   );
 }
 
+const KINDS = [
+  ['secret', 'Secrets', 'New secret'],
+  ['config', 'Configs', 'New config'],
+] as const;
+
 export function Secrets(): JSX.Element {
-  const state = useCluster();
+  const state = useCluster('secret', 'config');
   const now = useNow();
-  const columns: readonly Column<SecretRow>[] = [
+  const mayChange = useMay('operator');
+  const columns = (kind: 'secret' | 'config'): readonly Column<SecretRow>[] => [
     { title: 'Name', cell: (row) => row.name },
     { title: 'Made', cell: (row) => age(row.createdAt, now), isNumber: true },
     { title: 'Changed', cell: (row) => age(row.updatedAt, now), isNumber: true },
+    ...(mayChange
+      ? [
+          {
+            title: 'Actions',
+            cell: ({ id, name }: SecretRow) => (
+              <RemoveAction path={`/${kind}s/${id}`} what={`${kind} ${name}`} />
+            ),
+          },
+        ]
+      : []),
   ];
   return (
     <>
-      <Heading title="Secrets and configs" sub="Names only: what is in them is never shown here" />
-      {(['secret', 'config'] as const).map((kind) => (
-        <Card key={kind} title={kind === 'secret' ? 'Secrets' : 'Configs'}>
+      <Heading title="Secrets and configs" sub="Names only: what is in them is never shown here">
+        {mayChange
+          ? KINDS.map(([kind, , label]) => (
+              <Action
+                key={kind}
+                label={label}
+                fields={[
+                  { name: 'name', label: 'Name' },
+                  { name: 'data', label: 'Content', kind: 'area' },
+                ]}
+                run={(values) => create(kind, values)}
+              />
+            ))
+          : null}
+      </Heading>
+      {KINDS.map(([kind, title]) => (
+        <Card key={kind} title={title}>
           <Table
-            label={kind}
-            rows={state.all(kind).sort(byName)}
+            label={title}
+            rows={rowsById(state, kind, state.named(kind))}
             keyOf={(row) => row.id}
-            columns={columns}
+            columns={columns(kind)}
             empty="None."
           />
         </Card>
       ))}
     </>
   );
+}
+
+function create(kind: 'secret' | 'config', { name = '', data = '' }: Values): Promise<unknown> {
+  // Forms send lines with CR LF; a secret has what was typed.
+  const bytes = new TextEncoder().encode(data.replaceAll('\r\n', '\n'));
+  const Data = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  return engine('POST', `/${kind}s/create`, { Name: name.trim(), Data });
 }

@@ -1,23 +1,21 @@
-// One service: how its rollout goes and why it does not, its tasks, its revisions, its logs.
+// One service: how its rollout goes and why it does not, its tasks, its versions, its logs.
 import type { JSX } from 'preact';
 import type { ServiceRow } from '#api/cluster/feed-types';
+import { Action, type Values } from '../dialog.tsx';
 import { age, portText } from '../format.ts';
-import { useAnswer, useCluster, useIsAdmin, useNow } from '../hooks.ts';
-import { Action, Card, Failure, Heading, Image, Rollout, State, Table } from '../parts.tsx';
-import { get, post } from '../session.ts';
-import { isWanted } from '../state.ts';
+import { useAnswer, useCluster, useMay, useNow } from '../hooks.ts';
+import { Card, Failure, Heading, Image, Rollout, rowsById, State, Table } from '../parts.tsx';
+import { call, engine } from '../session.ts';
 import { countText, serviceState } from './services.tsx';
 import { TaskTable } from './tasks.tsx';
 import { WhyCard } from './why.tsx';
 
 export function ServicePage({ id }: { readonly id: string }): JSX.Element {
-  const state = useCluster();
-  const isAdmin = useIsAdmin();
+  const state = useCluster(`service:${id}`);
+  const mayChange = useMay('operator');
   const service = state.get('service', id);
   if (!service) return <p class="empty">There is no such service any more.</p>;
-  const tasks = state.tasksOfService(id);
-  const wanted = tasks.filter(isWanted);
-  const past = tasks.filter((task) => !isWanted(task));
+  const past = state.pastOfService(id);
   return (
     <>
       <Heading
@@ -32,7 +30,7 @@ export function ServicePage({ id }: { readonly id: string }): JSX.Element {
         <a class="button" href={`#/logs/service/${service.name}`}>
           Logs
         </a>
-        {isAdmin ? <Actions service={service} /> : null}
+        {mayChange ? <Actions service={service} /> : null}
       </Heading>
       {service.update ? (
         <Card title="Last update">
@@ -44,60 +42,121 @@ export function ServicePage({ id }: { readonly id: string }): JSX.Element {
       ) : null}
       <Card title="Tasks">
         <TaskTable
-          tasks={wanted}
+          tasks={rowsById(state, 'task', state.wantedOfService(id))}
           hasNode
           currentVersion={service.taskVersion}
           empty="No task is wanted."
         />
       </Card>
-      <Card title="Tasks before them">
-        <TaskTable tasks={past} hasNode empty="None." />
-      </Card>
+      {past.length === 0 ? null : (
+        <Card title="Tasks before them">
+          <TaskTable
+            label="Tasks before them"
+            tasks={rowsById(state, 'task', past)}
+            hasNode
+            empty="None."
+          />
+        </Card>
+      )}
       <Revisions service={service} />
     </>
   );
 }
 
-interface EngineService {
-  readonly Version: { readonly Index: number };
+async function rollBack(id: string, rollback: string): Promise<void> {
+  const { version } = await present(id);
+  await call('POST /tswarm/v1/services/{id}/update', {
+    params: { id },
+    query: { version, rollback },
+  });
 }
 
-async function rollBack(id: string, revision: string): Promise<void> {
-  const { Version } = await get<EngineService>(`/tswarm/v1/services/${id}`);
-  await post(`/tswarm/v1/services/${id}/update?version=${Version.Index}&rollback=${revision}`);
+interface Spec {
+  readonly TaskTemplate?: {
+    readonly ContainerSpec?: { readonly Image?: string };
+    readonly ForceUpdate?: number;
+  };
+}
+
+async function present(id: string): Promise<{ readonly version: number; readonly spec: Spec }> {
+  const found = await call('GET /tswarm/v1/services/{id}', { params: { id } });
+  const { Version, Spec } = found as unknown as {
+    readonly Version: { readonly Index: number };
+    readonly Spec: Spec;
+  };
+  return { version: Version.Index, spec: Spec };
+}
+
+async function changeImage(id: string, image: string): Promise<void> {
+  const { version, spec } = await present(id);
+  const container = { ...spec.TaskTemplate?.ContainerSpec, Image: image, ImageID: '' };
+  const body = { ...spec, TaskTemplate: { ...spec.TaskTemplate, ContainerSpec: container } };
+  await call('POST /tswarm/v1/services/{id}/update', { params: { id }, query: { version }, body });
 }
 
 function Actions({ service }: { readonly service: ServiceRow }): JSX.Element {
-  const { id, name, mode, desired, update } = service;
+  const { id, name, mode, desired, update, image } = service;
   const act = (body: object): Promise<unknown> =>
-    post('/tswarm/v1/services/action', { services: [id], ...body });
-  const scale = async (): Promise<void> => {
-    const text = window.prompt(`How many tasks of ${name}?`, String(desired));
-    if (text === null || text.trim() === '') return;
-    if (!/^\d{1,6}$/.test(text.trim())) throw new Error(`"${text}" is not a number of tasks.`);
-    await act({ replicas: Number(text) });
-  };
+    call('POST /tswarm/v1/services/action', { body: { services: [id], ...body } });
   const rollout = (action: string): Promise<unknown> =>
-    post(`/tswarm/v1/services/${id}/rollout?action=${action}`);
+    call('POST /tswarm/v1/services/{id}/rollout', { params: { id }, query: { action } });
   const isMoving = update?.state === 'updating' || update?.state === 'rollback_started';
   const isHalted = update?.state === 'paused' || update?.state === 'rollback_paused';
   return (
     <>
-      {mode === 'replicated' ? <Action label="Scale" run={scale} /> : null}
+      {mode === 'replicated' ? (
+        <Action
+          label="Scale"
+          title={`How many tasks of ${name}?`}
+          fields={[
+            {
+              name: 'replicas',
+              label: 'Tasks',
+              kind: 'number',
+              value: String(desired),
+              min: 0,
+              max: 100_000,
+            },
+          ]}
+          run={({ replicas }: Values) => act({ replicas: Number(replicas) })}
+        />
+      ) : null}
       {isMoving ? <Action label="Halt the update" run={() => rollout('pause')} /> : null}
       {isHalted ? <Action label="Go on with the update" run={() => rollout('resume')} /> : null}
       <Action
+        label="Change image"
+        title={`Another image for ${name}`}
+        fields={[
+          {
+            name: 'image',
+            label: 'Image',
+            value: image.replace(/@sha256:.*$/, ''),
+            hint: 'Tasks are replaced as the update settings of the service say.',
+          },
+        ]}
+        run={(values) => changeImage(id, (values.image ?? '').trim())}
+      />
+      <Action
         label="Restart"
-        confirm={`Restart the containers of ${name}?`}
+        question={`Restart the containers of ${name}?`}
         run={() => act({ restart: true })}
       />
       {service.revision > 0 ? (
         <Action
           label="Roll back"
-          confirm={`Go back to the version of ${name} before this one?`}
+          question={`Go back to the version of ${name} before this one?`}
           run={() => rollBack(id, 'previous')}
         />
       ) : null}
+      <Action
+        label="Remove"
+        question={`Remove ${name} and its containers? Volumes stay.`}
+        isDangerous
+        run={async () => {
+          await engine('DELETE', `/services/${id}`);
+          location.hash = '#/services';
+        }}
+      />
     </>
   );
 }
@@ -106,28 +165,27 @@ interface Revision {
   readonly Revision: number;
   readonly ReplacedAt?: string;
   readonly Present: boolean;
-  readonly Spec: {
-    readonly TaskTemplate?: { readonly ContainerSpec?: { readonly Image?: string } };
-  };
+  readonly Spec: Spec;
 }
 
 function Revisions({ service }: { readonly service: ServiceRow }): JSX.Element {
   const now = useNow();
-  const isAdmin = useIsAdmin();
+  const mayChange = useMay('operator');
+  const { id } = service;
   const { value, error } = useAnswer(
-    (signal) => get<readonly Revision[]>(`/tswarm/v1/services/${service.id}/revisions`, signal),
-    [service.id, service.revision],
+    (signal) => call('GET /tswarm/v1/services/{id}/revisions', { params: { id }, signal }),
+    [id, service.revision],
   );
   return (
     <Card title="Versions">
       <Failure error={error} />
       <Table
         label="Versions"
-        rows={value ?? []}
+        rows={(value ?? []) as unknown as readonly Revision[]}
         keyOf={(one) => String(one.Revision)}
         empty="None."
         columns={[
-          { title: 'Version', cell: (one) => one.Revision, isNumber: true },
+          { title: 'Version', cell: (one) => one.Revision },
           {
             title: 'Image',
             cell: (one) => <Image of={one.Spec.TaskTemplate?.ContainerSpec?.Image ?? ''} />,
@@ -139,11 +197,11 @@ function Revisions({ service }: { readonly service: ServiceRow }): JSX.Element {
           {
             title: 'Actions',
             cell: (one) =>
-              one.Present || !isAdmin ? null : (
+              one.Present || !mayChange ? null : (
                 <Action
                   label="Go back to it"
-                  confirm={`Go back to version ${one.Revision}?`}
-                  run={() => rollBack(service.id, String(one.Revision))}
+                  question={`Go back to version ${one.Revision}?`}
+                  run={() => rollBack(id, String(one.Revision))}
                 />
               ),
           },

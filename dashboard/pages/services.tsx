@@ -1,21 +1,30 @@
 // All services: what is wanted, what is there.
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { ServiceRow } from '#api/cluster/feed-types';
 import { age, portText } from '../format.ts';
 import { useCluster, useNow } from '../hooks.ts';
-import { Heading, Image, State, Table } from '../parts.tsx';
+import { Heading, Image, type Rows, rowsById, State, Table } from '../parts.tsx';
 
 export function Services(): JSX.Element {
   const [text, setText] = useState('');
-  const all = useCluster().all('service');
+  const state = useCluster('service');
   const wanted = text.trim().toLowerCase();
-  const services = all
-    .filter(({ name, image }) => `${name} ${image}`.toLowerCase().includes(wanted))
-    .sort((a, b) => a.name.localeCompare(b.name));
+  const all = state.named('service');
+  // Names and images are as they were as long as these two lists are.
+  const shown = useMemo(
+    () =>
+      wanted === ''
+        ? all
+        : all.filter((id) => {
+            const service = state.get('service', id);
+            return `${service?.name} ${service?.image}`.toLowerCase().includes(wanted);
+          }),
+    [all, state.lastChanged(), wanted],
+  );
   return (
     <>
-      <Heading title="Services">
+      <Heading title="Services" sub={`${all.length} in this cluster`}>
         <input
           type="search"
           placeholder="Filter by name or image"
@@ -24,17 +33,24 @@ export function Services(): JSX.Element {
           onInput={(event) => setText(event.currentTarget.value)}
         />
       </Heading>
-      <ServiceTable services={services} />
+      <ServiceTable
+        services={rowsById(state, 'service', shown)}
+        empty={
+          wanted === '' ? NO_SERVICES : `No service has “${text.trim()}” in its name or image.`
+        }
+      />
     </>
   );
 }
+
+const NO_SERVICES = 'No services yet. Deploy a compose file under Stacks, or with: tcompose up';
 
 /** One word for how a service is. */
 export function serviceState(service: ServiceRow): string {
   const update = service.update?.state ?? '';
   if (update !== '' && update !== 'completed') return update;
   if (service.mode.endsWith('-job')) return service.running > 0 ? 'running' : 'complete';
-  if (service.running >= service.desired) return 'running';
+  if (service.running >= service.desired) return service.desired === 0 ? 'none wanted' : 'running';
   return service.running === 0 ? 'down' : 'starting';
 }
 
@@ -44,8 +60,10 @@ export function countText({ mode, running, desired, completed }: ServiceRow): st
 
 export function ServiceTable({
   services,
+  empty = NO_SERVICES,
 }: {
-  readonly services: readonly ServiceRow[];
+  readonly services: Rows<ServiceRow>;
+  readonly empty?: string;
 }): JSX.Element {
   const now = useNow();
   return (
@@ -53,7 +71,7 @@ export function ServiceTable({
       label="Services"
       rows={services}
       keyOf={(service) => service.id}
-      empty="No services. Deploy a compose file with: tcompose up"
+      empty={empty}
       columns={[
         {
           title: 'Service',

@@ -3,17 +3,29 @@ import type { JSX } from 'preact';
 import type { TaskRow } from '#api/cluster/feed-types';
 import { age } from '../format.ts';
 import { useNow } from '../hooks.ts';
-import { type Column, Image, NodeLink, State, Table, TaskLink, taskState } from '../parts.tsx';
-import { reasonOf } from '../state.ts';
+import {
+  type Column,
+  Image,
+  NodeLink,
+  type Rows,
+  State,
+  Table,
+  TaskLink,
+  taskState,
+} from '../parts.tsx';
+import { reasonOf } from '../task-words.ts';
 
 export function TaskTable({
+  label = 'Tasks',
   tasks,
   hasService = false,
   hasNode = false,
   currentVersion,
   empty,
 }: {
-  readonly tasks: readonly TaskRow[];
+  readonly label?: string;
+  /** In the order in which they are shown. */
+  readonly tasks: Rows<TaskRow>;
   readonly hasService?: boolean;
   readonly hasNode?: boolean;
   /** Marks tasks that are made from an older specification. */
@@ -44,16 +56,10 @@ export function TaskTable({
     { title: 'Restarts', cell: (task) => task.restarts || '', isNumber: true, isExtra: true },
     { title: 'Image', cell: (task) => <Image of={task.image} />, isExtra: true },
   ];
-  const sorted = [...tasks].sort(
-    (a, b) =>
-      a.serviceName.localeCompare(b.serviceName) ||
-      a.slot - b.slot ||
-      b.createdAt.localeCompare(a.createdAt),
-  );
   return (
     <Table
-      label="Tasks"
-      rows={sorted}
+      label={label}
+      rows={tasks}
       keyOf={(task) => task.id}
       columns={columns.filter((column) => column !== undefined)}
       empty={empty}

@@ -1,19 +1,19 @@
-// Tasks on their nodes, live: one mark per task, in the colour of its state.
+// Tasks on their nodes, live: one mark per task, in the colour of its state. A node is drawn again when something of it changes, not with every event.
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import type { NodeRow, TaskRow } from '#api/cluster/feed-types';
-import { cpus, size } from '../format.ts';
+import type { TaskRow } from '#api/cluster/feed-types';
+import { cpus, plural, size } from '../format.ts';
 import { useCluster } from '../hooks.ts';
 import { Heading, State, shortName, taskState, toneOf } from '../parts.tsx';
-import { capacityOf, isAlive, reasonOf } from '../state.ts';
+import { type ClusterState, capacityOf } from '../state.ts';
+import { reasonOf } from '../task-words.ts';
+
+/** Marks of one node that are shown; its page has all. */
+const CHIPS_MAX = 60;
 
 export function Topology(): JSX.Element {
-  const state = useCluster();
+  const state = useCluster('nodes', 'services');
   const [service, setService] = useState('');
-  const nodes = state.all('node').sort((a, b) => a.name.localeCompare(b.name));
-  const isShown = (task: TaskRow): boolean =>
-    isAlive(task) && (service === '' || task.serviceId === service);
-  const homeless = state.tasksOfNode('').filter(isShown);
   return (
     <>
       <Heading title="Topology" sub="Every task on its node, as it is now">
@@ -23,63 +23,82 @@ export function Topology(): JSX.Element {
           onChange={(event) => setService(event.currentTarget.value)}
         >
           <option value="">All services</option>
-          {state
-            .all('service')
-            .sort((a, b) => a.name.localeCompare(b.name))
-            .map(({ id, name }) => (
-              <option key={id} value={id}>
-                {name}
-              </option>
-            ))}
+          {state.named('service').map((id) => (
+            <option key={id} value={id}>
+              {state.get('service', id)?.name}
+            </option>
+          ))}
         </select>
       </Heading>
-      {homeless.length > 0 ? (
-        <section class="host" aria-label="Without a node">
-          <h2>Without a node</h2>
-          <Chips tasks={homeless} />
-        </section>
-      ) : null}
+      <Homeless service={service} />
       <div class="hosts">
-        {nodes.map((node) => (
-          <Host key={node.id} node={node} tasks={state.tasksOfNode(node.id).filter(isShown)} />
+        {state.named('node').map((id) => (
+          <Host key={id} id={id} service={service} />
         ))}
       </div>
     </>
   );
 }
 
-function Host({
-  node,
-  tasks,
-}: {
-  readonly node: NodeRow;
-  readonly tasks: readonly TaskRow[];
-}): JSX.Element {
-  const { nanoCpus, nanoCpusReserved, memoryBytes, memoryBytesReserved } = capacityOf(
-    useCluster(),
-    node,
-  );
+interface HostProps {
+  readonly id: string;
+  /** Only its tasks; '' = all. */
+  readonly service: string;
+}
+
+function tasksOn(state: ClusterState, { id, service }: HostProps): readonly TaskRow[] {
+  return state
+    .aliveOnNode(id)
+    .map((task) => state.get('task', task))
+    .filter((task) => task !== undefined)
+    .filter((task) => service === '' || task.serviceId === service);
+}
+
+function Homeless({ service }: Omit<HostProps, 'id'>): JSX.Element | null {
+  const tasks = tasksOn(useCluster('node:'), { id: '', service });
+  if (tasks.length === 0) return null;
   return (
-    <section class={`host ${node.state === 'ready' ? '' : 'away'}`} aria-label={node.name}>
-      <h2>
-        <a href={`#/nodes/${node.id}`}>{node.name}</a>
-      </h2>
-      <p class="sub">
-        {node.state === 'ready' ? null : <State of={node.state} />}
-        {node.availability === 'active' ? null : <State of={node.availability} />} {tasks.length}{' '}
-        tasks, free: {cpus(nanoCpus - nanoCpusReserved)} processors,{' '}
-        {size(memoryBytes - memoryBytesReserved)}
-      </p>
-      <Chips tasks={tasks} />
+    <section class="host away" aria-label="Without a node">
+      <h2>Without a node</h2>
+      <Chips tasks={tasks} more="#/services" />
     </section>
   );
 }
 
-function Chips({ tasks }: { readonly tasks: readonly TaskRow[] }): JSX.Element {
-  const sorted = [...tasks].sort((a, b) => a.name.localeCompare(b.name));
+function Host(props: HostProps): JSX.Element | null {
+  const { id } = props;
+  const state = useCluster(`node:${id}`);
+  const node = state.get('node', id);
+  if (!node) return null;
+  const tasks = tasksOn(state, props);
+  const { nanoCpus, nanoCpusReserved, memoryBytes, memoryBytesReserved } = capacityOf(state, node);
+  return (
+    <section class={`host ${node.state === 'ready' ? '' : 'away'}`} aria-label={node.name}>
+      <h2>
+        <a href={`#/nodes/${node.id}`}>{node.name}</a>
+        {node.role === 'manager' ? <small>manager{node.isLeader ? ', leads' : ''}</small> : null}
+      </h2>
+      <p class="sub">
+        {node.state === 'ready' ? null : <State of={node.state} />}
+        {node.availability === 'active' ? null : <State of={node.availability} />}{' '}
+        {plural(tasks.length, 'task')}, free: {cpus(nanoCpus - nanoCpusReserved)} processors,{' '}
+        {size(memoryBytes - memoryBytesReserved)}
+      </p>
+      <Chips tasks={tasks} more={`#/nodes/${id}`} />
+    </section>
+  );
+}
+
+function Chips({
+  tasks,
+  more,
+}: {
+  readonly tasks: readonly TaskRow[];
+  readonly more: string;
+}): JSX.Element {
   return (
     <ul class="chips">
-      {sorted.map((task) => {
+      {tasks.slice(0, CHIPS_MAX).map((task) => {
         const word = taskState(task);
         const reason = reasonOf(task);
         return (
@@ -94,6 +113,13 @@ function Chips({ tasks }: { readonly tasks: readonly TaskRow[] }): JSX.Element {
           </li>
         );
       })}
+      {tasks.length > CHIPS_MAX ? (
+        <li>
+          <a class="chip quiet" href={more}>
+            and {tasks.length - CHIPS_MAX} more
+          </a>
+        </li>
+      ) : null}
     </ul>
   );
 }

@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { fixText } from '#protocol/fix-words';
 import { useAnswer } from '../hooks.ts';
 import { Card, Failure, State } from '../parts.tsx';
-import { get } from '../session.ts';
+import { call } from '../session.ts';
 
 interface Refusal {
   readonly Hostname?: string;
@@ -55,10 +55,11 @@ export function WhyCard({
   readonly revision: string;
 }): JSX.Element | null {
   const { value, error } = useAnswer(
-    (signal) => get<Why>(`/tswarm/v1/why?kind=${kind}&id=${id}`, signal),
+    (signal) => call('GET /tswarm/v1/why', { query: { kind, id }, signal }),
     [kind, id, revision],
   );
-  const part = value?.Task ?? value?.Service ?? value?.Node;
+  const why = value as Why | undefined;
+  const part = why?.Task ?? why?.Service ?? why?.Node;
   const sections = part ? sectionsOf(part) : [];
   if (sections.length === 0 && !error) return null;
   return (
@@ -97,8 +98,8 @@ function section(
 ): JSX.Element | null {
   if (items.length === 0) return null;
   return (
-    <div key={key}>
-      {title === '' ? null : <p>{title}</p>}
+    <div key={key} class="why">
+      {title === '' ? null : <h3>{title}</h3>}
       <ul>
         {items.map((item, index) => (
           <li key={index}>{item}</li>

@@ -33,6 +33,10 @@ function pages(): PageFolders {
     'modules/preact/hooks/dist/hooks.mjs': '',
     'modules/preact/jsx-runtime/dist/jsxRuntime.mjs': '',
     'protocol/fix-words.js': '',
+    'api/cluster/client-call.js': '',
+    'modules/@xterm/xterm/lib/xterm.mjs': '',
+    'modules/@xterm/addon-fit/lib/addon-fit.mjs': '',
+    'modules/@xterm/xterm/css/xterm.css': '',
   };
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
@@ -44,6 +48,7 @@ function pages(): PageFolders {
     statics: at('statics'),
     modules: at('modules'),
     protocol: at('protocol'),
+    api: at('api'),
   };
 }
 

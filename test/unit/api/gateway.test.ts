@@ -22,7 +22,7 @@ interface Answer {
   readonly text: string;
 }
 
-const NO_PAGES = { scripts: '', statics: '', modules: '', protocol: '' };
+const NO_PAGES = { scripts: '', statics: '', modules: '', protocol: '', api: '' };
 
 const cleanups: (() => Promise<void> | void)[] = [];
 

@@ -1,9 +1,12 @@
 // The dashboard's head: state from the stream of changes, what is wrong now, search, words. Its pages are tried in a browser (test/e2e/dashboard.test.ts).
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ChangeBatch } from '#api/cluster/feed-types';
 import { search } from '#dashboard/find';
-import { findings } from '#dashboard/findings';
+import { Findings, findings } from '#dashboard/findings';
 import { age, cpus, imageDigest, imageName, plural, portText, size } from '#dashboard/format';
-import { ClusterState, capacityOf, isAlive, isWanted, reasonOf } from '#dashboard/state';
+import { ClusterState, capacityOf } from '#dashboard/state';
+import { isAlive, isWanted, reasonOf } from '#dashboard/task-words';
 import { node, service, snapshot, task } from './rows.ts';
 
 function stateOf(partial: Parameters<typeof snapshot>[0]): ClusterState {
@@ -125,6 +128,112 @@ describe('what is wrong now', () => {
     const moving = service({ id: 's1', running: 2, desired: 3, update });
     const job = service({ id: 's2', mode: 'replicated-job', running: 0, completed: 1 });
     expect(texts({ service: [moving, job] })).toEqual([]);
+  });
+});
+
+describe('what is kept over changes', () => {
+  const STATES = ['pending', 'running', 'failed', 'shutdown'] as const;
+
+  it('is what looking at everything says, after any changes', () => {
+    const id = (kind: string): fc.Arbitrary<string> =>
+      fc.constantFrom('1', '2', '3').map((n) => kind + n);
+    const rowOf = fc.oneof(
+      fc
+        .record({
+          id: id('t'),
+          serviceId: id('s'),
+          nodeId: fc.oneof(id('n'), fc.constant('')),
+          state: fc.constantFrom(...STATES),
+          desired: fc.constantFrom('running', 'shutdown'),
+          health: fc.constantFrom('', 'healthy', 'unhealthy'),
+          nanoCpus: fc.constantFrom(0, 5e8, 2e9),
+          waitingFor: fc.constantFrom('', 'no suitable node'),
+        })
+        .map((row) => ({ kind: 'task' as const, id: row.id, row: task(row) })),
+      fc
+        .record({
+          id: id('s'),
+          running: fc.nat(2),
+          desired: fc.nat(2),
+          updatedAt: fc.constantFrom('1', '2'),
+        })
+        .map((row) => ({ kind: 'service' as const, id: row.id, row: service(row) })),
+      fc
+        .record({
+          id: id('n'),
+          name: fc.constantFrom('a', 'b'),
+          state: fc.constantFrom('ready', 'down'),
+          role: fc.constantFrom('manager' as const, 'worker' as const),
+          reachability: fc.constantFrom('reachable', 'unreachable'),
+        })
+        .map((row) => ({ kind: 'node' as const, id: row.id, row: node(row) })),
+    );
+    const change = fc
+      .tuple(rowOf, fc.boolean())
+      .map(([{ kind, id, row }, isGone]) => ({
+        kind,
+        id,
+        row: isGone ? null : row,
+        action: 'update',
+      }));
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 40 }), (changes) => {
+        const state = stateOf({});
+        const kept = new Findings();
+        for (const [at, one] of changes.entries()) {
+          state.apply(at, [one] as unknown as ChangeBatch);
+          const shown = kept.update(state, state.takeTouched());
+          expect(shown).toEqual(findings(state));
+          // Asked for now, so that it is kept.
+          for (const { id } of state.all('service')) state.wantedOfService(id);
+          for (const { id } of state.all('node')) state.aliveOnNode(id);
+        }
+        for (const { id } of state.all('service')) {
+          const tasks = state.all('task').filter(({ serviceId }) => serviceId === id);
+          const ids = (wanted: boolean): string[] =>
+            tasks
+              .filter((one) => isWanted(one) === wanted)
+              .map((one) => one.id)
+              .sort();
+          expect([...state.wantedOfService(id)].sort()).toEqual(ids(true));
+          expect([...state.pastOfService(id)].sort()).toEqual(ids(false));
+        }
+        const alive = state.all('task').filter(isAlive);
+        expect(state.aliveTasks).toBe(alive.length);
+        let reserved = 0;
+        for (const one of state.all('node')) {
+          const here = alive.filter(({ nodeId }) => nodeId === one.id);
+          expect([...state.aliveOnNode(one.id)].sort()).toEqual(here.map((row) => row.id).sort());
+          const sum = here.reduce((total, row) => total + row.nanoCpus, 0);
+          expect(capacityOf(state, one).nanoCpusReserved).toBe(sum);
+          if (one.state === 'ready') reserved += sum;
+        }
+        expect(state.ready.nanoCpusReserved).toBe(reserved);
+        const names = state
+          .all('node')
+          .map(({ name }) => name)
+          .sort();
+        expect(state.named('node').map((nodeId) => state.get('node', nodeId)?.name)).toEqual(names);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('names the topics that a change touches, and no others', () => {
+    const state = stateOf({ task: [task({ id: 't1' })], service: [service({ id: 's1' })] });
+    state.takeTouched();
+    state.apply(8, [
+      { kind: 'task', action: 'update', id: 't1', row: task({ id: 't1', state: 'failed' }) },
+    ]);
+    expect([...state.takeTouched()].sort()).toEqual([
+      'any',
+      'node:n1',
+      'service:s1',
+      'task',
+      'task:t1',
+    ]);
+    state.apply(9, [{ kind: 'node', action: 'create', id: 'n1', row: node({ id: 'n1' }) }]);
+    expect([...state.takeTouched()].sort()).toEqual(['any', 'node', 'node:n1', 'nodes']);
   });
 });
 
