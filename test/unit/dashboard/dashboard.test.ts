@@ -168,14 +168,12 @@ describe('what is kept over changes', () => {
         })
         .map((row) => ({ kind: 'node' as const, id: row.id, row: node(row) })),
     );
-    const change = fc
-      .tuple(rowOf, fc.boolean())
-      .map(([{ kind, id, row }, isGone]) => ({
-        kind,
-        id,
-        row: isGone ? null : row,
-        action: 'update',
-      }));
+    const change = fc.tuple(rowOf, fc.boolean()).map(([{ kind, id, row }, isGone]) => ({
+      kind,
+      id,
+      row: isGone ? null : row,
+      action: 'update',
+    }));
     fc.assert(
       fc.property(fc.array(change, { maxLength: 40 }), (changes) => {
         const state = stateOf({});
