@@ -78,7 +78,7 @@ export class ClusterChecks {
       check(isComplete, 'watchers miss nothing', () => ({ ...values(), had: watcher.index }));
       watcher.index = entry.index;
       for (const change of entry.changes) this.#change(id, watcher, change);
-      this.#services.entry(store.view, entry.index, entry.changes);
+      this.#services.entry(store.view, entry);
       this.#checkHistory(store, entry.index);
       watcher.entries++;
       if (watcher.entries % EVERY_ENTRIES === 0) this.#checkWhole(id, watcher, store);

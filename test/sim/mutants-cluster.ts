@@ -173,6 +173,5 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     file: `${ORCHESTRATOR}/update.ts`,
     find: 'if (status && PAUSED_STATES.has(status.state)) return service;',
     replace: '',
-    isGap: true,
   },
 ];

@@ -3,6 +3,7 @@
 // how often the restart policy lets a task be tried, how often a job's task may run.
 import { byAge, hasEnded, isCurrent, isWanted, stateOf } from '#manager/orchestrator/tasks';
 import { isRollback, PAUSED_STATES } from '#manager/orchestrator/update';
+import type { CommittedEntry } from '#manager/store/recent-changes';
 import type { StoreView } from '#manager/store/state';
 import type { StoreChange } from '#manager/store/view';
 import {
@@ -16,15 +17,18 @@ import { NodeAvailability, RestartCondition, UpdateOrder } from '#protocol/gener
 import { check } from './failure.ts';
 
 type TaskChange = StoreChange<'task'>;
+/** Author of the controllers' changes. */
+const CONTROLLERS = 'controllers';
 
 export class ServiceChecks {
   /** Managers see the same changes: the first of them is checked. */
   #checkedIndex = 0;
 
-  /** `view` is the state after the change at `index`. */
-  entry(view: StoreView, index: number, changes: readonly StoreChange[]): void {
+  /** `view` is the state after `entry`. */
+  entry(view: StoreView, { index, author, changes }: CommittedEntry): void {
     if (index <= this.#checkedIndex) return;
     this.#checkedIndex = index;
+    if (author === CONTROLLERS) for (const change of changes) checkHalt(change);
     const byService = new Map<string, TaskChange[]>();
     for (const change of changes) {
       if (change.kind !== 'task') continue;
@@ -39,6 +43,19 @@ export class ServiceChecks {
       if (service) new ServiceStep(view, service, list).check();
     }
   }
+}
+
+/** What is halted is gone on with by whoever asks for that, or for another update; not by the controllers. */
+function checkHalt({ kind, before, after }: StoreChange): void {
+  if (kind !== 'service' || !before || !after) return;
+  const [was, is] = [before, after].map((service) => (service as Service).updateStatus?.state);
+  const isGoneOnWith = is === UpdateState.UPDATING || is === UpdateState.ROLLBACK_STARTED;
+  const isHeld = was !== undefined && PAUSED_STATES.has(was);
+  check(!(isHeld && isGoneOnWith), 'a halted update goes on when somebody says so', () => ({
+    service: (after as Service).spec?.name,
+    was,
+    is,
+  }));
 }
 
 interface Slot {
