@@ -69,6 +69,8 @@ function addNode(values: readonly string[]): string {
 }
 
 const WORDS: Readonly<Record<string, Words>> = {
+  'bring-back-data': (v) =>
+    `start ${v[0]} again; if what is in volume ${v[1]} can be given up: tswarm node rm --force ${v[0]}`,
   'bring-back-node': (v) => `start ${list(v)} again, or remove it: tswarm node rm ${v[0] ?? ''}`,
   'activate-node': (v) =>
     `let ${list(v)} take tasks: tswarm node update --availability active ${v[0] ?? ''}`,

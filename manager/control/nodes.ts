@@ -2,10 +2,18 @@
 // node shall be (spec.role); what it is (role, membership of the Raft group) follows by the role
 // manager. Texts of swarmkit controlapi/node.go.
 import { withRemovedNode } from '#manager/ca/removed';
+import type { StoreView, StoreWriteView } from '#manager/store/state';
 import type { WriteView } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';
 import type { UpdateObjectRequest } from '#protocol/generated/control';
-import { type Node, NodeState, Task, TaskState, TaskStatus } from '#protocol/generated/objects';
+import {
+  type Node,
+  NodeState,
+  Task,
+  TaskState,
+  TaskStatus,
+  Volume,
+} from '#protocol/generated/objects';
 import { NodeAvailabilityText, NodeRole, NodeRoleText, NodeSpec } from '#protocol/generated/specs';
 import { keepExtensions } from './extensions.ts';
 import { type Member, raftIdOf, refuseUnsafeDemotion } from './managers.ts';
@@ -37,11 +45,17 @@ export function updateNode(
 }
 
 /**
- * Removes a node; its unfinished tasks are orphaned in the same change, so that replacements start.
- * From then on its certificates count for nothing: whoever calls must be a node of the cluster, and
+ * Removes a node; its unfinished tasks are orphaned in the same change, so that replacements start,
+ * and volumes whose data was there have no home any more: they begin empty with the next task. So
+ * whoever removes a node that a service's data is on must say so (`force`). From then on its certificates count for nothing: whoever calls must be a node of the cluster, and
  * ids are not used again. @throws TswarmError not_found, failed_precondition
  */
-export function removeNode(tx: WriteView, id: string, force: boolean, nowMicros: number): void {
+export function removeNode(
+  tx: StoreWriteView,
+  id: string,
+  force: boolean,
+  nowMicros: number,
+): void {
   const node = tx.get('node', id);
   if (!node) throw new TswarmError('not_found', `node ${id} not found`);
   refuseMember(node);
@@ -50,6 +64,9 @@ export function removeNode(tx: WriteView, id: string, force: boolean, nowMicros:
       hint: 'Leave the cluster on that host first, or use --force.',
     });
   }
+  const volumes = [...tx.list('volume')].filter(({ nodeId }) => nodeId === id);
+  if (!force) refuseLossOfData(tx, node, volumes);
+  for (const volume of volumes) tx.update('volume', Volume.create({ ...volume, nodeId: '' }));
   for (const task of [...tx.tasksByNode(id)]) {
     if ((task.status?.state ?? 0) > TaskState.RUNNING) continue;
     const status = TaskStatus.create({
@@ -61,6 +78,18 @@ export function removeNode(tx: WriteView, id: string, force: boolean, nowMicros:
   }
   tx.remove('node', id);
   tx.update('cluster', withRemovedNode(tx.cluster(), id, nowMicros));
+}
+
+function refuseLossOfData(view: StoreView, node: Node, volumes: readonly Volume[]): void {
+  for (const { spec } of volumes) {
+    const [service] = view.servicesUsing('volume', spec?.name ?? '');
+    if (!service) continue;
+    throw new TswarmError(
+      'failed_precondition',
+      `node ${node.id} has the data of volume ${spec?.name}, which service ${service.spec?.name} uses`,
+      { hint: 'Start that host again, or give the data up with --force: the volume begins empty.' },
+    );
+  }
 }
 
 function refuseMember(node: Node): void {

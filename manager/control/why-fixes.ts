@@ -19,7 +19,7 @@ import {
 const NAMES_MAX = 3;
 
 /**
- * Codes: bring-back-node HOST…, activate-node HOST…, lower-reservation SERVICE HOST (KIND FREE TOTAL)…, add-node (KIND AMOUNT)…, label-node HOST
+ * Codes: bring-back-node HOST…, bring-back-data HOST VOLUME, activate-node HOST…, lower-reservation SERVICE HOST (KIND FREE TOTAL)…, add-node (KIND AMOUNT)…, label-node HOST
  * LABEL VALUE, change-constraint TEXT SERVICE, add-platform OS/ARCH, free-port PORT HOLDER SERVICE TARGET PROTOCOL, raise-max-replicas MAX SERVICE
  * NEEDED, add-plugin TYPE NAME, look-at-service NAME, look-at-logs NAME, resume-update NAME, rollback NAME, add-address NETWORK.
  */
@@ -29,7 +29,9 @@ export function fixesFor(task: Task, refusals: readonly Refusal[], view: ReadVie
   for (const refusal of refusals) {
     by.set(refusal.filter, [...(by.get(refusal.filter) ?? []), refusal]);
   }
-  fixes.push(...readyFixes(by.get('ready') ?? []));
+  // Where a volume has its home no other node would do, ready or not.
+  if (by.has('volume')) fixes.push(...volumeFixes(task, view));
+  else fixes.push(...readyFixes(by.get('ready') ?? []));
   fixes.push(...resourceFixes(task, by.get('resource') ?? []));
   const constrained = by.get('constraint')?.[0];
   if (constrained) fixes.push(...constraintFixes(task, constrained));
@@ -43,7 +45,6 @@ export function fixesFor(task: Task, refusals: readonly Refusal[], view: ReadVie
   for (const refusal of (by.get('plugin') ?? []).slice(0, 1)) {
     fixes.push(fix('add-plugin', refusal.detail));
   }
-  if (by.has('volume')) fixes.push(...volumeFixes(task, view));
   if (refusals.length === 0 && by.size === 0) fixes.push(fix('add-node'));
   return unique(fixes);
 }
@@ -166,15 +167,16 @@ function maxReplicasFix(task: Task, nodes: number, view: ReadView): WhyFix {
   return fix('raise-max-replicas', String(max), task.serviceName, String(needed));
 }
 
-/** A volume's home is where its data is: that node has to come back. */
+/** A volume's home is where its data is: that node has to come back, or the data be given up. */
 function volumeFixes(task: Task, view: ReadView): WhyFix[] {
   const fixes: WhyFix[] = [];
   for (const mount of task.spec?.containerSpec?.mounts ?? []) {
     if (mount.type !== MountType.VOLUME) continue;
     const home = view.get('node', view.byName('volume', mount.source)?.nodeId ?? '');
     if (!home) continue;
-    if (home.status?.state !== NodeState.READY) fixes.push(fix('bring-back-node', nameOf(home)));
-    else if (home.spec?.availability !== NodeAvailability.ACTIVE) {
+    if (home.status?.state !== NodeState.READY) {
+      fixes.push(fix('bring-back-data', nameOf(home), mount.source));
+    } else if (home.spec?.availability !== NodeAvailability.ACTIVE) {
       fixes.push(fix('activate-node', nameOf(home)));
     }
   }

@@ -21,6 +21,7 @@ import {
   type Task,
   TaskState,
   TaskStatus,
+  Volume,
 } from '#protocol/generated/objects';
 import {
   CaConfig,
@@ -381,6 +382,37 @@ describe('nodes', () => {
     remove(c, ObjectKind.NODE, 'w1', true);
     expect(c.store.view.get('task', 't1')?.status?.state).toBe(TaskState.ORPHANED);
     expect(c.store.view.get('task', 't2')?.status?.state).toBe(TaskState.COMPLETE);
+  });
+});
+
+describe('a node that has the data of a volume', () => {
+  const mounts = [Mount.create({ type: MountType.VOLUME, source: 'data', target: '/data' })];
+  const setup = (isUsed: boolean): TestCluster => {
+    const c = testCluster();
+    c.run((tx) => {
+      tx.create('node', node('w1', { status: NodeStatus.create({ state: NodeState.DOWN }) }));
+      const spec = VolumeSpec.create({ name: 'data' });
+      tx.create('volume', Volume.create({ id: 'v1', spec, nodeId: 'w1' }));
+      if (isUsed) tx.create('service', service('db', { taskTemplate: template({}, { mounts }) }));
+    });
+    return c;
+  };
+  const homeOf = (c: TestCluster): string | undefined => c.store.view.get('volume', 'v1')?.nodeId;
+
+  it('is removed only by force while a service uses it; the volume has no home then', () => {
+    const c = setup(true);
+    expect(() => remove(c, ObjectKind.NODE, 'w1')).toThrow(
+      'node w1 has the data of volume data, which service db uses',
+    );
+    expect(homeOf(c)).toBe('w1');
+    remove(c, ObjectKind.NODE, 'w1', true);
+    expect(homeOf(c)).toBe('');
+  });
+
+  it('is removed as any other when nobody uses it', () => {
+    const c = setup(false);
+    remove(c, ObjectKind.NODE, 'w1');
+    expect(homeOf(c)).toBe('');
   });
 });
 

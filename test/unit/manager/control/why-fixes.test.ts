@@ -3,9 +3,12 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { why } from '#manager/control/why';
 import { fixText } from '#protocol/fix-words';
 import { ObjectKind, WhyRequest } from '#protocol/generated/control';
+import { NodeState, NodeStatus } from '#protocol/generated/objects';
 import {
   EndpointSpec,
   GenericResource,
+  Mount,
+  MountType,
   Placement,
   PortConfig,
   PublishMode,
@@ -65,6 +68,18 @@ describe('what would help', () => {
     c.updateService('svc-large', () => ({ taskTemplate: template(reserving({ nanoCpus: 4e9 })) }));
     c.run(10);
     expect(advice('large')).toEqual([]);
+  });
+
+  it('a volume on a host that is down: that host, or what it costs to do without', () => {
+    const mounts = [Mount.create({ type: MountType.VOLUME, source: 'rows', target: '/rows' })];
+    c.createService({ name: 'db', taskTemplate: template({}, { mounts }) });
+    c.run(10);
+    const home = c.store.view.byName('volume', 'rows')?.nodeId ?? '';
+    c.setNode(home, { status: NodeStatus.create({ state: NodeState.DOWN }) });
+    c.run(10);
+    expect(advice('db')).toEqual([
+      `start ${home} again; if what is in volume rows can be given up: tswarm node rm --force ${home}`,
+    ]);
   });
 
   it('never advises more than is free', () => {
