@@ -212,7 +212,10 @@ static int apply_blkio(const struct cgroup *cg, const struct resources *r, struc
 	return 0;
 }
 
-/* hugetlb may live in the v2 tree of a hybrid host. */
+/*
+ * hugetlb may live in the v2 tree of a hybrid host. There controllers are turned on only when a limit
+ * asks for it: a group with controllers for those below takes no process itself.
+ */
 static int apply_huge(const struct cgroup *cg, const struct resources *r, struct ts_err *err)
 {
 	const struct cgroup_hierarchy *h = cgroup_find(cg, "hugetlb");
@@ -220,8 +223,18 @@ static int apply_huge(const struct cgroup *cg, const struct resources *r, struct
 
 	if (!r->huge_count)
 		return 0;
-	if (!h && need(cg, "", "linux.resources.hugepageLimits", &fd, err) < 0)
-		return -1;
+	if (!h) {
+		const struct cgroup_hierarchy *v2 = cgroup_find(cg, "");
+
+		if (!v2)
+			return ts_fail(err, TS_E_UNSUPPORTED, 0, "cgroup",
+				       "linux.resources.hugepageLimits",
+				       "linux.resources.hugepageLimits: this host has no hugetlb "
+				       "control group");
+		if (cgroup_enable_above(cg, v2, err) < 0)
+			return -1;
+		fd = v2->fd;
+	}
 	for (size_t i = 0; i < r->huge_count; i++) {
 		char file[96];
 

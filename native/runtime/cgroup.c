@@ -232,6 +232,27 @@ static int enable_controllers(int fd, struct ts_err *err)
 	return 0;
 }
 
+int cgroup_enable_above(const struct cgroup *cg, const struct cgroup_hierarchy *h, struct ts_err *err)
+{
+	cleanup_fd int dir = fcntl(h->mount_fd, F_DUPFD_CLOEXEC, 0);
+	char path[sizeof(cg->path)], *save = NULL;
+
+	memcpy(path, cg->path, sizeof(path));
+	for (char *part = strtok_r(path, "/", &save); part; part = strtok_r(NULL, "/", &save)) {
+		int child;
+
+		if (enable_controllers(dir, err) < 0)
+			return -1;
+		child = openat(dir, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (child < 0)
+			return ts_fail_errno(err, "open", cg->path,
+					     "cannot open control group %s%s", h->mount, cg->path);
+		close(dir);
+		dir = child;
+	}
+	return 0;
+}
+
 static int check_unused(const struct cgroup_hierarchy *h, const char *path, struct ts_err *err)
 {
 	char byte;

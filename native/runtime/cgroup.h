@@ -73,6 +73,9 @@ int cgroup_is_frozen(const struct cgroup *cg);
 /* The v1 hierarchy that has the controller, the v2 one for "" ; NULL when there is none. */
 struct cgroup_hierarchy *cgroup_find(const struct cgroup *cg, const char *controller);
 
+/* Turns the controllers of a v2 tree on in every group above the container's; see apply_huge. */
+int cgroup_enable_above(const struct cgroup *cg, const struct cgroup_hierarchy *h, struct ts_err *err);
+
 /* The v2 folder's descriptor for clone3(CLONE_INTO_CGROUP), or -1. */
 int cgroup_v2_fd(const struct cgroup *cg);
 

@@ -109,7 +109,8 @@ static int become(const struct execution *x, struct ts_err *err)
 	ts_cleanup_fd(&proc_only.proc_fd);
 	if (x->console_fd >= 0)
 		close(x->console_fd);
-	if (process_resolve(p, &x->filter, false, &ready, err) < 0)
+	if (process_resolve(p, &x->filter, false, &ready, err) < 0 ||
+	    process_set_personality(&x->config, err) < 0)
 		return -1;
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	return process_exec(&ready, err);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/personality.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -168,10 +167,7 @@ static int prepare(struct init_plan *plan, struct process_ready *ready, struct t
 	close_host_fds(plan);
 	if (process_resolve(p, plan->filter, true, ready, err) < 0)
 		return -1;
-	if (plan->config->has_personality && personality(plan->config->personality) < 0)
-		return ts_fail_errno(err, "personality", "linux.personality",
-				     "linux.personality: cannot be set");
-	return 0;
+	return process_set_personality(plan->config, err);
 }
 
 _Noreturn void init_run(struct init_plan *plan)

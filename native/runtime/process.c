@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -80,6 +81,14 @@ static int set_label(const char *label, const char *key, const char *prefix, con
 		    err, TS_E_UNSUPPORTED, errno, "write", key,
 		    "%s: \"%s\" cannot be set; does this kernel have that security module?", key,
 		    label);
+	return 0;
+}
+
+int process_set_personality(const struct config *config, struct ts_err *err)
+{
+	if (config->has_personality && personality(config->personality) < 0)
+		return ts_fail_errno(err, "personality", "linux.personality",
+				     "linux.personality: cannot be set");
 	return 0;
 }
 

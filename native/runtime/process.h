@@ -16,7 +16,7 @@ struct process_ready {
 	uint64_t caps[CAP_SETS];
 };
 
-/* Sets what needs full privileges: rlimits, priorities, personality, labels. proc_fd: a procfs. */
+/* Sets what needs full privileges: rlimits, priorities, labels. proc_fd: a procfs. */
 int process_set_limits(const struct process_spec *p, int proc_fd, struct ts_err *err);
 
 /* Gives the standard streams to the process's user, so that it can open /dev/stdout again. */
@@ -28,6 +28,9 @@ int process_own_stdio(const struct process_spec *p, struct ts_err *err);
  */
 int process_resolve(const struct process_spec *p, const struct seccomp_program *filter,
 		    bool may_make_cwd, struct process_ready *ready, struct ts_err *err);
+
+/* linux.personality; last of what is set, because it changes how addresses are laid out. */
+int process_set_personality(const struct config *config, struct ts_err *err);
 
 /* Drops privileges and executes. Returns only on failure. */
 int process_exec(struct process_ready *ready, struct ts_err *err);
