@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -21,10 +22,14 @@ enum { ARGUMENTS_MAX = 24 };
 static const char *const runtime_environment[] = {
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 
-static _Noreturn void exec_runtime(const char *const *arguments, struct stdio stdio)
+static _Noreturn void exec_runtime(const char *const *arguments, struct stdio stdio, pid_t parent)
 {
 	sigset_t none;
 
+	/* Without the shim nobody would know of a container that a runtime goes on to create. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(127);
 	if ((stdio.in >= 0 && dup2(stdio.in, STDIN_FILENO) < 0) ||
 	    (stdio.out >= 0 && dup2(stdio.out, STDOUT_FILENO) < 0) ||
 	    (stdio.error >= 0 && dup2(stdio.error, STDERR_FILENO) < 0))
@@ -61,11 +66,12 @@ pid_t spawn_runtime(const char *const *arguments, struct stdio stdio, struct ts_
 	}
 	full[count] = NULL;
 
+	const pid_t self = getpid();
 	pid_t pid = fork();
 	if (pid < 0)
 		return ts_fail_errno(err, "fork", NULL, "cannot start the runtime");
 	if (pid == 0)
-		exec_runtime(full, stdio);
+		exec_runtime(full, stdio, self);
 	return pid;
 }
 

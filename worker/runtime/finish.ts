@@ -7,9 +7,8 @@ import { readJsonFile } from '../files.ts';
 import type { Container, Run } from './container.ts';
 import { emitContainer } from './container-events.ts';
 import type { RuntimeDeps } from './deps.ts';
-import { callNative } from './native-call.ts';
+import { killLost } from './kill-lost.ts';
 import { nextRestart } from './next-restart.ts';
-import { runtimeOf } from './runtimes.ts';
 import type { ExitInfo } from './shim-client.ts';
 import { exitInfoOf } from './shim-client.ts';
 import { undoStart } from './start.ts';
@@ -83,15 +82,4 @@ export function lostExit(deps: RuntimeDeps): ExitInfo {
     finishedAt: new Date(deps.clock.nowMs()).toISOString(),
     startedAt: '',
   };
-}
-
-/** Without a shim nobody can keep the process: it is killed, so that it cannot run beside its successor. */
-export async function killLost(container: Container, deps: RuntimeDeps): Promise<void> {
-  const { runtimeRoot } = deps.options;
-  const runtimePath = runtimeOf(container.record.hostConfig, deps.options);
-  await callNative(runtimePath, ['--root', runtimeRoot, 'delete', '--force', container.id]).catch(
-    (error: unknown) => {
-      deps.log.debug('delete without shim', { container: container.id, reason: String(error) });
-    },
-  );
 }

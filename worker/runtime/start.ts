@@ -16,6 +16,7 @@ import type { RuntimeDeps } from './deps.ts';
 import { requestedDevices } from './device-requests.ts';
 import { blockDevicesOf, devicesOf } from './devices.ts';
 import { hostFile, hostsFile, writeInPlace } from './etc-files.ts';
+import { killLost } from './kill-lost.ts';
 import { logSettings } from './log-config.ts';
 import { readyMounts } from './mount-points.ts';
 import { attachRequestOf, sharedContainer } from './network-request.ts';
@@ -273,7 +274,8 @@ async function hostHosts(ours: string, record: Container['record']): Promise<str
 
 /** Takes away whatever of a run is there: shim and container, network, mount, bundle, secrets. */
 export async function undoStart(container: Container, deps: RuntimeDeps): Promise<void> {
-  await new ShimClient(container.paths.shimDir).delete().catch(() => undefined);
+  // A shim that was killed, while it created the container for one, has deleted nothing.
+  await new ShimClient(container.paths.shimDir).delete().catch(() => killLost(container, deps));
   const quietly = async (what: string, work: Promise<unknown>): Promise<void> => {
     await work.catch((error: unknown) =>
       deps.log.warn('clean-up failed', { container: container.id, what, reason: String(error) }),
