@@ -16,7 +16,11 @@
 #include "cleanup.h"
 #include "fs.h"
 
-#define ACK_TIMEOUT_MS 10000
+/*
+ * One that is gone closes the socket at once, so only a frozen process lets this pass. On a busy
+ * machine a process with a small share of it may need seconds for its first step.
+ */
+#define ACK_TIMEOUT_MS 30000
 
 enum { BYTE_GO = 'G', BYTE_NO = 'N', BYTE_ACK = 'A' };
 
