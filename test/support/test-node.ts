@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { removeCgroups } from './cluster-lab/take-down.ts';
+import { powerOff, removeCgroups } from './cluster-lab/take-down.ts';
 import { commandLines } from './command-lines.ts';
 
 export const ROOT: string = join(import.meta.dirname, '../..');
@@ -220,15 +220,10 @@ export class TestNode implements AsyncDisposable {
       await this.tswarm(['leave', '--force'], { timeoutMs: 30_000 }).catch(() => undefined);
       await this.stop();
     }
-    for (const pid of this.processes()) {
-      // A shim names its container's process in a file beside its socket: end that too.
-      killContainerOf(pid);
-      trySignal(pid);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await powerOff(this.folder);
     const tag = join(this.dataRoot, 'node-tag');
     // Containers that are no tasks stay when their node leaves, and so do their groups.
-    if (existsSync(tag)) removeCgroups(readFileSync(tag, 'utf8').trim());
+    if (existsSync(tag)) await removeCgroups(readFileSync(tag, 'utf8').trim());
     for (let round = 0; round < 3; round++) {
       const mounts = readFileSync('/proc/self/mounts', 'utf8')
         .split('\n')
@@ -247,20 +242,6 @@ function commandOf(pid: number): string {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
   } catch {
     return '';
-  }
-}
-
-function killContainerOf(shimPid: number): void {
-  const state = /--state (\S+)/.exec(commandOf(shimPid))?.[1];
-  if (!state || !existsSync(join(state, 'container.pid'))) return;
-  trySignal(Number.parseInt(readFileSync(join(state, 'container.pid'), 'utf8'), 10));
-}
-
-function trySignal(pid: number): void {
-  try {
-    if (pid > 1) process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
   }
 }
 

@@ -11,15 +11,9 @@ const ROUND_MS = 50;
 
 export async function takeDown(folder: string): Promise<void> {
   const tags = nodeTags(folder);
-  const groups = tags.flatMap(cgroupFolders);
-  for (let round = 0; round < ROUNDS_MAX; round++) {
-    const pids = [...processesOf(folder), ...groups.flatMap(processesBelow)];
-    if (pids.length === 0) break;
-    for (const pid of pids) trySignal(pid);
-    await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
-  }
+  await endProcesses(folder, tags.flatMap(cgroupFolders));
   for (const socket of tags.flatMap(meshSockets)) rmSync(socket, { force: true });
-  for (const tag of tags) removeCgroups(tag);
+  for (const tag of tags) await removeCgroups(tag);
   // Mounts may lie on mounts: from the last one back, until none is left.
   for (let round = 0; round < ROUNDS_MAX && mountsBelow(folder).length > 0; round++) {
     for (const path of mountsBelow(folder).reverse()) spawnSync('umount', ['-l', path]);
@@ -87,10 +81,14 @@ function meshSockets(tag: string): string[] {
   return [`/var/run/wireguard/w${tag}0.sock`].filter((path) => existsSync(path));
 }
 
-/** Of a node's containers; nothing may run in them any more. */
-export function removeCgroups(tag: string): void {
-  for (const group of cgroupFolders(tag)) {
-    for (const path of below(group).reverse()) tryRemove(path);
+/** Of a node's containers; nothing may run in them any more. A process that has just ended may keep its group for a moment. */
+export async function removeCgroups(tag: string): Promise<void> {
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    for (const group of cgroupFolders(tag)) {
+      for (const path of below(group).reverse()) tryRemove(path);
+    }
+    if (cgroupFolders(tag).length === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
   }
 }
 
