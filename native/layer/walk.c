@@ -9,10 +9,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -234,6 +236,29 @@ static int write_opaque(struct walk *walk, int fd, const char *path, struct ts_e
 	return tar_write_item(&walk->writer, &item, err);
 }
 
+/* Made by the kernel: not a container's files, some of them end never or answer with errors. */
+static bool is_kernel_view(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return false;
+	switch (fs.f_type) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+	case DEVPTS_SUPER_MAGIC:
+	case DEBUGFS_MAGIC:
+	case SECURITYFS_MAGIC:
+	case TRACEFS_MAGIC:
+	case BPF_FS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int write_folder(struct walk *walk, int parent, const char *name, const char *path,
 			struct ts_err *err)
 {
@@ -260,6 +285,8 @@ static int write_folder(struct walk *walk, int parent, const char *name, const c
 	}
 	if (walk->overlay && write_opaque(walk, fd, path, err) < 0)
 		return -1;
+	if (is_kernel_view(fd))
+		return 0;
 	if (walk->depth == PATH_DEPTH_MAX)
 		return ts_fail(err, TS_E_REFUSED, 0, "walk", NULL,
 			       "%.64s...: more than %d folders deep", path, PATH_DEPTH_MAX);

@@ -4,7 +4,15 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readTar } from '#worker/images/tar/reader';
+import { streamOf, tarOf } from '../support/image-tar.ts';
 import { eventually, textOf, WorkerNode } from '../support/worker-node.ts';
+
+async function namesOf(tar: AsyncIterable<Uint8Array>): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { header } of readTar(tar)) names.push(header.name);
+  return names;
+}
 
 const isRoot = process.getuid?.() === 0;
 
@@ -199,6 +207,11 @@ describe.skipIf(!isRoot)('a node’s containers', () => {
       `bind source path does not exist: ${missing}`,
     );
     await node.sh('true', { Binds: [`${missing}:/x`] });
+    // A client would take "not found" for the image, and pull it.
+    await expect(node.sh('true', { VolumesFrom: ['nobody'] })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: 'No such container: nobody',
+    });
     expect(existsSync(missing)).toBe(true);
   });
 
@@ -284,6 +297,11 @@ describe.skipIf(!isRoot)('a node’s containers', () => {
       }),
     ).toEqual({ code: 0, out: '101\n/tmp\n9\n' });
     await expect(node.exec(id, ['nosuch'])).rejects.toThrow('executable file not found');
+    // Those that have ended are no longer the container's.
+    expect((await node.engine.containers.inspect(id, { size: false })).ExecIDs).toBe(null);
+    await expect(
+      node.engine.exec.create(id, { Cmd: ['true'], DetachKeys: 'nope-x' }),
+    ).rejects.toMatchObject({ code: 'invalid_argument' });
     const { Id } = await node.engine.exec.create(id, {
       Cmd: ['cat'],
       AttachStdin: true,
@@ -375,6 +393,73 @@ describe.skipIf(!isRoot)('a node’s containers', () => {
     );
     await containers.stop(id, { timeoutSeconds: 0, signal: '' });
     expect(await containers.statPath(id, '/root/f')).toMatchObject({ size: 5 });
+    await containers.remove(id, { force: true, volumes: true });
+  });
+
+  it('copy what a folder holds, through links too, and the root without what the kernel shows in it', async () => {
+    const { containers } = node.engine;
+    const id = await node.run({
+      Cmd: ['sh', '-c', 'mkdir -p /d/e; echo x > /d/e/f; ln -s /d /link; sleep 100'],
+      StopSignal: 'KILL',
+      HostConfig: { NetworkMode: 'none' },
+    });
+    await eventually(async () => (await node.exec(id, ['test', '-L', '/link'])).code === 0);
+    const names = async (path: string): Promise<string[]> =>
+      namesOf((await containers.getArchive(id, path)).tar);
+    expect(await names('/d')).toEqual(['d', 'd/e', 'd/e/f']);
+    expect(await names('/d/.')).toEqual(['.', './e', './e/f']);
+    expect(await names('/link/.')).toEqual(['.', './e', './e/f']);
+    expect(await names('/link')).toEqual(['link']);
+    const root = await names('/');
+    expect(root).toEqual(expect.arrayContaining(['proc', 'sys', 'd/e/f']));
+    expect(root.filter((name) => /^(proc|sys)\/./.test(name))).toEqual([]);
+    const exported = await namesOf(await containers.exportTar(id));
+    expect(exported).toEqual(expect.arrayContaining(['bin/sh', 'd/e/f', 'link']));
+    await containers.remove(id, { force: true, volumes: true });
+  });
+
+  it('take over owners with -a only where the container has a user of its own', async () => {
+    const { containers } = node.engine;
+    const tar = async (): Promise<AsyncIterable<Uint8Array>> =>
+      streamOf(await tarOf({ owned: 'x' }, { uid: 1000, gid: 1001 }));
+    const options = { noOverwriteDirNonDir: false, copyUidGid: true };
+    for (const [user, owner] of [
+      ['', '1000:1001'],
+      ['web', '101:102'],
+    ] as const) {
+      const { Id } = await containers.create(
+        { Image: 'bb:1', User: user, Cmd: ['stat', '-c', '%u:%g', '/tmp/owned'] },
+        { name: '', platform: '' },
+      );
+      const id = String(Id);
+      await containers.putArchive(id, '/tmp', await tar(), options);
+      const waiting = await containers.wait(id, 'next-exit');
+      await containers.start(id);
+      await waiting.exit;
+      expect(await node.logs(id)).toBe(`${owner}\n`);
+      await containers.remove(id, { force: true, volumes: true });
+    }
+  });
+
+  it('count what goes over their network', async () => {
+    const { containers } = node.engine;
+    const gateway = '$(ip route | sed -n "s/default via \\([0-9.]*\\).*/\\1/p")';
+    const send = `ping -c 4 -i 0.1 -s 1000 -W 1 ${gateway}`;
+    const id = await node.run({
+      Cmd: ['sh', '-c', `${send}; sleep 100`],
+      StopSignal: 'KILL',
+    });
+    const sent = async (): Promise<number> => {
+      let bytes = 0;
+      const once = { stream: false, oneShot: true };
+      for await (const stats of await containers.stats(id, once, new AbortController().signal)) {
+        const { eth0 } = stats.networks as { eth0?: { tx_bytes: number } };
+        bytes = eth0?.tx_bytes ?? 0;
+      }
+      return bytes;
+    };
+    await eventually(async () => (await sent()) > 4000, 20_000);
+    expect(await sent()).toBeLessThan(20_000);
     await containers.remove(id, { force: true, volumes: true });
   });
 

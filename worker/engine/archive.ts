@@ -46,16 +46,12 @@ async function placeOf(container: Container, path: string, deps: RuntimeDeps): P
       release: nothing,
     };
   }
-  // The lock keeps a start away until the layers are unmounted again.
   const rootfs = await deps.images.mountRootfs(container.id);
   return {
     root: rootfs.mergedDir,
     path: clean,
     readonly: container.record.hostConfig.ReadonlyRootfs,
-    release: () =>
-      container.lock.run(async () => {
-        if (!container.run) await deps.images.unmountRootfs(container.id);
-      }),
+    release: () => unmountUnlessRunning(container, deps),
   };
 }
 
@@ -120,8 +116,11 @@ export async function getArchive(
   const place = await placeOf(container, path, deps);
   try {
     const stat = await statIn(place, path, shownName, deps);
-    const name = posix.basename(posix.normalize(`/${path}`)) || '/';
-    const args = ['tar', '--root', place.root, '--path', place.path, '--name', name];
+    // The client asks for `folder/.` when it wants what is in it, and looks for names that begin so.
+    const isContent = /(^|\/)\.$/.test(path);
+    const name = isContent ? '.' : posix.basename(posix.normalize(`/${path}`)) || '/';
+    const from = isContent ? posix.join(place.path, '/') : place.path;
+    const args = ['tar', '--root', place.root, '--path', from, '--name', name];
     return { stat, tar: streamOf(args, place, deps) };
   } catch (error) {
     await place.release();
@@ -139,12 +138,9 @@ export async function exportTar(
     root: rootfs.mergedDir,
     path: '/',
     readonly: true,
-    release: () =>
-      container.lock.run(async () => {
-        if (!container.run) await deps.images.unmountRootfs(container.id);
-      }),
+    release: () => unmountUnlessRunning(container, deps),
   };
-  return streamOf(['tar', '--root', place.root, '--path', '/', '--name', '.'], place, deps);
+  return streamOf(['tar', '--root', place.root, '--path', '/', '--name', '/'], place, deps);
 }
 
 async function* streamOf(
@@ -178,6 +174,7 @@ export async function putArchive(
   },
   deps: RuntimeDeps,
 ): Promise<void> {
+  const owner = options.copyUidGid ? await ownerFlags(container, deps) : [];
   const place = await placeOf(container, path, deps);
   try {
     if (place.readonly || (container.run && container.record.hostConfig.ReadonlyRootfs)) {
@@ -188,11 +185,6 @@ export async function putArchive(
     if (!isFolderMode(mode) && stat.linkTarget === '') {
       throw new TswarmError('invalid_argument', 'extraction point is not a directory');
     }
-    const user = container.run?.user;
-    const owner =
-      options.copyUidGid && user
-        ? ['--chown-uid', String(user.uid), '--chown-gid', String(user.gid)]
-        : [];
     await applyTar(
       [
         'apply',
@@ -211,6 +203,35 @@ export async function putArchive(
   } finally {
     await place.release();
   }
+}
+
+/** What is copied in belongs to the container's own user, as far as one is named; else owners stay as they are in the archive. */
+async function ownerFlags(container: Container, deps: RuntimeDeps): Promise<readonly string[]> {
+  const { User: named = '' } = container.record.config;
+  if (named === '') return [];
+  const user = container.run?.user ?? (await userOf(container, named, deps));
+  return ['--chown-uid', String(user.uid), '--chown-gid', String(user.gid)];
+}
+
+/** In a container that does not run. Its layers are unmounted again. */
+async function userOf(
+  container: Container,
+  user: string,
+  deps: RuntimeDeps,
+): Promise<{ readonly uid: number; readonly gid: number }> {
+  const { mergedDir: rootDir } = await deps.images.mountRootfs(container.id);
+  try {
+    return await deps.users.resolve({ rootDir, user, groups: [], cacheKey: '' });
+  } finally {
+    await unmountUnlessRunning(container, deps);
+  }
+}
+
+/** The lock keeps a start away meanwhile. */
+function unmountUnlessRunning(container: Container, deps: RuntimeDeps): Promise<void> {
+  return container.lock.run(async () => {
+    if (!container.run) await deps.images.unmountRootfs(container.id);
+  });
 }
 
 /** Go's FileMode: the folder bit is the topmost of 32. */

@@ -1,4 +1,5 @@
 // The Engine API's exec calls.
+import { parseDetachKeys } from '#protocol/detach-keys';
 import type { AttachedStream, EngineJson, ExecEngine } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import type { ContainerTable } from '../runtime/container.ts';
@@ -23,6 +24,7 @@ export class NodeExecEngine implements ExecEngine {
     if (command.length === 0) {
       throw new TswarmError('invalid_argument', 'No exec command specified', { field: 'Cmd' });
     }
+    parseDetachKeys(body.text('DetachKeys'));
     const [height = 0, width = 0] = (body.list('ConsoleSize') ?? []).map(Number);
     const exec = this.#execs.create(
       container,

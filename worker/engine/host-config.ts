@@ -326,7 +326,8 @@ export function checkHostConfig(config: HostConfig, isTask = false): void {
     bad('BlkioWeight', 'range of blkio weight is from 10 to 1000');
   }
   if (config.OomScoreAdj < -1000 || config.OomScoreAdj > 1000) {
-    bad('OomScoreAdj', 'Invalid value, range for oom score adj is [-1000, 1000]');
+    const { OomScoreAdj: asked } = config;
+    bad('OomScoreAdj', `Invalid value ${asked}, range for oom score adj is [-1000, 1000]`);
   }
   if (config.ShmSize < 0) bad('ShmSize', 'SHM size can not be less than 0');
   const swappiness = config.MemorySwappiness ?? 0;

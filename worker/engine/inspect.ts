@@ -54,7 +54,7 @@ export function inspectContainer(container: Container, context: InspectContext):
     MountLabel: '',
     ProcessLabel: '',
     AppArmorProfile: '',
-    ExecIDs: container.execIds.size > 0 ? [...container.execIds] : null,
+    ExecIDs: container.openExecIds.size > 0 ? [...container.openExecIds] : null,
     HostConfig: hostConfigJson(container, context.host),
     GraphDriver: graphDriver(context.rootfs),
     Mounts: record.mounts.map(mountJson),

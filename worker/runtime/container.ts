@@ -46,7 +46,10 @@ export class Container {
   healthTimer: { stop(): void } | undefined;
   restartTimer: NodeJS.Timeout | undefined;
   readonly pendingAttaches: Set<PendingAttach> = new Set();
+  /** Remembered ones too. */
   readonly execIds: Set<string> = new Set();
+  /** Created or running. */
+  readonly openExecIds: Set<string> = new Set();
   readonly exitWaiters: Set<Deferred<ExitInfo>> = new Set();
   readonly removeWaiters: Set<Deferred<void>> = new Set();
   #state: ContainerState;

@@ -63,6 +63,7 @@ export class Execs {
     };
     this.#execs.set(exec.id, exec);
     container.execIds.add(exec.id);
+    container.openExecIds.add(exec.id);
     this.#forgetOld(container);
     emitContainer(this.#deps, container, `exec_create: ${request.command.join(' ')}`, {
       execID: exec.id,
@@ -116,7 +117,14 @@ export class Execs {
         detach: options.detach,
       });
     } catch (error) {
+<<<<<<< HEAD
       return failed(execError(error, request.command[0] ?? ''));
+=======
+      const failure = execError(error, request.command[0] ?? '');
+      exec.exitCode = startExitCode(failure);
+      container.openExecIds.delete(exec.id);
+      throw failure;
+>>>>>>> aefbda4 (containers: contents of folders and the root are copied as docker does, owners with cp -a, names of exports; refusals as docker words them)
     }
     exec.running = true;
     exec.pid = stream.pid;
@@ -136,6 +144,7 @@ export class Execs {
   }
 
   #ended(exec: Exec, exitCode: number): void {
+    exec.container.openExecIds.delete(exec.id);
     exec.running = false;
     exec.exitCode = exitCode;
     exec.stream = undefined;
@@ -158,6 +167,7 @@ export class Execs {
       const exec = this.#execs.get(id);
       if (exec?.running) continue;
       container.execIds.delete(id);
+      container.openExecIds.delete(id);
       this.#execs.delete(id);
     }
   }
@@ -166,6 +176,7 @@ export class Execs {
   forget(container: Container): void {
     for (const id of container.execIds) this.#execs.delete(id);
     container.execIds.clear();
+    container.openExecIds.clear();
   }
 }
 

@@ -305,7 +305,12 @@ async function volumeSpec(
 function volumesFrom(text: string, table: ContainerTable): readonly MountPoint[] {
   const [name = '', mode = ''] = text.split(':');
   const source = table.find(name);
-  if (!source) throw new TswarmError('not_found', `No such container: ${name}`);
+  // Not "not found": the stock client would take that for the image and pull it.
+  if (!source) {
+    throw new TswarmError('invalid_argument', `No such container: ${name}`, {
+      field: 'HostConfig.VolumesFrom',
+    });
+  }
   return source.record.mounts
     .filter((mount) => mount.Type !== 'tmpfs')
     .map((mount) => ({

@@ -303,6 +303,11 @@ function checkOptions(name: string, options: Readonly<Record<string, string>> | 
       field: 'DriverOpts',
     });
   }
+  if (options?.device && !options.type) {
+    throw new TswarmError('invalid_argument', `create ${name}: missing required option: "type"`, {
+      field: 'DriverOpts',
+    });
+  }
   if (options && !options.device && options.type !== 'tmpfs') {
     throw new TswarmError('invalid_argument', `create ${name}: missing device in volume options`, {
       field: 'DriverOpts',
