@@ -101,6 +101,7 @@ export class Execs {
     });
     const failed = (failure: TswarmError): never => {
       exec.exitCode = startExitCode(failure);
+      container.openExecIds.delete(exec.id);
       throw failure;
     };
     // An unknown user, for one: the runtime has no part in that yet.
@@ -117,14 +118,7 @@ export class Execs {
         detach: options.detach,
       });
     } catch (error) {
-<<<<<<< HEAD
       return failed(execError(error, request.command[0] ?? ''));
-=======
-      const failure = execError(error, request.command[0] ?? '');
-      exec.exitCode = startExitCode(failure);
-      container.openExecIds.delete(exec.id);
-      throw failure;
->>>>>>> aefbda4 (containers: contents of folders and the root are copied as docker does, owners with cp -a, names of exports; refusals as docker words them)
     }
     exec.running = true;
     exec.pid = stream.pid;
