@@ -71,7 +71,12 @@ function inOrder(entries: readonly (readonly [Topic, readonly Finding[]])[]): Fi
     (severity === 'warn' ? 4 : 0) + (topic === 'nodes' ? 0 : topic.startsWith('node') ? 1 : 2);
   return entries
     .flatMap(([topic, found]) => found.map((one) => ({ one, weight: weight(topic, one) })))
-    .sort((a, b) => a.weight - b.weight || a.one.text.localeCompare(b.one.text))
+    .sort(
+      (a, b) =>
+        a.weight - b.weight ||
+        a.one.text.localeCompare(b.one.text) ||
+        a.one.link.localeCompare(b.one.link),
+    )
     .map(({ one }) => one);
 }
 

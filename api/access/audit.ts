@@ -27,6 +27,8 @@ const QUIET = new Set([
   'POST /tswarm/v1/stacks/{name}/plan',
   'POST /tswarm/v1/compose/plan',
 ]);
+/** Reading by its method only. */
+const CHANGES = new Set(['GET /tswarm/v1/exec']);
 const REFUSED = new Set([401, 403, 429]);
 const MODE = 0o600;
 
@@ -135,6 +137,7 @@ export class AuditLog {
 
 function isWorthIt(method: string, route: string, status: number): boolean {
   if (REFUSED.has(status)) return true;
+  if (CHANGES.has(route)) return true;
   if (route === '' || QUIET.has(route)) return false;
   return !READS.has(method) || roleFor(route) === 'admin';
 }

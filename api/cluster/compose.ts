@@ -92,21 +92,24 @@ async function deploy(context: Context, request: ApiRequest, reply: Reply): Prom
   });
 }
 
+function noFile(name: string): TswarmError {
+  return new TswarmError('not_found', `stack ${name} has no compose file here`, {
+    hint: 'Only what was deployed by tcompose, or here, has one.',
+  });
+}
+
 /** The project as it is deployed now, as a file that means the same. */
 async function source(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const session = requireSession(context);
   const name = request.params.name ?? '';
   const held = tryLookup(session.cache, 'stack', name);
-  if (!held) {
-    throw new TswarmError('not_found', `stack ${name} has no compose file here`, {
-      hint: 'Only what was deployed by tcompose, or here, has one.',
-    });
-  }
+  if (!held) throw noFile(name);
   const { object } = await session.control.getObject(
     { kind: ObjectKind.STACK, id: held.id },
     callOptions(request),
   );
   const project = Buffer.from(object?.stack?.spec?.project ?? []).toString();
+  if (project === '') throw noFile(name);
   const { doubleDollars } = await import('#compose-spec/load/canonical-json');
   const { stringify } = await import('yaml');
   const content = stringify(inOrder(doubleDollars(JSON.parse(project) as JsonValue)), {

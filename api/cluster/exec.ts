@@ -136,7 +136,10 @@ function copyInput(
   const copy = async (): Promise<void> => {
     for await (const { isText, data } of socket.messages()) {
       if (isText) await control(program, data);
-      else if (data[0] === STREAM.stdin) await program.write(data.subarray(1));
+      else if (data[0] === STREAM.stdin) {
+        // What comes after the program's end is dropped.
+        await program.write(data.subarray(1)).catch(() => undefined);
+      }
     }
   };
   copy()

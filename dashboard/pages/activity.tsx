@@ -10,6 +10,8 @@ import { call } from '../session.ts';
 const PAUSE_MS = 2_000;
 const PAGE_ROWS = 100;
 const AUDIT_ROWS = 500;
+/** Changes of the cluster among which those of a stack are looked for. */
+const LOOKED_AT = 1_000;
 
 export function Activity(): JSX.Element {
   const isAdmin = useMay('admin');
@@ -24,30 +26,32 @@ export function Activity(): JSX.Element {
   );
 }
 
-/** `about`: only changes whose words name it. */
+/** `stack`: only what was changed of it. */
 export function HistoryList({
   limit,
-  about = '',
+  stack = '',
 }: {
   readonly limit: number;
-  readonly about?: string;
+  readonly stack?: string;
 }): JSX.Element {
   const { index } = useCluster();
   const now = useNow();
   const asOf = useThrottled(index);
-  const wanted = about === '' ? limit : AUDIT_ROWS;
   const { value: rows, error } = useAnswer(
-    async (signal) =>
-      asOf === 0 ? undefined : call('GET /tswarm/v1/history', { query: { limit: wanted }, signal }),
-    [asOf, wanted],
+    async (signal) => {
+      if (asOf === 0) return undefined;
+      if (stack === '') return call('GET /tswarm/v1/history', { query: { limit }, signal });
+      const input = { params: { name: stack }, query: { limit: LOOKED_AT }, signal };
+      return call('GET /tswarm/v1/stacks/{name}/history', input);
+    },
+    [asOf, limit, stack],
   );
-  const shown = (rows ?? []).filter(({ summary }) => about === '' || names(summary, about));
-  if (rows && shown.length === 0) return <p class="empty">Nothing was changed yet.</p>;
+  if (rows?.length === 0) return <p class="empty">Nothing was changed yet.</p>;
   return (
     <>
       <Failure error={error} />
       <ol class="history">
-        {shown.slice(0, limit).map((row) => (
+        {(rows ?? []).slice(0, limit).map((row) => (
           <li key={row.index}>
             <time dateTime={row.time} title={row.time}>
               {age(row.time, now)}
@@ -59,11 +63,6 @@ export function HistoryList({
       </ol>
     </>
   );
-}
-
-/** Whether a sentence has the name, or one that begins with it and `_`, as a word. */
-function names(summary: string, name: string): boolean {
-  return summary.split(/[\s,:;()"]+/).some((word) => word === name || word.startsWith(`${name}_`));
 }
 
 function Audit(): JSX.Element {

@@ -44,8 +44,11 @@ function usePlan(source: ComposeSource): {
   readonly error: Error | undefined;
   /** Of another text than the one that is there. */
   readonly isOld: boolean;
+  /** Asks anew: something has changed that is not in the text. */
+  again(): void;
 } {
   const [asked, setAsked] = useState(source);
+  const [round, setRound] = useState(0);
   useEffect(() => {
     const timer = setTimeout(() => setAsked(source), CHECK_AFTER_MS);
     return () => clearTimeout(timer);
@@ -56,15 +59,16 @@ function usePlan(source: ComposeSource): {
       const input = { query: { prune: true }, body: asked, signal };
       return { asked, plan: await call('POST /tswarm/v1/compose/plan', input) };
     },
-    [asked],
+    [asked, round],
   );
-  return { plan: value?.plan, error, isOld: value?.asked !== source };
+  const again = (): void => setRound((n) => n + 1);
+  return { plan: value?.plan, error, isOld: value?.asked !== source, again };
 }
 
 function Editor({ source }: { readonly source: ComposeSource }): JSX.Element {
   const isNew = source.name === '';
   const [text, setText] = useState(source);
-  const { plan, error, isOld } = usePlan(text);
+  const { plan, error, isOld, again } = usePlan(text);
   const mayDeploy = useMay('operator');
   const change = (part: Partial<ComposeSource>): void => setText((old) => ({ ...old, ...part }));
   if (!mayDeploy) return <p class="empty">Deploying takes the role operator.</p>;
@@ -75,7 +79,7 @@ function Editor({ source }: { readonly source: ComposeSource }): JSX.Element {
         title={isNew ? 'New stack' : `Edit ${source.name}`}
         sub="One compose file; it cannot name other files of this host"
       >
-        <Deploy source={text} plan={isOld || !isNamed ? undefined : plan} />
+        <Deploy source={text} plan={isOld || !isNamed ? undefined : plan} onRefused={again} />
       </Heading>
       <div class="editor-page">
         <div>
@@ -121,10 +125,13 @@ function Editor({ source }: { readonly source: ComposeSource }): JSX.Element {
 function Deploy({
   source,
   plan,
+  onRefused,
 }: {
   readonly source: ComposeSource;
   /** Undefined while there is none for this text. */
   readonly plan: ComposePlan | undefined;
+  /** The plan may not be what would happen any more. */
+  readonly onRefused: () => void;
 }): JSX.Element {
   const [progress, setProgress] = useState('');
   const [error, setError] = useState<Error | undefined>();
@@ -142,6 +149,7 @@ function Deploy({
     deploy().catch((caught: Error) => {
       setError(caught);
       setProgress('');
+      onRefused();
     });
   };
   return (

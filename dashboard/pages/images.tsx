@@ -1,20 +1,13 @@
-// The images of the node that serves this page: nodes get what they lack by themselves, so this is where to look at what was built or pulled here.
+// Images of all nodes, and which nodes have them: nodes get what they lack by themselves. Pulling and removing is done on the node that serves this page.
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import type { ClusterImage } from '#api/cluster/types';
 import { Action } from '../dialog.tsx';
 import { age, size } from '../format.ts';
 import { useAnswer, useMay, useNow } from '../hooks.ts';
 import { Failure, Heading, Table } from '../parts.tsx';
 import { pullImage } from '../pull.ts';
-import { engine } from '../session.ts';
-
-interface ImageRow {
-  readonly Id: string;
-  readonly RepoTags?: readonly string[] | null;
-  readonly Size: number;
-  /** Unix seconds. */
-  readonly Created: number;
-}
+import { call, engine } from '../session.ts';
 
 export function Images(): JSX.Element {
   const now = useNow();
@@ -23,32 +16,34 @@ export function Images(): JSX.Element {
   const [progress, setProgress] = useState('');
   const { value, error } = useAnswer(
     async (signal) => ({
-      images: await engine<readonly ImageRow[]>('GET', '/images/json', undefined, signal),
-      node: (await engine<{ readonly Name: string }>('GET', '/info', undefined, signal)).Name,
+      list: await call('GET /tswarm/v1/images', { signal }),
+      here: (await engine<{ readonly Name: string }>('GET', '/info', undefined, signal)).Name,
     }),
     [revision],
   );
   const again = (): void => setRevision((n) => n + 1);
+  const missing = value?.list.missing ?? [];
   return (
     <>
-      <Heading
-        title="Images"
-        sub={value ? `On ${value.node}, the node that serves this page` : undefined}
-      >
+      <Heading title="Images" sub="On all nodes; a node gets what it lacks by itself">
         {mayChange ? (
           <Action
             label="Pull"
-            title="Pull an image"
+            title={`Pull an image to ${value?.here ?? 'this node'}`}
             fields={[{ name: 'image', label: 'Image', hint: 'registry/name:tag' }]}
             run={async ({ image = '' }) => {
-              await pullImage(image.trim(), setProgress);
-              setProgress('');
+              await pullImage(image.trim(), setProgress).finally(() => setProgress(''));
               again();
             }}
           />
         ) : null}
       </Heading>
       <Failure error={error} />
+      {missing.length === 0 ? null : (
+        <p class="banner bad" role="status">
+          No answer from {missing.map(({ node }) => node).join(', ')}: what is there is not shown.
+        </p>
+      )}
       {progress === '' ? null : (
         <p class="banner quiet" role="status">
           {progress}
@@ -56,19 +51,17 @@ export function Images(): JSX.Element {
       )}
       <Table
         label="Images"
-        rows={value?.images ?? []}
-        keyOf={({ Id }) => Id}
-        empty={value ? 'No images on this node.' : 'Loading…'}
+        rows={value?.list.images ?? []}
+        keyOf={({ id }) => id}
+        empty={value ? 'No images yet.' : 'Loading…'}
         columns={[
-          {
-            title: 'Name',
-            cell: ({ RepoTags }) => (RepoTags ?? []).join(', ') || 'without a name',
-          },
-          { title: 'Id', cell: ({ Id }) => <code>{Id.replace('sha256:', '').slice(0, 12)}</code> },
-          { title: 'Size', cell: ({ Size }) => size(Size), isNumber: true },
+          { title: 'Name', cell: ({ tags }) => tags.join(', ') || 'without a name' },
+          { title: 'Id', cell: ({ id }) => <code>{id.replace('sha256:', '').slice(0, 12)}</code> },
+          { title: 'On', cell: ({ nodes }) => nodes.join(', ') },
+          { title: 'Size', cell: ({ sizeBytes }) => size(sizeBytes), isNumber: true },
           {
             title: 'Made',
-            cell: ({ Created }) => age(new Date(Created * 1000).toISOString(), now),
+            cell: ({ createdAt }) => age(createdAt, now),
             isNumber: true,
             isExtra: true,
           },
@@ -76,22 +69,38 @@ export function Images(): JSX.Element {
             ? [
                 {
                   title: 'Actions',
-                  cell: ({ Id, RepoTags }: ImageRow) => (
-                    <Action
-                      label="Remove"
-                      question={`Remove ${RepoTags?.[0] ?? Id.slice(7, 19)} from this node?`}
-                      isDangerous
-                      run={async () => {
-                        await engine('DELETE', `/images/${RepoTags?.[0] ?? Id}`);
-                        again();
-                      }}
-                    />
-                  ),
+                  cell: (image: ClusterImage) =>
+                    image.nodes.includes(value?.here ?? '') ? (
+                      <RemoveImage image={image} node={value?.here ?? ''} onDone={again} />
+                    ) : null,
                 },
               ]
             : []),
         ]}
       />
     </>
+  );
+}
+
+function RemoveImage({
+  image: { id, tags },
+  node,
+  onDone,
+}: {
+  readonly image: ClusterImage;
+  readonly node: string;
+  readonly onDone: () => void;
+}): JSX.Element {
+  const name = tags[0] ?? id;
+  return (
+    <Action
+      label="Remove"
+      question={`Remove ${tags[0] ?? id.slice(7, 19)} from ${node}? Other nodes keep it.`}
+      isDangerous
+      run={async () => {
+        await engine('DELETE', `/images/${name}`);
+        onDone();
+      }}
+    />
   );
 }

@@ -15,8 +15,11 @@ export interface LogSource {
   readonly task?: string;
 }
 
+/** The number tells lines apart, so that those that are drawn stay when others come and go. */
+type NumberedLine = LogLine & { readonly number: number };
+
 interface Log {
-  readonly rows: readonly LogLine[];
+  readonly rows: readonly NumberedLine[];
   /** Nodes that do not answer: what their containers say is not there. */
   readonly missing: readonly string[];
   readonly error: Error | undefined;
@@ -24,12 +27,13 @@ interface Log {
 
 /** `since`: '' = the last TAIL lines of each container. */
 function useLines({ stack, service, task }: LogSource, since: string): Log {
-  const [rows, setRows] = useState<readonly LogLine[]>([]);
+  const [rows, setRows] = useState<readonly NumberedLine[]>([]);
   const [missing, setMissing] = useState<readonly string[]>([]);
   const [error, setError] = useState<Error | undefined>();
   useEffect(() => {
     const controller = new AbortController();
-    const kept: LogLine[] = [];
+    const kept: NumberedLine[] = [];
+    let number = 0;
     let isDue = false;
     const draw = (): void => {
       isDue = false;
@@ -41,12 +45,21 @@ function useLines({ stack, service, task }: LogSource, since: string): Log {
       const from =
         since === '' ? { tail: String(TAIL) } : { since: String(Date.parse(since) / 1000) };
       const log = await callLines('GET /tswarm/v1/logs', {
-        query: { stack, service, task, follow: true, ...from },
+        query: { stack, service, task, follow: true, marks: true, ...from },
         signal: controller.signal,
       });
+      const away = new Set(log.missing);
       setMissing(log.missing);
       for await (const line of log.rows) {
-        kept.push(line);
+        const { node } = line;
+        if (line.missing !== undefined) {
+          away.add(node);
+          setMissing([...away]);
+          continue;
+        }
+        if (away.delete(node)) setMissing([...away]);
+        number++;
+        kept.push({ ...line, number });
         if (kept.length > LINES_MAX) kept.splice(0, kept.length - LINES_MAX);
         if (isDue) continue;
         isDue = true;
@@ -119,8 +132,8 @@ export function LogView({ source }: { readonly source: LogSource }): JSX.Element
       )}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reached by keyboard */}
       <div class="log-box" ref={box} onScroll={onScroll} role="log" tabIndex={0} aria-label="Log">
-        {shown.map((row, index) => (
-          <div key={index} class={row.stream}>
+        {shown.map((row) => (
+          <div key={row.number} class={row.stream}>
             <time>{row.time.slice(11, 23)}</time>{' '}
             <span class="source">{row.slot > 0 ? `${row.service}.${row.slot}` : row.service}</span>{' '}
             {row.line}

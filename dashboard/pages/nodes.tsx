@@ -5,7 +5,7 @@ import { Action } from '../dialog.tsx';
 import { cpus, size } from '../format.ts';
 import { useCluster, useMay } from '../hooks.ts';
 import { Card, Heading, Meter, rowsById, State, Table } from '../parts.tsx';
-import { engine } from '../session.ts';
+import { call } from '../session.ts';
 import { capacityOf } from '../state.ts';
 import { TaskTable } from './tasks.tsx';
 import { WhyCard } from './why.tsx';
@@ -109,15 +109,13 @@ export function NodePage({ id }: { readonly id: string }): JSX.Element {
   );
 }
 
-interface EngineNode {
-  readonly Version: { readonly Index: number };
-  readonly Spec: { readonly Labels?: Readonly<Record<string, string>> };
-}
-
 /** Changes some fields of what the node should be. */
 async function change(id: string, fields: object): Promise<void> {
-  const { Version, Spec } = await engine<EngineNode>('GET', `/nodes/${id}`);
-  await engine('POST', `/nodes/${id}/update?version=${Version.Index}`, { ...Spec, ...fields });
+  const params = { id };
+  const { Version, Spec } = await call('GET /tswarm/v1/nodes/{id}', { params });
+  const query = { version: (Version as { readonly Index: number }).Index };
+  const body = { ...(Spec as object), ...fields };
+  await call('POST /tswarm/v1/nodes/{id}/update', { params, query, body });
 }
 
 function NodeActions({ node }: OfNode): JSX.Element | null {
@@ -189,7 +187,7 @@ function MemberActions({ node }: OfNode): JSX.Element {
           question={`Take ${name} out of the cluster? To come back it has to join again.`}
           isDangerous
           run={async () => {
-            await engine('DELETE', `/nodes/${id}`);
+            await call('DELETE /tswarm/v1/nodes/{id}', { params: { id } });
             location.hash = '#/nodes';
           }}
         />

@@ -22,10 +22,12 @@ function stackLink({ stack }: { readonly stack: string }): JSX.Element | string 
 }
 
 function RemoveAction({
-  path,
+  kind,
+  id,
   what,
 }: {
-  readonly path: string;
+  readonly kind: 'network' | 'volume' | 'secret' | 'config';
+  readonly id: string;
   readonly what: string;
 }): JSX.Element {
   return (
@@ -33,7 +35,7 @@ function RemoveAction({
       label="Remove"
       question={`Remove ${what}? This cannot be undone.`}
       isDangerous
-      run={() => engine('DELETE', path)}
+      run={() => call(`DELETE /tswarm/v1/${kind}s/{id}`, { params: { id } })}
     />
   );
 }
@@ -85,7 +87,7 @@ export function Networks(): JSX.Element {
           { title: 'Stack', cell: stackLink },
           ...actions<NetworkRow>((network) =>
             network.isIngress || network.stack !== '' ? null : (
-              <RemoveAction path={`/networks/${network.id}`} what={`network ${network.name}`} />
+              <RemoveAction kind="network" id={network.id} what={`network ${network.name}`} />
             ),
           ),
         ]}
@@ -182,11 +184,8 @@ export function Volumes(): JSX.Element {
             cell: ({ nodeId }) => (nodeId === '' ? 'not used yet' : <NodeLink id={nodeId} />),
           },
           { title: 'Stack', cell: stackLink },
-          ...actions<VolumeRow>(({ name }) => (
-            <RemoveAction
-              path={`/volumes/${encodeURIComponent(name)}`}
-              what={`volume ${name} and the data in it`}
-            />
+          ...actions<VolumeRow>(({ id, name }) => (
+            <RemoveAction kind="volume" id={id} what={`volume ${name} and the data in it`} />
           )),
         ]}
       />
@@ -212,7 +211,7 @@ export function Secrets(): JSX.Element {
           {
             title: 'Actions',
             cell: ({ id, name }: SecretRow) => (
-              <RemoveAction path={`/${kind}s/${id}`} what={`${kind} ${name}`} />
+              <RemoveAction kind={kind} id={id} what={`${kind} ${name}`} />
             ),
           },
         ]
@@ -254,5 +253,5 @@ function create(kind: 'secret' | 'config', { name = '', data = '' }: Values): Pr
   // Forms send lines with CR LF; a secret has what was typed.
   const bytes = new TextEncoder().encode(data.replaceAll('\r\n', '\n'));
   const Data = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
-  return engine('POST', `/${kind}s/create`, { Name: name.trim(), Data });
+  return call(`POST /tswarm/v1/${kind}s`, { body: { Name: name.trim(), Data } });
 }

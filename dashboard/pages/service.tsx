@@ -5,7 +5,7 @@ import { Action, type Values } from '../dialog.tsx';
 import { age, portText } from '../format.ts';
 import { useAnswer, useCluster, useMay, useNow } from '../hooks.ts';
 import { Card, Failure, Heading, Image, Rollout, rowsById, State, Table } from '../parts.tsx';
-import { call, engine } from '../session.ts';
+import { call } from '../session.ts';
 import { countText, serviceState } from './services.tsx';
 import { TaskTable } from './tasks.tsx';
 import { WhyCard } from './why.tsx';
@@ -153,7 +153,7 @@ function Actions({ service }: { readonly service: ServiceRow }): JSX.Element {
         question={`Remove ${name} and its containers? Volumes stay.`}
         isDangerous
         run={async () => {
-          await engine('DELETE', `/services/${id}`);
+          await call('DELETE /tswarm/v1/services/{id}', { params: { id } });
           location.hash = '#/services';
         }}
       />

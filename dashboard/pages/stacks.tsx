@@ -113,7 +113,7 @@ export function StackPage({ name }: { readonly name: string }): JSX.Element {
           </ul>
         </Card>
         <Card title="What was changed">
-          <HistoryList limit={CHANGES_MAX} about={name} />
+          <HistoryList limit={CHANGES_MAX} stack={name} />
         </Card>
       </div>
     </>
