@@ -85,6 +85,7 @@ export class PeerListener {
       'grpc.max_concurrent_streams': 16,
       'grpc.keepalive_time_ms': KEEPALIVE_MS,
       'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+      'grpc.enable_channelz': 0,
     });
     const { messages, snapshot } = RaftTransportService.methods;
     this.#server.addService(

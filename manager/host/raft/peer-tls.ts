@@ -68,6 +68,7 @@ export function connectPeer(
     'grpc.max_reconnect_backoff_ms': CONNECT_TIMEOUT_MS,
     'grpc-node.flow_control_window': PEER_WINDOW_BYTES,
     'grpc.enable_retries': 0,
+    'grpc.enable_channelz': 0,
   });
 }
 
