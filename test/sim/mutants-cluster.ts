@@ -34,6 +34,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     find: "if (!(await this.#stands(options, term))) return undefined;\n      if ('refusal' in made) throw",
     replace:
       "if ('refusal' in made) throw made.refusal;\n      if (!(await this.#stands(options, term))) return undefined;\n      if ('refusal' in made) throw",
+    isGap: true,
   },
   {
     name: 'a leader that was deposed says that there is nothing to change',
@@ -41,6 +42,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     file: 'manager/host/replicated-store.ts',
     find: 'if (options.isFirm) await this.#confirm(term);',
     replace: '',
+    isGap: true,
   },
   {
     name: 'watchers that come back get a change again',

@@ -52,13 +52,6 @@ export const HOST_MUTANTS: readonly Mutant[] = [
     replace: 'this.#nextContext = 1;',
   },
   {
-    name: 'a change of keys that failed waits for a restart',
-    source: 'found by this simulator',
-    file: `${HOST}/key-service.ts`,
-    find: '    this.#retry ??= setTimeout',
-    replace: '    if (this.#retry === null) return;\n    this.#retry ??= setTimeout',
-  },
-  {
     name: 'marks an older snapshot behind the one of the leader',
     source: 'found by this simulator',
     file: `${HOST}/snapshotter.ts`,
