@@ -4,7 +4,8 @@
 // value led nowhere. Keys are independent of each other and searched one by one.
 // Operations without an answer may take effect at any later time or never; those that nobody can have
 // noticed are left out: nobody was told their value, and no conditional write was told that it had not
-// found what it expected, which their value in its place would explain.
+// found what it expected, which their value in its place would explain. For that alone such a one is
+// tried right before the conditional write: it could as well have happened any time before.
 
 /** One operation of a client. */
 export interface Operation {
@@ -68,6 +69,8 @@ function apply(operation: Operation, value: number): number | null {
 export function isLinearizable(history: readonly Operation[]): boolean {
   const operations = [...history].sort((a, b) => a.calledUs - b.calledUs);
   const count = operations.length;
+  const places = new Map(operations.map((operation, i) => [operation, i]));
+  const useful = usefulValues(operations);
   const isTaken = new Uint8Array(count);
   const visited = new Set<string>();
   let steps = 0;
@@ -87,14 +90,14 @@ export function isLinearizable(history: readonly Operation[]): boolean {
     const key = stateKey(isTaken, first, value);
     if (visited.has(key)) return false;
     visited.add(key);
-    const candidates: number[] = [];
+    const candidates: Operation[] = [];
     for (let i = first; i < count; i++) {
-      if ((operations[i] as Operation).calledUs > limitUs) break;
-      if (isTaken[i] === 0) candidates.push(i);
-    }
-    candidates.sort((a, b) => byHint(operations[a] as Operation, operations[b] as Operation));
-    for (const i of candidates) {
       const operation = operations[i] as Operation;
+      if (operation.calledUs > limitUs) break;
+      if (isTaken[i] === 0) candidates.push(operation);
+    }
+    for (const operation of inOrderToTry(candidates, value, useful)) {
+      const i = places.get(operation) as number;
       const next = apply(operation, value);
       if (next === null) continue;
       isTaken[i] = 1;
@@ -105,6 +108,41 @@ export function isLinearizable(history: readonly Operation[]): boolean {
     return false;
   };
   return search(0, 0, operations.filter(({ outcome }) => outcome === 'ok').length);
+}
+
+/** Values that some operation must have found, or may have. */
+function usefulValues(operations: readonly Operation[]): ReadonlySet<number> {
+  const values = new Set<number>();
+  for (const { kind, outcome, result, expected } of operations) {
+    if (kind === 'read') values.add(result);
+    const isMissed = outcome === 'ok' && result === 0;
+    if (kind === 'swap' && !isMissed) values.add(expected);
+  }
+  return values;
+}
+
+/** By their hints; before one that `value` does not suit come those without an answer that would make way for it. */
+function inOrderToTry(
+  candidates: readonly Operation[],
+  value: number,
+  useful: ReadonlySet<number>,
+): Iterable<Operation> {
+  const sorted = [...candidates].sort(byHint);
+  const open = sorted.filter(({ outcome }) => outcome !== 'ok');
+  const order = new Set<Operation>();
+  for (const operation of sorted) {
+    if (operation.outcome === 'ok' && apply(operation, value) === null) {
+      for (const other of open) if (makesWay(other, operation)) order.add(other);
+    }
+    const isNoise = operation.outcome !== 'ok' && !useful.has(operation.value);
+    if (!isNoise) order.add(operation);
+  }
+  return order;
+}
+
+/** Whether `next` can happen when `other` has just written. */
+function makesWay(other: Operation, next: Operation): boolean {
+  return apply(next, other.value) !== null;
 }
 
 /** Writes come before the reads that were served at their index. */
