@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../support/cluster-lab/lab.ts';
 import { processes } from '../support/cluster-lab/state.ts';
 import { until } from '../support/test-node.ts';
-import { labUp, untilNodes } from './cluster.ts';
+import { labUp, rowOf, untilNodes } from './cluster.ts';
 
 const NODES = ['m1', 'm2', 'm3', 'w1', 'w2'];
 const REPLICAS = 10;
@@ -232,5 +232,21 @@ describe('a service of ten replicas on five hosts', () => {
     await running(REPLICAS, (found) => !found.includes('w2'));
     expect(performance.now() - started).toBeLessThan(20_000);
     process.stdout.write(`moved after ${Math.round(performance.now() - started)} ms\n`);
+  });
+
+  it('keeps its containers on a worker when most managers are lost and one goes on alone', async () => {
+    const more = REPLICAS + 4;
+    await lab.ok('m1', ['service', 'scale', '--detach', `web=${more}`]);
+    await running(more, (found) => found.includes('w1'));
+    const before = await pidsOf('w1', 'web');
+    expect(before.length).toBeGreaterThan(0);
+    for (const name of ['m2', 'm3']) await lab.powerOff(name);
+    await lab.ok('m1', ['init', '--force-new-cluster'], { timeoutMs: 60_000 });
+    await untilNodes(lab, 'm1', (rows) => rowOf(rows, 'w1').Status === 'Ready', 60_000);
+    expect(await pidsOf('w1', 'web')).toEqual(before);
+    // What was on the lost hosts comes to those that are left, without anybody's doing.
+    await running(more, (found) => found.every((host) => ['m1', 'w1'].includes(host)));
+    const now = await pidsOf('w1', 'web');
+    expect(before.filter((pid) => !now.includes(pid))).toEqual([]);
   });
 });
