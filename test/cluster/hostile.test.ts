@@ -105,27 +105,59 @@ describe('on the ports of a manager', () => {
       `exec 3<>/dev/tcp/${lab.node('m1').address}/${port}; (${produce}) >&3 2>/dev/null; timeout 5 cat <&3 >/dev/null`,
     ]);
 
-  it.each([2377, 2378])('%i: garbage, text, endless bytes and silence do no harm', async (port) => {
-    const pids = controlPids(lab.paths('m1'));
-    const before = lab.log('m1').length;
-    await Promise.all([
+  const garbage = (port: number): Promise<unknown> =>
+    Promise.all([
       send(port, 'head -c 100000 /dev/urandom'),
       send(port, "printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'"),
       // A TLS record that promises 64 KiB and never ends.
       send(port, "printf '\\x16\\x03\\x01\\xff\\xff'; head -c 5000000 /dev/zero"),
       send(port, 'sleep 4'),
+      // TLS without a certificate, and then something that is not HTTP/2.
+      lab.exec('copy', [
+        'bash',
+        '-c',
+        `(head -c 200000 /dev/urandom; sleep 1) | timeout 5 openssl s_client -quiet -connect ${lab.node('m1').address}:${port} >/dev/null 2>&1; true`,
+      ]),
     ]);
-    // TLS without a certificate, and then something that is not HTTP/2.
-    await lab.exec('copy', [
-      'bash',
-      '-c',
-      `(head -c 200000 /dev/urandom; sleep 1) | timeout 5 openssl s_client -quiet -connect ${lab.node('m1').address}:${port} >/dev/null 2>&1; true`,
-    ]);
+
+  /** Ports that other hosts reach, of TCP or UDP. */
+  const portsOf = async (kind: 't' | 'u'): Promise<readonly number[]> => {
+    const { stdout } = await lab.exec('m1', ['ss', `-Hln${kind}`]);
+    const found = stdout.split('\n').flatMap((line) => {
+      const local = line.trim().split(/\s+/)[3] ?? '';
+      const port = Number(local.split(':').at(-1));
+      return port > 0 && !/^(127\.|\[::1\])/.test(local) ? [port] : [];
+    });
+    return [...new Set(found)].sort((a, b) => a - b);
+  };
+
+  it('garbage, text, endless bytes, silence and datagrams do no harm, whichever port they come to', async () => {
+    await lab.stop('m1');
+    await lab.start('m1', ['--api-addr', '0.0.0.0:2376']);
+    await untilNodes(lab, 'm1', (found) => liveManagers(found).length === 2);
+    const pids = controlPids(lab.paths('m1'));
+    const before = lab.log('m1').length;
+    const ports = await portsOf('t');
+    expect(ports).toEqual(expect.arrayContaining([2376, 2377, 2378]));
+    const { address } = lab.node('m1');
+    const datagrams = (await portsOf('u')).map((port) =>
+      lab.exec('copy', [
+        'bash',
+        '-c',
+        `for i in $(seq 200); do head -c $((RANDOM % 1400 + 1)) /dev/urandom > /dev/udp/${address}/${port}; done; true`,
+      ]),
+    );
+    await Promise.all([...ports.map(garbage), ...datagrams]);
     expect(controlPids(lab.paths('m1'))).toEqual(pids);
-    const rows = await untilNodes(lab, 'm1', (found) => liveManagers(found).length === 2);
+    const rows = await untilNodes(
+      lab,
+      'm1',
+      (found) => liveManagers(found).length === 2 && rowOf(found, 'w1').Status === 'Ready',
+    );
     expect(rowOf(rows, 'w1').Status).toBe('Ready');
-    await lab.ok('m2', ['node', 'update', '--label-add', `after=${port}`, 'w1']);
-    expect(lab.log('m1').slice(before)).not.toMatch(/\bbug\b/);
+    await lab.ok('m2', ['node', 'update', '--label-add', 'after=garbage', 'w1']);
+    expect(await portsOf('t')).toEqual(ports);
+    expect(lab.log('m1').slice(before)).not.toMatch(/\bbug\b|\.js:\d+/);
   });
 
   it('hundreds of connections that say nothing do not keep a node out', async () => {
