@@ -189,7 +189,27 @@ export interface BuildOptions {
   readonly platform: string;
   /** Credentials for the images that it begins with, by registry (`registryServerOf`). */
   readonly registryAuths: Readonly<Record<string, RegistryAuth>>;
+  /** Stages whose steps are run although they are in the cache. */
+  readonly noCacheFilter: readonly string[];
+  readonly ulimits: readonly BuildUlimit[];
+  /** What steps may ask for beyond the usual, as BuildKit names it: `security.insecure`. */
+  readonly entitlements: readonly string[];
+  /** By id; in memory only, until a step mounts one. */
+  readonly secrets: ReadonlyMap<string, Uint8Array>;
+  /** Sockets of SSH agents of this host by id. */
+  readonly sshAgents: Readonly<Record<string, string>>;
+  /** Further contexts by name: `docker-image://REF`, or '' for a folder that comes along with the context (BUILD_CONTEXTS_FOLDER). */
+  readonly contexts: Readonly<Record<string, string>>;
 }
+
+export interface BuildUlimit {
+  readonly name: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** Folder in the archive of a build's context in which each further context has a folder. */
+export const BUILD_CONTEXTS_FOLDER = '.tswarm-contexts';
 
 export interface VolumeEngine {
   list(filters: EngineFilters): Promise<EngineJson>;

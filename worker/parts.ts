@@ -147,6 +147,7 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
       containers: directory,
       images,
       runner: createBuildStepRunner(runtime),
+      secretsDir: join(input.secretsRoot, 'build'),
     },
   );
   return { host, images, network, volumes, containers, runtime, builder, localNetworks, restored };

@@ -1,6 +1,6 @@
 // POST /build in its classic form: parameters in the query, the context as a tar in the body. BuildKit's form (version=2) needs
 // a BuildKit behind it and is refused with what to do instead.
-import type { BuildOptions } from '#protocol/engine';
+import type { BuildOptions, BuildUlimit } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import type { Context, Route } from '../context.ts';
 import { parseFilters } from '../http/filters.ts';
@@ -50,15 +50,13 @@ async function build(context: Context, request: ApiRequest, reply: Reply): Promi
       });
     }
   }
-  const progress = await context.engine.images.build(
-    request.stream(),
-    { ...optionsOf(query), registryAuths: registryAuths(request) },
-    request.signal,
-  );
+  const { secrets, rest } = await withSecrets(request.stream(), query);
+  const options = { ...optionsOf(query), secrets, registryAuths: registryAuths(request) };
+  const progress = await context.engine.images.build(rest, options, request.signal);
   await sendProgress(reply, progress);
 }
 
-function optionsOf(query: Query): Omit<BuildOptions, 'registryAuths'> {
+function optionsOf(query: Query): Omit<BuildOptions, 'secrets' | 'registryAuths'> {
   return {
     dockerfile: query.text('dockerfile') || 'Dockerfile',
     tags: query.all('t'),
@@ -72,7 +70,103 @@ function optionsOf(query: Query): Omit<BuildOptions, 'registryAuths'> {
     extraHosts: query.all('extrahosts'),
     shmBytes: query.int('shmsize', 0, 400),
     platform: query.text('platform'),
+    noCacheFilter: query.all('nocachefilter'),
+    ulimits: ulimitsOf(query),
+    entitlements: entitlementsOf(query),
+    sshAgents: textMap(query, 'sshagents', false) as Record<string, string>,
+    contexts: contextsOf(query),
   };
+}
+
+/** Docker's own form: `[{"Name": "nofile", "Soft": 1, "Hard": 2}]`. */
+function ulimitsOf(query: Query): BuildUlimit[] {
+  const text = query.text('ulimits');
+  if (text === '' || text === 'null') return [];
+  const bad = new TswarmError('invalid_argument', 'ulimits: must be a JSON list of limits', {
+    field: 'ulimits',
+  });
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch {
+    throw bad;
+  }
+  if (!Array.isArray(list)) throw bad;
+  return list.map((item: { Name?: unknown; Soft?: unknown; Hard?: unknown } | null) => {
+    const { Name: name, Soft: soft, Hard: hard } = item ?? {};
+    if (typeof name !== 'string' || !Number.isInteger(soft) || !Number.isInteger(hard)) throw bad;
+    return { name, soft: Number(soft), hard: Number(hard) };
+  });
+}
+
+const ENTITLEMENTS: ReadonlySet<string> = new Set(['security.insecure', 'network.host']);
+
+function entitlementsOf(query: Query): readonly string[] {
+  const names = query.all('entitlements');
+  const unknown = names.find((name) => !ENTITLEMENTS.has(name));
+  if (unknown === undefined) return names;
+  throw new TswarmError('invalid_argument', `invalid entitlement: ${unknown}`, {
+    field: 'entitlements',
+    hint: `There are ${[...ENTITLEMENTS].join(' and ')}.`,
+  });
+}
+
+/** Name → `docker-image://REF`, or '' for a folder in the archive. */
+function contextsOf(query: Query): Readonly<Record<string, string>> {
+  const contexts = textMap(query, 'contexts', false) as Record<string, string>;
+  for (const [name, source] of Object.entries(contexts)) {
+    const isName = /^[A-Za-z0-9][\w.-]*$/.test(name) || source !== '';
+    if (isName && (source === '' || source.startsWith('docker-image://'))) continue;
+    throw new TswarmError('not_supported', `build context ${name}: ${source} is not supported`, {
+      field: 'contexts',
+      hint: 'A further context is a folder or docker-image://REFERENCE.',
+    });
+  }
+  return contexts;
+}
+
+/** Most that all secrets of a build may come to; BuildKit's limit for one is 500 KB. */
+const SECRETS_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Secrets stand before the archive, as JSON of so many bytes (`secretbytes`): neither in a log of requests nor among the files of the context. */
+async function withSecrets(
+  body: AsyncIterable<Uint8Array>,
+  query: Query,
+): Promise<{
+  readonly secrets: ReadonlyMap<string, Uint8Array>;
+  readonly rest: AsyncIterable<Uint8Array>;
+}> {
+  const length = query.int('secretbytes', 0, 400);
+  if (length === 0) return { secrets: new Map(), rest: body };
+  const bad = new TswarmError('invalid_argument', 'secretbytes: no JSON object of base64 texts', {
+    field: 'secretbytes',
+  });
+  if (length > SECRETS_BYTES_MAX) {
+    throw new TswarmError('too_large', `the secrets of a build have ${length} bytes`);
+  }
+  const chunks = body[Symbol.asyncIterator]();
+  let head = Buffer.alloc(0);
+  for (let next = await chunks.next(); ; next = await chunks.next()) {
+    if (next.done === true) throw bad;
+    head = Buffer.concat([head, next.value]);
+    if (head.length >= length) break;
+  }
+  const secrets = new Map<string, Uint8Array>();
+  try {
+    const json = JSON.parse(head.subarray(0, length).toString()) as Record<string, string>;
+    for (const [id, text] of Object.entries(json)) secrets.set(id, Buffer.from(text, 'base64'));
+  } catch {
+    throw bad;
+  }
+  return { secrets, rest: startingWith(head.subarray(length), chunks) };
+}
+
+async function* startingWith(
+  head: Uint8Array,
+  chunks: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  if (head.length > 0) yield head;
+  yield* { [Symbol.asyncIterator]: () => chunks };
 }
 
 /** A parameter that is a JSON object of texts. @throws invalid_argument. */

@@ -6,6 +6,7 @@ import { join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import tar from 'tar-stream';
 import { Dockerignore } from '#protocol/dockerignore';
+import { BUILD_CONTEXTS_FOLDER } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 
 export interface BuildContext {
@@ -23,6 +24,8 @@ export interface ContextOptions {
   readonly dockerfile: string;
   /** Text of the Dockerfile instead of a file. */
   readonly inline: string | undefined;
+  /** Further folders that go along, by the name under which the Dockerfile knows them. */
+  readonly more?: Readonly<Record<string, string>>;
 }
 
 /** @throws TswarmError not_found when folder or Dockerfile are missing. */
@@ -41,7 +44,13 @@ export function buildContext(options: ContextOptions): BuildContext {
   const ignore = new Dockerignore(ignoreText(folder, path));
   const pack = tar.pack();
   const name = foreign ? FOREIGN_DOCKERFILE : inside;
-  void fill(pack, folder, ignore, { name, text }).catch((error: Error) => pack.destroy(error));
+  const { more = {} } = options;
+  for (const [key, path] of Object.entries(more)) {
+    if (existsSync(path)) continue;
+    throw new TswarmError('not_found', `build context ${key}: ${path} does not exist`);
+  }
+  const filled = fillMore(pack, more).then(() => fill(pack, folder, ignore, { name, text }));
+  void filled.catch((error: Error) => pack.destroy(error));
   return { stream: pack as unknown as AsyncIterable<Uint8Array>, dockerfile: name };
 }
 
@@ -62,7 +71,7 @@ export async function pipedContext(
     head = Buffer.concat([head, next.value]);
     if (head.length >= HEAD_BYTES) break;
   }
-  const stream = startingWith(head, { [Symbol.asyncIterator]: () => chunks });
+  const stream = prefixed(head, { [Symbol.asyncIterator]: () => chunks });
   if (isArchive(head)) return { stream, dockerfile };
   const texts: Uint8Array[] = [];
   for await (const chunk of stream) texts.push(chunk);
@@ -73,7 +82,8 @@ export async function pipedContext(
   return { stream: packed, dockerfile: FOREIGN_DOCKERFILE };
 }
 
-async function* startingWith(
+/** A stream after some bytes. */
+export async function* prefixed(
   head: Uint8Array,
   rest: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
@@ -126,12 +136,23 @@ async function fill(
   pack.finalize();
 }
 
+/** Each in its folder beside the context's own files, less what its own .dockerignore names. */
+async function fillMore(pack: tar.Pack, more: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, folder] of Object.entries(more)) {
+    const prefix = `${BUILD_CONTEXTS_FOLDER}/${name}/`;
+    pack.entry({ name: prefix, type: 'directory', mode: 0o755 });
+    const ignore = new Dockerignore(ignoreText(folder, join(folder, 'Dockerfile')));
+    await addFolder(pack, folder, '', ignore, '', prefix);
+  }
+}
+
 async function addFolder(
   pack: tar.Pack,
   folder: string,
   below: string,
   ignore: Dockerignore,
   always: string,
+  prefix = '',
 ): Promise<void> {
   const entries = await readdir(join(folder, below), { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -139,20 +160,26 @@ async function addFolder(
     const ignored = ignore.ignores(path) && path !== always && path !== '.dockerignore';
     if (entry.isDirectory()) {
       const descend = !ignored || always.startsWith(`${path}/`) || ignore.mayTakeBackBelow(path);
-      if (!ignored) await addEntry(pack, folder, path);
-      if (descend) await addFolder(pack, folder, path, ignore, always);
+      if (!ignored) await addEntry(pack, folder, path, prefix);
+      if (descend) await addFolder(pack, folder, path, ignore, always, prefix);
     } else if (!ignored) {
-      await addEntry(pack, folder, path);
+      await addEntry(pack, folder, path, prefix);
     }
   }
 }
 
-async function addEntry(pack: tar.Pack, folder: string, path: string): Promise<void> {
+async function addEntry(
+  pack: tar.Pack,
+  folder: string,
+  path: string,
+  prefix: string,
+): Promise<void> {
   const full = join(folder, path);
   const info = await lstat(full);
-  const common = { name: path, mode: info.mode & 0o7777, mtime: info.mtime, uid: 0, gid: 0 };
+  const name = `${prefix}${path}`;
+  const common = { name, mode: info.mode & 0o7777, mtime: info.mtime, uid: 0, gid: 0 };
   if (info.isDirectory()) {
-    pack.entry({ ...common, name: `${path}/`, type: 'directory' });
+    pack.entry({ ...common, name: `${name}/`, type: 'directory' });
   } else if (info.isSymbolicLink()) {
     pack.entry({ ...common, type: 'symlink', linkname: await readlink(full) });
   } else if (info.isFile()) {

@@ -38,6 +38,11 @@ export function addImageCommands(
     .option('--no-cache', 'do every step anew')
     .option('--pull', 'pull newer base images')
     .option('--push', 'push what was built')
+    .option(
+      '--ssh <id>',
+      'SSH agent for RUN --mount=type=ssh: default, or id=socket (repeatable)',
+      collect,
+    )
     .option('--with-dependencies', INCLUDE_DEPS)
     .option('-q, --quiet', 'no output')
     .action(

@@ -6,7 +6,7 @@ import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext } from './context.ts';
 import { keyOf, type Plan, planProject, selectServices } from './deploy.ts';
-import { buildImage, ensureImages, pushImage } from './images.ts';
+import { buildImage, ensureImages, inOrder, pushImage } from './images.ts';
 import { atMost } from './parallel.ts';
 
 /** Images of the named services (all when none is named), `deps`: also of what they depend on. */
@@ -27,6 +27,7 @@ export interface BuildOptions {
   readonly push?: boolean;
   readonly withDependencies?: boolean;
   readonly buildArg?: readonly string[];
+  readonly ssh?: readonly string[];
 }
 
 export async function build(
@@ -42,8 +43,11 @@ export async function build(
   const display = new ProgressDisplay('Building', options.quiet ? 'quiet' : context.progress);
   const noCache = options.cache === false;
   try {
-    for (const image of wanted) {
-      const changed = withArgs(image, args, options.pull === true);
+    for (const image of inOrder(wanted)) {
+      const changed = withArgs(image, args, {
+        pull: options.pull === true,
+        ssh: options.ssh ?? [],
+      });
       await buildImage(context.client, changed, { build: 'always', pull: '', noCache }, display);
       const hasName = plan.loaded.project.services[image.service]?.image !== undefined;
       if (options.push && hasName) await pushImage(context.client, image.image, display);
@@ -57,11 +61,12 @@ export async function build(
 function withArgs(
   image: PlannedImage,
   args: Readonly<Record<string, string>>,
-  pull: boolean,
+  { pull, ssh }: { readonly pull: boolean; readonly ssh: readonly string[] },
 ): PlannedImage {
   const { build: own } = image;
   if (!own) return image;
-  return { ...image, build: { ...own, args: { ...own.args, ...args }, ...(pull ? { pull } : {}) } };
+  const changed = { ...own, args: { ...own.args, ...args }, ssh: [...(own.ssh ?? []), ...ssh] };
+  return { ...image, build: { ...changed, ...(pull ? { pull } : {}) } };
 }
 
 export interface PullOptions {

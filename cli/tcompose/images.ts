@@ -1,9 +1,11 @@
 // Images before an `up`: built where the file says how, pulled where they are missing, so that a wrong name fails here, at once and clearly, and
 // nothing is created. Afterwards each service carries the id of its image, so that a rebuilt image replaces its containers.
+import { readFileSync } from 'node:fs';
 import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
-import { hasCode, TswarmError } from '#protocol/errors';
+import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import { refreshAfterMs } from '#protocol/pull-policy';
 import { buildContext } from '../client/build-context.ts';
+import { type BuildExtras, buildBody, extraQuery } from '../client/build-extras.ts';
 import type { ApiClient, CallOptions, Json } from '../client/http.ts';
 import { pushCall } from '../client/image-calls.ts';
 import { allRegistriesHeaders, registryHeaders } from '../client/registry-auth.ts';
@@ -37,11 +39,31 @@ export async function ensureImages(
     const known = byName.get(image.image);
     if (!known?.build) byName.set(image.image, image);
   }
-  await atMost(options.parallel, [...byName.values()], async (image) => {
-    const id = await ensureImage(client, image, options, display);
-    for (const other of images) if (other.image === image.image) ids.set(other.service, id);
+  const begun = new Map<string, Promise<string>>();
+  await atMost(options.parallel, inOrder([...byName.values()]), async (image) => {
+    // They stand before it in the order, so they have begun.
+    const before = image.after.map((service) => begun.get(service));
+    const made = Promise.all(before).then(() => ensureImage(client, image, options, display));
+    const named = images.filter((other) => other.image === image.image);
+    for (const { service } of named) begun.set(service, made);
+    const id = await made;
+    for (const { service } of named) ids.set(service, id);
   });
   return ids;
+}
+
+/** Each after those whose images it is built from. */
+export function inOrder(images: readonly PlannedImage[]): readonly PlannedImage[] {
+  const ordered = new Set<PlannedImage>();
+  const seen = new Set<PlannedImage>();
+  const add = (image: PlannedImage | undefined): void => {
+    if (image === undefined || seen.has(image)) return;
+    seen.add(image);
+    for (const name of image.after) add(images.find(({ service }) => service === name));
+    ordered.add(image);
+  };
+  for (const image of images) add(image);
+  return [...ordered];
 }
 
 async function ensureImage(
@@ -166,19 +188,31 @@ export async function buildImage(
   const { build } = image;
   if (!build) return;
   const id = `Image ${image.image}`;
+  const extras = extrasOf(image, build);
+  const { query: extra, folders } = extraQuery(extras);
   const context = buildContext({
     folder: build.context ?? '.',
     dockerfile: build.dockerfile ?? 'Dockerfile',
     inline: build.dockerfile_inline,
+    more: folders,
   });
   display.update(id, 'working', 'Building');
   const query = {
-    t: image.image,
+    t: [image.image, ...(build.tags ?? [])],
     dockerfile: context.dockerfile,
     target: build.target,
     nocache: options.noCache === true || build.no_cache === true ? 1 : undefined,
     pull: build.pull === true ? 1 : undefined,
     networkmode: build.network,
+    extrahosts: build.extra_hosts?.map((entry) => entry.replace('=', ':')),
+    shmsize: build.shm_size,
+    ulimits: ulimitsOf(build),
+    nocachefilter: build.no_cache_filter,
+    entitlements: [
+      ...(build.entitlements ?? []),
+      ...(build.privileged === true ? ['security.insecure'] : []),
+    ],
+    ...extra,
     buildargs: JSON.stringify(build.args ?? {}),
     labels: JSON.stringify(build.labels ?? {}),
     platform: image.platform || undefined,
@@ -186,7 +220,7 @@ export async function buildImage(
   };
   let output = '';
   try {
-    const stream = { data: context.stream, type: 'application/x-tar' };
+    const stream = { data: buildBody(context.stream, extras), type: 'application/x-tar' };
     const headers = await allRegistriesHeaders(process.env);
     await drain(client, '/build', { query, stream, headers }, options.signal, (line) => {
       // A piece of output may end anywhere, in the middle of a line too.
@@ -205,6 +239,30 @@ export async function buildImage(
     display.say(output.trimEnd().split('\n').slice(-BUILD_LINES_SHOWN).join('\n'));
     throw error;
   }
+}
+
+function extrasOf(image: PlannedImage, build: NonNullable<PlannedImage['build']>): BuildExtras {
+  const secrets = image.secrets.map((secret): [string, Uint8Array] => {
+    if ('text' in secret) return [secret.id, Buffer.from(secret.text)];
+    try {
+      return [secret.id, readFileSync(secret.file)];
+    } catch (error) {
+      const message = `secret ${secret.id} of the build of ${image.service}: ${messageOf(error)}`;
+      throw new TswarmError('not_found', message);
+    }
+  });
+  return { secrets: new Map(secrets), ssh: build.ssh ?? [], contexts: image.contexts };
+}
+
+/** In the Engine API's form. */
+function ulimitsOf({ ulimits }: NonNullable<PlannedImage['build']>): string | undefined {
+  if (ulimits === undefined) return undefined;
+  const list = Object.entries(ulimits).map(([Name, limit]) =>
+    typeof limit === 'number'
+      ? { Name, Soft: limit, Hard: limit }
+      : { Name, Soft: limit.soft ?? 0, Hard: limit.hard ?? 0 },
+  );
+  return JSON.stringify(list);
 }
 
 /** Sends an image to its registry. */

@@ -40,11 +40,6 @@ const REFUSED_FLAGS: readonly RefusedFlag[] = [
   { command: 'build', flags: '--provenance <mode>', hint: BUILDER, idle: 'false' },
   { command: 'build', flags: '--sbom <mode>', hint: BUILDER, idle: 'false' },
   {
-    command: 'build',
-    flags: '--ssh <keys>',
-    hint: 'the builder forwards no SSH agent; clone before the build, and COPY',
-  },
-  {
     command: 'up',
     flags: '--menu',
     hint: 'there is no menu: Ctrl-C stops, -d leaves it running, --watch follows files, "tswarm dashboard" shows it',

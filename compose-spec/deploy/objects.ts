@@ -182,7 +182,10 @@ function planFiles(
   const isSecret = section === 'secrets';
   const files: PlannedFile[] = [];
   const names: [string, string][] = [];
+  const idle = isSecret ? buildOnlySecrets(project) : new Set<string>();
   for (const [key, object] of Object.entries(project[section])) {
+    // What only builds are given is none of the cluster's business.
+    if (idle.has(key)) continue;
     const path = `${section}.${key}`;
     const name = object.name ?? key;
     if (object.external === true) {
@@ -214,6 +217,13 @@ function planFiles(
     });
   }
   return { files, names: Object.fromEntries(names) };
+}
+
+function buildOnlySecrets({ services }: Project): ReadonlySet<string> {
+  const all = Object.values(services);
+  const built = all.flatMap(({ build }) => (build?.secrets ?? []).map(({ source = '' }) => source));
+  const used = new Set(all.flatMap(({ secrets = [] }) => secrets.map(({ source = '' }) => source)));
+  return new Set(built.filter((key) => !used.has(key)));
 }
 
 function contentOf(

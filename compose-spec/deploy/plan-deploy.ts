@@ -69,10 +69,21 @@ export interface PlannedImage {
   readonly image: string;
   /** How to build it; absent: it comes from elsewhere. */
   readonly build?: Build;
+  /** What the build is given; read only when it is built. */
+  readonly secrets: readonly BuildSecret[];
+  /** Further contexts: folders or docker-image://REF. */
+  readonly contexts: Readonly<Record<string, string>>;
+  /** Services whose images are among the contexts, and are built before. */
+  readonly after: readonly string[];
   /** `pull_policy`, empty when not given. */
   readonly pullPolicy: string;
   readonly platform: string;
 }
+
+/** A secret of a build: a file of this host, or a text. */
+export type BuildSecret =
+  | { readonly id: string; readonly file: string }
+  | { readonly id: string; readonly text: string };
 
 /** A plan, or why there is none. */
 export type PlanResult =
@@ -99,7 +110,7 @@ export function planDeploy(loaded: Project, options: PlanOptions): PlanResult {
   const all = withVolumesFrom(withPreStart(asked, problems), problems);
   const project = options.allResources === true ? all : withoutUnusedResources(all);
   for (const [key, service] of Object.entries(project.services)) {
-    checkSupport(key, service, options, problems);
+    checkSupport(key, service, { project, options, problems });
   }
   checkPublishedPorts(project, problems);
   const objects = planObjects(project, options, problems);
@@ -154,9 +165,13 @@ function scaled(
 function checkSupport(
   key: string,
   service: Service,
-  options: PlanOptions,
-  problems: Problems,
+  context: {
+    readonly project: Project;
+    readonly options: PlanOptions;
+    readonly problems: Problems;
+  },
 ): void {
+  const { project, options, problems } = context;
   const path = `services.${key}`;
   checkKeys(service, SERVICE_SUPPORT, path, problems);
   checkOtherNetwork(path, service, problems);
@@ -182,6 +197,7 @@ function checkSupport(
   if (build.context !== undefined && isRemote(build.context)) {
     problems.unsupported(`${path}.build.context`, 'contexts that have to be downloaded');
   }
+  checkBuild(`${path}.build`, build, project, problems);
   for (const wanted of build.platforms ?? []) {
     if (fits(wanted)) continue;
     const message = `${wanted} cannot be built on the nodes here, which are ${host}`;
@@ -387,7 +403,56 @@ function plannedImages(project: Project): PlannedImage[] {
     service: key,
     image: imageName(project, key, service),
     ...(service.build === undefined ? {} : { build: service.build }),
+    ...plannedExtras(project, service.build ?? {}),
     pullPolicy: pullPolicyOf(service),
     platform: service.platform ?? '',
   }));
+}
+
+function plannedExtras(
+  project: Project,
+  build: Build,
+): Pick<PlannedImage, 'secrets' | 'contexts' | 'after'> {
+  const after: string[] = [];
+  const contexts = Object.entries(build.additional_contexts ?? {}).map(([name, source]) => {
+    const [, other] = /^service:(.*)$/.exec(source) ?? [];
+    const service = other === undefined ? undefined : ownValue(project.services, other);
+    if (other === undefined || service === undefined) return [name, source] as const;
+    after.push(other);
+    return [name, `docker-image://${imageName(project, other, service)}`] as const;
+  });
+  const secrets = (build.secrets ?? []).flatMap(({ source = '', target }): BuildSecret[] => {
+    const id = target ?? source;
+    const object = ownValue(project.secrets, source);
+    if (object?.file !== undefined) return [{ id, file: object.file }];
+    const variable = object?.environment;
+    const text = variable === undefined ? object?.content : project.environment[variable];
+    return text === undefined ? [] : [{ id, text }];
+  });
+  return { secrets, contexts: Object.fromEntries(contexts), after };
+}
+
+/** What of a build can only be said of the whole project. */
+function checkBuild(path: string, build: Build, project: Project, problems: Problems): void {
+  for (const [name, source] of Object.entries(build.additional_contexts ?? {})) {
+    const where = `${path}.additional_contexts.${name}`;
+    const [, scheme = ''] = /^([a-z-]+):\/\//.exec(source) ?? [];
+    const isRemoteContext = scheme === '' ? isRemote(source) : scheme !== 'docker-image';
+    if (isRemoteContext) problems.unsupported(where, 'contexts that have to be downloaded');
+  }
+  for (const [index, text] of (build.ssh ?? []).entries()) {
+    if (/^[^=]+(=.+)?$/.test(text)) continue;
+    problems.error(`${path}.ssh.${index}`, `${text} is no id or id=path`, 'write `default`');
+  }
+  for (const [index, name] of (build.entitlements ?? []).entries()) {
+    if (name === 'network.host' || name === 'security.insecure') continue;
+    const hint = 'there are network.host and security.insecure';
+    problems.error(`${path}.entitlements.${index}`, `unknown entitlement ${name}`, hint);
+  }
+  for (const [index, { source = '' }] of (build.secrets ?? []).entries()) {
+    const object = ownValue(project.secrets, source);
+    if (object?.external !== true) continue;
+    const message = `secret ${source} is the cluster’s, which gives it to containers only`;
+    problems.error(`${path}.secrets.${index}`, message, 'use `file` or `environment`');
+  }
 }

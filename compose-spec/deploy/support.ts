@@ -116,33 +116,31 @@ export const SERVICE_SUPPORT: Readonly<Record<string, Support>> = {
   working_dir: DONE,
 };
 
-const BUILDER = 'the builder has no such option yet';
-
 /** By key of `build`. */
 export const BUILD_SUPPORT: Readonly<Record<string, Support>> = {
-  additional_contexts: refused(BUILDER),
+  additional_contexts: DONE,
   args: DONE,
   cache_from: idle('steps are cached by content on the nodes'),
-  cache_to: refused(BUILDER),
+  cache_to: idle('steps are cached by content on the nodes'),
   context: DONE,
   dockerfile: DONE,
   dockerfile_inline: DONE,
-  entitlements: refused(BUILDER),
+  entitlements: DONE,
   extra_hosts: DONE,
   isolation: refused(WINDOWS),
   labels: DONE,
   network: DONE,
   no_cache: DONE,
-  no_cache_filter: refused(BUILDER),
+  no_cache_filter: DONE,
   platforms: DONE,
-  privileged: refused(BUILDER),
-  provenance: refused(BUILDER),
+  privileged: DONE,
+  provenance: idle('images carry no attestations'),
   pull: DONE,
-  sbom: refused(BUILDER),
-  secrets: refused(BUILDER),
+  sbom: idle('images carry no attestations'),
+  secrets: DONE,
   shm_size: DONE,
-  ssh: refused(BUILDER),
+  ssh: DONE,
   tags: DONE,
   target: DONE,
-  ulimits: refused(BUILDER),
+  ulimits: DONE,
 };

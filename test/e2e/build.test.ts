@@ -2,7 +2,12 @@
 // Builds with the real runtime on a busybox image: every instruction's effect is looked at in the
 // image or in what a step prints. Goal: Docker's results, Docker's lines, and nothing left behind.
 // Steps are in the node's own network namespace here. Needs root and busybox.
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import { createServer as createWebServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EngineJson } from '#protocol/engine';
@@ -29,6 +34,8 @@ const APPLETS = [
   'ln',
   'test',
   'chmod',
+  'head',
+  'mount',
 ];
 
 let builds: BuildFixture;
@@ -291,13 +298,12 @@ describe('COPY and ADD', () => {
       ['COPY *.nothing /x', 'COPY failed: no source files were specified'],
       ['COPY a.txt b.txt /x', 'the destination must be a directory and end with a /'],
       ['COPY ../../etc/passwd /x', 'forbidden path outside the build context'],
-      ['ADD https://example.org/x /x', 'ADD https://example.org/x is not supported'],
+      ['ADD https://example.org/x.git /x', 'ADD https://example.org/x.git is not supported'],
+      ['ADD --checksum=sha256:1 a.txt /x', '--checksum without a URL'],
+      ['RUN --security=insecure true', 'security.insecure is not allowed'],
       ['COPY --chmod=rwx a.txt /x', "invalid chmod parameter: 'rwx'"],
       ['COPY --chown=nobody7 a.txt /x', "can't find nobody7"],
-      [
-        'RUN --mount=type=secret,id=s,required=true true',
-        'RUN --mount=type=secret,required is not supported',
-      ],
+      ['RUN --mount=type=secret,id=s,required=true true', 'secret s: not found'],
     ];
     for (const [line, message] of cases) {
       expect(await output({ ...files, Dockerfile: `FROM bb:1\n${line}\n` }), line).toContain(
@@ -369,6 +375,156 @@ RUN --mount=from=src,source=/s,target=/m/one --mount=target=/ctx --mount=type=tm
     expect(first).toContain('readonly\nx\nRemoving');
     const again = await sees(lines, 'ls -d /m /t /cache /ctx 2>&1', { file: 'ctx\n' });
     expect(again.match(/No such file/g)).toHaveLength(4);
+  });
+
+  it('secrets: a file, a variable, neither in the image; without one, nothing', async () => {
+    const lines = `FROM bb:1
+RUN --mount=type=secret,id=pw --mount=type=secret,id=key,target=/k,uid=33,mode=0440 \\
+    --mount=type=secret,id=pw,env=PW cat /run/secrets/pw /k; stat -c '%u %a' /k; echo "[$PW]"
+RUN --mount=type=secret,id=pw ls /run/secrets 2>&1 || echo none`;
+    const secrets = new Map([
+      ['pw', Buffer.from('hush-hush\n')],
+      ['key', Buffer.from('a key\n')],
+    ]);
+    const text = await output({ Dockerfile: `${lines}\n` }, { secrets, tags: ['sec:1'] });
+    expect(text).toContain('\nhush-hush\na key\n33 440\n[hush-hush\n]');
+    // Configurations, history and layers are all below this folder.
+    const found = spawnSync('grep', ['-rl', 'hush-hush', builds.dir], { encoding: 'utf8' });
+    expect([found.status, found.stdout]).toEqual([1, '']);
+    expect(await sees('FROM sec:1', 'ls -d /run /k 2>&1')).toMatch(/(No such file[\s\S]*){2}/);
+    // The cache does not hang on it, as with BuildKit.
+    expect(await output({ Dockerfile: `${lines}\n` })).not.toContain('Running in');
+  });
+
+  it('ssh: the agent’s socket, under the name that programs look for', async () => {
+    const path = builds.dataPath('agent.sock');
+    const server = createServer((socket) => socket.end());
+    await new Promise<void>((done) => server.listen(path, done));
+    try {
+      const Dockerfile =
+        'FROM bb:1\nRUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && echo "at $SSH_AUTH_SOCK"\n';
+      const text = await output({ Dockerfile }, { sshAgents: { default: path } });
+      expect(text).toContain('at /run/buildkit/ssh_agent.0\n');
+      const wanted = { Dockerfile: 'FROM bb:1\nRUN --mount=type=ssh,required true\n' };
+      expect(await output(wanted)).toContain('SSH key default: not found');
+    } finally {
+      server.close();
+    }
+  });
+
+  it('a bind that may be written is thrown away, a cache may begin with files', async () => {
+    const lines = `FROM bb:1
+RUN --mount=target=/ctx,rw echo changed > /ctx/file; cat /ctx/file
+RUN --mount=type=cache,id=seeded,from=bb:1,source=/etc,target=/c cat /c/group | head -n 1
+COPY file /kept`;
+    const text = await output({ Dockerfile: `${lines}\n`, file: 'ctx\n' }, { noCache: true });
+    expect(text).toContain('\nchanged\n');
+    expect(text).toContain('\nroot:x:0:\n');
+    expect(await sees(lines, 'cat /kept', { file: 'ctx\n' })).toBe('ctx\n');
+  });
+
+  it('further contexts: a folder, an image in the place of another', async () => {
+    const lines = `FROM swapped
+COPY --from=more sub/a.txt /a
+RUN --mount=from=more,target=/m cat /m/sub/a.txt`;
+    const more = { '.tswarm-contexts/': '', '.tswarm-contexts/more/': '' };
+    const files = { ...more, '.tswarm-contexts/more/sub/a.txt': 'more\n', own: 'own\n' };
+    const contexts = { more: '', swapped: 'docker-image://bb:1' };
+    const look = 'cat /a; ls -A /ctx';
+    const text = await sees(`${lines}\nCOPY . /ctx/`, look, files, { contexts });
+    expect(text).toBe('more\nDockerfile\nown\n');
+    const wrong = await output({ Dockerfile: 'FROM more\n' }, { contexts });
+    expect(wrong).toContain('context more has not come along');
+  });
+
+  it('stages run side by side, and say what they say in order', async () => {
+    // Each waits for the other's mark, which only comes when both run.
+    const wait = (mine: string, other: string) =>
+      `RUN --mount=type=cache,id=meet-${process.pid},target=/meet touch /meet/${mine}; i=0; while [ ! -e /meet/${other} ]; do sleep 0.1; i=x$i; [ \${#i} -lt 300 ] || exit 1; done; echo ${mine} met`;
+    const Dockerfile = `FROM bb:1 AS one
+${wait('a', 'b')}
+FROM bb:1 AS two
+${wait('b', 'a')}
+FROM bb:1
+COPY --from=one /tmp /one
+COPY --from=two /tmp /two
+`;
+    const text = await output({ Dockerfile }, { noCache: true });
+    const order = ['Step 1/7', 'a met', 'Step 3/7', 'b met', 'Step 5/7', 'Successfully built'];
+    expect(order.map((part) => text.indexOf(part)).toSorted((a, b) => a - b)).toEqual(
+      order.map((part) => text.indexOf(part)),
+    );
+    expect(text).toContain('b met');
+  });
+
+  it('a stage that fails ends the others, and its error is the build’s', async () => {
+    const Dockerfile = `FROM bb:1 AS slow
+RUN sleep 600
+FROM bb:1
+RUN false
+COPY --from=slow / /x/
+`;
+    expect(await output({ Dockerfile }, { noCache: true })).toContain(
+      "'/bin/sh -c false' returned",
+    );
+  });
+
+  it('some stages without the cache', async () => {
+    const Dockerfile = 'FROM bb:1 AS a\nRUN echo in-a\nFROM a\nRUN echo in-b\n';
+    await output({ Dockerfile });
+    const text = await output({ Dockerfile }, { noCacheFilter: ['a'] });
+    expect(text).toMatch(/in-a[\s\S]*Running in[\s\S]*Removing/);
+    expect(await output({ Dockerfile })).not.toContain('Running in');
+  });
+
+  it('ADD of a URL: name, mode, time and checksum; never unpacked', async () => {
+    const archive = gzipSync(await tarOf({ 'x.txt': 'inside' }));
+    const server = createWebServer((request, response) => {
+      response.setHeader('last-modified', 'Sat, 01 Jan 2022 00:00:00 GMT');
+      response.statusCode = request.url === '/missing' ? 404 : 200;
+      response.end(request.url === '/d/f.tar.gz' ? archive : 'plain\n');
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}`;
+    const digest = createHash('sha256').update('plain\n').digest('hex');
+    try {
+      const lines = `FROM bb:1
+ADD ${url}/d/f.tar.gz /got/
+ADD --chmod=0640 --checksum=sha256:${digest} ${url}/p /got/named`;
+      const look = "cd /got; ls; stat -c '%a %Y' f.tar.gz named; cat named";
+      expect(await sees(lines, look)).toBe(
+        'f.tar.gz\nnamed\n600 1640995200\n640 1640995200\nplain\n',
+      );
+      const failing = async (line: string) => output({ Dockerfile: `FROM bb:1\n${line}\n` });
+      expect(await failing(`ADD ${url}/missing /x`)).toContain('404');
+      expect(await failing(`ADD --checksum=sha256:${'0'.repeat(64)} ${url}/p /x`)).toContain(
+        'digest mismatch',
+      );
+      expect(await failing(`ADD ${url}/ /x/`)).toContain('cannot determine filename');
+    } finally {
+      server.close();
+    }
+  });
+
+  it('COPY --parents keeps the folders of its sources', async () => {
+    const files = { 'a/one.txt': '1', 'a/b/two.txt': '2', 'c/three.txt': '3' };
+    const lines = 'FROM bb:1\nCOPY --parents a/b/two.txt c /all/\nCOPY --parents a/./b/*.txt /cut/';
+    const look = 'ls -R /all /cut';
+    expect(await sees(lines, look, files)).toBe(
+      '/all:\na\nc\n\n/all/a:\nb\n\n/all/a/b:\ntwo.txt\n\n/all/c:\nthree.txt\n\n/cut:\nb\n\n/cut/b:\ntwo.txt\n',
+    );
+  });
+
+  it('rights and limits of steps', async () => {
+    const Dockerfile =
+      'FROM bb:1\nRUN --security=insecure ulimit -n; mount -t tmpfs x /tmp && echo may\n';
+    const options = {
+      entitlements: ['security.insecure'],
+      ulimits: [{ name: 'nofile', soft: 123, hard: 456 }],
+      noCache: true,
+    };
+    expect(await output({ Dockerfile }, options)).toContain('\n123\n');
   });
 
   it('removes mount points only where no link leads', async () => {

@@ -21,6 +21,12 @@ const options = {
   networkMode: 'none',
   extraHosts: [],
   shmBytes: 0,
+  noCacheFilter: [],
+  ulimits: [],
+  entitlements: [],
+  secrets: new Map(),
+  sshAgents: {},
+  contexts: {},
   platform: '',
   registryAuths: {},
 };

@@ -35,6 +35,12 @@ export const BUILD_DEFAULTS: BuildOptions = {
   networkMode: '',
   extraHosts: [],
   shmBytes: 0,
+  noCacheFilter: [],
+  ulimits: [],
+  entitlements: [],
+  secrets: new Map(),
+  sshAgents: {},
+  contexts: {},
   platform: '',
   registryAuths: {},
 };
@@ -79,7 +85,7 @@ export async function buildFixture(): Promise<BuildFixture> {
   });
   const builder = createBuilder(
     { dataDir, nativeDir: NATIVE_DIR, architecture: 'amd64' },
-    { ...images.deps, images: images.service, runner },
+    { ...images.deps, images: images.service, runner, secretsDir: join(runDir, 'build') },
   );
   return {
     ...images,

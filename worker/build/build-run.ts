@@ -39,17 +39,26 @@ export interface BuildRun {
   readonly signal: AbortSignal;
   /** `<dataDir>` of builds. */
   readonly dataDir: string;
-  /** Finished stages by index. */
-  readonly states: Map<number, StageState>;
+  /** On a tmpfs: secrets of steps that run. */
+  readonly secretsDir: string;
+  /** Stages by index, each from the moment at which it begins. */
+  readonly states: Map<number, Promise<StageState>>;
   /** Names of build arguments that some ARG has taken. */
   readonly takenArgs: Set<string>;
   readonly stepsTotal: number;
+}
+
+/** What a stage says, and how far it is. */
+export interface StageVoice {
   stepsDone: number;
   /** One line of progress. */
   readonly onLine: (line: EngineJson) => void;
   /** Text of the build's own; nothing in a quiet build. */
   say(text: string): void;
 }
+
+/** A build as one stage sees it: stages run side by side, and what each says is kept apart. */
+export type StageRun = BuildRun & StageVoice;
 
 export function shortImageId(id: string): string {
   return hexOf(id).slice(0, 12);

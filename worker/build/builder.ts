@@ -13,17 +13,19 @@ import { parsePlatform, platformText } from '../images/platform.ts';
 import { progressOf } from '../images/progress.ts';
 import { familiarText, parseReference, parseTagged, type Reference } from '../images/reference.ts';
 import type { Builder, BuildStepRunner, ImageDeps } from '../images/types.ts';
-import { type BuildRun, type StageState, shortImageId } from './build-run.ts';
+import { type BuildRun, type StageRun, type StageState, shortImageId } from './build-run.ts';
 import { BuildCache } from './cache.ts';
 import { type BuildContext, receiveContext } from './context.ts';
 import type { Instruction } from './parse/instructions.ts';
 import { type BuildPlan, planBuild } from './plan.ts';
 import { isProxyArg } from './run-instruction.ts';
-import { buildStage } from './stage-build.ts';
+import { buildStages, StageVoices, stepsOf } from './stages.ts';
 
 export interface BuilderDeps extends ImageDeps {
   readonly images: FullImageService;
   readonly runner: BuildStepRunner;
+  /** A folder on a tmpfs. */
+  readonly secretsDir: string;
 }
 
 /** `dataDir` = `<dataRoot>/build`. */
@@ -100,6 +102,7 @@ class DockerfileBuilder implements Builder {
       // A view is an empty folder now, a script a file.
       await rmdir(path).catch(() => rm(path, { force: true }));
     }
+    await rm(this.#deps.secretsDir, { recursive: true, force: true });
     const contexts = join(this.#dataDir, 'contexts');
     await rm(contexts, { recursive: true, force: true, maxRetries: 50, retryDelay: 20 });
     await this.#open();
@@ -123,6 +126,7 @@ class DockerfileBuilder implements Builder {
       for (const name of FOLDERS) {
         await mkdir(join(this.#dataDir, name), { recursive: true, mode: 0o700 });
       }
+      await mkdir(this.#deps.secretsDir, { recursive: true, mode: 0o700 });
       await this.#cache.open();
     })();
     return this.#opened;
@@ -146,22 +150,23 @@ class DockerfileBuilder implements Builder {
     const { images, runner } = this.#deps;
     const { parts } = images;
     const lease = parts.collector.lease();
+    const abort = new AbortController();
     const run: BuildRun = {
-      ...{ plan, options, context, images, parts, runner, lease, signal, onLine },
+      ...{ plan, options, context, images, parts, runner, lease },
+      signal: AbortSignal.any([signal, abort.signal]),
       cache: this.#cache,
       dataDir: this.#dataDir,
+      secretsDir: this.#deps.secretsDir,
       states: new Map(),
       takenArgs: new Set(),
-      stepsTotal: plan.stages.reduce((sum, stage) => sum + 1 + stage.instructions.length, 0),
-      stepsDone: 0,
-      say: (text) => {
-        if (!options.quiet) onLine({ stream: text });
-      },
+      stepsTotal: plan.stages.reduce((sum, stage) => sum + stepsOf(stage), 0),
     };
+    const voices = new StageVoices(plan.stages, options, onLine);
     try {
-      for (const stage of plan.stages) run.states.set(stage.index, await buildStage(run, stage));
-      const result = run.states.get(plan.target.index);
-      await this.#finish(run, result, tags);
+      await buildStages(run, voices, () => abort.abort());
+      const result = await run.states.get(plan.target.index);
+      const whole = { ...run, ...voices.last };
+      await this.#finish(whole, result, tags);
     } finally {
       await this.#cache.save();
       lease.release();
@@ -170,7 +175,7 @@ class DockerfileBuilder implements Builder {
   }
 
   async #finish(
-    run: BuildRun,
+    run: StageRun,
     result: StageState | undefined,
     tags: readonly Reference[],
   ): Promise<void> {

@@ -1,8 +1,9 @@
 // The build context: unpacked into a folder of its own, what .dockerignore names taken out, the
 // Dockerfile read before that. Removed with the build.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Dockerignore } from '#protocol/dockerignore';
+import { BUILD_CONTEXTS_FOLDER } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import { decompress } from '../images/decompress.ts';
 import type { LayerTool } from '../images/layer-tool.ts';
@@ -12,6 +13,8 @@ import { RootView } from './root-view.ts';
 export interface BuildContext {
   readonly view: RootView;
   readonly dockerfile: string;
+  /** Further contexts that came along, by name. */
+  readonly contexts: ReadonlyMap<string, RootView>;
   remove(): Promise<void>;
 }
 
@@ -26,7 +29,9 @@ export async function receiveContext(
   },
 ): Promise<BuildContext> {
   const dir = await mkdtemp(join(options.contextsDir, 'c-'));
-  const remove = (): Promise<void> => rm(dir, { recursive: true, force: true });
+  const remove = async (): Promise<void> => {
+    for (const path of [dir, `${dir}.more`]) await rm(path, { recursive: true, force: true });
+  };
   try {
     await options.tool.apply(decompress(tar, { bytesMax: CONTEXT_BYTES_MAX }), {
       root: dir,
@@ -36,15 +41,28 @@ export async function receiveContext(
       isUnterminatedOk: true,
       signal: options.signal,
     });
+    const contexts = await takeContexts(dir, `${dir}.more`);
     const view = new RootView(dir);
     const name = options.dockerfile === '' ? 'Dockerfile' : options.dockerfile;
     const dockerfile = await readDockerfile(view, name);
     await takeOut(view, name);
-    return { view, dockerfile, remove };
+    return { view, dockerfile, contexts, remove };
   } catch (error) {
     await remove();
     throw error;
   }
+}
+
+/** Moves the folder of the further contexts out of the context. */
+async function takeContexts(dir: string, to: string): Promise<ReadonlyMap<string, RootView>> {
+  const from = join(dir, BUILD_CONTEXTS_FOLDER);
+  const info = await lstat(from).catch(() => undefined);
+  if (info?.isDirectory() !== true) return new Map();
+  await rename(from, to);
+  const contexts = new Map<string, RootView>();
+  for (const entry of await readdir(to, { withFileTypes: true }))
+    if (entry.isDirectory()) contexts.set(entry.name, new RootView(join(to, entry.name)));
+  return contexts;
 }
 
 async function readDockerfile(view: RootView, name: string): Promise<string> {

@@ -18,9 +18,10 @@ import {
   hashSources,
   type Owner,
 } from './copy.ts';
-import { makeLayer, type StepRootfs, withView } from './layer-step.ts';
+import { makeLayer, type SourceFiles, type StepRootfs, withView } from './layer-step.ts';
 import { expandText, expandWord, type Scope } from './parse/expand.ts';
 import type { Instruction } from './parse/instructions.ts';
+import { checkedDigest, fetchFile, isGit, isUrl, nameOfUrl } from './remote-file.ts';
 import type { RootView } from './root-view.ts';
 
 type CopyInstruction = Extract<Instruction, { kind: 'copy' | 'add' }>;
@@ -33,14 +34,13 @@ export interface PreparedCopy {
 }
 
 /**
- * Finds and hashes the sources, then lets `use` decide. `fromChain`: where the files are; undefined
- * = the context.
+ * Finds and hashes the sources, then lets `use` decide.
  */
 export async function prepareCopy<T>(
   run: BuildRun,
   state: StageState,
   instruction: CopyInstruction,
-  fromChain: string | undefined,
+  files: SourceFiles,
   scope: Scope,
   use: (copy: PreparedCopy) => Promise<T>,
 ): Promise<T> {
@@ -57,9 +57,15 @@ export async function prepareCopy<T>(
         makeLayer(run, state, (rootfs) => fill(run, { view, sources, spec, chown }, rootfs)),
     });
   };
-  return fromChain === undefined
-    ? withSource(run.context.view)
-    : withView(run, fromChain, withSource);
+  if (spec.url !== '') {
+    const checksum = checkedDigest(expandWord(instruction.checksum, scope, run.plan.escapeChar));
+    const [name = ''] = spec.sources;
+    const remote = await fetchFile(run, spec.url, name, checksum);
+    return withSource(remote.view).finally(() => remote.remove());
+  }
+  return files.kind === 'folder'
+    ? withSource(files.view)
+    : withView(run, files.chainId, withSource);
 }
 
 /** The folder of WORKDIR as a layer; undefined when it is there already. */
@@ -97,7 +103,8 @@ async function fill(run: BuildRun, from: Sources, rootfs: StepRootfs): Promise<v
   const archives: CopySource[] = [];
   const plain: CopySource[] = [];
   for (const source of from.sources) {
-    const isArchive = spec.keyword === 'ADD' && !source.isFolder && (await isTar(view, source));
+    const mayBeArchive = spec.keyword === 'ADD' && spec.url === '' && !source.isFolder;
+    const isArchive = mayBeArchive && (await isTar(view, source));
     (isArchive ? archives : plain).push(source);
   }
   if (plain.length > 0 || spec.inline.size > 0) {
@@ -147,13 +154,6 @@ function specOf(
       field: `Dockerfile:${instruction.line}`,
       hint,
     });
-  if (instruction.keepsParents) throw refuse('--parents', 'Copy each folder to its place.');
-  if (instruction.checksum !== '') {
-    throw refuse(
-      '--checksum',
-      'It is for URLs; fetch the file with a RUN step and check it there.',
-    );
-  }
   const inline = new Map<string, string>();
   const sources = instruction.sources.map((word) => {
     const doc = instruction.hereDocs.find(
@@ -165,17 +165,25 @@ function specOf(
     inline.set(doc.name, doc.isExpanded ? expandText(doc.content, scope, escapeChar) : doc.content);
     return doc.name;
   });
-  const url = sources.find((source) => /^(https?|git|ssh):\/\/|^git@/.test(source));
-  if (keyword === 'ADD' && url !== undefined) {
-    throw refuse(`ADD ${url}`, 'Fetch it with a RUN step (curl, git clone).');
+  const url =
+    keyword === 'ADD' ? (sources.find((source) => isUrl(source) || isGit(source)) ?? '') : '';
+  if (isGit(url)) throw refuse(`ADD ${url}`, 'Fetch it with a RUN step (git clone).');
+  if (url !== '' && sources.length > 1) {
+    throw refuse('a URL beside other sources', 'Write one ADD for each URL.');
+  }
+  if (url === '' && instruction.checksum !== '') {
+    throw refuse('--checksum without a URL', 'It says what a fetched file must be.');
   }
   const destination = expand(instruction.destination);
   const absolute = joinDir(state.config.workingDir, destination);
   const isFolder = /(^|\/)\.?$/.test(destination) && absolute !== '/';
+  const folder = isFolder || absolute === '/';
   return {
     keyword,
-    sources,
-    destination: isFolder || absolute === '/' ? posix.join(absolute, '/') : absolute,
+    sources: url === '' ? sources : [folder ? nameOfUrl(url) : posix.basename(absolute)],
+    url,
+    keepsParents: instruction.keepsParents,
+    destination: folder ? posix.join(absolute, '/') : absolute,
     excludes: instruction.excludes.map(expand),
     mode: modeOf(expand(instruction.chmod), instruction),
     inline,

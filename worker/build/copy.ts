@@ -26,6 +26,10 @@ export interface CopySpec {
   readonly mode: number | undefined;
   /** Contents given in the Dockerfile: file name → text. */
   readonly inline: ReadonlyMap<string, string>;
+  /** ADD of this URL: `sources` is the name of the file that it became. */
+  readonly url: string;
+  /** Sources keep their folders below the destination. */
+  readonly keepsParents: boolean;
   /** Where the sources come from, for messages. */
   readonly where: string;
 }
@@ -59,7 +63,8 @@ export async function findSources(view: RootView, spec: CopySpec): Promise<reado
         throw failed(spec, `file not found in ${spec.where}: stat ${source}: file does not exist`);
       }
       const isFolder = resolved.info.isDirectory();
-      found.push({ path: resolved.path, isFolder, name: posix.basename(path) });
+      const name = spec.keepsParents ? nameBelow(source, path) : posix.basename(path);
+      found.push({ path: resolved.path, isFolder, name });
     }
   }
   const count = found.length + spec.inline.size;
@@ -70,6 +75,13 @@ export async function findSources(view: RootView, spec: CopySpec): Promise<reado
     );
   }
   return found;
+}
+
+/** Path that a source keeps with --parents: all of it, or what follows `/./`. */
+function nameBelow(source: string, path: string): string {
+  const pivot = source.indexOf('/./');
+  const top = pivot < 0 ? '/' : posix.join('/', source.slice(0, pivot));
+  return posix.relative(top, path);
 }
 
 /**
@@ -85,7 +97,8 @@ export async function hashSources(
 ): Promise<string> {
   const hash = createHash('sha256');
   for (const source of sources) {
-    hash.update(JSON.stringify([source.isFolder, source.isFolder ? '' : source.name]));
+    const isNamed = spec.keepsParents || !source.isFolder;
+    hash.update(JSON.stringify([source.isFolder, isNamed ? source.name : '']));
     for await (const { header, data } of entriesOf(view, source, spec, tool, signal)) {
       const { name, kind, mode, linkName, size, deviceMajor, deviceMinor } = header;
       hash.update(JSON.stringify([name, kind, mode, linkName, size, deviceMajor, deviceMinor]));
@@ -106,13 +119,19 @@ export async function* copyMembers(
   deps: { readonly tool: LayerTool; readonly owner: Owner; readonly signal: AbortSignal },
 ): AsyncGenerator<TarMember> {
   const place = await placeOf(sources, spec, target);
-  const own = (header: TarHeader): TarHeader => ({ ...header, ...deps.owner });
+  const made = new Set<string>();
+  const owned = (header: TarHeader): TarHeader => ({ ...header, ...deps.owner });
   for (const name of place.missing)
-    yield { header: own(simpleHeader(name, 'dir', 0, nowSeconds())) };
+    yield { header: owned(simpleHeader(name, 'dir', 0, nowSeconds())) };
   for (const source of sources) {
-    const base = source.isFolder
-      ? place.folder
-      : (place.file ?? posix.join(place.folder, source.name));
+    const own = posix.join(place.folder, source.name);
+    const base = source.isFolder && !spec.keepsParents ? place.folder : (place.file ?? own);
+    if (spec.keepsParents) {
+      for (const name of await missing(target, posix.dirname(own))) {
+        if (!made.has(name)) yield { header: owned(simpleHeader(name, 'dir', 0, nowSeconds())) };
+        made.add(name);
+      }
+    }
     for await (const entry of entriesOf(view, source, spec, deps.tool, deps.signal)) {
       const rename = (name: string): string => (source.isFolder ? posix.join(base, name) : base);
       const name = rename(entry.header.name).slice(1);
@@ -121,14 +140,14 @@ export async function* copyMembers(
       const linkName =
         kind === 'link' ? rename(entry.header.linkName).slice(1) : entry.header.linkName;
       const mode = spec.mode ?? entry.header.mode;
-      yield { header: own({ ...entry.header, name, linkName, mode }), data: entry.data };
+      yield { header: owned({ ...entry.header, name, linkName, mode }), data: entry.data };
     }
   }
   for (const [name, text] of spec.inline) {
     const path = place.file ?? posix.join(place.folder, name);
     const { header, data } = fileMember(path.slice(1), text);
     const mode = spec.mode ?? 0o644;
-    yield { header: own({ ...header, mode, mtime: String(nowSeconds()) }), data };
+    yield { header: owned({ ...header, mode, mtime: String(nowSeconds()) }), data };
   }
 }
 
@@ -150,6 +169,7 @@ async function placeOf(
   const { info } = await target.resolve(destination);
   const isFolder =
     spec.destination.endsWith('/') ||
+    spec.keepsParents ||
     info?.isDirectory() === true ||
     sources.some((source) => source.isFolder) ||
     sources.length + spec.inline.size > 1;

@@ -16,6 +16,11 @@ export interface StepRootfs {
   readonly view: RootView;
 }
 
+/** Files that others are copied or mounted from: those of a state, or a folder that came along with the context. */
+export type SourceFiles =
+  | { readonly kind: 'chain'; readonly chainId: string }
+  | { readonly kind: 'folder'; readonly view: RootView };
+
 /** Runs `fill` in a root file system of its own. @returns the layer that came of it */
 export async function makeLayer(
   run: BuildRun,

@@ -11,6 +11,11 @@ export const CONTEXT_BYTES_MAX: number = 100 * GIB;
 export const CONTEXT_ENTRIES_MAX = 4_000_000;
 /** Instructions of one stage become layers: as many as an image may have. */
 export const STEPS_MAX = 1000;
+/** Stages that run at the same time; each may be a compiler that takes all processors. */
+export const STAGES_PARALLEL_MAX = 4;
+/** A file that ADD fetches. */
+export const REMOTE_BYTES_MAX: number = 20 * GIB;
+export const REMOTE_REDIRECTS_MAX = 10;
 /** Nesting of ${a:-${b:-…}}. */
 export const EXPANSION_DEPTH_MAX = 32;
 /** One expanded word; doubling variables must not eat the memory. */

@@ -4,13 +4,13 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import type { LayerRecord } from '../images/layer-store.ts';
-import type { BuildRun, StageState } from './build-run.ts';
+import type { StageRun, StageState } from './build-run.ts';
 import { commandLine, envScope, joinDir } from './config-change.ts';
 import { makeLayer, type StepRootfs } from './layer-step.ts';
 import { STEP_OUTPUT_BYTES_MAX } from './limits.ts';
 import type { HereDoc } from './parse/dockerfile.ts';
 import { hereDocText, type Instruction } from './parse/instructions.ts';
-import { type MountInput, type StepMount, withMounts } from './run-mounts.ts';
+import { type MountInput, type StepExtras, type StepMount, withMounts } from './run-mounts.ts';
 
 type RunInstruction = Extract<Instruction, { kind: 'run' }>;
 
@@ -19,6 +19,9 @@ type RunInstruction = Extract<Instruction, { kind: 'run' }>;
  * no trace.
  */
 const SCRIPT_TARGET = '/dev/build-script';
+
+/** BuildKit's name for what RUN --security=insecure needs. */
+const INSECURE = 'security.insecure';
 
 export interface RunCommand {
   readonly args: readonly string[];
@@ -65,17 +68,30 @@ export function visibleArgs(state: StageState): readonly string[] {
 
 /** Runs the command. @throws an error with the command's exit code, in Docker's words */
 export async function runLayer(
-  run: BuildRun,
+  run: StageRun,
   state: StageState,
   instruction: RunInstruction,
   command: RunCommand,
   mounts: MountInput,
 ): Promise<LayerRecord> {
+  if (instruction.isInsecure && !run.options.entitlements.includes(INSECURE)) {
+    throw new TswarmError(
+      'permission_denied',
+      `RUN --security=insecure: ${INSECURE} is not allowed`,
+      {
+        field: `Dockerfile:${instruction.line}`,
+        hint: `Allow it: --allow ${INSECURE}, or entitlements: [${INSECURE}] in the compose file.`,
+      },
+    );
+  }
   return makeLayer(run, state, async (rootfs) => {
     run.say(` ---> Running in ${rootfs.id.slice(0, 12)}\n`);
     await withMounts(mounts, rootfs, (made) =>
       withScript(run, rootfs, command, (script) =>
-        execute(run, state, instruction, command, rootfs, [...made, ...script]),
+        execute(run, state, instruction, command, rootfs, {
+          mounts: [...made.mounts, ...script],
+          env: made.env,
+        }),
       ),
     );
     run.say(`Removing intermediate container ${rootfs.id.slice(0, 12)}\n`);
@@ -83,12 +99,12 @@ export async function runLayer(
 }
 
 async function execute(
-  run: BuildRun,
+  run: StageRun,
   state: StageState,
   instruction: RunInstruction,
   command: RunCommand,
   rootfs: StepRootfs,
-  mounts: readonly StepMount[],
+  { mounts, env }: StepExtras,
 ): Promise<void> {
   const proxies = Object.entries(run.options.buildArgs).flatMap(([name, value]) =>
     isProxyArg(name) && value !== null ? [`${name}=${value}`] : [],
@@ -99,13 +115,15 @@ async function execute(
       {
         containerId: rootfs.id,
         args: command.args,
-        env: [...proxies, ...visibleArgs(state), ...state.config.env],
+        env: [...proxies, ...visibleArgs(state), ...state.config.env, ...env],
         cwd: joinDir('/', state.config.workingDir),
         user: state.config.user,
         networkMode: networkOf(instruction.network, run.options.networkMode),
         extraHosts: run.options.extraHosts,
         shmBytes: run.options.shmBytes,
         mounts,
+        ulimits: run.options.ulimits,
+        privileged: instruction.isInsecure,
         imageId: state.imageId,
       },
       (stream, data) => output.push(stream, data),
@@ -149,7 +167,7 @@ function networkOf(own: string, whole: string): string {
 }
 
 async function withScript(
-  run: BuildRun,
+  run: StageRun,
   rootfs: StepRootfs,
   command: RunCommand,
   use: (mounts: readonly StepMount[]) => Promise<void>,

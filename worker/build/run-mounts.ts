@@ -1,17 +1,19 @@
 // `RUN --mount`: what of other stages, of the context, of a lasting cache or of memory a step gets
-// beside its root file system. Everything from the Dockerfile is untrusted: ids become hashes,
+// beside its root file system; secrets, which are in memory only, and agents' sockets. Everything from the Dockerfile is untrusted: ids become hashes,
 // sources are resolved inside their tree, and a mount point that the step made is taken away by
 // name, empty folders only, and only where no link leads (CVE-2024-23651, -23652).
-import { createHash } from 'node:crypto';
-import { chmod, chown, mkdir, rmdir, unlink } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { chmod, chown, mkdir, rename, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { promisify } from 'node:util';
 import { TswarmError } from '#protocol/errors';
 import { KeyedLock } from '../images/concurrency.ts';
 import type { BuildStep } from '../images/types.ts';
 import type { BuildRun, StageState } from './build-run.ts';
 import { joinDir } from './config-change.ts';
 import { type CopySpec, hashSources } from './copy.ts';
-import { closeView, openView, type StepRootfs } from './layer-step.ts';
+import { closeView, openView, type SourceFiles, type StepRootfs } from './layer-step.ts';
 import { expandWord, type Scope } from './parse/expand.ts';
 import type { MountOptions } from './parse/instructions.ts';
 import { RootView } from './root-view.ts';
@@ -27,8 +29,15 @@ export interface MountInput {
   readonly mounts: readonly MountOptions[];
   readonly scope: Scope;
   readonly line: number;
-  /** Top chain id of a stage or image that `from=` names. */
-  readonly chainOf: (from: string) => Promise<string>;
+  /** Files of the stage, image or further context that `from=` names. */
+  readonly filesOf: (from: string) => Promise<SourceFiles>;
+}
+
+/** What a step gets beside its root file system. */
+export interface StepExtras {
+  readonly mounts: readonly StepMount[];
+  /** `NAME=value`, for this step alone. */
+  readonly env: readonly string[];
 }
 
 /**
@@ -39,23 +48,28 @@ export async function mountKey(input: MountInput): Promise<readonly unknown[]> {
   const key: unknown[] = [];
   for (const options of input.mounts) {
     if ((options.type ?? 'bind') !== 'bind') continue;
+    const files = options.from === undefined ? undefined : await input.filesOf(options.from);
     const from =
-      options.from === undefined
-        ? await contextKey(input, options)
-        : await input.chainOf(options.from);
+      files === undefined || files.kind === 'folder'
+        ? await folderKey(input, options, files?.view ?? input.run.context.view)
+        : files.chainId;
     key.push([options.target ?? '', options.source ?? '', from]);
   }
   return key;
 }
 
-/** What a bind of the context holds. */
-async function contextKey(input: MountInput, options: MountOptions): Promise<string> {
-  const { context, parts, signal } = input.run;
+/** What a bind of a context holds. */
+async function folderKey(
+  input: MountInput,
+  options: MountOptions,
+  view: RootView,
+): Promise<string> {
+  const { parts, signal } = input.run;
   const source = expand(input, options.source ?? options.src ?? '/');
-  const { path, info } = await context.view.resolve(source);
+  const { path, info } = await view.resolve(source);
   if (info === undefined) return '';
   const sources = [{ path, isFolder: info.isDirectory(), name: posix.basename(path) }];
-  return hashSources(context.view, sources, NO_EXCLUDES, parts.tool, signal);
+  return hashSources(view, sources, NO_EXCLUDES, parts.tool, signal);
 }
 
 const NO_EXCLUDES: CopySpec = {
@@ -65,6 +79,8 @@ const NO_EXCLUDES: CopySpec = {
   excludes: [],
   mode: undefined,
   inline: new Map(),
+  url: '',
+  keepsParents: false,
   where: 'build context',
 };
 
@@ -72,23 +88,31 @@ const NO_EXCLUDES: CopySpec = {
 export async function withMounts<T>(
   input: MountInput,
   rootfs: StepRootfs,
-  use: (mounts: readonly StepMount[]) => Promise<T>,
+  use: (extras: StepExtras) => Promise<T>,
 ): Promise<T> {
-  const views: string[] = [];
+  const open: Open = { views: [], held: [], files: [], env: [] };
   const mounts: StepMount[] = [];
-  const held: string[] = [];
   try {
     for (const options of input.mounts) {
-      const mount = await mountOf(input, options, views, held);
+      const mount = await mountOf(input, options, open);
       if (mount !== undefined) mounts.push(mount);
     }
     const made = await madePoints(rootfs, mounts);
-    const result = await holding(held, () => use(mounts));
+    const result = await holding(open.held, () => use({ mounts, env: open.env }));
     await takeAway(rootfs, made);
     return result;
   } finally {
-    for (const view of views) await closeView(input.run, view);
+    for (const view of open.views) await closeView(input.run, view);
+    for (const path of open.files) await rm(path, { recursive: true, force: true });
   }
+}
+
+/** What is to be closed again after the step, and the variables that came of its mounts. */
+interface Open {
+  readonly views: string[];
+  readonly held: string[];
+  readonly files: string[];
+  readonly env: string[];
 }
 
 async function holding<T>(keys: readonly string[], use: () => Promise<T>): Promise<T> {
@@ -99,32 +123,120 @@ async function holding<T>(keys: readonly string[], use: () => Promise<T>): Promi
 async function mountOf(
   input: MountInput,
   options: MountOptions,
-  views: string[],
-  held: string[],
+  open: Open,
 ): Promise<StepMount | undefined> {
   const type = options.type ?? 'bind';
-  const target = targetOf(input, options);
   switch (type) {
     case 'bind':
-      return { type: 'bind', ...(await bindSource(input, options, views)), target, readonly: true };
+      return bindMount(input, options, open);
     case 'cache':
-      return cacheMount(input, options, target, held);
+      return cacheMount(input, options, targetOf(input, options), open.held);
     case 'tmpfs': {
       const size = options.size === undefined ? {} : { sizeBytes: bytesOf(options.size, input) };
-      return { type: 'tmpfs', source: '', target, readonly: false, ...size };
+      return {
+        type: 'tmpfs',
+        source: '',
+        target: targetOf(input, options),
+        readonly: false,
+        ...size,
+      };
     }
     case 'secret':
-    case 'ssh': {
-      if (options.required !== 'true') return undefined;
-      throw refused(
-        input,
-        `--mount=type=${type},required`,
-        'Secrets and SSH agents cannot be given to this builder.',
-      );
-    }
+      return secretMount(input, options, open);
+    case 'ssh':
+      return sshMount(input, options, open);
     default:
-      throw refused(input, `--mount=type=${type}`, 'bind, cache and tmpfs are known.');
+      throw refused(input, `--mount=type=${type}`, 'bind, cache, tmpfs, secret and ssh are known.');
   }
+}
+
+/** A secret as a file in memory, as a variable, or both; only while the step runs. */
+async function secretMount(
+  input: MountInput,
+  options: MountOptions,
+  open: Open,
+): Promise<StepMount | undefined> {
+  const asked = options.target ?? options.dst ?? options.destination;
+  const id = options.id ?? options.source ?? posix.basename(asked ?? '');
+  if (id === '') throw refused(input, '--mount=type=secret without an id', 'Write id=NAME.');
+  const data = input.run.options.secrets.get(id);
+  if (data === undefined) {
+    if (!isTrue(options.required)) return undefined;
+    throw missing(
+      input,
+      `secret ${id}: not found`,
+      `Give it to the build: --secret id=${id},src=FILE`,
+    );
+  }
+  if (options.env !== undefined) open.env.push(`${options.env}=${new TextDecoder().decode(data)}`);
+  if (options.env !== undefined && asked === undefined) return undefined;
+  const target = posix.join('/', input.state.config.workingDir, expand(input, asked ?? ''));
+  const source = await privateFile(input, data, options, 0o400);
+  open.files.push(source);
+  return {
+    type: 'bind',
+    source,
+    target: asked === undefined ? `/run/secrets/${id}` : target,
+    readonly: true,
+  };
+}
+
+/** The socket of an SSH agent of this host; keys stay there. */
+async function sshMount(
+  input: MountInput,
+  options: MountOptions,
+  open: Open,
+): Promise<StepMount | undefined> {
+  const id = options.id ?? 'default';
+  const socket = Object.hasOwn(input.run.options.sshAgents, id)
+    ? input.run.options.sshAgents[id]
+    : undefined;
+  if (socket === undefined) {
+    if (!isTrue(options.required)) return undefined;
+    throw missing(input, `SSH key ${id}: not found`, `Give it to the build: --ssh ${id}`);
+  }
+  const info = await stat(socket).catch(() => undefined);
+  if (info?.isSocket() !== true) {
+    throw missing(input, `SSH key ${id}: ${socket} is no socket of an agent`, 'Start ssh-agent.');
+  }
+  const asked = options.target ?? options.dst ?? options.destination;
+  const target =
+    asked === undefined
+      ? `/run/buildkit/ssh_agent.${open.env.length}`
+      : posix.join('/', input.state.config.workingDir, expand(input, asked));
+  open.env.push(`SSH_AUTH_SOCK=${target}`);
+  return { type: 'bind', source: socket, target, readonly: true };
+}
+
+/** On the tmpfs for secrets. */
+async function privateFile(
+  input: MountInput,
+  data: Uint8Array,
+  options: MountOptions,
+  mode: number,
+): Promise<string> {
+  const path = join(input.run.secretsDir, randomBytes(12).toString('hex'));
+  await writeFile(path, data, { mode: 0o600 });
+  await chown(path, Number(options.uid ?? 0), Number(options.gid ?? 0));
+  await chmod(path, options.mode === undefined ? mode : Number.parseInt(options.mode, 8) & 0o777);
+  return path;
+}
+
+async function bindMount(input: MountInput, options: MountOptions, open: Open): Promise<StepMount> {
+  const { source } = await bindSource(input, options, open.views);
+  const target = targetOf(input, options);
+  const isWritable = isTrue(options.rw) || isTrue(options.readwrite);
+  if (!isWritable) return { type: 'bind', source, target, readonly: true };
+  // What the step writes there is thrown away: it writes into a copy.
+  const copy = join(input.run.dataDir, 'views', `${randomBytes(12).toString('hex')}.copy`);
+  open.files.push(copy);
+  await copyTree(source, copy);
+  return { type: 'bind', source: copy, target, readonly: false };
+}
+
+/** With owners, times, links and attributes. */
+async function copyTree(source: string, target: string): Promise<void> {
+  await promisify(execFile)('cp', ['-a', '--reflink=auto', '--', source, target]);
 }
 
 async function bindSource(
@@ -132,14 +244,15 @@ async function bindSource(
   options: MountOptions,
   views: string[],
 ): Promise<{ readonly source: string }> {
-  if (isTrue(options.rw) || isTrue(options.readwrite)) {
-    throw refused(input, '--mount=type=bind,rw', 'Copy what the step changes with COPY.');
-  }
   let { view } = input.run.context;
   if (options.from !== undefined) {
-    const dir = await openView(input.run, await input.chainOf(options.from));
-    views.push(dir);
-    view = new RootView(dir);
+    const files = await input.filesOf(options.from);
+    if (files.kind === 'folder') view = files.view;
+    else {
+      const dir = await openView(input.run, files.chainId);
+      views.push(dir);
+      view = new RootView(dir);
+    }
   }
   const { path, info } = await view.resolve(expand(input, options.source ?? options.src ?? '/'));
   if (info === undefined) {
@@ -156,9 +269,6 @@ async function cacheMount(
   target: string,
   held: string[],
 ): Promise<StepMount> {
-  if (options.from !== undefined || options.source !== undefined) {
-    throw refused(input, '--mount=type=cache,from=', 'A cache begins empty.');
-  }
   const id = expand(input, options.id ?? target);
   const hash = createHash('sha256').update(id).digest('hex');
   const source = join(input.run.dataDir, 'caches', hash);
@@ -168,13 +278,29 @@ async function cacheMount(
   }
   // A private cache for one step at a time is what `private` promises.
   if (sharing !== 'shared') held.push(source);
-  const isNew = (await mkdir(source, { recursive: true, mode: 0o755 })) !== undefined;
-  if (isNew) {
+  const isNew = (await stat(source).catch(() => undefined)) === undefined;
+  if (isNew && options.from !== undefined) await seed(input, options, source);
+  else if (isNew) {
+    await mkdir(source, { recursive: true, mode: 0o755 });
     await chown(source, Number(options.uid ?? 0), Number(options.gid ?? 0));
     await chmod(source, Number.parseInt(options.mode ?? '0755', 8) & 0o7777);
   }
   const readonly = isTrue(options.ro) || isTrue(options.readonly);
   return { type: 'bind', source, target, readonly };
+}
+
+/** A cache that begins with files of a stage, an image or a context. */
+async function seed(input: MountInput, options: MountOptions, target: string): Promise<void> {
+  const views: string[] = [];
+  const made = `${target}.${randomBytes(6).toString('hex')}`;
+  try {
+    await copyTree((await bindSource(input, options, views)).source, made);
+    // Another build may have been first.
+    await rename(made, target).catch(() => undefined);
+  } finally {
+    await rm(made, { recursive: true, force: true });
+    for (const view of views) await closeView(input.run, view);
+  }
 }
 
 /** Mount points that do not exist yet, deepest first, as paths without links. */
@@ -208,7 +334,6 @@ async function takeAway(rootfs: StepRootfs, made: readonly string[]): Promise<vo
 function targetOf(input: MountInput, options: MountOptions): string {
   const text = options.target ?? options.dst ?? options.destination ?? '';
   if (text !== '') return joinDir(input.state.config.workingDir, expand(input, text));
-  if (options.type === 'secret' || options.type === 'ssh') return '/run/secrets';
   throw new TswarmError('invalid_argument', 'RUN --mount: target is missing', {
     field: `Dockerfile:${input.line}`,
   });
@@ -228,6 +353,10 @@ function expand(input: MountInput, word: string): string {
 
 function isTrue(value: string | undefined): boolean {
   return value === 'true' || value === '1';
+}
+
+function missing(input: MountInput, what: string, hint: string): TswarmError {
+  return new TswarmError('not_found', what, { field: `Dockerfile:${input.line}`, hint });
 }
 
 function refused(input: MountInput, what: string, hint: string): TswarmError {

@@ -9,6 +9,7 @@ import type { ImageRecord } from '../images/types.ts';
 import {
   type BuildRun,
   configOf,
+  type StageRun,
   type StageState,
   shortImageId,
   stateFromCache,
@@ -22,15 +23,17 @@ import {
   stageConfig,
 } from './config-change.ts';
 import { makeWorkdir, prepareCopy } from './copy-step.ts';
+import type { SourceFiles } from './layer-step.ts';
 import { parseInstruction } from './parse/dockerfile.ts';
 import { expandWord, type Scope } from './parse/expand.ts';
 import { type Instruction, readInstruction } from './parse/instructions.ts';
 import { findStage, type Stage } from './plan.ts';
+import type { RootView } from './root-view.ts';
 import { runCommand, runLayer, visibleArgs } from './run-instruction.ts';
 import { mountKey } from './run-mounts.ts';
 
 /** Runs the stage. @throws what a step throws; TswarmError `cancelled` */
-export async function buildStage(run: BuildRun, stage: Stage): Promise<StageState> {
+export async function buildStage(run: StageRun, stage: Stage): Promise<StageState> {
   step(run, stage.from.shown);
   let state = await baseOf(run, stage);
   if (state.imageId !== '') run.say(` ---> ${shortImageId(state.imageId)}\n`);
@@ -49,13 +52,13 @@ export async function buildStage(run: BuildRun, stage: Stage): Promise<StageStat
   return state;
 }
 
-function step(run: BuildRun, text: string): void {
+function step(run: StageRun, text: string): void {
   run.stepsDone += 1;
   run.say(`Step ${run.stepsDone}/${run.stepsTotal} : ${text}\n`);
 }
 
 async function oneStep(
-  run: BuildRun,
+  run: StageRun,
   stage: Stage,
   before: StageState,
   instruction: Instruction,
@@ -73,11 +76,17 @@ function withPath(config: StageConfig): StageConfig {
 }
 
 /** The image or stage that FROM names. */
-async function baseOf(run: BuildRun, stage: Stage): Promise<StageState> {
+async function baseOf(run: StageRun, stage: Stage): Promise<StageState> {
+  const named = contextOf(run, stage.base);
+  if (named?.kind === 'folder') {
+    throw new TswarmError('not_supported', `FROM ${stage.base}: that context is a folder`, {
+      hint: 'Give an image for it (docker-image://…), or copy from the folder with COPY --from.',
+    });
+  }
+  if (named)
+    return stateOf(await fetchImage(run, named.image, stage.platform || run.options.platform));
   if (stage.parent !== undefined) {
-    const parent = run.states.get(stage.parent);
-    if (parent === undefined)
-      throw new TswarmError('internal', `stage ${stage.parent} has not run`);
+    const parent = await stateOfStage(run, stage.parent);
     return { ...parent, config: { ...parent.config, isCmdOwn: false } };
   }
   if (stage.base === 'scratch') {
@@ -95,6 +104,30 @@ async function baseOf(run: BuildRun, stage: Stage): Promise<StageState> {
   return stateOf(image);
 }
 
+function stateOfStage(run: BuildRun, index: number): Promise<StageState> {
+  const state = run.states.get(index);
+  if (state === undefined) throw new TswarmError('internal', `stage ${index} does not run`);
+  return state;
+}
+
+/** The further context of this name; it counts before stages and images. */
+function contextOf(
+  run: BuildRun,
+  name: string,
+):
+  | { readonly kind: 'folder'; readonly view: RootView }
+  | { readonly kind: 'image'; readonly image: string }
+  | undefined {
+  const { contexts } = run.options;
+  const key = Object.keys(contexts).find((one) => one.toLowerCase() === name.toLowerCase());
+  const source = key === undefined ? undefined : contexts[key];
+  if (key === undefined || source === undefined) return undefined;
+  if (source !== '') return { kind: 'image', image: source.replace(/^docker-image:\/\//, '') };
+  const view = run.context.contexts.get(key);
+  if (view) return { kind: 'folder', view };
+  throw new TswarmError('invalid_argument', `context ${key} has not come along`);
+}
+
 function stateOf(image: ImageRecord): StageState {
   const { config } = image;
   const { architecture, os, variant } = config;
@@ -109,7 +142,7 @@ function stateOf(image: ImageRecord): StageState {
   };
 }
 
-async function fetchImage(run: BuildRun, ref: string, platform: string): Promise<ImageRecord> {
+async function fetchImage(run: StageRun, ref: string, platform: string): Promise<ImageRecord> {
   const { store, api } = run.images;
   const wanted = parsePlatform(platform, run.parts.architecture);
   const fits = (image: ImageRecord | undefined): boolean =>
@@ -144,14 +177,19 @@ async function fetchImage(run: BuildRun, ref: string, platform: string): Promise
   throw new TswarmError('not_found', `no image ${ref} for platform ${platformText(wanted)}`);
 }
 
+/** Whether the stage is one of those that are built without the cache. */
+function isFiltered({ options }: BuildRun, { name, index }: Stage): boolean {
+  return options.noCacheFilter.some((one) => one.toLowerCase() === (name || String(index)));
+}
+
 /** One instruction on one state. */
 class Step {
-  readonly #run: BuildRun;
+  readonly #run: StageRun;
   readonly #stage: Stage;
   readonly #before: StageState;
   readonly #scope: Scope;
 
-  constructor(run: BuildRun, stage: Stage, before: StageState) {
+  constructor(run: StageRun, stage: Stage, before: StageState) {
     this.#run = run;
     this.#stage = stage;
     this.#before = before;
@@ -220,9 +258,11 @@ class Step {
       mounts: instruction.mounts,
       scope: this.#scope,
       line: instruction.line,
-      chainOf: (from: string) => this.#chainOf(from),
+      filesOf: (from: string) => this.#filesOf(from),
     };
-    const key = ['run', command, args, instruction.network, await mountKey(mounts)];
+    const { network, isInsecure } = instruction;
+    const key = ['run', command, args, network, await mountKey(mounts)];
+    if (isInsecure) key.push('insecure');
     const prefix = args.length > 0 ? `|${args.length} ${args.join(' ')} ` : '';
     const text = `RUN ${prefix}${command.args.join(' ')}`;
     return this.#cached(key, this.#before.config, text, () =>
@@ -232,24 +272,29 @@ class Step {
 
   async #copy(instruction: Extract<Instruction, { kind: 'copy' | 'add' }>): Promise<StageState> {
     const from = expandWord(instruction.from, this.#scope, this.#run.plan.escapeChar);
-    const chain = from === '' ? undefined : await this.#chainOf(from);
-    return prepareCopy(this.#run, this.#before, instruction, chain, this.#scope, (copy) =>
+    const files: SourceFiles =
+      from === '' ? { kind: 'folder', view: this.#run.context.view } : await this.#filesOf(from);
+    return prepareCopy(this.#run, this.#before, instruction, files, this.#scope, (copy) =>
       this.#cached(copy.key, this.#before.config, instruction.shown, () => copy.apply()),
     );
   }
 
-  /** The files of a stage before this one, or of an image. */
-  async #chainOf(from: string): Promise<string> {
-    const stage = findStage(this.#run.plan.stages, from, this.#stage.index);
-    const state = stage && this.#run.states.get(stage.index);
-    if (state !== undefined) return state.chainId;
-    if (/^\d+$/.test(from)) {
+  /** The files of a further context, of a stage before this one, or of an image. */
+  async #filesOf(from: string): Promise<SourceFiles> {
+    const named = contextOf(this.#run, from);
+    if (named?.kind === 'folder') return named;
+    const stage = named ? undefined : findStage(this.#run.plan.stages, from, this.#stage.index);
+    if (stage) {
+      return { kind: 'chain', chainId: (await stateOfStage(this.#run, stage.index)).chainId };
+    }
+    if (!named && /^\d+$/.test(from)) {
       throw new TswarmError(
         'invalid_argument',
         `invalid from flag value ${from}: refers to no earlier stage`,
       );
     }
-    return (await fetchImage(this.#run, from, this.#run.options.platform)).chainId;
+    const image = await fetchImage(this.#run, named?.image ?? from, this.#run.options.platform);
+    return { kind: 'chain', chainId: image.chainId };
   }
 
   /** The state after the step: from the cache, or by `make` (undefined = no layer came of it). */
@@ -261,7 +306,8 @@ class Step {
   ): Promise<StageState> {
     const run = this.#run;
     const key = cacheKey(this.#before.imageId, this.#before.platform, keyParts);
-    const found = run.options.noCache ? undefined : await run.cache.find(key);
+    const isFresh = run.options.noCache || isFiltered(run, this.#stage);
+    const found = isFresh ? undefined : await run.cache.find(key);
     if (found !== undefined) {
       run.say(' ---> Using cache\n');
       return stateFromCache(run, this.#before, found, config);

@@ -2,6 +2,7 @@
 // builds may ask of the worker: run a build step, look at a container (commit), say that something happened.
 // Implemented in image-store.ts (ImageStore, ImageService) and ../build (Builder). Refuses to know containers' configuration or networks.
 import type {
+  BuildUlimit,
   EngineFilters,
   EngineJson,
   ImageEngine,
@@ -179,6 +180,9 @@ export interface BuildStep {
     readonly readonly: boolean;
     readonly sizeBytes?: number;
   }[];
+  readonly ulimits: readonly BuildUlimit[];
+  /** All rights on the host. */
+  readonly privileged: boolean;
   /** Image id that the root file system was made from. */
   readonly imageId: string;
 }

@@ -84,6 +84,8 @@ function recordOf(step: BuildStep, deps: RuntimeDeps): ContainerRecord {
     ExtraHosts: step.extraHosts.length > 0 ? step.extraHosts : null,
     LogConfig: { Type: 'none', Config: {} },
     ...(step.shmBytes > 0 ? { ShmSize: step.shmBytes } : {}),
+    Privileged: step.privileged,
+    Ulimits: step.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
   };
   return {
     version: 1,

@@ -9,6 +9,7 @@ import {
   buildContext,
   pipedContext,
 } from '../../client/build-context.ts';
+import { buildBody, extraQuery, secretOf } from '../../client/build-extras.ts';
 import type { ApiClient } from '../../client/http.ts';
 import { allRegistriesHeaders } from '../../client/registry-auth.ts';
 import { EXIT } from '../../output/fail.ts';
@@ -18,6 +19,12 @@ import { printStream } from './image.ts';
 
 export interface BuildFlags {
   readonly addHost?: readonly string[];
+  readonly allow?: readonly string[];
+  readonly buildContext?: readonly string[];
+  readonly noCacheFilter?: readonly string[];
+  readonly secret?: readonly string[];
+  readonly ssh?: readonly string[];
+  readonly ulimit?: readonly string[];
   readonly buildArg?: readonly string[];
   readonly cache?: boolean;
   readonly file?: string;
@@ -34,7 +41,13 @@ export interface BuildFlags {
 
 export async function build(client: ApiClient, path: string, flags: BuildFlags): Promise<number> {
   const shmBytes = flags.shmSize === undefined ? undefined : bytes('shm-size', flags.shmSize);
-  const context = await contextOf(path, flags.file);
+  const extras = {
+    secrets: new Map((flags.secret ?? []).map(secretOf)),
+    ssh: flags.ssh ?? [],
+    contexts: Object.fromEntries((flags.buildContext ?? []).map(namedContext)),
+  };
+  const { query: extra, folders } = extraQuery(extras);
+  const context = await contextOf(path, flags.file, folders);
   const query = {
     t: flags.tag,
     dockerfile: context.dockerfile,
@@ -48,9 +61,13 @@ export async function build(client: ApiClient, path: string, flags: BuildFlags):
     buildargs: JSON.stringify(buildArguments(flags.buildArg, process.env)),
     labels: JSON.stringify(labelsOf(flags.label)),
     platform: flags.platform,
+    nocachefilter: flags.noCacheFilter?.flatMap((names) => names.split(',')),
+    entitlements: flags.allow,
+    ulimits: flags.ulimit === undefined ? undefined : JSON.stringify(flags.ulimit.map(ulimitOf)),
+    ...extra,
     version: 1,
   };
-  const stream = { data: context.stream, type: 'application/x-tar' };
+  const stream = { data: buildBody(context.stream, extras), type: 'application/x-tar' };
   let id = '';
   const headers = await allRegistriesHeaders(process.env);
   await printStream(client.lines('POST', '/build', { query, stream, headers }), (aux) => {
@@ -61,8 +78,16 @@ export async function build(client: ApiClient, path: string, flags: BuildFlags):
 }
 
 /** `-` is standard input: as the path the whole context, as the file only the Dockerfile. */
-async function contextOf(path: string, file: string | undefined): Promise<BuildContext> {
+async function contextOf(
+  path: string,
+  file: string | undefined,
+  more: Readonly<Record<string, string>>,
+): Promise<BuildContext> {
   if (path === '-') {
+    if (Object.keys(more).length > 0) {
+      const text = 'further folders cannot come along with a context from standard input';
+      throw new TswarmError('invalid_argument', text);
+    }
     if (file === '-') {
       const text = 'standard input cannot be both the context and the Dockerfile';
       throw new TswarmError('invalid_argument', text);
@@ -83,11 +108,28 @@ async function contextOf(path: string, file: string | undefined): Promise<BuildC
     let inline = '';
     process.stdin.setEncoding('utf8');
     for await (const chunk of process.stdin) inline += chunk;
-    return buildContext({ folder: path, dockerfile: 'Dockerfile', inline });
+    return buildContext({ folder: path, dockerfile: 'Dockerfile', inline, more });
   }
   // Like docker: a file that is named is looked for where the command is given.
   const dockerfile = file === undefined ? 'Dockerfile' : resolve(file);
-  return buildContext({ folder: path, dockerfile, inline: undefined });
+  return buildContext({ folder: path, dockerfile, inline: undefined, more });
+}
+
+function namedContext(text: string): readonly [string, string] {
+  const at = text.indexOf('=');
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new TswarmError('invalid_argument', `--build-context ${text}: write NAME=FOLDER`);
+}
+
+/** `nofile=1024[:2048]`. */
+function ulimitOf(text: string): {
+  readonly Name: string;
+  readonly Soft: number;
+  readonly Hard: number;
+} {
+  const [, Name = '', soft = '', hard = soft] = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(text) ?? [];
+  if (Name !== '') return { Name, Soft: Number(soft), Hard: Number(hard) };
+  throw new TswarmError('invalid_argument', `--ulimit ${text}: write NAME=SOFT[:HARD]`);
 }
 
 function writeId(file: string, id: string): void {

@@ -1,7 +1,6 @@
 // Instructions with their arguments understood, variables not yet put in: what each keyword takes,
 // which flags it knows, exec or shell form. An unknown keyword or flag is refused by name, as is
 // what exists in Docker and not here yet.
-import { TswarmError } from '#protocol/errors';
 import { type HereDoc, parseError, parseInstruction, type RawInstruction } from './dockerfile.ts';
 import { type Flag, jsonForm, splitFlags, splitWords } from './words.ts';
 
@@ -60,6 +59,8 @@ export type Arguments =
       readonly hereDocs: readonly HereDoc[];
       readonly mounts: readonly MountOptions[];
       readonly network: string;
+      /** With all rights; the build must be allowed it. */
+      readonly isInsecure: boolean;
     }
   | { readonly kind: 'cmd' | 'entrypoint'; readonly command: CommandForm }
   | { readonly kind: 'shell'; readonly args: readonly string[] }
@@ -260,15 +261,22 @@ function copy(input: Input, known: readonly string[]): CopyArguments {
 function run(input: Input): Arguments {
   const { flags, raw } = input;
   const security = flags.text('security');
-  if (security !== '' && security !== 'sandbox') {
-    throw notYet(raw, `RUN --security=${security}`, 'Builds never run privileged.');
+  if (!['', 'sandbox', 'insecure'].includes(security)) {
+    throw parseError(raw.line, `security "${security}" is not valid`);
   }
   const network = flags.text('network');
   if (!['', 'default', 'none', 'host'].includes(network)) {
     throw parseError(raw.line, `unsupported network mode "${network}"`);
   }
   const mounts = flags.all('mount').map((text) => mountOptions(text, raw));
-  return { kind: 'run', command: command(input.rest), hereDocs: raw.hereDocs, mounts, network };
+  return {
+    kind: 'run',
+    command: command(input.rest),
+    hereDocs: raw.hereDocs,
+    mounts,
+    network,
+    isInsecure: security === 'insecure',
+  };
 }
 
 function mountOptions(text: string, raw: RawInstruction): MountOptions {
@@ -347,11 +355,4 @@ function one(input: Input): string {
 function atLeastOne<T>(input: Input, items: readonly T[]): readonly T[] {
   if (items.length > 0) return items;
   throw parseError(input.raw.line, `${input.raw.keyword} requires at least one argument`);
-}
-
-function notYet(raw: RawInstruction, what: string, hint: string): TswarmError {
-  return new TswarmError('not_supported', `dockerfile line ${raw.line}: ${what} is not supported`, {
-    field: `Dockerfile:${raw.line}`,
-    hint,
-  });
 }

@@ -246,3 +246,33 @@ services:
     }
   });
 });
+
+describe('what a build is given', () => {
+  const FILE = `
+services:
+  base: {build: {context: /b}}
+  app:
+    build:
+      context: /a
+      secrets: [token, {source: cert, target: tls}]
+      additional_contexts: {base: "service:base", src: /src, alpine: "docker-image://alpine:3"}
+secrets:
+  token: {environment: TOKEN}
+  cert: {file: /cert.pem}
+`;
+
+  it('secrets by id, images of other services, which are built before; nothing of it goes to the cluster', () => {
+    const result = plan(FILE);
+    if (!result.ok) throw new Error(result.errors.map(({ message }) => message).join());
+    expect(result.images.find(({ service }) => service === 'app')).toMatchObject({
+      secrets: [{ id: 'tls', file: '/cert.pem' }],
+      contexts: {
+        base: 'docker-image://p-base',
+        src: '/src',
+        alpine: 'docker-image://alpine:3',
+      },
+      after: ['base'],
+    });
+    expect(result.stack.secrets).toEqual([]);
+  });
+});

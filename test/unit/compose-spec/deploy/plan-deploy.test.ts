@@ -35,7 +35,12 @@ describe('keys', () => {
       'services.a.security_opt.0: not supported by this version of tswarm (label=disable',
     ],
     ['volumes: [{type: image, source: i, target: /i}]', 'services.a.volumes.0.type: not supported'],
-    ['build: {ssh: [default]}', 'services.a.build.ssh: not supported'],
+    ['build: {isolation: hyperv}', 'services.a.build.isolation: not supported'],
+    ['build: {entitlements: [x]}', 'services.a.build.entitlements.0: unknown entitlement x'],
+    [
+      'build: {additional_contexts: {src: "https://h/x.git"}}',
+      'services.a.build.additional_contexts.src: not supported',
+    ],
     ['build: "https://h/x.git"', 'services.a.build.context: not supported'],
     ['pull_policy: refresh, pull_refresh_after: soon', 'services.a.pull_refresh_after: unknown'],
     ['ports: ["8000-8010:80"]', 'services.a.ports.0.published: not supported'],
