@@ -50,10 +50,25 @@ async function build(context: Context, request: ApiRequest, reply: Reply): Promi
       });
     }
   }
-  const { secrets, rest } = await withSecrets(request.stream(), query);
-  const options = { ...optionsOf(query), secrets, registryAuths: registryAuths(request) };
+  const { rest, ...options } = await readAll(request);
   const progress = await context.engine.images.build(rest, options, request.signal);
   await sendProgress(reply, progress);
+}
+
+/** Who sends an archive hears an error only when all of it has been taken. */
+async function readAll(
+  request: ApiRequest,
+): Promise<BuildOptions & { readonly rest: AsyncIterable<Uint8Array> }> {
+  const { query } = request;
+  const body = request.stream();
+  let options: Omit<BuildOptions, 'secrets'>;
+  try {
+    options = { ...optionsOf(query), registryAuths: registryAuths(request) };
+  } catch (error) {
+    for await (const _ of body);
+    throw error;
+  }
+  return { ...options, ...(await withSecrets(body, query)) };
 }
 
 function optionsOf(query: Query): Omit<BuildOptions, 'secrets' | 'registryAuths'> {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { messageOf, TswarmError } from '#protocol/errors';
 import { prefixed } from './build-context.ts';
+import type { Endpoint } from './endpoint.ts';
 
 export interface BuildExtras {
   readonly secrets: ReadonlyMap<string, Uint8Array>;
@@ -13,7 +14,10 @@ export interface BuildExtras {
 }
 
 /** Parameters for the extras, and the folders that go into the archive. */
-export function extraQuery(extras: BuildExtras): {
+export function extraQuery(
+  extras: BuildExtras,
+  endpoint: Endpoint,
+): {
   readonly query: Readonly<Record<string, string | undefined>>;
   readonly folders: Readonly<Record<string, string>>;
 } {
@@ -30,6 +34,11 @@ export function extraQuery(extras: BuildExtras): {
       contexts[name] = '';
       folders[name] = resolve(source);
     }
+  }
+  if (extras.ssh.length > 0 && endpoint.tls) {
+    throw new TswarmError('not_supported', `--ssh: ${endpoint.text} is another host`, {
+      hint: 'An agent serves builds on its own host: build there.',
+    });
   }
   const agents = Object.fromEntries(extras.ssh.map(agentOf));
   const head = secretsHead(extras.secrets);

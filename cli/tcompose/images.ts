@@ -189,7 +189,7 @@ export async function buildImage(
   if (!build) return;
   const id = `Image ${image.image}`;
   const extras = extrasOf(image, build);
-  const { query: extra, folders } = extraQuery(extras);
+  const { query: extra, folders } = extraQuery(extras, client.endpoint);
   const context = buildContext({
     folder: build.context ?? '.',
     dockerfile: build.dockerfile ?? 'Dockerfile',

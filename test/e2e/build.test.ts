@@ -379,6 +379,7 @@ RUN --mount=from=src,source=/s,target=/m/one --mount=target=/ctx --mount=type=tm
 
   it('secrets: a file, a variable, neither in the image; without one, nothing', async () => {
     const lines = `FROM bb:1
+WORKDIR /tmp
 RUN --mount=type=secret,id=pw --mount=type=secret,id=key,target=/k,uid=33,mode=0440 \\
     --mount=type=secret,id=pw,env=PW cat /run/secrets/pw /k; stat -c '%u %a' /k; echo "[$PW]"
 RUN --mount=type=secret,id=pw ls /run/secrets 2>&1 || echo none`;

@@ -1,5 +1,6 @@
 // Flags of tcompose that docker compose has as well, each by what it does to containers, images, files or the answer, on one real node.
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ComposeNode, SERVICE, type Tcompose } from '../support/compose-node.ts';
@@ -299,7 +300,7 @@ describe('refused by name', () => {
 
   flagTest(
     'tcompose build',
-    ['--builder', '--check', '--memory', '--print', '--provenance', '--sbom', '--ssh'],
+    ['--builder', '--check', '--memory', '--print', '--provenance', '--sbom'],
     'what the builder does not do',
     async () => {
       for (const flag of [
@@ -309,7 +310,6 @@ describe('refused by name', () => {
         '--print',
         '--provenance=max',
         '--sbom=true',
-        '--ssh=default',
       ])
         expect(await refusal('build', flag)).toContain(
           `error: ${flag.split('=')[0]} is not supported: `,
@@ -319,6 +319,50 @@ describe('refused by name', () => {
       expect((await tcompose('build', '--provenance=false', '--sbom=false')).code).toBe(0);
     },
   );
+
+  flagTest('tcompose build', ['--ssh'], 'what a build is given', async () => {
+    const path = join(node.folder, 'agent.sock');
+    const agent = createServer((socket) => socket.end()).listen(path);
+    const tcompose = projectOf('given', {
+      'compose.yaml': `
+services:
+  base: {build: {dockerfile_inline: "FROM busybox:test\\nRUN mkdir /from && echo base >/from/base"}}
+  app:
+    build:
+      context: .
+      dockerfile: app.Dockerfile
+      secrets: [token, {source: cert, target: tls}]
+      additional_contexts: {base: "service:base", more: ./more}
+      tags: ["given-app:extra"]
+      extra_hosts: ["db=10.1.2.3"]
+      shm_size: 8m
+      ulimits: {nofile: {soft: 321, hard: 400}}
+secrets: {token: {environment: TOKEN}, cert: {file: ./cert}}
+`,
+      'app.Dockerfile': `FROM busybox:test
+COPY --from=base /from /from
+COPY --from=more a.txt /more
+RUN --mount=type=secret,id=token,required --mount=type=secret,id=tls --mount=type=ssh,required \\
+    (cat /run/secrets/token /run/secrets/tls; test -S $SSH_AUTH_SOCK && echo agent; \\
+    grep -o 10.1.2.3 /etc/hosts; df -k /dev/shm | grep -o ' 8192 '; ulimit -n) | tr -d ' ' >/seen
+`,
+      '.env': 'TOKEN="from the environment\\n"\n',
+      cert: 'certificate\n',
+      'more/a.txt': 'more\n',
+    });
+    try {
+      const built = await tcompose('build', '--ssh', `default=${path}`);
+      expect([built.code, built.stderr]).toEqual([0, expect.not.stringContaining('Error')]);
+      const look = ['run', '--rm', 'given-app:extra', 'cat', '/seen', '/from/base', '/more'];
+      expect((await node.docker(look)).stdout).toBe(
+        'fromtheenvironment\ncertificate\nagent\n10.1.2.3\n8192\n321\nbase\nmore\n',
+      );
+      const without = await tcompose('build', '--no-cache');
+      expect([without.code, without.stderr]).toEqual([1, expect.stringContaining('SSH key')]);
+    } finally {
+      agent.close();
+    }
+  });
 
   flagTest('tcompose up', ['--menu'], 'has no menu', async () => {
     expect(await refusal('up', '--menu')).toContain('error: --menu is not supported: ');

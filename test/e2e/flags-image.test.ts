@@ -1,6 +1,7 @@
 // tswarm image: each flag by what is in the store or the registry afterwards, each command with something that it refuses. One node, and a registry where one is
 // needed.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { flagTest } from '../support/flag-tests.ts';
@@ -231,6 +232,51 @@ describe('image build', () => {
       // It is in no registry.
       const pulled = await tswarm('image', 'build', '--pull', path);
       expect(pulled.code, pulled.stdout).toBe(1);
+    },
+  );
+
+  flagTest(
+    'tswarm image build',
+    ['--secret', '--ssh', '--build-context', '--ulimit', '--allow', '--no-cache-filter'],
+    'what steps are given',
+    async () => {
+      const socket = join(node.folder, 'ssh.sock');
+      const agent = createServer((client) => client.end()).listen(socket);
+      const text = `FROM busybox:test AS first
+RUN --mount=type=secret,id=s cat /run/secrets/s; ulimit -n
+RUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && echo agent
+FROM first
+RUN --security=insecure --mount=from=more,target=/m cat /m/note`;
+      const path = folder(text);
+      try {
+        const secret = join(path, 'note');
+        const args = ['--secret', `id=s,src=${secret}`, '--ssh', `default=${socket}`, '--ulimit'];
+        const all = [...args, 'nofile=222', '--build-context', `more=${path}`, '--allow'];
+        const said = await build([...all, 'security.insecure', path]);
+        expect(said).toMatch(/\n222\n[\s\S]*\nagent\n/);
+        const note = readFileSync(secret, 'utf8');
+        expect(said.split(note)).toHaveLength(3);
+        const again = await build([
+          ...all,
+          'security.insecure',
+          '--no-cache-filter',
+          'first',
+          path,
+        ]);
+        expect(again.split('Using cache')).toHaveLength(1);
+        expect(await refused('image', 'build', '--secret', 'id=x,src=/none', path)).toContain(
+          '/none',
+        );
+        expect(await refused('image', 'build', '--ssh', 'default=/none', path)).toContain('/none');
+        expect(await refused('image', 'build', '--allow', 'x', path)).toContain('entitlement');
+        const denied = await tswarm('image', 'build', ...all.slice(0, -1), path);
+        expect([denied.code, denied.stdout + denied.stderr]).toEqual([
+          1,
+          expect.stringContaining('security.insecure is not allowed'),
+        ]);
+      } finally {
+        agent.close();
+      }
     },
   );
 

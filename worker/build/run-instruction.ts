@@ -4,7 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import type { LayerRecord } from '../images/layer-store.ts';
-import type { StageRun, StageState } from './build-run.ts';
+import type { BuildRun, StageRun, StageState } from './build-run.ts';
 import { commandLine, envScope, joinDir } from './config-change.ts';
 import { makeLayer, type StepRootfs } from './layer-step.ts';
 import { STEP_OUTPUT_BYTES_MAX } from './limits.ts';
@@ -66,6 +66,16 @@ export function visibleArgs(state: StageState): readonly string[] {
   return visible.toSorted();
 }
 
+/** Also for what is in the cache. @throws permission_denied for a step with all rights that nobody has allowed */
+export function checkAllowed(run: BuildRun, instruction: RunInstruction): void {
+  if (!instruction.isInsecure || run.options.entitlements.includes(INSECURE)) return;
+  const message = `RUN --security=insecure: ${INSECURE} is not allowed`;
+  throw new TswarmError('permission_denied', message, {
+    field: `Dockerfile:${instruction.line}`,
+    hint: `Allow it: --allow ${INSECURE}, or entitlements: [${INSECURE}] in the compose file.`,
+  });
+}
+
 /** Runs the command. @throws an error with the command's exit code, in Docker's words */
 export async function runLayer(
   run: StageRun,
@@ -74,16 +84,6 @@ export async function runLayer(
   command: RunCommand,
   mounts: MountInput,
 ): Promise<LayerRecord> {
-  if (instruction.isInsecure && !run.options.entitlements.includes(INSECURE)) {
-    throw new TswarmError(
-      'permission_denied',
-      `RUN --security=insecure: ${INSECURE} is not allowed`,
-      {
-        field: `Dockerfile:${instruction.line}`,
-        hint: `Allow it: --allow ${INSECURE}, or entitlements: [${INSECURE}] in the compose file.`,
-      },
-    );
-  }
   return makeLayer(run, state, async (rootfs) => {
     run.say(` ---> Running in ${rootfs.id.slice(0, 12)}\n`);
     await withMounts(mounts, rootfs, (made) =>

@@ -170,15 +170,10 @@ async function secretMount(
   }
   if (options.env !== undefined) open.env.push(`${options.env}=${new TextDecoder().decode(data)}`);
   if (options.env !== undefined && asked === undefined) return undefined;
-  const target = posix.join('/', input.state.config.workingDir, expand(input, asked ?? ''));
-  const source = await privateFile(input, data, options, 0o400);
+  const target = asked === undefined ? `/run/secrets/${id}` : inWorkingDir(input, asked);
+  const source = await privateFile(input, data, options);
   open.files.push(source);
-  return {
-    type: 'bind',
-    source,
-    target: asked === undefined ? `/run/secrets/${id}` : target,
-    readonly: true,
-  };
+  return { type: 'bind', source, target, readonly: true };
 }
 
 /** The socket of an SSH agent of this host; keys stay there. */
@@ -200,10 +195,12 @@ async function sshMount(
     throw missing(input, `SSH key ${id}: ${socket} is no socket of an agent`, 'Start ssh-agent.');
   }
   const asked = options.target ?? options.dst ?? options.destination;
+  for (const key of ['uid', 'gid', 'mode']) {
+    if (options[key] === undefined) continue;
+    throw refused(input, `--mount=type=ssh,${key}=`, 'The socket is the agent’s own; run as root.');
+  }
   const target =
-    asked === undefined
-      ? `/run/buildkit/ssh_agent.${open.env.length}`
-      : posix.join('/', input.state.config.workingDir, expand(input, asked));
+    asked === undefined ? `/run/buildkit/ssh_agent.${open.env.length}` : inWorkingDir(input, asked);
   open.env.push(`SSH_AUTH_SOCK=${target}`);
   return { type: 'bind', source: socket, target, readonly: true };
 }
@@ -213,12 +210,11 @@ async function privateFile(
   input: MountInput,
   data: Uint8Array,
   options: MountOptions,
-  mode: number,
 ): Promise<string> {
   const path = join(input.run.secretsDir, randomBytes(12).toString('hex'));
   await writeFile(path, data, { mode: 0o600 });
   await chown(path, Number(options.uid ?? 0), Number(options.gid ?? 0));
-  await chmod(path, options.mode === undefined ? mode : Number.parseInt(options.mode, 8) & 0o777);
+  await chmod(path, Number.parseInt(options.mode ?? '0400', 8) & 0o777);
   return path;
 }
 
@@ -333,10 +329,14 @@ async function takeAway(rootfs: StepRootfs, made: readonly string[]): Promise<vo
 
 function targetOf(input: MountInput, options: MountOptions): string {
   const text = options.target ?? options.dst ?? options.destination ?? '';
-  if (text !== '') return joinDir(input.state.config.workingDir, expand(input, text));
+  if (text !== '') return inWorkingDir(input, text);
   throw new TswarmError('invalid_argument', 'RUN --mount: target is missing', {
     field: `Dockerfile:${input.line}`,
   });
+}
+
+function inWorkingDir(input: MountInput, path: string): string {
+  return joinDir(input.state.config.workingDir, expand(input, path));
 }
 
 const UNIT_BYTES: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };

@@ -29,7 +29,7 @@ import { expandWord, type Scope } from './parse/expand.ts';
 import { type Instruction, readInstruction } from './parse/instructions.ts';
 import { findStage, type Stage } from './plan.ts';
 import type { RootView } from './root-view.ts';
-import { runCommand, runLayer, visibleArgs } from './run-instruction.ts';
+import { checkAllowed, runCommand, runLayer, visibleArgs } from './run-instruction.ts';
 import { mountKey } from './run-mounts.ts';
 
 /** Runs the stage. @throws what a step throws; TswarmError `cancelled` */
@@ -250,6 +250,7 @@ class Step {
   }
 
   async #runCommand(instruction: Extract<Instruction, { kind: 'run' }>): Promise<StageState> {
+    checkAllowed(this.#run, instruction);
     const command = runCommand(instruction, this.#before);
     const args = visibleArgs(this.#before);
     const mounts = {

@@ -46,7 +46,7 @@ export async function build(client: ApiClient, path: string, flags: BuildFlags):
     ssh: flags.ssh ?? [],
     contexts: Object.fromEntries((flags.buildContext ?? []).map(namedContext)),
   };
-  const { query: extra, folders } = extraQuery(extras);
+  const { query: extra, folders } = extraQuery(extras, client.endpoint);
   const context = await contextOf(path, flags.file, folders);
   const query = {
     t: flags.tag,
