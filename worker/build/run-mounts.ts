@@ -211,6 +211,8 @@ async function privateFile(
   data: Uint8Array,
   options: MountOptions,
 ): Promise<string> {
+  // The folder above it is emptied when the node enters or leaves a cluster.
+  await mkdir(input.run.secretsDir, { recursive: true, mode: 0o700 });
   const path = join(input.run.secretsDir, randomBytes(12).toString('hex'));
   await writeFile(path, data, { mode: 0o600 });
   await chown(path, Number(options.uid ?? 0), Number(options.gid ?? 0));
