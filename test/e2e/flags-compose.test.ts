@@ -344,7 +344,7 @@ COPY --from=base /from /from
 COPY --from=more a.txt /more
 RUN --mount=type=secret,id=token,required --mount=type=secret,id=tls --mount=type=ssh,required \\
     (cat /run/secrets/token /run/secrets/tls; test -S $SSH_AUTH_SOCK && echo agent; \\
-    grep -o 10.1.2.3 /etc/hosts; df -k /dev/shm | grep -o ' 8192 '; ulimit -n) | tr -d ' ' >/seen
+    grep -o 10.1.2.3 /etc/hosts; df -k /dev/shm | grep -c ' 8192 '; ulimit -n) | tr -d ' ' >/seen
 `,
       '.env': 'TOKEN="from the environment\\n"\n',
       cert: 'certificate\n',
@@ -355,7 +355,7 @@ RUN --mount=type=secret,id=token,required --mount=type=secret,id=tls --mount=typ
       expect([built.code, built.stderr]).toEqual([0, expect.not.stringContaining('Error')]);
       const look = ['run', '--rm', 'given-app:extra', 'cat', '/seen', '/from/base', '/more'];
       expect((await node.docker(look)).stdout).toBe(
-        'fromtheenvironment\ncertificate\nagent\n10.1.2.3\n8192\n321\nbase\nmore\n',
+        'fromtheenvironment\ncertificate\nagent\n10.1.2.3\n1\n321\nbase\nmore\n',
       );
       const without = await tcompose('build', '--no-cache');
       expect([without.code, without.stderr]).toEqual([1, expect.stringContaining('SSH key')]);
