@@ -16,8 +16,11 @@ export interface CopyOptions {
   readonly index?: string;
 }
 
-interface Place {
-  /** '' = this machine. */
+/** What is needed of a container to copy. */
+export type CopyContainer = Pick<ProjectContainer, 'id' | 'name'>;
+
+export interface Place {
+  /** Of a service, or a container's name; '' = this machine. */
   readonly service: string;
   readonly path: string;
 }
@@ -49,7 +52,7 @@ export async function cp(
 }
 
 /** `web:/path`, or a path here (one with a slash before its first colon is no service). */
-function placeOf(text: string): Place {
+export function placeOf(text: string): Place {
   const colon = text.indexOf(':');
   const isHere = colon < 0 || text.slice(0, colon).includes('/') || text.startsWith('.');
   return isHere
@@ -85,8 +88,8 @@ const GO_MODE_DIR = 0x8000_0000;
 
 /** Undefined when there is nothing at the path. */
 async function statIn(
-  context: ComposeContext,
-  container: ProjectContainer,
+  context: Pick<ComposeContext, 'client'>,
+  container: CopyContainer,
   path: string,
 ): Promise<PathStat | undefined> {
   try {
@@ -108,9 +111,10 @@ async function statIn(
   }
 }
 
-async function copyOut(
-  context: ComposeContext,
-  container: ProjectContainer,
+/** From a container to this machine. */
+export async function copyOut(
+  context: Pick<ComposeContext, 'client'>,
+  container: CopyContainer,
   source: string,
   destination: string,
   options: CopyOptions,
@@ -151,10 +155,11 @@ function localTarget(
   return { folder: dirname(full), name: basename(full) };
 }
 
-async function copyIn(
-  context: ComposeContext,
+/** From this machine to a container. */
+export async function copyIn(
+  context: Pick<ComposeContext, 'client'>,
   source: string,
-  container: ProjectContainer,
+  container: CopyContainer,
   destination: string,
   options: CopyOptions,
 ): Promise<void> {
@@ -186,6 +191,6 @@ async function copyIn(
   await put(posix.dirname(clean), pack(posix.basename(clean)));
 }
 
-function notFound(container: ProjectContainer, path: string): TswarmError {
+function notFound(container: CopyContainer, path: string): TswarmError {
   return new TswarmError('not_found', `could not find ${path} in container ${container.name}`);
 }

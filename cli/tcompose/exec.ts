@@ -1,4 +1,5 @@
 // tcompose exec: a command in a running container of a service, with a terminal when there is one. The exit code is the command's.
+import { parseDetachKeys } from '#protocol/detach-keys';
 import { TswarmError } from '#protocol/errors';
 import type { ApiClient, Json } from '../client/http.ts';
 import { followSize, joinStdio } from '../client/streams.ts';
@@ -15,6 +16,7 @@ export interface ExecOptions {
   readonly tty?: boolean;
   readonly privileged?: boolean;
   readonly index?: string;
+  readonly detachKeys?: string;
 }
 
 export async function exec(
@@ -49,6 +51,7 @@ export async function execIn(
       User: options.user ?? '',
       WorkingDir: options.workdir ?? '',
       Privileged: options.privileged === true,
+      ...(options.detachKeys === undefined ? {} : { DetachKeys: options.detachKeys }),
       // The program's first look at its terminal sees the right size.
       ...(tty ? { ConsoleSize: [process.stdout.rows, process.stdout.columns] } : {}),
     },
@@ -63,7 +66,9 @@ export async function execIn(
   });
   const stopResizing = tty ? followSize(client, `${path}/resize`) : () => {};
   try {
-    await joinStdio(socket, head, { tty, stdin });
+    const detachKeys = parseDetachKeys(options.detachKeys ?? '');
+    const how = await joinStdio(socket, head, { tty, stdin, detachKeys });
+    if (how === 'detached') return 0;
   } finally {
     stopResizing();
   }

@@ -23,6 +23,16 @@ export async function commit(
   options: CommitOptions,
 ): Promise<number> {
   const container = await containerOf(context, service, options.index);
+  return commitOf(context, container, image, options);
+}
+
+/** Prints the image's id. */
+export async function commitOf(
+  { client }: Pick<ComposeContext, 'client'>,
+  container: string,
+  image: string | undefined,
+  options: Omit<CommitOptions, 'index'>,
+): Promise<number> {
   const { name: repo, tag } = splitTag(image ?? '');
   const query = {
     container,
@@ -33,7 +43,7 @@ export async function commit(
     pause: options.pause !== false,
     changes: options.change,
   };
-  const { Id } = await context.client.post<{ Id: string }>('/commit', { query });
+  const { Id } = await client.post<{ Id: string }>('/commit', { query });
   process.stdout.write(`${Id}\n`);
   return EXIT.ok;
 }

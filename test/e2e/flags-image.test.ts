@@ -125,6 +125,19 @@ describe('image', () => {
     expect([quiet.code, quiet.stderr]).toEqual([0, '']);
   });
 
+  flagTest('tswarm image ls', ['--digests'], 'of what came from a registry', async () => {
+    await using registry = await registryInside(node);
+    const name = `${registry.host}/known:1`;
+    await node.docker(['tag', 'busybox:test', name]);
+    expect((await node.docker(['push', '-q', name])).code).toBe(0);
+    const text = await out('image', 'ls', '--digests', `${registry.host}/known`);
+    expect(text).toMatch(
+      /^REPOSITORY +TAG +DIGEST +IMAGE ID.*\n\S+\/known +1 +sha256:[0-9a-f]{64} /,
+    );
+    expect(await out('image', 'ls', '--digests', 'imported')).toContain('<none>');
+    await node.docker(['rmi', name]);
+  });
+
   flagTest('tswarm image pull', ['--quiet', '--platform'], 'choose and show', async () => {
     await using registry = await registryInside(node);
     const name = `${registry.host}/busybox:1`;
@@ -141,6 +154,20 @@ describe('image', () => {
     await node.docker(['rmi', name]);
   });
 
+  flagTest('tswarm image rm', ['--no-prune'], 'parents stay', async () => {
+    const folder = join(node.folder, 'parents');
+    await node.inside('mkdir', ['-p', folder]);
+    const build = async (text: string): Promise<string> => {
+      writeFileSync(join(folder, 'Dockerfile'), text);
+      return (await out('image', 'build', '-q', '-t', 'child:1', folder)).trim();
+    };
+    const parent = await build('FROM busybox:test\nENV PARENT=1\n');
+    await build('FROM child:1\nENV CHILD=1\n');
+    await out('image', 'rm', '--no-prune', 'child:1');
+    expect((await node.docker(['image', 'inspect', parent])).code).toBe(0);
+    await out('image', 'rm', parent);
+  });
+
   flagTest('tswarm image rm', ['--force'], 'also when a stopped container uses it', async () => {
     await node.docker(['create', '--name', 'stopped', 'imported:1']);
     expect(await refused('image', 'rm', 'imported:1')).toContain('must force');
@@ -149,7 +176,8 @@ describe('image', () => {
     await node.docker(['rm', 'stopped']);
   });
 
-  it('system df counts what is there', async () => {
+  flagTest('tswarm system df', ['--format'], 'counts what is there', async () => {
+    expect(await out('system', 'df', '--format', '{{.Type}} {{.Active}}')).toContain('Images ');
     const text = await out('system', 'df');
     expect(text).toMatch(/^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE\nImages +[1-9]/);
     expect(readFileSync(join(node.dataRoot, 'node-tag'), 'utf8')).not.toBe('');
@@ -344,9 +372,10 @@ describe('image names, archives and registries', () => {
 
   flagTest(
     'tswarm image history',
-    ['--format', '--no-human', '--no-trunc', '--quiet', '--json'],
+    ['--format', '--human', '--no-human', '--no-trunc', '--quiet', '--json'],
     'its steps',
     async () => {
+      expect(await out('image', 'history', '-H', 'piped:2')).toContain(' ago ');
       const table = await out('image', 'history', 'piped:2');
       expect(table).toMatch(/^IMAGE +CREATED +CREATED BY +SIZE +COMMENT\n\w{12} +.* ago +/);
       expect(table).toMatch(/\n<missing> +/);

@@ -309,19 +309,36 @@ describe('container', () => {
     expect(await out('container', 'unpause', 'one')).toBe('one\n');
   });
 
-  flagTest('tswarm container restart', ['--time', '--signal'], 'how it ends', async () => {
-    expect(await out('container', 'restart', '--time', '0', '--signal', 'KILL', 'one')).toBe(
-      'one\n',
-    );
-    expect(await refused('container', 'restart', '--time', 'soon', 'one')).toContain('--time');
-  });
+  flagTest(
+    'tswarm container restart',
+    ['--time', '--timeout', '--signal'],
+    'how it ends',
+    async () => {
+      expect(await out('container', 'restart', '--timeout', '0', 'one')).toBe('one\n');
+      expect(await refused('container', 'restart', '--timeout', 'soon', 'one')).toContain(
+        '--timeout',
+      );
+      expect(await out('container', 'restart', '--time', '0', '--signal', 'KILL', 'one')).toBe(
+        'one\n',
+      );
+      expect(await refused('container', 'restart', '--time', 'soon', 'one')).toContain('--time');
+    },
+  );
 
-  flagTest('tswarm container stop', ['--time', '--signal'], 'how it ends', async () => {
-    expect(await out('container', 'stop', '--time', '5', '--signal', 'KILL', 'one')).toBe('one\n');
-    expect(await out('container', 'wait', 'one')).toBe('137\n');
-    expect(await out('container', 'start', 'one')).toBe('one\n');
-    expect(await refused('container', 'stop', 'none')).toContain('none');
-  });
+  flagTest(
+    'tswarm container stop',
+    ['--time', '--timeout', '--signal'],
+    'how it ends',
+    async () => {
+      expect(await refused('container', 'stop', '--timeout', 'soon', 'one')).toContain('--timeout');
+      expect(await out('container', 'stop', '--time', '5', '--signal', 'KILL', 'one')).toBe(
+        'one\n',
+      );
+      expect(await out('container', 'wait', 'one')).toBe('137\n');
+      expect(await out('container', 'start', 'one')).toBe('one\n');
+      expect(await refused('container', 'stop', 'none')).toContain('none');
+    },
+  );
 
   flagTest('tswarm container kill', ['--signal'], 'with which', async () => {
     expect(await out('container', 'kill', '--signal', 'USR2', 'one')).toBe('one\n');

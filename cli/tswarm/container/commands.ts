@@ -1,6 +1,7 @@
 // Flags and help of tswarm container, and of ps, logs and exec, which are the same under docker's short names.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type CommandTools, collect } from '../command-tools.ts';
+import { addCreateCommands } from './create-commands.ts';
 
 type Options = Readonly<Record<string, never>>;
 type Names = readonly string[];
@@ -10,6 +11,7 @@ export function addContainerCommands(containers: Command, tools: CommandTools): 
   addStreams(containers, tools);
   addStates(containers, tools);
   addRemovals(containers, tools);
+  addCreateCommands(containers, tools);
 }
 
 function addViews(containers: Command, { run, client }: CommandTools): void {
@@ -83,6 +85,8 @@ function addStreams(containers: Command, { run, client }: CommandTools): void {
     .option('-u, --user <user>', 'as name or number, with :group')
     .option('-w, --workdir <folder>', 'in this folder')
     .option('--privileged', 'with all capabilities')
+    .option('--env-file <file>', 'variables, one a line (repeatable)', collect)
+    .option('--detach-keys <keys>', 'keys that detach (default ctrl-p,ctrl-q)')
     .action(
       run(async (name: string, command: string, rest: Names, options: Options) =>
         (await verbs()).exec(client(), name, [command, ...rest], options),
@@ -108,7 +112,8 @@ function addStates(containers: Command, { run, client }: CommandTools): void {
     containers
       .command(`${verb} <containers...>`)
       .description(verb === 'stop' ? 'Stop containers' : 'Stop and start containers')
-      .option('-t, --time <seconds>', 'before it is killed')
+      .option('-t, --timeout <seconds>', 'before it is killed')
+      .addOption(new Option('--time <seconds>', 'the name before docker 28').hideHelp())
       .option('-s, --signal <signal>', 'instead of the one of the image')
       .action(
         run(async (names: Names, options: Options) =>
@@ -117,7 +122,6 @@ function addStates(containers: Command, { run, client }: CommandTools): void {
       );
   }
   for (const [verb, text] of [
-    ['start', 'Start containers'],
     ['pause', 'Freeze containers'],
     ['unpause', 'Let frozen containers go on'],
     ['wait', 'Wait until containers end, and print their exit codes'],

@@ -122,6 +122,8 @@ export const unpause = (client: ApiClient, names: readonly string[]): Promise<nu
   each(client, names, 'unpause');
 
 export interface StopOptions {
+  readonly timeout?: string;
+  /** The name before docker 28. */
   readonly time?: string;
   readonly signal?: string;
 }
@@ -130,12 +132,15 @@ export function stop(
   client: ApiClient,
   verb: 'stop' | 'restart',
   names: readonly string[],
-  { time, signal }: StopOptions,
+  { time, timeout = time, signal }: StopOptions,
 ): Promise<number> {
-  if (time !== undefined && !/^-?\d{1,9}$/.test(time)) {
-    throw new TswarmError('invalid_argument', `--time "${time}": must be a number of seconds`);
+  if (timeout !== undefined && !/^-?\d{1,9}$/.test(timeout)) {
+    throw new TswarmError(
+      'invalid_argument',
+      `--timeout "${timeout}": must be a number of seconds`,
+    );
   }
-  return each(client, names, verb, { t: time, signal });
+  return each(client, names, verb, { t: timeout, signal });
 }
 
 export function kill(

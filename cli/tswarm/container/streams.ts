@@ -5,8 +5,11 @@ import { Demultiplexer } from '../../client/streams.ts';
 import { EXIT } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
 import { tailCount, timeOf } from '../../output/times.ts';
+import { attachTo } from '../../tcompose/attach.ts';
 import { type ExecOptions, execIn } from '../../tcompose/exec.ts';
 import { STATS_COLUMNS, statsRow } from '../../tcompose/stats.ts';
+import { environmentFile } from '../service/values.ts';
+import { start as startAll } from './containers.ts';
 
 const PERIOD_MS = 1000;
 
@@ -50,6 +53,7 @@ export async function logs(client: ApiClient, name: string, options: LogOptions)
 export interface ContainerExecOptions extends ExecOptions {
   readonly interactive?: boolean;
   readonly tty?: boolean;
+  readonly envFile?: readonly string[];
 }
 
 export function exec(
@@ -63,11 +67,64 @@ export function exec(
       hint: 'Leave -t out.',
     });
   }
-  const { interactive, ...rest } = options;
+  const { interactive, envFile = [], ...rest } = options;
   return execIn(client, encodeURIComponent(name), command, {
     ...rest,
+    env: [...envFile.flatMap(environmentFile), ...(options.env ?? [])],
     stdin: interactive === true,
     tty: options.tty === true,
+  });
+}
+
+export interface AttachFlags {
+  readonly detachKeys?: string;
+  readonly stdin?: boolean;
+  readonly sigProxy?: boolean;
+}
+
+export async function attach(
+  client: ApiClient,
+  name: string,
+  options: AttachFlags,
+): Promise<number> {
+  const { State } = await client.get<{ State: Json }>(
+    `/containers/${encodeURIComponent(name)}/json`,
+  );
+  if (State.Paused === true || State.Running !== true) {
+    const what =
+      State.Paused === true ? 'a paused container, unpause' : 'a stopped container, start';
+    throw new TswarmError('conflict', `You cannot attach to ${what} it first`);
+  }
+  return attachTo({ client }, encodeURIComponent(name), { ...options, logs: false });
+}
+
+export interface StartOptions {
+  readonly attach?: boolean;
+  readonly interactive?: boolean;
+  readonly detachKeys?: string;
+}
+
+/** Joined, a container is joined before it is started. */
+export async function start(
+  client: ApiClient,
+  names: readonly string[],
+  options: StartOptions,
+): Promise<number> {
+  if (!options.attach && !options.interactive) return startAll(client, names);
+  const [name = '', another] = names;
+  if (another !== undefined) {
+    throw new TswarmError(
+      'invalid_argument',
+      'you cannot start and attach multiple containers at once',
+    );
+  }
+  const id = encodeURIComponent(name);
+  return attachTo({ client }, id, {
+    logs: false,
+    stdin: options.interactive === true,
+    waitFor: 'next-exit',
+    joined: async () => void (await client.post(`/containers/${id}/start`)),
+    ...(options.detachKeys === undefined ? {} : { detachKeys: options.detachKeys }),
   });
 }
 

@@ -23,6 +23,7 @@ function addViews(images: Command, { run, client }: CommandTools): void {
     .alias('list')
     .description('List images: all, or those of a repository')
     .option('-a, --all', 'also unnamed ones')
+    .option('--digests', 'with the digests that registries know them by')
     .option('-f, --filter <key=value>', 'only those (repeatable)', collect)
     .option('--format <template>', 'table, json or a template')
     .option('--no-trunc', 'whole ids')
@@ -46,6 +47,7 @@ function addViews(images: Command, { run, client }: CommandTools): void {
     .command('history <image>')
     .description('Show the steps that an image was made by, newest first')
     .option('--format <template>', 'table, json or a template')
+    .option('-H, --human', 'ages and sizes (the default)', true)
     .option('--no-human', 'times and bytes as they are')
     .option('--no-trunc', 'whole ids and instructions')
     .option('-q, --quiet', 'only ids')
@@ -165,6 +167,7 @@ function addNames(images: Command, { run, client }: CommandTools): void {
     .alias('remove')
     .description('Remove images')
     .option('-f, --force', 'also when a stopped container uses it')
+    .option('--no-prune', 'keep parents without a name')
     .action(
       run(async (names: Names, options: Options) => (await verbs()).rm(client(), names, options)),
     );

@@ -10,7 +10,6 @@ import { EXIT, forEachName } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
 import { humanSize, shortId } from '../../output/human.ts';
 import { ProgressDisplay } from '../../output/progress.ts';
-import { formatTable } from '../../output/table.ts';
 import { filtersQuery } from '../context.ts';
 import { confirmed, type PruneFlags } from '../data/fields.ts';
 
@@ -19,6 +18,7 @@ export async function ls(
   repository: string | undefined,
   options: {
     readonly all?: boolean;
+    readonly digests?: boolean;
     readonly filter?: readonly string[];
     readonly format?: string;
     readonly quiet?: boolean;
@@ -38,6 +38,7 @@ export async function ls(
       return {
         Repository: name.slice(0, at),
         Tag: name.slice(at + 1),
+        Digest: digestOf(image, name.slice(0, at)),
         ID: options.trunc === false ? String(image.Id) : shortId(String(image.Id)),
         CreatedSince: `${humanDuration(Date.now() - Number(image.Created) * 1000)} ago`,
         Size: humanSize(Number(image.Size)),
@@ -47,6 +48,7 @@ export async function ls(
   const columns = [
     ['REPOSITORY', 'Repository'],
     ['TAG', 'Tag'],
+    ...(options.digests ? ([['DIGEST', 'Digest']] as const) : []),
     ['IMAGE ID', 'ID'],
     ['CREATED', 'CreatedSince'],
     ['SIZE', 'Size'],
@@ -55,17 +57,33 @@ export async function ls(
   return EXIT.ok;
 }
 
-export async function pull(
+/** Under which a registry knows the image, by the same name. */
+function digestOf(image: Json, repository: string): string {
+  const digests = (image.RepoDigests as readonly string[] | null) ?? [];
+  return digests.find((one) => one.startsWith(`${repository}@`))?.split('@')[1] ?? '<none>';
+}
+
+export async function pull(client: ApiClient, name: string, options: PullOptions): Promise<number> {
+  const last = await fetchImage(client, name, options);
+  process.stdout.write(options.quiet ? `${name}\n` : `${last}\n`);
+  return EXIT.ok;
+}
+
+export interface PullOptions {
+  readonly platform?: string;
+  readonly quiet?: boolean;
+}
+
+/** Gets an image from its registry. @returns what the node said last */
+export async function fetchImage(
   client: ApiClient,
   name: string,
-  options: { readonly platform?: string; readonly quiet?: boolean },
-): Promise<number> {
+  options: PullOptions,
+): Promise<string> {
   const query = { fromImage: name, platform: options.platform };
   const headers = await registryHeaders(name, process.env);
   const lines = client.lines('POST', '/images/create', { query, headers });
-  const last = await shownTransfer(`Pulling ${name}`, lines, options.quiet === true);
-  process.stdout.write(options.quiet ? `${name}\n` : `${last}\n`);
-  return EXIT.ok;
+  return shownTransfer(`Pulling ${name}`, lines, options.quiet === true);
 }
 
 export async function push(
@@ -183,9 +201,9 @@ export async function printStream(
 export async function rm(
   client: ApiClient,
   names: readonly string[],
-  options: { readonly force?: boolean },
+  options: { readonly force?: boolean; readonly prune?: boolean },
 ): Promise<number> {
-  const query = { force: options.force === true };
+  const query = { force: options.force === true, noprune: options.prune === false };
   return forEachName(names, async (name) => {
     const removed = await client.delete<Json[]>(imagePath(name), { query });
     for (const { Untagged, Deleted } of removed) {
@@ -218,7 +236,10 @@ export function prunedLines(removed: readonly Json[] | null | undefined): readon
   );
 }
 
-export async function diskUsage(client: ApiClient): Promise<number> {
+export async function diskUsage(
+  client: ApiClient,
+  options: { readonly format?: string },
+): Promise<number> {
   const usage = await client.get<Json>('/system/df');
   const list = (key: string): readonly Json[] => (usage[key] as readonly Json[] | null) ?? [];
   const sum = (items: readonly Json[], field: (item: Json) => number): number =>
@@ -229,13 +250,14 @@ export async function diskUsage(client: ApiClient): Promise<number> {
     active: readonly Json[],
     size: number,
     free: number,
-  ): string[] => [
-    type,
-    String(items.length),
-    String(active.length),
-    humanSize(size),
-    size > 0 ? `${humanSize(free)} (${Math.round((free / size) * 100)}%)` : humanSize(free),
-  ];
+  ): Json => ({
+    Type: type,
+    TotalCount: String(items.length),
+    Active: String(active.length),
+    Size: humanSize(size),
+    Reclaimable:
+      size > 0 ? `${humanSize(free)} (${Math.round((free / size) * 100)}%)` : humanSize(free),
+  });
   const images = list('Images');
   const usedImages = images.filter((image) => Number(image.Containers) > 0);
   const layers = Number(usage.LayersSize ?? 0);
@@ -284,6 +306,13 @@ export async function diskUsage(client: ApiClient): Promise<number> {
       ),
     ),
   ];
-  process.stdout.write(formatTable(['TYPE', 'TOTAL', 'ACTIVE', 'SIZE', 'RECLAIMABLE'], rows));
+  const columns = [
+    ['TYPE', 'Type'],
+    ['TOTAL', 'TotalCount'],
+    ['ACTIVE', 'Active'],
+    ['SIZE', 'Size'],
+    ['RECLAIMABLE', 'Reclaimable'],
+  ] as const;
+  process.stdout.write(formatList({ columns, rows }, options));
   return EXIT.ok;
 }

@@ -23,7 +23,12 @@ export function addSystemCommands(system: Command, { run, client }: CommandTools
   system
     .command('df')
     .description('Show what takes disk space')
-    .action(run(async () => (await import('../image/image.ts')).diskUsage(client())));
+    .option('--format <template>', 'table, json or a template')
+    .action(
+      run(async (options: Options) =>
+        (await import('../image/image.ts')).diskUsage(client(), options),
+      ),
+    );
   addEventsCommand(system, { run, client });
   system
     .command('info')
