@@ -20,7 +20,7 @@ import { addNodeCommands } from './node/commands.ts';
 import { addServiceCommands } from './service/commands.ts';
 import { addSpecCommands } from './service/spec-commands.ts';
 import { addStackCommands } from './stack/commands.ts';
-import { addEventsCommand, addSystemCommands } from './system/commands.ts';
+import { addEventsCommand, addSystemCommands, addTopCommand } from './system/commands.ts';
 
 type Options = Readonly<Record<string, never>>;
 
@@ -112,6 +112,7 @@ program
 
 addImageCommands(program.command('image').description('Images of this node'), tools);
 addEventsCommand(program, tools);
+addTopCommand(program, tools);
 addSystemCommands(program.command('system').description('The node as a whole'), tools);
 
 addCompletion(program, async (question) =>

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { flagTest } from '../support/flag-tests.ts';
 import { Terminal } from '../support/terminal.ts';
-import { NODE, ROOT, TestNode } from '../support/test-node.ts';
+import { NODE, ROOT, TestNode, until } from '../support/test-node.ts';
 
 let node: TestNode;
 
@@ -310,3 +310,36 @@ describe('files and images', () => {
     expect(await refused('container', 'export', '-o', file, 'none')).toMatch(/no such container/i);
   });
 });
+
+flagTest(
+  'tswarm top',
+  ['--containers', '--stack', '--service', '--node', '--format', '--json', '--no-stream'],
+  'what runs, and what it uses',
+  async () => {
+    const here = '127.0.0.1:23893';
+    await out('init', '--advertise-addr', here, '--listen-addr', here);
+    await out(
+      'service',
+      'create',
+      '--name',
+      'busy',
+      'busybox:test',
+      'sh',
+      '-c',
+      'while :; do :; done',
+    );
+    await until(async () => (await out('top', '--service', 'busy')).includes('busy'), 30_000);
+    const table = await out('top', '--no-stream', '--service', 'busy');
+    expect(table).toMatch(
+      /^NAME +CONTAINERS +CPU % +MEM USAGE +NET I\/O +BLOCK I\/O +PIDS\nbusy +1 +[1-9]/,
+    );
+    const [row] = (await out('top', '--containers', '--json', '--service', 'busy')).split('\n');
+    expect(JSON.parse(row ?? '')).toMatchObject({
+      Service: 'busy',
+      Node: expect.stringMatching(/./),
+    });
+    expect(await out('top', '--node', 'nowhere', '--format', '{{.Name}}')).toBe('');
+    expect(await out('top', '--stack', 'none', '--format', '{{.Name}}')).toBe('');
+    await out('service', 'rm', 'busy');
+  },
+);

@@ -19,6 +19,21 @@ export function addEventsCommand(parent: Command, { run, client }: CommandTools)
     .action(run(async (options: Options) => (await verbs()).events(client(), options)));
 }
 
+/** `top`: of all nodes. */
+export function addTopCommand(parent: Command, { run, client }: CommandTools): void {
+  parent
+    .command('top')
+    .description('Show what services use of all nodes, busiest first')
+    .option('--containers', 'a line for each container, with its node')
+    .option('--stack <name>', 'only of this stack')
+    .option('--service <name>', 'only of this service (repeatable)', collect)
+    .option('--node <name>', 'only on this node (repeatable)', collect)
+    .option('--format <template>', 'table, json or a template')
+    .option('--json', 'one JSON object a line')
+    .option('--no-stream', 'one picture')
+    .action(run(async (options: Options) => (await import('./top.ts')).top(client(), options)));
+}
+
 export function addSystemCommands(system: Command, { run, client }: CommandTools): void {
   system
     .command('df')
