@@ -8,6 +8,7 @@ import { createLog, nodeClock, nodeRandom } from '#protocol/transport/node-world
 import type { Worker } from '#worker/worker';
 import { createWorker } from '#worker/worker';
 import { writeBusyboxRoot } from './busybox-root.ts';
+import { removeCgroups } from './cluster-lab/take-down.ts';
 
 const NATIVE = new URL('../../native/build', import.meta.url).pathname;
 
@@ -58,7 +59,7 @@ export class WorkerNode {
     await this.worker.start();
   }
 
-  /** What a reboot leaves of a node: no process, no mount, an empty run root, states that name another boot. */
+  /** What a reboot leaves of a node: no process, no mount, no control group, an empty run root, states that name another boot. */
   async simulateReboot(): Promise<void> {
     await this.worker.stop();
     const names = join(this.folder, 'run/network/names/names.pid');
@@ -80,6 +81,7 @@ export class WorkerNode {
       if (target.startsWith(`${this.folder}/`)) execFileSync('umount', ['-l', target]);
     }
     rmSync(join(this.folder, 'run'), { recursive: true, force: true });
+    await removeCgroups(readFileSync(join(this.folder, 'data/node-tag'), 'utf8').trim());
     this.worker = this.#make();
     await this.worker.start();
   }
