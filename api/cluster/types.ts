@@ -1,5 +1,6 @@
 // Bodies of /tswarm/v1, as its clients (the CLIs, the dashboard) see them. Objects inside have the Engine API's JSON names
 // (EngineJson); the envelopes are camelCase. Changing a name here breaks clients: add, do not rename.
+// Longer than 500 lines because the schemas of all bodies are made from this one file.
 import type { Role } from '#protocol/access';
 import type { EngineJson } from '#protocol/engine';
 
