@@ -58,7 +58,8 @@ const SHAPES: readonly string[] = [
 
 /** Loads, and does with a good project what the commands do. Errors must have a text and, where they are about a value, a place. */
 function survive(text: string): void {
-  const started = performance.now();
+  // Processor time: what a loaded machine makes of it is not the loader's doing.
+  const started = process.cpuUsage();
   const result = load(text, { environment: { HOME: '/root' }, profiles: ['*'] });
   if (!result.ok) {
     expect(result.errors.length, text).toBeGreaterThan(0);
@@ -81,7 +82,8 @@ function survive(text: string): void {
     });
     if (!plan.ok) expect(plan.errors[0]?.message, text).not.toBe('');
   }
-  expect(performance.now() - started, text).toBeLessThan(5_000);
+  const { user, system } = process.cpuUsage(started);
+  expect((user + system) / 1000, text).toBeLessThan(5_000);
 }
 
 describe('every key with every shape', () => {
