@@ -57,12 +57,11 @@ it('all managers at once, as after a power cut', async () => {
   const clients = clientsOf(lab, managers);
   await clients.prepare();
   clients.start(CLIENTS);
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  await clients.untilSwapped(30);
   await Promise.all(managers.map((name) => lab.kill(name)));
   await Promise.all(managers.map((name) => lab.start(name)));
   await untilNodes(lab, 'm1', (rows) => liveManagers(rows).length === 3, 60_000);
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
-  const progress = await clients.stop();
+  await clients.untilSwapped(30);
+  await clients.stop();
   expect(findViolation(clients.history)).toBeNull();
-  expect(progress.swaps).toBeGreaterThan(50);
 }, 240_000);

@@ -8,6 +8,7 @@ import { type Answer, callSocket } from './socket-call.ts';
 
 /** After an error, so that a cluster without a leader is not flooded. */
 const ERROR_PAUSE_MS = 20;
+const POLL_MS = 50;
 
 interface Config {
   readonly Version: { readonly Index: number };
@@ -58,6 +59,21 @@ export class RegisterClients {
     this.#running = Array.from({ length: clients }, (_, index) => this.#client(index));
   }
 
+  /** Until so many more changes than now took effect. @throws when they do not in time */
+  async untilSwapped(more: number, timeoutMs = 60_000): Promise<void> {
+    const wanted = this.#done('swap') + more;
+    const endMs = performance.now() + timeoutMs;
+    while (this.#done('swap') < wanted) {
+      if (performance.now() > endMs) throw new Error(`no ${more} changes in ${timeoutMs} ms`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  #done(kind: Operation['kind']): number {
+    return this.history.filter((operation) => operation.kind === kind && operation.outcome === 'ok')
+      .length;
+  }
+
   /** Ends the clients and reads every register once more. @throws when a register cannot be read */
   async stop(): Promise<Progress> {
     this.#stopped = true;
@@ -67,12 +83,9 @@ export class RegisterClients {
       const read = await this.#read(key, this.#sockets[0] ?? '');
       if (!read) throw new Error(`register ${key} cannot be read at the end`);
     }
-    const done = (kind: Operation['kind']): number =>
-      this.history.filter((operation) => operation.kind === kind && operation.outcome === 'ok')
-        .length;
     return {
-      reads: done('read'),
-      swaps: done('swap'),
+      reads: this.#done('read'),
+      swaps: this.#done('swap'),
       unknown: this.history.filter((operation) => operation.outcome === 'unknown').length,
       gapMs: this.#gapMs,
     };
