@@ -168,6 +168,22 @@ describe('lies', () => {
     await expect(pull(from)).rejects.toThrow('was sent as');
   });
 
+  it('gives up on redirects without end, and on a web page in place of a manifest', async () => {
+    const loop = await start({ loopsBlobs: true });
+    await expect(pull(loop)).rejects.toThrow('more than 5 redirects');
+    expect(loop.asked.length).toBeLessThan(100);
+    await loop.stop();
+    const page = await start();
+    const bytes = Buffer.from('<html><title>Sign in</title></html>');
+    page.manifests.set('app:1', { bytes, mediaType: 'text/html; charset=utf-8' });
+    await expect(pull(page)).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: expect.stringContaining('is not JSON'),
+    });
+    expect(images.service.store.resolve(`${page.host}/app:1`)).toBeUndefined();
+    expect(await kept()).toEqual([]);
+  });
+
   it('cancels when the caller gives up, and leaves only the partial download', async () => {
     const from = await start();
     const abort = new AbortController();

@@ -21,6 +21,8 @@ export interface FixtureOptions {
   readonly ignoresRange?: boolean;
   /** Blobs are on another host (another port), reached by 307. */
   readonly redirectsBlobs?: boolean;
+  /** Blobs are said to be where they were asked for. */
+  readonly loopsBlobs?: boolean;
   /** Bearer tokens: what the token server takes. */
   readonly token?:
     | { readonly user: string; readonly password: string }
@@ -106,6 +108,8 @@ export async function fixtureRegistry(options: FixtureOptions = {}): Promise<Fix
       const found = manifests.get(`${name}${what.includes(':') ? '@' : ':'}${what}`);
       if (found === undefined) return void notFound(response, 'MANIFEST_UNKNOWN');
       response.writeHead(200, { 'content-type': found.mediaType }).end(found.bytes);
+    } else if (kind === 'blobs' && options.loopsBlobs === true) {
+      response.writeHead(307, { location: url.pathname }).end();
     } else if (kind === 'blobs' && options.redirectsBlobs === true) {
       response.writeHead(307, { location: `http://${otherHost}/${what}` }).end();
     } else if (kind === 'blobs') serveBlob(request, response, what);

@@ -256,10 +256,10 @@ export class Ingest {
    * again.
    */
   async close(): Promise<void> {
-    const isKept = this.#isKept && !this.#isCommitted;
+    const isKept = this.#isKept && !this.#isCommitted && this.bytes > 0;
     if (isKept && this.#isOpen) await this.#writer.flush().catch(() => {});
     await this.#closeFile();
-    if (!this.#isKept && !this.#isCommitted) await rm(this.path, { force: true });
+    if (!isKept && !this.#isCommitted) await rm(this.path, { force: true });
   }
 
   async #closeFile(): Promise<void> {

@@ -51,6 +51,8 @@ export class NamesProcess {
 
   /** Writes the data if it is new and makes sure that somebody answers from it. */
   async update(config: string): Promise<void> {
+    // What still was under way when the node was taken down starts nothing any more.
+    if (this.#stopped) return;
     if (config !== this.#written) {
       // It runs as another user.
       await writeFileAtomic(this.#options.configFile, config, { mode: 0o644 });
@@ -111,7 +113,7 @@ export class NamesProcess {
     const next = this.#ready
       .catch(() => {})
       .then(async () => {
-        if (this.#watched !== 0) return;
+        if (this.#watched !== 0 || this.#stopped) return;
         const found = await this.#running();
         // One that ends just now is replaced like one that was not there.
         if (found && (await this.#isWatched(found))) return;
