@@ -294,7 +294,7 @@ class NodeWorker implements Worker {
     });
     this.#exchange = exchange;
     exchange.setIdentity(membership.identity);
-    if (!membership.managers.every(isLoopback)) await exchange.listen();
+    await exchange.listen(membership.managers);
     this.#watching = new AbortController();
     void this.#watchImages(exchange, this.#watching.signal);
     const host = new AgentHost(node, {
@@ -407,7 +407,7 @@ class NodeWorker implements Worker {
     this.#remotes.set(managers.map((addr) => known.get(addr) ?? unnamed(addr)));
     this.#session?.retryNow();
     // A cluster of this host alone may have been opened to others.
-    if (!managers.every(isLoopback)) void this.#exchange?.listen();
+    void this.#exchange?.listen(managers);
   }
 
   /** Somebody with a manager's certificate has called. With a session this node knows better; without one it tries there, too. */
@@ -484,10 +484,6 @@ async function removeAll(parts: Parts, containers: readonly Container[]): Promis
       parts.containers.remove(container, { ...options, shownName: container.record.name }),
     ),
   );
-}
-
-function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address.startsWith('[::1]');
 }
 
 const unnamed = (addr: string): ManagerAddress => ({ nodeId: '', addr, weight: 1 });

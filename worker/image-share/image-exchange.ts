@@ -71,10 +71,10 @@ export class ImageExchange {
     return this.#port;
   }
 
-  /** From now on others may ask. Not to be called while the cluster is this host for itself; does nothing the second time. */
-  async listen(): Promise<void> {
+  /** From now on others may ask, unless the cluster is this host for itself (all managers on loopback). Does nothing the second time. */
+  async listen(managers: readonly string[]): Promise<void> {
     const identity = this.#identity;
-    if (!identity || this.#server) return;
+    if (!identity || this.#server || managers.every(isLoopback)) return;
     const server = new ShareServer(
       {
         images: this.#deps.images.sharing,
@@ -280,4 +280,8 @@ export class ImageExchange {
       : { repo: ref, tag: 'latest' };
     await api.tag(imageId, target);
   }
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address.startsWith('[::1]');
 }

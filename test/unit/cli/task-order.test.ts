@@ -1,3 +1,4 @@
+// Goal: tables of tasks read from what is now to what was, as docker's do. Method: the order alone, over made-up tasks.
 import { describe, expect, it } from 'vitest';
 import { inTableOrder } from '#cli/tswarm/service/service';
 
