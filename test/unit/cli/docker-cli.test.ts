@@ -178,7 +178,6 @@ const OF_ONE: Readonly<Record<string, string>> = {
       '-m',
       '--memory',
       '--memory-swap',
-      '--ulimit',
     ].map((flag) => [`image build ${flag}`, 'steps of a build have no limits of their own']),
   ),
   ...Object.fromEntries(
