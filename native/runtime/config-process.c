@@ -203,6 +203,7 @@ static int parse_console(const struct ts_json *node, struct process_spec *out, s
 int config_parse_process(struct ts_json_doc *doc, const struct ts_json *node,
 			 struct process_spec *out, struct ts_err *err)
 {
+	const struct ts_json *affinity;
 	int64_t adj;
 	int rc;
 
@@ -219,6 +220,11 @@ int config_parse_process(struct ts_json_doc *doc, const struct ts_json *node,
 	    parse_caps(doc, node, out, err) < 0 || parse_rlimits(doc, node, out, err) < 0 ||
 	    parse_io_priority(node, out, err) < 0)
 		return -1;
+	affinity = ts_json_get(node, "execCPUAffinity");
+	if (affinity && affinity->len > 0)
+		return ts_fail(err, TS_E_UNSUPPORTED, 0, "config", "process.execCPUAffinity",
+			       "process.execCPUAffinity: not supported by this runtime; "
+			       "remove it");
 	rc = ts_json_opt_node(node, "scheduler", "process", TS_JSON_OBJECT, &out->scheduler, err);
 	if (rc < 0)
 		return -1;

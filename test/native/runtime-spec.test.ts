@@ -117,6 +117,7 @@ describe('refused by name, and nothing is left', () => {
     ['linux.intelRdt', (config) => (config.linux.intelRdt = { closID: 'x' })],
     ['linux.memoryPolicy', (config) => (config.linux.memoryPolicy = { mode: 'MPOL_BIND' })],
     ['linux.netDevices', (config) => (config.linux.netDevices = { eth0: {} })],
+    ['process.execCPUAffinity', (config) => (config.process.execCPUAffinity = { initial: '0' })],
     ['linux.resources.rdma', (config) => (config.linux.resources = { rdma: { mlx5: {} } })],
     [
       'id-mapped mounts',
