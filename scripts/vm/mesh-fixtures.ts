@@ -1,6 +1,6 @@
 // Two hosts of a mesh for the tests in the virtual machine, made by the worker's own code: for each of a and b the requests to tswarm-net that make its
 // interfaces, tell WireGuard its peers and set routes, its nftables rules, and the same settings as wireguard-go takes them. The folder is the argument.
-// A container of `front` on each host (10.81.1.11 on a, 10.81.1.12 on b); the one on b is published at port 8090 of both.
+// A container of `front` on each host (10.81.1.11 on a, 10.81.1.12 on b); the one on b is published at port 8090 of both, and at 8091 for SCTP.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshPeer } from '#protocol/generated/dispatcher';
@@ -31,7 +31,8 @@ const WEB = service({
   name: 'web',
   tasks: { t1: { front: '10.81.1.12' } },
   nodes: { t1: 'b' },
-  ports: [port('8090:80', 'ingress')],
+  vips: { front: '10.81.1.200' },
+  ports: [port('8090:80', 'ingress'), port('8091:81/sctp', 'ingress')],
 });
 const CLI = service({ name: 'cli', tasks: { t2: { front: '10.81.1.11' } }, nodes: { t2: 'a' } });
 

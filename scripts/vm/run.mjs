@@ -1,7 +1,15 @@
 // npm run vm: the native programs on Debian's kernel with nothing but cgroup v2, in a virtual machine (no KVM needed, about 5 s to boot).
-// `npm run vm -- limits host` runs only those of test/vm/*.test.sh. Exit code 0 only if at least one test ran and none failed.
+// `npm run vm -- limits host` runs only those of test/vm/*.test.sh; `npm run vm -- mesh figures` also measures. Exit code 0 only if at least one test ran and none failed.
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -28,7 +36,8 @@ const TESTS = join(ROOT, 'test/vm');
 
 requireNode();
 requireRoot('npm run vm');
-const wanted = process.argv.slice(2);
+const withFigures = process.argv.includes('figures');
+const wanted = process.argv.slice(2).filter((word) => word !== 'figures');
 const scripts = readdirSync(TESTS).filter(
   (name) =>
     name.endsWith('.test.sh') &&
@@ -65,6 +74,7 @@ function pack(folder) {
   }
   // The mixed mesh is tested where it is installed.
   if (existsSync(WIREGUARD_GO)) cpSync(WIREGUARD_GO, join(content, 'wireguard-go'));
+  if (withFigures) writeFileSync(join(content, 'figures'), '');
   const archive = join(folder, 'content.tar');
   run('tar', ['--owner=0', '--group=0', '--numeric-owner', '-C', content, '-cf', archive, '.']);
   return archive;

@@ -1,22 +1,43 @@
 // The network across hosts: containers of two hosts over the encrypted mesh beside the bare Ethernet between the same hosts; and connections to a virtual
 // address while the node has 10, 1,000 and 10,000 services. Hosts are network namespaces of their own; needs root, iperf3, nginx and wrk.
-// Run: node --conditions=source test/bench/mesh.ts [SECONDS]
+// Beside them a network in clear of either kind, and Docker's overlay between two dockerds (Debian's 20.10, swarm mode, attachable network, in clear).
+// Run: node --conditions=source test/bench/mesh.ts [SECONDS] [streams | vips]
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshPeer, type ServiceEndpoints } from '#protocol/generated/dispatcher';
-import { type Agent, NetworkLab, SharedWorld } from '../support/network-lab/lab.ts';
+import { Agent, NetworkLab, SharedWorld } from '../support/network-lab/lab.ts';
 import { container, network, service } from '../support/network-lab/objects.ts';
+import { DockerOverlay } from './docker-overlay.ts';
 import { median } from './figures.ts';
 
-const [seconds = 4] = process.argv.slice(2).map(Number);
+const seconds = Number(process.argv[2] ?? '4');
+const part = process.argv[3] ?? '';
 const FRONT = network('front', ['10.85.0.0/16']);
 const APP = service({
   name: 'app',
   vips: { front: '10.85.250.1' },
   tasks: { t0: { front: '10.85.0.11' }, t1: { front: '10.85.0.12' } },
   nodes: { t0: 'n0', t1: 'n1' },
+});
+/** The same two containers on networks that go in clear. */
+const CLEAR = ['vxlan', 'host-gw'].map((backend, index) => {
+  const id = backend.replace('-', '');
+  return {
+    backend,
+    id,
+    network: network(id, [`10.86.${index}.0/24`], { options: { backend } }),
+    service: service({
+      name: id,
+      tasks: {
+        [`t0${id}`]: { [id]: `10.86.${index}.11` },
+        [`t1${id}`]: { [id]: `10.86.${index}.12` },
+      },
+      nodes: { [`t0${id}`]: 'n0', [`t1${id}`]: 'n1' },
+    }),
+    address: (end: number): string => `10.86.${index}.1${1 + end}`,
+  };
 });
 /** A virtual address with the one task on the other host. */
 const WEB = service({
@@ -30,7 +51,8 @@ const world = new SharedWorld();
 const labs: NetworkLab[] = [];
 const children: ChildProcess[] = [];
 const at: string[] = [];
-const agents: Agent[] = [];
+/** Processes of this bench in other namespaces. */
+const asking: Agent[] = [];
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -49,29 +71,11 @@ function run(lab: NetworkLab, netns: string, command: readonly string[]): string
   return execFileSync('nsenter', args, { encoding: 'utf8' });
 }
 
-function gigabits(lab: NetworkLab, netns: string, to: string, streams: number): string {
-  const flags = ['-c', to, '-t', String(seconds), '-P', String(streams), '-J'];
-  const text = run(lab, netns, ['iperf3', ...flags]);
-  const { end } = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
-  return (end.sum_received.bits_per_second / 1e9).toFixed(2);
-}
-
-async function roundTrip(agent: Agent, host: string, port: number): Promise<string> {
-  await agent.ask('tcp', { host, port, keep: 'rtt' });
-  const times: number[] = [];
-  for (let i = 0; i < 400; i++) {
-    const started = performance.now();
-    await agent.ask('talk', { key: 'rtt', text: 'x' });
-    times.push((performance.now() - started) * 1000);
-  }
-  return median(times.slice(50)).toFixed(0);
-}
-
 function stateOf(index: number, keys: readonly string[], more: readonly ServiceEndpoints[]) {
   return {
     nodeId: `n${index}`,
-    networks: [FRONT],
-    endpoints: [APP, WEB, ...more],
+    networks: [FRONT, ...CLEAR.map((one) => one.network)],
+    endpoints: [APP, WEB, ...CLEAR.map((one) => one.service), ...more],
     peers: [0, 1]
       .filter((other) => other !== index)
       .map((other) =>
@@ -112,33 +116,111 @@ async function main(): Promise<void> {
     const request = container({ front: [`10.85.0.1${1 + index}`] }, { taskId: `t${index}` });
     const { netnsPath } = await lab.attach(`c${index}`, request);
     at.push(netnsPath);
-    agents.push(lab.agent(netnsPath));
   }
   const [one, two] = labs;
-  const [caller] = agents;
-  if (!one || !two || !caller) throw new Error('no hosts');
-  start(two, at[1] ?? '', ['iperf3', '-s']);
-  start(two, '', ['iperf3', '-s', '-p', '5301', '-B', two.address]);
-  await agents[1]?.serve(90, 'there', '0.0.0.0');
-  const bare = two.agent('');
-  await bare.serve(91, 'bare', '0.0.0.0');
-  const bareCaller = one.agent('');
-  await sleep(500);
-  const raw = (streams: number): string => {
-    const flags = ['-c', two.address, '-p', '5301', '-t', String(seconds), '-J'];
-    const text = run(one, '', ['iperf3', ...flags, '-P', String(streams)]);
-    const { end } = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
-    return (end.sum_received.bits_per_second / 1e9).toFixed(2);
-  };
-  for (const streams of [1, 8]) {
-    const mesh = gigabits(one, at[0] ?? '', '10.85.0.12', streams);
-    say(`${streams} TCP streams: bare Ethernet ${raw(streams)} Gbit/s, mesh ${mesh} Gbit/s`);
+  if (!one || !two) throw new Error('no hosts');
+  if (part !== 'vips') await between(one, two);
+  if (part !== 'streams') await virtualAddresses(keys, one, two);
+}
+
+/** Two ends, wherever they are: how programs are started there, and the address of the second. */
+interface Pair {
+  readonly name: string;
+  readonly enter: readonly [readonly string[], readonly string[]];
+  readonly to: string;
+}
+
+/** One and eight streams and the round trip, three rounds in which all have their turns; medians. */
+async function between(one: NetworkLab, two: NetworkLab): Promise<void> {
+  const pairs = [await pairOf('bare Ethernet', one, two, ['', ''], two.address)];
+  pairs.push(await pairOf('mesh', one, two, [at[0] ?? '', at[1] ?? ''], '10.85.0.12'));
+  for (const { id, backend, address } of CLEAR) {
+    const ends: string[] = [];
+    for (const [index, lab] of labs.entries()) {
+      const request = container({ [id]: [address(index)] }, { taskId: `t${index}${id}` });
+      ends.push((await lab.attach(`c${index}${id}`, request)).netnsPath);
+    }
+    pairs.push(
+      await pairOf(`backend=${backend}`, one, two, [ends[0] ?? '', ends[1] ?? ''], address(1)),
+    );
   }
-  const bareTime = await roundTrip(bareCaller, two.address, 91);
-  say(
-    `request and answer: bare ${bareTime} µs, mesh ${await roundTrip(caller, '10.85.0.12', 90)} µs`,
-  );
-  await virtualAddresses(keys, one, two);
+  await using overlay = new DockerOverlay();
+  const theirs = await overlay.start();
+  pairs.push(await listening({ name: 'Docker overlay', enter: theirs.enter, to: theirs.to }));
+  const found = new Map<string, { one: number[]; eight: number[]; trip: number[] }>();
+  for (let round = 0; round < 3; round++) {
+    for (const pair of pairs) {
+      const list = found.get(pair.name) ?? { one: [], eight: [], trip: [] };
+      found.set(pair.name, list);
+      list.one.push(gigabits(pair, 1));
+      list.eight.push(gigabits(pair, 8));
+      list.trip.push(await roundTrip(pair));
+    }
+  }
+  for (const [name, { one: single, eight, trip }] of found) {
+    const streams = `one stream ${median(single).toFixed(2)} Gbit/s, eight ${median(eight).toFixed(2)}`;
+    say(`${name}: ${streams}, request and answer ${median(trip).toFixed(0)} µs`);
+  }
+  await names('tswarm', one.agent(at[0] ?? ''), 'app');
+  await names('Docker', agentIn(theirs.enter[0]), theirs.peer);
+}
+
+function pairOf(
+  name: string,
+  one: NetworkLab,
+  two: NetworkLab,
+  ends: readonly [string, string],
+  to: string,
+): Promise<Pair> {
+  const enter = (lab: NetworkLab, netns: string): readonly string[] => [
+    ...['nsenter', '-t', String(lab.nodePid), '-n', '-m', '--'],
+    ...(netns === '' ? [] : ['nsenter', `--net=${netns}`, '--']),
+  ];
+  return listening({ name, enter: [enter(one, ends[0]), enter(two, ends[1])], to });
+}
+
+async function listening(pair: Pair): Promise<Pair> {
+  const [file = '', ...args] = [...pair.enter[1], 'iperf3', '-s', '-p', '5301', '-B', pair.to];
+  children.push(spawn(file, args, { stdio: 'ignore' }));
+  await agentIn(pair.enter[1]).serve(91, 'there', '0.0.0.0');
+  return pair;
+}
+
+function agentIn(enter: readonly string[]): Agent {
+  const agent = new Agent(enter);
+  asking.push(agent);
+  return agent;
+}
+
+function gigabits({ enter, to }: Pair, streams: number): number {
+  const flags = ['-c', to, '-p', '5301', '-t', String(seconds), '-P', String(streams), '-J'];
+  const [file = '', ...args] = [...enter[0], 'iperf3', ...flags];
+  const text = execFileSync(file, args, { encoding: 'utf8' });
+  const { end } = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
+  return end.sum_received.bits_per_second / 1e9;
+}
+
+async function roundTrip({ enter, to }: Pair): Promise<number> {
+  const agent = agentIn(enter[0]);
+  await agent.ask('tcp', { host: to, port: 91, keep: 'rtt' });
+  const times: number[] = [];
+  for (let i = 0; i < 400; i++) {
+    const started = performance.now();
+    await agent.ask('talk', { key: 'rtt', text: 'x' });
+    times.push((performance.now() - started) * 1000);
+  }
+  await agent.end();
+  return median(times.slice(50));
+}
+
+async function names(whose: string, agent: Agent, name: string): Promise<void> {
+  await agent.resolve(name);
+  for (const parallel of [1, 32]) {
+    const answer = await agent.ask('askMany', { name, parallel, ms: 3_000 });
+    const { perSecond, p50Ms, p99Ms, lost } = answer as Readonly<Record<string, number>>;
+    const times = `p50 ${p50Ms?.toFixed(2)} ms, p99 ${p99Ms?.toFixed(2)} ms`;
+    say(`names of ${whose}, ${parallel} at a time: ${perSecond}/s, ${times}, ${lost} lost`);
+  }
 }
 
 async function virtualAddresses(
@@ -183,6 +265,7 @@ try {
   await main();
 } finally {
   for (const child of children) child.kill('SIGKILL');
+  await Promise.all(asking.map((agent) => agent.end()));
   await Promise.all(labs.map((lab) => lab.destroy()));
   world.end();
 }

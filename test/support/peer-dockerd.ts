@@ -20,6 +20,8 @@ export class PeerDockerd implements AsyncDisposable {
       'set -e',
       'mount --make-rprivate /',
       'umount /sys/fs/cgroup/unified 2>/dev/null || true',
+      // Where it mounts namespaces, by names that others of its kind have, too.
+      'mkdir -p /run/docker && mount -t tmpfs tmpfs /run/docker',
       'ip link set lo up',
       'ip link add peer0 type veth peer name peer1',
       `ip addr add ${ADDRESS}/24 dev peer0`,

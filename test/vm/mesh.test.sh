@@ -2,7 +2,7 @@
 # address, key and peers as the worker tells them. Two hosts and a client as network namespaces on one bridge.
 . /opt/tswarm/tests/lib.sh
 M=/opt/tswarm/mesh
-modprobe -a tun vxlan bridge nft_fib_inet 2>/dev/null
+modprobe -a tun vxlan bridge nft_fib_inet sctp af_packet 2>/dev/null
 
 on() {
 	host=$1
@@ -42,6 +42,21 @@ ina="nsenter --net=/run/ns-a"
 inb="nsenter --net=/run/ns-b"
 $inb socat -T 5 TCP-LISTEN:80,fork,reuseaddr 'SYSTEM:echo $SOCAT_PEERADDR' &
 server=$!
+# SCTP knows no connection that is closed on one side.
+$inb socat -U -T 5 SCTP-LISTEN:81,fork,reuseaddr 'SYSTEM:echo $SOCAT_PEERADDR' &
+sctp=$!
+
+# Everything on the Ethernet while a container says something to one of the other host, and a client to another in clear.
+captured() {
+	tcpdump -i br0 -Z root -w /run/wire -U 2>/run/tcpdump.err &
+	tcpdump=$!
+	for i in $(seq 100); do grep -q listening /run/tcpdump.err && break; usleep 100000; done
+	for i in 1 2 3; do echo not-to-be-read-on-the-wire | $ina socat -T 2 - UDP:10.81.1.12:9; done
+	echo to-be-read-on-the-wire | on c socat -T 2 - UDP:192.0.2.2:9
+	sleep 1
+	kill $tcpdump
+	wait $tcpdump
+}
 
 works() {
 	check "$1: container to container" $ina ping -c 1 -W 20 10.81.1.12
@@ -53,6 +68,14 @@ works() {
 	is "$1: from the host itself" "$(on a socat -T 9 - TCP:127.0.0.1:8090 </dev/null)" 192.0.2.1
 	check "$1: from node to node inside the tunnel" on a ping -6 -c 1 -W 20 "$(cat $M/b.address)"
 	check "$1: full packets" $ina ping -c 1 -W 20 -s 1392 10.81.1.12
+	is "$1: SCTP to a virtual address" "$($ina socat -u -T 9 SCTP:10.81.1.200:81 -)" 10.81.1.11
+	is "$1: SCTP to a published port where the task is not" \
+		"$(on c socat -u -T 9 SCTP:192.0.2.1:8091 -)" 192.0.2.3
+	is "$1: SCTP to a published port where the task is" \
+		"$(on c socat -u -T 9 SCTP:192.0.2.2:8091 -)" 192.0.2.3
+	captured
+	is "$1: what containers say cannot be read on the wire, what others say can" \
+		"$(for text in not-to-be-read to-be-read; do grep -q $text-on-the-wire /run/wire && echo $text; done)" to-be-read
 }
 
 works 'kernel and kernel'
@@ -86,6 +109,8 @@ is '1500 addresses of one peer' "$(jq -c .ok /run/answer) $(ask a get | jq "[.pe
 echo "{\"id\":1,\"op\":\"wireguard-set\",\"link\":\"wvma0\",\"peers\":[{\"publicKey\":\"$other\",\"remove\":true}]}" | on a tswarm-net >/run/answer
 is 'and removed' "$(jq -c .ok /run/answer) $(ask a get | jq -c '.peers|length')" 'true 1'
 
+[ -e /opt/tswarm/figures ] && . /opt/tswarm/tests/mesh-figures.sh
+
 if [ -x /opt/tswarm/wireguard-go ]; then
 	on b ip link del "$(cat $M/b.tunnel)"
 	mkdir -p /var/run/wireguard
@@ -98,7 +123,7 @@ if [ -x /opt/tswarm/wireguard-go ]; then
 	works 'kernel and wireguard-go'
 	kill $go
 fi
-kill $server
+kill $server $sctp
 for host in a b c; do ip netns del $host; done
 ip link del br0
 finish

@@ -182,6 +182,40 @@ async function flood(request: AgentRequest): Promise<object> {
   return counts;
 }
 
+/** Asks for a name, `parallel` questions at a time, each again as soon as it is answered; what is not answered in time counts as lost. */
+async function askMany(request: AgentRequest): Promise<object> {
+  const { name, parallel, ms } = request as unknown as {
+    readonly name: string;
+    readonly parallel: number;
+    readonly ms: number;
+  };
+  const socket = createSocket('udp4');
+  const sentAt = new Map<number, number>();
+  const times: number[] = [];
+  let nextId = 0;
+  const ask = (): void => {
+    nextId = (nextId + 1) & 0xffff;
+    sentAt.set(nextId, performance.now());
+    socket.send(encodeQuery({ name, id: nextId }), 53, '127.0.0.11');
+  };
+  const startedMs = performance.now();
+  socket.on('message', (answer) => {
+    const id = answer.readUInt16BE(0);
+    const sent = sentAt.get(id);
+    if (sent === undefined) return;
+    sentAt.delete(id);
+    times.push(performance.now() - sent);
+    if (performance.now() - startedMs < ms) ask();
+  });
+  for (let i = 0; i < parallel; i++) ask();
+  await sleep(ms + TIMEOUT_MS);
+  socket.close();
+  times.sort((a, b) => a - b);
+  const at = (part: number): number => times[Math.floor(times.length * part)] ?? 0;
+  const perSecond = Math.round((times.length * 1000) / ms);
+  return { perSecond, p50Ms: at(0.5), p99Ms: at(0.99), lost: sentAt.size };
+}
+
 /** An upstream that knows every name: all have the one address. */
 function serveNames(address: string, answer: string): Promise<object> {
   const socket = createSocket('udp4');
@@ -215,6 +249,8 @@ async function handle(request: AgentRequest): Promise<object> {
       return resolveName(request);
     case 'flood':
       return flood(request);
+    case 'askMany':
+      return askMany(request);
     case 'serveNames':
       return serveNames(String(address), String(request.answer));
     case 'heard':
