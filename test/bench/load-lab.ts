@@ -42,6 +42,9 @@ await lab.ok(door, [
   ...['--no-resolve-image', '--update-monitor', '100ms', '--drain-timeout', '2s'],
   ...['-p', `${PORT}:8080`, 'graceful:bench', 'v0', '100'],
 ]);
+// 500 new connections a second to one address: without this the client runs out of ports after half a minute, and spends its time looking for one.
+const client = "net.ipv4.tcp_tw_reuse=1 net.ipv4.ip_local_port_range='10240 65535'";
+await lab.exec(door, ['sh', '-c', `sysctl -qw ${client}`]);
 const url = `http://${lab.node(door).address}:${PORT}/`;
 let inRow = 0;
 await until(

@@ -223,4 +223,21 @@ export class MeshHosts {
     await new Promise((resolve) => child.once('close', resolve));
     return Buffer.concat(chunks);
   }
+
+  /** What is on the Ethernet while a container (talking on the connection `secret`) says something, and `client` (on `plain`) the same in capitals. */
+  async capturedOutside(
+    secret: string,
+    from = 'a1',
+  ): Promise<{ plaintext: boolean; tunnel: boolean }> {
+    const wire = await this.captured(this.world.pid, async () => {
+      await this.who(from).ask('talk', { key: 'secret', text: secret });
+      await this.who('client').ask('talk', { key: 'plain', text: secret.toUpperCase() });
+    });
+    const text = wire.toString('latin1');
+    if (!text.includes(secret.toUpperCase()))
+      throw new Error('what goes in clear was not captured');
+    // Port 51820 as source and destination, then WireGuard's data message.
+    const tunnel = text.includes('\xca\x6c\xca\x6c') && text.includes('\x04\x00\x00\x00');
+    return { plaintext: text.includes(secret), tunnel };
+  }
 }
