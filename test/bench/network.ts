@@ -127,6 +127,18 @@ process.stdout.write(
   `one service less: ${(await timed(() => manager.setState(fewer))).toFixed(1)} ms\n`,
 );
 await oneByOne(`among ${services} services`, containers, (n) => `n${n % NETWORKS}`);
+// In turns: none, one and two networks.
+const on: readonly (readonly string[])[] = [[], ['n0'], ['n0', 'n1']];
+const took: number[][] = on.map(() => []);
+for (let n = 0; n < 200; n++) {
+  for (const [index, ids] of on.entries()) {
+    const at = Object.fromEntries(ids.map((one) => [one, [`10.${one.slice(1)}.240.${n}`]]));
+    took[index]?.push(await timed(() => manager.attach(id(n), container(at))));
+    await manager.detach(id(n));
+  }
+}
+for (const [index, ids] of on.entries())
+  show(`on ${ids.length} networks, attach`, took[index] ?? []);
 const status = (pid: number): string =>
   /VmRSS:\s+(\d+ kB)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '';
 const responder = Number.parseInt(readFileSync(join(folder, 'run/names/names.pid'), 'utf8'), 10);

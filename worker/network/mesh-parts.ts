@@ -53,6 +53,7 @@ export function meshWatchOf(mesh: Mesh, { clock, log, meshChanged }: NetworkDeps
     {
       device: () => mesh.device(),
       plan: () => mesh.plan,
+      followPaths: () => mesh.followPaths(),
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
       periodMs: MESH_LOOK_PERIOD_MS,

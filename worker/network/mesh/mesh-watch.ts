@@ -6,6 +6,8 @@ import type { DeviceState, WireguardDevice } from './wireguard.ts';
 export interface MeshWatchDeps {
   readonly device: () => Promise<WireguardDevice | undefined>;
   readonly plan: () => MeshPlan;
+  /** Before each look: the plan may follow from the host's own routes. */
+  readonly followPaths: () => Promise<void>;
   readonly nowMs: () => number;
   readonly monotonicMs: () => number;
   readonly periodMs: number;
@@ -48,6 +50,7 @@ export class MeshWatch {
 
   async look(): Promise<void> {
     const { device, plan, nowMs, monotonicMs, changed } = this.#deps;
+    await this.#deps.followPaths();
     const open = plan().peers.size > 0 ? await device() : undefined;
     const state = await open?.read();
     const { peers } = plan();

@@ -191,6 +191,11 @@ export class Mesh {
     return this.#run(() => this.#apply());
   }
 
+  /** Follows the host's own routes to the other nodes, where networks go by them; nobody tells of their changes. */
+  async followPaths(): Promise<void> {
+    if (this.#state && this.#state.directIds.size > 0) await this.apply();
+  }
+
   /** Looks at what there really is and makes it right. */
   check(): Promise<void> {
     return this.#run(async () => {
@@ -401,7 +406,7 @@ export class Mesh {
     const unheard = publicKeys.filter((key) => !isAnswered(key));
     if (unheard.length === 0) return;
     await this.#run(async () => {
-      if (!this.#told || !this.#device) return;
+      if (!this.#told || !this.#device || this.#stopped) return;
       const now = (await this.#device.read()).peers;
       await this.#callAgain(
         unheard.filter((key) => now.get(key)?.handshakeMs === known.get(key)?.handshakeMs),
