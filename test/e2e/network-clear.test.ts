@@ -23,7 +23,7 @@ import {
 const isRoot = process.getuid?.() === 0;
 
 describe.skipIf(!isRoot)('networks in clear between hosts', () => {
-  const mesh = new MeshHosts();
+  const mesh = new MeshHosts('clear');
   const { world, at } = mesh;
   const lab = (node: MeshNode): NetworkLab => mesh.lab(node);
   const who = (name: string): Agent => mesh.who(name);
@@ -46,22 +46,27 @@ describe.skipIf(!isRoot)('networks in clear between hosts', () => {
     );
     await mesh.attach('n1', 'o1', ['10.84.3.11']);
     await mesh.attach('n3', 'o3', ['10.84.3.13']);
+    await eventually(async () => (await who('o1').tcp('10.84.3.13', 80)) === 'o3', 30_000);
     expect(
       await who('o1').ask('tcp', { host: '10.84.3.13', port: 80, keep: 'secret' }),
     ).toMatchObject({ name: 'o3', from: '10.84.3.11' });
     const met = new Set<unknown>();
     for (let i = 0; i < 20; i++) met.add(await who('o3').tcp('10.84.3.200', 80));
     expect([...met].sort()).toEqual(['o1', 'o3']);
+    await eventually(
+      async () => /^e/.test(String(await who('client').tcp('192.0.2.11', 8080))),
+      30_000,
+    );
     await who('client').tcp('192.0.2.11', 8080, { keep: 'plain' });
     expect((await mesh.capturedOutside('to-be-read-by-all', 'o1')).plaintext).toBe(true);
     // Networks stay apart, also where a packet comes by the wrong way.
     expect(await who('o1').tcp('10.84.1.13', 80)).not.toBe('a3');
     lab('n1').host('ip rule add to 10.84.1.13 lookup 98');
-    lab('n1').host(`ip route add 10.84.1.13 via inet6 ${hopOf('n3')} dev wmesh0c table 98`);
+    lab('n1').host(`ip route add 10.84.1.13 via inet6 ${hopOf('n3')} dev wclear0c table 98`);
     expect(await who('a1').tcp('10.84.1.13', 80)).toBe('TIMEOUT');
     lab('n1').host('ip rule del to 10.84.1.13 lookup 98; ip route flush table 98');
-    expect(await who('a1').tcp('10.84.1.13', 80)).toBe('a3');
-    lab('n1').host('ip link del wmesh0c');
+    await eventually(async () => (await who('a1').tcp('10.84.1.13', 80)) === 'a3', 15_000);
+    lab('n1').host('ip link del wclear0c');
     await eventually(async () => (await who('o1').tcp('10.84.3.13', 80)) === 'o3', 15_000);
     for (const [node, name] of [
       ['n1', 'o1'],
@@ -71,7 +76,7 @@ describe.skipIf(!isRoot)('networks in clear between hosts', () => {
     delete at.o1;
     delete at.o3;
     await mesh.setAll();
-    expect(lab('n1').host('ip -o link')).not.toContain('wmesh0c');
+    expect(lab('n1').host('ip -o link')).not.toContain('wclear0c');
   }, 60_000);
 
   it('sends a network by plain routes where an administrator wants that, and only that one', async () => {
@@ -84,6 +89,8 @@ describe.skipIf(!isRoot)('networks in clear between hosts', () => {
     await tell();
     await mesh.attach('n1', 'p1', ['10.84.4.11', 'fd00:84:4::11']);
     await mesh.attach('n3', 'p3', ['10.84.4.13', 'fd00:84:4::13']);
+    await eventually(async () => (await who('p1').tcp('10.84.4.13', 80)) === 'p3', 30_000);
+    await eventually(async () => (await who('p3').tcp('fd00:84:4::11', 80)) === 'p1', 30_000);
     expect(
       await who('p1').ask('tcp', { host: '10.84.4.13', port: 80, keep: 'secret' }),
     ).toMatchObject({ name: 'p3', from: '10.84.4.11' });
@@ -99,6 +106,10 @@ describe.skipIf(!isRoot)('networks in clear between hosts', () => {
       'mtu 1500',
     );
     expect(lab('n1').host('ip route show 10.84.4.13')).toMatch(/via 192\.0\.2\.13 dev out0/);
+    await eventually(
+      async () => /^e/.test(String(await who('client').tcp('192.0.2.11', 8080))),
+      30_000,
+    );
     await who('client').tcp('192.0.2.11', 8080, { keep: 'plain' });
     expect((await mesh.capturedOutside('to-be-read-by-all', 'p1')).plaintext).toBe(true);
     // Networks stay apart, and nobody outside is let in, also not under the address of a container of an encrypted network.

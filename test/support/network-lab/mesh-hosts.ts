@@ -118,11 +118,17 @@ export class MeshHosts {
   underlay: 4 | 6 = 4;
   readonly #labs = {} as Record<MeshNode, NetworkLab>;
   readonly #captures: ChildProcess[] = [];
+  readonly #tag: string;
+
+  /** `tag`: of the hosts' names in the kernel; tests that run at the same time need different ones, for wireguard-go's sockets are all in one folder. */
+  constructor(tag = 'mesh') {
+    this.#tag = tag;
+  }
 
   async start(): Promise<void> {
     await this.world.start();
     for (const [index, node] of NODES.entries()) {
-      this.#labs[node] = new NetworkLab(`mesh${index}`, {
+      this.#labs[node] = new NetworkLab(`${this.#tag}${index}`, {
         world: { world: this.world, number: 11 + index },
       });
       await this.lab(node).start({ before: STRICT_HOST });
