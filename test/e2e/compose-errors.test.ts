@@ -52,8 +52,8 @@ it.each([
   ],
   [
     'an unsupported key',
-    'services:\n  web:\n    image: busybox:test\n    stop_grace_period: 100ms\n    gpus: all\n',
-    ['services.web.gpus', 'not supported'],
+    'services:\n  web:\n    image: busybox:test\n    stop_grace_period: 100ms\n    provider: {type: x}\n',
+    ['services.web.provider', 'not supported'],
   ],
   [
     'a missing secret file',
