@@ -2,7 +2,7 @@
 // `npm test -- unit` runs one part, `npm run test:long` those that take too long for every time.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, setPriority, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { provideDockerClient } from './docker-client.mjs';
@@ -19,7 +19,9 @@ import {
 } from './setup.mjs';
 
 /** Minutes after which a part is ended and counts as failed: several times what it takes. */
-const PARTS = { unit: 10, golden: 2, sim: 10, cluster: 25, e2e: 30 };
+const PARTS = { unit: 10, golden: 2, sim: 20, cluster: 25, e2e: 30 };
+/** Run at the lowest priority beside the parts that follow: they are real processes that mostly wait for each other, and the simulator needs nothing but a processor. */
+const BESIDE = ['sim'];
 /** Run only when named: `npm run test:long`. */
 const LONG_PARTS = { 'cluster-long': 60, 'e2e-long': 60 };
 /**
@@ -58,10 +60,15 @@ const secondTries = [];
 if (wanted.length === 0) {
   step('build, lint and tidy', [join(ROOT, 'scripts/check.ts'), '--no-tests']);
 }
+const beside = [];
 for (const [part, minutes] of Object.entries({ ...PARTS, ...LONG_PARTS })) {
   const isWanted = wanted.length === 0 ? part in PARTS : wanted.includes(part);
-  if (isWanted) await runPart(part, minutes * 60_000);
+  if (!isWanted) continue;
+  const ended = runPart(part, minutes * 60_000);
+  if (BESIDE.includes(part)) beside.push(ended);
+  else await ended;
 }
+await Promise.all(beside);
 // At the end, where they are seen also when only the last lines of the output are kept.
 if (secondTries.length > 0) {
   say(`\nFailed at first and passed alone:\n${secondTries.join('\n')}`);
@@ -132,7 +139,8 @@ function shown({ name, message }) {
 async function vitest(project, limitMs, files) {
   const folder = mkdtempSync(join(tmpdir(), 'tswarm-test-'));
   const report = join(folder, 'report.json');
-  const status = await runWithin(limitMs, [
+  const priority = BESIDE.includes(project) ? constants.priority.PRIORITY_LOW : 0;
+  const status = await runWithin(limitMs, priority, [
     // Several threads on processors with protection keys make V8 abort now and then.
     ...(process.arch === 'x64' ? ['--no-memory-protection-keys'] : []),
     join(ROOT, 'node_modules/vitest/vitest.mjs'),
@@ -180,9 +188,10 @@ function failuresOf({ name: file, status, message, assertionResults }) {
  * Runs Node in a process group of its own, which is ended as a whole when the limit is over: a test that loops for ever takes its
  * worker process along, and nothing of vitest's own ends that. Gives the exit status, null when it was ended.
  */
-function runWithin(limitMs, args) {
+function runWithin(limitMs, priority, args) {
   return new Promise((resolve) => {
     const child = spawn(node24(), args, { cwd: ROOT, stdio: 'inherit', detached: true });
+    if (child.pid !== undefined && priority !== 0) setPriority(child.pid, priority);
     const end = (signal) => {
       try {
         process.kill(-child.pid, signal);
