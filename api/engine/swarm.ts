@@ -52,13 +52,21 @@ async function init(context: Context, request: ApiRequest, reply: Reply): Promis
     advertiseAddr: textKey(body, 'AdvertiseAddr'),
     embedded: false,
     defaultAddrPool: textList(body, 'DefaultAddrPool'),
-    subnetSize: wholeNumber(body, 'SubnetSize'),
+    subnetSize: chosenSubnetSize(wholeNumber(body, 'SubnetSize'), isHostOnly),
     availability: availability(body),
     dataPathPort: wholeNumber(body, 'DataPathPort'),
     forceNewCluster,
   });
   await applySettings(context, initialSpec(body), { isNew: state === 'inactive' }, request);
   reply.json(200, nodeId);
+}
+
+/** What the stock client sends when nobody has chosen a size. */
+const STOCK_SUBNET_SIZE = 24;
+
+/** 0 = not chosen: the cluster of this host that `init` opens has its subnets already, and the stock client always names a size. */
+export function chosenSubnetSize(asked: number, isHostOnly: boolean): number {
+  return isHostOnly && asked === STOCK_SUBNET_SIZE ? 0 : asked;
 }
 
 function initialSpec(body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
