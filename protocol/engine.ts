@@ -232,6 +232,12 @@ export interface LocalNetworkEngine {
   check(): Promise<EngineJson>;
 }
 
+export interface Leftover {
+  readonly kind: 'folder' | 'mount' | 'cgroup' | 'process' | 'interface' | 'namespace';
+  /** Path, name, or process id and program. */
+  readonly what: string;
+}
+
 export interface NodeEngine {
   readonly containers: ContainerEngine;
   readonly exec: ExecEngine;
@@ -240,6 +246,10 @@ export interface NodeEngine {
   readonly networks: LocalNetworkEngine;
   /** The node's part of GET /info (counts, kernel, limits, storage driver, …). */
   info(): Promise<EngineJson>;
+  /** What containers have left on this host that no container has: kind and path, name or process. */
+  leftovers(): Promise<readonly Leftover[]>;
+  /** Takes them away. @returns what is still there */
+  removeLeftovers(): Promise<readonly Leftover[]>;
   /** GET /system/df. */
   diskUsage(): Promise<EngineJson>;
   /** Events of this node in the Engine API's form, from `sinceMicros` (0 = only new ones). */

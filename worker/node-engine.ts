@@ -1,5 +1,5 @@
 // The NodeEngine that the gateway gets: the Engine API's areas put together from a worker's parts.
-import type { EngineJson, NodeEngine } from '#protocol/engine';
+import type { EngineJson, Leftover, NodeEngine } from '#protocol/engine';
 import { NodeContainerEngine } from './engine/container-engine.ts';
 import { NodeExecEngine } from './engine/exec-engine.ts';
 import { imageEngine } from './engine/image-engine.ts';
@@ -10,6 +10,7 @@ import type { LogSource } from './logs/read-logs.ts';
 import type { Parts } from './parts.ts';
 import type { Container, ContainerTable } from './runtime/container.ts';
 import { Execs } from './runtime/execs.ts';
+import { Leftovers } from './runtime/leftovers.ts';
 import type { WorkerDeps, WorkerOptions } from './worker.ts';
 
 export interface NodeEngineInput {
@@ -36,7 +37,26 @@ export function makeNodeEngine(input: NodeEngineInput): NodeEngine {
     networkOf: (idOrName) => input.networkOf(idOrName),
     logSource: (container) => input.logSource(container),
   });
+  const { dataRoot, runRoot } = input.options;
+  const ofContainers = new Leftovers(runtime, [dataRoot, runRoot], () => builder.stepIds());
+  const leftovers = async (): Promise<readonly Leftover[]> => {
+    const [things, { links, namespaces }] = await Promise.all([
+      ofContainers.find(),
+      network.left(),
+    ]);
+    return [
+      ...things,
+      ...links.map((what): Leftover => ({ kind: 'interface', what })),
+      ...namespaces.map((what): Leftover => ({ kind: 'namespace', what })),
+    ];
+  };
   return {
+    leftovers,
+    removeLeftovers: async () => {
+      await ofContainers.remove();
+      await network.sweep();
+      return leftovers();
+    },
     containers: containerEngine,
     exec: new NodeExecEngine(table, execs),
     images: imageEngine(images.api, builder),

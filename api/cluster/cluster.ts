@@ -46,6 +46,16 @@ export function clusterRoutes(context: Context): readonly Route[] {
       pattern: `${BASE}/network/check`,
       handler: async (_request, reply) => reply.json(200, await context.engine.networks.check()),
     },
+    {
+      method: 'GET',
+      pattern: `${BASE}/node/leftovers`,
+      handler: async (_request, reply) => reply.json(200, await context.engine.leftovers()),
+    },
+    {
+      method: 'DELETE',
+      pattern: `${BASE}/node/leftovers`,
+      handler: async (_request, reply) => reply.json(200, await context.engine.removeLeftovers()),
+    },
     { method: 'GET', pattern: `${BASE}/events`, handler: (q, r) => streamEvents(context, q, r) },
     { method: 'GET', pattern: `${BASE}/history`, handler: (q, r) => history(context, q, r) },
     {

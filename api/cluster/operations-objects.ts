@@ -78,4 +78,16 @@ export const OBJECT_OPERATIONS: readonly Operation[] = [
     summary: 'The same of this node alone, also without a cluster',
     answer: json('ContainerStats[]'),
   }),
+  get('/node/leftovers', {
+    id: 'listNodeLeftovers',
+    role: 'operator',
+    summary: 'What containers have left on the host of this node that no container has',
+    answer: json('NodeLeftover[]'),
+  }),
+  remove('/node/leftovers', {
+    id: 'removeNodeLeftovers',
+    role: 'admin',
+    summary: 'Takes that away; the answer is what is still there',
+    answer: json('NodeLeftover[]'),
+  }),
 ];

@@ -423,6 +423,14 @@ export interface ContainerStats {
   readonly processes: number;
 }
 
+/** Something of containers on this node's host that no container has. */
+export interface NodeLeftover {
+  /** folder, mount, cgroup, process, interface or namespace. */
+  readonly kind: string;
+  /** Path, name, or process id and program. */
+  readonly what: string;
+}
+
 /** Answer of GET /tswarm/v1/stats. */
 export interface StatsList {
   readonly containers: readonly ContainerStats[];

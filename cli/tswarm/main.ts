@@ -110,6 +110,15 @@ program
     ),
   );
 
+program
+  .command('doctor')
+  .description('Look for everything that can be wrong with this node, and say what to do')
+  .option('--repair', 'take away what containers have left behind')
+  .option('--json', 'all findings as JSON')
+  .action(
+    run(async (options: Options) => (await import('./doctor/doctor.ts')).doctor(client(), options)),
+  );
+
 addImageCommands(program.command('image').description('Images of this node'), tools);
 addEventsCommand(program, tools);
 addTopCommand(program, tools);

@@ -108,6 +108,10 @@ class DockerfileBuilder implements Builder {
     await this.#open();
   }
 
+  stepIds(): Promise<readonly string[]> {
+    return namesIn(join(this.#dataDir, 'steps'));
+  }
+
   async pruneCache(filters: EngineFilters): Promise<EngineJson> {
     checkFilters(filters, PRUNE_FILTERS);
     const nowMs = this.#deps.clock.nowMs();

@@ -206,6 +206,8 @@ export interface Builder {
   ): Promise<Progress>;
   /** Removes what an interrupted build left behind; called once at start. */
   recover(): Promise<void>;
+  /** Ids of the root file systems of builds that are going on; a step that runs something is a container of the same id. */
+  stepIds(): Promise<readonly string[]>;
   /** Forgets cached steps that no image stands on (POST /build/prune). @returns {CachesDeleted, SpaceReclaimed} */
   pruneCache(filters: EngineFilters): Promise<EngineJson>;
 }

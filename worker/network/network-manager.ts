@@ -66,7 +66,7 @@ export class NodeNetworks implements NetworkManager {
   readonly #resolver: HostResolverWatch;
   readonly #ports: PortRegistry;
   readonly #records: AttachmentStore;
-  readonly #sweeper: Sweeper;
+  readonly sweeper: Sweeper;
   readonly #attacher: Attacher;
   readonly #places: Places;
   readonly #mesh: Mesh;
@@ -115,7 +115,7 @@ export class NodeNetworks implements NetworkManager {
     this.#names = this.#newNamesProcess(runDir, nativeDir);
     const common = { helper: this.#helper, log };
     const netnsDir = `${runDir}/netns`;
-    this.#sweeper = new Sweeper({
+    this.sweeper = new Sweeper({
       ...common,
       records: this.#records,
       links: this.#rules.links,
@@ -135,7 +135,7 @@ export class NodeNetworks implements NetworkManager {
       ports: this.#ports,
       hostResolver: () => this.#resolver.current,
       netnsDir,
-      linksLeft: () => this.#sweeper.later(),
+      linksLeft: () => this.sweeper.later(),
     });
     this.#firewall = new OtherFirewall(this.#helper, this.#rules, log);
     this.#check = new KernelCheck({
@@ -325,7 +325,7 @@ export class NodeNetworks implements NetworkManager {
       await this.rest();
       return;
     }
-    await this.#sweeper.sweep();
+    await this.sweeper.sweep();
     await this.#kernel.rewrite();
     const hasIpv6 = this.#records
       .list()
@@ -364,7 +364,7 @@ export class NodeNetworks implements NetworkManager {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#sweeper.stop();
+    this.sweeper.stop();
     this.#check.stop();
     this.#resolver.stop();
     this.#mesh.stop();
@@ -374,7 +374,7 @@ export class NodeNetworks implements NetworkManager {
 
   async rest(): Promise<void> {
     if (this.#records.list().length > 0) return;
-    await this.#sweeper.sweep();
+    await this.sweeper.sweep();
     if (this.#mesh.plan.peers.size === 0) await this.#mesh.remove();
     await this.#kernel.remove();
     await this.#firewall.close();

@@ -28,6 +28,8 @@ export async function createNetworkService(
     renewMeshKey: () => manager.renewMeshKey(),
     setMeshPort: (port) => manager.setMeshPort(port),
     check: () => manager.checkNetwork(),
+    left: () => manager.sweeper.left(),
+    sweep: () => manager.sweeper.sweep(),
     info: async (): Promise<EngineJson> => ({ Network: ['bridge', 'host', 'none', 'overlay'] }),
     stop: () => manager.stop(),
     rest: async () => {

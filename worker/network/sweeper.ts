@@ -26,14 +26,25 @@ export class Sweeper {
     this.#deps = deps;
   }
 
-  async sweep(): Promise<void> {
+  /** What is there without a container; changes nothing. */
+  async left(): Promise<{
+    readonly links: readonly string[];
+    readonly namespaces: readonly string[];
+  }> {
     const { helper, records, netnsDir } = this.#deps;
     const { links } = await helper.inspect(this.#deps.links);
-    const left = links.map(({ name }) => name).filter((name) => !records.hasLink(name));
-    if (left.length > 0) await helper.deleteLinks(left);
-    for (const name of await listFolder(netnsDir)) {
-      if (!records.has(name)) await helper.detach(`${netnsDir}/${name}`, []);
-    }
+    const names = await listFolder(netnsDir);
+    return {
+      links: links.map(({ name }) => name).filter((name) => !records.hasLink(name)),
+      namespaces: names.filter((name) => !records.has(name)).map((name) => `${netnsDir}/${name}`),
+    };
+  }
+
+  async sweep(): Promise<void> {
+    const { helper } = this.#deps;
+    const { links, namespaces } = await this.left();
+    if (links.length > 0) await helper.deleteLinks(links);
+    for (const path of namespaces) await helper.detach(path, []);
   }
 
   /** Once, after a while: whatever is left until then goes together. */

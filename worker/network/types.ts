@@ -158,6 +158,10 @@ export interface NetworkService {
   setMeshPort(port: number): Promise<void>;
   /** Looks at everything between this node and the others; changes nothing. */
   check(): Promise<NetworkReport>;
+  /** Interfaces and namespaces of this node that no container has. */
+  left(): Promise<{ readonly links: readonly string[]; readonly namespaces: readonly string[] }>;
+  /** Takes them away. */
+  sweep(): Promise<void>;
   /** Network part of GET /info (plugins, warnings). */
   info(): Promise<EngineJson>;
   /** Stops helpers that must not outlive the worker; containers' namespaces, rules and the names program stay. */

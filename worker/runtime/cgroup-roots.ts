@@ -4,15 +4,17 @@ import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RuntimeDeps } from './deps.ts';
 
-export async function removeCgroupRoots(
-  deps: Pick<RuntimeDeps, 'host' | 'options'>,
-): Promise<void> {
-  const { host, options } = deps;
+type HostAndOptions = Pick<RuntimeDeps, 'host' | 'options'>;
+
+export async function removeCgroupRoots(deps: HostAndOptions): Promise<void> {
+  for (const folder of cgroupRoots(deps)) await rmdir(folder).catch(() => undefined);
+}
+
+/** This node's folder in each hierarchy; those of controllers that no container has used are not there. */
+export function cgroupRoots({ host, options }: HostAndOptions): readonly string[] {
   const mounts =
     host.cgroupVersion === 2
       ? ['/sys/fs/cgroup']
-      : [...new Set(Object.values(host.cgroupMounts)), '/sys/fs/cgroup/unified'];
-  for (const mount of mounts) {
-    await rmdir(join(mount, `tswarm-${options.nodeTag}`)).catch(() => undefined);
-  }
+      : [...new Set([...Object.values(host.cgroupMounts), '/sys/fs/cgroup/unified'])];
+  return mounts.map((mount) => join(mount, `tswarm-${options.nodeTag}`));
 }

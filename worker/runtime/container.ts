@@ -134,6 +134,8 @@ export class ContainerTable {
   readonly #byId = new Map<string, Container>();
   readonly #idByName = new Map<string, string>();
   readonly #byTask = new Map<string, Container>();
+  /** Ids of containers that are being made and not in the table yet. */
+  readonly making: Set<string> = new Set();
 
   /** Newest first. */
   list(): readonly Container[] {

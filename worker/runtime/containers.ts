@@ -81,6 +81,16 @@ export class Containers {
     const deps = this.#deps;
     runtimeOf(wanted.hostConfig, deps.options);
     const id = newContainerId(deps.random);
+    deps.table.making.add(id);
+    try {
+      return await this.#make(id, wanted);
+    } finally {
+      deps.table.making.delete(id);
+    }
+  }
+
+  async #make(id: string, wanted: NewContainer): Promise<Container> {
+    const deps = this.#deps;
     this.#checkName(wanted.name);
     const config = mergeImageConfig(wanted.config, wanted.image.config.config);
     const hostname = config.Hostname === '' ? defaultHostname(id, wanted, deps) : config.Hostname;

@@ -212,8 +212,8 @@ export async function isAlive(pidFile: string): Promise<boolean> {
   return startTime === '' || fields[19] === startTime;
 }
 
-/** Folders, shims and root file systems that belong to no record. */
-async function sweepUnknown(
+/** Takes away folders, shims and root file systems that belong to no record. */
+export async function sweepUnknown(
   ids: ReadonlySet<string>,
   sets: { readonly known: ReadonlySet<string>; readonly finishing: ReadonlySet<string> },
   deps: RuntimeDeps,

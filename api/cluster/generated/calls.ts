@@ -1,6 +1,6 @@
 // Generated from api/cluster/operations.ts by `npm run gen`. Do not edit.
 import type { EngineJson } from '#protocol/engine';
-import type { AuditRow, CertificateRequest, ClusterInfo, ComposePlan, ComposeSource, ContainerStats, CreatedObject, CredentialInfo, DashboardLink, DeployResult, ExecNotice, HistoryRow, ImageList, IndexAnswer, InitRequest, JoinRequest, LinkRequest, LocalVolumeList, LogLine, NewCertificate, NewToken, RemoveResult, RolloutResult, ServiceAction, StackObjects, StackPlan, StackSummary, StatsList, TokenRequest, Topology, UnlockKey, UpdateRequest, WatchLine, WhoAmI } from '../types.ts';
+import type { AuditRow, CertificateRequest, ClusterInfo, ComposePlan, ComposeSource, ContainerStats, CreatedObject, CredentialInfo, DashboardLink, DeployResult, ExecNotice, HistoryRow, ImageList, IndexAnswer, InitRequest, JoinRequest, LinkRequest, LocalVolumeList, LogLine, NewCertificate, NewToken, NodeLeftover, RemoveResult, RolloutResult, ServiceAction, StackObjects, StackPlan, StackSummary, StatsList, TokenRequest, Topology, UnlockKey, UpdateRequest, WatchLine, WhoAmI } from '../types.ts';
 
 /** What each call of /tswarm/v1 is given and answers: of a stream of lines, each line; `never` for other streams and files. */
 export interface ClusterCalls {
@@ -363,6 +363,18 @@ export interface ClusterCalls {
     readonly query: {  };
     readonly body: undefined;
     readonly answer: readonly ContainerStats[];
+  };
+  'GET /tswarm/v1/node/leftovers': {
+    readonly params: {  };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: readonly NodeLeftover[];
+  };
+  'DELETE /tswarm/v1/node/leftovers': {
+    readonly params: {  };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: readonly NodeLeftover[];
   };
   'GET /tswarm/v1/access': {
     readonly params: {  };

@@ -1427,6 +1427,24 @@ export const BODY_SCHEMAS: Readonly<Record<string, Readonly<Record<string, unkno
     ],
     "description": "What one running container uses. Counters grow from its start; `time` is when they were read."
   },
+  "NodeLeftover": {
+    "type": "object",
+    "properties": {
+      "kind": {
+        "type": "string",
+        "description": "folder, mount, cgroup, process, interface or namespace."
+      },
+      "what": {
+        "type": "string",
+        "description": "Path, name, or process id and program."
+      }
+    },
+    "required": [
+      "kind",
+      "what"
+    ],
+    "description": "Something of containers on this node's host that no container has."
+  },
   "StatsList": {
     "type": "object",
     "properties": {

@@ -20,10 +20,12 @@ interface Report {
   readonly faults: readonly string[];
 }
 
-export async function check(
-  client: ApiClient,
-  options: { readonly json?: boolean },
-): Promise<number> {
+/** What was measured, what other nodes say, and all that is wrong. */
+export async function networkFaults(client: ApiClient): Promise<{
+  readonly report: Report;
+  readonly others: readonly string[];
+  readonly faults: readonly string[];
+}> {
   const [report, others] = await Promise.all([
     client.get<Report>('/tswarm/v1/network/check'),
     otherFaults(client),
@@ -33,6 +35,14 @@ export async function check(
     ...report.peers.flatMap((peer) => peer.faults.map((fault) => `${nameOf(peer)}: ${fault}`)),
     ...others,
   ];
+  return { report, others, faults };
+}
+
+export async function check(
+  client: ApiClient,
+  options: { readonly json?: boolean },
+): Promise<number> {
+  const { report, others, faults } = await networkFaults(client);
   if (options.json) process.stdout.write(`${JSON.stringify({ ...report, others }, null, 2)}\n`);
   else process.stdout.write(textOf(report, faults));
   return faults.length === 0 ? EXIT.ok : EXIT.failed;
