@@ -68,6 +68,17 @@ describe('the linearizability search', () => {
     expect(findViolation([write(1, 0, 1), early, unknown])).not.toBeNull();
   });
 
+  it('finds the chain of unanswered writes that a read needs, beside many others', () => {
+    const never = Number.POSITIVE_INFINITY;
+    const first = { ...write(50, 1, never), outcome: 'unknown' as const };
+    const second = operation('swap', [1, never], { expected: 50, value: 51, result: 0 });
+    const unanswered = { ...second, outcome: 'unknown' as const };
+    const others = Array.from({ length: 30 }, (_, i) => ({ ...write(i + 1, 2, 90), hint: 20 + i }));
+    const seen = { ...read(51, 3, 80), hint: 10 };
+    expect(findViolation([first, unanswered, ...others, seen])).toBeNull();
+    expect(findViolation([unanswered, ...others, seen])).not.toBeNull();
+  });
+
   it('keeps keys apart, and takes a refused write that shows up for a violation', () => {
     const other = { ...read(0, 2, 3), key: 2 };
     expect(findViolation([write(1, 0, 1), other])).toBeNull();

@@ -132,12 +132,35 @@ function inOrderToTry(
   const order = new Set<Operation>();
   for (const operation of sorted) {
     if (operation.outcome === 'ok' && apply(operation, value) === null) {
-      for (const other of open) if (makesWay(other, operation)) order.add(other);
+      addWays(order, operation, value, open);
     }
-    const isNoise = operation.outcome !== 'ok' && !useful.has(operation.value);
+    // Without an effect it may as well never happen.
+    const isNoise =
+      operation.outcome !== 'ok' && (!useful.has(operation.value) || !changes(operation, value));
     if (!isNoise) order.add(operation);
   }
   return order;
+}
+
+/** What leads from `value` to one that `next` suits: the first steps of chains of unanswered operations, where each swap needs what the one before it writes. */
+function addWays(
+  order: Set<Operation>,
+  next: Operation,
+  value: number,
+  open: readonly Operation[],
+): void {
+  for (const other of open) {
+    if (order.has(other) || !makesWay(other, next)) continue;
+    if (changes(other, value)) order.add(other);
+    else if (other.kind === 'swap' && other.expected !== value) {
+      const rest = open.filter((one) => one !== other);
+      addWays(order, { ...other, outcome: 'ok', result: 1 }, value, rest);
+    }
+  }
+}
+
+function changes(operation: Operation, value: number): boolean {
+  return apply(operation, value) !== value;
 }
 
 /** Whether `next` can happen when `other` has just written. */

@@ -173,7 +173,7 @@ describe('instructions', () => {
       'ONBUILD FROM x': "FROM isn't allowed as an ONBUILD trigger",
       'ONBUILD ONBUILD RUN x': 'Chaining ONBUILD',
       'HEALTHCHECK TRY x': 'unknown type "TRY"',
-      'RUN --security=insecure x': 'RUN --security=insecure is not supported',
+      'RUN --security=loose x': 'security "loose" is not valid',
       'COPY --from=a --from=b x y': 'duplicate flag specified: --from',
       WORKDIR: 'requires at least one argument',
     };
