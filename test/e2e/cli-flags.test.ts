@@ -192,10 +192,10 @@ describe('exec', () => {
     'reach the process',
     async () => {
       const result = await tcompose(
-        ...['exec', '-T', '-e', 'X=1', '-u', 'nobody', '-w', '/tmp', 'web'],
+        ...['exec', '-T', '-e', 'X=1', '-u', 'nobody', '-w', '/bin', 'web'],
         ...['sh', '-c', 'echo $X; id -u; pwd'],
       );
-      expect(result.stdout).toBe('1\n65534\n/tmp\n');
+      expect(result.stdout).toBe('1\n65534\n/bin\n');
       const caps = (...flags: string[]) =>
         out('exec', '-T', ...flags, 'web', 'grep', 'CapEff', '/proc/self/status');
       const bits = async (...flags: string[]): Promise<bigint> =>

@@ -249,7 +249,7 @@ describe('images', () => {
     const file = join(node.folder, 'shot.tar');
     expect((await tcompose('export', '--index', '1', '-o', file, 'web')).code).toBe(0);
     const list = await run('tar', ['-tf', file], {});
-    expect(list.stdout.split('\n')).toContain('./kept');
+    expect(list.stdout.split('\n')).toContain('kept');
     await tcompose('down', '-t', '0');
   });
 

@@ -386,7 +386,7 @@ describe.skipIf(!isRoot)('the network of a node', () => {
       [{ EnableIPv4: false }, /EnableIPv4=false/],
       [{ IPAM: { Driver: 'dhcp' } }, /IPAM.Driver=dhcp/],
       [{ ConfigOnly: true }, /ConfigOnly/],
-      [{ Driver: 'macvlan' }, /"macvlan" is not known/],
+      [{ Driver: 'macvlan' }, /"macvlan" not found/],
     ])('refuse %j', async (body, message) => {
       await expect(lab.call('api.create', { Name: 'bad', ...body })).rejects.toThrow(message);
       expect(await lab.call('api.list', {})).toHaveLength(3);
