@@ -41,6 +41,7 @@ import {
   embeddedPlaces,
   firstReachable,
   isHostOnly,
+  isLoopback,
   LOOPBACK,
   type Places,
   refuseForOpened,
@@ -158,7 +159,10 @@ export class NodeController implements NodeControl {
     return this.#exclusively(async () => {
       const { record } = this.#member;
       if (options.forceNewCluster && record) return this.#forceNewCluster(options, record);
-      if (record && !options.embedded && isHostOnly(record)) return this.#open(options, record);
+      if (record && !options.embedded && isHostOnly(record)) {
+        const places = choosePlaces(options, this.#config);
+        if (!isLoopback(places.listen)) return this.#open(options, places, record);
+      }
       this.#requireNone();
       if (options.forceNewCluster) {
         throw new TswarmError('failed_precondition', 'this node is in no cluster to recover', {
@@ -300,13 +304,12 @@ export class NodeController implements NodeControl {
   }
 
   /** The cluster of this host alone, from now on where other hosts reach it. */
-  async #open(options: InitOptions, record: NodeRecord): Promise<string> {
+  async #open(options: InitOptions, places: Places, record: NodeRecord): Promise<string> {
     refuseForOpened(options);
-    await this.#startAlone(choosePlaces(options, this.#config), record);
+    await this.#startAlone(places, record);
     const link = this.#manager?.link;
-    if (link && options.availability !== 'active') {
-      await setAvailability(link, record.nodeId, options.availability);
-    }
+    const { availability } = options;
+    if (link && availability !== 'active') await setAvailability(link, record.nodeId, availability);
     return record.nodeId;
   }
 

@@ -86,12 +86,15 @@ export async function embeddedPlaces(): Promise<Places> {
 
 /** Only this host reaches the cluster: its one manager listens on loopback. */
 export function isHostOnly({ listenAddr, managers, nodeId }: NodeRecord): boolean {
-  const { host } = parseAddress(listenAddr, LOOPBACK, 'listenAddr');
-  const isLoopback = host === '::1' || host === 'localhost' || host.startsWith('127.');
-  return isLoopback && managers.every((manager) => manager.nodeId === nodeId);
+  const listen = parseAddress(listenAddr, LOOPBACK, 'listenAddr');
+  return isLoopback(listen) && managers.every((manager) => manager.nodeId === nodeId);
 }
 
-/** @throws already_exists, naming what only a new cluster takes: the subnets and the port of one that exists are in use. */
+export function isLoopback({ host }: Address): boolean {
+  return host === '::1' || host === 'localhost' || host.startsWith('127.');
+}
+
+/** @throws failed_precondition, naming what only a new cluster takes: the subnets and the port of one that exists are in use. */
 export function refuseForOpened(
   options: Pick<InitOptions, 'defaultAddrPool' | 'subnetSize' | 'dataPathPort'>,
 ): void {
@@ -102,7 +105,7 @@ export function refuseForOpened(
   ].filter((flag) => flag !== '');
   if (fixed.length === 0) return;
   throw new TswarmError(
-    'already_exists',
+    'failed_precondition',
     `this host has a cluster of its own already: ${fixed.join(', ')} can be chosen for a new one only`,
     { hint: 'Leave the flag out to open that cluster to other hosts, or "tswarm leave --force".' },
   );

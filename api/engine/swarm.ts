@@ -1,7 +1,7 @@
 // /swarm: state of the cluster, init, join, leave, update, unlock. What changes the node itself goes to the daemon (NodeControl).
 import type { EngineJson } from '#protocol/engine';
 import { fromEngineJson } from '#protocol/engine-json';
-import { TswarmError } from '#protocol/errors';
+import { hasCode, TswarmError } from '#protocol/errors';
 import { ClusterSpec } from '#protocol/generated/specs';
 import {
   applySettings,
@@ -47,16 +47,21 @@ async function init(context: Context, request: ApiRequest, reply: Reply): Promis
   const { state, isHostOnly } = context.node.state();
   if (!forceNewCluster && !isHostOnly) refuseInSwarm(context);
   refuseDataPathAddr(body);
-  const nodeId = await context.node.init({
-    listenAddr: textKey(body, 'ListenAddr'),
-    advertiseAddr: textKey(body, 'AdvertiseAddr'),
-    embedded: false,
-    defaultAddrPool: textList(body, 'DefaultAddrPool'),
-    subnetSize: chosenSubnetSize(wholeNumber(body, 'SubnetSize'), isHostOnly),
-    availability: availability(body),
-    dataPathPort: wholeNumber(body, 'DataPathPort'),
-    forceNewCluster,
-  });
+  const nodeId = await context.node
+    .init({
+      listenAddr: textKey(body, 'ListenAddr'),
+      advertiseAddr: textKey(body, 'AdvertiseAddr'),
+      embedded: false,
+      defaultAddrPool: textList(body, 'DefaultAddrPool'),
+      subnetSize: chosenSubnetSize(wholeNumber(body, 'SubnetSize'), isHostOnly),
+      availability: availability(body),
+      dataPathPort: wholeNumber(body, 'DataPathPort'),
+      forceNewCluster,
+    })
+    .catch((error: unknown) => {
+      if (hasCode(error, 'already_exists')) refuseInSwarm(context);
+      throw error;
+    });
   await applySettings(context, initialSpec(body), { isNew: state === 'inactive' }, request);
   reply.json(200, nodeId);
 }
