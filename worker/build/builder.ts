@@ -130,7 +130,6 @@ class DockerfileBuilder implements Builder {
       for (const name of FOLDERS) {
         await mkdir(join(this.#dataDir, name), { recursive: true, mode: 0o700 });
       }
-      await mkdir(this.#deps.secretsDir, { recursive: true, mode: 0o700 });
       await this.#cache.open();
     })();
     return this.#opened;
