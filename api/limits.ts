@@ -115,3 +115,6 @@ export const EXEC_WORDS_MAX = 100;
 
 /** Containers whose figures are read at the same time for one answer: each reads a dozen small files. */
 export const STATS_AT_ONCE_MAX = 32;
+
+/** Configs that are fetched from the manager at the same time for one list: each may have 1000 KiB. */
+export const CONFIGS_AT_ONCE_MAX = 16;

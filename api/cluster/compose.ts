@@ -105,7 +105,7 @@ async function source(context: Context, request: ApiRequest, reply: Reply): Prom
   const held = tryLookup(session.cache, 'stack', name);
   if (!held) throw noFile(name);
   const { object } = await session.control.getObject(
-    { kind: ObjectKind.STACK, id: held.id },
+    { kind: ObjectKind.STACK, id: held.id, knownIndex: session.cache.index },
     callOptions(request),
   );
   const project = Buffer.from(object?.stack?.spec?.project ?? []).toString();

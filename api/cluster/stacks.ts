@@ -97,7 +97,7 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
     return;
   }
   const answer = await session.control.getObject(
-    { kind: ObjectKind.STACK, id: held.id },
+    { kind: ObjectKind.STACK, id: held.id, knownIndex: session.cache.index },
     callOptions(request),
   );
   const stack = answer.object?.stack;

@@ -1,7 +1,8 @@
 // /secrets and /configs: the same calls on two kinds. A secret's data never comes out; a config's does, and is fetched from the manager since the
-// cache does not hold it.
+// cache does not hold it: from a state that is at least the cache's, which was confirmed before the request came here (cache/fresh-reads.ts).
 import { checkFilters, matchesLabels, matchesPrefix } from '#protocol/engine-filters';
 import { fromEngineJson, toEngineJson } from '#protocol/engine-json';
+import { hasCode } from '#protocol/errors';
 import { CreateObjectRequest, SpecUnion, UpdateObjectRequest } from '#protocol/generated/control';
 import { Config, Secret } from '#protocol/generated/objects';
 import { ConfigSpec, SecretSpec } from '#protocol/generated/specs';
@@ -12,6 +13,7 @@ import { type Asker, callOptions, written } from '../control.ts';
 import { parseFilters } from '../http/filters.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
+import { CONFIGS_AT_ONCE_MAX } from '../limits.ts';
 import type { ClusterSession } from '../node-control.ts';
 
 type Kind = 'secret' | 'config';
@@ -54,8 +56,27 @@ async function list(
     found.push(object);
   }
   const out: unknown[] = [];
-  for (const object of found) out.push(await objectJson(session, kind, object.id, request));
+  for (let at = 0; at < found.length; at += CONFIGS_AT_ONCE_MAX) {
+    const some = found.slice(at, at + CONFIGS_AT_ONCE_MAX);
+    const rows = await Promise.all(some.map(({ id }) => listedJson(session, kind, id, request)));
+    out.push(...rows.filter((row) => row !== undefined));
+  }
   reply.json(200, out);
+}
+
+/** Undefined: removed meanwhile, which is no fault of a list. */
+async function listedJson(
+  session: ClusterSession,
+  kind: Kind,
+  id: string,
+  asker: Asker,
+): Promise<Record<string, unknown> | undefined> {
+  try {
+    return await objectJson(session, kind, id, asker);
+  } catch (error) {
+    if (hasCode(error, 'not_found')) return undefined;
+    throw error;
+  }
 }
 
 /** The object's JSON: a config with its data. */
@@ -71,7 +92,7 @@ export async function objectJson(
     return toEngineJson(Secret, { ...secret, spec });
   }
   const answer = await session.control.getObject(
-    { kind: KIND_NUMBERS[kind], id },
+    { kind: KIND_NUMBERS[kind], id, knownIndex: session.cache.index },
     callOptions(asker),
   );
   return toEngineJson(Config, answer.object?.config ?? lookup(session.cache, kind, id));

@@ -235,8 +235,9 @@ function readHandlers(
 ): Omit<Handlers<ControlMethods>, WriteMethod> {
   const { replicated, leader } = deps;
   return {
-    getObject: admit('viewer', async ({ kind: number, id }) => {
-      await leader.caughtUp();
+    getObject: admit('viewer', async ({ kind: number, id, knownIndex }) => {
+      const isEnough = knownIndex > 0 && replicated.store.changeIndex >= knownIndex;
+      if (!isEnough) await leader.caughtUp();
       const kind = kindOf(number);
       const object = kind && replicated.view.get(kind, id);
       if (!kind || !object) {

@@ -727,23 +727,28 @@ export const ObjectResponse: MessageType<ObjectResponse> = {
 
 export interface GetObjectRequest {
   readonly kind: ObjectKind;
+  /** full id */
   readonly id: string;
+  /** a state at least as new as this is enough; 0 = everything that was acknowledged before the call */
+  readonly knownIndex: number;
 }
 export const GetObjectRequest: MessageType<GetObjectRequest> = {
   name: 'GetObjectRequest',
   fields: [
     { name: 'kind', json: 'Kind', id: 1, kind: 'enum', shape: 'one', text: ObjectKindText },
     { name: 'id', json: 'ID', id: 2, kind: 'string', shape: 'one' },
+    { name: 'knownIndex', json: 'KnownIndex', id: 3, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<GetObjectRequest>): GetObjectRequest => ({ ...{ kind: 0, id: '' }, ...partial }),
+  create: (partial?: Partial<GetObjectRequest>): GetObjectRequest => ({ ...{ kind: 0, id: '', knownIndex: 0 }, ...partial }),
   write(m: GetObjectRequest, w: Writer): Writer {
     if (m.kind !== 0) w.uint32(8).int32(m.kind);
     if (m.id !== '') w.uint32(18).string(m.id);
+    if (m.knownIndex !== 0) w.uint32(24).int64(m.knownIndex);
     return w;
   },
   read(r: Reader, length: number): GetObjectRequest {
     const end = r.pos + length;
-    const m: { kind: ObjectKind; id: string } = { kind: 0, id: '' };
+    const m: { kind: ObjectKind; id: string; knownIndex: number } = { kind: 0, id: '', knownIndex: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -752,6 +757,9 @@ export const GetObjectRequest: MessageType<GetObjectRequest> = {
           break;
         case 2:
           m.id = r.string();
+          break;
+        case 3:
+          m.knownIndex = readInt64(r.int64());
           break;
         default:
           r.skipType(t & 7);

@@ -173,6 +173,7 @@ describe('a manager', () => {
     const found = await after.getObject({
       kind: ObjectKind.SERVICE,
       id: service.object?.service?.id ?? '',
+      knownIndex: 0,
     });
     expect(found.object?.service?.spec).toEqual(service.object?.service?.spec);
     expect((await tasksOf(after, 3)).map((task) => task.id).sort()).toEqual(

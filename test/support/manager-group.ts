@@ -341,7 +341,7 @@ export async function updateNodeSpec(
   change: Partial<NodeSpec>,
 ): Promise<void> {
   for (;;) {
-    const { object } = await control.getObject({ kind: ObjectKind.NODE, id });
+    const { object } = await control.getObject({ kind: ObjectKind.NODE, id, knownIndex: 0 });
     const node = object?.node;
     if (!node?.spec) throw new Error(`node ${id} is gone`);
     const version = node.meta?.version?.index ?? 0;
