@@ -70,6 +70,7 @@ describe('three managers', () => {
     const group = newGroup();
     const nodes = await group.create(3);
     const [survivor, ...gone] = nodes as [ManagerNode, ManagerNode, ManagerNode];
+    const { index } = await survivor.control.readIndex({});
     for (const node of gone) await node.kill();
     await new Promise((resolve) => setTimeout(resolve, 7000));
     const startedMs = performance.now();
@@ -79,6 +80,14 @@ describe('three managers', () => {
     });
     expect(performance.now() - startedMs).toBeLessThan(2000);
     expect(await networksAt(survivor)).toBe(0);
+    // Of what was confirmed to the caller before it still speaks, of nothing newer.
+    const asked = { kind: ObjectKind.NODE, id: survivor.nodeId };
+    const known = await survivor.control.getObject({ ...asked, knownIndex: index });
+    expect(known.object?.node?.id).toBe(survivor.nodeId);
+    for (const knownIndex of [0, index + 1_000_000]) {
+      const later = survivor.control.getObject({ ...asked, knownIndex });
+      await expect(later).rejects.toMatchObject({ code: 'no_leader' });
+    }
     await gone[0].restart();
     await group.leader();
     await createNetwork(survivor.control, 'found');
