@@ -13,6 +13,8 @@ export type EngineFilters = Readonly<Record<string, readonly string[]>>;
 export interface OutputFrame {
   readonly stream: 'stdout' | 'stderr';
   readonly data: Uint8Array;
+  /** The next one is there already: whoever passes them on may send both together. */
+  readonly more?: boolean;
 }
 
 export interface LogOptions {

@@ -4,6 +4,8 @@ import type { OutputFrame } from '#protocol/engine';
 
 const HEADER_BYTES = 8;
 const FRAME_BYTES_MAX: number = 32 * 1024;
+/** Frames that are there together are sent together, up to this many bytes: a call for each line would cost more than the line. */
+const TOGETHER_BYTES_MAX: number = 64 * 1024;
 
 /** One frame. `stream` 1 = stdout, 2 = stderr. */
 export function encodeFrame(stream: 'stdout' | 'stderr', data: Uint8Array): Uint8Array {
@@ -32,10 +34,18 @@ export async function* decodeFrames(bytes: AsyncIterable<unknown>): AsyncIterabl
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  if (a.length === 0) return b;
-  const out = new Uint8Array(a.length + b.length);
-  out.set(a);
-  out.set(b, a.length);
+  return a.length === 0 ? b : allOf([a, b]);
+}
+
+function allOf(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  if (first && parts.length === 1) return first;
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
   return out;
 }
 
@@ -45,15 +55,31 @@ export async function pumpOutput(
   write: (chunk: Uint8Array) => Promise<void>,
   tty: boolean,
 ): Promise<void> {
+  let held: Uint8Array[] = [];
+  let heldBytes = 0;
+  const send = async (): Promise<void> => {
+    const parts = held;
+    held = [];
+    heldBytes = 0;
+    if (parts.length > 0) await write(allOf(parts));
+  };
   for await (const frame of output) {
-    if (tty) {
-      await write(frame.data);
-      continue;
+    for (const part of tty ? [frame.data] : encodedParts(frame)) {
+      if (heldBytes + part.length > TOGETHER_BYTES_MAX) await send();
+      held.push(part);
+      heldBytes += part.length;
     }
-    for (let at = 0; at < frame.data.length; at += FRAME_BYTES_MAX) {
-      await write(encodeFrame(frame.stream, frame.data.subarray(at, at + FRAME_BYTES_MAX)));
-    }
+    if (!frame.more) await send();
   }
+  await send();
+}
+
+function encodedParts({ stream, data }: OutputFrame): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < data.length; at += FRAME_BYTES_MAX) {
+    parts.push(encodeFrame(stream, data.subarray(at, at + FRAME_BYTES_MAX)));
+  }
+  return parts;
 }
 
 /** Content type of container output: clients below 1.42 know only one. */

@@ -22,6 +22,26 @@ export class Demultiplexer {
   }
 }
 
+/** Prints a multiplexed stream. Frames of one chunk that go the same way are written together: a call for each line would cost more than the line. */
+export class StreamPrinter {
+  readonly #splitter = new Demultiplexer();
+
+  print(chunk: Buffer): void {
+    let to: 'stdout' | 'stderr' = 'stdout';
+    let held: Buffer[] = [];
+    const flush = (): void => {
+      if (held.length > 0) process[to].write(Buffer.concat(held));
+      held = [];
+    };
+    this.#splitter.push(chunk, (stream, data) => {
+      if (stream !== to) flush();
+      to = stream;
+      held.push(data);
+    });
+    flush();
+  }
+}
+
 export interface AttachTerminal {
   readonly tty: boolean;
   readonly stdin: boolean;
@@ -45,14 +65,13 @@ export async function joinStdio(
   head: Buffer,
   options: AttachTerminal,
 ): Promise<'ended' | 'detached'> {
-  const { stdin, stdout, stderr } = process;
+  const { stdin, stdout } = process;
   const raw = options.tty && options.stdin && stdin.isTTY;
   if (raw) makeRaw();
-  const splitter = new Demultiplexer();
+  const printer = new StreamPrinter();
   const show = (chunk: Buffer): void => {
     if (options.tty) stdout.write(chunk);
-    else
-      splitter.push(chunk, (stream, data) => (stream === 'stderr' ? stderr : stdout).write(data));
+    else printer.print(chunk);
   };
   if (head.length > 0) show(head);
   const scanner = raw && options.detachKeys ? new DetachScanner(options.detachKeys) : undefined;

@@ -1,6 +1,6 @@
 // Containers of one node beside dockerd and podman: from a request to a running program, one command in a running container, a log of many lines read whole, and what
 // a node with many idle containers costs. Ours and dockerd's by the same HTTP calls; podman has no server and is run as a command, beside `docker run` of the others.
-// Run as root: node --conditions=source test/bench/containers.ts [rounds]
+// Run as root: node --conditions=source test/bench/containers.ts [rounds] [parts]; parts, all unless given: ready,exec,logs,idle
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
@@ -9,7 +9,9 @@ import { messageOf } from '#protocol/errors';
 import { PeerDockerd } from '../support/peer-dockerd.ts';
 import { run, TestNode } from '../support/test-node.ts';
 
-const [rounds = 60] = process.argv.slice(2).map(Number);
+const [roundsText = '60', partsText = 'ready,exec,logs,idle'] = process.argv.slice(2);
+const rounds = Number(roundsText);
+const parts: ReadonlySet<string> = new Set(partsText.split(','));
 const IDLE = 100;
 const LOG_LINES = 500_000;
 const IMAGE = 'busybox:test';
@@ -198,19 +200,23 @@ try {
   await node.importBusybox();
   await peer.start();
   const tar = join(node.folder, 'busybox.tar');
-  const podmanRoot = join(node.folder, 'podman');
-  const podman = ['--root', podmanRoot, '--runroot', `${podmanRoot}-run`];
   await peer.docker(['import', tar, IMAGE]);
-  const imported = await run('podman', [...podman, 'import', tar, IMAGE], {});
-  if (imported.code !== 0) throw new Error(imported.stderr);
   const ours: Side = { name: 'tswarm', socket: node.socket };
   const theirs: Side = { name: 'dockerd', socket: peer.socket };
-  await ready([ours, theirs], podmanRoot);
-  await execs([ours, theirs]);
-  await logs([ours, theirs]);
-  await idle(ours, node.folder);
-  await idle(theirs, peer.folder);
-  await run('podman', [...podman, 'rm', '-af', '-t', '0'], {});
+  if (parts.has('ready')) {
+    const podmanRoot = join(node.folder, 'podman');
+    const podman = ['--root', podmanRoot, '--runroot', `${podmanRoot}-run`];
+    const imported = await run('podman', [...podman, 'import', tar, IMAGE], {});
+    if (imported.code !== 0) throw new Error(imported.stderr);
+    await ready([ours, theirs], podmanRoot);
+    await run('podman', [...podman, 'rm', '-af', '-t', '0'], {});
+  }
+  if (parts.has('exec')) await execs([ours, theirs]);
+  if (parts.has('logs')) await logs([ours, theirs]);
+  if (parts.has('idle')) {
+    await idle(ours, node.folder);
+    await idle(theirs, peer.folder);
+  }
 } finally {
   await node[Symbol.asyncDispose]();
   await peer[Symbol.asyncDispose]();

@@ -93,6 +93,7 @@ export class LineReader {
   #offset: number;
   #rest: Uint8Array = new Uint8Array(0);
   readonly #buffer = new Uint8Array(LOG_READ_BYTES);
+  readonly #decoder = new TextDecoder();
 
   constructor(handle: FileHandle, offset: number) {
     this.#handle = handle;
@@ -100,10 +101,10 @@ export class LineReader {
   }
 
   /**
-   * Complete lines up to the present end of the file, without their newline. A torn last line stays for later.
-   * `endBytes`: no further than this, for a look at a file that grows faster than it is read.
+   * Complete lines up to the present end of the file, without their newline, those of one read together: what is done for each line is what reading a
+   * long log costs. A torn last line stays for later. `endBytes`: no further than this, for a look at a file that grows faster than it is read.
    */
-  async *lines(endBytes: number = Number.POSITIVE_INFINITY): AsyncGenerator<Uint8Array> {
+  async *lines(endBytes: number = Number.POSITIVE_INFINITY): AsyncGenerator<readonly string[]> {
     for (;;) {
       const length = Math.min(this.#buffer.length, endBytes - this.#offset);
       if (length <= 0) return;
@@ -118,16 +119,11 @@ export class LineReader {
       }
       this.#offset += bytesRead;
       const bytes = joined(this.#rest, this.#buffer.subarray(0, bytesRead));
-      let start = 0;
-      for (;;) {
-        const end = bytes.indexOf(NEWLINE, start);
-        if (end < 0) break;
-        yield bytes.subarray(start, end);
-        start = end + 1;
-      }
-      const rest = bytes.subarray(start);
+      const end = bytes.lastIndexOf(NEWLINE);
+      const rest = bytes.subarray(end + 1);
       // A line beyond every limit is no line of ours; it is dropped up to its end.
       this.#rest = rest.length > LOG_LINE_BYTES_MAX ? new Uint8Array(0) : rest;
+      if (end >= 0) yield this.#decoder.decode(bytes.subarray(0, end)).split('\n');
     }
   }
 }

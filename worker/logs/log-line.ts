@@ -7,19 +7,16 @@ export interface LogEntry {
   readonly text: string;
   /** As written, RFC 3339 with nanoseconds. */
   readonly time: string;
-  /** Microseconds since 1970. */
-  readonly micros: number;
   readonly attributes: Readonly<Record<string, string>>;
 }
 
 const START = '{"log":';
 
-export function parseLogLine(line: Uint8Array): LogEntry | undefined {
-  const text = new TextDecoder().decode(line);
-  const whole = parseJson(text);
+export function parseLogLine(line: string): LogEntry | undefined {
+  const whole = parseJson(line);
   if (whole) return whole;
-  const again = text.lastIndexOf(START);
-  return again > 0 ? parseJson(text.slice(again)) : undefined;
+  const again = line.lastIndexOf(START);
+  return again > 0 ? parseJson(line.slice(again)) : undefined;
 }
 
 function parseJson(text: string): LogEntry | undefined {
@@ -32,12 +29,10 @@ function parseJson(text: string): LogEntry | undefined {
   if (typeof value !== 'object' || value === null || typeof value.log !== 'string') {
     return undefined;
   }
-  const time = typeof value.time === 'string' ? value.time : '';
   return {
     stream: value.stream === 'stderr' ? 'stderr' : 'stdout',
     text: value.log,
-    time,
-    micros: microsOf(time),
+    time: typeof value.time === 'string' ? value.time : '',
     attributes: (value.attrs ?? {}) as Record<string, string>,
   };
 }

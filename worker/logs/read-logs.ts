@@ -9,7 +9,7 @@ import type { CancelSignal } from '#protocol/world';
 import type { LogFile } from './log-files.ts';
 import { closeAll, LineReader, openLogFiles, tailStart } from './log-files.ts';
 import type { LogEntry } from './log-line.ts';
-import { parseLogLine } from './log-line.ts';
+import { microsOf, parseLogLine } from './log-line.ts';
 
 /** Whether more can come, and a way to be told when that changes. */
 export interface LogSource {
@@ -26,16 +26,26 @@ export interface ReadLogsOptions {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** The lines as frames. Ends at the end of the log, or with `follow` when the container has ended or the signal aborts. */
+/** The lines as frames, one each. Ends at the end of the log, or with `follow` when the container has ended or the signal aborts. */
 export async function* readLogs(
   options: ReadLogsOptions,
   signal: CancelSignal,
 ): AsyncGenerator<OutputFrame> {
-  const waker = options.log.follow ? new Waker(options, signal) : undefined;
+  const { log } = options;
+  const waker = log.follow ? new Waker(options, signal) : undefined;
   try {
-    for await (const entry of readEntries(options, waker, signal)) {
-      if (entry.micros > options.log.untilMicros && options.log.untilMicros > 0) return;
-      if (isWanted(entry, options.log)) yield frameOf(entry, options);
+    for await (const entries of readEntries(options, waker, signal)) {
+      const isOver = (entry: LogEntry): boolean =>
+        log.untilMicros > 0 && microsOf(entry.time) > log.untilMicros;
+      const end = log.untilMicros > 0 ? entries.findIndex(isOver) : -1;
+      const wanted = (end < 0 ? entries : entries.slice(0, end)).filter((entry) =>
+        isWanted(entry, log),
+      );
+      for (const [index, entry] of wanted.entries()) {
+        if (signal.aborted) return;
+        yield frameOf(entry, options, index + 1 < wanted.length);
+      }
+      if (end >= 0) return;
     }
   } finally {
     waker?.close();
@@ -44,19 +54,23 @@ export async function* readLogs(
 
 function isWanted(entry: LogEntry, options: LogOptions): boolean {
   if (entry.stream === 'stdout' ? !options.stdout : !options.stderr) return false;
-  return entry.micros >= options.sinceMicros;
+  return options.sinceMicros <= 0 || microsOf(entry.time) >= options.sinceMicros;
 }
 
 const encoder = new TextEncoder();
 
-function frameOf(entry: LogEntry, { log: options, attributes }: ReadLogsOptions): OutputFrame {
+function frameOf(
+  entry: LogEntry,
+  { log: options, attributes }: ReadLogsOptions,
+  more: boolean,
+): OutputFrame {
   const details = options.details
     ? `${Object.entries({ ...attributes, ...entry.attributes })
         .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)
         .join(',')} `
     : '';
   const time = options.timestamps ? `${fullNanos(entry.time)} ` : '';
-  return { stream: entry.stream, data: encoder.encode(`${time}${details}${entry.text}`) };
+  return { stream: entry.stream, data: encoder.encode(`${time}${details}${entry.text}`), more };
 }
 
 /** Nine digits behind the second, as `docker logs -t` prints them. */
@@ -70,7 +84,7 @@ async function* readEntries(
   options: ReadLogsOptions,
   waker: Waker | undefined,
   signal: CancelSignal,
-): AsyncGenerator<LogEntry> {
+): AsyncGenerator<readonly LogEntry[]> {
   if (!(await exists(options.path)) && !(await waitForFile(options.path, waker))) return;
   const files = await openLogFiles(options.path);
   let current: LogFile | undefined;
@@ -103,11 +117,10 @@ async function* entriesOf(
   reader: LineReader,
   signal: CancelSignal,
   endBytes?: number,
-): AsyncGenerator<LogEntry> {
-  for await (const line of reader.lines(endBytes)) {
+): AsyncGenerator<readonly LogEntry[]> {
+  for await (const lines of reader.lines(endBytes)) {
     if (signal.aborted) return;
-    const entry = parseLogLine(line);
-    if (entry) yield entry;
+    yield lines.map(parseLogLine).filter((entry) => entry !== undefined);
   }
 }
 
@@ -118,7 +131,7 @@ async function* follow(
   firstReader: LineReader,
   waker: Waker,
   signal: CancelSignal,
-): AsyncGenerator<LogEntry> {
+): AsyncGenerator<readonly LogEntry[]> {
   let file = first;
   let reader = firstReader;
   try {

@@ -1,7 +1,7 @@
 // tswarm container logs, exec, stats: what lasts. exec gives the exit code of the program, stats the figures of docker.
 import { TswarmError } from '#protocol/errors';
 import type { ApiClient, Json } from '../../client/http.ts';
-import { Demultiplexer } from '../../client/streams.ts';
+import { StreamPrinter } from '../../client/streams.ts';
 import { EXIT } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
 import { tailCount, timeOf } from '../../output/times.ts';
@@ -38,14 +38,10 @@ export async function logs(client: ApiClient, name: string, options: LogOptions)
     },
   });
   const isRaw = response.headers['content-type']?.includes('raw-stream') === true;
-  const splitter = new Demultiplexer();
+  const printer = new StreamPrinter();
   for await (const chunk of response) {
     if (isRaw) process.stdout.write(chunk as Buffer);
-    else {
-      splitter.push(chunk as Buffer, (stream, data) => {
-        (stream === 'stderr' ? process.stderr : process.stdout).write(data);
-      });
-    }
+    else printer.print(chunk as Buffer);
   }
   return EXIT.ok;
 }
