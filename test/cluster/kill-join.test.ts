@@ -7,7 +7,7 @@ import { Prng } from '../support/prng.ts';
 import { until } from '../support/test-node.ts';
 import { labUp, liveManagers, nodesOf, untilNodes } from './cluster.ts';
 
-const ROUNDS = Number(process.env.ROUNDS ?? 5);
+const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const random = new Prng(Number(process.env.SEED ?? 1));
 
 let lab: Lab;
