@@ -6,8 +6,11 @@ import { readFile } from 'node:fs/promises';
 import { DRAIN_IDLE_MS, DRAIN_POLL_MS, DRAIN_QUIET_READINGS } from './limits.ts';
 
 const LISTEN = '0A';
-/** Established, closed by one side only, or with data still on the way out. */
-const OPEN: ReadonlySet<string> = new Set(['01', '04', '08', '09']);
+/**
+ * Established, closed by one side only, or with data still on the way out; and half open: a client whose last packet of the three is still on its way (a
+ * busy tunnel, a far host) would be reset by the end of the listener. One that never sends it stops moving, and is then not waited for.
+ */
+const OPEN: ReadonlySet<string> = new Set(['01', '03', '04', '08', '09']);
 const LOOPBACK = /^(?:[0-9A-F]{6}7F|0{24}01000000|0{16}FFFF0000[0-9A-F]{6}7F)$/;
 
 export interface DrainOptions {

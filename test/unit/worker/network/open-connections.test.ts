@@ -16,7 +16,7 @@ describe('open connections', () => {
     ['closed by the client, answer to come', '08', 1],
     ['last data', '09', 1],
     ['in TIME_WAIT', '06', 0],
-    ['half open', '03', 0],
+    ['half open', '03', 1],
   ])('%s: %s counts %i', (_, state, count) => {
     expect(countOpen(HEAD + listen + row('0400000A:1F90', remote, state))).toBe(count);
   });
