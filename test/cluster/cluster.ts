@@ -1,5 +1,7 @@
 // What the tests of real clusters share: a lab with a name of its own, the cluster as a node sees it, waiting for it to look as it should.
+import { inNetns } from '../support/cluster-lab/kernel.ts';
 import { Lab, type UpOptions } from '../support/cluster-lab/lab.ts';
+import { GATEWAY, SUBNET } from '../support/cluster-lab/state.ts';
 import { until } from '../support/test-node.ts';
 
 export interface NodeRow {
@@ -27,6 +29,17 @@ export async function labUp(options: UpOptions): Promise<Lab> {
 export function newLab(): Lab {
   labs += 1;
   return new Lab(`test-${process.pid}-${labs}`);
+}
+
+/** The host has another address from now on, the one with this last number: it is returned. */
+export function moveHost(lab: Lab, name: string, last: number): string {
+  const { netns } = lab.paths(name);
+  const address = `${SUBNET}.${last}`;
+  // All at once: with the first address of a subnet Linux takes the others of it away, too.
+  inNetns(netns, 'ip', ['addr', 'flush', 'dev', 'eth0', 'scope', 'global']);
+  inNetns(netns, 'ip', ['addr', 'add', `${address}/24`, 'dev', 'eth0']);
+  inNetns(netns, 'ip', ['route', 'replace', 'default', 'via', GATEWAY]);
+  return address;
 }
 
 /** `node ls` on a manager. */

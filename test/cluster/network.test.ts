@@ -7,7 +7,7 @@ import type { Lab } from '../support/cluster-lab/lab.ts';
 import { nodeTags, tracesOf } from '../support/cluster-lab/take-down.ts';
 import { flagTest } from '../support/flag-tests.ts';
 import { until } from '../support/test-node.ts';
-import { labUp } from './cluster.ts';
+import { labUp, moveHost } from './cluster.ts';
 
 /** busybox's web server; a page says which container it comes from, and who asked. */
 const COMPOSE = `
@@ -181,5 +181,28 @@ describe('one network over several hosts', () => {
       await lab.start(node);
       expect(await get('w2', `http://${addressOf('m1')}:8080/cgi-bin/who`)).not.toBe('');
     }
+  });
+
+  it('follows a host that gets another address', async () => {
+    const moved = await taskOn('w1');
+    const address = moveHost(lab, 'w1', 61);
+    const check = async (): Promise<string> =>
+      (await lab.tswarm('m1', ['network', 'check'])).stdout;
+    let text = '';
+    await until(
+      async () => {
+        text = await check();
+        return text.includes(`${address}:51820`) && text.includes('Nothing is wrong.');
+      },
+      60_000,
+      () => `${text}\n${lab.log('w1').slice(-3000)}`,
+    );
+    // By name over the network, and by the published port of the new address.
+    await until(
+      async () => (await inCli('wget', '-qO-', 'http://web/cgi-bin/who')).startsWith(moved),
+      30_000,
+    );
+    const url = `http://${address}:8080/cgi-bin/who`;
+    await until(async () => (await get('m1', url)).endsWith(` ${addressOf('m1')}`), 30_000);
   });
 });

@@ -47,13 +47,25 @@ export function meshOf(
   );
 }
 
-/** Looks whether the nodes of the mesh answer; what changes is in the log, and told. */
-export function meshWatchOf(mesh: Mesh, { clock, log, meshChanged }: NetworkDeps): MeshWatch {
+/** Looks whether the nodes of the mesh answer, and where this host is; what changes is in the log, and told. */
+export function meshWatchOf(
+  mesh: Mesh,
+  { clock, log, meshChanged }: NetworkDeps,
+  hostAddresses: () => readonly string[],
+  rulesChange: () => void,
+): MeshWatch {
   return new MeshWatch(
     {
       device: () => mesh.device(),
       plan: () => mesh.plan,
       followPaths: () => mesh.followPaths(),
+      hostAddresses,
+      hostMoved: async (now) => {
+        log.info('this host has other addresses', { now: now.join(' ') });
+        await mesh.hostMoved();
+        rulesChange();
+        meshChanged?.();
+      },
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
       periodMs: MESH_LOOK_PERIOD_MS,

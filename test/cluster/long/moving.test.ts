@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inNetns } from '../../support/cluster-lab/kernel.ts';
 import type { Lab } from '../../support/cluster-lab/lab.ts';
-import { GATEWAY, SUBNET } from '../../support/cluster-lab/state.ts';
 import { until } from '../../support/test-node.ts';
-import { labUp, liveManagers, nodesOf, rowOf, untilNodes } from '../cluster.ts';
+import { labUp, liveManagers, moveHost, nodesOf, rowOf, untilNodes } from '../cluster.ts';
 
 let lab: Lab;
 beforeAll(async () => {
@@ -16,15 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.down());
 
-/** The host has another address from now on. */
-function move(name: string, last: number): string {
-  const { netns } = lab.paths(name);
-  const address = `${SUBNET}.${last}`;
-  inNetns(netns, 'ip', ['addr', 'flush', 'dev', 'eth0', 'scope', 'global']);
-  inNetns(netns, 'ip', ['addr', 'add', `${address}/24`, 'dev', 'eth0']);
-  inNetns(netns, 'ip', ['route', 'replace', 'default', 'via', GATEWAY]);
-  return address;
-}
+const move = (name: string, last: number): string => moveHost(lab, name, last);
 
 async function errorOf(name: string): Promise<string> {
   return (await lab.ok(name, ['info', '--format', '{{.Swarm.Error}}'])).trim();

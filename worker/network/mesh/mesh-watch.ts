@@ -1,5 +1,6 @@
 // Looks at the handshakes with the other nodes from time to time and says whom this node cannot reach: WireGuard itself is silent about it, and a closed UDP
-// port is the commonest fault of all. Every pair shakes hands at least every few minutes, because each end keeps the session alive.
+// port is the commonest fault of all. Every pair shakes hands at least every few minutes, because each end keeps the session alive. And it notices that this host
+// has other addresses, which nobody tells, either: the other nodes must hear from there.
 import type { MeshPlan } from './plan.ts';
 import type { DeviceState, WireguardDevice } from './wireguard.ts';
 
@@ -8,6 +9,10 @@ export interface MeshWatchDeps {
   readonly plan: () => MeshPlan;
   /** Before each look: the plan may follow from the host's own routes. */
   readonly followPaths: () => Promise<void>;
+  /** Of this host, by which others reach it. */
+  readonly hostAddresses: () => readonly string[];
+  /** The host's addresses are others than at the last look. */
+  readonly hostMoved: (now: readonly string[]) => Promise<void>;
   readonly nowMs: () => number;
   readonly monotonicMs: () => number;
   readonly periodMs: number;
@@ -29,6 +34,8 @@ export class MeshWatch {
   readonly #since = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #faults: readonly string[] = [];
+  /** Of this host; undefined = not looked at since there are peers. */
+  #addresses: string | undefined;
 
   constructor(deps: MeshWatchDeps, limits: HandshakeLimits) {
     this.#deps = deps;
@@ -51,6 +58,7 @@ export class MeshWatch {
   async look(): Promise<void> {
     const { device, plan, nowMs, monotonicMs, changed } = this.#deps;
     await this.#deps.followPaths();
+    await this.#followHost();
     const open = plan().peers.size > 0 ? await device() : undefined;
     const state = await open?.read();
     const { peers } = plan();
@@ -69,6 +77,20 @@ export class MeshWatch {
     if (faults.join('\n') === this.#faults.join('\n')) return;
     this.#faults = faults;
     changed(faults);
+  }
+
+  async #followHost(): Promise<void> {
+    const { plan, hostAddresses, hostMoved } = this.#deps;
+    if (plan().peers.size === 0) {
+      this.#addresses = undefined;
+      return;
+    }
+    const now = hostAddresses();
+    // Between two leases there is nothing to say, and nowhere to say it from.
+    if (now.length === 0) return;
+    const before = this.#addresses;
+    this.#addresses = [...now].sort().join(' ');
+    if (before !== undefined && before !== this.#addresses) await hostMoved(now);
   }
 }
 

@@ -6,7 +6,7 @@ import type { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher'
 import { MESH_PORT } from '#protocol/manager-ipc';
 import type { Clock, Log } from '#protocol/world';
 import { readTextFile, writeFileAtomic } from '../../files.ts';
-import { canonicalAddress, wholeAddress } from '../host.ts';
+import { wholeAddress } from '../host.ts';
 import {
   DOOR_OVERHEAD_BYTES,
   MESH_RETRY_MS,
@@ -31,12 +31,14 @@ import { callsFirst, Greeting } from './greeting.ts';
 import type { KernelDevice } from './kernel-device.ts';
 import { forgetMeshKey, type MeshKey, newMeshKey, openMeshKey } from './keys.ts';
 import { MeshMemory } from './memory.ts';
-import { type MeshPlan, NO_MESH, planMesh } from './plan.ts';
+import { leastMtuBytes } from './path-mtu.ts';
+import { type MeshPlan, NO_MESH, planMesh, withFormerDoors } from './plan.ts';
 import type { Probe } from './probe.ts';
 import { itemsOf, type RoutingItem, withoutLink } from './routing.ts';
 import type { UserspaceDevice } from './userspace-device.ts';
 import {
   calledAgain,
+  callsFromHere,
   type DeviceState,
   keepAlive,
   peerChanges,
@@ -181,9 +183,7 @@ export class Mesh {
   #replan(state: MeshState): void {
     const { names } = this.#options;
     const plan = planMesh({ ...state, names, numbers: this.#memory.numbers, paths: this.#paths });
-    // The same object as long as it says the same: the rules of published ports are made from it.
-    const doors = isSameText(plan.doors, this.#plan.doors) ? this.#plan.doors : plan.doors;
-    this.#plan = { ...plan, doors };
+    this.#plan = withFormerDoors(plan, this.#plan.doors);
   }
 
   /** Resolves when the plan of this moment is in the kernel, or has failed and will be tried again. */
@@ -198,12 +198,24 @@ export class Mesh {
 
   /** Looks at what there really is and makes it right. */
   check(): Promise<void> {
+    return this.#run(() => this.#applyAnew());
+  }
+
+  /** This host has other addresses: the others hear from it at once, managers or none, and the ways to them are looked at again. */
+  hostMoved(): Promise<void> {
     return this.#run(async () => {
-      if (!this.#device || this.#plan.peers.size === 0) return;
-      this.#told = undefined;
-      this.#routing = undefined;
-      await this.#apply();
+      await this.#applyAnew();
+      if (!this.#told || !this.#device) return;
+      const { peers } = await this.#device.read();
+      await this.#device.write({ peers: callsFromHere(peers) });
     });
+  }
+
+  async #applyAnew(): Promise<void> {
+    if (!this.#device || this.#plan.peers.size === 0) return;
+    this.#told = undefined;
+    this.#routing = undefined;
+    await this.#apply();
   }
 
   /** What of the plan is not in the kernel's routing now, in words. */
@@ -474,13 +486,8 @@ export class Mesh {
     this.#hasDoor = true;
   }
 
-  /** The least of the ways to the peers; without peers, that of the default route. */
   async #readMtu(peers: readonly MeshPeer[]): Promise<void> {
-    const known = peers.map((peer) => canonicalAddress(peer.addr)).filter((to) => to !== '');
-    const asked = known.length > 0 ? known : DEFAULT_ROUTE_PROBES;
-    const paths = await this.#deps.helper.paths(asked);
-    const found = paths.flatMap((path) => (path ? [path.mtuBytes] : []));
-    this.#pathBytes = Math.min(...found, found.length > 0 ? Infinity : MTU_BYTES_DEFAULT);
+    this.#pathBytes = await leastMtuBytes(this.#deps.helper, peers);
     this.#mtuBytes = Math.max(MTU_BYTES_MIN, this.#pathBytes - TUNNEL_OVERHEAD_BYTES);
   }
 }
@@ -488,10 +495,3 @@ export class Mesh {
 function isPort(value: number): boolean {
   return Number.isInteger(value) && value >= 1 && value <= 65_535;
 }
-
-function isSameText(a: ReadonlyMap<string, object>, b: ReadonlyMap<string, object>): boolean {
-  return JSON.stringify([...a]) === JSON.stringify([...b]);
-}
-
-/** Addresses that nobody has (RFC 5737, 3849): whatever leads to them is the default route. */
-const DEFAULT_ROUTE_PROBES = ['192.0.2.1', '2001:db8::1'];

@@ -127,6 +127,12 @@ export function planMesh(input: MeshInput): MeshPlan {
   return { peers, routing: routing.items, doors, origins, clear, direct, faults };
 }
 
+/** With `former` in place of doors that say the same: the rules of published ports are made anew for another object. */
+export function withFormerDoors(plan: MeshPlan, former: Doors): MeshPlan {
+  const isSame = JSON.stringify([...plan.doors]) === JSON.stringify([...former]);
+  return isSame ? { ...plan, doors: former } : plan;
+}
+
 /** A VXLAN interface speaks IPv4 or IPv6: what the first node of such a network is known by. Nodes of the other kind cannot be reached in clear. */
 function familyInClear(
   peers: readonly MeshPeer[],

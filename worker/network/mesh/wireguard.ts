@@ -126,6 +126,16 @@ export function keepAlive(publicKey: string): PeerChange {
   return { publicKey, keepaliveSeconds: KEEPALIVE_SECONDS };
 }
 
+/**
+ * Lets every peer whose place is known hear from this host at once, from the address that it has now. Its endpoint is said again as it is: with it the device
+ * forgets from which address of this host it last sent there (wireguard-go would go on with one that is gone).
+ */
+export function callsFromHere(peers: DeviceState['peers']): readonly PeerChange[] {
+  return [...peers].flatMap(([publicKey, { endpoint }]) =>
+    endpoint === '' ? [] : [{ publicKey, endpoint, keepaliveSeconds: 0 }, keepAlive(publicKey)],
+  );
+}
+
 function freshPeer(publicKey: string, peer: PeerPlan, calls: boolean): PeerChange {
   return {
     ...(calls ? keepAlive(publicKey) : { publicKey }),

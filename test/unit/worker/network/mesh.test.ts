@@ -5,11 +5,12 @@ import { MeshPeer } from '#protocol/generated/dispatcher';
 import { CALL_AGAIN_MS, CALL_AGAIN_OTHER_MS } from '#worker/network/limits';
 import { meshIdentity, meshNames } from '#worker/network/mesh/addresses';
 import { callsFirst, Greeting } from '#worker/network/mesh/greeting';
-import { handshakeFaults } from '#worker/network/mesh/mesh-watch';
+import { handshakeFaults, MeshWatch } from '#worker/network/mesh/mesh-watch';
 import { isKey, type MeshInput, type PeerPlan, planMesh } from '#worker/network/mesh/plan';
 import { checkSet, parseGet, setRequest } from '#worker/network/mesh/uapi';
 import {
   calledAgain,
+  callsFromHere,
   type PeerChange,
   peerChanges,
   type ToldPeers,
@@ -242,6 +243,24 @@ describe('what WireGuard is told', () => {
     expect(tell(told, moved)).toEqual([]);
   });
 
+  it('says where a peer is once more, as the device has it, after this host has moved', () => {
+    const at = (endpoint: string) => ({
+      endpoint,
+      allowedIps: [],
+      handshakeMs: 1,
+      receivedBytes: 0,
+      sentBytes: 0,
+    });
+    const peers = new Map([
+      [key('b'), at('192.0.2.77:4999')],
+      [key('c'), at('')],
+    ]);
+    expect(callsFromHere(peers)).toEqual([
+      { publicKey: key('b'), endpoint: '192.0.2.77:4999', keepaliveSeconds: 0 },
+      { publicKey: key('b'), keepaliveSeconds: 25 },
+    ]);
+  });
+
   it('makes anew whoever is called again, with the addresses of now', () => {
     const { peers } = planMesh(input());
     const told = toldOf(peers);
@@ -375,5 +394,42 @@ describe('faults', () => {
     expect(at(700_000, 500_000)).toEqual([
       'node nb has not answered for 5 minutes: UDP to 192.0.2.2:51820',
     ]);
+  });
+});
+
+describe('the host’s own addresses', () => {
+  it('are followed while there are peers; none at all is no address', async () => {
+    const moves: string[] = [];
+    let addresses: readonly string[] = ['192.0.2.1'];
+    let plan = planMesh(input());
+    const watch = new MeshWatch(
+      {
+        device: async () => undefined,
+        plan: () => plan,
+        followPaths: async () => {},
+        hostAddresses: () => addresses,
+        hostMoved: async (now) => void moves.push(now.join(' ')),
+        nowMs: () => 0,
+        monotonicMs: () => 0,
+        periodMs: 1,
+        changed: () => {},
+      },
+      { firstMs: 1, staleMs: 1 },
+    );
+    const look = async (...now: readonly string[]): Promise<readonly string[]> => {
+      addresses = now;
+      await watch.look();
+      return moves.splice(0);
+    };
+    expect(await look('192.0.2.1', '2001:db8::1')).toEqual([]);
+    expect(await look('2001:db8::1', '192.0.2.1')).toEqual([]);
+    expect(await look()).toEqual([]);
+    expect(await look('192.0.2.1', '2001:db8::1')).toEqual([]);
+    expect(await look('192.0.2.61', '2001:db8::1')).toEqual(['192.0.2.61 2001:db8::1']);
+    expect(await look('192.0.2.61', '2001:db8::1')).toEqual([]);
+    plan = planMesh(input({ peers: [] }));
+    expect(await look('192.0.2.62')).toEqual([]);
+    plan = planMesh(input());
+    expect(await look('192.0.2.63')).toEqual([]);
   });
 });
