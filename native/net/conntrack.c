@@ -1,7 +1,8 @@
 /*
  * Forgetting flows, by ctnetlink. The kernel goes on translating a flow as it began, also when the
  * rules have changed: a UDP client that keeps its port would talk to a removed task for ever, and
- * one that called before the first task was there would never reach it. See PROTOCOL.md.
+ * one that called before the first task was there would never reach it. So would the second try of
+ * a TCP client whose first packet was lost. See PROTOCOL.md.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +25,8 @@ struct address {
 };
 
 struct wanted {
-	bool gone; /* `front` anywhere in the flow, any protocol; else the UDP flows below */
+	bool gone;	 /* `front` anywhere in the flow, any protocol; else the flows below */
+	bool unanswered; /* TCP that nobody has answered yet; else UDP */
 	struct address front, backend;
 	uint16_t port;
 	bool untranslated;
@@ -87,12 +89,14 @@ static bool tuple_read(const void *attrs, size_t len, uint16_t type, uint8_t fam
 	return true;
 }
 
-static bool matches(const struct wanted *wanted, const struct tuple *from, const struct tuple *back)
+static bool matches(const struct wanted *wanted, const struct tuple *from, const struct tuple *back,
+		    bool answered)
 {
 	if (wanted->gone)
 		return same(&wanted->front, &from->src) || same(&wanted->front, &from->dst) ||
 		       same(&wanted->front, &back->src) || same(&wanted->front, &back->dst);
-	if (from->protocol != IPPROTO_UDP || (wanted->port && wanted->port != from->dst_port) ||
+	if (from->protocol != (wanted->unanswered ? IPPROTO_TCP : IPPROTO_UDP) ||
+	    (wanted->unanswered && answered) || (wanted->port && wanted->port != from->dst_port) ||
 	    (wanted->front.family && !same(&wanted->front, &from->dst)))
 		return false;
 	if (!wanted->untranslated)
@@ -129,8 +133,10 @@ static void each_flow(const struct nlmsghdr *head, void *data)
 	if (!tuple_read(attrs, len, CTA_TUPLE_ORIG, body->nfgen_family, &from) ||
 	    !tuple_read(attrs, len, CTA_TUPLE_REPLY, body->nfgen_family, &back))
 		return;
+	const uint32_t *status = nl_find(attrs, len, CTA_STATUS, sizeof(*status));
+	bool answered = !status || (ntohl(*status) & IPS_SEEN_REPLY);
 	for (size_t i = 0; i < search->count; i++) {
-		if (!matches(&search->wanted[i], &from, &back))
+		if (!matches(&search->wanted[i], &from, &back, answered))
 			continue;
 		add_deletion(&search->found, body->nfgen_family, attrs, len);
 		return;
@@ -154,21 +160,24 @@ static int parse_gone(const struct ts_json *list, struct wanted *wanted, size_t 
 	return 0;
 }
 
-static int parse_udp(const struct ts_json *list, struct wanted *wanted, size_t *count,
-		     struct ts_err *err)
+/* `what` is "udp" or "unanswered". */
+static int parse_flows(const struct ts_json *list, const char *what, struct wanted *wanted,
+		       size_t *count, struct ts_err *err)
 {
+	bool unanswered = strcmp(what, "unanswered") == 0;
 	ts_json_each (item, list) {
 		struct wanted *next = &wanted[*count];
 		const char *front = NULL, *backend = NULL;
 		uint32_t port = 0;
 		memset(next, 0, sizeof(*next));
-		if (ts_json_opt_str(item, "front", "udp", &front, err) < 0 ||
-		    ts_json_opt_str(item, "backend", "udp", &backend, err) < 0 ||
-		    ts_json_opt_u32(item, "port", "udp", &port, err) < 0)
+		if (ts_json_opt_str(item, "front", what, &front, err) < 0 ||
+		    ts_json_opt_str(item, "backend", what, &backend, err) < 0 ||
+		    ts_json_opt_u32(item, "port", what, &port, err) < 0)
 			return -1;
 		if (*count + 1 == WANTED_MAX || port > UINT16_MAX || (!front && port == 0))
-			return ts_fail(err, TS_E_INVALID, 0, "conntrack", "udp",
-				       "conntrack: a UDP flow needs front or port");
+			return ts_fail(err, TS_E_INVALID, 0, "conntrack", what,
+				       "conntrack: %s: a flow needs front or port", what);
+		next->unanswered = unanswered;
 		next->port = (uint16_t)port;
 		next->untranslated = !backend;
 		if ((front && address_parse(front, &next->front, err) < 0) ||
@@ -203,13 +212,16 @@ int net_conntrack(const struct ts_json *request, struct ts_buf *answer, struct t
 {
 	static struct wanted wanted[WANTED_MAX];
 	static int sock = -1;
-	const struct ts_json *gone = NULL, *udp = NULL;
+	const struct ts_json *gone = NULL, *udp = NULL, *unanswered = NULL;
 	struct search search = {.wanted = wanted};
 	uint64_t flows = 0;
 	if (ts_json_opt_node(request, "gone", "conntrack", TS_JSON_ARRAY, &gone, err) < 0 ||
 	    ts_json_opt_node(request, "udp", "conntrack", TS_JSON_ARRAY, &udp, err) < 0 ||
+	    ts_json_opt_node(request, "unanswered", "conntrack", TS_JSON_ARRAY, &unanswered, err) <
+		0 ||
 	    parse_gone(gone, wanted, &search.count, err) < 0 ||
-	    parse_udp(udp, wanted, &search.count, err) < 0)
+	    parse_flows(udp, "udp", wanted, &search.count, err) < 0 ||
+	    parse_flows(unanswered, "unanswered", wanted, &search.count, err) < 0)
 		return -1;
 	if (sock < 0 && (sock = nl_open(NETLINK_NETFILTER, 0)) < 0)
 		return ts_fail_errno(err, "socket", "", "cannot talk to connection tracking");

@@ -1,8 +1,10 @@
 // Goal: containers of several hosts talk to each other, encrypted, only on their networks; every host answers for published ports, and tasks see who really
 // calls; it goes on while the worker restarts, and heals. Method: three hosts in namespaces of their own on one Ethernet, the real network of a node on each,
 // real sockets, a capture of everything on the wire. Needs root.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { MeshPeer } from '#protocol/generated/dispatcher';
+import type { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher';
 import type { NetworkReport } from '#worker/network/mesh/network-check';
 import type { MeshDescription } from '#worker/network/types';
 import {
@@ -157,6 +159,29 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
     await mesh.attach('n3', 'e3', ['10.84.1.23', 'fd00:84:1::23']);
     expect(['e2', 'e3']).toContain(await who('client').tcp('192.0.2.11', 8080));
   });
+
+  it('sends a client whose first packet was lost to a task that is there when it tries again', async () => {
+    const state = mesh.stateOf('n1') as { readonly endpoints: readonly ServiceEndpoints[] };
+    const onlyTo = (task: string): Promise<unknown> => {
+      const endpoints = state.endpoints.map((service) => ({
+        ...service,
+        backends: service.backends.filter(({ taskId }) => !/^e/.test(taskId) || taskId === task),
+      }));
+      return lab('n1').call('setState', { ...state, endpoints });
+    };
+    const inE2 = (command: string): string => lab('n2').inside(at.e2?.netnsPath ?? '', command);
+    const said = join(lab('n1').folder, 'said');
+    await onlyTo('e2');
+    inE2('iptables -I INPUT -p tcp --dport 80 -j DROP');
+    const call = "timeout 30 bash -c 'exec 3<>/dev/tcp/192.0.2.11/8080; head -n1 <&3'";
+    world.run(`${call} >${said} 2>&1 </dev/null &`);
+    const isLost = (): boolean => /^ *[1-9]\d* .*DROP/m.test(inE2('iptables -nvxL INPUT'));
+    await eventually(isLost, 10_000);
+    await onlyTo('e3');
+    await eventually(() => readFileSync(said, 'utf8').includes('"e3"'), 20_000);
+    inE2('iptables -F INPUT');
+    await setAll();
+  }, 60_000);
 
   it('lets in nothing but what it is for', async () => {
     // The doors' UDP port is for the tunnel only; the addresses inside are nobody else's.

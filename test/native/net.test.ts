@@ -287,6 +287,20 @@ describe.skipIf(!isRoot)('tswarm-net', () => {
       'invalid',
     );
     expect((await net.ask('conntrack', { gone: ['x'] })).error?.code).toBe('invalid');
+    // One that is not answered, and one that is refused.
+    net.inside('a', 'iptables -I INPUT -p tcp -j DROP');
+    const call = (to: string): string =>
+      net.sh(`timeout 1 bash -c 'echo > /dev/tcp/${to}' 2>/dev/null || true`);
+    call('10.7.5.2/80');
+    call('127.0.0.1/81');
+    const ask = (port: number, backend: string) =>
+      net.ask('conntrack', { unanswered: [{ port, backend }], udp: [{ port, backend }] });
+    expect(await ask(80, '10.7.5.3')).toMatchObject({ flows: 0 });
+    expect(await ask(80, '10.7.5.2')).toMatchObject({ flows: 1 });
+    expect(await ask(81, '127.0.0.1')).toMatchObject({ flows: 0 });
+    expect((await net.ask('conntrack', { unanswered: [{}] })).error?.message).toContain(
+      'unanswered: a flow needs front or port',
+    );
   });
 
   it('reports what others change, and only that', async () => {

@@ -2,6 +2,7 @@
 // change costs what changed; when the kernel refuses a change (somebody took the table away), everything is applied anew.
 import { messageOf } from '#protocol/errors';
 import type { Log } from '#protocol/world';
+import { UNANSWERED_MS } from './limits.ts';
 import type { NetHelper } from './net-helper.ts';
 import {
   baseScript,
@@ -11,7 +12,13 @@ import {
   type RuleState,
   removeScript,
 } from './ruleset.ts';
-import { type StaleFlow, staleFlows } from './stale-flows.ts';
+import {
+  type BackendLeft,
+  backendsLeft,
+  type StaleFlow,
+  staleFlows,
+  stillAway,
+} from './stale-flows.ts';
 
 /** What should be, as of one moment. */
 export interface Desired {
@@ -36,6 +43,7 @@ export class KernelState {
   #forgetting: Promise<void> = Promise.resolve();
   /** Addresses that nobody has any more and whose flows are still known to the kernel. */
   #gone: string[] = [];
+  #stopped = false;
 
   constructor(
     deps: { readonly helper: NetHelper; readonly names: RuleNames; readonly log: Log },
@@ -102,6 +110,23 @@ export class KernelState {
     ]);
     for (const result of done) if (result.status === 'rejected') throw result.reason;
     this.#forgetting = this.#forget(gone, before ? staleFlows(before, rules) : []);
+    if (before) this.#forgetUnansweredLater(backendsLeft(before, rules, 'tcp'));
+  }
+
+  /** The helper will not be asked by itself any more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Not at once: answers to the last connections are on their way. */
+  #forgetUnansweredLater(left: readonly BackendLeft[]): void {
+    if (left.length === 0) return;
+    const timer = setTimeout(() => {
+      if (this.#stopped) return;
+      const flows = stillAway(left, this.#applied ?? emptyRules());
+      this.#helper.forgetUnanswered(flows).catch((error: unknown) => this.#notForgotten(error));
+    }, UNANSWERED_MS);
+    timer.unref();
   }
 
   async #applyRules(rules: RuleState): Promise<void> {
@@ -135,9 +160,13 @@ export class KernelState {
     try {
       await this.#helper.forgetFlows(gone, udp);
     } catch (error) {
-      this.#log.warn('connection tracking still knows flows of removed containers', {
-        error: messageOf(error),
-      });
+      this.#notForgotten(error);
     }
+  }
+
+  #notForgotten(error: unknown): void {
+    this.#log.warn('connection tracking still knows flows of removed containers', {
+      error: messageOf(error),
+    });
   }
 }

@@ -6,6 +6,13 @@ export const HELPER_TIMEOUT_MS = 30_000;
 export const HELPER_RESTART_MS = 500;
 /** As many as tswarm-net takes. */
 export const LINKS_PER_REQUEST = 1000;
+/** Fewer than tswarm-net takes (4,095). */
+export const FLOWS_PER_REQUEST = 4000;
+/**
+ * After a backend has left, until connections to it that nobody has answered are forgotten: longer than an answer takes from anywhere, shorter than the second
+ * that clients wait before they ask again.
+ */
+export const UNANSWERED_MS = 400;
 /** The kernel removes the interfaces of a namespace within a second; those that something still holds are then deleted. */
 export const SWEEP_DELAY_MS = 5_000;
 

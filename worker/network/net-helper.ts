@@ -1,9 +1,10 @@
 // The requests to tswarm-net (native/PROTOCOL.md) and the events that it sends by itself. Owns the process: started with the first request; when it has
 // died it is started again with the next one, and `onLost` says that events may be missed.
+import { TswarmError } from '#protocol/errors';
 import type { Log } from '#protocol/world';
 import { type HelperEvent, JsonLineProcess } from '../json-line-process.ts';
 import type { HelperInterface } from './attachment.ts';
-import { HELPER_TIMEOUT_MS, LINKS_PER_REQUEST } from './limits.ts';
+import { FLOWS_PER_REQUEST, HELPER_TIMEOUT_MS, LINKS_PER_REQUEST } from './limits.ts';
 import { RULE_END, RULE_MESH } from './mesh/addresses.ts';
 import type { RoutingItem } from './mesh/routing.ts';
 import type { DeviceChange } from './mesh/wireguard.ts';
@@ -81,12 +82,21 @@ interface Interfaces {
   readonly interfaces: readonly HelperInterface[];
 }
 
+/** As tswarm-net answers `path-mtu`; one of another version leaves something out. */
+interface PathAnswer {
+  readonly mtus?: readonly (number | null)[];
+  readonly links?: readonly (string | null)[];
+  readonly gateways?: readonly string[];
+}
+
 export class NetHelper {
   readonly #process: JsonLineProcess;
+  readonly #program: string;
 
   constructor(nativeDir: string, listener: NetHelperListener, log: Log) {
+    this.#program = `${nativeDir}/tswarm-net`;
     this.#process = new JsonLineProcess({
-      program: `${nativeDir}/tswarm-net`,
+      program: this.#program,
       args: [],
       timeoutMs: HELPER_TIMEOUT_MS,
       onEvent: (event) => deliver(event, listener),
@@ -147,6 +157,14 @@ export class NetHelper {
     await this.#process.demand({ op: 'conntrack', gone, udp });
   }
 
+  /** TCP connections that nobody has answered. */
+  async forgetUnanswered(flows: readonly StaleFlow[]): Promise<void> {
+    for (let at = 0; at < flows.length; at += FLOWS_PER_REQUEST) {
+      const unanswered = flows.slice(at, at + FLOWS_PER_REQUEST);
+      await this.#process.demand({ op: 'conntrack', unanswered });
+    }
+  }
+
   async sysctl(values: Readonly<Record<string, string>>): Promise<void> {
     await this.#process.demand({ op: 'sysctl', values });
   }
@@ -200,9 +218,9 @@ export class NetHelper {
   /** How the kernel would send to these addresses; undefined = not at all. */
   async paths(to: readonly string[]): Promise<readonly (Path | undefined)[]> {
     const answer = await this.#process.demand({ op: 'path-mtu', to });
-    const mtus = answer.mtus as readonly (number | null)[];
-    const gateways = answer.gateways as readonly string[];
-    return (answer.links as readonly (string | null)[]).map((link, index) => {
+    const { mtus, links, gateways } = answer as unknown as PathAnswer;
+    if (!mtus || !links || !gateways) throw otherVersion(this.#program, 'path-mtu');
+    return links.map((link, index) => {
       const mtuBytes = mtus[index];
       return link === null || typeof mtuBytes !== 'number'
         ? undefined
@@ -236,6 +254,12 @@ export class NetHelper {
   async stop(): Promise<void> {
     await this.#process.stop();
   }
+}
+
+function otherVersion(program: string, op: string): TswarmError {
+  return new TswarmError('internal', `${program} answers ${op} as another version than this node`, {
+    hint: 'Install the programs and the daemon of one release, then restart the daemon.',
+  });
 }
 
 function deliver(event: HelperEvent, listener: NetHelperListener): void {

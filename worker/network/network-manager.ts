@@ -109,7 +109,12 @@ export class NodeNetworks implements NetworkManager {
       this.#replanned = this.#kernel.flush();
       this.#background('network rules not applied', this.#replanned);
     });
-    this.#meshWatch = meshWatchOf(this.#mesh, deps);
+    this.#meshWatch = meshWatchOf(
+      this.#mesh,
+      deps,
+      () => this.#hostAddresses(),
+      () => this.#flushSoon(),
+    );
     this.#ports = new PortRegistry(portHolder, () => this.#services);
     this.#resolver = new HostResolverWatch(log, () => this.#flushSoon());
     this.#names = this.#newNamesProcess(runDir, nativeDir);
@@ -366,6 +371,7 @@ export class NodeNetworks implements NetworkManager {
     this.#stopped = true;
     this.sweeper.stop();
     this.#check.stop();
+    this.#kernel.stop();
     this.#resolver.stop();
     this.#mesh.stop();
     this.#meshWatch.stop();

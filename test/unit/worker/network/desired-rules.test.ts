@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { EndpointMode, SessionAffinity } from '#protocol/generated/specs';
 import { type LocalContainer, RuleComputer } from '#worker/network/desired-rules';
 import type { RuleState, SetName } from '#worker/network/ruleset';
-import { staleFlows } from '#worker/network/stale-flows';
+import { backendsLeft, staleFlows, stillAway } from '#worker/network/stale-flows';
 import type { AttachedEndpoint } from '#worker/network/types';
 import { NODE_ID, port, service } from '../../../support/network-lab/objects.ts';
 
@@ -328,6 +328,17 @@ describe('flows to forget', () => {
 
   it('are those that began before there was a task', () => {
     expect(staleFlows(udp({}), udp(one))).toEqual([{ front: '10.1.0.200' }, { port: 53 }]);
+  });
+
+  it('are those of TCP that nobody has answered, to tasks that have left and not come back', () => {
+    const left = backendsLeft(udp(one), udp({}), 'tcp');
+    expect(left.map(({ flow }) => flow)).toEqual([
+      { front: '10.1.0.200', backend: '10.1.0.21' },
+      { port: 80, backend: '169.254.192.1' },
+    ]);
+    expect(stillAway(left, udp({}))).toEqual(left.map(({ flow }) => flow));
+    expect(stillAway(left, udp(two))).toEqual([]);
+    expect(backendsLeft(udp(one), udp(two), 'tcp')).toEqual([]);
   });
 
   it('are none when tasks are added or nothing changes', () => {
