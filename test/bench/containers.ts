@@ -13,6 +13,7 @@ const [roundsText = '60', partsText = 'ready,exec,logs,idle'] = process.argv.sli
 const rounds = Number(roundsText);
 const parts: ReadonlySet<string> = new Set(partsText.split(','));
 const IDLE = 100;
+const IDLE_AT_ONCE = 4;
 const LOG_LINES = 500_000;
 const IMAGE = 'busybox:test';
 const PODMAN_LIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'];
@@ -183,7 +184,10 @@ function cost(word: string): { kib: number; ticks: number } {
 async function idle(side: Side, word: string): Promise<void> {
   const before = cost(word);
   const ids: string[] = [];
-  for (let i = 0; i < IDLE; i += 1) ids.push(await started(side, ['sleep', '100000']));
+  while (ids.length < IDLE) {
+    const some = Array.from({ length: IDLE_AT_ONCE }, () => started(side, ['sleep', '100000']));
+    ids.push(...(await Promise.all(some)));
+  }
   const after = cost(word);
   const each = (after.kib - before.kib) / IDLE;
   const watch = 10;
