@@ -1,4 +1,4 @@
-// Simulated agents of dashboard.ts: joins so many to the manager at an address, and stays until its input ends. Runs in the network namespace of the node.
+// Simulated agents beside a real node (started by agents-beside.ts): joins so many to the manager at an address, and stays until its input ends. Runs in the network namespace of the node.
 import { hostname } from 'node:os';
 import { hasCode } from '#protocol/errors';
 import { DispatcherService } from '#protocol/generated/dispatcher';

@@ -1,12 +1,12 @@
 // `npm run bench:dashboard` (after a build): the dashboard in Chromium before a real node with 100 simulated agents and 2,000 tasks of 20 services. Shown are what
 // one load of the page costs (first paint, until everything is there, bytes, time of scripts), and how long a change takes from the request that makes
 // it to the drawn page, with the overview and with the topology open, and what the page computes for it.
-import { spawn } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CDPSession, chromium, type Page } from 'playwright-core';
 import { TestNode, until } from '../support/test-node.ts';
-import { median } from './figures.ts';
+import { joinAgents } from './agents-beside.ts';
+import { median, share } from './figures.ts';
 
 const AGENTS = 100;
 const SERVICES = 20;
@@ -15,26 +15,6 @@ const PORT = 24_797;
 const LOADS = 7;
 const CHANGES = 100;
 const WAIT_MS = 120_000;
-
-async function startAgents(node: TestNode): Promise<() => void> {
-  const joined = await node.tswarm(['join-token', '-q', 'worker']);
-  const script = new URL('dashboard-agents.ts', import.meta.url).pathname;
-  const args = [
-    '--conditions=source',
-    script,
-    `127.0.0.1:${PORT}`,
-    joined.stdout.trim(),
-    String(AGENTS),
-  ];
-  const child = spawn('nsenter', [`--net=${node.netns}`, process.execPath, ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.stdout.once('data', () => resolve());
-    child.once('exit', (code) => reject(new Error(`the agents ended: ${code}`)));
-  });
-  return () => void child.kill();
-}
 
 async function fill(node: TestNode): Promise<void> {
   const own = (await node.tswarm(['node', 'ls', '-q'])).stdout.trim().split('\n');
@@ -128,11 +108,6 @@ async function changes(page: Page, nodeName: string, id: string): Promise<number
   return times;
 }
 
-function share(values: readonly number[], part: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
-}
-
 async function measure(node: TestNode): Promise<void> {
   const command = join(node.folder, 'chromium');
   writeFileSync(command, `#!/bin/sh\nexec nsenter --net=${node.netns} /usr/bin/chromium "$@"\n`);
@@ -184,7 +159,7 @@ try {
   const flags = ['--listen-addr', `127.0.0.1:${PORT}`, '--advertise-addr', '127.0.0.1'];
   const made = await node.tswarm(['init', ...flags]);
   if (made.code !== 0) throw new Error(made.stderr);
-  stopAgents = await startAgents(node);
+  stopAgents = await joinAgents(node, `127.0.0.1:${PORT}`, AGENTS);
   await fill(node);
   await measure(node);
 } finally {
