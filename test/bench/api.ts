@@ -55,7 +55,7 @@ function residentKb(side: Side): number {
 
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
 
-/** Opens one stream. Resolves with its first bytes' headers; `onData` hears what comes. */
+/** Opens one stream. Resolves when its headers are there; `onData` hears what comes. */
 function openStream(
   side: Side,
   path: string,
@@ -83,8 +83,9 @@ async function streams(side: Side, what: string, path: string, mark: string): Pr
   for (let n = 0; n < STREAMS; n++) {
     let text = '';
     const onData = (chunk: string): void => {
-      text = `${text}${chunk}`.slice(-4_000);
+      text += chunk;
       if (text.includes(mark)) told.add(n);
+      text = text.slice(-mark.length);
     };
     open.push(await openStream(side, path, onData));
   }
