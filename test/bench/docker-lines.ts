@@ -84,8 +84,15 @@ export function normalised(text: string): string {
   return out.trim();
 }
 
+/** How a command line ended, and what it said. */
+export type Said = Pick<Result, 'code' | 'stdout' | 'stderr'>;
+
 /** Undefined = equivalent. */
-function differenceOf(line: Line, theirs: Result, ours: Result): string | undefined {
+export function differenceOf(
+  line: Pick<Line, 'isLoose'>,
+  theirs: Said,
+  ours: Said,
+): string | undefined {
   if (theirs.code !== ours.code) return `exit code ${theirs.code} / ${ours.code}`;
   const [their, our] = [theirs, ours].map(({ stdout }) => normalised(stdout)) as [string, string];
   if (line.isLoose) {
