@@ -11,7 +11,8 @@ import { Terminal } from '#test/support/terminal';
 import { TestNode } from '#test/support/test-node';
 
 const SHARE_WANTED = 0.95;
-const LINE_MS = 40_000;
+/** A service that cannot be placed was waited for a minute when it was recorded. */
+const LINE_MS = 90_000;
 /** The engine of the recordings spoke it. */
 const DOCKER_API_VERSION = '1.41';
 const RECORDED_REGISTRY = '127.0.0.1:5000';
@@ -143,6 +144,10 @@ async function runLine(
   return { code, stdout: terminal.output, stderr: '' };
 }
 
+/** A signal ends the run behind the present line, with the node taken away. */
+const ending = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ending.abort());
+
 /** One file of recordings. @returns how many were replayed, and how many of them were equivalent */
 async function replay(file: string, only: string): Promise<readonly [number, number]> {
   const all = readFileSync(file, 'utf8').trim().split('\n');
@@ -164,6 +169,7 @@ async function replay(file: string, only: string): Promise<readonly [number, num
   let replayed = 0;
   let equivalent = 0;
   for (const line of recorded) {
+    if (ending.signal.aborted) throw new Error('ended by a signal');
     if (!line.id.includes(only)) continue;
     const reason = SKIPPED[line.id];
     if (reason !== undefined) {
