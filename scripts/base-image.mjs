@@ -1,6 +1,7 @@
 // Makes the image `tswarm-base:latest`: a minimal Debian or Ubuntu like this host's, made from its own package sources, so that Dockerfiles have
 // something to build on without a registry. Does nothing when the image is there.
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { fail, say } from './setup.mjs';
@@ -38,10 +39,15 @@ export async function ensureBaseImage(tswarm) {
   make.stderr.on('data', (text) => {
     errors += text;
   });
+  const making = ended(make);
+  // The archive comes at the end of all the work, which may take minutes: nobody is to wait for it with a connection open.
+  await once(make.stdout, 'readable');
   const load = spawn(program, [...args, 'image', 'import', '-', BASE_IMAGE], {
-    stdio: [make.stdout, 'ignore', 'inherit'],
+    stdio: ['pipe', 'ignore', 'inherit'],
   });
-  const [made, loaded] = await Promise.all([ended(make), ended(load)]);
+  load.stdin.on('error', () => {}); // It ended early, and says itself why.
+  make.stdout.pipe(load.stdin);
+  const [made, loaded] = await Promise.all([making, ended(load)]);
   if (made !== 0) fail(`mmdebstrap failed: ${errors.trim().split('\n').slice(-3).join(' ')}`);
   if (loaded !== 0) fail('the base image could not be imported.');
 }

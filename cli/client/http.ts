@@ -159,6 +159,8 @@ export class ApiClient {
       req.on('response', resolve);
       req.on('error', (error: NodeJS.ErrnoException) => reject(this.#failure(error)));
       if (options.stream) {
+        // Without this they would wait for the first bytes of the body, and the server for them no longer than its limit.
+        req.flushHeaders();
         sendStream(req, options.stream.data).catch((error: Error) => req.destroy(error));
       } else {
         req.end(options.body === undefined ? undefined : JSON.stringify(options.body));

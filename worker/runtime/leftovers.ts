@@ -58,6 +58,8 @@ export class Leftovers {
         this.#deps.log.warn('left-over mount', { path: what, reason: messageOf(error) });
       });
     }
+    // What is still mounted is not below folders that are removed: behind a bind mount is somebody's data.
+    for (const { containerId } of await this.#mounts()) ids.delete(containerId);
     await sweepUnknown(ids, { known: new Set(), finishing: new Set() }, this.#deps);
   }
 
