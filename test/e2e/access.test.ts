@@ -1,5 +1,6 @@
 // The API over the network: a node that listens with TLS, and who is let in with what: tokens, client certificates (ours and stock docker's), roles, contexts,
 // what is refused and what is written down about it. Clients run in the node's network namespace.
+// Longer than 500 lines because all of it shares one node, whose start costs more than most tests.
 import { readFileSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';

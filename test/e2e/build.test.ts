@@ -2,6 +2,7 @@
 // Builds with the real runtime on a busybox image: every instruction's effect is looked at in the
 // image or in what a step prints. Goal: Docker's results, Docker's lines, and nothing left behind.
 // Steps are in the node's own network namespace here. Needs root and busybox.
+// Longer than 500 lines because all of it shares one builder, whose start costs more than most tests.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,7 +1,8 @@
 // Goal: several members with real threads, disks, certificates and connections keep every
 // acknowledged change and agree, through partitions, transfers, membership changes, cut snapshots,
 // damage and lost quorum. Method: test/support/raft-host/raft-group.ts; every way between two members
-// goes through a relay that the test cuts.
+// goes through a relay that the test cuts. Longer than 500 lines because each test is a whole story
+// of one group, and they share how a group is made and looked at.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
