@@ -14,7 +14,6 @@ import type {
   RestoreOptions,
 } from '#api/node-control';
 import { TswarmError } from '#protocol/errors';
-import { NodeState as SwarmNodeState } from '#protocol/generated/objects';
 import { NodeAvailability, NodeRole } from '#protocol/generated/specs';
 import { parseJoinToken } from '#protocol/join-token';
 import type { ManagerReady, ManagerRequest } from '#protocol/manager-ipc';
@@ -29,7 +28,7 @@ import { conditionOf, NO_CLUSTER } from './condition.ts';
 import type { Config } from './config.ts';
 import { explainJoinFailure } from './join-errors.ts';
 import { demoteSelf, setAvailability } from './leaving.ts';
-import { CERTIFICATE_RENEW_AT, CLUSTER_READY_TIMEOUT_MS, JOIN_WAIT_MS } from './limits.ts';
+import { CERTIFICATE_RENEW_AT, JOIN_WAIT_MS } from './limits.ts';
 import { LocalManager, type ManagerPlaces, managerFolder } from './local-manager.ts';
 import type { User } from './manager-user.ts';
 import { Membership } from './membership.ts';
@@ -49,6 +48,7 @@ import {
 import { findAgain, hasLostItsCluster } from './rejoin.ts';
 import { nextRoleStep } from './role.ts';
 import { withSpoolFile } from './spool.ts';
+import { untilReady } from './until-ready.ts';
 
 export interface NodeControllerDeps {
   readonly worker: Worker;
@@ -280,7 +280,7 @@ export class NodeController implements NodeControl {
         managers: [{ nodeId: ready.nodeId, addr: ready.controlAddress }],
       });
       await this.#member.joinWorker();
-      await this.#untilReady(ready.nodeId);
+      await untilReady(() => this.#manager, ready.nodeId, this.#deps.clock);
       await finish(ready.nodeId);
       this.#deps.log.info('cluster created', { node: ready.nodeId, address: ready.controlAddress });
       return ready.nodeId;
@@ -334,7 +334,7 @@ export class NodeController implements NodeControl {
       this.#manager.keepStarting();
       throw error;
     }
-    await this.#untilReady(record.nodeId);
+    await untilReady(() => this.#manager, record.nodeId, this.#deps.clock);
   }
 
   /** @returns the role that the token stands for. */
@@ -461,23 +461,6 @@ export class NodeController implements NodeControl {
     if (step === 'retire') return;
     this.#manager = this.#newManager(record);
     this.#manager.keepStarting();
-  }
-
-  /** Until the cache is filled and the manager has the node as ready: the first task can be placed. */
-  async #untilReady(nodeId: string): Promise<void> {
-    const deadline = this.#deps.clock.monotonicMs() + CLUSTER_READY_TIMEOUT_MS;
-    for (;;) {
-      const cache = this.#manager?.link?.cache;
-      const node = cache?.isReady ? cache.get('node', nodeId) : undefined;
-      if (node?.status?.state === SwarmNodeState.READY) return;
-      if (this.#deps.clock.monotonicMs() > deadline) {
-        const what = cache?.isReady ? 'the worker has no session' : 'the manager does not answer';
-        throw new TswarmError('deadline_exceeded', `the new cluster did not get ready: ${what}`, {
-          hint: 'The log of tswarmd says more.',
-        });
-      }
-      await sleep(WAIT_STEP_MS);
-    }
   }
 
   async #finishLeave(): Promise<void> {

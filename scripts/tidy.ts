@@ -58,7 +58,7 @@ export function tidy(root: string): string[] {
 function checkFile(root: string, file: string): string[] {
   if (!/\.(ts|mjs|c|h)$/.test(file) || /^(protocol|api\/cluster)\/generated\//.test(file))
     return [];
-  const lines = readFileSync(join(root, file), 'utf8').split('\n');
+  const lines = readFileSync(join(root, file), 'utf8').trimEnd().split('\n');
   const findings: string[] = [];
   if (
     lines.length > (file.startsWith('test/') ? TEST_LINES_MAX : LINES_MAX) &&

@@ -3,8 +3,8 @@ import { TswarmError } from '#protocol/errors';
 import type { ContainerDirectory, ContainerInfo } from './images/types.ts';
 import type { AttachmentRequest, NetworkContainers } from './network/types.ts';
 import type { Container, ContainerTable } from './runtime/container.ts';
+import { noSuchContainer } from './runtime/container-errors.ts';
 import type { Containers } from './runtime/containers.ts';
-import { noSuchContainer } from './runtime/containers.ts';
 import { endpointsOf, primaryNetwork } from './runtime/network-request.ts';
 
 /** For images and builds. `containers` is asked only by a commit. */

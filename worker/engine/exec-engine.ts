@@ -3,7 +3,7 @@ import { parseDetachKeys } from '#protocol/detach-keys';
 import type { AttachedStream, EngineJson, ExecEngine } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import type { ContainerTable } from '../runtime/container.ts';
-import { noSuchContainer } from '../runtime/containers.ts';
+import { noSuchContainer } from '../runtime/container-errors.ts';
 import type { Execs } from '../runtime/execs.ts';
 import { Body } from './json.ts';
 

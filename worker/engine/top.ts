@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { EngineJson } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import type { Container } from '../runtime/container.ts';
-import { notRunning } from '../runtime/containers.ts';
+import { notRunning } from '../runtime/container-errors.ts';
 import type { RuntimeDeps } from '../runtime/deps.ts';
 import { cgroupPathOf } from '../runtime/start.ts';
 

@@ -11,6 +11,7 @@ import { Gate, within } from '../queue.ts';
 import { resourcesOf } from './bundle-resources.ts';
 import type { Run } from './container.ts';
 import { Container } from './container.ts';
+import { noSuchContainer, notRunning } from './container-errors.ts';
 import { emitContainer } from './container-events.ts';
 import type { RuntimeDeps } from './deps.ts';
 import { blockDevicesOf, devicesOf } from './devices.ts';
@@ -486,14 +487,6 @@ export class Containers {
       `cannot remove container "${container.record.name}": could not kill: its process does not end`,
     );
   }
-}
-
-export function noSuchContainer(idOrName: string): TswarmError {
-  return new TswarmError('not_found', `No such container: ${idOrName}`);
-}
-
-export function notRunning(container: Container): TswarmError {
-  return new TswarmError('conflict', `Container ${container.id} is not running`);
 }
 
 function defaultHostname(id: string, wanted: NewContainer, deps: RuntimeDeps): string {
