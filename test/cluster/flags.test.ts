@@ -397,6 +397,9 @@ describe('a cluster of three', () => {
 
   flagTest('tswarm update', ['--autolock'], 'off again: a manager starts by itself', async () => {
     await lab.ok('a', ['update', '--autolock=false']);
+    // Said once it is committed; each manager opens its files after that, and one killed before asks for the key once more.
+    const key = join(lab.paths('b').dataRoot, 'manager/certificates/manager.key');
+    await until(async () => readFileSync(key, 'utf8').includes('PRIVATE KEY'), 30_000);
     await lab.kill('b');
     await lab.start('b');
     await untilNodes(lab, 'b', (rows) => liveManagers(rows).length === 2);
