@@ -70,8 +70,8 @@ export const REACH_UPGRADE_BODY_BYTES_MAX: number = 64 * 1024;
 
 /** Changes that GET /tswarm/v1/events can go on behind; a client that was away for longer gets everything again. */
 export const FEED_NOTICES_KEPT = 2_000;
-/** A stream without news carries a comment this often. */
-export const FEED_KEEP_ALIVE_MS = 20_000;
+/** A stream without news says that it is alive this often: whoever hears nothing for twice as long and more knows that the node is away. */
+export const FEED_KEEP_ALIVE_MS = 5_000;
 
 /** A sign-in link is good once and for this long. */
 export const SIGN_IN_LINK_MS: number = 10 * 60_000;

@@ -9,9 +9,9 @@ export type Connection = 'connecting' | 'live' | 'lost';
 /** What a component may wait for; `connection` changes without a change of the cluster. */
 export type Interest = Topic | 'connection';
 
-/** The server says something every 20 seconds. */
-const SILENCE_MS = 45_000;
-const LOOK_MS = 5_000;
+/** The server says something every 5 seconds. */
+const SILENCE_MS = 12_000;
+const LOOK_MS = 1_000;
 
 export class Live {
   readonly state: ClusterState = new ClusterState();

@@ -1,5 +1,5 @@
 // What GET /tswarm/v1/events sends: one short row per object, enough for lists and overviews. Whole objects come from the calls for one object. Without news there is
-// an event "alive" every 20 seconds.
+// an event "alive" every 5 seconds.
 // Times are RFC 3339, '' = not known. Clients (the dashboard) import these types.
 
 export interface NodeRow {

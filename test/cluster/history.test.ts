@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { findViolation } from '../sim/linearizable.ts';
 import type { Lab } from '../support/cluster-lab/lab.ts';
 import { RegisterClients } from '../support/register-clients.ts';
-import { labUp, leaderOf, liveManagers, untilNodes } from './cluster.ts';
+import { labUp, liveManagers, untilNodes } from './cluster.ts';
 import { faultsOver } from './faults.ts';
 
 const REGISTERS = 4;
@@ -23,32 +23,12 @@ it('three managers, killed, paused and cut off one after the other', async () =>
   const clients = clientsOf(lab, managers);
   await clients.prepare();
   clients.start(CLIENTS);
-  const done = await faultsOver(lab, { managers, seed: 1, rounds: 8, lastsMs: 3_000 });
+  const done = await faultsOver(lab, { managers, seed: 1, rounds: 5, lastsMs: 3_000 });
   await untilNodes(lab, 'm1', (rows) => liveManagers(rows).length === 3, 60_000);
   const progress = await clients.stop();
   process.stdout.write(`${done.join(', ')}: ${JSON.stringify(progress)}\n`);
   expect(findViolation(clients.history)).toBeNull();
   expect(progress.swaps).toBeGreaterThan(100);
-}, 240_000);
-
-it('a rolling restart of all managers while changes go on', async () => {
-  await using lab = await labUp({ managers: 3, workers: 1 });
-  const managers = ['m1', 'm2', 'm3'];
-  const clients = clientsOf(lab, managers);
-  await clients.prepare();
-  clients.start(CLIENTS);
-  for (const name of managers) {
-    await lab.stop(name);
-    await lab.start(name);
-    const via = name === 'm1' ? 'm2' : 'm1';
-    await untilNodes(lab, via, (rows) => liveManagers(rows).length === 3, 60_000);
-  }
-  expect(await leaderOf(lab, 'm1')).toBeDefined();
-  const progress = await clients.stop();
-  process.stdout.write(`rolling restart: ${JSON.stringify(progress)}\n`);
-  expect(findViolation(clients.history)).toBeNull();
-  // A leader that stops in order hands over: nobody waits for an election.
-  expect(progress.gapMs).toBeLessThan(5_000);
 }, 240_000);
 
 it('all managers at once, as after a power cut', async () => {

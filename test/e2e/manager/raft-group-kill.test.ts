@@ -10,7 +10,7 @@ import { Prng } from '#test/support/prng';
 import { type CallError, ProcessGroup } from '#test/support/raft-host/process-group';
 import { until } from '#test/support/raft-host/raft-group';
 
-const KILLS = Number(process.env.TSWARM_TEST_KILLS ?? 12);
+const KILLS = Number(process.env.TSWARM_TEST_KILLS ?? 6);
 /** A write whose outcome is not known may be there or not; these say for sure that it is not. */
 const NOT_MADE = new Set(['no_leader', 'resource_exhausted']);
 

@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Prng } from '#test/support/prng';
 
-const KILLS = Number(process.env.TSWARM_TEST_KILLS ?? 40);
+const KILLS = Number(process.env.TSWARM_TEST_KILLS ?? 24);
 /** Lives are long enough to start in about half of the cases. */
 const MAX_LIFE_MS = 900;
 const PROGRAM = new URL('../../support/raft-host/proposer.ts', import.meta.url).pathname;
