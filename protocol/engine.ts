@@ -9,10 +9,12 @@ export type EngineJson = Readonly<Record<string, unknown>>;
 /** Engine API filters, already parsed: name → values. */
 export type EngineFilters = Readonly<Record<string, readonly string[]>>;
 
-/** One piece of container output. */
+/** Container output: one piece, or several of one stream that are there together. */
 export interface OutputFrame {
   readonly stream: 'stdout' | 'stderr';
   readonly data: Uint8Array;
+  /** Where each of several pieces ends in `data`, in bytes; the last end is its length. Absent: it is one piece. */
+  readonly ends?: readonly number[];
   /** The next one is there already: whoever passes them on may send both together. */
   readonly more?: boolean;
 }

@@ -10,6 +10,7 @@ import { lookup, nameOf } from '../cache/lookup.ts';
 import type { ObjectCache } from '../cache/object-cache.ts';
 import { type Context, requireSession } from '../context.ts';
 import { timeParam } from '../engine/container-streams.ts';
+import { TogetherWriter } from '../http/frames.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
 import type { LogEntry } from '../logs/entries.ts';
@@ -90,7 +91,7 @@ async function streamLogs(
   };
   nameSilentNodes(cache, selection.selects, reply);
   const stream = reply.stream(200, 'application/x-ndjson');
-  const say = (line: LogLine): Promise<void> => stream.write(`${JSON.stringify(line)}\n`);
+  const textOf = (line: LogLine): string => `${JSON.stringify(line)}\n`;
   const marks = request.query.bool('marks');
   const onMissing = (task: Task, missing: string): void => {
     if (!marks) return;
@@ -103,12 +104,15 @@ async function streamLogs(
       data: Buffer.alloc(0),
     } as const;
     // A client that has gone is noticed by the next line.
-    say({ ...lineOf(cache, task, nothing), missing }).catch(() => {});
+    stream.write(textOf({ ...lineOf(cache, task, nothing), missing })).catch(() => {});
   };
   const withMarks = { ...deps, onMissing };
-  for await (const { tag, entry } of taskLogs(withMarks, options, selection, request.signal)) {
-    await say(lineOf(cache, tag, entry));
+  const writer = new TogetherWriter(stream.write);
+  for await (const next of taskLogs(withMarks, options, selection, request.signal)) {
+    await writer.add(Buffer.from(textOf(lineOf(cache, next.tag, next.entry))));
+    if (!next.more) await writer.flush();
   }
+  await writer.flush();
   stream.end();
 }
 

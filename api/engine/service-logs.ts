@@ -1,13 +1,15 @@
 // GET /services/{id}/logs and /tasks/{id}/logs: the merged logs of the tasks' containers on this node. With details each line says which node,
 // service and task it is from; the docker command parses that to print `name.slot.id@node`.
 import { Buffer } from 'node:buffer';
+import type { OutputFrame } from '#protocol/engine';
 import type { Task } from '#protocol/generated/objects';
 import { lookup } from '../cache/lookup.ts';
 import { type Context, pathId, type Route, requireSession } from '../context.ts';
-import { encodeFrame } from '../http/frames.ts';
+import { pumpOutput } from '../http/frames.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
 import { logSource } from '../logs/log-source.ts';
+import type { MergedEntry } from '../logs/merge.ts';
 import { nameSilentNodes, taskLogs } from '../logs/task-logs.ts';
 import { type LogQuery, logQuery } from './container-streams.ts';
 
@@ -71,14 +73,22 @@ async function send(
       : '';
   nameSilentNodes(cache, selection.selects, reply);
   const stream = reply.stream(200, type);
-  for await (const { tag, entry } of taskLogs(deps, options, selection, request.signal)) {
+  const merged = taskLogs(deps, options, selection, request.signal);
+  await pumpOutput(framesOf(merged, options), stream.write, selection.tty);
+  stream.end();
+}
+
+async function* framesOf(
+  merged: AsyncIterable<MergedEntry<Task>>,
+  options: LogQuery,
+): AsyncGenerator<OutputFrame> {
+  for await (const { tag, entry, more } of merged) {
     const prefix =
       (options.timestamps ? `${entry.time} ` : '') +
       (options.details ? `${detailsOf(tag, entry.details)} ` : '');
-    const line = prefix === '' ? entry.data : Buffer.concat([Buffer.from(prefix), entry.data]);
-    await stream.write(selection.tty ? line : encodeFrame(entry.stream, line));
+    const data = prefix === '' ? entry.data : Buffer.concat([Buffer.from(prefix), entry.data]);
+    yield { stream: entry.stream, data, more };
   }
-  stream.end();
 }
 
 /** Swarm's three labels first; clients take them away and show what is left. */

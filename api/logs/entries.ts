@@ -2,6 +2,7 @@
 // Pieces arrive without a line end and with a time stamp of their own, so a stamp at the start of a frame also starts an entry.
 import { Buffer } from 'node:buffer';
 import type { OutputFrame } from '#protocol/engine';
+import { piecesOf } from '../http/frames.ts';
 import { LOG_LINE_BYTES_MAX } from '../limits.ts';
 
 export interface LogEntry {
@@ -20,27 +21,31 @@ const STAMP = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|[+-]\d\d:\d
 const STAMP_BYTES_MAX = 40;
 const NEW_LINE = 0x0a;
 const SPACE = 0x20;
+const EMPTY: Buffer = Buffer.alloc(0);
 
 /** Entries in the order of output. `hasDetails`: it was asked for with details, too. */
 export async function* readEntries(
   output: AsyncIterable<OutputFrame>,
   hasDetails = false,
 ): AsyncIterable<LogEntry> {
-  const held = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+  const held = { stdout: EMPTY, stderr: EMPTY };
   for await (const frame of output) {
-    const data = Buffer.from(frame.data.buffer, frame.data.byteOffset, frame.data.byteLength);
-    const before = held[frame.stream];
-    let rest = data;
-    if (before.length > 0 && startsWithStamp(data)) yield entryOf(frame.stream, before, hasDetails);
-    else if (before.length > 0) rest = Buffer.concat([before, data]);
-    for (;;) {
-      const end = rest.indexOf(NEW_LINE);
-      if (end < 0 && rest.length <= LOG_LINE_BYTES_MAX) break;
-      const size = end < 0 ? LOG_LINE_BYTES_MAX : end + 1;
-      yield entryOf(frame.stream, rest.subarray(0, size), hasDetails);
-      rest = rest.subarray(size);
+    const { stream } = frame;
+    for (const piece of piecesOf(frame)) {
+      const data = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+      const before = held[stream];
+      let rest = data;
+      if (before.length > 0 && startsWithStamp(data)) yield entryOf(stream, before, hasDetails);
+      else if (before.length > 0) rest = Buffer.concat([before, data]);
+      for (;;) {
+        const end = rest.indexOf(NEW_LINE);
+        if (end < 0 && rest.length <= LOG_LINE_BYTES_MAX) break;
+        const size = end < 0 ? LOG_LINE_BYTES_MAX : end + 1;
+        yield entryOf(stream, rest.subarray(0, size), hasDetails);
+        rest = rest.subarray(size);
+      }
+      held[stream] = rest.length === 0 ? EMPTY : Buffer.from(rest);
     }
-    held[frame.stream] = Buffer.from(rest);
   }
   for (const stream of ['stdout', 'stderr'] as const) {
     if (held[stream].length > 0) yield entryOf(stream, held[stream], hasDetails);

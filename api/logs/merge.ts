@@ -8,6 +8,8 @@ import type { LogEntry } from './entries.ts';
 export interface MergedEntry<Tag> {
   readonly tag: Tag;
   readonly entry: LogEntry;
+  /** The next one is there already. */
+  readonly more: boolean;
 }
 
 interface Source<Tag> {
@@ -62,8 +64,14 @@ export class LogMerge<Tag> {
       const taken = oldest.queue.shift();
       oldest.room?.();
       this.#dropIfDone(oldest);
-      if (taken) yield { tag: oldest.tag, entry: taken.entry };
+      if (taken) yield { tag: oldest.tag, entry: taken.entry, more: this.#hasNext() };
     }
+  }
+
+  /** Whether an entry can go out without waiting. */
+  #hasNext(): boolean {
+    const oldest = this.#oldest();
+    return oldest !== undefined && this.#waitOf(oldest) <= 0;
   }
 
   #oldest(): Source<Tag> | undefined {

@@ -100,7 +100,8 @@ function readConfig(file: string): Json {
 
 function fromFile(config: Json, server: string): Credentials | undefined {
   const auths = object(config.auths);
-  const entry = object(auths[server] ?? auths[`https://${server}`]);
+  const other = Object.keys(auths).find((key) => hostOf(key) === hostOf(server));
+  const entry = object(auths[server] ?? (other === undefined ? undefined : auths[other]));
   const token = text(entry.identitytoken);
   if (token !== '') return { identitytoken: token };
   const pair = Buffer.from(text(entry.auth), 'base64').toString('utf8');
@@ -108,6 +109,11 @@ function fromFile(config: Json, server: string): Credentials | undefined {
   return colon < 0
     ? undefined
     : { username: pair.slice(0, colon), password: pair.slice(colon + 1) };
+}
+
+/** Some tools file a registry under a URL, with a path or without. */
+function hostOf(server: string): string {
+  return server.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
 }
 
 /** The registries that a helper has credentials for; none when it cannot say. */
@@ -128,7 +134,7 @@ function parsed(json: string): unknown {
   }
 }
 
-/** The helper's protocol: the server's name in, JSON out; an error means that it knows none. */
+/** The helper's protocol: the server's name in, JSON out; an error means that it knows none. As with docker, a helper that is not installed knows none: files are shared between machines. */
 function fromHelper(helper: string, server: string): Promise<Credentials | undefined> {
   return new Promise((resolve) => {
     const options = { timeout: HELPER_TIMEOUT_MS };

@@ -198,6 +198,41 @@ describe('lies', () => {
   });
 });
 
+describe('mirrors', () => {
+  it('are asked in their order for what is on Docker Hub, and for nothing else', async () => {
+    const mirror = await fixtureRegistry();
+    const dead = 'http://127.0.0.1:1';
+    const mirrored = await imageFixture({ registryMirrors: [dead, `http://${mirror.host}`] });
+    try {
+      mirror.add('library/app', '1', image);
+      const { store } = mirrored.service;
+      expect((await store.ensure('app:1', { policy: 'missing' })).id).toBe(image.id);
+      // It is the Hub's image, whoever sent it.
+      expect(store.resolve(`docker.io/library/app@${image.manifestDigest}`)?.id).toBe(image.id);
+      const asked = mirror.asked.length;
+      const from = await start();
+      expect((await store.ensure(`${from.host}/app:1`, { policy: 'missing' })).id).toBe(image.id);
+      await expect(store.ensure(`${from.host}/no:1`, { policy: 'missing' })).rejects.toThrow();
+      expect(mirror.asked).toHaveLength(asked);
+    } finally {
+      await mirrored.dispose();
+      await mirror.stop();
+    }
+  });
+
+  it('are refused when they are no URL, or plain HTTP on another host', async () => {
+    for (const [mirror, said] of [
+      ['https://', 'is no URL'],
+      ['http://mirror.example', 'is plain HTTP'],
+    ] as const) {
+      const mirrored = await imageFixture({ registryMirrors: [mirror] });
+      const pulled = mirrored.service.store.ensure('app:1', { policy: 'missing' });
+      await expect(pulled).rejects.toThrow(said);
+      await mirrored.dispose();
+    }
+  });
+});
+
 describe('indexes', () => {
   it('takes the image of the platform, never an attestation', async () => {
     const arm = await imageOf([{ a: 'arm' }], { architecture: 'arm64' });

@@ -2,12 +2,14 @@
 // layout of our own making. Goal: what comes out is what went in, byte for byte; names, lines and
 // errors are Docker's. Needs root (layers are unpacked with owners).
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { imageOf, ociLayoutOf, streamOf, type TestImage } from '../support/image-tar.ts';
+import { imageOf, ociLayoutOf, streamOf, type TestImage, tarOf } from '../support/image-tar.ts';
 import { type ImageFixture, imageFixture, linesOf, textsOf } from '../support/images.ts';
 import { HTPASSWD, type RegistryProcess, startRegistry } from '../support/registry.ts';
 
@@ -25,6 +27,47 @@ async function skopeoPush(
   await writeFile(path, await ociLayoutOf(image, 'x:1'));
   const args = ['copy', '--quiet', '--dest-tls-verify=false', ...more];
   await run('skopeo', [...args, `oci-archive:${path}:x:1`, `docker://${target}`]);
+}
+
+/** Passes connections on to the registry, and cuts the first one that has sent so many bytes. */
+async function cuttingRelay(
+  to: string,
+  cutAtBytes: number,
+): Promise<AsyncDisposable & { readonly host: string; readonly cuts: number }> {
+  const state = { host: '', cuts: 0 };
+  const [address = '', port = ''] = to.split(':');
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), address);
+    const end = (): void => {
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
+    let bytes = 0;
+    client.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > cutAtBytes && state.cuts === 0) {
+        state.cuts += 1;
+        // The registry gets what came until then, and then the end.
+        client.pause();
+        upstream.end(chunk, end);
+        return;
+      }
+      if (!upstream.write(chunk)) {
+        client.pause();
+        upstream.once('drain', () => client.resume());
+      }
+    });
+    upstream.pipe(client);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port: own } = server.address() as AddressInfo;
+  state.host = `127.0.0.1:${own}`;
+  return Object.assign(state, {
+    async [Symbol.asyncDispose]() {
+      server.close();
+    },
+  });
 }
 
 describe('pull and push with a real registry', () => {
@@ -146,6 +189,38 @@ describe('pull and push with a real registry', () => {
     }
     // What we pushed is sound to others as well.
     await run('skopeo', ['inspect', '--tls-verify=false', `docker://${name}`]);
+  });
+
+  it('pushes to another repository without sending what the registry has', async () => {
+    const { api } = images.service;
+    const image = await imageOf([{ shared: 'by two repositories' }]);
+    await skopeoPush(images.dir, image, `${registry.host}/from/here:1`);
+    await linesOf(api.pull(`${registry.host}/from/here:1`, { platform: '' }, never));
+    const name = `${registry.host}/taken/over:1`;
+    await api.tag(image.id, { repo: `${registry.host}/taken/over`, tag: '1' });
+    const texts = textsOf(await linesOf(api.push(name, {}, never)));
+    expect(texts.filter((text) => text.endsWith(': Mounted from from/here'))).toHaveLength(1);
+    expect(texts.some((text) => text.endsWith(': Pushed'))).toBe(false);
+    await run('skopeo', ['inspect', '--tls-verify=false', `docker://${name}`]);
+  });
+
+  it('sends a large layer again when the connection breaks: this registry keeps nothing of it', async () => {
+    const { api, store } = images.service;
+    const archive = streamOf(await tarOf({ big: randomBytes(6_000_000) }));
+    await using relay = await cuttingRelay(registry.host, 3_000_000);
+    const repo = `${relay.host}/t/broken`;
+    await linesOf(api.importTar(archive, { repo, tag: '1', message: '', changes: [] }));
+    const lines = await linesOf(api.push(`${repo}:1`, {}, never));
+    expect(textsOf(lines).some((text) => text.endsWith(': Pushed'))).toBe(true);
+    expect(relay.cuts).toBe(1);
+    const other = await imageFixture();
+    try {
+      const name = `${registry.host}/t/broken:1`;
+      const record = await other.service.store.ensure(name, { policy: 'missing' });
+      expect(record.id).toBe(store.resolve(`${repo}:1`)?.id);
+    } finally {
+      await other.dispose();
+    }
   });
 
   it('answers for what is not there as Docker does', async () => {

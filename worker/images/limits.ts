@@ -73,5 +73,9 @@ export const TAR_EXTENSION_BYTES_MAX: number = MIB;
 
 /** stderr of a native program kept for the message. */
 export const TOOL_STDERR_BYTES_MAX: number = 16 * KIB;
-/** One upload request of a push. */
+/** Attempts for one blob of a push. */
 export const UPLOAD_ATTEMPTS = 4;
+/** Larger blobs are sent so that a broken upload goes on; smaller ones save a request. */
+export const UPLOAD_WHOLE_BYTES_MAX: number = 4 * MIB;
+/** Repositories that are asked for one blob before its bytes are sent: Docker's number. */
+export const MOUNT_SOURCES_MAX = 4;

@@ -8,7 +8,7 @@ import { allOrAbort, Limiter } from './concurrency.ts';
 import { shortId } from './digest.ts';
 import { type ExportDeps, type ExportedManifest, registryManifest } from './export.ts';
 import type { ImageDb, ImageEntry } from './image-db.ts';
-import { DOWNLOADS_PARALLEL_MAX } from './limits.ts';
+import { DOWNLOADS_PARALLEL_MAX, MOUNT_SOURCES_MAX } from './limits.ts';
 import { type Descriptor, isForeignLayer } from './manifest.ts';
 import { barLine, type OnLine, statusLine, throttled } from './progress.ts';
 import { familiarName, fullName, fullText, type Reference } from './reference.ts';
@@ -79,8 +79,8 @@ async function pushOne(
     const diffIds = item.image.config.rootfs.diff_ids;
     for (const diffId of diffIds) onLine(statusLine('Preparing', shortId(diffId)));
     const manifest = await registryManifest(deps, item.image, lease, signal);
-    await pushLayers(deps, client, ref.path, manifest, diffIds, onLine, signal);
-    await pushBlob(deps, client, ref.path, manifest.config, '', onLine, signal);
+    await pushLayers(deps, client, ref, manifest, diffIds, onLine, signal);
+    await pushBlob(deps, client, ref.path, { blob: manifest.config, id: '' }, onLine, signal);
     await putManifest(client, ref.path, item.tag, manifest, signal);
     await deps.blobs.put(manifest.bytes);
     await deps.db.change(({ images, names }) => {
@@ -102,7 +102,7 @@ async function pushOne(
 async function pushLayers(
   deps: PushDeps,
   client: RegistryClient,
-  path: string,
+  ref: Reference,
   manifest: ExportedManifest,
   diffIds: readonly string[],
   onLine: OnLine,
@@ -111,20 +111,48 @@ async function pushLayers(
   const limiter = new Limiter(DOWNLOADS_PARALLEL_MAX);
   const abort = new AbortController();
   const both = AbortSignal.any([signal, abort.signal]);
-  const tasks = manifest.layers.map((layer, i) => {
-    const id = shortId(diffIds[i] ?? layer.digest);
-    return () => limiter.with(() => pushBlob(deps, client, path, layer, id, onLine, both), both);
+  const sourcesOf = repositoriesOfLayers(deps, ref);
+  const tasks = manifest.layers.map((blob, i) => {
+    const id = shortId(diffIds[i] ?? blob.digest);
+    const item = { blob, id, sources: sourcesOf.get(blob.digest) ?? [] };
+    return () => limiter.with(() => pushBlob(deps, client, ref.path, item, onLine, both), both);
   });
   await allOrAbort(tasks, abort);
 }
 
-/** `id` '' = say nothing. */
+/** Which other repositories of the same registry have each layer: those that an image with it was pulled from or pushed to. */
+function repositoriesOfLayers(
+  deps: PushDeps,
+  ref: Reference,
+): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, Set<string>>();
+  for (const name of deps.db.names().keys()) {
+    const at = name.indexOf('@');
+    const image = at > 0 ? deps.db.byName(name) : undefined;
+    const [domain, ...rest] = name.slice(0, at).split('/');
+    const path = rest.join('/');
+    if (image === undefined || domain !== ref.domain || path === ref.path) continue;
+    for (const { blob } of deps.layers.chain(image.chainId)) {
+      if (blob === null) continue;
+      const paths = found.get(blob.digest) ?? new Set();
+      found.set(blob.digest, paths.add(path));
+    }
+  }
+  return new Map([...found].map(([digest, paths]) => [digest, [...paths]]));
+}
+
+interface PushedBlob {
+  readonly blob: Descriptor;
+  /** Shown; '' = say nothing. */
+  readonly id: string;
+  readonly sources?: readonly string[];
+}
+
 async function pushBlob(
   deps: PushDeps,
   client: RegistryClient,
   path: string,
-  blob: Descriptor,
-  id: string,
+  { blob, id, sources = [] }: PushedBlob,
   onLine: OnLine,
   signal: AbortSignal,
 ): Promise<void> {
@@ -136,10 +164,11 @@ async function pushBlob(
   const report = throttled(deps.clock, (current) =>
     say(barLine('Pushing', id, current, blob.size)),
   );
-  await uploadBlob(client, path, blob, deps.blobs, {
+  const from = await uploadBlob(client, path, blob, deps.blobs, {
     signal,
     random: deps.random,
     onBytes: report,
+    sources: sources.slice(0, MOUNT_SOURCES_MAX),
   });
-  say(statusLine('Pushed', id));
+  say(statusLine(from === '' ? 'Pushed' : `Mounted from ${from}`, id));
 }

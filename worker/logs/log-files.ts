@@ -1,5 +1,6 @@
 // The files of one container's log: `x` (written now), `x.1` (before it), `x.2` … Opening them so that no rotation between two opens can lose or double one:
 // newest first, because a file only ever moves to a higher number; a file met twice is the same inode.
+import { Buffer } from 'node:buffer';
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import { codeOf } from '../files.ts';
@@ -93,7 +94,6 @@ export class LineReader {
   #offset: number;
   #rest: Uint8Array = new Uint8Array(0);
   readonly #buffer = new Uint8Array(LOG_READ_BYTES);
-  readonly #decoder = new TextDecoder();
 
   constructor(handle: FileHandle, offset: number) {
     this.#handle = handle;
@@ -101,8 +101,8 @@ export class LineReader {
   }
 
   /**
-   * Complete lines up to the present end of the file, without their newline, those of one read together: what is done for each line is what reading a
-   * long log costs. A torn last line stays for later. `endBytes`: no further than this, for a look at a file that grows faster than it is read.
+   * Complete lines up to the present end of the file, without their newline, a character for each byte, those of one read together: what is done for each
+   * line is what reading a long log costs. A torn last line stays for later. `endBytes`: no further than this, for a look at a file that grows faster than it is read.
    */
   async *lines(endBytes: number = Number.POSITIVE_INFINITY): AsyncGenerator<readonly string[]> {
     for (;;) {
@@ -118,19 +118,12 @@ export class LineReader {
         continue;
       }
       this.#offset += bytesRead;
-      const bytes = joined(this.#rest, this.#buffer.subarray(0, bytesRead));
+      const bytes = Buffer.concat([this.#rest, this.#buffer.subarray(0, bytesRead)]);
       const end = bytes.lastIndexOf(NEWLINE);
       const rest = bytes.subarray(end + 1);
       // A line beyond every limit is no line of ours; it is dropped up to its end.
       this.#rest = rest.length > LOG_LINE_BYTES_MAX ? new Uint8Array(0) : rest;
-      if (end >= 0) yield this.#decoder.decode(bytes.subarray(0, end)).split('\n');
+      if (end >= 0) yield bytes.toString('latin1', 0, end).split('\n');
     }
   }
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const out = new Uint8Array(a.length + b.length);
-  out.set(a);
-  out.set(b, a.length);
-  return out;
 }

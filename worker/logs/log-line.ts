@@ -1,9 +1,11 @@
 // One line of a json-file log ↔ what it says. A line that a killed writer left torn, with the next one behind it, gives the next one; a line that is no
-// log line at all gives nothing.
+// log line at all gives nothing. Lines and texts have a character for each byte (UTF-8 read as Latin-1): most lines go from the file to the client without being
+// decoded and encoded again.
+import { Buffer } from 'node:buffer';
 
 export interface LogEntry {
   readonly stream: 'stdout' | 'stderr';
-  /** With its newline, unless it is a part of a longer line. */
+  /** With its newline, unless it is a part of a longer line. A character for each byte. */
   readonly text: string;
   /** As written, RFC 3339 with nanoseconds. */
   readonly time: string;
@@ -11,18 +13,32 @@ export interface LogEntry {
 }
 
 const START = '{"log":';
+/** What the shim writes of a line with nothing to escape but its end. */
+const PLAIN = /^\{"log":"([^"\\]*)(\\n)?","stream":"(stdout|stderr)","time":"([^"\\]*)"\}$/;
+const NO_ATTRIBUTES: Readonly<Record<string, string>> = {};
 
+/** @param line a character for each byte */
 export function parseLogLine(line: string): LogEntry | undefined {
+  const plain = PLAIN.exec(line);
+  if (plain) {
+    const [, text = '', newline, stream, time = ''] = plain;
+    return {
+      stream: stream === 'stderr' ? 'stderr' : 'stdout',
+      text: newline === undefined ? text : `${text}\n`,
+      time,
+      attributes: NO_ATTRIBUTES,
+    };
+  }
   const whole = parseJson(line);
   if (whole) return whole;
   const again = line.lastIndexOf(START);
   return again > 0 ? parseJson(line.slice(again)) : undefined;
 }
 
-function parseJson(text: string): LogEntry | undefined {
+function parseJson(line: string): LogEntry | undefined {
   let value: Record<string, unknown>;
   try {
-    value = JSON.parse(text) as Record<string, unknown>;
+    value = JSON.parse(Buffer.from(line, 'latin1').toString('utf8')) as Record<string, unknown>;
   } catch {
     return undefined;
   }
@@ -31,9 +47,9 @@ function parseJson(text: string): LogEntry | undefined {
   }
   return {
     stream: value.stream === 'stderr' ? 'stderr' : 'stdout',
-    text: value.log,
+    text: Buffer.from(value.log, 'utf8').toString('latin1'),
     time: typeof value.time === 'string' ? value.time : '',
-    attributes: (value.attrs ?? {}) as Record<string, string>,
+    attributes: (value.attrs ?? NO_ATTRIBUTES) as Record<string, string>,
   };
 }
 

@@ -1,5 +1,6 @@
 // Reads a container's json-file log: from the start or the last N lines, between two times, and then on as it grows. Following is woken by inotify on the
 // container's folder (one watch sees growth and rotation), never by a timer. A line is given once, in order, also across rotations.
+import { Buffer } from 'node:buffer';
 import type { FSWatcher } from 'node:fs';
 import { watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -26,7 +27,7 @@ export interface ReadLogsOptions {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** The lines as frames, one each. Ends at the end of the log, or with `follow` when the container has ended or the signal aborts. */
+/** The lines: those of one stream that are there together are the pieces of one frame. Ends at the end of the log, or with `follow` when the container has ended or the signal aborts. */
 export async function* readLogs(
   options: ReadLogsOptions,
   signal: CancelSignal,
@@ -41,9 +42,11 @@ export async function* readLogs(
       const wanted = (end < 0 ? entries : entries.slice(0, end)).filter((entry) =>
         isWanted(entry, log),
       );
-      for (const [index, entry] of wanted.entries()) {
+      for (let at = 0; at < wanted.length; ) {
         if (signal.aborted) return;
-        yield frameOf(entry, options, index + 1 < wanted.length);
+        const next = endOfStream(wanted, at);
+        yield frameOf(wanted.slice(at, next), options, next < wanted.length);
+        at = next;
       }
       if (end >= 0) return;
     }
@@ -57,20 +60,38 @@ function isWanted(entry: LogEntry, options: LogOptions): boolean {
   return options.sinceMicros <= 0 || microsOf(entry.time) >= options.sinceMicros;
 }
 
-const encoder = new TextEncoder();
+/** Index behind the entries from `at` on that are of the same stream. */
+function endOfStream(entries: readonly LogEntry[], at: number): number {
+  const stream = entries[at]?.stream;
+  let next = at + 1;
+  while (next < entries.length && entries[next]?.stream === stream) next += 1;
+  return next;
+}
 
+/** @param entries of one stream, at least one */
 function frameOf(
-  entry: LogEntry,
-  { log: options, attributes }: ReadLogsOptions,
+  entries: readonly LogEntry[],
+  options: ReadLogsOptions,
   more: boolean,
 ): OutputFrame {
+  let text = '';
+  const ends: number[] = [];
+  for (const entry of entries) {
+    text += prefixOf(entry, options) + entry.text;
+    ends.push(text.length);
+  }
+  const data = Buffer.from(text, 'latin1');
+  return { stream: entries[0]?.stream ?? 'stdout', data, ends, more };
+}
+
+/** Time and details before a line, as asked for: ASCII alone. */
+function prefixOf(entry: LogEntry, { log: options, attributes }: ReadLogsOptions): string {
   const details = options.details
     ? `${Object.entries({ ...attributes, ...entry.attributes })
         .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)
         .join(',')} `
     : '';
-  const time = options.timestamps ? `${fullNanos(entry.time)} ` : '';
-  return { stream: entry.stream, data: encoder.encode(`${time}${details}${entry.text}`), more };
+  return options.timestamps ? `${fullNanos(entry.time)} ${details}` : details;
 }
 
 /** Nine digits behind the second, as `docker logs -t` prints them. */

@@ -40,6 +40,20 @@ describe('copying output to a client', () => {
     expect(await read(writes)).toEqual(['stdout a\n', 'stderr b\n', 'stdout c\n', 'stdout d\n']);
   });
 
+  it('gives each piece of a frame a header of its own', async () => {
+    const long = 'x'.repeat(100);
+    const data = bytes(`a\n${long}\n\n`);
+    const writes = await pumped([{ stream: 'stderr', data, ends: [2, 103, 104] }]);
+    expect(writes).toHaveLength(1);
+    expect(await read(writes)).toEqual(['stderr a\n', `stderr ${long}\n`, 'stderr \n']);
+    const tooLong = await pumped([
+      { stream: 'stdout', data: new Uint8Array(40_001), ends: [40_000, 40_001] },
+    ]);
+    expect((await read(tooLong)).map((text) => text.length - 'stdout '.length)).toEqual([
+      32_768, 7_232, 1,
+    ]);
+  });
+
   it('sends what is held when the output ends although more was announced', async () => {
     const writes = await pumped([{ stream: 'stdout', data: bytes('a\n'), more: true }]);
     expect(await read(writes)).toEqual(['stdout a\n']);

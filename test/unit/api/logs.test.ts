@@ -52,6 +52,16 @@ describe('log entries', () => {
     expect(got.map((e) => e.data.toString())).toEqual(['part', 'rest\n']);
   });
 
+  it('takes the pieces of a frame as if each had come alone', async () => {
+    const pieces = [`${stamp(1)} part`, `${stamp(1, '.5')} rest\n`, `${stamp(2)} next\n`];
+    const ends = pieces.map((_, index) => pieces.slice(0, index + 1).join('').length);
+    async function* one(): AsyncIterable<OutputFrame> {
+      yield { stream: 'stdout', data: Buffer.from(pieces.join('')), ends };
+    }
+    const got = await all(readEntries(one()));
+    expect(got.map((e) => e.data.toString())).toEqual(['part', 'rest\n', 'next\n']);
+  });
+
   it('takes details apart from the line only where they were asked for', async () => {
     const lines = [`${stamp(1)} a=b,c=d e f\n`, `${stamp(2)}  no details\n`];
     const show = (e: LogEntry): string[] => [e.details, e.data.toString()];
@@ -96,6 +106,9 @@ describe('log merge', () => {
       'a5',
       'b6',
     ]);
+    // Told of what can be sent together, never of the last one.
+    expect(got.at(-1)?.more).toBe(false);
+    expect(got.some((m) => m.more)).toBe(true);
   });
 
   it('does not wait for ever for a silent source', async () => {

@@ -11,7 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { LogOptions } from '#protocol/engine';
+import { piecesOf } from '#api/http/frames';
+import type { LogOptions, OutputFrame } from '#protocol/engine';
 import { microsOf, parseLogLine } from '#worker/logs/log-line';
 import type { LogSource } from '#worker/logs/read-logs';
 import { readLogs } from '#worker/logs/read-logs';
@@ -95,9 +96,13 @@ async function read(
   const out: string[] = [];
   const log = { ...ALL, ...options };
   const stream = readLogs({ path: writer.path, log, source }, new AbortController().signal);
-  for await (const frame of stream) out.push(Buffer.from(frame.data).toString('utf8').trimEnd());
+  for await (const frame of stream) out.push(...linesOf(frame));
   return out;
 }
+
+/** The pieces of a frame without their newlines. */
+const linesOf = (frame: OutputFrame): string[] =>
+  piecesOf(frame).map((piece) => Buffer.from(piece).toString('utf8').trimEnd());
 
 const numbers = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, index) => String(from + index));
@@ -131,16 +136,51 @@ describe('reading', () => {
     expect(await read(writer, { tail: 3000 })).toEqual(numbers(2000, 5000));
   });
 
-  it('gives a frame for each line, and says whether the next one is there already', async () => {
+  it('gives the lines of one stream that are there together as the pieces of a frame, and says whether the next one is there already', async () => {
     const writer = new Writer(2);
-    writer.lines(3);
-    const more: (boolean | undefined)[] = [];
+    for (const stream of ['stdout', 'stdout', 'stderr', 'stdout'] as const) writer.line(stream);
+    const got: unknown[] = [];
     const stream = readLogs(
       { path: writer.path, log: ALL, source: new Source(false) },
       new AbortController().signal,
     );
-    for await (const frame of stream) more.push(frame.more);
-    expect(more).toEqual([true, true, false]);
+    for await (const frame of stream) got.push([frame.stream, linesOf(frame), frame.more]);
+    expect(got).toEqual([
+      ['stdout', ['0', '1'], true],
+      ['stderr', ['2'], true],
+      ['stdout', ['3'], false],
+    ]);
+  });
+
+  it('gives bytes as they were written: letters beyond ASCII, escapes, parts without a newline', async () => {
+    const writer = new Writer(2);
+    const texts = [
+      'Grüße, 世界 🎉\n',
+      '"a"\t\u001b[1m\\\n',
+      '\u2028é\n',
+      'part',
+      ' of a line\n',
+      '\n',
+    ];
+    for (const log of texts) {
+      const line = JSON.stringify({ log, stream: 'stdout', time: '2026-01-02T03:04:05Z' });
+      appendFileSync(writer.path, `${line}\n`);
+      // As other writers of the format escape what is not ASCII.
+      const ascii = line.replaceAll(
+        /[^ -~]/g,
+        (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      );
+      appendFileSync(writer.path, `${ascii}\n`);
+    }
+    const stream = readLogs(
+      { path: writer.path, log: ALL, source: new Source(false) },
+      new AbortController().signal,
+    );
+    const got: string[] = [];
+    for await (const frame of stream) {
+      got.push(...piecesOf(frame).map((piece) => Buffer.from(piece).toString('utf8')));
+    }
+    expect(got).toEqual(texts.flatMap((text) => [text, text]));
   });
 
   it('keeps to streams and times', async () => {
@@ -189,7 +229,7 @@ describe('following', () => {
     );
     const reading = (async () => {
       for await (const frame of stream) {
-        out.push(Buffer.from(frame.data).toString('utf8').trimEnd());
+        out.push(...linesOf(frame));
         for (const waiter of waiting) if (out.length >= waiter.count) waiter.resolve();
       }
     })();
