@@ -1,8 +1,7 @@
-// Keeps the address that this node advertises in step with the host's (advertised.ts): at start, and every few seconds while it runs, because a lease may change at
-// any time. What it means for the manager on this node is the controller's business.
+// Keeps the address that this node advertises in step with the host's (advertised.ts): at start, and whenever the worker's network says that the host may have
+// another one (worker/network/host-watch.ts), because a lease may change at any time. What it means for the manager on this node is the controller's business.
 import type { Log } from '#protocol/world';
 import { advertisedNow, ownInterfaces } from './advertised.ts';
-import { ADDRESS_LOOK_MS } from './limits.ts';
 import type { Membership } from './membership.ts';
 import type { NodeRecord } from './node-file.ts';
 
@@ -19,20 +18,10 @@ export class AddressWatch {
   /** The daemon's setting, '' = none. */
   readonly #flag: string;
   readonly #deps: AddressWatchDeps;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(flag: string, deps: AddressWatchDeps) {
     this.#flag = flag;
     this.#deps = deps;
-  }
-
-  start(): void {
-    this.#timer ??= setInterval(() => this.#look(), ADDRESS_LOOK_MS).unref();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
   }
 
   /** The record with the address that this host has now. */
@@ -49,7 +38,8 @@ export class AddressWatch {
     return placed;
   }
 
-  #look(): void {
+  /** Follows the host, and says so, when it has another address. */
+  look(): void {
     const { member, isBusy, moved } = this.#deps;
     if (isBusy()) return;
     member.later(async () => {

@@ -73,7 +73,7 @@ export class Daemon implements Lifecycle {
         meshPort: Number(this.#config.meshPort),
         meshAddress: this.#config.meshAddr,
       },
-      this.#deps,
+      { ...this.#deps, hostChanged: () => this.#node?.hostChanged() },
     );
     this.#worker = worker;
     await worker.start();

@@ -17,9 +17,6 @@ export const CLUSTER_READY_TIMEOUT_MS = 30_000;
 /** Part of the life of the worker's certificate after which a manager that starts signs a new one: after a long time off it may have run out. */
 export const CERTIFICATE_RENEW_AT = 0.6;
 
-/** How often this host's addresses are looked at: a lease is renewed in hours, and a manager that cannot be called is missed in seconds. */
-export const ADDRESS_LOOK_MS = 10_000;
-
 /** A TCP connection to a manager; a firewall that drops would make it wait for minutes. */
 export const REACH_TIMEOUT_MS = 5_000;
 /** How long `join` waits for the session, and for the manager of a node that joins as one; it goes on in the background after that (Swarm: 20 s). */

@@ -75,6 +75,7 @@ export class NodeController implements NodeControl {
   #newKey: string | undefined;
   /** Init, join, leave, unlock and restore: one at a time, a second one is refused. */
   #busy = false;
+  #isStopped = false;
 
   constructor(config: Config, deps: NodeControllerDeps) {
     this.#config = config;
@@ -98,7 +99,6 @@ export class NodeController implements NodeControl {
 
   /** Goes on where the last run stopped. Does not wait for a manager: what runs on this node does not need one. */
   async start(): Promise<void> {
-    this.#address.start();
     const record = await this.#member.load();
     if (!record) {
       await removeTree(managerFolder(this.#config.dataRoot));
@@ -116,6 +116,11 @@ export class NodeController implements NodeControl {
     this.#manager.keepStarting();
   }
 
+  /** This host's addresses or its way out may be others. */
+  hostChanged(): void {
+    if (!this.#isStopped) this.#address.look();
+  }
+
   /** A manager listens as before, but nobody would know where. */
   async #moveManager(record: NodeRecord): Promise<void> {
     const manager = this.#manager;
@@ -127,7 +132,7 @@ export class NodeController implements NodeControl {
 
   /** Stops session and manager; containers and the node's state stay. */
   async stop(): Promise<void> {
-    this.#address.stop();
+    this.#isStopped = true;
     await this.#member.stop();
     await this.#manager?.stop();
   }

@@ -84,6 +84,7 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
       },
       containers: networkContainers(table),
       meshChanged: () => input.meshChanged(),
+      hostChanged: () => deps.hostChanged?.(),
       places: input.places,
     },
   );

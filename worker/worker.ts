@@ -60,6 +60,8 @@ export interface WorkerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** This host's addresses or default routes may be others. */
+  readonly hostChanged?: () => void;
 }
 
 /** The node's place in a cluster. */

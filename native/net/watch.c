@@ -1,13 +1,15 @@
 /*
  * Changes that somebody else makes to what is ours, told to the worker as
- * {"event":"changed","what": "rules"|"links"|"routes"|"forwarding"}. The kernel notifies; nothing
- * is polled. An event says only that it is time to look: a change may be reported twice, and when
+ * {"event":"changed","what": "rules"|"links"|"routes"|"forwarding"|"firewall"}, and changes of
+ * the host's own addresses or default routes as "addresses". The kernel notifies; nothing is
+ * polled. An event says only that it is time to look: a change may be reported twice, and when
  * the kernel drops notifications everything is reported as changed.
  *
  * Also the end of a process that is not the worker's child: {"event":"ended","pid":N}.
  */
 #include <errno.h>
 #include <linux/fib_rules.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/netconf.h>
@@ -36,6 +38,7 @@ enum {
 	CHANGED_ROUTES = 4,
 	CHANGED_FORWARDING = 8,
 	CHANGED_FIREWALL = 16, /* the table of iptables */
+	CHANGED_ADDRESSES = 32, /* of the host, and its way out */
 };
 enum { EXPECTED_MAX = 8192, MESSAGES_AT_ONCE = 256 };
 
@@ -130,6 +133,19 @@ static void link_message(const struct nlmsghdr *head)
 		watch.changed |= CHANGED_LINKS;
 }
 
+/* By which the host is reached from elsewhere: not of our interfaces, and no link-local one. An
+ * interface that is gone has no name any more, but IPv4 addresses still say it. */
+static void address_message(const struct nlmsghdr *head)
+{
+	const struct ifaddrmsg *address = NLMSG_DATA(head);
+	char text[IF_NAMESIZE];
+	const char *name = nl_find(IFA_RTA(address), IFA_PAYLOAD(head), IFA_LABEL, 1);
+	if (!name)
+		name = if_indextoname(address->ifa_index, text);
+	if (address->ifa_scope < RT_SCOPE_LINK && !is_ours(name))
+		watch.changed |= CHANGED_ADDRESSES;
+}
+
 static void route_message(const struct nlmsghdr *head)
 {
 	const struct rtmsg *route = NLMSG_DATA(head);
@@ -139,6 +155,8 @@ static void route_message(const struct nlmsghdr *head)
 	const char *name = oif ? if_indextoname(*oif, text) : NULL;
 	bool host_route = route->rtm_table == RT_TABLE_MAIN && route->rtm_dst_len == whole;
 	bool direct = route->rtm_protocol == NET_PROTOCOL_DIRECT;
+	if (route->rtm_table == RT_TABLE_MAIN && route->rtm_dst_len == 0)
+		watch.changed |= CHANGED_ADDRESSES;
 	if (head->nlmsg_pid == watch.own_port || (!host_route && !is_mesh(name)))
 		return;
 	/* A route that replaces one of ours names only the new interface. */
@@ -188,6 +206,10 @@ static void message(const struct nlmsghdr *head)
 	case RTM_DELLINK:
 		link_message(head);
 		break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		address_message(head);
+		break;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		route_message(head);
@@ -205,6 +227,11 @@ static void message(const struct nlmsghdr *head)
 		break;
 	}
 }
+
+/* What is told of the routes' socket when the kernel has dropped something. */
+enum {
+	LOST_ROUTES = CHANGED_LINKS | CHANGED_ROUTES | CHANGED_FORWARDING | CHANGED_ADDRESSES
+};
 
 static void read_socket(int sock, void (*each)(const struct nlmsghdr *head), unsigned lost)
 {
@@ -229,7 +256,7 @@ void net_watch_own_neighbours(void)
 	if (watch.routes < 0)
 		return;
 	watch.own_neighbours = true;
-	read_socket(watch.routes, message, CHANGED_LINKS | CHANGED_ROUTES | CHANGED_FORWARDING);
+	read_socket(watch.routes, message, LOST_ROUTES);
 	watch.own_neighbours = false;
 }
 
@@ -246,7 +273,8 @@ static void print(const char *line)
 
 static void print_changes(void)
 {
-	static const char *const names[] = {"rules", "links", "routes", "forwarding", "firewall"};
+	static const char *const names[] = {"rules",      "links",    "routes",
+					    "forwarding", "firewall", "addresses"};
 	for (size_t i = 0; i < TS_ARRAY_LEN(names); i++) {
 		char line[64];
 		if (!(watch.changed & 1u << i))
@@ -278,8 +306,7 @@ void net_watch_ready(const struct pollfd fds[NET_WATCH_FDS])
 	if (fds[0].revents)
 		read_socket(watch.rules, rules_message, CHANGED_RULES | CHANGED_FIREWALL);
 	if (fds[1].revents)
-		read_socket(watch.routes, message,
-			    CHANGED_LINKS | CHANGED_ROUTES | CHANGED_FORWARDING);
+		read_socket(watch.routes, message, LOST_ROUTES);
 	print_changes();
 	if (fds[2].revents)
 		print_ended();
@@ -317,6 +344,7 @@ int net_watch(const struct net_host *host, const struct ts_json *request, struct
 	watch.own_port = nl_port(host->rtnl);
 	prctl(PR_GET_NAME, watch.own_name);
 	uint32_t routes = RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE |
+			  RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
 			  GROUP(RTNLGRP_IPV4_RULE) | GROUP(RTNLGRP_IPV6_RULE) |
 			  GROUP(RTNLGRP_IPV4_NETCONF) | GROUP(RTNLGRP_IPV6_NETCONF);
 	if (open_socket(NETLINK_NETFILTER, GROUP(NFNLGRP_NFTABLES), &watch.rules, err) < 0)

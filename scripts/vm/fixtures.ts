@@ -35,6 +35,8 @@ const rules = new RuleComputer().compute({
   doors: new Map(),
   origins: new Map(),
   direct: [],
+  relays: new Map(),
+  relayedPort: 0,
   hostAddresses: { 4: '', 6: '' },
   nodeId: NODE_ID,
   networks: [

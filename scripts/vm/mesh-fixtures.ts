@@ -106,6 +106,8 @@ for (const host of HOSTS) {
     doors: plan.doors,
     origins: plan.origins,
     direct: plan.direct,
+    relays: plan.relays,
+    relayedPort: 0,
     hostAddresses: { 4: host.address, 6: '' },
   });
   const ruleNames = {

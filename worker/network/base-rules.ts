@@ -5,7 +5,7 @@
 // that other nodes pass on reach nothing but published ports, and their answers go back the way they came.
 
 import type { MeshNames } from './mesh/addresses.ts';
-import { DOOR_UDP_PORT, MARK_MASK, MESH_PREFIX, MESH_SUBNET } from './mesh/addresses.ts';
+import { DOOR_UDP_PORT, MARK_MASK, MESH_SUBNET, RELAY_SUBNET } from './mesh/addresses.ts';
 import type { RuleNames } from './ruleset.ts';
 
 /** The resolver as every container knows it. */
@@ -40,7 +40,8 @@ function guard(ours: string, { dns, mesh }: RuleNames): string[] {
     // A peer may still be allowed an address that has moved away; the routes know better.
     `    iifname ${remote(mesh)} fib saddr . iif oif missing drop`,
     `    iifname "${mesh.prefix}*" ip daddr 127.0.0.0/8 drop`,
-    `    iifname != "${mesh.tunnel}" iifname != "lo" ip6 daddr ${MESH_SUBNET} drop`,
+    `    iifname != "${mesh.tunnel}" iifname != "lo" ip6 daddr { ${MESH_SUBNET}, ${RELAY_SUBNET} } drop`,
+    `    iifname "${mesh.tunnel}" ip6 saddr ${MESH_SUBNET} ip6 daddr ${RELAY_SUBNET} goto relay`,
     `    iifname != "${mesh.tunnel}" meta nfproto ipv6 udp dport ${DOOR_UDP_PORT} fib daddr type local drop`,
     `    iifname != ${ours} return`,
     '    iifname . ip saddr != @bound4 drop',
@@ -70,7 +71,22 @@ function guard(ours: string, { dns, mesh }: RuleNames): string[] {
       `    oifname ${ours} ip saddr ${dns} ${protocol} sport 53 notrack ip saddr set ${RESOLVER_ADDRESS}`,
     );
   }
-  return [...lines, '  }'];
+  return [...lines, '  }', ...relay()];
+}
+
+/**
+ * WireGuard's packets of two nodes that cannot reach each other, and the question whether they could: both addresses are rewritten, nothing is remembered. Their
+ * senders are checked: the tunnel lets a node be only itself. Who gets them takes nothing but WireGuard's (`fromnodes`).
+ */
+function relay(): string[] {
+  return [
+    '  chain relay {',
+    '    icmpv6 type != { echo-request, echo-reply } drop',
+    '    meta l4proto != { udp, icmpv6 } drop',
+    '    notrack ip6 daddr set ip6 daddr map @relay6 ip6 saddr set ip6 saddr map @relayed6 accept',
+    '    drop',
+    '  }',
+  ];
 }
 
 /** A client that came through another node is remembered with that node; answers are routed by it. */
@@ -169,6 +185,8 @@ function between(ours: string, mesh: MeshNames): string[] {
     '  }',
     '  chain forward {',
     '    type filter hook forward priority filter; policy accept;',
+    // Nothing else that comes out of the tunnel is without tracking.
+    `    iifname "${mesh.tunnel}" oifname "${mesh.tunnel}" ip6 daddr ${MESH_SUBNET} ct state untracked accept`,
     `    iifname ${remote(mesh)} goto frompeers`,
     // Without a tunnel: by the host's own interface, which carries other things, too.
     '    iifname . ip saddr @direct4 goto frompeers',
@@ -237,7 +255,9 @@ function betweenNodes(ours: string): string[] {
     '  chain fromnodes {',
     '    ct state established,related accept',
     '    meta l4proto icmpv6 accept',
-    `    ip6 saddr ${MESH_PREFIX} udp dport ${DOOR_UDP_PORT} accept`,
+    `    ip6 saddr ${MESH_SUBNET} udp dport ${DOOR_UDP_PORT} accept`,
+    // The tunnel's own packets, from a node that passes them on.
+    `    ip6 saddr ${RELAY_SUBNET} udp dport @meshport accept`,
     '    drop',
     '  }',
   ];

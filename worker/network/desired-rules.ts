@@ -62,6 +62,10 @@ export interface DesiredRulesInput {
   readonly origins: ReadonlyMap<string, number>;
   /** Containers of other nodes that are reached without a tunnel, by plain routes. */
   readonly direct: readonly DirectAddress[];
+  /** What this node passes on between others: its address for a node → that node's own inside the tunnel. */
+  readonly relays: ReadonlyMap<string, string>;
+  /** UDP port of WireGuard on this host, for packets that other nodes pass on; 0 = there are none. */
+  readonly relayedPort: number;
   /** Of this host, by family; '' = none. */
   readonly hostAddresses: Readonly<Record<Family, string>>;
 }
@@ -108,6 +112,11 @@ export class RuleComputer {
     for (const { link, address } of input.direct) {
       sets[`direct${familyOf(address)}`].set(`"${link}" . ${address}`, '');
     }
+    for (const [address, node] of input.relays) {
+      sets.relay6.set(address, node);
+      sets.relayed6.set(node, address);
+    }
+    if (input.relayedPort > 0) sets.meshport.set(String(input.relayedPort), '');
     for (const door of input.doors.values()) addHairpins(sets, door, input.hostAddresses);
     return { sets, chains };
   }

@@ -1,5 +1,5 @@
-// The host's permission to forward packets, which everything here needs. IPv4 from the start; IPv6 only when a container has IPv6, because it changes what
-// the host is: a router does not listen to routers, and a host that got its own default route from one would lose it. So interfaces that listen are told to
+// The host's permission to forward packets, which everything here needs. IPv4 from the start; IPv6 only when a container has IPv6, or other nodes may need this
+// one between them, because it changes what the host is: a router does not listen to routers, and a host that got its own default route from one would lose it. So interfaces that listen are told to
 // go on listening (accept_ra 2) first.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { messageOf } from '#protocol/errors';
@@ -19,6 +19,8 @@ export class Forwarding {
   readonly #helper: NetHelper;
   readonly #log: Log;
   #ipv6: Promise<void> | undefined;
+  /** It was said that there is no IPv6. */
+  #isWithout = false;
 
   constructor(helper: NetHelper, log: Log) {
     this.#helper = helper;
@@ -56,6 +58,15 @@ export class Forwarding {
       throw error;
     });
     return this.#ipv6;
+  }
+
+  /** For what goes on without it, only less well. */
+  async mayNeedIpv6(): Promise<void> {
+    await this.needIpv6().catch((error: unknown) => {
+      if (this.#isWithout) return;
+      this.#isWithout = true;
+      this.#log.warn('no packets are passed on between other nodes', { error: messageOf(error) });
+    });
   }
 
   /** Switches on again what somebody switched off. */

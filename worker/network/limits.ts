@@ -92,6 +92,10 @@ export const CALL_AGAIN_MS: readonly number[] = [250, 1_000, 2_200, 4_000];
 export const CALL_AGAIN_OTHER_MS: readonly number[] = [100, 700, 1_600, 3_000];
 /** How often handshakes are looked at, for what the node tells about its mesh. */
 export const MESH_LOOK_PERIOD_MS = 10_000;
+/** An address that is taken and the one given in its place come one after the other; somebody waits for the node at the new one. */
+export const HOST_SETTLE_MS = 200;
+/** Beside the kernel's events: only for one that was lost. */
+export const HOST_LOOK_PERIOD_MS = 60_000;
 /** Packets to other nodes are answered within a second or not at all. */
 export const PROBE_TIMEOUT_MS = 5_000;
 /** Before a difference between state and truth is looked at once more: longer than a change takes to be in the kernel. */
@@ -104,3 +108,20 @@ export const CHECKED_NAMES_MAX = 256;
 export const HANDSHAKE_STALE_MS = 190_000;
 /** A new peer that can be reached answers within a round trip; the second try is after 5 s. */
 export const HANDSHAKE_FIRST_MS = 15_000;
+/** A new peer that has not answered for so long is looked for through other nodes: two calls of WireGuard's own. */
+export const RELAY_FIRST_MS = 8_000;
+/** WireGuard shakes hands anew after two minutes, with the next keepalive (25 s): one that is older is of no use soon. */
+export const RELAY_STALE_MS = 150_000;
+/** The end with the greater key waits to be called; then it looks for a way itself. */
+export const RELAY_OTHER_MS = 15_000;
+/** After a look in vain; doubled each time up to the second: a host that is down is not to be asked for all the time. */
+export const RELAY_AGAIN_MS = 10_000;
+export const RELAY_AGAIN_MS_MAX = 120_000;
+/** Asked at a time for one peer. */
+export const RELAY_CANDIDATES_MAX = 16;
+/** A relayed peer that does not answer at so many looks in a row is looked for anew. */
+export const RELAY_LOST_LOOKS = 2;
+/** How often the direct way to a relayed peer is tried again, while nothing is said: at most some packets are late. */
+export const RELAY_DIRECT_MS = 120_000;
+/** Bytes between two looks that are only keepalives and our own questions. */
+export const RELAY_IDLE_BYTES = 4_096;

@@ -1,4 +1,5 @@
 // The parts of the mesh put together for one node: which program makes the tunnel, where its key and memory lie, how often its peers are looked at.
+import { HostWatch } from './host-watch.ts';
 import {
   HANDSHAKE_FIRST_MS,
   HANDSHAKE_STALE_MS,
@@ -10,6 +11,7 @@ import { KernelDevice } from './mesh/kernel-device.ts';
 import { Mesh } from './mesh/mesh.ts';
 import { MeshWatch } from './mesh/mesh-watch.ts';
 import { probe } from './mesh/probe.ts';
+import { RelayFinder } from './mesh/relay-finder.ts';
 import { UserspaceDevice } from './mesh/userspace-device.ts';
 import type { NetHelper } from './net-helper.ts';
 import type { NetworkDeps, NetworkOptions } from './types.ts';
@@ -47,28 +49,24 @@ export function meshOf(
   );
 }
 
-/** Looks whether the nodes of the mesh answer, and where this host is; what changes is in the log, and told. */
+/** Looks whether the nodes of the mesh answer; what changes is in the log, and told. */
 export function meshWatchOf(
   mesh: Mesh,
+  { nativeDir }: NetworkOptions,
   { clock, log, meshChanged }: NetworkDeps,
-  hostAddresses: () => readonly string[],
-  rulesChange: () => void,
 ): MeshWatch {
   return new MeshWatch(
     {
       device: () => mesh.device(),
       plan: () => mesh.plan,
       followPaths: () => mesh.followPaths(),
-      hostAddresses,
-      hostMoved: async (now) => {
-        log.info('this host has other addresses', { now: now.join(' ') });
-        await mesh.hostMoved();
-        rulesChange();
-        meshChanged?.();
-      },
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
       periodMs: MESH_LOOK_PERIOD_MS,
+      relays: new RelayFinder({
+        probe: (addresses) => probe(`${nativeDir}/tswarm-net`, 0, addresses),
+        log,
+      }),
       changed: (faults) => {
         for (const fault of faults) log.warn('mesh', { fault });
         if (faults.length === 0) log.info('all nodes of the mesh answer');
@@ -77,4 +75,28 @@ export function meshWatchOf(
     },
     { firstMs: HANDSHAKE_FIRST_MS, staleMs: HANDSHAKE_STALE_MS },
   );
+}
+
+/** Follows this host to its new addresses: other nodes hear from there, rules and managers follow. */
+export function hostWatchOf(
+  mesh: Mesh,
+  { log, meshChanged, hostChanged }: NetworkDeps,
+  addresses: () => readonly string[],
+  rulesChange: () => void,
+): HostWatch {
+  return new HostWatch({
+    addresses,
+    moved: (now) => {
+      log.info('this host has other addresses', { now: now.join(' ') });
+      // What fails in the mesh is logged and tried again there.
+      void mesh.hostMoved().then(() => {
+        rulesChange();
+        meshChanged?.();
+      });
+    },
+    looked: () => {
+      void mesh.followPaths();
+      hostChanged?.();
+    },
+  });
 }

@@ -12,11 +12,13 @@ import type { RuleNames } from './ruleset.ts';
 import type { StaleFlow } from './stale-flows.ts';
 import type { InterfaceStats } from './types.ts';
 
-/** What somebody else changed. */
+/** What somebody else changed of ours. */
 export type ChangedPart = 'rules' | 'links' | 'routes' | 'forwarding' | 'firewall';
 
 export interface NetHelperListener {
   onChanged(part: ChangedPart): void;
+  /** Addresses or default routes of the host are others. */
+  onHostChanged(): void;
   /** A process of `watchProcess` has ended. */
   onEnded(pid: number): void;
   /** The helper died; what it was watching must be asked for again. */
@@ -263,6 +265,9 @@ function otherVersion(program: string, op: string): TswarmError {
 }
 
 function deliver(event: HelperEvent, listener: NetHelperListener): void {
-  if (event.event === 'changed') listener.onChanged(event.what as ChangedPart);
+  if (event.event === 'changed') {
+    if (event.what === 'addresses') listener.onHostChanged();
+    else listener.onChanged(event.what as ChangedPart);
+  }
   if (event.event === 'ended') listener.onEnded(event.pid as number);
 }

@@ -13,6 +13,7 @@ import { KnownNetworks } from './endpoint-plan.ts';
 import { Forwarding } from './forwarding.ts';
 import { hostAddresses, portHolder } from './host.ts';
 import { HostResolverWatch } from './host-resolver.ts';
+import type { HostWatch } from './host-watch.ts';
 import { containerStats } from './interface-stats.ts';
 import { KernelCheck } from './kernel-check.ts';
 import { type Desired, KernelState } from './kernel-state.ts';
@@ -22,7 +23,7 @@ import { meshNames } from './mesh/addresses.ts';
 import type { Mesh } from './mesh/mesh.ts';
 import type { MeshWatch } from './mesh/mesh-watch.ts';
 import { checkNetwork, type NetworkReport } from './mesh/network-check.ts';
-import { meshOf, meshWatchOf } from './mesh-parts.ts';
+import { hostWatchOf, meshOf, meshWatchOf } from './mesh-parts.ts';
 import { NamedContainers } from './named-containers.ts';
 import { NamesComputer, type NamesInput } from './names.ts';
 import { NamesProcess } from './names-process.ts';
@@ -71,6 +72,7 @@ export class NodeNetworks implements NetworkManager {
   readonly #places: Places;
   readonly #mesh: Mesh;
   readonly #meshWatch: MeshWatch;
+  readonly #hostWatch: HostWatch;
   readonly #clock: Clock;
   readonly #meshChanged: (() => void) | undefined;
   readonly #ruleComputer = new RuleComputer();
@@ -109,7 +111,8 @@ export class NodeNetworks implements NetworkManager {
       this.#replanned = this.#kernel.flush();
       this.#background('network rules not applied', this.#replanned);
     });
-    this.#meshWatch = meshWatchOf(
+    this.#meshWatch = meshWatchOf(this.#mesh, options, deps);
+    this.#hostWatch = hostWatchOf(
       this.#mesh,
       deps,
       () => this.#hostAddresses(),
@@ -161,6 +164,7 @@ export class NodeNetworks implements NetworkManager {
       nativeDir,
       {
         onChanged: (part) => this.#check.changed(part),
+        onHostChanged: () => this.#hostWatch.changed(),
         onEnded: () => this.#background('dns responder not started', this.#names.ended()),
         onLost: () => this.#helperLost(),
       },
@@ -190,6 +194,7 @@ export class NodeNetworks implements NetworkManager {
       this.#mesh.start(),
     ]);
     this.#meshWatch.start();
+    this.#hostWatch.start();
   }
 
   async setState(desired: DesiredNetworkState): Promise<void> {
@@ -375,6 +380,7 @@ export class NodeNetworks implements NetworkManager {
     this.#resolver.stop();
     this.#mesh.stop();
     this.#meshWatch.stop();
+    this.#hostWatch.stop();
     await this.#helper.stop();
   }
 
@@ -435,15 +441,23 @@ export class NodeNetworks implements NetworkManager {
         doors: this.#mesh.plan.doors,
         origins: this.#mesh.plan.origins,
         direct: this.#mesh.plan.direct,
+        relays: this.#mesh.plan.relays,
+        relayedPort: this.#mesh.plan.needsRelays ? this.#mesh.port : 0,
         hostAddresses: this.#hostAddressByFamily(),
       }),
-      applyMesh: () => this.#mesh.apply(),
+      applyMesh: () => this.#applyMesh(),
       wake: () => this.#wake(containers.length > 0),
       publishNames: async () => {
         if (containers.every((container) => container.endpoints.length === 0)) return;
         await this.#names.update(this.#namesConfig(common));
       },
     };
+  }
+
+  async #applyMesh(): Promise<void> {
+    await this.#mesh.apply();
+    // There may be two that have no way to each other but through this one.
+    if (this.#mesh.plan.relays.size > 0) await this.#forwarding.mayNeedIpv6();
   }
 
   #flushSoon(): void {
@@ -457,6 +471,7 @@ export class NodeNetworks implements NetworkManager {
       if (this.#stopped) return;
       const again = this.#helper.watch(this.#rules).then(async () => {
         for (const part of ['rules', 'firewall'] as const) this.#check.changed(part);
+        this.#hostWatch.changed();
         await this.#names.ended();
       });
       this.#background('network is not watched', again);

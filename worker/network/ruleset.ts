@@ -67,6 +67,12 @@ const SETS = {
   /** (a node's own address, its door) → what we call ourselves: no host takes packets from itself. */
   hairpin4: 'map { type ipv4_addr . ipv4_addr : ipv4_addr; }',
   hairpin6: 'map { type ipv6_addr . ipv6_addr : ipv6_addr; }',
+  /** What this node passes on between others: its address for a node → that node. */
+  relay6: 'map { type ipv6_addr : ipv6_addr; }',
+  /** The other way round: a node → our address for it. */
+  relayed6: 'map { type ipv6_addr : ipv6_addr; }',
+  /** Where WireGuard listens here. */
+  meshport: 'set { type inet_service; }',
 } as const;
 export type SetName = keyof typeof SETS;
 export const SET_NAMES = Object.keys(SETS) as readonly SetName[];

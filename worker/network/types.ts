@@ -218,6 +218,8 @@ export interface NetworkOptions {
 export interface NetworkDeps {
   /** The mesh's description has changed: the managers should hear of it. */
   readonly meshChanged?: () => void;
+  /** This host's addresses or default routes may be others. */
+  readonly hostChanged?: () => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

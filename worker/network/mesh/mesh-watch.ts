@@ -1,7 +1,7 @@
 // Looks at the handshakes with the other nodes from time to time and says whom this node cannot reach: WireGuard itself is silent about it, and a closed UDP
-// port is the commonest fault of all. Every pair shakes hands at least every few minutes, because each end keeps the session alive. And it notices that this host
-// has other addresses, which nobody tells, either: the other nodes must hear from there.
+// port is the commonest fault of all. Every pair shakes hands at least every few minutes, because each end keeps the session alive.
 import type { MeshPlan } from './plan.ts';
+import type { RelayFinder } from './relay-finder.ts';
 import type { DeviceState, WireguardDevice } from './wireguard.ts';
 
 export interface MeshWatchDeps {
@@ -9,15 +9,13 @@ export interface MeshWatchDeps {
   readonly plan: () => MeshPlan;
   /** Before each look: the plan may follow from the host's own routes. */
   readonly followPaths: () => Promise<void>;
-  /** Of this host, by which others reach it. */
-  readonly hostAddresses: () => readonly string[];
-  /** The host's addresses are others than at the last look. */
-  readonly hostMoved: (now: readonly string[]) => Promise<void>;
   readonly nowMs: () => number;
   readonly monotonicMs: () => number;
   readonly periodMs: number;
   /** The faults are others than before. */
   readonly changed: (faults: readonly string[]) => void;
+  /** Looks for another way to those who are not reached. */
+  readonly relays: RelayFinder;
 }
 
 export interface HandshakeLimits {
@@ -34,8 +32,6 @@ export class MeshWatch {
   readonly #since = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #faults: readonly string[] = [];
-  /** Of this host; undefined = not looked at since there are peers. */
-  #addresses: string | undefined;
 
   constructor(deps: MeshWatchDeps, limits: HandshakeLimits) {
     this.#deps = deps;
@@ -58,7 +54,6 @@ export class MeshWatch {
   async look(): Promise<void> {
     const { device, plan, nowMs, monotonicMs, changed } = this.#deps;
     await this.#deps.followPaths();
-    await this.#followHost();
     const open = plan().peers.size > 0 ? await device() : undefined;
     const state = await open?.read();
     const { peers } = plan();
@@ -66,33 +61,25 @@ export class MeshWatch {
     for (const key of peers.keys()) {
       if (!this.#since.has(key)) this.#since.set(key, monotonicMs());
     }
+    const knownForMs = (key: string): number =>
+      monotonicMs() - (this.#since.get(key) ?? monotonicMs());
     const silent = state
-      ? handshakeFaults(plan(), state, {
-          nowMs: nowMs(),
-          knownForMs: (key) => monotonicMs() - (this.#since.get(key) ?? monotonicMs()),
-          limits: this.#limits,
-        })
+      ? handshakeFaults(plan(), state, { nowMs: nowMs(), knownForMs, limits: this.#limits })
       : [];
     const faults = [...plan().faults, ...silent];
-    if (faults.join('\n') === this.#faults.join('\n')) return;
-    this.#faults = faults;
-    changed(faults);
-  }
-
-  async #followHost(): Promise<void> {
-    const { plan, hostAddresses, hostMoved } = this.#deps;
-    if (plan().peers.size === 0) {
-      this.#addresses = undefined;
-      return;
+    if (faults.join('\n') !== this.#faults.join('\n')) {
+      this.#faults = faults;
+      changed(faults);
     }
-    const now = hostAddresses();
-    // Between two leases there is nothing to say, and nowhere to say it from.
-    if (now.length === 0) return;
-    const before = this.#addresses;
-    this.#addresses = [...now].sort().join(' ');
-    if (before !== undefined && before !== this.#addresses) await hostMoved(now);
+    if (!open || !state) return;
+    const moment = { plan: plan(), state, nowMs: nowMs(), monotonicMs: monotonicMs(), knownForMs };
+    await this.#deps.relays.look(open, moment);
   }
 }
+
+const TRANSLATED_ADVICE =
+  'it is behind a translation of addresses (NAT), and no node is there that reaches both: forward the port and say where with --mesh-addr, ' +
+  'or run a task of one of their networks on a node that both reach';
 
 /** One sentence for each node that cannot be reached. Pure. */
 export function handshakeFaults(
@@ -111,7 +98,8 @@ export function handshakeFaults(
     const knownForMs = at.knownForMs(key);
     if (handshakeMs === 0 && knownForMs > at.limits.firstMs) {
       const where = peer.endpoint === '' ? 'its address is not known' : `UDP to ${peer.endpoint}`;
-      faults.push(`no answer from node ${name}: ${where}; is the port open on both hosts?`);
+      const advice = peer.isTranslated ? TRANSLATED_ADVICE : 'is the port open on both hosts?';
+      faults.push(`no answer from node ${name}: ${where}; ${advice}`);
     } else if (
       handshakeMs > 0 &&
       knownForMs > at.limits.staleMs &&

@@ -1,13 +1,16 @@
 // `tswarm network check`, the part of one node: asks every peer through the tunnel (answers, loss, round trip, full packets), and compares what the kernel
 // and the resolver have with what they should have (truth-check.ts). Changes nothing; what differs is repaired by kernel-check.ts anyway, so a difference that stays is a fault of its own.
-import { meshIdentity } from './addresses.ts';
+import { meshIdentity, relayIn } from './addresses.ts';
+import type { MeshPlan } from './plan.ts';
 import { type Probe, probe } from './probe.ts';
+import { relayName } from './relay.ts';
 import { clearFaults, nameFaults, ruleFaults, type TruthDeps } from './truth-check.ts';
 import type { DevicePeer } from './wireguard.ts';
 
 export interface PeerReport {
   readonly nodeId: string;
   readonly hostname: string;
+  /** `address:port`, or `through NODE`. */
   readonly endpoint: string;
   /** Seconds since the last handshake; -1 = none. */
   readonly handshakeSeconds: number;
@@ -58,7 +61,7 @@ async function peerReports(deps: NetworkCheckDeps): Promise<readonly PeerReport[
     return {
       nodeId,
       hostname,
-      endpoint: known?.endpoint || endpoint,
+      endpoint: placeOf(mesh.plan, key, known?.endpoint || endpoint),
       handshakeSeconds:
         handshakeMs === 0 ? -1 : Math.max(0, Math.round((deps.nowMs() - handshakeMs) / 1000)),
       sent: answered?.sent ?? 0,
@@ -67,6 +70,12 @@ async function peerReports(deps: NetworkCheckDeps): Promise<readonly PeerReport[
       faults: peerFaults(known, answered, endpoint),
     };
   });
+}
+
+/** Where it is reached, or through whom. */
+function placeOf(plan: MeshPlan, publicKey: string, endpoint: string): string {
+  const relay = relayIn(endpoint);
+  return relay === undefined ? endpoint : `through ${relayName(plan, publicKey, relay)}`;
 }
 
 function peerFaults(

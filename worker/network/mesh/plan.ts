@@ -5,7 +5,7 @@ import type { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher'
 import { PublishMode } from '#protocol/generated/specs';
 import { canonicalAddress, wholeAddress } from '../host.ts';
 import type { Door, Doors } from '../parts.ts';
-import { doorAddress4, type MeshNames, markOf, meshIdentity } from './addresses.ts';
+import { doorAddress4, type MeshNames, markOf, meshIdentity, relayAddress } from './addresses.ts';
 import { type DirectAddress, directRoutes, type Paths } from './direct.ts';
 import { Routing, type RoutingItem } from './routing.ts';
 
@@ -14,7 +14,11 @@ export interface PeerPlan {
   readonly hostname: string;
   /** `address:port`; '' = not known, it will call. */
   readonly endpoint: string;
-  /** CIDR, whole addresses; the first is the node's own inside the tunnel. */
+  /** UDP. */
+  readonly port: number;
+  /** Known by an address that its host does not have: a translation of addresses is in front of it. */
+  readonly isTranslated: boolean;
+  /** CIDR, whole addresses, and those by which it passes packets on; the first is the node's own inside the tunnel. */
   readonly allowedIps: readonly string[];
 }
 
@@ -31,6 +35,10 @@ export interface MeshPlan {
   readonly origins: ReadonlyMap<string, number>;
   /** Containers of other nodes that are reached by plain routes: through which interface. */
   readonly direct: readonly DirectAddress[];
+  /** Some are behind translations of addresses: there may be two that reach each other only through a third. */
+  readonly needsRelays: boolean;
+  /** What this node passes on between such nodes: its address for one → the node's own inside the tunnel. Empty while it knows fewer than two. */
+  readonly relays: ReadonlyMap<string, string>;
   /** Why some of those cannot be reached so, a sentence for each node. */
   readonly faults: readonly string[];
 }
@@ -60,6 +68,8 @@ export const NO_MESH: MeshPlan = {
   origins: new Map(),
   clear: '',
   direct: [],
+  needsRelays: false,
+  relays: new Map(),
   faults: [],
 };
 
@@ -80,6 +90,10 @@ export function planMesh(input: MeshInput): MeshPlan {
   const origins = new Map<string, number>();
   const direct: DirectAddress[] = [];
   const faults: string[] = [];
+  const relays = new Map<string, string>();
+  const translated = new Set(known.filter(isTranslated));
+  /** There is another one that this one may pass our packets on to. */
+  const isBetween = (peer: MeshPeer): boolean => translated.size > (translated.has(peer) ? 1 : 0);
   for (const peer of known) {
     const identity = meshIdentity(peer.nodeId);
     const addresses = remote.get(peer.nodeId) ?? [];
@@ -87,9 +101,18 @@ export function planMesh(input: MeshInput): MeshPlan {
       nodeId: peer.nodeId,
       hostname: peer.hostname,
       endpoint: endpointText(peer),
-      allowedIps: [identity.address, ...addresses].map(wholeAddress),
+      port: peer.port,
+      isTranslated: translated.has(peer),
+      allowedIps: [
+        ...[identity.address, ...addresses].map(wholeAddress),
+        ...(isBetween(peer) ? [identity.relayPrefix] : []),
+      ],
     });
     routing.route(wholeAddress(identity.address), names.tunnel);
+    if (isBetween(peer)) routing.route(identity.relayPrefix, names.tunnel);
+    if (translated.size > 1 && translated.has(peer)) {
+      relays.set(relayAddress(nodeId, peer.nodeId), identity.address);
+    }
     for (const address of addresses) routing.route(wholeAddress(address), names.tunnel);
     const at = canonicalAddress(peer.addr);
     if (at !== '' && familyOf(at) === clear) {
@@ -124,7 +147,17 @@ export function planMesh(input: MeshInput): MeshPlan {
     }
   }
   if (doors.size + origins.size > 0) routing.commonRules();
-  return { peers, routing: routing.items, doors, origins, clear, direct, faults };
+  return {
+    peers,
+    routing: routing.items,
+    doors,
+    origins,
+    clear,
+    direct,
+    needsRelays: known.some(isBetween),
+    relays,
+    faults,
+  };
 }
 
 /** With `former` in place of doors that say the same: the rules of published ports are made anew for another object. */
@@ -210,6 +243,11 @@ function publishedOn(services: readonly ServiceEndpoints[]): ReadonlySet<string>
 /** 32 bytes in base64. */
 export function isKey(text: string): boolean {
   return /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(text);
+}
+
+function isTranslated({ addr, hostAddrs }: MeshPeer): boolean {
+  const at = canonicalAddress(addr);
+  return at !== '' && hostAddrs.length > 0 && !hostAddrs.map(canonicalAddress).includes(at);
 }
 
 function endpointText({ addr, port }: MeshPeer): string {

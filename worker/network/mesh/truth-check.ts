@@ -40,6 +40,7 @@ const COMPARED: readonly (readonly [name: SetName, what: string])[] = [
   ['door4', 'published port for other nodes'],
   ['door6', 'published port for other nodes'],
   ['origins', 'node that clients come through'],
+  ['relay6', 'node that packets are passed on to'],
 ];
 /** Of one kind, so many are named. */
 const NAMED_MAX = 5;

@@ -23,6 +23,8 @@ function rules(input: Partial<Input>): RuleState {
     doors: DOORS,
     origins: new Map(),
     direct: [],
+    relays: new Map(),
+    relayedPort: 0,
     hostAddresses: { 4: '', 6: '' },
     ...input,
   });
@@ -275,6 +277,15 @@ describe('services', () => {
     ]);
   });
 
+  it('pass on packets between other nodes both ways, and take only WireGuard’s', () => {
+    const none = rules({});
+    expect([keys(none, 'relay6'), keys(none, 'meshport')]).toEqual([[], []]);
+    const state = rules({ relays: new Map([['fd74::1', 'fd74::b']]), relayedPort: 51820 });
+    expect([...state.sets.relay6]).toEqual([['fd74::1', 'fd74::b']]);
+    expect([...state.sets.relayed6]).toEqual([['fd74::b', 'fd74::1']]);
+    expect(keys(state, 'meshport')).toEqual(['51820']);
+  });
+
   it('remember parts without remembering wrongly', () => {
     const computer = new RuleComputer();
     const base = {
@@ -284,6 +295,8 @@ describe('services', () => {
       doors: new Map(),
       origins: new Map(),
       direct: [],
+      relays: new Map(),
+      relayedPort: 0,
       hostAddresses: { 4: '', 6: '' },
     };
     for (const containers of [

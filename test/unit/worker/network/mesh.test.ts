@@ -5,7 +5,7 @@ import { MeshPeer } from '#protocol/generated/dispatcher';
 import { CALL_AGAIN_MS, CALL_AGAIN_OTHER_MS } from '#worker/network/limits';
 import { meshIdentity, meshNames } from '#worker/network/mesh/addresses';
 import { callsFirst, Greeting } from '#worker/network/mesh/greeting';
-import { handshakeFaults, MeshWatch } from '#worker/network/mesh/mesh-watch';
+import { handshakeFaults } from '#worker/network/mesh/mesh-watch';
 import { isKey, type MeshInput, type PeerPlan, planMesh } from '#worker/network/mesh/plan';
 import { checkSet, parseGet, setRequest } from '#worker/network/mesh/uapi';
 import {
@@ -385,6 +385,17 @@ describe('faults', () => {
       { nowMs: 1_000_000, knownForMs: () => knownForMs, limits },
     );
 
+  it('behind a translation of addresses say what can be done', () => {
+    const plan = planMesh(input({ peers: [peer('nb', 2, { hostAddrs: ['10.0.0.2'] })] }));
+    const state = { publicKey: '', listenPort: 0, peers: new Map() };
+    const [fault = ''] = handshakeFaults(plan, state, {
+      nowMs: 0,
+      knownForMs: () => 16_000,
+      limits,
+    });
+    expect(fault).toMatch(/^no answer from node nb: UDP to 192.0.2.2:51820; .*NAT.*--mesh-addr/);
+  });
+
   it('are named after a while, and end with the next handshake', () => {
     expect(at(0, 14_000)).toEqual([]);
     expect(at(0, 16_000)).toEqual([
@@ -394,42 +405,5 @@ describe('faults', () => {
     expect(at(700_000, 500_000)).toEqual([
       'node nb has not answered for 5 minutes: UDP to 192.0.2.2:51820',
     ]);
-  });
-});
-
-describe('the host’s own addresses', () => {
-  it('are followed while there are peers; none at all is no address', async () => {
-    const moves: string[] = [];
-    let addresses: readonly string[] = ['192.0.2.1'];
-    let plan = planMesh(input());
-    const watch = new MeshWatch(
-      {
-        device: async () => undefined,
-        plan: () => plan,
-        followPaths: async () => {},
-        hostAddresses: () => addresses,
-        hostMoved: async (now) => void moves.push(now.join(' ')),
-        nowMs: () => 0,
-        monotonicMs: () => 0,
-        periodMs: 1,
-        changed: () => {},
-      },
-      { firstMs: 1, staleMs: 1 },
-    );
-    const look = async (...now: readonly string[]): Promise<readonly string[]> => {
-      addresses = now;
-      await watch.look();
-      return moves.splice(0);
-    };
-    expect(await look('192.0.2.1', '2001:db8::1')).toEqual([]);
-    expect(await look('2001:db8::1', '192.0.2.1')).toEqual([]);
-    expect(await look()).toEqual([]);
-    expect(await look('192.0.2.1', '2001:db8::1')).toEqual([]);
-    expect(await look('192.0.2.61', '2001:db8::1')).toEqual(['192.0.2.61 2001:db8::1']);
-    expect(await look('192.0.2.61', '2001:db8::1')).toEqual([]);
-    plan = planMesh(input({ peers: [] }));
-    expect(await look('192.0.2.62')).toEqual([]);
-    plan = planMesh(input());
-    expect(await look('192.0.2.63')).toEqual([]);
   });
 });

@@ -18,7 +18,12 @@ async function paths(answer: object): Promise<unknown> {
   const text = JSON.stringify({ id: 1, ok: true, ...answer });
   const script = `#!/bin/sh\nread -r line\necho '${text}'\nread -r line\n`;
   writeFileSync(join(folder, 'tswarm-net'), script, { mode: 0o755 });
-  const listener = { onChanged: () => {}, onEnded: () => {}, onLost: () => {} };
+  const listener = {
+    onChanged: () => {},
+    onHostChanged: () => {},
+    onEnded: () => {},
+    onLost: () => {},
+  };
   const log = createLog({ level: 'error', format: 'text' });
   const helper = new NetHelper(folder, listener, log);
   try {
