@@ -1,9 +1,10 @@
 // A node's network in a namespace of its own: attach and detach one container after another, 100 at a time, and among many services and containers; the
 // time from the worker's change to the first answer with it is in the names. Run as root: node --conditions=source test/bench/network.ts [containers] [services]
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createLog, nodeClock, nodeRandom } from '#protocol/transport/node-world';
 import { createNetworkService } from '#worker/network/network-service';
 import type { DesiredNetworkState } from '#worker/network/types';
@@ -79,6 +80,13 @@ async function oneByOne(what: string, count: number, on: (n: number) => string):
   show(`${what}, detach`, detach);
 }
 
+/** No interface of a container is left. */
+async function allGone(): Promise<void> {
+  while (readdirSync('/proc/sys/net/ipv4/conf').some((name) => /^tbench/.test(name))) {
+    await sleep(2);
+  }
+}
+
 /** On cluster networks the managers choose. */
 function address(n: number): string[] {
   return isScaled ? [`10.${n % NETWORKS}.0.${10 + Math.floor(n / NETWORKS)}`] : [];
@@ -127,12 +135,16 @@ process.stdout.write(
   `one service less: ${(await timed(() => manager.setState(fewer))).toFixed(1)} ms\n`,
 );
 await oneByOne(`among ${services} services`, containers, (n) => `n${n % NETWORKS}`);
-// In turns: none, one and two networks.
+// In turns, in another order each time: none, one and two networks. The kernel takes a namespace with interfaces away in the background, holding the lock that
+// attaching needs, so each begins when the one before is gone.
 const on: readonly (readonly string[])[] = [[], ['n0'], ['n0', 'n1']];
 const took: number[][] = on.map(() => []);
 for (let n = 0; n < 200; n++) {
-  for (const [index, ids] of on.entries()) {
+  for (let turn = 0; turn < on.length; turn++) {
+    const index = (n + turn) % on.length;
+    const ids = on[index] ?? [];
     const at = Object.fromEntries(ids.map((one) => [one, [`10.${one.slice(1)}.240.${n}`]]));
+    await allGone();
     took[index]?.push(await timed(() => manager.attach(id(n), container(at))));
     await manager.detach(id(n));
   }
