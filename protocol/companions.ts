@@ -17,9 +17,18 @@ export function modeOfService(name: string): string {
 /** Names of the services beside whose tasks those of this specification stand, each once. */
 export function companionServices(spec: ContainerSpec | undefined): readonly string[] {
   // Nearly always none: no list is made for it.
-  if (!spec?.networkMode && !spec?.pidMode) return NONE;
-  const names = [spec.networkMode, spec.pidMode].map(serviceOfMode).filter((name) => name !== '');
+  if (!spec?.networkMode && !spec?.pidMode && !spec?.ipcMode && !spec?.volumesFrom.length)
+    return NONE;
+  const owners = spec.volumesFrom.map((entry) => volumesOwner(entry).mode);
+  const modes = [spec.networkMode, spec.pidMode, spec.ipcMode, ...owners];
+  const names = modes.map(serviceOfMode).filter((name) => name !== '');
   return [...new Set(names)];
+}
+
+/** `service:db:ro` as the mode of that container, and how its mounts are had. */
+export function volumesOwner(entry: string): { readonly mode: string; readonly access: string } {
+  const [, mode = entry, access = ''] = /^(.*?)(?::(ro|rw))?$/s.exec(entry) ?? [];
+  return { mode, access };
 }
 
 const NONE: readonly string[] = [];

@@ -9,7 +9,7 @@ import { messageOf, TswarmError } from '#protocol/errors';
 import type { Assignment, AssignmentsMessage } from '#protocol/generated/dispatcher';
 import { AssignmentAction, AssignmentsType } from '#protocol/generated/dispatcher';
 import type { Task, TaskStatus } from '#protocol/generated/objects';
-import type { LifecycleHook } from '#protocol/generated/specs';
+import { type LifecycleHook, MountType } from '#protocol/generated/specs';
 import { containerNameOf, registryAuthId } from '#protocol/ids';
 import { refreshAfterMs } from '#protocol/pull-policy';
 import type { Clock, Log } from '#protocol/world';
@@ -265,6 +265,7 @@ export class AgentHost {
     if (signal.aborted) throw new TswarmError('cancelled', 'no longer wanted');
     const { containers, table, store } = this.#deps;
     const image = await this.#image(task, signal);
+    await this.#mountedImages(task, signal);
     const wanted = taskContainer(task, image, {
       node: this.#node,
       networks: store.networks.objects,
@@ -275,6 +276,17 @@ export class AgentHost {
     const other = table.byName(wanted.name);
     const name = other?.record.task ? `${wanted.name}.${task.id}` : wanted.name;
     return containers.create({ ...wanted, name });
+  }
+
+  /** Images whose files are mounted; they come as its own does. */
+  async #mountedImages(task: Task, signal: AbortSignal): Promise<void> {
+    const { mounts = [], pullPolicy = '' } = task.spec?.containerSpec ?? {};
+    const auth = this.#registryAuth(task);
+    for (const { type, source } of mounts) {
+      if (type !== MountType.IMAGE) continue;
+      const options = { policy: pullPolicyOf(pullPolicy), signal, ...(auth ? { auth } : {}) };
+      await this.#deps.images.ensure(source, options);
+    }
   }
 
   /** An image that was made in the cluster is taken from a node: no registry has it. */

@@ -121,6 +121,7 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
     log: log.child('runtime'),
     events,
     images: images.store,
+    mounts: images.parts.mounts,
     network: network.manager,
     volumes,
     files: new ContainerFiles({

@@ -1,6 +1,6 @@
 // A task → the container that it owns, in the Engine API's own shapes, so that one path makes all containers and `docker inspect` shows a task's like any
 // other. After moby daemon/cluster/executor/container; our extensions (privileged, devices, …) go to the fields that Docker has for them.
-import { serviceOfMode } from '#protocol/companions';
+import { serviceOfMode, volumesOwner } from '#protocol/companions';
 import { isDockerSocket } from '#protocol/docker-socket';
 import { TswarmError } from '#protocol/errors';
 import type { Network, Task } from '#protocol/generated/objects';
@@ -20,6 +20,7 @@ import type { ImageHealthcheck, ImageRecord } from './images/types.ts';
 import type { AttachmentRequest } from './network/types.ts';
 import type { NewContainer } from './runtime/containers.ts';
 import type { RequestedConfig } from './runtime/merge-image.ts';
+import { interfaceOf } from './runtime/network-request.ts';
 import type { FileReference, HostConfig } from './runtime/record.ts';
 import type { TemplateNode } from './template.ts';
 import { expandTemplate } from './template.ts';
@@ -57,6 +58,7 @@ export function taskContainer(task: Task, image: ImageRecord, context: TaskConte
       serviceName: task.serviceName,
       slot: task.slot,
       networks: attachmentsOf(task, context),
+      links: spec.links,
       files: filesOf(spec),
       managed: true,
     },
@@ -160,8 +162,9 @@ function hostConfigOf(
     DnsOptions: spec.dnsConfig?.options ?? [],
     ExtraHosts: orNull(spec.hosts.flatMap(extraHosts)),
     GroupAdd: orNull(spec.groups),
-    IpcMode: spec.ipcMode,
+    IpcMode: joined(spec.ipcMode, context),
     PidMode: joined(spec.pidMode, context),
+    VolumesFrom: orNull(spec.volumesFrom.map((entry) => volumesOf(entry, context))),
     CgroupnsMode: spec.cgroupnsMode,
     Runtime: spec.ociRuntime,
     ...(Object.keys(spec.storageOpt).length > 0 ? { StorageOpt: spec.storageOpt } : {}),
@@ -255,7 +258,12 @@ function securityOptions(spec: ContainerSpec): readonly string[] {
     out.push(`seccomp=${new TextDecoder().decode(seccomp.profile)}`);
   }
   if (privileges?.appArmor?.mode === AppArmorMode.DISABLED) out.push('apparmor=unconfined');
-  if (privileges?.selinuxContext?.disable) out.push('label=disable');
+  else if (privileges?.appArmor?.profile) out.push(`apparmor=${privileges.appArmor.profile}`);
+  const { disable = false, ...label } = privileges?.selinuxContext ?? {};
+  if (disable) out.push('label=disable');
+  for (const [part, text] of Object.entries(label))
+    if (text !== '') out.push(`label=${part}:${text}`);
+  if (privileges?.unconfinedSystemPaths) out.push('systempaths=unconfined');
   return out;
 }
 
@@ -263,6 +271,7 @@ const MOUNT_TYPES: Readonly<Partial<Record<MountType, string>>> = {
   [MountType.BIND]: 'bind',
   [MountType.VOLUME]: 'volume',
   [MountType.TMPFS]: 'tmpfs',
+  [MountType.IMAGE]: 'image',
 };
 
 function mountOf(
@@ -272,18 +281,24 @@ function mountOf(
 ): Readonly<Record<string, unknown>> {
   const type = MOUNT_TYPES[mount.type];
   if (type === undefined) {
-    throw new TswarmError('not_supported', 'ContainerSpec.Mounts.Type: only bind, volume, tmpfs', {
-      field: 'ContainerSpec.Mounts.Type',
-    });
+    throw new TswarmError(
+      'not_supported',
+      'ContainerSpec.Mounts.Type: only bind, volume, tmpfs, image',
+      {
+        field: 'ContainerSpec.Mounts.Type',
+      },
+    );
   }
   const isSocket = engineSocket !== '' && type === 'bind' && isDockerSocket(mount.source);
   const { bindOptions: bind, volumeOptions: volume, tmpfsOptions: tmpfs } = mount;
+  const { imageOptions: image } = mount;
   return {
     Type: type,
     Source: isSocket ? engineSocket : expand(mount.source, 'ContainerSpec.Mounts.Source'),
     Target: expand(mount.target, 'ContainerSpec.Mounts.Target'),
     ReadOnly: mount.readOnly,
     Consistency: mount.consistency,
+    ...(image ? { ImageOptions: { Subpath: image.subpath } } : {}),
     ...(bind
       ? {
           BindOptions: {
@@ -357,11 +372,17 @@ function portBindingsOf(task: Task): Readonly<Record<string, unknown>> {
     const list = out[portKey(port)] ?? [];
     list.push({
       HostIp: port.hostIp,
-      HostPort: port.publishedPort === 0 ? '' : String(port.publishedPort),
+      HostPort: hostPortOf(port),
     });
     out[portKey(port)] = list;
   }
   return out;
+}
+
+/** As Docker writes it: a number, a range of which one is taken, '' = any. */
+function hostPortOf({ publishedPort, publishedFirst, publishedLast }: PortConfig): string {
+  if (publishedPort > 0) return String(publishedPort);
+  return publishedFirst > 0 ? `${publishedFirst}-${publishedLast}` : '';
 }
 
 /** `service:NAME` as Docker writes it: the container of that service which stands beside this one. */
@@ -371,6 +392,13 @@ function joined(mode: string, { companions }: TaskContext): string {
   const companion = companions.find(({ service }) => service === name);
   if (companion) return `container:${companion.containerId}`;
   throw new TswarmError('failed_precondition', `no container of service ${name} is on this node`);
+}
+
+/** The container whose mounts are had as well, as Docker writes it: `ID`, `ID:ro`. */
+function volumesOf(entry: string, context: TaskContext): string {
+  const { mode, access } = volumesOwner(entry);
+  const container = joined(mode, context).replace(/^container:/, '');
+  return access === '' ? container : `${container}:${access}`;
 }
 
 /** `host` and `none` are networks by name in the cluster and modes here. */
@@ -402,6 +430,7 @@ function attachmentsOf(task: Task, context: TaskContext): readonly AttachmentReq
       aliases: attachment.aliases,
       gwPriority: asked?.gwPriority ?? 0,
       macAddress: asked?.macAddress ?? '',
+      ...interfaceOf(asked?.driverOpts ?? {}, asked?.linkLocalIps ?? []),
     };
   });
 }

@@ -10,8 +10,10 @@ import { containerLabels, containerNameTemplate, imageName } from './names.ts';
 import type { PlannedObjects } from './objects.ts';
 import type { Problems } from './problems.ts';
 import { planHealthcheck } from './resources.ts';
+import { planPrivileges } from './security.ts';
 import { planSharedMode } from './shared-modes.ts';
 import type { ShippedBinds } from './shipped.ts';
+import { planVolumesFrom } from './volumes-from.ts';
 
 /** The container specification of service `key`. */
 export function planContainer(
@@ -25,9 +27,10 @@ export function planContainer(
     readonly problems: Problems;
     readonly binds: ShippedBinds;
     readonly severalNodes: boolean;
+    readonly readFile: (path: string) => Uint8Array | undefined;
   },
 ): specs.ContainerSpec {
-  const { objects, configHash, imageId, problems, binds, severalNodes } = more;
+  const { objects, configHash, imageId, problems, binds, severalNodes, readFile } = more;
   const path = `services.${key}`;
   return specs.ContainerSpec.create({
     image: imageName(project, key, service),
@@ -45,7 +48,7 @@ export function planContainer(
     labels: containerLabels(project, key, service, { configHash, imageId }),
     annotations: service.annotations ?? {},
     privileged: service.privileged === true,
-    privileges: planPrivileges(path, service, problems),
+    privileges: planPrivileges(project, key, service, { readFile, problems }),
     init: service.init,
     tty: service.tty === true,
     openStdin: service.stdin_open === true,
@@ -69,7 +72,9 @@ export function planContainer(
     ociRuntime: service.runtime ?? '',
     storageOpt: service.storage_opt ?? {},
     deviceRequests: planDeviceRequests(service),
-    ...planNamespaces(path, service, problems),
+    volumesFrom: planVolumesFrom(project, service),
+    links: planExternalLinks(`${path}.external_links`, service.external_links ?? [], problems),
+    ...planNamespaces(project, key, service, problems),
     networkMode: planSharedMode(project, key, 'network_mode', problems),
     pidMode: planSharedMode(project, key, 'pid', problems) || (service.pid ?? ''),
     pullPolicy: planPullPolicy(path, service, problems),
@@ -203,19 +208,23 @@ const NAMESPACES = {
 } as const;
 
 function planNamespaces(
-  path: string,
+  project: Project,
+  key: string,
   service: Service,
   problems: Problems,
 ): Pick<specs.ContainerSpec, 'ipcMode' | 'utsMode' | 'usernsMode' | 'cgroupnsMode'> {
-  const mode = (key: keyof typeof NAMESPACES): string => {
-    const value = service[key] ?? '';
-    const known: readonly string[] = NAMESPACES[key];
+  const mode = (field: keyof typeof NAMESPACES): string => {
+    const value = service[field] ?? '';
+    const known: readonly string[] = NAMESPACES[field];
     if (value === '' || known.includes(value)) return value;
-    problems.unsupported(`${path}.${key}`, `${value}; this version knows ${known.join(', ')}`);
+    const more = field === 'ipc' ? ['service:NAME', 'container:NAME'] : [];
+    const hint = `use ${[...known, ...more].join(', ')}, or leave it out`;
+    problems.error(`services.${key}.${field}`, `unknown mode ${value}`, hint);
     return '';
   };
+  const isShared = /^(service|container):/.test(service.ipc ?? '');
   return {
-    ipcMode: mode('ipc'),
+    ipcMode: isShared ? planSharedMode(project, key, 'ipc', problems) : mode('ipc'),
     utsMode: mode('uts'),
     usernsMode: mode('userns_mode'),
     cgroupnsMode: mode('cgroup'),
@@ -265,26 +274,15 @@ export function pullPolicyOf(service: Service): string {
   return ownValue(NAMED_REFRESHES, policy) ?? policy;
 }
 
-function planPrivileges(
-  path: string,
-  service: Service,
-  problems: Problems,
-): specs.Privileges | undefined {
-  if (service.security_opt === undefined) return undefined;
-  let noNewPrivileges = false;
-  let seccomp: specs.SeccompOpts | undefined;
-  for (const [i, option] of service.security_opt.entries()) {
-    const [, name = '', value] = /^([^:=]+)(?:[:=](.*))?$/.exec(option) ?? [];
-    if (name === 'no-new-privileges' && [undefined, 'true', 'false'].includes(value)) {
-      noNewPrivileges = value !== 'false';
-    } else if (name === 'seccomp' && value === 'unconfined') {
-      seccomp = specs.SeccompOpts.create({ mode: specs.SeccompMode.UNCONFINED });
-    } else if (name === 'apparmor' && value === 'unconfined') {
-      problems.notice(`${path}.security_opt.${i}`, 'containers have no AppArmor profile anyway');
-    } else {
-      const known = 'this version knows no-new-privileges and seccomp=unconfined';
-      problems.unsupported(`${path}.security_opt.${i}`, `${option}; ${known}`);
+/** What this container alone calls containers of others. Their own names are known on networks that both are on. */
+function planExternalLinks(path: string, links: readonly string[], problems: Problems): string[] {
+  return links.flatMap((link, index) => {
+    const [name = '', alias = name, ...rest] = link.split(':');
+    if (name === '' || alias === '' || rest.length > 0) {
+      problems.error(`${path}.${index}`, `${link} is no link`, 'write NAME or NAME:ALIAS');
+      return [];
     }
-  }
-  return specs.Privileges.create({ noNewPrivileges, seccomp });
+    problems.notice(`${path}.${index}`, `${name} is found on networks that both are on`);
+    return alias === name ? [] : [`${name}:${alias}`];
+  });
 }

@@ -1,7 +1,7 @@
 // How a service is reached: the networks of its tasks and the ports that it publishes.
 
 import * as specs from '#protocol/generated/specs';
-import type { Port, Project, Service } from '../load/project.ts';
+import type { Port, Project, Service, ServiceNetwork } from '../load/project.ts';
 import { ownValue } from '../load/records.ts';
 import type { Problems } from './problems.ts';
 import { isInOtherNetwork } from './shared-modes.ts';
@@ -32,11 +32,7 @@ export function planNetworks(
   for (const [name, network] of Object.entries(service.networks ?? {})) {
     const where = `${path}.networks.${name}`;
     checkMac(`${where}.mac_address`, network?.mac_address, problems);
-    if (network?.link_local_ips !== undefined) problems.unsupported(`${where}.link_local_ips`, '');
-    if (network?.interface_name !== undefined) problems.unsupported(`${where}.interface_name`, '');
-    for (const option of Object.keys(network?.driver_opts ?? {})) {
-      problems.unsupported(`${where}.driver_opts.${option}`, 'unknown option');
-    }
+    const interfaceOptions = planInterface(where, network, problems);
     const address = network?.ipv4_address ?? network?.ipv6_address;
     if (address !== undefined && replicasOf(service) > 1) {
       const hint = 'remove the address, or the replicas';
@@ -62,6 +58,7 @@ export function planNetworks(
         ipv6Address: network?.ipv6_address ?? '',
         gwPriority: network?.gw_priority ?? 0,
         macAddress: network?.mac_address ?? '',
+        ...interfaceOptions,
       }),
     });
   }
@@ -75,6 +72,44 @@ export function planNetworks(
       ? specs.NetworkAttachmentConfig.create({ ...config, macAddress: service.mac_address ?? '' })
       : config,
   );
+}
+
+/** Docker's word for `interface_name`. */
+const INTERFACE_OPTION = 'com.docker.network.endpoint.ifname';
+
+/** How the interface on a network is called, and what it has besides its addresses. */
+function planInterface(
+  path: string,
+  network: ServiceNetwork | null | undefined,
+  problems: Problems,
+): Pick<specs.NetworkAttachmentConfig, 'driverOpts' | 'linkLocalIps'> {
+  const {
+    driver_opts: options = {},
+    interface_name: wanted,
+    link_local_ips: linkLocal = [],
+  } = network ?? {};
+  for (const option of Object.keys(options)) {
+    if (option === INTERFACE_OPTION) continue;
+    const hint = `there is ${INTERFACE_OPTION}; settings of the kernel are \`sysctls\` of the service`;
+    problems.error(`${path}.driver_opts.${option}`, 'unknown option of an interface', hint);
+  }
+  const name =
+    wanted ?? (options[INTERFACE_OPTION] === undefined ? '' : String(options[INTERFACE_OPTION]));
+  const isName =
+    /^[^\s/:]{1,15}$/.test(name) && !['.', '..', 'lo', 'all', 'default'].includes(name);
+  if (name !== '' && !isName) {
+    const hint = 'use up to 15 letters and digits, not lo';
+    problems.error(`${path}.interface_name`, `${name} is no name of an interface`, hint);
+  }
+  for (const [i, address] of linkLocal.entries()) {
+    if (/^169\.254\.\d+\.\d+$/.test(address) || /^fe[89ab][0-9a-f]?:/i.test(address)) continue;
+    const hint = 'they begin with 169.254. or fe80:';
+    problems.error(`${path}.link_local_ips.${i}`, `${address} is no link-local address`, hint);
+  }
+  return {
+    driverOpts: name === '' ? {} : { [INTERFACE_OPTION]: name },
+    linkLocalIps: linkLocal,
+  };
 }
 
 function checkMac(path: string, mac: string | undefined, problems: Problems): void {
@@ -176,15 +211,26 @@ const PROTOCOLS: Readonly<Record<string, specs.PortProtocol>> = {
   sctp: specs.PortProtocol.SCTP,
 };
 
+/** `8080`, or `8000-8010`, of which one is taken; '' = any, which is 0. */
+export function portRange(
+  published: string,
+): { readonly first: number; readonly last: number } | undefined {
+  const [, from = '', to = from] = /^(\d+)(?:-(\d+))?$/.exec(published) ?? [];
+  if (published === '') return { first: 0, last: 0 };
+  const [first, last] = [Number(from), Number(to)];
+  return from === '' || last < first || last > 65_535 ? undefined : { first, last };
+}
+
 function planPort(port: Port, path: string, problems: Problems): specs.PortConfig | undefined {
   const { published, target = 0, mode = 'ingress', protocol = 'tcp' } = port;
   if (target < 1 || target > 65_535) {
     problems.error(`${path}.target`, `${target} is no port`, 'a port is a number from 1 to 65535');
     return undefined;
   }
-  if (published !== undefined && !/^\d+$/.test(published)) {
-    const hint = 'name one port, or leave `published` out for any free one';
-    problems.unsupported(`${path}.published`, `choosing one of ${published}; ${hint}`);
+  const range = portRange(published ?? '');
+  if (range === undefined) {
+    const hint = 'name one port, or a range like 8000-8010; leave it out for any free one';
+    problems.error(`${path}.published`, `${published} is no port`, hint);
     return undefined;
   }
   const known = ownValue(PROTOCOLS, protocol);
@@ -200,7 +246,10 @@ function planPort(port: Port, path: string, problems: Problems): specs.PortConfi
     name: port.name ?? '',
     protocol: known,
     targetPort: target,
-    publishedPort: Number(published ?? 0),
+    publishedPort: range.first === range.last ? range.first : 0,
+    ...(range.first === range.last
+      ? {}
+      : { publishedFirst: range.first, publishedLast: range.last }),
     publishMode: mode === 'host' ? specs.PublishMode.HOST : specs.PublishMode.INGRESS,
     hostIp: port.host_ip ?? '',
   });

@@ -43,7 +43,7 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   expose: 'inside a network every port is reachable, on all hosts',
   extends: 'resolved by the loader',
   external_links:
-    'names of other projects’ containers work on external networks that both are on, across hosts; another alias is refused',
+    'what the container alone calls others: names of other projects’ containers and aliases of them work on external networks that both are on, across hosts',
   extra_hosts: 'lines of /etc/hosts',
   gpus: 'devices that a driver of the host describes (CDI), or the nodes of an NVIDIA driver; without them the container fails with dockerd’s words; choose hosts that have them with placement constraints',
   group_add: 'more groups for the process',
@@ -51,12 +51,13 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   hostname: 'host name inside the container',
   image: 'each host gets it by itself: from a registry, or from another host',
   init: 'a small init as process 1',
-  ipc: 'private, shareable or the host’s',
+  ipc: 'private, shareable, the host’s, or a container’s, as with `network_mode`; a service that others join is shareable without saying so',
   isolation: 'Windows only',
   label_file: 'read where the command runs',
   labels: 'labels of containers; `deploy.labels` are the service’s',
   links: 'aliases on networks that both are on, across hosts',
-  logging: 'json-file with rotation on the host it runs on; read from any host',
+  logging:
+    'json-file, local (written as json-file) and none, with rotation, `tag` templates, labels and variables; kept on the host it runs on and read from any host; drivers that send lines elsewhere are refused: a collector reads them from each node’s Docker API',
   mac_address:
     'of the interface on the first network, or per network; endpoints are routed, not bridged: only the host sees it',
   mem_limit: 'a limit on whichever host it runs',
@@ -66,14 +67,15 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   models: 'model runners',
   network_mode:
     'none, host (of the host it runs on), bridge, or the network of a container: `service:X` is placed beside X, replica by replica, follows it and is started again with it; `container:NAME` needs that container on its host',
-  networks: 'span all hosts, encrypted; names, aliases and addresses work everywhere',
+  networks:
+    'span all hosts, encrypted; names, aliases, addresses and names of interfaces work everywhere; link_local_ips are only the container’s own',
   oom_kill_disable: 'on hosts with control groups v1',
   oom_score_adj: 'who goes first when a host runs out of memory',
   pid: 'private, the host’s, or a container’s, as with `network_mode`',
   pids_limit: 'most processes',
   platform: 'compared with the nodes',
   ports:
-    'every host answers for an ingress port and the container sees the client’s address; `mode: host` only where it runs',
+    'every host answers for an ingress port and the container sees the client’s address; `mode: host` only where it runs; of a range like 8000-8010 a free one is taken, in host mode by each replica',
   post_start:
     'commands in each container after it has started; it counts as running only then, and one that fails ends it',
   pre_start:
@@ -92,7 +94,8 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   scale: 'replicas, spread over the hosts',
   secrets:
     'kept encrypted by the managers, on a tmpfs where they are used; owner and mode count; versioned by content',
-  security_opt: 'seccomp, no-new-privileges, labels',
+  security_opt:
+    'seccomp profiles (their content goes to the hosts), no-new-privileges, systempaths; AppArmor profiles that are loaded on the host; labels mean nothing on hosts without SELinux and are refused on others',
   shm_size: 'size of /dev/shm',
   stdin_open: 'standard input stays open',
   stop_grace_period: 'time between the stop signal and the end; open connections end before it',
@@ -109,8 +112,8 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   userns_mode: 'host, or none',
   uts: 'private, or the host’s',
   volumes:
-    'a named volume has a home host and keeps its containers there; a bind mount of the project’s folder is sent along when it is only read, else refused on several hosts, and kept on its host when others join later; other paths are each host’s own',
+    'a named volume has a home host and keeps its containers there; a bind mount of the project’s folder is sent along when it is only read, else refused on several hosts, and kept on its host when others join later; other paths are each host’s own; the files of an image come as the container’s own image does',
   volumes_from:
-    'named volumes and bind mounts of another service, which both then have where the volumes are; anonymous ones are refused',
+    'mounts of another service, which both then have where the volumes are; for anonymous ones, and for `container:NAME`, the two are placed together',
   working_dir: 'folder of the process',
 };

@@ -78,8 +78,10 @@ function planMount(
           mode: mount.tmpfs?.mode ?? 0,
         }),
       });
+    case 'image':
+      return planImageMount(mount, common, path, problems);
     default:
-      problems.unsupported(`${path}.type`, `mounts of type ${mount.type ?? ''}`);
+      refuseType(mount.type ?? '', `${path}.type`, problems);
       return undefined;
   }
 }
@@ -142,6 +144,40 @@ function planVolumeMount(project: Project, mount: Mount, common: Common): specs.
         volume === undefined || isExternal ? undefined : volumeDriver(volume, `volumes.${source}`),
     }),
   });
+}
+
+/** The files of an image, which the node gets as it gets the container's own; always read-only. */
+function planImageMount(
+  mount: Mount,
+  common: Common,
+  path: string,
+  problems: Problems,
+): specs.Mount | undefined {
+  const { source = '', image } = mount;
+  if (source === '') {
+    problems.error(`${path}.source`, 'names no image', 'write source: NAME:TAG');
+    return undefined;
+  }
+  const subpath = image?.subpath ?? '';
+  if (subpath.startsWith('/') || subpath.split('/').includes('..')) {
+    const hint = 'write it relative to the root of the image, without ..';
+    problems.error(`${path}.image.subpath`, `${subpath} does not stay in the image`, hint);
+  }
+  return specs.Mount.create({
+    ...common,
+    readOnly: true,
+    type: specs.MountType.IMAGE,
+    source,
+    imageOptions: specs.ImageOptions.create({ subpath }),
+  });
+}
+
+function refuseType(type: string, path: string, problems: Problems): void {
+  const reasons: Readonly<Record<string, string>> = {
+    npipe: 'named pipes only mean something on Windows',
+    cluster: 'volumes of CSI plug-ins are not known here; use a volume with driver_opts',
+  };
+  problems.unsupported(path, ownValue(reasons, type) ?? `mounts of type ${type}`);
 }
 
 /** `/run:size=64m,mode=1777`: what is not size or mode is passed to the mount as it is. */

@@ -13,6 +13,7 @@ import type { Build, Project, Service } from '../load/project.ts';
 import { ownValue } from '../load/records.ts';
 import { planContainer, pullPolicyOf } from './container.ts';
 import { LinkAliases, planEndpoint, planNetworks } from './endpoints.ts';
+import { checkLogging, planLogging } from './logging.ts';
 import { imageName, serviceLabels, serviceName } from './names.ts';
 import {
   type ExternalObjects,
@@ -23,8 +24,15 @@ import {
 import { planMode, planPlacement, planRestart, planUpdate } from './policies.ts';
 import { withPreStart } from './pre-start.ts';
 import { type Notice, Problems } from './problems.ts';
+import { checkPublishedPorts } from './published-ports.ts';
 import { planResources } from './resources.ts';
-import { checkOtherNetwork, companionKeys } from './shared-modes.ts';
+import { seccompFiles } from './security.ts';
+import {
+  checkOtherNetwork,
+  checkVolumeOwners,
+  companionKeys,
+  withShareableIpc,
+} from './shared-modes.ts';
 import { homeOf, type Nodes, type ShippedBinds, shipBinds, type Tree } from './shipped.ts';
 import { BUILD_SUPPORT, SERVICE_SUPPORT, type Support } from './support.ts';
 import { utf8Bytes } from './utf8.ts';
@@ -107,7 +115,8 @@ const PLAIN = { singleDollars: true } as const;
 export function planDeploy(loaded: Project, options: PlanOptions): PlanResult {
   const problems = new Problems(options.locate ?? (() => undefined));
   const asked = scaled(loaded, options.scale ?? {}, problems);
-  const all = withVolumesFrom(withPreStart(asked, problems), problems);
+  const hooked = withShareableIpc(withPreStart(asked, problems), problems);
+  const all = withVolumesFrom(hooked, problems);
   const project = options.allResources === true ? all : withoutUnusedResources(all);
   for (const [key, service] of Object.entries(project.services)) {
     checkSupport(key, service, { project, options, problems });
@@ -175,23 +184,19 @@ function checkSupport(
   const path = `services.${key}`;
   checkKeys(service, SERVICE_SUPPORT, path, problems);
   checkOtherNetwork(path, service, problems);
-  checkExternalLinks(`${path}.external_links`, service.external_links ?? [], problems);
+  checkVolumeOwners(project, key, problems);
   if (service.pull_refresh_after !== undefined && service.pull_policy !== 'refresh') {
     const message = 'has no effect without `pull_policy: refresh`';
     problems.notice(`${path}.pull_refresh_after`, message);
   }
-  const { platform, logging, build } = service;
+  const { platform, build } = service;
   const host = options.hostPlatform;
   const fits = (wanted: string): boolean => host === undefined || isSamePlatform(wanted, host);
   if (platform !== undefined && !fits(platform)) {
     const message = `${platform} does not run on the nodes here, which are ${host}`;
     problems.error(`${path}.platform`, message);
   }
-  const { driver = 'json-file' } = logging ?? {};
-  if (driver !== 'json-file') {
-    const reason = `driver ${driver}; this version knows json-file`;
-    problems.unsupported(`${path}.logging.driver`, reason);
-  }
+  checkLogging(path, service, problems);
   if (build === undefined) return;
   checkKeys(build, BUILD_SUPPORT, `${path}.build`, problems);
   if (build.context !== undefined && isRemote(build.context)) {
@@ -202,20 +207,6 @@ function checkSupport(
     if (fits(wanted)) continue;
     const message = `${wanted} cannot be built on the nodes here, which are ${host}`;
     problems.error(`${path}.build.platforms`, message);
-  }
-}
-
-/** A container is known by its own name on networks that both are on; another name could only be given where it is made. */
-function checkExternalLinks(path: string, links: readonly string[], problems: Problems): void {
-  for (const [index, link] of links.entries()) {
-    const [name = '', alias = name] = link.split(':', 2);
-    if (alias === name) {
-      problems.notice(`${path}.${index}`, `${name} is found on networks that both are on`);
-      continue;
-    }
-    const hint = `use the name ${name}, or give that service the alias on a network that both are on`;
-    const message = `${name} cannot be called ${alias} from here alone`;
-    problems.error(`${path}.${index}`, message, hint, 'unsupported');
   }
 }
 
@@ -247,29 +238,6 @@ function isSamePlatform(platform: string, host: string): boolean {
   return wanted === present || present.startsWith(`${wanted}/`) || present.endsWith(`/${wanted}`);
 }
 
-/** One port of the cluster belongs to one service. */
-function checkPublishedPorts(project: Project, problems: Problems): void {
-  const taken = new Map<string, { readonly key: string; readonly ip: string }[]>();
-  for (const [key, service] of Object.entries(project.services)) {
-    for (const [i, { published, protocol, host_ip: ip = '' }] of (service.ports ?? []).entries()) {
-      if (published === undefined || published === '0') continue;
-      const port = `${published}/${protocol ?? 'tcp'}`;
-      const others = taken.get(port) ?? [];
-      const other = others.find((it) => it.ip === ip || isAnyAddress(it.ip) || isAnyAddress(ip));
-      if (other !== undefined) {
-        const owner = other.key === key ? 'this service' : `service ${other.key}`;
-        const message = `port ${port} is published by ${owner} already`;
-        problems.error(`services.${key}.ports.${i}`, message, 'publish another port', 'conflict');
-      }
-      taken.set(port, [...others, { key, ip }]);
-    }
-  }
-}
-
-function isAnyAddress(ip: string): boolean {
-  return ip === '' || ip === '0.0.0.0' || ip === '::';
-}
-
 interface ServiceContext {
   readonly binds: ShippedBinds;
   readonly objects: PlannedObjects;
@@ -277,6 +245,8 @@ interface ServiceContext {
   readonly options: PlanOptions;
   readonly problems: Problems;
 }
+
+const NO_BYTES = new Uint8Array();
 
 function planService(
   project: Project,
@@ -286,7 +256,12 @@ function planService(
 ): specs.ServiceSpec {
   const { objects, links, options, problems, binds } = context;
   const path = `services.${key}`;
-  const versions = binds.references.map(({ configName }) => configName);
+  const versions = [
+    ...binds.references.map(({ configName }) => configName),
+    ...seccompFiles(project, service).map((file) =>
+      options.sha256Hex(options.readFile(file) ?? NO_BYTES),
+    ),
+  ];
   const configHash = hashOf(project, key, service, options, objects, versions);
   const { deploy } = service;
   return specs.ServiceSpec.create({
@@ -300,15 +275,13 @@ function planService(
         problems,
         binds,
         severalNodes: options.nodes !== undefined,
+        readFile: options.readFile,
       }),
       resources: planResources(path, service, problems),
       ...planRestart(path, service, problems),
       placement: planPlacement(deploy, homeOf(project, service, options.home)),
       networks: planNetworks(project, key, service, links, problems),
-      logDriver:
-        service.logging === undefined
-          ? undefined
-          : specs.Driver.create({ name: 'json-file', options: service.logging.options ?? {} }),
+      logDriver: planLogging(service),
       dependsOn: planDependencies(project, service),
     }),
     mode: planMode(path, service, problems),

@@ -1,5 +1,6 @@
-// `network_mode` and `pid` that name another container: `service:X` is the container of X beside which the cluster places each of this service's, on one node; `container:NAME` is whichever container
-// has that name on the node. As with docker, who is in another container's network has no ports, names or name servers of its own: they are said where they would be without effect.
+// `network_mode`, `pid` and `ipc` that name another container: `service:X` is the container of X beside which the cluster places each of this service's, on one node; `container:NAME` is whichever
+// container has that name on the node. As with docker, who is in another container's network has no ports, names or name servers of its own: they are said where they would be without effect. A service
+// whose ipc others join is shareable without being told so; one that says `private` is refused.
 
 import { modeOfService } from '#protocol/companions';
 import type { Project, Service } from '../load/project.ts';
@@ -7,6 +8,7 @@ import { ownValue } from '../load/records.ts';
 import { replicasOf } from './endpoints.ts';
 import { serviceName } from './names.ts';
 import type { Problems } from './problems.ts';
+import { volumeOwners } from './volumes-from.ts';
 
 const SERVICE = 'service:';
 const CONTAINER = 'container:';
@@ -17,17 +19,36 @@ export function isInOtherNetwork({ network_mode: mode = '' }: Service): boolean 
 }
 
 /** Keys of the services beside whose containers those of a service stand. */
-export function companionKeys({ network_mode, pid }: Service): readonly string[] {
-  return [network_mode, pid].flatMap((mode) =>
+export function companionKeys(service: Service): readonly string[] {
+  const modes = [service.network_mode, service.pid, service.ipc];
+  const owners = modes.flatMap((mode) =>
     mode?.startsWith(SERVICE) === true ? [mode.slice(SERVICE.length)] : [],
   );
+  return [...owners, ...volumeOwners(service)];
+}
+
+/** The project in which each service whose ipc another one joins can be joined. */
+export function withShareableIpc(project: Project, problems: Problems): Project {
+  const services: Record<string, Service> = { ...project.services };
+  for (const [key, { ipc = '' }] of Object.entries(project.services)) {
+    const owner = ipc.startsWith(SERVICE) ? ipc.slice(SERVICE.length) : '';
+    const other = ownValue(services, owner);
+    if (other === undefined) continue;
+    const { ipc: mode } = other;
+    if (mode === undefined) services[owner] = { ...other, ipc: 'shareable' };
+    else if (mode === 'private' || mode === 'none') {
+      const hint = `set services.${owner}.ipc to shareable, or leave it out`;
+      problems.error(`services.${key}.ipc`, `the ipc of ${owner} is ${mode}`, hint);
+    }
+  }
+  return { ...project, services };
 }
 
 /** The mode at `field` when it names a container, '' when it does not. */
 export function planSharedMode(
   project: Project,
   key: string,
-  field: 'network_mode' | 'pid',
+  field: 'network_mode' | 'pid' | 'ipc',
   problems: Problems,
 ): string {
   const service = ownValue(project.services, key);
@@ -53,6 +74,16 @@ export function planSharedMode(
   }
   checkCounts(path, service, other, target, problems);
   return modeOfService(serviceName(project, other));
+}
+
+/** Refuses containers that would stand beside another one for its volumes, where there are not as many of those. */
+export function checkVolumeOwners(project: Project, key: string, problems: Problems): void {
+  const service = ownValue(project.services, key);
+  for (const owner of service === undefined ? [] : volumeOwners(service)) {
+    const target = ownValue(project.services, owner);
+    if (service === undefined || target === undefined) continue;
+    checkCounts(`services.${key}.volumes_from`, service, owner, target, problems);
+  }
 }
 
 /** Each container stands beside one: of as many, of a single one, or of one on each node. */

@@ -56,7 +56,7 @@ export const SERVICE_SUPPORT: Readonly<Record<string, Support>> = {
   environment: DONE,
   expose: emulated('every port is reachable inside a network'),
   extends: DONE,
-  external_links: emulated('the names of containers are known on networks that both are on'),
+  external_links: DONE,
   extra_hosts: DONE,
   gpus: DONE,
   group_add: DONE,
@@ -112,7 +112,7 @@ export const SERVICE_SUPPORT: Readonly<Record<string, Support>> = {
   userns_mode: DONE,
   uts: DONE,
   volumes: DONE,
-  volumes_from: emulated('the other service’s mounts are this one’s as well'),
+  volumes_from: DONE,
   working_dir: DONE,
 };
 

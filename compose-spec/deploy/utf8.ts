@@ -1,4 +1,4 @@
-// Text to UTF-8 bytes. The language has no function for it without a host, and this project has none.
+// Text to UTF-8 bytes and back. The language has no function for it without a host, and this project has none.
 
 /** The UTF-8 bytes of `text`; a lone surrogate becomes U+FFFD. */
 export function utf8Bytes(text: string): Uint8Array<ArrayBuffer> {
@@ -22,4 +22,11 @@ export function utf8Bytes(text: string): Uint8Array<ArrayBuffer> {
     }
   }
   return bytes.slice(0, length);
+}
+
+/** The text of UTF-8 bytes. @throws URIError when they are none */
+export function utf8Text(bytes: Uint8Array): string {
+  let escaped = '';
+  for (const byte of bytes) escaped += `%${byte.toString(16).padStart(2, '0')}`;
+  return decodeURIComponent(escaped);
 }

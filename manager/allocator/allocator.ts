@@ -266,7 +266,10 @@ export class Allocator {
       }
       const had = before.find(
         (p) =>
-          p.targetPort === port.targetPort && p.protocol === port.protocol && p.name === port.name,
+          p.targetPort === port.targetPort &&
+          p.protocol === port.protocol &&
+          p.name === port.name &&
+          isInRange(port, p.publishedPort),
       );
       return PortConfig.create({
         ...port,
@@ -290,6 +293,17 @@ export class Allocator {
   }
 
   #freePort(service: Service, port: PortConfig): number {
+    const { publishedFirst: first, publishedLast: last } = port;
+    for (let number = first; number > 0 && number <= last; number++) {
+      const key = `${port.protocol}/${number}`;
+      if (this.#ingressPorts.has(key)) continue;
+      this.#ingressPorts.set(key, service.id);
+      return number;
+    }
+    if (first > 0) {
+      const message = `every port from ${first} to ${last} is published already`;
+      throw new TswarmError('resource_exhausted', message, { field: 'EndpointSpec.Ports' });
+    }
     for (let tried = AUTO_PORT_FIRST; tried <= AUTO_PORT_LAST; tried++) {
       const number = this.#portCursor;
       this.#portCursor = number >= AUTO_PORT_LAST ? AUTO_PORT_FIRST : number + 1;
@@ -392,6 +406,11 @@ export class Allocator {
 
 function askedAddress(config: NetworkAttachmentConfig, family: 4 | 6): string {
   return family === 4 ? config.ipv4Address : config.ipv6Address;
+}
+
+/** A port that was chosen before stays while it is one of those that may be chosen. */
+function isInRange({ publishedFirst, publishedLast }: PortConfig, number: number): boolean {
+  return publishedFirst === 0 || (number >= publishedFirst && number <= publishedLast);
 }
 
 function isWanted(task: Task): boolean {

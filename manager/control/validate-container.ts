@@ -67,7 +67,7 @@ export function checkContainer(container: ContainerSpec | undefined): void {
 /** What each namespace may be: a service's task shares it with its node, with nobody, or with another container of its node. */
 const NAMESPACES = {
   NetworkMode: ['', 'service:NAME', 'container:NAME'],
-  IpcMode: ['', 'none', 'private', 'shareable', 'host'],
+  IpcMode: ['', 'none', 'private', 'shareable', 'host', 'service:NAME', 'container:NAME'],
   PidMode: ['', 'host', 'service:NAME', 'container:NAME'],
   UtsMode: ['', 'host'],
   UsernsMode: ['', 'host'],
@@ -96,6 +96,14 @@ function checkHostParts(container: ContainerSpec): void {
       `${FIELD}.${name}`,
       `ContainerSpec: ${name} ${quote(mode)} is not supported for services`,
       `It is one of: ${known.filter((one) => one !== '').join(', ')}.`,
+    );
+  }
+  for (const entry of container.volumesFrom) {
+    if (/^(service|container):[^:]+(:ro|:rw)?$/.test(entry)) continue;
+    throw invalid(
+      `${FIELD}.VolumesFrom`,
+      `ContainerSpec: ${quote(entry)} is no container to have volumes from`,
+      'Write service:NAME or container:NAME, and :ro behind it where they are only read.',
     );
   }
   for (const { pathOnHost, pathInContainer, cgroupPermissions } of container.devices) {
@@ -169,11 +177,15 @@ function checkMountSource(mount: Mount, field: string): void {
     case MountType.TMPFS:
       if (mount.source !== '') throw invalid(field, `mount ${mount.target}: a tmpfs has no source`);
       return;
+    case MountType.IMAGE:
+      if (mount.source === '')
+        throw invalid(field, `mount ${mount.target}: an image mount needs the image as its source`);
+      return;
     default:
       throw invalid(
         field,
         `mount ${mount.target}: this type of mount is not supported for services`,
-        'Use bind, volume or tmpfs.',
+        'Use bind, volume, tmpfs or image.',
       );
   }
 }

@@ -210,6 +210,10 @@ function checkEndpoint(endpoint: EndpointSpec | undefined): void {
         `EndpointSpec: published port ${port.publishedPort} is above ${PORT_MAX}`,
       );
     }
+    const { publishedFirst: first, publishedLast: last } = port;
+    if (first > 0 && (last < first || last > PORT_MAX || port.publishedPort > 0)) {
+      throw invalid(field, `EndpointSpec: ${first}-${last} is no range to choose a port from`);
+    }
     const isIngress = port.publishMode === PublishMode.INGRESS;
     if (isIngress && endpoint.mode === EndpointMode.DNSRR) {
       throw invalid(

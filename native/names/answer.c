@@ -105,13 +105,17 @@ static bool answer_from_networks(const struct config *config, const struct clien
 {
 	uint8_t address[16];
 	bool reverse = address_from_reverse(question->key, question->name_length, address);
+	struct key asked = {question->key, question->name_length};
+	const struct alias_entry *alias = table_get(&client->aliases, asked.bytes, asked.length);
 
+	if (alias)
+		asked = alias->target;
 	for (size_t i = 0; i < client->network_count; i++) {
 		const struct network *network = client->networks[i];
 		const struct name_entry *name =
-		    table_get(&network->names, question->key, question->name_length);
+		    table_get(&network->names, asked.bytes, asked.length);
 		const struct srv_entry *srv =
-		    table_get(&network->srvs, question->key, question->name_length);
+		    table_get(&network->srvs, asked.bytes, asked.length);
 		const struct ptr_entry *ptr =
 		    reverse ? table_get(&network->ptrs, address, 16) : NULL;
 		if (!name && !srv && !ptr)

@@ -291,6 +291,34 @@ static int parse_client_upstreams(struct config *config, const struct ts_json *o
 	return 0;
 }
 
+static int parse_client_aliases(struct config *config, const struct ts_json *all,
+				struct ts_err *err)
+{
+	ts_json_each (item, all) {
+		struct key key = {0};
+		if (item->type != TS_JSON_OBJECT)
+			return wrong(err, "clientAliases", "wants names", item->key);
+		if (parse_address_key(config, item->key, "clientAliases", &key, err) < 0)
+			return -1;
+		struct client *client = table_get(&config->clients, key.bytes, key.length);
+		if (!client || client->aliases.capacity > 0)
+			continue;
+		client->next = config->first_aliased;
+		config->first_aliased = client;
+		ts_json_each (alias, item) {
+			struct alias_entry *entry = arena_alloc(&config->arena, sizeof *entry);
+			if (alias->type != TS_JSON_STRING)
+				return wrong(err, "clientAliases", "wants names", alias->key);
+			if (parse_name(config, alias->key, "clientAliases", &entry->key, err) < 0 ||
+			    parse_name(config, alias->str, "clientAliases", &entry->target, err) <
+				0)
+				return -1;
+			table_put(&client->aliases, &entry->key);
+		}
+	}
+	return 0;
+}
+
 const struct upstreams *upstreams_for(const struct config *config, const uint8_t address[16])
 {
 	const struct client *client = table_get(&config->clients, address, 16);
@@ -300,7 +328,7 @@ const struct upstreams *upstreams_for(const struct config *config, const uint8_t
 
 static int parse_all(struct config *config, const struct ts_json *root, struct ts_err *err)
 {
-	const struct ts_json *networks = NULL, *clients = NULL, *own = NULL;
+	const struct ts_json *networks = NULL, *clients = NULL, *own = NULL, *aliases = NULL;
 
 	config->ttl_s = TTL_DEFAULT_S;
 	if (root->type != TS_JSON_OBJECT)
@@ -313,8 +341,10 @@ static int parse_all(struct config *config, const struct ts_json *root, struct t
 	    ts_json_opt_node(root, "networks", "config", TS_JSON_OBJECT, &networks, err) < 0 ||
 	    ts_json_opt_node(root, "clients", "config", TS_JSON_OBJECT, &clients, err) < 0 ||
 	    ts_json_opt_node(root, "clientUpstreams", "config", TS_JSON_OBJECT, &own, err) < 0 ||
+	    ts_json_opt_node(root, "clientAliases", "config", TS_JSON_OBJECT, &aliases, err) < 0 ||
 	    parse_networks(config, networks, err) < 0 || parse_clients(config, clients, err) < 0 ||
-	    parse_client_upstreams(config, own, err) < 0)
+	    parse_client_upstreams(config, own, err) < 0 ||
+	    parse_client_aliases(config, aliases, err) < 0)
 		return -1;
 	return 0;
 }
@@ -347,6 +377,8 @@ void config_free(struct config *config)
 		table_free(&network->srvs);
 	}
 	table_free(&config->networks);
+	for (struct client *client = config->first_aliased; client; client = client->next)
+		table_free(&client->aliases);
 	table_free(&config->clients);
 	arena_free(&config->arena);
 	free(config);

@@ -59,10 +59,17 @@ struct upstreams {
 
 struct client {
 	struct key key;			   /* 16 bytes, IPv4 mapped */
+	struct client *next;		   /* of those with aliases */
 	const struct upstreams *upstreams; /* its own; NULL = everybody's */
 	struct network *const *networks;
 	size_t network_count; /* of those that are known */
 	bool has_networks;    /* names at least one, known or not */
+	struct table aliases; /* what it calls others */
+};
+
+struct alias_entry {
+	struct key key;
+	struct key target; /* wire name in lower case */
 };
 
 struct config {
@@ -73,6 +80,7 @@ struct config {
 	uint32_t ttl_s;
 	struct table clients, networks;
 	struct network *first_network;
+	struct client *first_aliased;
 };
 
 /* Parses the text of the file; NULL with *err when it is wrong. */

@@ -47,8 +47,14 @@ int net_interface_parse(const struct ts_json *json, struct net_interface *out, s
 	    ts_json_opt_str(json, "hostMac", "interface", &out->host_mac, err) < 0 ||
 	    ts_json_opt_u32(json, "mtu", "interface", &out->mtu, err) < 0 ||
 	    family_parse(json, "v4", &out->v4, err) < 0 ||
-	    family_parse(json, "v6", &out->v6, err) < 0)
+	    family_parse(json, "v6", &out->v6, err) < 0 ||
+	    ts_json_opt_node(json, "more", "interface", TS_JSON_ARRAY, &out->more, err) < 0)
 		return -1;
+	ts_json_each (item, out->more) {
+		if (item->type != TS_JSON_STRING)
+			return ts_fail(err, TS_E_INVALID, 0, "interface", "more",
+				       "more: addresses are wanted");
+	}
 	if (!out->host || !out->name || !out->mac || !out->host_mac)
 		return ts_fail(err, TS_E_INVALID, 0, "interface", "host",
 			       "an interface needs host, name, mac and hostMac");
@@ -143,6 +149,10 @@ int net_container_side(int rtnl, const struct net_interface *itf, size_t count, 
 		if (container_family(&batch, index, itf[i].host_mac, &itf[i].v4, err) < 0 ||
 		    container_family(&batch, index, itf[i].host_mac, &itf[i].v6, err) < 0)
 			return -1;
+		ts_json_each (address, itf[i].more) {
+			if (net_address_add(&batch, index, address->str, err) < 0)
+				return -1;
+		}
 	}
 	return nl_commit(rtnl, &batch, "set up the container's end", err);
 }

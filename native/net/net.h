@@ -35,6 +35,7 @@ struct net_interface {
 	const char *host_mac; /* host's end: what the container's neighbour entry says */
 	uint32_t mtu;
 	struct net_family v4, v6;
+	const struct ts_json *more; /* further addresses, which nothing is routed to; may be NULL */
 };
 
 /* Reads one element of "interfaces". */

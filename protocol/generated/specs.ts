@@ -849,6 +849,38 @@ export const VolumeOptions: MessageType<VolumeOptions> = {
   decode: (bytes: Uint8Array): VolumeOptions => VolumeOptions.read(Reader.create(bytes), bytes.length),
 };
 
+export interface ImageOptions {
+  readonly subpath: string;
+}
+export const ImageOptions: MessageType<ImageOptions> = {
+  name: 'ImageOptions',
+  fields: [
+    { name: 'subpath', json: 'Subpath', id: 1, kind: 'string', shape: 'one' },
+  ],
+  create: (partial?: Partial<ImageOptions>): ImageOptions => ({ ...{ subpath: '' }, ...partial }),
+  write(m: ImageOptions, w: Writer): Writer {
+    if (m.subpath !== '') w.uint32(10).string(m.subpath);
+    return w;
+  },
+  read(r: Reader, length: number): ImageOptions {
+    const end = r.pos + length;
+    const m: { subpath: string } = { subpath: '' };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.subpath = r.string();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: ImageOptions): Uint8Array => ImageOptions.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): ImageOptions => ImageOptions.read(Reader.create(bytes), bytes.length),
+};
+
 export interface TmpfsOptions {
   readonly sizeBytes: number;
   readonly mode: number;
@@ -902,6 +934,7 @@ export interface Mount {
   readonly bindOptions: BindOptions | undefined;
   readonly volumeOptions: VolumeOptions | undefined;
   readonly tmpfsOptions: TmpfsOptions | undefined;
+  readonly imageOptions: ImageOptions | undefined;
 }
 export const Mount: MessageType<Mount> = {
   name: 'Mount',
@@ -914,8 +947,9 @@ export const Mount: MessageType<Mount> = {
     { name: 'bindOptions', json: 'BindOptions', id: 6, kind: 'message', shape: 'optional', message: () => BindOptions },
     { name: 'volumeOptions', json: 'VolumeOptions', id: 7, kind: 'message', shape: 'optional', message: () => VolumeOptions },
     { name: 'tmpfsOptions', json: 'TmpfsOptions', id: 8, kind: 'message', shape: 'optional', message: () => TmpfsOptions },
+    { name: 'imageOptions', json: 'ImageOptions', id: 9, kind: 'message', shape: 'optional', message: () => ImageOptions },
   ],
-  create: (partial?: Partial<Mount>): Mount => ({ ...{ type: 0, source: '', target: '', readOnly: false, consistency: '', bindOptions: undefined, volumeOptions: undefined, tmpfsOptions: undefined }, ...partial }),
+  create: (partial?: Partial<Mount>): Mount => ({ ...{ type: 0, source: '', target: '', readOnly: false, consistency: '', bindOptions: undefined, volumeOptions: undefined, tmpfsOptions: undefined, imageOptions: undefined }, ...partial }),
   write(m: Mount, w: Writer): Writer {
     if (m.type !== 0) w.uint32(8).int32(m.type);
     if (m.source !== '') w.uint32(18).string(m.source);
@@ -925,11 +959,12 @@ export const Mount: MessageType<Mount> = {
     if (m.bindOptions !== undefined) BindOptions.write(m.bindOptions, w.uint32(50).fork()).ldelim();
     if (m.volumeOptions !== undefined) VolumeOptions.write(m.volumeOptions, w.uint32(58).fork()).ldelim();
     if (m.tmpfsOptions !== undefined) TmpfsOptions.write(m.tmpfsOptions, w.uint32(66).fork()).ldelim();
+    if (m.imageOptions !== undefined) ImageOptions.write(m.imageOptions, w.uint32(74).fork()).ldelim();
     return w;
   },
   read(r: Reader, length: number): Mount {
     const end = r.pos + length;
-    const m: { type: MountType; source: string; target: string; readOnly: boolean; consistency: string; bindOptions: BindOptions | undefined; volumeOptions: VolumeOptions | undefined; tmpfsOptions: TmpfsOptions | undefined } = { type: 0, source: '', target: '', readOnly: false, consistency: '', bindOptions: undefined, volumeOptions: undefined, tmpfsOptions: undefined };
+    const m: { type: MountType; source: string; target: string; readOnly: boolean; consistency: string; bindOptions: BindOptions | undefined; volumeOptions: VolumeOptions | undefined; tmpfsOptions: TmpfsOptions | undefined; imageOptions: ImageOptions | undefined } = { type: 0, source: '', target: '', readOnly: false, consistency: '', bindOptions: undefined, volumeOptions: undefined, tmpfsOptions: undefined, imageOptions: undefined };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -956,6 +991,9 @@ export const Mount: MessageType<Mount> = {
           break;
         case 8:
           m.tmpfsOptions = TmpfsOptions.read(r, r.uint32());
+          break;
+        case 9:
+          m.imageOptions = ImageOptions.read(r, r.uint32());
           break;
         default:
           r.skipType(t & 7);
@@ -1357,25 +1395,32 @@ export const AppArmorModeText: ReadonlyMap<number, string> = new Map([[0, 'defau
 
 export interface AppArmorOpts {
   readonly mode: AppArmorMode;
+  /** Extension: one of the node's by name; "" = none */
+  readonly profile: string;
 }
 export const AppArmorOpts: MessageType<AppArmorOpts> = {
   name: 'AppArmorOpts',
   fields: [
     { name: 'mode', json: 'Mode', id: 1, kind: 'enum', shape: 'one', text: AppArmorModeText, always: true },
+    { name: 'profile', json: 'Profile', id: 100, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<AppArmorOpts>): AppArmorOpts => ({ ...{ mode: 0 }, ...partial }),
+  create: (partial?: Partial<AppArmorOpts>): AppArmorOpts => ({ ...{ mode: 0, profile: '' }, ...partial }),
   write(m: AppArmorOpts, w: Writer): Writer {
     if (m.mode !== 0) w.uint32(8).int32(m.mode);
+    if (m.profile !== '') w.uint32(802).string(m.profile);
     return w;
   },
   read(r: Reader, length: number): AppArmorOpts {
     const end = r.pos + length;
-    const m: { mode: AppArmorMode } = { mode: 0 };
+    const m: { mode: AppArmorMode; profile: string } = { mode: 0, profile: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
         case 1:
           m.mode = r.int32() as AppArmorMode;
+          break;
+        case 100:
+          m.profile = r.string();
           break;
         default:
           r.skipType(t & 7);
@@ -1448,6 +1493,8 @@ export interface Privileges {
   readonly seccomp: SeccompOpts | undefined;
   readonly appArmor: AppArmorOpts | undefined;
   readonly noNewPrivileges: boolean;
+  /** Extension: nothing of /proc and /sys is masked or read-only */
+  readonly unconfinedSystemPaths: boolean;
 }
 export const Privileges: MessageType<Privileges> = {
   name: 'Privileges',
@@ -1456,18 +1503,20 @@ export const Privileges: MessageType<Privileges> = {
     { name: 'seccomp', json: 'Seccomp', id: 2, kind: 'message', shape: 'optional', message: () => SeccompOpts },
     { name: 'appArmor', json: 'AppArmor', id: 3, kind: 'message', shape: 'optional', message: () => AppArmorOpts },
     { name: 'noNewPrivileges', json: 'NoNewPrivileges', id: 4, kind: 'bool', shape: 'one' },
+    { name: 'unconfinedSystemPaths', json: 'UnconfinedSystemPaths', id: 100, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<Privileges>): Privileges => ({ ...{ selinuxContext: undefined, seccomp: undefined, appArmor: undefined, noNewPrivileges: false }, ...partial }),
+  create: (partial?: Partial<Privileges>): Privileges => ({ ...{ selinuxContext: undefined, seccomp: undefined, appArmor: undefined, noNewPrivileges: false, unconfinedSystemPaths: false }, ...partial }),
   write(m: Privileges, w: Writer): Writer {
     if (m.selinuxContext !== undefined) SelinuxContext.write(m.selinuxContext, w.uint32(10).fork()).ldelim();
     if (m.seccomp !== undefined) SeccompOpts.write(m.seccomp, w.uint32(18).fork()).ldelim();
     if (m.appArmor !== undefined) AppArmorOpts.write(m.appArmor, w.uint32(26).fork()).ldelim();
     if (m.noNewPrivileges) w.uint32(32).bool(m.noNewPrivileges);
+    if (m.unconfinedSystemPaths) w.uint32(800).bool(m.unconfinedSystemPaths);
     return w;
   },
   read(r: Reader, length: number): Privileges {
     const end = r.pos + length;
-    const m: { selinuxContext: SelinuxContext | undefined; seccomp: SeccompOpts | undefined; appArmor: AppArmorOpts | undefined; noNewPrivileges: boolean } = { selinuxContext: undefined, seccomp: undefined, appArmor: undefined, noNewPrivileges: false };
+    const m: { selinuxContext: SelinuxContext | undefined; seccomp: SeccompOpts | undefined; appArmor: AppArmorOpts | undefined; noNewPrivileges: boolean; unconfinedSystemPaths: boolean } = { selinuxContext: undefined, seccomp: undefined, appArmor: undefined, noNewPrivileges: false, unconfinedSystemPaths: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1482,6 +1531,9 @@ export const Privileges: MessageType<Privileges> = {
           break;
         case 4:
           m.noNewPrivileges = r.bool();
+          break;
+        case 100:
+          m.unconfinedSystemPaths = r.bool();
           break;
         default:
           r.skipType(t & 7);
@@ -1532,7 +1584,7 @@ export interface ContainerSpec {
   readonly devices: readonly DeviceMapping[];
   /** bytes; 0 = 64 MiB */
   readonly shmSize: number;
-  /** "", none, private, shareable, host */
+  /** "", none, private, shareable, host, or as network_mode */
   readonly ipcMode: string;
   /** "", host, or as network_mode */
   readonly pidMode: string;
@@ -1569,6 +1621,10 @@ export interface ContainerSpec {
   readonly storageOpt: Readonly<Record<string, string>>;
   /** devices that a driver of the node chooses (GPUs) */
   readonly deviceRequests: readonly DeviceRequest[];
+  /** service:NAME[:ro] or container:NAME[:ro]: that one's mounts as well, as they are on the node */
+  readonly volumesFrom: readonly string[];
+  /** NAME:ALIAS: what it calls another container, by a name that is known on its networks */
+  readonly links: readonly string[];
 }
 export const ContainerSpec: MessageType<ContainerSpec> = {
   name: 'ContainerSpec',
@@ -1625,8 +1681,10 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     { name: 'ociRuntime', json: 'OCIRuntime', id: 121, kind: 'string', shape: 'one' },
     { name: 'storageOpt', json: 'StorageOpt', id: 122, kind: 'string', shape: 'map' },
     { name: 'deviceRequests', json: 'DeviceRequests', id: 123, kind: 'message', shape: 'repeated', message: () => DeviceRequest },
+    { name: 'volumesFrom', json: 'VolumesFrom', id: 125, kind: 'string', shape: 'repeated' },
+    { name: 'links', json: 'Links', id: 124, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<ContainerSpec>): ContainerSpec => ({ ...{ image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [], networkMode: '', cgroupnsMode: '', ociRuntime: '', storageOpt: {}, deviceRequests: [] }, ...partial }),
+  create: (partial?: Partial<ContainerSpec>): ContainerSpec => ({ ...{ image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [], networkMode: '', cgroupnsMode: '', ociRuntime: '', storageOpt: {}, deviceRequests: [], volumesFrom: [], links: [] }, ...partial }),
   write(m: ContainerSpec, w: Writer): Writer {
     if (m.image !== '') w.uint32(10).string(m.image);
     for (const v of m.command) w.uint32(18).string(v);
@@ -1696,11 +1754,13 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
       w.ldelim();
     }
     for (const v of m.deviceRequests) DeviceRequest.write(v, w.uint32(986).fork()).ldelim();
+    for (const v of m.volumesFrom) w.uint32(1002).string(v);
+    for (const v of m.links) w.uint32(994).string(v);
     return w;
   },
   read(r: Reader, length: number): ContainerSpec {
     const end = r.pos + length;
-    const m: { image: string; command: string[]; args: string[]; hostname: string; env: string[]; dir: string; user: string; groups: string[]; labels: Record<string, string>; privileges: Privileges | undefined; init: boolean | undefined; tty: boolean; openStdin: boolean; readOnly: boolean; stopSignal: string; stopGracePeriod: number | undefined; mounts: Mount[]; healthcheck: HealthConfig | undefined; hosts: string[]; dnsConfig: DnsConfig | undefined; secrets: SecretReference[]; configs: ConfigReference[]; isolation: string; sysctls: Record<string, string>; capabilityAdd: string[]; capabilityDrop: string[]; ulimits: Ulimit[]; oomScoreAdj: number; privileged: boolean; devices: DeviceMapping[]; shmSize: number; ipcMode: string; pidMode: string; utsMode: string; usernsMode: string; cgroupParent: string; domainname: string; containerName: string; pullPolicy: string; annotations: Record<string, string>; entrypointCleared: boolean; commandCleared: boolean; deviceCgroupRules: string[]; stdinOnce: boolean; imageId: string; postStart: LifecycleHook[]; preStop: LifecycleHook[]; networkMode: string; cgroupnsMode: string; ociRuntime: string; storageOpt: Record<string, string>; deviceRequests: DeviceRequest[] } = { image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [], networkMode: '', cgroupnsMode: '', ociRuntime: '', storageOpt: {}, deviceRequests: [] };
+    const m: { image: string; command: string[]; args: string[]; hostname: string; env: string[]; dir: string; user: string; groups: string[]; labels: Record<string, string>; privileges: Privileges | undefined; init: boolean | undefined; tty: boolean; openStdin: boolean; readOnly: boolean; stopSignal: string; stopGracePeriod: number | undefined; mounts: Mount[]; healthcheck: HealthConfig | undefined; hosts: string[]; dnsConfig: DnsConfig | undefined; secrets: SecretReference[]; configs: ConfigReference[]; isolation: string; sysctls: Record<string, string>; capabilityAdd: string[]; capabilityDrop: string[]; ulimits: Ulimit[]; oomScoreAdj: number; privileged: boolean; devices: DeviceMapping[]; shmSize: number; ipcMode: string; pidMode: string; utsMode: string; usernsMode: string; cgroupParent: string; domainname: string; containerName: string; pullPolicy: string; annotations: Record<string, string>; entrypointCleared: boolean; commandCleared: boolean; deviceCgroupRules: string[]; stdinOnce: boolean; imageId: string; postStart: LifecycleHook[]; preStop: LifecycleHook[]; networkMode: string; cgroupnsMode: string; ociRuntime: string; storageOpt: Record<string, string>; deviceRequests: DeviceRequest[]; volumesFrom: string[]; links: string[] } = { image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [], networkMode: '', cgroupnsMode: '', ociRuntime: '', storageOpt: {}, deviceRequests: [], volumesFrom: [], links: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1900,6 +1960,12 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
         case 123:
           m.deviceRequests.push(DeviceRequest.read(r, r.uint32()));
           break;
+        case 125:
+          m.volumesFrom.push(r.string());
+          break;
+        case 124:
+          m.links.push(r.string());
+          break;
         default:
           r.skipType(t & 7);
       }
@@ -2055,6 +2121,8 @@ export interface NetworkAttachmentConfig {
   readonly gwPriority: number;
   /** of the interface; "" = made from the address */
   readonly macAddress: string;
+  /** further addresses of the interface, which nothing is routed to */
+  readonly linkLocalIps: readonly string[];
 }
 export const NetworkAttachmentConfig: MessageType<NetworkAttachmentConfig> = {
   name: 'NetworkAttachmentConfig',
@@ -2066,8 +2134,9 @@ export const NetworkAttachmentConfig: MessageType<NetworkAttachmentConfig> = {
     { name: 'ipv6Address', json: 'IPv6Address', id: 101, kind: 'string', shape: 'one' },
     { name: 'gwPriority', json: 'GwPriority', id: 102, kind: 'int64', shape: 'one' },
     { name: 'macAddress', json: 'MacAddress', id: 103, kind: 'string', shape: 'one' },
+    { name: 'linkLocalIps', json: 'LinkLocalIPs', id: 104, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<NetworkAttachmentConfig>): NetworkAttachmentConfig => ({ ...{ target: '', aliases: [], driverOpts: {}, ipv4Address: '', ipv6Address: '', gwPriority: 0, macAddress: '' }, ...partial }),
+  create: (partial?: Partial<NetworkAttachmentConfig>): NetworkAttachmentConfig => ({ ...{ target: '', aliases: [], driverOpts: {}, ipv4Address: '', ipv6Address: '', gwPriority: 0, macAddress: '', linkLocalIps: [] }, ...partial }),
   write(m: NetworkAttachmentConfig, w: Writer): Writer {
     if (m.target !== '') w.uint32(10).string(m.target);
     for (const v of m.aliases) w.uint32(18).string(v);
@@ -2080,11 +2149,12 @@ export const NetworkAttachmentConfig: MessageType<NetworkAttachmentConfig> = {
     if (m.ipv6Address !== '') w.uint32(810).string(m.ipv6Address);
     if (m.gwPriority !== 0) w.uint32(816).int64(m.gwPriority);
     if (m.macAddress !== '') w.uint32(826).string(m.macAddress);
+    for (const v of m.linkLocalIps) w.uint32(834).string(v);
     return w;
   },
   read(r: Reader, length: number): NetworkAttachmentConfig {
     const end = r.pos + length;
-    const m: { target: string; aliases: string[]; driverOpts: Record<string, string>; ipv4Address: string; ipv6Address: string; gwPriority: number; macAddress: string } = { target: '', aliases: [], driverOpts: {}, ipv4Address: '', ipv6Address: '', gwPriority: 0, macAddress: '' };
+    const m: { target: string; aliases: string[]; driverOpts: Record<string, string>; ipv4Address: string; ipv6Address: string; gwPriority: number; macAddress: string; linkLocalIps: string[] } = { target: '', aliases: [], driverOpts: {}, ipv4Address: '', ipv6Address: '', gwPriority: 0, macAddress: '', linkLocalIps: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -2118,6 +2188,9 @@ export const NetworkAttachmentConfig: MessageType<NetworkAttachmentConfig> = {
           break;
         case 103:
           m.macAddress = r.string();
+          break;
+        case 104:
+          m.linkLocalIps.push(r.string());
           break;
         default:
           r.skipType(t & 7);
@@ -2529,6 +2602,9 @@ export interface PortConfig {
   readonly publishMode: PublishMode;
   /** "" = all addresses */
   readonly hostIp: string;
+  /** with published_port 0: the range that the port is chosen from; 0 = any */
+  readonly publishedFirst: number;
+  readonly publishedLast: number;
 }
 export const PortConfig: MessageType<PortConfig> = {
   name: 'PortConfig',
@@ -2539,8 +2615,10 @@ export const PortConfig: MessageType<PortConfig> = {
     { name: 'publishedPort', json: 'PublishedPort', id: 4, kind: 'uint32', shape: 'one' },
     { name: 'publishMode', json: 'PublishMode', id: 5, kind: 'enum', shape: 'one', text: PublishModeText, always: true },
     { name: 'hostIp', json: 'HostIP', id: 100, kind: 'string', shape: 'one' },
+    { name: 'publishedFirst', json: 'PublishedFirst', id: 101, kind: 'uint32', shape: 'one' },
+    { name: 'publishedLast', json: 'PublishedLast', id: 102, kind: 'uint32', shape: 'one' },
   ],
-  create: (partial?: Partial<PortConfig>): PortConfig => ({ ...{ name: '', protocol: 0, targetPort: 0, publishedPort: 0, publishMode: 0, hostIp: '' }, ...partial }),
+  create: (partial?: Partial<PortConfig>): PortConfig => ({ ...{ name: '', protocol: 0, targetPort: 0, publishedPort: 0, publishMode: 0, hostIp: '', publishedFirst: 0, publishedLast: 0 }, ...partial }),
   write(m: PortConfig, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
     if (m.protocol !== 0) w.uint32(16).int32(m.protocol);
@@ -2548,11 +2626,13 @@ export const PortConfig: MessageType<PortConfig> = {
     if (m.publishedPort !== 0) w.uint32(32).uint32(m.publishedPort);
     if (m.publishMode !== 0) w.uint32(40).int32(m.publishMode);
     if (m.hostIp !== '') w.uint32(802).string(m.hostIp);
+    if (m.publishedFirst !== 0) w.uint32(808).uint32(m.publishedFirst);
+    if (m.publishedLast !== 0) w.uint32(816).uint32(m.publishedLast);
     return w;
   },
   read(r: Reader, length: number): PortConfig {
     const end = r.pos + length;
-    const m: { name: string; protocol: PortProtocol; targetPort: number; publishedPort: number; publishMode: PublishMode; hostIp: string } = { name: '', protocol: 0, targetPort: 0, publishedPort: 0, publishMode: 0, hostIp: '' };
+    const m: { name: string; protocol: PortProtocol; targetPort: number; publishedPort: number; publishMode: PublishMode; hostIp: string; publishedFirst: number; publishedLast: number } = { name: '', protocol: 0, targetPort: 0, publishedPort: 0, publishMode: 0, hostIp: '', publishedFirst: 0, publishedLast: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -2573,6 +2653,12 @@ export const PortConfig: MessageType<PortConfig> = {
           break;
         case 100:
           m.hostIp = r.string();
+          break;
+        case 101:
+          m.publishedFirst = r.uint32();
+          break;
+        case 102:
+          m.publishedLast = r.uint32();
           break;
         default:
           r.skipType(t & 7);

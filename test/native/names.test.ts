@@ -47,6 +47,7 @@ interface Config {
   ttl: number;
   clients: Record<string, string[]>;
   clientUpstreams: Record<string, { address: string; port: number }[]>;
+  clientAliases: Record<string, Record<string, string>>;
   networks: Record<string, unknown>;
 }
 
@@ -74,6 +75,10 @@ const config: Config = {
     '127.0.0.8': [{ address: '127.0.0.1', port: port + 2 }],
     '127.0.0.4': [{ address: '127.0.0.1', port: port + 2 }],
     '127.0.0.9': [{ address: '127.0.0.1', port: port + 2 }],
+  },
+  clientAliases: {
+    '127.0.0.3': { Store: 'db', db: 'nowhere' },
+    '127.0.0.4': { store: 'db' },
   },
   networks: {
     front: {
@@ -222,6 +227,12 @@ describe('known names', () => {
     expect(addresses(await ask({ name: 'both' }, '127.0.0.2'))).toEqual(['10.0.2.8']);
     expect(addresses(await ask({ name: 'both' }, '127.0.0.3'))).toEqual(['10.0.2.8']);
     expect(await ask({ name: 'web' }, '127.0.0.3')).toMatchObject({ rcode: NXDOMAIN });
+  });
+
+  it('gives one address its own names for others', async () => {
+    expect(addresses(await ask({ name: 'STORE' }, '127.0.0.3'))).toEqual(['10.0.2.2']);
+    expect(await ask({ name: 'db' }, '127.0.0.3')).toMatchObject({ rcode: NXDOMAIN });
+    expect(addresses(await ask({ name: 'db' }, '127.0.0.2'))).toEqual(['10.0.2.2']);
   });
 
   it('turns addresses into names', async () => {

@@ -71,6 +71,7 @@ export async function buildFixture(): Promise<BuildFixture> {
     log,
     events,
     images: images.service.store,
+    mounts: images.service.parts.mounts,
     network: new HostNetwork(),
     volumes,
     files: new ContainerFiles({

@@ -34,7 +34,7 @@ export async function makeLayer(
   await mkdir(mark, { recursive: true, mode: 0o700 });
   const scratch = await layers.scratch();
   try {
-    const paths = await rootfs.prepare(id, state.imageId, state.chainId);
+    const paths = await rootfs.prepare(id, state);
     await rootfs.mount(id);
     const { mergedDir, upperDir } = paths;
     await fill({ id, mergedDir, upperDir, view: new RootView(mergedDir) });

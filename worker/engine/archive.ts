@@ -8,6 +8,7 @@ import type { EngineJson } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import type { Container } from '../runtime/container.ts';
 import type { RuntimeDeps } from '../runtime/deps.ts';
+import { withViews } from '../runtime/image-mounts.ts';
 import { readyMounts } from '../runtime/mount-points.ts';
 import { callNative, endOf } from '../runtime/native-call.ts';
 
@@ -37,6 +38,16 @@ async function placeOf(container: Container, path: string, deps: RuntimeDeps): P
     .filter((mount) => mount.Type !== 'tmpfs' && isBelow(clean, mount.Destination))
     .sort((a, b) => b.Destination.length - a.Destination.length);
   const [nearest] = mounts;
+  if (nearest?.Type === 'image') {
+    const { viewDirs } = await deps.images.mountRootfs(container.id);
+    const views = await withViews(container.record.mounts, viewDirs);
+    return {
+      root: views.find(({ Destination }) => Destination === nearest.Destination)?.Source ?? '',
+      path: clean.slice(nearest.Destination.length) || '/',
+      readonly: true,
+      release: () => unmountUnlessRunning(container, deps),
+    };
+  }
   if (nearest) {
     const [mount] = await readyMounts([nearest], deps.volumes);
     return {

@@ -225,7 +225,7 @@ export class NodeContainerEngine implements ContainerEngine {
     }
     const container = this.find(idOrName);
     this.#requireLog(container);
-    const { config, hostConfig } = container.record;
+    const { config, hostConfig, id, name, imageId, image } = container.record;
     return {
       tty: config.Tty,
       output: readLogs(
@@ -236,6 +236,10 @@ export class NodeContainerEngine implements ContainerEngine {
           attributes: logAttributes(hostConfig.LogConfig.Config, {
             labels: config.Labels,
             env: config.Env,
+            id,
+            name,
+            imageId,
+            imageName: image,
           }),
         },
         signal,

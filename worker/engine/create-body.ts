@@ -162,5 +162,6 @@ export function parseEndpoint(body: Body): EndpointRequest {
     gwPriority: body.number('GwPriority'),
     links: body.texts('Links'),
     driverOpts: body.textMap('DriverOpts'),
+    linkLocalIps: ipam?.texts('LinkLocalIPs') ?? [],
   };
 }

@@ -229,6 +229,7 @@ function restartPolicy(body: Body): RestartPolicySpec {
 function mountSpec(body: Body): MountSpec {
   const bind = body.body('BindOptions');
   const volume = body.body('VolumeOptions');
+  const image = body.body('ImageOptions');
   const tmpfs = body.body('TmpfsOptions');
   const driver = volume?.body('DriverConfig');
   return {
@@ -265,6 +266,7 @@ function mountSpec(body: Body): MountSpec {
           },
         }
       : {}),
+    ...(image ? { ImageOptions: { Subpath: image.text('Subpath') } } : {}),
     ...(tmpfs
       ? {
           TmpfsOptions: {
@@ -374,12 +376,11 @@ function checkUnsupported(config: HostConfig): void {
     );
   }
   parseDeviceRequests(config.DeviceRequests);
-  if (config.IpcMode.startsWith('container:')) {
-    refuse(
-      'IpcMode',
-      `IPC mode "${config.IpcMode}" is not supported`,
-      'Use private or host, or share a volume.',
-    );
+  if (!/^(none|private|shareable|host|container:.+)$/.test(config.IpcMode)) {
+    throw new TswarmError('invalid_argument', `invalid IPC mode: ${config.IpcMode}`, {
+      field: 'HostConfig.IpcMode',
+      hint: 'Use none, private, shareable, host or container:NAME.',
+    });
   }
   if ((config.Links ?? []).length > 0) {
     refuse(

@@ -139,7 +139,8 @@ export class Collector {
         if (digest !== undefined) blobs.add(digest);
       }
     }
-    for (const [, { chainId }] of rootfs.entries()) keepChain(chainId);
+    for (const [, used] of rootfs.entries())
+      for (const { chainId } of [used, ...used.views]) keepChain(chainId);
     for (const source of this.#sources) {
       for (const root of source()) {
         keepChain(root.chainId);
@@ -186,8 +187,10 @@ export class Collector {
 
   #isChainOfContainer(chainId: string): boolean {
     for (const [, rootfs] of this.#deps.rootfs.entries()) {
-      for (let id = rootfs.chainId; id !== ''; id = this.#deps.layers.get(id)?.parent ?? '') {
-        if (id === chainId) return true;
+      for (const ground of [rootfs, ...rootfs.views]) {
+        for (let id = ground.chainId; id !== ''; id = this.#deps.layers.get(id)?.parent ?? '') {
+          if (id === chainId) return true;
+        }
       }
     }
     return false;

@@ -160,12 +160,15 @@ class Images implements FullImageService {
         return found === undefined ? undefined : record(found.image);
       },
       ensure: async (ref, options) => record(await this.#ensure(ref, options)),
-      prepareRootfs: async (containerId, imageId) => {
+      prepareRootfs: async (containerId, imageId, views = []) => {
         const known = rootfs.get(containerId);
         if (known !== undefined) return known.paths;
-        const image = db.get(imageId);
-        if (image === undefined) throw noSuchImage(imageId);
-        return rootfs.prepare(containerId, image.id, image.chainId);
+        const groundOf = (id: string): { readonly imageId: string; readonly chainId: string } => {
+          const image = db.get(id);
+          if (image === undefined) throw noSuchImage(id);
+          return { imageId: image.id, chainId: image.chainId };
+        };
+        return rootfs.prepare(containerId, groundOf(imageId), views.map(groundOf));
       },
       mountRootfs: (containerId) => rootfs.mount(containerId),
       unmountRootfs: (containerId) => rootfs.unmount(containerId),
@@ -378,7 +381,7 @@ class Images implements FullImageService {
   #usersOf(imageId: string): readonly string[] {
     const users: string[] = [];
     for (const [id, rootfs] of this.parts.rootfs.entries()) {
-      if (rootfs.imageId === imageId) users.push(id);
+      if ([rootfs, ...rootfs.views].some((ground) => ground.imageId === imageId)) users.push(id);
     }
     return users;
   }

@@ -1,7 +1,8 @@
 // Containers' root file systems: `rootfs/<id>/{upper,work,merged}` over the image's layers, with a
 // layer of empty mount points between (Docker's "-init" layer: an image whose /proc or /etc/hosts
 // is a link cannot lead the runtime astray). The layer is the same for all and never written, so
-// one serves all. What a container stands on is written as two symbolic links, `image` and `chain`:
+// one serves all. Images that are mounted into a container (views) lie beside, at `view-N`, read-only.
+// What a container stands on is written as two symbolic links, `image` and `chain`:
 // made last, atomic, needing no fsync; a folder without them is unfinished. The kernel's mount
 // table is the truth about what is mounted; nothing is remembered about that. The few names of a
 // container are made and removed at once, not through the thread pool (why: worker/files.ts).
@@ -9,6 +10,7 @@ import {
   chmodSync,
   chownSync,
   mkdirSync,
+  readdirSync,
   rmdirSync,
   rmSync,
   statSync,
@@ -37,9 +39,15 @@ import type { LayerStore } from './layer-store.ts';
 import { treeSize } from './tree-size.ts';
 import type { RootfsPaths } from './types.ts';
 
-interface Rootfs {
+/** An image whose files a container has: as its root, or mounted below it. */
+interface Ground {
   readonly imageId: string;
   readonly chainId: string;
+}
+
+interface Rootfs extends Ground {
+  /** In the order of `paths.viewDirs`. */
+  readonly views: readonly Ground[];
   readonly paths: RootfsPaths;
 }
 
@@ -69,10 +77,11 @@ export class RootfsStore {
     await makeInitLayer(this.#initDir);
     for (const id of await readdir(this.#dir)) {
       const dir = join(this.#dir, id);
-      const [imageId, chainId] = await Promise.all([link(dir, 'image'), link(dir, 'chain')]);
-      const isWhole = CONTAINER_ID.test(id) && imageId !== undefined && chainId !== undefined;
-      if (!isWhole) await this.#removeDir(id);
-      else if (this.#isChainHere(chainId)) this.#byId.set(id, this.#describe(id, imageId, chainId));
+      const ground = await readGround(dir, '');
+      const views = await readViews(dir);
+      if (!CONTAINER_ID.test(id) || ground === undefined) await this.#removeDir(id);
+      else if ([ground, ...views].every(({ chainId }) => this.#isChainHere(chainId)))
+        this.#byId.set(id, this.#describe(id, ground, views));
       // Its files are kept: they may be worth more than the image.
       else log.error('container without its image: layers are missing', { container: id });
     }
@@ -86,14 +95,18 @@ export class RootfsStore {
     return this.#byId.entries();
   }
 
-  async prepare(containerId: string, imageId: string, chainId: string): Promise<RootfsPaths> {
+  async prepare(
+    containerId: string,
+    ground: Ground,
+    views: readonly Ground[] = [],
+  ): Promise<RootfsPaths> {
     if (!CONTAINER_ID.test(containerId)) {
       throw new TswarmError('invalid_argument', `"${containerId}" is not a container id`);
     }
     return this.#lock.with(containerId, async () => {
       const known = this.#byId.get(containerId);
       if (known !== undefined) return known.paths;
-      const rootfs = this.#describe(containerId, imageId, chainId);
+      const rootfs = this.#describe(containerId, ground, views);
       // From here on garbage collection leaves the layers alone.
       this.#byId.set(containerId, rootfs);
       try {
@@ -109,8 +122,13 @@ export class RootfsStore {
 
   async mount(containerId: string): Promise<RootfsPaths> {
     return this.#lock.with(containerId, async () => {
-      const { paths } = this.#need(containerId);
+      const { paths, views } = this.#need(containerId);
       if (await isMountPoint(paths.mergedDir)) return paths;
+      for (const [index, target] of paths.viewDirs.entries()) {
+        // What a start that was cut short has left.
+        await this.unmountView(target);
+        await this.mountView(views[index]?.chainId ?? '', target);
+      }
       await this.#mounts.overlay({
         lower: paths.lowerDirs,
         upper: paths.upperDir,
@@ -124,7 +142,9 @@ export class RootfsStore {
   async unmount(containerId: string): Promise<void> {
     await this.#lock.with(containerId, async () => {
       const known = this.#byId.get(containerId);
-      if (known !== undefined) await this.#unmount(known.paths.mergedDir);
+      if (known === undefined) return;
+      await this.#unmount(known.paths.mergedDir);
+      for (const view of known.paths.viewDirs) await this.unmountView(view);
     });
   }
 
@@ -186,16 +206,19 @@ export class RootfsStore {
     throw new TswarmError('not_found', `container ${containerId} has no root file system here`);
   }
 
-  #describe(containerId: string, imageId: string, chainId: string): Rootfs {
+  #describe(containerId: string, ground: Ground, views: readonly Ground[]): Rootfs {
     const dir = join(this.#dir, containerId);
-    const layers = this.#layers.chain(chainId).map((layer) => this.#layers.diffDir(layer.chainId));
+    const layers = this.#layers
+      .chain(ground.chainId)
+      .map((layer) => this.#layers.diffDir(layer.chainId));
     const paths = {
       lowerDirs: [this.#initDir, ...layers],
       upperDir: join(dir, 'upper'),
       workDir: join(dir, 'work'),
       mergedDir: join(dir, 'merged'),
+      viewDirs: views.map((_, index) => join(dir, viewName(index))),
     };
-    return { imageId, chainId, paths };
+    return { ...ground, views, paths };
   }
 
   async #makeDirs(containerId: string, rootfs: Rootfs): Promise<void> {
@@ -212,13 +235,18 @@ export class RootfsStore {
       chownSync(upperDir, top.uid, top.gid);
       chmodSync(upperDir, top.mode & 0o7777);
     }
-    symlinkSync(rootfs.imageId || NONE, join(dir, 'image'));
-    symlinkSync(rootfs.chainId || NONE, join(dir, 'chain'));
+    for (const [index, view] of rootfs.views.entries()) {
+      mkdirSync(join(dir, viewName(index)), 0o755);
+      writeGround(dir, `${viewName(index)}-`, view);
+    }
+    writeGround(dir, '', rootfs);
   }
 
   async #removeDir(containerId: string): Promise<void> {
     const dir = join(this.#dir, containerId);
     await this.#unmount(join(dir, 'merged'));
+    // Behind a view are an image's own files.
+    for (const name of viewsIn(dir)) await this.unmountView(join(dir, name));
     // The links go first: what is left after a crash is then seen as unfinished.
     rmSync(join(dir, 'image'), { force: true });
     if (!removedUnused(dir)) await rm(dir, { recursive: true, force: true });
@@ -241,6 +269,38 @@ export class RootfsStore {
 
 /** Stands for no image and no layers: a link cannot lead nowhere. */
 const NONE = 'none';
+
+function viewName(index: number): string {
+  return `view-${index}`;
+}
+
+/** Names of the places where images are mounted, in a folder that may be unfinished or not there. */
+function viewsIn(dir: string): readonly string[] {
+  try {
+    return readdirSync(dir).filter((name) => /^view-\d+$/.test(name));
+  } catch {
+    return [];
+  }
+}
+
+async function readViews(dir: string): Promise<readonly Ground[]> {
+  const count = viewsIn(dir).length;
+  const views = await Promise.all(
+    Array.from({ length: count }, (_, index) => readGround(dir, `${viewName(index)}-`)),
+  );
+  return views.flatMap((view) => view ?? []);
+}
+
+async function readGround(dir: string, prefix: string): Promise<Ground | undefined> {
+  const links = ['image', 'chain'].map((name) => link(dir, `${prefix}${name}`));
+  const [imageId, chainId] = await Promise.all(links);
+  return imageId === undefined || chainId === undefined ? undefined : { imageId, chainId };
+}
+
+function writeGround(dir: string, prefix: string, { imageId, chainId }: Ground): void {
+  symlinkSync(imageId || NONE, join(dir, `${prefix}image`));
+  symlinkSync(chainId || NONE, join(dir, `${prefix}chain`));
+}
 
 /** The folders of a container that wrote nothing, which most never do. False when something else is there. */
 function removedUnused(dir: string): boolean {

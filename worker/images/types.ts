@@ -86,6 +86,8 @@ export interface RootfsPaths {
   readonly upperDir: string;
   readonly workDir: string;
   readonly mergedDir: string;
+  /** Where further images are once it is mounted, read-only, in the order in which they were asked for. */
+  readonly viewDirs: readonly string[];
 }
 
 export interface ImageStore {
@@ -99,12 +101,13 @@ export interface ImageStore {
   /**
    * Makes the container's directories (upper, work, merged) and its init layer (empty /dev/{pts,shm,console}, /proc, /sys,
    * /etc/{hosts,hostname,resolv.conf}, /etc/mtab → /proc/mounts, /.dockerenv) and counts the image as in use. Mounts nothing.
+   * `views`: ids of images that are mounted beside it; they are in use as well.
    * A second call for the same container answers the same paths and changes nothing.
    */
   prepareRootfs(
     containerId: string,
     imageId: string,
-    options?: { readonly readonly?: boolean },
+    views?: readonly string[],
   ): Promise<RootfsPaths>;
   /** Mounts the overlay on `mergedDir`; nothing when it is mounted already. */
   mountRootfs(containerId: string): Promise<RootfsPaths>;

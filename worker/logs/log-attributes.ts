@@ -5,13 +5,44 @@ interface Described {
   readonly labels: Readonly<Record<string, string>>;
   /** KEY=VALUE */
   readonly env: readonly string[];
+  readonly id: string;
+  readonly name: string;
+  readonly imageId: string;
+  readonly imageName: string;
+}
+
+const ID_DIGITS = 12;
+
+/** What a tag may say of its container, in Docker's words. */
+const TAG_WORDS: Readonly<Record<string, (container: Described) => string>> = {
+  '.ID': ({ id }) => id.slice(0, ID_DIGITS),
+  '.FullID': ({ id }) => id,
+  '.Name': ({ name }) => name,
+  '.ImageID': ({ imageId }) => imageId.replace(/^sha256:/, '').slice(0, ID_DIGITS),
+  '.ImageFullID': ({ imageId }) => imageId,
+  '.ImageName': ({ imageName }) => imageName,
+  '.DaemonName': () => 'docker',
+};
+
+/** The first template of a tag that no container has a word for; undefined when all are known. */
+export function unknownTagWord(tag: string): string | undefined {
+  const words = [...tag.matchAll(/\{\{-?\s*(.*?)\s*-?\}\}/g)];
+  return words.find(([, word = '']) => !Object.hasOwn(TAG_WORDS, word))?.[0];
+}
+
+function expandTag(tag: string, container: Described): string {
+  return tag.replace(
+    /\{\{-?\s*(.*?)\s*-?\}\}/g,
+    (whole, word: string) => TAG_WORDS[word]?.(container) ?? whole,
+  );
 }
 
 /** Attributes in the order of their names. A regular expression that is none selects nothing: `refuseBadSelection` has refused it before. */
 export function logAttributes(
   options: Readonly<Record<string, string>>,
-  { labels, env }: Described,
+  container: Described,
 ): Readonly<Record<string, string>> {
+  const { labels, env } = container;
   const variables = env.map((entry) => {
     const at = entry.indexOf('=');
     return at < 0 ? ([entry, ''] as const) : ([entry.slice(0, at), entry.slice(at + 1)] as const);
@@ -21,7 +52,7 @@ export function logAttributes(
   const found = new Map<string, string>();
   for (const [key, value] of Object.entries(labels)) if (isLabel(key)) found.set(key, value);
   for (const [key, value] of variables) if (isVariable(key)) found.set(key, value);
-  if (options.tag) found.set('tag', options.tag);
+  if (options.tag) found.set('tag', expandTag(options.tag, container));
   return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

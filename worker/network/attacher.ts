@@ -10,9 +10,9 @@ import {
   defaultRouteIndex,
   type HelperInterface,
   helperInterface,
+  interfaceName,
   namespaceSysctls,
   newLinkName,
-  nextInterfaceNumber,
   withDefaultRoute,
 } from './attachment.ts';
 import type { AttachmentStore } from './attachment-store.ts';
@@ -101,7 +101,9 @@ export class Attacher {
       );
     }
     const plan = known.plan({ containerId, attachment, macAddress: '', formerAddresses: [] });
-    const names = { host: this.#newLink([]), number: nextInterfaceNumber(record.interfaces) };
+    const taken = new Set(record.interfaces.map(({ name }) => name));
+    const name = interfaceName(attachment.interfaceName, taken);
+    const names = { host: this.#newLink([]), name };
     const next = this.#withDefault({
       ...record,
       request: { ...record.request, attachments: [...record.request.attachments, attachment] },
@@ -199,9 +201,12 @@ export class Attacher {
     const plans = this.#plans(containerId, request, former);
     const primary = defaultRouteIndex(plans);
     const interfaces: HelperInterface[] = [];
-    for (const [number, plan] of plans.entries()) {
+    const taken = new Set(request.attachments.map((asked) => asked.interfaceName ?? ''));
+    for (const [index, plan] of plans.entries()) {
       const host = this.#newLink(interfaces);
-      interfaces.push(helperInterface(plan, { host, number }, number === primary));
+      const name = interfaceName(request.attachments[index]?.interfaceName, taken);
+      taken.add(name);
+      interfaces.push(helperInterface(plan, { host, name }, index === primary));
     }
     const result: AttachResult = {
       netnsPath: `${this.#deps.netnsDir}/${containerId}`,

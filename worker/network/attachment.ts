@@ -19,13 +19,15 @@ export interface AttachmentRecord {
 export interface HelperInterface {
   /** Name of the host's end; new with every attachment, because the kernel removes old ones in its own time. */
   readonly host: string;
-  /** `ethN` in the container. */
+  /** In the container: `ethN`, or what was asked for. */
   readonly name: string;
   readonly mac: string;
   readonly hostMac: string;
   readonly mtu: number;
   readonly v4?: HelperFamily;
   readonly v6?: HelperFamily;
+  /** Further addresses; absent: none. */
+  readonly more?: readonly string[];
 }
 
 export interface HelperFamily {
@@ -54,23 +56,23 @@ export function macFor(ipv4: string, side: 'container' | 'host'): string {
   return [side === 'container' ? '02:42' : '02:43', ...hexPart].join(':');
 }
 
-/** The first `ethN` that is free. */
-export function nextInterfaceNumber(interfaces: readonly HelperInterface[]): number {
-  const used = new Set(interfaces.map(({ name }) => name));
+/** The asked-for name of an interface, or the first `ethN` that neither those that are there have nor those to come want. */
+export function interfaceName(asked: string | undefined, taken: ReadonlySet<string>): string {
+  if (asked !== undefined && asked !== '') return asked;
   let number = 0;
-  while (used.has(`eth${number}`)) number += 1;
-  return number;
+  while (taken.has(`eth${number}`)) number += 1;
+  return `eth${number}`;
 }
 
 export function helperInterface(
   plan: EndpointPlan,
-  names: { readonly host: string; readonly number: number },
+  names: { readonly host: string; readonly name: string },
   defaultRoute: boolean,
 ): HelperInterface {
-  const { endpoint, subnet4, subnet6 } = plan;
+  const { endpoint, subnet4, subnet6, linkLocalIps } = plan;
   return {
     host: names.host,
-    name: `eth${names.number}`,
+    name: names.name,
     mac: endpoint.macAddress,
     hostMac: macFor(endpoint.ipv4, 'host'),
     mtu: plan.mtuBytes,
@@ -85,6 +87,7 @@ export function helperInterface(
             defaultRoute,
           },
         }),
+    ...(linkLocalIps.length > 0 ? { more: linkLocalIps } : {}),
   };
 }
 

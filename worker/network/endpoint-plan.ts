@@ -18,6 +18,8 @@ export interface EndpointPlan {
   readonly subnet6: string;
   readonly internal: boolean;
   readonly gwPriority: number;
+  /** Further addresses of the interface, which nothing is routed to. */
+  readonly linkLocalIps: readonly string[];
   readonly mtuBytes: number;
 }
 
@@ -276,6 +278,7 @@ export class KnownNetworks {
       subnet6,
       internal: network.internal,
       gwPriority: attachment.gwPriority,
+      linkLocalIps: attachment.linkLocalIps ?? [],
       mtuBytes: mtuOf(network.options, network.mtuBytesDefault),
     };
   }

@@ -27,6 +27,8 @@ export interface NamedContainer extends LocalContainer {
   readonly names: readonly string[];
   /** Name servers that the user gave it; empty = the host's. */
   readonly nameservers: readonly string[];
+  /** What it alone calls others: alias → name. */
+  readonly aliases: Readonly<Record<string, string>>;
 }
 
 export interface NamesInput {
@@ -48,13 +50,20 @@ export class NamesComputer {
   compute(input: NamesInput): string {
     const clients = dictionary<readonly string[]>();
     const clientUpstreams = dictionary<readonly string[]>();
-    for (const container of input.containers) addClient(clients, clientUpstreams, container);
+    const clientAliases = dictionary<Readonly<Record<string, string>>>();
+    for (const container of input.containers) {
+      addClient(clients, clientUpstreams, container);
+      if (Object.keys(container.aliases).length === 0) continue;
+      for (const address of container.endpoints.flatMap(addressesOf))
+        clientAliases[address] = container.aliases;
+    }
     const head = JSON.stringify({
       listen: [{ address: input.dns, port: 53 }],
       upstreams: input.upstreams.slice(0, UPSTREAMS_MAX),
       ttl: DNS_TTL_SECONDS,
       clients,
       clientUpstreams,
+      ...(Object.keys(clientAliases).length > 0 ? { clientAliases } : {}),
     });
     const networks = [...this.#texts(input)].map(
       ([id, { text }]) => `${JSON.stringify(id)}:${text}`,

@@ -110,6 +110,7 @@ export class PortRegistry {
 
   /** The port with a number that none of ours has. */
   #numbered(port: PortConfig, containerId: string, own: readonly PortConfig[]): PortConfig {
+    if (port.publishedFirst > 0) return this.#numberedInRange(port, containerId, own);
     for (let tried = EPHEMERAL_FIRST; tried <= EPHEMERAL_LAST; tried++) {
       const candidate = PortConfig.create({ ...port, publishedPort: this.#cursor });
       this.#cursor = this.#cursor >= EPHEMERAL_LAST ? EPHEMERAL_FIRST : this.#cursor + 1;
@@ -117,6 +118,17 @@ export class PortRegistry {
       if (!taken && this.#takerOf(candidate, containerId) === undefined) return candidate;
     }
     throw new TswarmError('resource_exhausted', 'no free port left for publishing');
+  }
+
+  /** The first of the port's own range that none of ours has, after the one that it has already. */
+  #numberedInRange(port: PortConfig, containerId: string, own: readonly PortConfig[]): PortConfig {
+    const { publishedFirst: first, publishedLast: last } = port;
+    for (let number = Math.max(first, port.publishedPort + 1); number <= last; number++) {
+      const candidate = PortConfig.create({ ...port, publishedPort: number });
+      const taken = own.some((other) => other !== port && meet(other, candidate));
+      if (!taken && this.#takerOf(candidate, containerId) === undefined) return candidate;
+    }
+    throw new TswarmError('resource_exhausted', `no port from ${first} to ${last} is free`);
   }
 
   /** The chosen port, or the next one that no other program holds either. */
@@ -128,7 +140,7 @@ export class PortRegistry {
     let candidate = port;
     for (let tried = EPHEMERAL_FIRST; tried <= EPHEMERAL_LAST; tried++) {
       if ((await this.#holderOf(candidate)) === undefined) return candidate;
-      candidate = this.#numbered(port, containerId, own);
+      candidate = this.#numbered(candidate, containerId, own);
     }
     throw new TswarmError('resource_exhausted', 'no free port left for publishing');
   }

@@ -28,6 +28,10 @@ export interface AttachmentRequest {
   readonly gwPriority: number;
   /** Asked-for MAC address of this interface; absent or '': the request's (of the first), or made from the address. */
   readonly macAddress?: string;
+  /** Asked-for name of the interface in the container; absent or '': the next `ethN`. */
+  readonly interfaceName?: string;
+  /** Further addresses of the interface, which nothing is routed to. */
+  readonly linkLocalIps?: readonly string[];
   /** Task that stands for a container of `docker run` on this network of the cluster; absent for local networks and tasks' containers. */
   readonly attachmentId?: string;
 }
@@ -68,6 +72,8 @@ export interface AttachRequest {
   };
   /** Written into the new namespace (`net.*`); the runtime refuses them for `host`. */
   readonly sysctls: Readonly<Record<string, string>>;
+  /** `NAME:ALIAS`: what this container alone calls another one; absent: none. */
+  readonly links?: readonly string[];
   /** Asked-for MAC address; '' = derived from the address. */
   readonly macAddress: string;
   /** Task that the container belongs to; '' for `docker run`. */

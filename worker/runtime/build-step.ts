@@ -9,7 +9,7 @@ import { deferred } from '../queue.ts';
 import { Container } from './container.ts';
 import type { RuntimeDeps } from './deps.ts';
 import type { ContainerConfig, ContainerRecord, HostConfig, MountPoint } from './record.ts';
-import { INITIAL_STATE } from './record.ts';
+import { INITIAL_STATE, NO_EXTRA } from './record.ts';
 import type { ShimStream } from './shim-client.ts';
 import { startProcess, undoStart } from './start.ts';
 
@@ -112,14 +112,6 @@ function mountPointOf(mount: BuildStep['mounts'][number]): MountPoint {
     Mode: '',
     RW: !mount.readonly,
     Propagation: mount.type === 'bind' ? 'rprivate' : '',
-    extra: {
-      createSource: false,
-      nonRecursive: false,
-      copyUp: false,
-      subpath: '',
-      tmpfsOptions: size > 0 ? [`size=${size}`] : [],
-      anonymous: false,
-      readonlyRecursive: false,
-    },
+    extra: { ...NO_EXTRA, tmpfsOptions: size > 0 ? [`size=${size}`] : [] },
   };
 }

@@ -17,8 +17,7 @@ export interface MountInput {
   /** Sources resolved and existing. */
   readonly mounts: readonly MountPoint[];
   readonly files: readonly BoundFile[];
-  /** False when the container shares the host's or another's IPC namespace: then /dev/shm comes from `shmSource`. */
-  readonly ownIpc: boolean;
+  /** Host path of /dev/shm where it is shared; '' = its own. */
   readonly shmSource: string;
   readonly cgroupVersion: 1 | 2;
 }
@@ -39,19 +38,20 @@ function defaultMounts(input: MountInput): readonly OciMount[] {
   const { hostConfig } = input.record;
   const access = hostConfig.Privileged ? 'rw' : 'ro';
   const shmBytes = hostConfig.ShmSize > 0 ? hostConfig.ShmSize : SHM_BYTES_DEFAULT;
-  const shm: OciMount = input.ownIpc
-    ? {
-        destination: '/dev/shm',
-        type: 'tmpfs',
-        source: 'shm',
-        options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${shmBytes}`],
-      }
-    : {
-        destination: '/dev/shm',
-        type: 'bind',
-        source: input.shmSource,
-        options: ['rbind', 'rprivate', 'nosuid', 'noexec', 'nodev'],
-      };
+  const shm: OciMount =
+    input.shmSource === ''
+      ? {
+          destination: '/dev/shm',
+          type: 'tmpfs',
+          source: 'shm',
+          options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${shmBytes}`],
+        }
+      : {
+          destination: '/dev/shm',
+          type: 'bind',
+          source: input.shmSource,
+          options: ['rbind', 'rprivate', 'nosuid', 'noexec', 'nodev'],
+        };
   return [
     {
       destination: '/proc',
@@ -89,7 +89,7 @@ function defaultMounts(input: MountInput): readonly OciMount[] {
       source: 'mqueue',
       options: ['nosuid', 'noexec', 'nodev'],
     },
-    shm,
+    ...(hostConfig.IpcMode === 'none' ? [] : [shm]),
   ];
 }
 

@@ -13,7 +13,7 @@ import { sharedContainer } from './network-request.ts';
 import type { OciConfig, OciLinux, OciNamespace, OciProcess } from './oci.ts';
 import type { ContainerRecord, MountPoint } from './record.ts';
 import { customSeccomp, defaultSeccomp } from './seccomp.ts';
-import { parseSecurityOptions } from './security-options.ts';
+import { parseSecurityOptions, type SecurityOptions } from './security-options.ts';
 
 /** Where the init program appears in the container. */
 export const INIT_TARGET = '/sbin/docker-init';
@@ -48,7 +48,7 @@ export interface BundleInput {
   readonly network: NamespaceSource;
   readonly ipc: NamespaceSource;
   readonly pid: NamespaceSource;
-  /** Source of /dev/shm when the IPC namespace is shared. */
+  /** Host path of /dev/shm where it is shared; '' = its own. */
   readonly shmSource: string;
   readonly cgroupsPath: string;
   /** Host path of tswarm-init; used when the record asks for init. */
@@ -121,7 +121,6 @@ export function bundleOf(input: BundleInput): OciConfig {
         record,
         mounts: input.mounts,
         files: withInit ? [...input.files, initFile] : input.files,
-        ownIpc: input.ipc.kind === 'new',
         shmSource: input.shmSource,
         cgroupVersion: host.cgroupVersion,
       }),
@@ -153,8 +152,16 @@ function processOf(
     capabilities: capabilitySets(capabilities),
     ...rlimitsOf(hostConfig),
     noNewPrivileges: security.noNewPrivileges,
+    ...appArmorOf(security),
     ...(hostConfig.OomScoreAdj !== 0 ? { oomScoreAdj: hostConfig.OomScoreAdj } : {}),
   };
+}
+
+/** The AppArmor profile of a process, if it has one. */
+export function appArmorOf({
+  appArmorProfile,
+}: SecurityOptions): Pick<OciProcess, 'apparmorProfile'> {
+  return appArmorProfile === '' ? {} : { apparmorProfile: appArmorProfile };
 }
 
 /** The user of a process, with the groups that it is in besides. */

@@ -23,9 +23,8 @@ import { healthCheckOf } from './health-config.ts';
 import { monitorHealth } from './health-monitor.ts';
 import type { RequestedConfig } from './merge-image.ts';
 import { mergeImageConfig } from './merge-image.ts';
-import type { VolumeMaker } from './mount-points.ts';
-import { mountPointsOf } from './mount-points.ts';
 import { callNative } from './native-call.ts';
+import { prepareFiles } from './prepare.ts';
 import type { ContainerRecord, EndpointRequest, HostConfig, TaskPart } from './record.ts';
 import { INITIAL_STATE } from './record.ts';
 import { releaseExitWaiters, removeContainer, removeUnfinished } from './removal.ts';
@@ -96,12 +95,9 @@ export class Containers {
     const config = mergeImageConfig(wanted.config, wanted.image.config.config);
     const hostname = config.Hostname === '' ? defaultHostname(id, wanted, deps) : config.Hostname;
     const full = { ...config, Hostname: hostname };
-    const [mounts] = await Promise.all([
-      mountPointsOf(full, wanted.hostConfig, { table: deps.table, volumes: this.#volumesFor(id) }),
-      deps.images.prepareRootfs(id, wanted.image.id, {
-        readonly: wanted.hostConfig.ReadonlyRootfs,
-      }),
-    ]).catch(async (error: unknown) => {
+    const { hostConfig } = wanted;
+    const files = { config: full, hostConfig, imageId: wanted.image.id };
+    const mounts = await prepareFiles(id, files, deps).catch(async (error: unknown) => {
       await removeUnfinished(id, deps);
       throw error;
     });
@@ -114,7 +110,7 @@ export class Containers {
       image: wanted.imageRef,
       imageId: wanted.image.id,
       config: full,
-      hostConfig: wanted.hostConfig,
+      hostConfig,
       endpoints: wanted.endpoints,
       mounts,
       path: command[0] ?? '',
@@ -134,16 +130,6 @@ export class Containers {
     }
     emitContainer(deps, container, 'create');
     return container;
-  }
-
-  /** Anonymous volumes are noted before they are made, so that a create that is cut short leaves none. */
-  #volumesFor(id: string): VolumeMaker {
-    const { volumes, files } = this.#deps;
-    return {
-      create: (volume) =>
-        volumes.create({ ...volume, announce: (name) => files.noteVolume(id, name) }),
-      mountpoint: (name) => volumes.mountpoint(name),
-    };
   }
 
   #checkName(name: string, prefix = ''): void {

@@ -1,6 +1,7 @@
 // What the runtime's parts share: options, the host's facts, and the other areas of the worker behind their interfaces. Made once by the wiring.
 import type { Clock, Log, Random } from '#protocol/world';
 import type { EventSink, ImageStore } from '../images/types.ts';
+import type { MountHelper } from '../mount/mount-helper.ts';
 import type { NetworkManager } from '../network/types.ts';
 import type { VolumeStore } from '../volumes/volume-store.ts';
 import type { Container, ContainerTable } from './container.ts';
@@ -62,6 +63,7 @@ export interface RuntimeDeps {
   readonly images: ImageStore;
   readonly network: NetworkManager;
   readonly volumes: VolumeStore;
+  readonly mounts: Pick<MountHelper, 'tmpfs' | 'unmount'>;
   readonly files: ContainerFiles;
   readonly table: ContainerTable;
   readonly users: UserLookup;

@@ -1,6 +1,6 @@
 // Another process in a running container: OCI process object from the container's own configuration and what the exec asks for.
 import { TswarmError } from '#protocol/errors';
-import { capabilitySets, environmentOf, ociUser, rlimitsOf } from './bundle.ts';
+import { appArmorOf, capabilitySets, environmentOf, ociUser, rlimitsOf } from './bundle.ts';
 import { ALL_CAPABILITIES, effectiveCapabilities } from './capabilities.ts';
 import type { Container } from './container.ts';
 import type { RuntimeDeps } from './deps.ts';
@@ -53,6 +53,7 @@ export async function execProcessOf(
   );
   const workingDir = request.workingDir === '' ? config.WorkingDir : request.workingDir;
   const size = request.consoleSize;
+  const security = parseSecurityOptions(hostConfig.SecurityOpt);
   return {
     terminal: request.tty,
     ...(size && size.width > 0 && size.height > 0
@@ -64,6 +65,7 @@ export async function execProcessOf(
     cwd: workingDir === '' ? '/' : workingDir,
     capabilities: capabilitySets(capabilities),
     ...rlimitsOf(hostConfig),
-    noNewPrivileges: parseSecurityOptions(hostConfig.SecurityOpt).noNewPrivileges,
+    noNewPrivileges: security.noNewPrivileges,
+    ...appArmorOf(security),
   };
 }

@@ -1,6 +1,6 @@
 // `HostConfig.LogConfig` → what the shim needs. Drivers: json-file (also under the name `local`) and none; others are refused by name.
 import { TswarmError } from '#protocol/errors';
-import { compiled } from '../logs/log-attributes.ts';
+import { compiled, unknownTagWord } from '../logs/log-attributes.ts';
 
 export interface LogSettings {
   readonly enabled: boolean;
@@ -52,10 +52,11 @@ export function logSettings(config: {
       field: `HostConfig.LogConfig.Config.${key}`,
     });
   }
-  if (config.Config.tag?.includes('{{')) {
-    throw new TswarmError('not_supported', `log opt tag: templates are not supported`, {
+  const unknown = unknownTagWord(config.Config.tag ?? '');
+  if (unknown !== undefined) {
+    throw new TswarmError('invalid_argument', `log opt tag: template ${unknown} is not known`, {
       field: 'HostConfig.LogConfig.Config.tag',
-      hint: 'Write the tag out; lines can be told apart by task with `service logs`.',
+      hint: 'Known: .ID .FullID .Name .ImageID .ImageFullID .ImageName .DaemonName',
     });
   }
   const size = config.Config['max-size'];

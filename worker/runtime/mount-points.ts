@@ -5,9 +5,13 @@ import { stat } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 import { makeFolder } from '../files.ts';
+import type { ImageStore } from '../images/types.ts';
 import type { NewVolume, VolumeRecord, VolumeStore } from '../volumes/volume-store.ts';
 import type { ContainerTable } from './container.ts';
+import { imageMount } from './image-mounts.ts';
 import type { ContainerConfig, HostConfig, MountPoint, MountSpec } from './record.ts';
+import { NO_EXTRA } from './record.ts';
+import { checkSubpath, insideOf } from './subpath.ts';
 
 /** The part of the VolumeStore that a new container needs. */
 export interface VolumeMaker {
@@ -17,20 +21,10 @@ export interface VolumeMaker {
 
 export interface MountDeps {
   readonly volumes: VolumeMaker;
+  readonly images: Pick<ImageStore, 'resolve'>;
   readonly table: ContainerTable;
 }
 
-type Extra = MountPoint['extra'];
-
-const NO_EXTRA: Extra = {
-  createSource: false,
-  nonRecursive: false,
-  copyUp: false,
-  subpath: '',
-  tmpfsOptions: [],
-  anonymous: false,
-  readonlyRecursive: false,
-};
 const PROPAGATIONS: ReadonlySet<string> = new Set([
   'shared',
   'slave',
@@ -65,7 +59,7 @@ export async function mountPointsOf(
     out.set(mount.Destination, mount);
   }
   for (const spec of hostConfig.Mounts ?? []) {
-    const mount = await specMount(spec, deps.volumes);
+    const mount = await specMount(spec, deps);
     claim(mount.Destination);
     out.set(mount.Destination, mount);
   }
@@ -201,7 +195,7 @@ function tmpfsMount(
   };
 }
 
-async function specMount(spec: MountSpec, volumes: VolumeMaker): Promise<MountPoint> {
+async function specMount(spec: MountSpec, { volumes, images }: MountDeps): Promise<MountPoint> {
   const destination = cleanTarget(spec.Target, 'HostConfig.Mounts');
   const writable = spec.ReadOnly !== true;
   switch (spec.Type) {
@@ -218,10 +212,13 @@ async function specMount(spec: MountSpec, volumes: VolumeMaker): Promise<MountPo
       ];
       return tmpfsMount(destination, options, writable);
     }
+    case 'image':
+      checkSubpath(spec.ImageOptions?.Subpath ?? '', 'image');
+      return imageMount(spec, destination, images);
     default:
       throw new TswarmError('invalid_argument', `mount type unknown: "${spec.Type}"`, {
         field: 'HostConfig.Mounts.Type',
-        hint: 'Use bind, volume or tmpfs.',
+        hint: 'Use bind, volume, tmpfs or image.',
       });
   }
 }
@@ -283,13 +280,7 @@ async function volumeSpec(
     options: options.DriverConfig?.Options ?? null,
   });
   const subpath = options.Subpath ?? '';
-  if (subpath.startsWith('/') || subpath.split('/').includes('..')) {
-    throw new TswarmError(
-      'invalid_argument',
-      `invalid mount config for type "volume": subpath "${subpath}" must be a relative path without ".."`,
-      { field: 'HostConfig.Mounts.VolumeOptions.Subpath' },
-    );
-  }
+  checkSubpath(subpath, 'volume');
   return {
     ...volumeMount(volume.name, destination, volumes),
     RW: writable,
@@ -329,10 +320,7 @@ export async function readyMounts(
     mounts.map(async (mount): Promise<MountPoint> => {
       if (mount.Type === 'volume' && mount.Name !== undefined) {
         const root = await volumes.use(mount.Name);
-        if (mount.extra.subpath === '') return { ...mount, Source: root };
-        const source = posix.join(root, mount.extra.subpath);
-        await requireSource(source);
-        return { ...mount, Source: source };
+        return { ...mount, Source: await insideOf(root, mount.extra.subpath, 'volume') };
       }
       if (mount.Type === 'bind') {
         if (mount.extra.createSource) {

@@ -29,6 +29,10 @@ export function attachRequestOf(record: ContainerRecord): AttachRequest {
       options: hostConfig.DnsOptions,
     },
     sysctls: {},
+    links: [
+      ...(task?.links ?? []),
+      ...Object.values(record.endpoints).flatMap((endpoint) => endpoint.links ?? []),
+    ],
     macAddress: '',
     taskId: task?.taskId ?? '',
     serviceId: task?.serviceId ?? '',
@@ -63,6 +67,9 @@ const NO_ENDPOINT: EndpointRequest = {
   driverOpts: null,
 };
 
+/** Docker's option of an endpoint that names its interface. */
+const INTERFACE_OPTION = 'com.docker.network.endpoint.ifname';
+
 /** The primary network first, then the others that were asked for at create or by `network connect`. */
 export function endpointsOf(
   record: ContainerRecord,
@@ -81,6 +88,19 @@ function attachmentOf(networkId: string, endpoint: EndpointRequest): AttachmentR
     aliases: endpoint.aliases,
     gwPriority: endpoint.gwPriority,
     macAddress: endpoint.macAddress,
+    ...interfaceOf(endpoint.driverOpts ?? {}, endpoint.linkLocalIps ?? []),
+  };
+}
+
+/** What is asked of an interface besides its addresses; nothing where nothing is. */
+export function interfaceOf(
+  driverOpts: Readonly<Record<string, string>>,
+  linkLocalIps: readonly string[],
+): Pick<AttachmentRequest, 'interfaceName' | 'linkLocalIps'> {
+  const interfaceName = driverOpts[INTERFACE_OPTION] ?? '';
+  return {
+    ...(interfaceName === '' ? {} : { interfaceName }),
+    ...(linkLocalIps.length === 0 ? {} : { linkLocalIps }),
   };
 }
 
@@ -122,17 +142,21 @@ export function publishedPorts(record: ContainerRecord): readonly PortConfig[] {
 
 function portConfigOf(key: string, binding: PortBinding): PortConfig {
   const { port, protocol } = parsePort(key);
-  const hostPort = binding.HostPort === '' ? 0 : Number(binding.HostPort);
-  if (!Number.isInteger(hostPort) || hostPort < 0 || hostPort > 65_535) {
+  const [first, last = first] = binding.HostPort.split('-', 2).map(Number);
+  const isPort = (number: number | undefined): number is number =>
+    number !== undefined && Number.isInteger(number) && number >= 0 && number <= 65_535;
+  if (!isPort(first) || !isPort(last) || last < first) {
     throw new TswarmError('invalid_argument', `invalid port specification: "${binding.HostPort}"`, {
       field: 'HostConfig.PortBindings',
-      hint: 'Give one port number per binding.',
+      hint: 'Give one port number per binding, or a range like 8000-8010 of which one is taken.',
     });
   }
+  const isRange = first > 0 && last > first;
   return PortConfigType.create({
     protocol: PROTOCOLS[protocol] ?? PortProtocol.TCP,
     targetPort: port,
-    publishedPort: hostPort,
+    publishedPort: isRange ? 0 : first,
+    ...(isRange ? { publishedFirst: first, publishedLast: last } : {}),
     publishMode: PublishMode.HOST,
     hostIp: binding.HostIp,
   });

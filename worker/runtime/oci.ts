@@ -25,6 +25,7 @@ export interface OciProcess {
     readonly soft: number;
   }[];
   readonly noNewPrivileges: boolean;
+  readonly apparmorProfile?: string;
   readonly oomScoreAdj?: number;
 }
 

@@ -80,6 +80,7 @@ export interface MountSpec {
     };
     readonly Subpath?: string;
   };
+  readonly ImageOptions?: { readonly Subpath?: string };
   readonly TmpfsOptions?: {
     readonly SizeBytes?: number;
     readonly Mode?: number;
@@ -185,8 +186,21 @@ export interface MountPoint {
     readonly anonymous: boolean;
     /** Read-only also for what is mounted below the source. */
     readonly readonlyRecursive: boolean;
+    /** Of an image mount: the image that its source meant when the container was made. */
+    readonly imageId?: string;
   };
 }
+
+/** Nothing asked of a mount. */
+export const NO_EXTRA: MountPoint['extra'] = {
+  createSource: false,
+  nonRecursive: false,
+  copyUp: false,
+  subpath: '',
+  tmpfsOptions: [],
+  anonymous: false,
+  readonlyRecursive: false,
+};
 
 /** A secret or config that the container gets as a file. */
 export interface FileReference {
@@ -208,6 +222,8 @@ export interface TaskPart {
   readonly serviceName: string;
   readonly slot: number;
   readonly networks: readonly AttachmentRequest[];
+  /** `NAME:ALIAS`; see AttachRequest. */
+  readonly links?: readonly string[];
   readonly files: readonly FileReference[];
   /** True: the agent decides about restarts, not this container's RestartPolicy. */
   readonly managed: true;
@@ -222,6 +238,7 @@ export interface EndpointRequest {
   readonly gwPriority: number;
   readonly links: readonly string[] | null;
   readonly driverOpts: Readonly<Record<string, string>> | null;
+  readonly linkLocalIps?: readonly string[];
 }
 
 export interface ContainerRecord {

@@ -4,6 +4,7 @@ import type { Container } from './container.ts';
 import { emitContainer } from './container-events.ts';
 import type { RuntimeDeps } from './deps.ts';
 import type { ContainerRecord } from './record.ts';
+import { removeSharedMemory } from './shared-memory.ts';
 import type { ExitInfo } from './shim-client.ts';
 
 /** Removes it; `volumes`: its anonymous volumes too. Nothing when it is gone already. */
@@ -42,6 +43,7 @@ export async function removeUnfinished(id: string, deps: RuntimeDeps): Promise<v
   for (const name of await deps.files.notedVolumes(id)) {
     await quietly('volume', deps.volumes.remove(name, true));
   }
+  await quietly('shared memory', removeSharedMemory(id, deps));
   await quietly('folders', deps.files.removeAll(id));
 }
 

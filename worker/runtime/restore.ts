@@ -12,6 +12,7 @@ import { exitFromFile, lostExit, recordExit } from './finish.ts';
 import { killLost } from './kill-lost.ts';
 import type { ContainerRecord } from './record.ts';
 import { removeAnonymousVolumes, removeUnfinished } from './removal.ts';
+import { removeSharedMemory } from './shared-memory.ts';
 import type { ExitInfo, ShimState } from './shim-client.ts';
 import { ShimClient } from './shim-client.ts';
 import { undoStart } from './start.ts';
@@ -230,6 +231,7 @@ export async function sweepUnknown(
     await deps.images.removeRootfs(id).catch((error: unknown) => {
       deps.log.warn('left-over root file system', { container: id, reason: String(error) });
     });
+    await removeSharedMemory(id, deps).catch(() => undefined);
     await deps.files.removeAll(id);
   }
 }

@@ -16,12 +16,14 @@ import type { RuntimeDeps } from './deps.ts';
 import { requestedDevices } from './device-requests.ts';
 import { blockDevicesOf, devicesOf } from './devices.ts';
 import { hostFile, hostsFile, writeInPlace } from './etc-files.ts';
+import { withViews } from './image-mounts.ts';
 import { killLost } from './kill-lost.ts';
 import { logSettings } from './log-config.ts';
 import { readyMounts } from './mount-points.ts';
 import { attachRequestOf, sharedContainer } from './network-request.ts';
 import { runtimeOf } from './runtimes.ts';
 import { writeFileReferences } from './secret-files.ts';
+import { joinableMemory, makeSharedMemory, removeSharedMemory } from './shared-memory.ts';
 import type { ExitInfo } from './shim-client.ts';
 import { ShimClient } from './shim-client.ts';
 import { spawnShim } from './shim-spawn.ts';
@@ -52,7 +54,7 @@ async function start(
 ): Promise<{ readonly run: Run; readonly exit: Promise<ExitInfo | undefined> }> {
   const { record, paths } = container;
   const shared = sharedNamespaces(container, deps);
-  const [rootfs, attach, mounts, devices, edits, blockDevices, files] = await together([
+  const [rootfs, attach, readied, devices, edits, blockDevices, files] = await together([
     deps.images.mountRootfs(container.id),
     shared.network.kind === 'path'
       ? Promise.resolve(undefined)
@@ -63,8 +65,10 @@ async function start(
     blockDevicesOf(record.hostConfig),
     writeFileReferences(container, deps),
     makeFolder(paths.bundleDir),
+    makeSharedMemory(container, deps),
   ]);
   const rootDir = rootfs.mergedDir;
+  const mounts = await withViews(readied, rootfs.viewDirs);
   const [user, etcFiles] = await together([
     deps.users.resolve({
       rootDir,
@@ -169,6 +173,7 @@ interface SharedNamespaces {
   readonly network: NamespaceSource;
   readonly ipc: NamespaceSource;
   readonly pid: NamespaceSource;
+  /** Host path of /dev/shm; '' = one of its own that nobody can join. */
   readonly shmSource: string;
 }
 
@@ -191,7 +196,7 @@ function sharedNamespaces(container: Container, deps: RuntimeDeps): SharedNamesp
           },
     ipc: source(hostConfig.IpcMode, 'ipc', 'IPC'),
     pid: source(hostConfig.PidMode, 'pid', 'PID'),
-    shmSource: '/dev/shm',
+    shmSource: joinableMemory(container, deps),
   };
 }
 
@@ -284,7 +289,10 @@ export async function undoStart(container: Container, deps: RuntimeDeps): Promis
   await Promise.all([
     quietly('network', deps.network.detach(container.id)),
     quietly('root', deps.images.unmountRootfs(container.id)),
-    quietly('run folder', deps.files.removeRun(container.id)),
+    quietly(
+      'run folder',
+      removeSharedMemory(container.id, deps).then(() => deps.files.removeRun(container.id)),
+    ),
     quietly('secrets', deps.files.removeSecrets(container.id)),
   ]);
 }

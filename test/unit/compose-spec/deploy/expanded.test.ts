@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type PlanOptions, planDeploy } from '#compose-spec/deploy/plan-deploy';
 import { hookOwner } from '#compose-spec/deploy/pre-start';
+import { companionServices } from '#protocol/companions';
 import { DependencyCondition, type ServiceSpec } from '#protocol/generated/specs';
 import { load } from '../memory-files.ts';
 
@@ -157,15 +158,23 @@ describe('volumes_from', () => {
     expect(dependencies(services(FILE).p_b)).toEqual([['p_a', DependencyCondition.STARTED]]);
   });
 
-  it('refuses what has no name', () => {
-    expect(
-      errors('services: {a: {image: x, volumes: [/data]}, b: {image: x, volumes_from: [a]}}'),
-    ).toEqual([
-      'services.b.volumes_from.0: the volume of service a at /data has no name, so that no other service can have it',
+  it('leaves to the node what has no name, and keeps the two together', () => {
+    const from = (text: string): readonly string[] | undefined =>
+      services(text).p_b?.taskTemplate?.containerSpec?.volumesFrom;
+    const anonymous = 'services: {a: {image: x, volumes: [/data]}, b: {image: x, volumes_from: [';
+    expect(from(`${anonymous}a]}}`)).toEqual(['service:p_a']);
+    expect(from(`${anonymous}"a:ro"]}}`)).toEqual(['service:p_a:ro']);
+    expect(from('services: {b: {image: x, volumes_from: ["container:old:ro"]}}')).toEqual([
+      'container:old:ro',
     ]);
-    expect(errors('services: {b: {image: x, volumes_from: ["container:old"]}}')[0]).toContain(
-      'services.b.volumes_from.0: not supported',
-    );
+    expect(from(FILE)).toEqual([]);
+    expect(
+      companionServices(services(`${anonymous}a]}}`).p_b?.taskTemplate?.containerSpec),
+    ).toEqual(['p_a']);
+    expect(errors(`${anonymous}a], scale: 2}, c: {image: x}}`)).toEqual([]);
+    const more =
+      'services: {a: {image: x, scale: 3, volumes: [/d]}, b: {image: x, scale: 2, volumes_from: [a]}}';
+    expect(errors(more)[0]).toContain('2 containers cannot each stand beside one of the 3 of a');
   });
 });
 

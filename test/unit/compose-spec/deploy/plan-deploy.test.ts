@@ -19,7 +19,7 @@ describe('keys', () => {
 
   test.each([
     ['cpu_count: 2', 'services.a.cpu_count: not supported by this version of tswarm (it only'],
-    ['external_links: ["db:store"]', 'services.a.external_links.0: db cannot be called store'],
+    ['external_links: ["db:store:x"]', 'services.a.external_links.0: db:store:x is no link'],
     [
       'cpu_rt_period: 10',
       'services.a.cpu_rt_period: not supported by this version of tswarm (real-time',
@@ -28,13 +28,22 @@ describe('keys', () => {
     ['pid: "container"', 'services.a.pid: unknown mode container'],
     [
       'logging: {driver: syslog}',
-      'services.a.logging.driver: not supported by this version of tswarm (driver syslog',
+      'services.a.logging.driver: nodes keep the output themselves and send none of it to syslog',
     ],
+    ['logging: {driver: paper}', 'services.a.logging.driver: no such driver: paper'],
     [
-      'security_opt: [label=disable]',
-      'services.a.security_opt.0: not supported by this version of tswarm (label=disable',
+      'logging: {driver: none, options: {tag: x}}',
+      'services.a.logging.options.tag: unknown option of none',
     ],
-    ['volumes: [{type: image, source: i, target: /i}]', 'services.a.volumes.0.type: not supported'],
+    ['security_opt: [label=colour:red]', 'services.a.security_opt.0: unknown option label=colour'],
+    ['security_opt: [seccomp=none.json]', 'services.a.security_opt.0: /p/none.json is missing'],
+    ['security_opt: [seccomp=conf]', 'services.a.security_opt.0: /p/conf is no seccomp profile'],
+    ['volumes: [{type: npipe, source: i, target: /i}]', 'services.a.volumes.0.type: not supported'],
+    ['volumes: [{type: cluster, source: i, target: /i}]', 'services.a.volumes.0.type: not'],
+    [
+      'volumes: [{type: image, source: i, target: /i, image: {subpath: ../x}}]',
+      'services.a.volumes.0.image.subpath: ../x does not stay in the image',
+    ],
     ['build: {isolation: hyperv}', 'services.a.build.isolation: not supported'],
     ['build: {entitlements: [x]}', 'services.a.build.entitlements.0: unknown entitlement x'],
     [
@@ -43,7 +52,22 @@ describe('keys', () => {
     ],
     ['build: "https://h/x.git"', 'services.a.build.context: not supported'],
     ['pull_policy: refresh, pull_refresh_after: soon', 'services.a.pull_refresh_after: unknown'],
-    ['ports: ["8000-8010:80"]', 'services.a.ports.0.published: not supported'],
+    [
+      'ports: ["8000-8010:80", "8005:81"]',
+      'services.a.ports.1: port 8005/tcp is published by this service already',
+    ],
+    [
+      'networks: {default: {interface_name: a/b}}',
+      'services.a.networks.default.interface_name: a/b is no name of an interface',
+    ],
+    [
+      'networks: {default: {link_local_ips: [10.0.0.1]}}',
+      'services.a.networks.default.link_local_ips.0: 10.0.0.1 is no link-local address',
+    ],
+    [
+      'networks: {default: {driver_opts: {x: y}}}',
+      'services.a.networks.default.driver_opts.x: unknown option of an interface',
+    ],
     ['networks: {default: {mac_address: "2"}}', 'services.a.networks.default.mac_address: 2 is no'],
     ['devices: [gpu]', 'services.a.devices.0: gpu is no path'],
   ])('%s is refused by name', (fields, message) => {

@@ -437,7 +437,8 @@ describe('what a container gets of its host', () => {
   });
 
   test.each([
-    ['ipc: "container:b"', 'services.a.ipc: not supported by this version of tswarm (container:b;'],
+    ['ipc: world', 'services.a.ipc: unknown mode world'],
+    ['uts: "container:b"', 'services.a.uts: unknown mode container:b'],
     ['memswap_limit: 64m', 'services.a.memswap_limit: needs a limit of the memory beside it'],
     [
       'mem_limit: 64m, memswap_limit: 32m',

@@ -6,6 +6,10 @@ import { logSettings } from '#worker/runtime/log-config';
 const CONTAINER = {
   labels: { tier: 'back', 'com.example.a': '1', other: 'x' },
   env: ['COLOR=dark=blue', 'EMPTY=', 'SECRET=s'],
+  id: '0123456789abcdef'.repeat(4),
+  name: 'shop-web-1',
+  imageId: `sha256:${'fedcba9876543210'.repeat(4)}`,
+  imageName: 'nginx:1',
 };
 
 describe('attributes of a container’s log', () => {
@@ -20,6 +24,10 @@ describe('attributes of a container’s log', () => {
       { COLOR: 'dark=blue', tier: 'back' },
     ],
     [{ tag: 'blue' }, { tag: 'blue' }],
+    [
+      { tag: '{{.Name}}/{{ .ImageName }} {{.ID}} {{.ImageID}}' },
+      { tag: 'shop-web-1/nginx:1 0123456789ab fedcba987654' },
+    ],
   ])('%j', (options, expected) => {
     expect(logAttributes(options as Record<string, string>, CONTAINER)).toEqual(expected);
   });
@@ -28,6 +36,6 @@ describe('attributes of a container’s log', () => {
     const settings = (Config: Record<string, string>) => () =>
       logSettings({ Type: 'json-file', Config });
     expect(settings({ 'env-regex': '(' })).toThrow('log opt env-regex: "(" is no expression');
-    expect(settings({ tag: '{{.Name}}' })).toThrow('templates are not supported');
+    expect(settings({ tag: '{{.Name}} {{.Host}}' })).toThrow('template {{.Host}} is not known');
   });
 });

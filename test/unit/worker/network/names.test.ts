@@ -16,6 +16,7 @@ interface Config {
   readonly ttl: number;
   readonly clients: Record<string, string[]>;
   readonly clientUpstreams: Record<string, string[]>;
+  readonly clientAliases?: Record<string, Record<string, string>>;
   readonly networks: Record<
     string,
     {
@@ -78,6 +79,7 @@ function named(
     serving: true,
     names,
     nameservers: [],
+    aliases: {},
     ...more,
   };
 }
@@ -116,6 +118,17 @@ describe('the responder’s data', () => {
       '10.2.0.5': ['front', 'back'],
     });
     expect(made.clientUpstreams['10.2.0.5']).toEqual(['192.0.2.9']);
+  });
+
+  it('know what one container alone calls others', () => {
+    const aliases = { cache: 'redis-1' };
+    const made = config({
+      containers: [
+        named(['web'], { front: ['10.1.0.5', 'fd00::5'] }, { aliases }),
+        named(['db'], { front: ['10.1.0.6'] }),
+      ],
+    });
+    expect(made.clientAliases).toEqual({ '10.1.0.5': aliases, 'fd00::5': aliases });
   });
 
   it('know services by virtual address and tasks by their own', () => {

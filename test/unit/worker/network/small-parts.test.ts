@@ -9,9 +9,9 @@ import {
   type AttachmentRecord,
   defaultRouteIndex,
   type HelperInterface,
+  interfaceName,
   macFor,
   newLinkName,
-  nextInterfaceNumber,
   withDefaultRoute,
 } from '#worker/network/attachment';
 import { AttachmentStore } from '#worker/network/attachment-store';
@@ -59,9 +59,10 @@ describe('interfaces', () => {
   });
 
   it('are numbered with the first that is free', () => {
-    expect(nextInterfaceNumber([])).toBe(0);
-    expect(nextInterfaceNumber([itf('eth0', 'a'), itf('eth2', 'b')])).toBe(1);
-    expect(nextInterfaceNumber([itf('eth1', 'a')])).toBe(0);
+    expect(interfaceName(undefined, new Set())).toBe('eth0');
+    expect(interfaceName('', new Set(['eth0', 'eth2']))).toBe('eth1');
+    expect(interfaceName('', new Set(['eth1', 'wan']))).toBe('eth0');
+    expect(interfaceName('wan', new Set(['eth0']))).toBe('wan');
   });
 
   it('have a MAC address as Docker gives it', () => {

@@ -81,7 +81,7 @@ function bundle(
     network: { kind: 'path', path: '/run/netns/x' },
     ipc: { kind: 'new' },
     pid: { kind: 'new' },
-    shmSource: '/dev/shm',
+    shmSource: '',
     cgroupsPath: '/tswarm-test/a',
     initPath: '/lib/tswarm-init',
     host: HOST,
@@ -287,7 +287,12 @@ describe('settings', () => {
   it('shares what is asked to be shared', () => {
     const config = bundle(
       { UTSMode: 'host' },
-      { network: { kind: 'host' }, ipc: { kind: 'host' }, pid: { kind: 'host' } },
+      {
+        network: { kind: 'host' },
+        ipc: { kind: 'host' },
+        pid: { kind: 'host' },
+        shmSource: '/dev/shm',
+      },
     );
     expect(config.linux.namespaces).toEqual([{ type: 'mount' }]);
     expect(config.hostname).toBeUndefined();
