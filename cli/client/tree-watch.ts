@@ -2,11 +2,12 @@
 // last look at it, so that nothing is missed when events are lost, merged, or come from a folder that is not watched yet.
 import { type FSWatcher, watch } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 
 /** Paths relative to the watched one, with slashes; '' = the file itself. */
 export interface TreeChange {
   readonly changed: readonly string[];
+  /** A folder that has gone stands for everything in it. */
   readonly removed: readonly string[];
 }
 
@@ -18,6 +19,7 @@ export class TreeWatch {
   readonly #isIgnored: (path: string) => boolean;
   readonly #counts: (path: string) => boolean;
   #seen: ReadonlyMap<string, string> = new Map();
+  #folders: ReadonlySet<string> = new Set();
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -40,12 +42,17 @@ export class TreeWatch {
   /** What has changed since the last look; everything at the first one. */
   async look(): Promise<TreeChange> {
     const before = this.#seen;
+    const foldersBefore = this.#folders;
     const now = new Map<string, string>();
-    await this.#walk('', now);
+    const folders = new Set<string>();
+    await this.#walk('', now, folders);
     this.#seen = now;
+    this.#folders = folders;
+    const isGone = (path: string): boolean => !now.has(path) && !folders.has(path);
+    const gone = [...foldersBefore, ...before.keys()].filter(isGone);
     return {
       changed: [...now].filter(([path, mark]) => before.get(path) !== mark).map(([path]) => path),
-      removed: [...before.keys()].filter((path) => !now.has(path)),
+      removed: gone.filter((path) => !gone.includes(posix.dirname(path))),
     };
   }
 
@@ -67,7 +74,7 @@ export class TreeWatch {
     this.#watcher?.close();
   }
 
-  async #walk(path: string, into: Map<string, string>): Promise<void> {
+  async #walk(path: string, into: Map<string, string>, folders: Set<string>): Promise<void> {
     if (path !== '' && this.#isIgnored(path)) return;
     const full = path === '' ? this.#path : join(this.#path, path);
     // It may have gone in this moment.
@@ -78,7 +85,9 @@ export class TreeWatch {
       into.set(path, `${info.ino} ${info.size} ${info.mtimeMs} ${info.mode}`);
       return;
     }
+    // Where only some files are meant, a folder is not ours to take away.
+    if (path !== '' && this.#counts(path)) folders.add(path);
     for (const name of await readdir(full).catch(() => []))
-      await this.#walk(path === '' ? name : `${path}/${name}`, into);
+      await this.#walk(path === '' ? name : `${path}/${name}`, into, folders);
   }
 }

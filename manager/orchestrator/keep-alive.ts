@@ -1,7 +1,7 @@
 // Keeps a slot occupied: replaces a task that ended when the restart policy says so, and one that cannot stay where it is. A task on a drained node, or on
 // one that no longer fits, runs on until its successor runs where the service's update order allows that (moby#34139). Swarm stops it first.
 import { type Lost, lostReason } from './lost.ts';
-import { mayRestart, timeAfter } from './restart.ts';
+import { mayRestart, timeAfter, wasStopped } from './restart.ts';
 import { addTask, orphan, retire, type Slot, wantedIn } from './slots.ts';
 import { hasEnded, isCurrent, isJob, stateOf } from './tasks.ts';
 import {
@@ -19,7 +19,8 @@ const NODE_REMOVED = 'the node was removed from the cluster';
 export function keepAlive(pass: Pass, service: Service, slot: Slot): void {
   for (const task of wantedIn(slot)) {
     if (hasEnded(task)) {
-      if (!mayRestart(service, slot.tasks, task) || isEarly(pass, service, slot, task)) continue;
+      const isDue = mayRestart(service, slot.tasks, task) && !isEarly(pass, service, slot, task);
+      if (!isDue && !cannotResume(pass, task)) continue;
       retire(pass, slot, task);
       addTask(pass, service, slot);
       continue;
@@ -28,6 +29,12 @@ export function keepAlive(pass: Pass, service: Service, slot: Slot): void {
     if (lost !== undefined) moveAway(pass, service, slot, { task, lost });
   }
   dropSurplus(pass, service, slot);
+}
+
+/** Stopped on request, and its node will not start it again. Compose's containers wait for their host. */
+function cannotResume(pass: Pass, task: Task): boolean {
+  if (task.spec?.engineRestart || !wasStopped(task)) return false;
+  return lostReason(pass, task) !== undefined;
 }
 
 /**

@@ -12,7 +12,7 @@ import { microsOf, RestartCondition, type Service, type Task, TaskState } from '
 
 /** Whether the policy wants a successor for a task that has ended. `tasks`: all of its slot, newest first. */
 export function mayRestart(service: Service, tasks: readonly Task[], task: Task): boolean {
-  if (task.spec?.engineRestart) return false;
+  if (task.spec?.engineRestart || wasStopped(task)) return false;
   const policy = service.spec?.taskTemplate?.restartPolicy;
   const condition = policy?.condition ?? RestartCondition.ANY;
   if (condition === RestartCondition.NONE) return false;
@@ -29,6 +29,11 @@ export function mayRestart(service: Service, tasks: readonly Task[], task: Task)
       changedAt(other) >= since,
   ).length;
   return restarts < maxAttempts;
+}
+
+/** It ended because it was asked to, and its node starts it again when it is to run. A successor would be stopped at once, and followed by the next one. */
+export function wasStopped(task: Task): boolean {
+  return task.status?.containerStatus?.stopped === true;
 }
 
 function isSameVersion(a: Task, b: Task): boolean {

@@ -49,6 +49,9 @@ async function containers(project: string): Promise<Map<string, Seen>> {
   return new Map(all.map((one) => [one.Name.slice(1), one]));
 }
 
+const out = async (cwd: string, ...args: string[]): Promise<string> =>
+  (await node.tcompose(args, { cwd })).stdout;
+
 describe('who is replaced', () => {
   it('up --force-recreate web leaves what web depends on alone', async () => {
     const cwd = node.project('force', {
@@ -291,9 +294,6 @@ describe('tswarm leave', () => {
 });
 
 describe('hooks', () => {
-  const out = async (cwd: string, ...args: string[]): Promise<string> =>
-    (await node.tcompose(args, { cwd })).stdout;
-
   it('run before, after the start and before the stop, each to its end', async () => {
     const mounts = 'volumes: ["log:/log"]';
     const cwd = node.project('hooked', {
@@ -359,5 +359,44 @@ volumes: {log: {}}
     const down = await node.tcompose(['down'], { cwd, timeoutMs: 30_000 });
     expect(down.code).toBe(0);
     expect(await containers('hanging')).toEqual(new Map());
+  });
+});
+
+describe('forms of keys', () => {
+  it('what one container has of another, of an image, of a profile, of a range', async () => {
+    const cwd = node.project('forms', {
+      'sec.json':
+        '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO"}]}',
+      'compose.yaml': `
+services:
+  owner: {${SERVICE}, command: [sh, -c, "echo word > /dev/shm/x; echo data > /data/f; exec sleep 1000"], volumes: [/data]}
+  guest: {${SERVICE}, command: sleep 1000, ipc: "service:owner", volumes_from: ["owner:ro"]}
+  other:
+    ${SERVICE.replace(', ', '\n    ')}
+    command: sleep 1000
+    scale: 2
+    ports: ["23810-23815:80", {target: 81, published: "23820-23829", mode: host}]
+    external_links: ["forms-owner-1:pal"]
+    security_opt: [seccomp=sec.json]
+    logging: {driver: local, options: {tag: "{{.Name}}"}}
+    volumes: [{type: image, source: "busybox:test", target: /tools, image: {subpath: bin}}]
+    networks: {default: {interface_name: wan, link_local_ips: [169.254.9.9]}}
+`,
+    });
+    const up = await node.tcompose(['up', '-d'], { cwd });
+    expect(up, up.stderr).toMatchObject({ code: 0 });
+    const guest = 'until cat /data/f; do sleep 0.1; done; cat /dev/shm/x; touch /data/g || echo ro';
+    expect(await out(cwd, 'exec', '-T', 'guest', 'sh', '-c', guest)).toBe('data\nword\nro\n');
+    const other =
+      'ls /tools/sh; mkdir /tmp/x 2>/dev/null || echo no; ip -o addr show wan | grep -c 169.254.9.9; ping -c 1 -w 9 pal >/dev/null && echo found';
+    expect(await out(cwd, 'exec', '-T', 'other', 'sh', '-c', other)).toBe(
+      '/tools/sh\nno\n1\nfound\n',
+    );
+    const port = (target: string, index: string): Promise<string> =>
+      out(cwd, 'port', 'other', target, '--index', index);
+    expect(await port('80', '1')).toBe('0.0.0.0:23810\n');
+    const own = [await port('81', '1'), await port('81', '2')].sort();
+    expect(own).toEqual(['0.0.0.0:23820\n', '0.0.0.0:23821\n']);
+    await node.tcompose(['down', '-t', '0'], { cwd });
   });
 });

@@ -105,6 +105,52 @@ describe.skipIf(!isRoot)('a container’s settings', () => {
     await remove(first);
   });
 
+  it('IpcMode of another container: shareable, with its shared memory; others are refused', async () => {
+    const first = await sleeping({ IpcMode: 'shareable', ShmSize: 2 << 20 });
+    await node.exec(first, ['sh', '-c', 'echo hello > /dev/shm/word']);
+    const ipc = (await node.exec(first, ['readlink', '/proc/self/ns/ipc'])).out.trim();
+    const { out } = await node.sh(
+      'cat /dev/shm/word; readlink /proc/self/ns/ipc; df -k /dev/shm | tail -1 | tr -s " " | cut -d" " -f2',
+      { IpcMode: `container:${first}` },
+    );
+    expect(out.split('\n').slice(0, 3)).toEqual(['hello', ipc, '2048']);
+    const mounts = (): number =>
+      readFileSync('/proc/self/mountinfo', 'utf8').split(`${first}/shm `).length - 1;
+    expect(mounts()).toBe(1);
+    await remove(first);
+    expect(mounts()).toBe(0);
+    const alone = await sleeping({});
+    await expect(node.sh('true', { IpcMode: `container:${alone}` })).rejects.toThrow(
+      'non-shareable IPC',
+    );
+    await remove(alone);
+    expect((await node.sh('mount', { IpcMode: 'none' })).out).not.toContain('/dev/shm');
+  });
+
+  it('Mounts of an image: its files or a part of them, read-only, also for docker cp; in use by it', async () => {
+    const image = (Target: string, Subpath = ''): object => ({
+      Type: 'image',
+      Source: 'bb:1',
+      Target,
+      ImageOptions: { Subpath },
+    });
+    const Mounts = [image('/all'), image('/tools', 'bin')];
+    const id = await sleeping({ Mounts });
+    const script = 'ls /all/etc/passwd /tools/sh; touch /all/x /tools/x 2>&1 | grep -c Read-only';
+    expect((await node.exec(id, ['sh', '-c', script])).out.split('\n').slice(0, 3)).toEqual([
+      '/all/etc/passwd',
+      '/tools/sh',
+      '2',
+    ]);
+    await remove(id);
+    const views = readFileSync('/proc/self/mountinfo', 'utf8').split(`${id}/view-`).length - 1;
+    expect(views).toBe(0);
+    const missing = { Mounts: [{ Type: 'image', Source: 'nothing:here', Target: '/x' }] };
+    await expect(node.sh('true', missing)).rejects.toThrow('No such image: nothing:here');
+    const outside = { Mounts: [image('/x', 'nowhere')] };
+    await expect(node.sh('true', outside)).rejects.toThrow('cannot access path nowhere');
+  });
+
   it('ReadonlyPaths and MaskedPaths of one’s own', async () => {
     const { out } = await node.sh('cat /etc/passwd | wc -c; touch /data/x 2>/dev/null || echo ro', {
       MaskedPaths: ['/etc/passwd'],

@@ -307,7 +307,7 @@ describe('what a service asks of its host', () => {
     );
 
   it('is checked field by field', () => {
-    refused({ ipcMode: 'container:x' }).toThrow('IpcMode "container:x" is not supported');
+    refused({ ipcMode: 'world' }).toThrow('IpcMode "world" is not supported');
     refused({ pidMode: 'private' }).toThrow('PidMode "private" is not supported');
     const device = { pathOnHost: 'fuse', pathInContainer: '', cgroupPermissions: 'rw' };
     refused({ devices: [device] }).toThrow('paths must be absolute');

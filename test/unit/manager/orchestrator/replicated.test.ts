@@ -231,6 +231,34 @@ describe('replicated service', () => {
     expect(c.wanted(id).every((t) => t.runState === RunState.STOPPED)).toBe(true);
   });
 
+  it('leaves a task that was stopped on request where it is, to be started again, whatever its policy', () => {
+    const c = new TestCluster();
+    c.addNode('n1');
+    c.addNode('n2');
+    const id = c.createService({ name: 'web', mode: replicated(1), taskTemplate: template({}) });
+    c.run(10);
+    const [task] = c.running(id);
+    c.updateService(id, () => ({ runState: RunState.STOPPED }));
+    const containerStatus = ContainerStatus.create({ containerId: 'made', stopped: true });
+    const report = { state: TaskState.SHUTDOWN, message: 'stopped', containerStatus };
+    c.report(task?.id ?? '', report);
+    c.run(100);
+    expect(c.tasks(id).map((one) => one.id)).toEqual([task?.id]);
+    c.updateService(id, () => ({ runState: RunState.RUNNING }));
+    c.pass();
+    expect(c.tasks(id).map((one) => [one.id, one.runState])).toEqual([
+      [task?.id, RunState.RUNNING],
+    ]);
+    // Its node has gone meanwhile: then another one starts it.
+    c.updateService(id, () => ({ runState: RunState.STOPPED }));
+    c.report(task?.id ?? '', report);
+    c.run(3);
+    c.setNode(task?.nodeId ?? '', { status: NodeStatus.create({ state: NodeState.DOWN }) });
+    c.run(3);
+    expect(c.wanted(id).map((one) => one.id)).not.toContain(task?.id);
+    expect(c.wanted(id)).toHaveLength(1);
+  });
+
   describe('with a task that has ended, when it is removed', () => {
     const ended = (): { c: TestCluster; id: string; taskId: string } => {
       const c = new TestCluster();
