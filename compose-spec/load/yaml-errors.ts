@@ -111,6 +111,8 @@ function describe(
         sentence: `while parsing a quoted scalar: ${at}: found unknown escape character`,
         hint: 'use single quotes, or double the backslash',
       };
+    case 'RESOURCE_EXHAUSTION':
+      return { sentence: `${at}: nested too deeply` };
     default:
       return { sentence: `${at}: ${lowerFirst(fault.message)}` };
   }

@@ -74,7 +74,7 @@ describe('refused documents', () => {
     expect(errorsOf(`x-a: ${'['.repeat(300)}${']'.repeat(300)}`)).toEqual([
       expect.stringContaining('nested too deeply'),
     ]);
-    expect(errorsOf('['.repeat(200_000))).toHaveLength(1);
+    expect(errorsOf('['.repeat(200_000))).toEqual([expect.stringContaining('nested too deeply')]);
     expect(errorsOf('a'.repeat(9 * 1024 * 1024))).toEqual([expect.stringContaining('too large')]);
   });
 
