@@ -1,4 +1,5 @@
-// What the calls about images of both command lines have in common: names split as the API wants them, and what a push sends.
+// What the calls about images of both command lines have in common: names split as the API wants them, what a push sends, how a stream says that it failed.
+import { TswarmError } from '#protocol/errors';
 import type { CallOptions } from './http.ts';
 import { registryHeaders } from './registry-auth.ts';
 
@@ -31,4 +32,14 @@ export async function pushCall(
   const headers = { 'x-registry-auth': 'e30', ...(await registryHeaders(image, environment)) };
   const query = { tag: isWhole ? undefined : (tag ?? 'latest') };
   return { path: imagePath(name, '/push'), options: { query, headers } };
+}
+
+/** The failure that a line of progress tells of; the place of the fault (`Dockerfile:3`) is part of the hint. */
+export function streamError(line: Readonly<Record<string, unknown>>): TswarmError | undefined {
+  if (typeof line.error !== 'string') return undefined;
+  const { field, hint } = (line.errorDetail ?? {}) as Readonly<Record<string, unknown>>;
+  const parts = [field, hint].filter((part) => typeof part === 'string' && part !== '');
+  return new TswarmError('failed_precondition', line.error, {
+    ...(parts.length > 0 ? { hint: parts.join(': ') } : {}),
+  });
 }

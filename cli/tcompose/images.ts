@@ -7,7 +7,7 @@ import { refreshAfterMs } from '#protocol/pull-policy';
 import { buildContext } from '../client/build-context.ts';
 import { type BuildExtras, buildBody, extraQuery } from '../client/build-extras.ts';
 import type { ApiClient, CallOptions, Json } from '../client/http.ts';
-import { pushCall } from '../client/image-calls.ts';
+import { pushCall, streamError } from '../client/image-calls.ts';
 import { allRegistriesHeaders, registryHeaders } from '../client/registry-auth.ts';
 import type { ProgressDisplay } from '../output/progress.ts';
 import { atMost } from './parallel.ts';
@@ -297,7 +297,8 @@ async function drain(
 ): Promise<void> {
   const options = signal === undefined ? call : { ...call, signal };
   for await (const line of client.lines('POST', path, options)) {
-    if (typeof line.error === 'string') throw new TswarmError('failed_precondition', line.error);
+    const failure = streamError(line);
+    if (failure) throw failure;
     show(line);
   }
   if (signal?.aborted === true) throw new TswarmError('cancelled', 'interrupted');

@@ -2,11 +2,11 @@
 // each other, nothing waits for itself. Sentences are compose-go's (compose.md §2.10); unlike it,
 // everything is reported, and what follows from an error already reported is not.
 
+import { nearestWord } from '#protocol/nearest-word';
 import type { ComposeErrorCode, Diagnostics } from './errors.ts';
 import type { Project, Service } from './project.ts';
 import { ownValue } from './records.ts';
 import type { Position } from './source.ts';
-import { nearestWord } from './suggest.ts';
 import type { Path } from './tree.ts';
 
 const INVALID = 'invalid compose project';

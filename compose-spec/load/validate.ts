@@ -2,13 +2,14 @@
 // that compose-go has for its schema errors (compose.md §2.10). What fails is cut out of the tree
 // that comes back, so that the steps after this one only see values of the right shape.
 
+import { nearestWord } from '#protocol/nearest-word';
 import type { Diagnostics } from './errors.ts';
 import { sameContent } from './merge.ts';
 import { ownValue } from './records.ts';
 import { COMPOSE_FILE } from './schema.ts';
 import type { Schema, ShapeSchema, TypeName } from './shapes.ts';
 import type { Position } from './source.ts';
-import { misplacedKeyHint, nearestWord } from './suggest.ts';
+import { misplacedKeyHint } from './suggest.ts';
 import type { Entry, MapNode, Node, Path } from './tree.ts';
 import { badNode, formatPath } from './tree.ts';
 

@@ -77,7 +77,7 @@ class DockerfileBuilder implements Builder {
       plan = this.#plan(received, options);
     } catch (error) {
       await received.remove();
-      throw error;
+      throw inFile(error, options.dockerfile);
     }
     return progressOf(async (onLine, inner) => {
       try {
@@ -138,7 +138,10 @@ class DockerfileBuilder implements Builder {
   #plan(context: BuildContext, options: BuildOptions): BuildPlan {
     const { target, buildArgs, labels, platform } = options;
     const platformArgs = platformArguments(platform, this.#architecture);
-    const plan = planBuild(context.dockerfile, { target, buildArgs, platformArgs });
+    const triggersOf = (image: string): readonly string[] =>
+      this.#deps.images.store.resolve(image)?.config.config?.OnBuild ?? [];
+    const wanted = { target, buildArgs, platformArgs, triggersOf };
+    const plan = planBuild(context.dockerfile, wanted);
     return Object.keys(labels).length > 0 ? withLabels(plan, labels) : plan;
   }
 
@@ -207,6 +210,22 @@ class DockerfileBuilder implements Builder {
       this.#deps.events.emit({ type: 'image', action: 'tag', actorId: result.imageId, attributes });
     }
   }
+}
+
+/** Says which file it is about, when that is not the usual one. */
+function inFile(error: unknown, dockerfile: string): unknown {
+  if (!(error instanceof TswarmError) || dockerfile === '' || dockerfile === 'Dockerfile')
+    return error;
+  const { code, field = '', hint } = error;
+  const message = error.message.replace(
+    /^dockerfile parse error on line \d+/,
+    `$& of ${dockerfile}`,
+  );
+  return new TswarmError(code, message, {
+    cause: error,
+    field: field.replace(/^Dockerfile(?=:)/, dockerfile),
+    ...(hint ? { hint } : {}),
+  });
 }
 
 function tagOf(text: string): Reference {

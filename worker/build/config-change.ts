@@ -3,6 +3,7 @@
 // touches files.
 import { TswarmError } from '#protocol/errors';
 import type { ImageHealthcheck, ImageProcessConfig } from '../images/types.ts';
+import { signalNumber } from '../runtime/signals.ts';
 import { parseInstruction } from './parse/dockerfile.ts';
 import { expandWord, expandWords, type Scope } from './parse/expand.ts';
 import { type CommandForm, type Instruction, readInstruction } from './parse/instructions.ts';
@@ -244,13 +245,18 @@ function volumePath(path: string, line: number): string {
   });
 }
 
+/** As written, a variable put in; @throws when no program could be sent it. */
 function stopSignal(text: string, line: number): string {
-  const number = Number(text);
-  const isNumber = /^\d+$/.test(text) && number >= 1 && number <= 64;
-  if (isNumber || /^(SIG)?[A-Z][A-Z0-9]*([+-]\d+)?$/i.test(text)) return text;
-  throw new TswarmError('invalid_argument', `Invalid signal: ${text}`, {
-    field: `Dockerfile:${line}`,
-  });
+  try {
+    signalNumber(text);
+    return text;
+  } catch (cause) {
+    throw new TswarmError('invalid_argument', `Invalid signal: ${text}`, {
+      cause,
+      field: `Dockerfile:${line}`,
+      hint: 'Write a name such as SIGTERM, or a number from 1 to 64.',
+    });
+  }
 }
 
 function healthcheck(instruction: Extract<Instruction, { kind: 'healthcheck' }>): ImageHealthcheck {

@@ -16,9 +16,11 @@ import {
   copyMembers,
   findSources,
   hashSources,
+  missingFolders,
   type Owner,
 } from './copy.ts';
 import { makeLayer, type SourceFiles, type StepRootfs, withView } from './layer-step.ts';
+import { modeChange } from './mode.ts';
 import { expandText, expandWord, type Scope } from './parse/expand.ts';
 import type { Instruction } from './parse/instructions.ts';
 import { checkedDigest, fetchFile, isGit, isUrl, nameOfUrl } from './remote-file.ts';
@@ -52,7 +54,7 @@ export async function prepareCopy<T>(
     const chown = expandWord(instruction.chown, scope, run.plan.escapeChar);
     const { keyword, destination, mode } = spec;
     return use({
-      key: [keyword, content, destination, chown, mode ?? null],
+      key: [keyword, content, destination, chown, mode?.text ?? null],
       apply: () =>
         makeLayer(run, state, (rootfs) => fill(run, { view, sources, spec, chown }, rootfs)),
     });
@@ -68,7 +70,9 @@ export async function prepareCopy<T>(
     : withView(run, files.chainId, withSource);
 }
 
-/** The folder of WORKDIR as a layer; undefined when it is there already. */
+/**
+ * The folder of WORKDIR as a layer; undefined when it is there already. It belongs to the USER that steps have there, as with BuildKit.
+ */
 export async function makeWorkdir(
   run: BuildRun,
   state: StageState,
@@ -83,7 +87,10 @@ export async function makeWorkdir(
   });
   if (isThere) return undefined;
   return makeLayer(run, state, async (rootfs) => {
-    const members = [{ header: simpleHeader(path.slice(1), 'dir', 0, nowSeconds(run)) }];
+    const owner = await userOf(run, rootfs, state.config.user);
+    const members = (await missingFolders(rootfs.view, path)).map((name) => ({
+      header: { ...simpleHeader(name, 'dir', 0, nowSeconds(run)), ...owner },
+    }));
     await applyTar(run, rootfs, writeTar(members), '');
   });
 }
@@ -161,8 +168,7 @@ function specOf(
         word.replace(/^<<-?/, '').replaceAll(/["']/g, '') === name && word.startsWith('<<'),
     );
     if (doc === undefined) return expand(word);
-    const { escapeChar } = run.plan;
-    inline.set(doc.name, doc.isExpanded ? expandText(doc.content, scope, escapeChar) : doc.content);
+    inline.set(doc.name, doc.isExpanded ? expandText(doc.content, scope) : doc.content);
     return doc.name;
   });
   const url =
@@ -194,14 +200,21 @@ function specOf(
   };
 }
 
-function modeOf(text: string, instruction: CopyInstruction): number | undefined {
+function modeOf(text: string, instruction: CopyInstruction): CopySpec['mode'] {
   if (text === '') return undefined;
-  const mode = Number.parseInt(text, 8);
-  if (/^[0-7]{1,5}$/.test(text) && mode <= 0o7777) return mode;
+  const change = modeChange(text);
+  if (change !== undefined) return { text, change };
   throw new TswarmError('invalid_argument', `invalid chmod parameter: '${text}'`, {
     field: `Dockerfile:${instruction.line}`,
-    hint: 'Write the mode as an octal number such as 0755.',
+    hint: 'Write the mode as an octal number such as 0755, or in letters such as u=rwX,go=rX.',
   });
+}
+
+/** Of USER; root where the image does not know that user (yet), as with BuildKit. */
+async function userOf(run: BuildRun, rootfs: StepRootfs, text: string): Promise<Owner> {
+  const root = { uid: 0, gid: 0 };
+  if (text === '') return root;
+  return run.parts.tool.lookup(rootfs.mergedDir, text).catch(() => root);
 }
 
 /** Without a group the number of the user is the group, as in Docker. */

@@ -13,6 +13,7 @@ import { bytesOfName } from '../images/tar/names.ts';
 import { readTar } from '../images/tar/reader.ts';
 import { fileMember, simpleHeader, type TarMember } from '../images/tar/writer.ts';
 import { expandGlob, hasWildcards } from './glob.ts';
+import type { ModeChange } from './mode.ts';
 import type { RootView } from './root-view.ts';
 
 /** A COPY or ADD with variables put in. */
@@ -22,8 +23,8 @@ export interface CopySpec {
   /** Absolute; a trailing slash says that it is a folder. */
   readonly destination: string;
   readonly excludes: readonly string[];
-  /** Octal bits; undefined = as the sources have them. */
-  readonly mode: number | undefined;
+  /** As written, and what it does; undefined = as the sources have it. */
+  readonly mode: { readonly text: string; readonly change: ModeChange } | undefined;
   /** Contents given in the Dockerfile: file name → text. */
   readonly inline: ReadonlyMap<string, string>;
   /** ADD of this URL: `sources` is the name of the file that it became. */
@@ -127,7 +128,7 @@ export async function* copyMembers(
     const own = posix.join(place.folder, source.name);
     const base = source.isFolder && !spec.keepsParents ? place.folder : (place.file ?? own);
     if (spec.keepsParents) {
-      for (const name of await missing(target, posix.dirname(own))) {
+      for (const name of await missingFolders(target, posix.dirname(own))) {
         if (!made.has(name)) yield { header: owned(simpleHeader(name, 'dir', 0, nowSeconds())) };
         made.add(name);
       }
@@ -139,16 +140,20 @@ export async function* copyMembers(
       const { kind } = entry.header;
       const linkName =
         kind === 'link' ? rename(entry.header.linkName).slice(1) : entry.header.linkName;
-      const mode = spec.mode ?? entry.header.mode;
+      const mode = modeOf(spec, entry.header.mode & 0o7777, kind === 'dir');
       yield { header: owned({ ...entry.header, name, linkName, mode }), data: entry.data };
     }
   }
   for (const [name, text] of spec.inline) {
     const path = place.file ?? posix.join(place.folder, name);
     const { header, data } = fileMember(path.slice(1), text);
-    const mode = spec.mode ?? 0o644;
+    const mode = modeOf(spec, 0o644, false);
     yield { header: owned({ ...header, mode, mtime: String(nowSeconds()) }), data };
   }
+}
+
+function modeOf({ mode }: CopySpec, own: number, isFolder: boolean): number {
+  return mode?.change(own, isFolder) ?? own;
 }
 
 interface Place {
@@ -180,11 +185,12 @@ async function placeOf(
   return {
     folder,
     file: isFolder ? undefined : destination,
-    missing: await missing(target, folder),
+    missing: await missingFolders(target, folder),
   };
 }
 
-async function missing(target: RootView, folder: string): Promise<readonly string[]> {
+/** Folders of a path that are not there yet, without leading slash, outermost first. */
+export async function missingFolders(target: RootView, folder: string): Promise<readonly string[]> {
   const names: string[] = [];
   for (let at = folder; at !== '/'; at = posix.dirname(at)) {
     const { info } = await target.resolve(at);

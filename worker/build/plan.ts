@@ -1,8 +1,9 @@
 // From instructions to stages, and which of them have to run: the target and what it stands on or
-// copies from. Stage names are known from their FROM on.
+// copies from. FROM means a stage before it; COPY and mounts mean any stage, also a later one, as
+// long as none waits for itself.
 import { TswarmError } from '#protocol/errors';
 import { STEPS_MAX } from './limits.ts';
-import { parseDockerfile } from './parse/dockerfile.ts';
+import { parseDockerfile, parseInstruction } from './parse/dockerfile.ts';
 import { expandWord, type Scope } from './parse/expand.ts';
 import { type Instruction, readInstruction } from './parse/instructions.ts';
 
@@ -23,7 +24,7 @@ export interface BuildPlan {
   readonly escapeChar: string;
   /** ARGs before the first FROM, with the values of this build. */
   readonly globals: ReadonlyMap<string, string>;
-  /** Those that must run, in order. */
+  /** Those that must run; each after what it stands on or copies from. */
   readonly stages: readonly Stage[];
   readonly target: Stage;
 }
@@ -33,6 +34,8 @@ export interface PlanOptions {
   readonly buildArgs: Readonly<Record<string, string | null>>;
   /** TARGETPLATFORM and its like. */
   readonly platformArgs: ReadonlyMap<string, string>;
+  /** ONBUILD instructions of an image, as far as they are known: those may copy from stages, too. */
+  readonly triggersOf: (image: string) => readonly string[];
 }
 
 /** @throws TswarmError `invalid_argument` with the line */
@@ -70,23 +73,16 @@ export function planBuild(dockerfile: string, options: PlanOptions): BuildPlan {
     }
   }
   const target = targetOf(stages, options.target);
-  const needed = neededBy(target, stages);
-  return { escapeChar, globals, stages: stages.filter((_, i) => needed.has(i)), target };
+  const needed = neededBy(target, stages, (stage) => triggers(stage, stages, options, escapeChar));
+  return { escapeChar, globals, stages: needed, target };
 }
 
-/**
- * The stage that a name or a number means; undefined when it is an image. Only stages before
- * `before` count.
- */
-export function findStage(
-  stages: readonly Stage[],
-  text: string,
-  before: number,
-): Stage | undefined {
+/** The stage that a name or a number means, of several of one name the last; undefined when it is an image. */
+export function findStage(stages: readonly Stage[], text: string): Stage | undefined {
   const name = text.toLowerCase();
-  const byName = stages.find((stage) => stage.index < before && stage.name === name);
+  const byName = stages.findLast((stage) => stage.name === name && name !== '');
   if (byName !== undefined || !/^\d+$/.test(text)) return byName;
-  return stages.find((stage) => stage.index < before && stage.index === Number(text));
+  return stages.find((stage) => stage.index === Number(text));
 }
 
 function stageOf(
@@ -122,29 +118,76 @@ function targetOf(stages: readonly Stage[], text: string): Stage {
     throw new TswarmError('invalid_argument', 'No image was generated. Is your Dockerfile empty?');
   }
   if (text === '') return last;
-  const found = findStage(stages, text, stages.length);
+  const found = findStage(stages, text);
   if (found !== undefined) return found;
   throw new TswarmError('invalid_argument', `failed to reach build target ${text} in Dockerfile`, {
     field: 'target',
   });
 }
 
-function neededBy(target: Stage, stages: readonly Stage[]): ReadonlySet<number> {
-  const needed = new Set<number>();
-  const visit = (stage: Stage | undefined): void => {
-    if (stage === undefined || needed.has(stage.index)) return;
-    needed.add(stage.index);
-    if (stage.parent !== undefined) visit(stages[stage.parent]);
-    for (const text of copiedFrom(stage)) visit(findStage(stages, text, stage.index));
+/** In the file's order, unless a stage copies from a later one. */
+function neededBy(
+  target: Stage,
+  stages: readonly Stage[],
+  triggersOf: (stage: Stage) => readonly Instruction[],
+): readonly Stage[] {
+  const done: Stage[] = [];
+  const open = new Set<Stage>();
+  let isForward = false;
+  const visit = (stage: Stage): void => {
+    if (done.includes(stage)) return;
+    if (open.has(stage)) throw circular(stage);
+    open.add(stage);
+    for (const source of sourcesOf(stage, stages, triggersOf(stage))) {
+      isForward ||= source.index > stage.index;
+      visit(source);
+    }
+    open.delete(stage);
+    done.push(stage);
   };
   visit(target);
-  return needed;
+  return isForward ? done : done.toSorted((a, b) => a.index - b.index);
 }
 
-function copiedFrom(stage: Stage): readonly string[] {
-  return stage.instructions.flatMap((instruction) => {
-    if (instruction.kind === 'copy' && instruction.from !== '') return [instruction.from];
-    if (instruction.kind !== 'run') return [];
-    return instruction.mounts.flatMap(({ from }) => (from === undefined ? [] : [from]));
+function circular(stage: Stage): TswarmError {
+  const name = stage.name || String(stage.index);
+  return new TswarmError('invalid_argument', `circular dependency detected on stage: ${name}`, {
+    field: `Dockerfile:${stage.from.line}`,
+    hint: 'It copies from itself, or from a stage that stands on it or copies from it.',
   });
+}
+
+/** Stages that one stands on or copies from. */
+function sourcesOf(
+  stage: Stage,
+  stages: readonly Stage[],
+  triggers: readonly Instruction[],
+): readonly Stage[] {
+  const parent = stage.parent === undefined ? undefined : stages[stage.parent];
+  const copied = [...triggers, ...stage.instructions].flatMap(copiedFrom).flatMap((text) => {
+    // Which one a variable means is not known before the stage runs.
+    if (text.includes('$')) return stages.filter(({ index }) => index < stage.index);
+    return findStage(stages, text) ?? [];
+  });
+  return [...new Set([...(parent ? [parent] : []), ...copied])];
+}
+
+function copiedFrom(instruction: Instruction): readonly string[] {
+  if (instruction.kind === 'copy' && instruction.from !== '') return [instruction.from];
+  if (instruction.kind !== 'run') return [];
+  return instruction.mounts.flatMap(({ from }) => (from === undefined ? [] : [from]));
+}
+
+/** What the stage's base has it do first. */
+function triggers(
+  stage: Stage,
+  stages: readonly Stage[],
+  options: PlanOptions,
+  escapeChar: string,
+): readonly Instruction[] {
+  const parent = stage.parent === undefined ? undefined : stages[stage.parent];
+  const texts = parent
+    ? parent.instructions.flatMap((one) => (one.kind === 'onbuild' ? [one.text] : []))
+    : options.triggersOf(stage.base);
+  return texts.map((text) => readInstruction(parseInstruction(text), escapeChar));
 }

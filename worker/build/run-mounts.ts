@@ -15,7 +15,7 @@ import { joinDir } from './config-change.ts';
 import { type CopySpec, hashSources } from './copy.ts';
 import { closeView, openView, type SourceFiles, type StepRootfs } from './layer-step.ts';
 import { expandWord, type Scope } from './parse/expand.ts';
-import type { MountOptions } from './parse/instructions.ts';
+import type { MountOptions } from './parse/mount-options.ts';
 import { RootView } from './root-view.ts';
 
 export type StepMount = BuildStep['mounts'][number];
@@ -41,21 +41,25 @@ export interface StepExtras {
 }
 
 /**
- * What decides about the result of a step: bind mounts by where they come from; caches and memory
- * do not.
+ * What decides about the result of a step: how each mount is written, and of bind mounts what is there. What a cache or a secret holds does not.
  */
 export async function mountKey(input: MountInput): Promise<readonly unknown[]> {
   const key: unknown[] = [];
   for (const options of input.mounts) {
-    if ((options.type ?? 'bind') !== 'bind') continue;
-    const files = options.from === undefined ? undefined : await input.filesOf(options.from);
-    const from =
-      files === undefined || files.kind === 'folder'
-        ? await folderKey(input, options, files?.view ?? input.run.context.view)
-        : files.chainId;
-    key.push([options.target ?? '', options.source ?? '', from]);
+    const written = Object.entries(options)
+      .map(([name, value]) => [name, expand(input, value)])
+      .toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1));
+    const isBind = (options.type ?? 'bind') === 'bind';
+    key.push(isBind ? [written, await bindKey(input, options)] : [written]);
   }
   return key;
+}
+
+async function bindKey(input: MountInput, options: MountOptions): Promise<string> {
+  const files =
+    options.from === undefined ? undefined : await input.filesOf(expand(input, options.from));
+  if (files?.kind === 'chain') return files.chainId;
+  return folderKey(input, options, files?.view ?? input.run.context.view);
 }
 
 /** What a bind of a context holds. */
@@ -215,8 +219,9 @@ async function privateFile(
   await mkdir(input.run.secretsDir, { recursive: true, mode: 0o700 });
   const path = join(input.run.secretsDir, randomBytes(12).toString('hex'));
   await writeFile(path, data, { mode: 0o600 });
-  await chown(path, Number(options.uid ?? 0), Number(options.gid ?? 0));
-  await chmod(path, Number.parseInt(options.mode ?? '0400', 8) & 0o777);
+  const { uid, gid, mode } = ownerOf(input, options, '0400');
+  await chown(path, uid, gid);
+  await chmod(path, mode & 0o777);
   return path;
 }
 
@@ -244,7 +249,7 @@ async function bindSource(
 ): Promise<{ readonly source: string }> {
   let { view } = input.run.context;
   if (options.from !== undefined) {
-    const files = await input.filesOf(options.from);
+    const files = await input.filesOf(expand(input, options.from));
     if (files.kind === 'folder') view = files.view;
     else {
       const dir = await openView(input.run, files.chainId);
@@ -280,8 +285,9 @@ async function cacheMount(
   if (isNew && options.from !== undefined) await seed(input, options, source);
   else if (isNew) {
     await mkdir(source, { recursive: true, mode: 0o755 });
-    await chown(source, Number(options.uid ?? 0), Number(options.gid ?? 0));
-    await chmod(source, Number.parseInt(options.mode ?? '0755', 8) & 0o7777);
+    const { uid, gid, mode } = ownerOf(input, options, '0755');
+    await chown(source, uid, gid);
+    await chmod(source, mode & 0o7777);
   }
   const readonly = isTrue(options.ro) || isTrue(options.readonly);
   return { type: 'bind', source, target, readonly };
@@ -327,6 +333,27 @@ async function takeAway(rootfs: StepRootfs, made: readonly string[]): Promise<vo
     if (info.isDirectory()) await rmdir(upper.hostPath(path)).catch(() => {});
     else if (isEmptyFile) await unlink(upper.hostPath(path));
   }
+}
+
+/** Numbers that may have come of variables. */
+function ownerOf(
+  input: MountInput,
+  options: MountOptions,
+  fallback: string,
+): { readonly uid: number; readonly gid: number; readonly mode: number } {
+  const number = (key: 'uid' | 'gid' | 'mode', text: string, base: number): number => {
+    const value = expand(input, options[key] ?? text);
+    const isNumber = base === 8 ? /^[0-7]{1,5}$/.test(value) : /^\d{1,9}$/.test(value);
+    if (isNumber) return Number.parseInt(value, base);
+    throw new TswarmError('invalid_argument', `RUN --mount: ${key}=${value} is not a number`, {
+      field: `Dockerfile:${input.line}`,
+    });
+  };
+  return {
+    uid: number('uid', '0', 10),
+    gid: number('gid', '0', 10),
+    mode: number('mode', fallback, 8),
+  };
 }
 
 function targetOf(input: MountInput, options: MountOptions): string {

@@ -29,7 +29,7 @@ import { expandWord, type Scope } from './parse/expand.ts';
 import { type Instruction, readInstruction } from './parse/instructions.ts';
 import { findStage, type Stage } from './plan.ts';
 import type { RootView } from './root-view.ts';
-import { checkAllowed, runCommand, runLayer, visibleArgs } from './run-instruction.ts';
+import { checkAllowed, runCommand, runLayer, StepError, visibleArgs } from './run-instruction.ts';
 import { mountKey } from './run-mounts.ts';
 
 /** Runs the stage. @throws what a step throws; TswarmError `cancelled` */
@@ -64,9 +64,20 @@ async function oneStep(
   instruction: Instruction,
 ): Promise<StageState> {
   if (run.signal.aborted) throw new TswarmError('cancelled', 'build: cancelled');
-  const state = await new Step(run, stage, before).execute(instruction);
+  const state = await new Step(run, stage, before).execute(instruction).catch((error: unknown) => {
+    throw located(error, run, instruction);
+  });
   run.say(` ---> ${shortImageId(state.imageId)}\n`);
   return state;
+}
+
+/** The error with the place of the instruction in it, unless it tells of a place itself. */
+function located(error: unknown, { options }: BuildRun, { line }: Instruction): unknown {
+  const isOurs = error instanceof TswarmError && !(error instanceof StepError);
+  if (!isOurs || line === 0) return error;
+  const { code, message, hint } = error;
+  const field = `${options.dockerfile || 'Dockerfile'}:${line}`;
+  return new TswarmError(code, message, { cause: error, field, ...(hint ? { hint } : {}) });
 }
 
 /** `$PATH` in a Dockerfile means the default one where the base image sets none (as BuildKit does it). */
@@ -234,7 +245,8 @@ class Step {
       throw new TswarmError('internal', `${instruction.kind} changes no configuration`);
     }
     if (instruction.kind !== 'workdir') return this.#withoutLayer(config, instruction.shown);
-    return this.#cached(['workdir', config.workingDir], config, instruction.shown, async () => {
+    const key = ['workdir', config.workingDir, config.user];
+    return this.#cached(key, config, instruction.shown, async () => {
       return makeWorkdir(this.#run, this.#before, config.workingDir);
     });
   }
@@ -284,14 +296,14 @@ class Step {
   async #filesOf(from: string): Promise<SourceFiles> {
     const named = contextOf(this.#run, from);
     if (named?.kind === 'folder') return named;
-    const stage = named ? undefined : findStage(this.#run.plan.stages, from, this.#stage.index);
-    if (stage) {
+    const stage = named ? undefined : findStage(this.#run.plan.stages, from);
+    if (stage && stage.index !== this.#stage.index) {
       return { kind: 'chain', chainId: (await stateOfStage(this.#run, stage.index)).chainId };
     }
     if (!named && /^\d+$/.test(from)) {
       throw new TswarmError(
         'invalid_argument',
-        `invalid from flag value ${from}: refers to no earlier stage`,
+        `invalid from flag value ${from}: refers to no other stage`,
       );
     }
     const image = await fetchImage(this.#run, named?.image ?? from, this.#run.options.platform);

@@ -76,12 +76,23 @@ export function progressOf(
   });
 }
 
-/** `exitCode`: what the client shall end with, when there is one. */
+/**
+ * `exitCode`: what the client shall end with, when there is one. Where the fault is and what to do about it stand beside the message, for clients that show them.
+ */
 export function errorLine(error: unknown): EngineJson {
   const message = messageOf(error);
-  const exitCode = (error as { exitCode?: unknown } | null)?.exitCode;
-  const detail = typeof exitCode === 'number' ? { code: exitCode, message } : { message };
-  return { errorDetail: detail, error: message };
+  const { exitCode, field, hint } = (error ?? {}) as Readonly<Record<string, unknown>>;
+  const errorDetail = {
+    ...(typeof exitCode === 'number' ? { code: exitCode } : {}),
+    message,
+    ...(isText(field) ? { field } : {}),
+    ...(isText(hint) ? { hint } : {}),
+  };
+  return { errorDetail, error: message };
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
 }
 
 export function statusLine(status: string, id?: string): EngineJson {

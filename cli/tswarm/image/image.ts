@@ -3,7 +3,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { TswarmError } from '#protocol/errors';
 import { humanDuration } from '#protocol/human-duration';
 import type { ApiClient, Json } from '../../client/http.ts';
-import { imagePath, pushCall, splitTag } from '../../client/image-calls.ts';
+import { imagePath, pushCall, splitTag, streamError } from '../../client/image-calls.ts';
 import { registryHeaders } from '../../client/registry-auth.ts';
 import { checkArchiveOutput, writeArchive } from '../../output/archive-out.ts';
 import { EXIT, forEachName } from '../../output/fail.ts';
@@ -114,7 +114,8 @@ async function shownTransfer(
   let last = '';
   try {
     for await (const line of lines) {
-      if (typeof line.error === 'string') throw new TswarmError('failed_precondition', line.error);
+      const failure = streamError(line);
+      if (failure) throw failure;
       const status = String(line.status ?? '');
       if (typeof line.id === 'string' && line.id !== '') {
         const done = /complete|exists|pushed|skipped/i.test(status);
@@ -190,7 +191,8 @@ export async function printStream(
   onAux: (aux: Json) => void = () => {},
 ): Promise<void> {
   for await (const line of lines) {
-    if (typeof line.error === 'string') throw new TswarmError('failed_precondition', line.error);
+    const failure = streamError(line);
+    if (failure) throw failure;
     if (typeof line.aux === 'object' && line.aux !== null) onAux(line.aux as Json);
     const text = String(line.stream ?? line.status ?? '');
     if (text !== '' && line.progressDetail === undefined)

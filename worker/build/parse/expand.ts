@@ -1,6 +1,6 @@
 // Variables and quotes in Dockerfile words: $v ${v} ${v:-w} ${v-w} ${v:+w} ${v+w} ${v:?m} ${v?m}
 // ${v#p} ${v##p} ${v%p} ${v%%p} ${v/p/r} ${v//p/r}. Single quotes keep everything, double quotes
-// keep blanks, The escape character keeps what follows. Patterns know *, ? and [sets].
+// keep blanks, the escape character keeps what follows. Patterns know *, ? and [sets].
 import { TswarmError } from '#protocol/errors';
 import { EXPANSION_DEPTH_MAX, WORD_BYTES_MAX } from '../limits.ts';
 
@@ -20,11 +20,10 @@ export function expandWords(word: string, scope: Scope, escapeChar: string): rea
 }
 
 /**
- * Variables only: quotes and escape characters stay (here-documents). An escaped `$` is no
- * variable.
+ * A here-document: variables are put in and quotes stay. A backslash takes the meaning from what follows and goes, whatever the file's escape character is (as BuildKit has it).
  */
-export function expandText(text: string, scope: Scope, escapeChar: string): string {
-  return new Expander(text, scope, escapeChar, 0).raw();
+export function expandText(text: string, scope: Scope): string {
+  return new Expander(text, scope, '\\', 0).raw();
 }
 
 const NAME = /[a-zA-Z_][a-zA-Z0-9_]*/y;
@@ -61,9 +60,9 @@ class Expander {
         this.#add(this.#dollar());
         continue;
       }
-      const length = char === this.#escapeChar ? 2 : 1;
-      this.#add(this.#text.slice(this.#at, this.#at + length));
-      this.#at += length;
+      this.#at += 1;
+      if (char === this.#escapeChar) this.#escaped(char);
+      else this.#add(char);
     }
     return this.#out;
   }

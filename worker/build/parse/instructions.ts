@@ -1,7 +1,9 @@
 // Instructions with their arguments understood, variables not yet put in: what each keyword takes,
 // which flags it knows, exec or shell form. An unknown keyword or flag is refused by name, as is
 // what exists in Docker and not here yet.
+import { nearestWord } from '#protocol/nearest-word';
 import { type HereDoc, parseError, parseInstruction, type RawInstruction } from './dockerfile.ts';
+import { type MountOptions, mountOptions } from './mount-options.ts';
 import { type Flag, jsonForm, splitFlags, splitWords } from './words.ts';
 
 /** `exec`: as given; `shell`: one text for the stage's shell. */
@@ -28,9 +30,6 @@ export interface CopyArguments {
   /** Contents for sources that are here-documents, by `<<NAME`. */
   readonly hereDocs: readonly HereDoc[];
 }
-
-/** Keys of one `--mount`, values as written. */
-export type MountOptions = Readonly<Record<string, string>>;
 
 export interface HealthOptions {
   readonly interval: string;
@@ -95,12 +94,12 @@ const READERS: Readonly<Record<string, Reader>> = {
     ...copy(input, ['chown', 'chmod', 'link', 'checksum', 'exclude']),
   }),
   ARG: (input) => ({ kind: 'arg', args: buildArgs(input) }),
-  CMD: (input) => ({ kind: 'cmd', command: command(input.rest) }),
+  CMD: (input) => ({ kind: 'cmd', command: command(input.raw, input.rest) }),
   COPY: (input) => ({
     kind: 'copy',
     ...copy(input, ['from', 'chown', 'chmod', 'link', 'parents', 'exclude']),
   }),
-  ENTRYPOINT: (input) => ({ kind: 'entrypoint', command: command(input.rest) }),
+  ENTRYPOINT: (input) => ({ kind: 'entrypoint', command: command(input.raw, input.rest) }),
   ENV: (input) => ({ kind: 'env', pairs: pairs(input) }),
   EXPOSE: (input) => ({
     kind: 'expose',
@@ -117,7 +116,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   USER: (input) => ({ kind: 'user', text: one(input) }),
   VOLUME: (input) => ({
     kind: 'volume',
-    items: atLeastOne(input, jsonForm(input.rest) ?? splitWords(input.rest, input.escapeChar)),
+    items: atLeastOne(input, listOf(input) ?? splitWords(input.rest, input.escapeChar)),
   }),
   WORKDIR: (input) => ({ kind: 'workdir', text: one(input) }),
 };
@@ -126,7 +125,10 @@ const READERS: Readonly<Record<string, Reader>> = {
 export function readInstruction(raw: RawInstruction, escapeChar: string): Instruction {
   const read = READERS[raw.keyword];
   if (read === undefined) {
-    throw parseError(raw.line, `unknown instruction: ${raw.keyword}`);
+    const hint = `Known are ${Object.keys(READERS).join(', ')}.`;
+    const near = nearestWord(raw.keyword, Object.keys(READERS));
+    const message = `unknown instruction: ${raw.keyword}`;
+    throw parseError(raw.line, message, near === undefined ? hint : `Did you mean ${near}?`);
   }
   const { flags, rest } = splitFlags(raw.rest, escapeChar);
   const held = new Flags(raw, flags);
@@ -178,7 +180,14 @@ class Flags {
   checkAllRead(): void {
     const unknown = this.#flags.find((flag) => !this.#read.has(flag.name));
     if (unknown === undefined) return;
-    throw parseError(this.#raw.line, `unknown flag: --${unknown.name} (${this.#raw.keyword})`);
+    const known = [...this.#read].map((name) => `--${name}`);
+    const near = nearestWord(unknown.name, [...this.#read]);
+    const others = known.length > 0 ? `It takes ${known.join(', ')}.` : 'It takes no flags.';
+    throw parseError(
+      this.#raw.line,
+      `unknown flag: --${unknown.name} (${this.#raw.keyword})`,
+      near === undefined ? others : `Did you mean --${near}?`,
+    );
   }
 }
 
@@ -236,7 +245,7 @@ function copy(input: Input, known: readonly string[]): CopyArguments {
   const { raw, rest, escapeChar, flags } = input;
   const text = (name: string): string => (known.includes(name) ? flags.text(name) : '');
   const isSet = (name: string): boolean => known.includes(name) && flags.isSet(name);
-  const words = jsonForm(rest) ?? splitWords(rest, escapeChar);
+  const words = listOf(input) ?? splitWords(rest, escapeChar);
   const destination = words.at(-1);
   if (words.length < 2 || destination === undefined) {
     throw parseError(
@@ -271,23 +280,12 @@ function run(input: Input): Arguments {
   const mounts = flags.all('mount').map((text) => mountOptions(text, raw));
   return {
     kind: 'run',
-    command: command(input.rest),
+    command: command(input.raw, input.rest),
     hereDocs: raw.hereDocs,
     mounts,
     network,
     isInsecure: security === 'insecure',
   };
-}
-
-function mountOptions(text: string, raw: RawInstruction): MountOptions {
-  const options: Record<string, string> = {};
-  for (const field of text.replaceAll('"', '').split(',')) {
-    const equals = field.indexOf('=');
-    const key = (equals < 0 ? field : field.slice(0, equals)).trim().toLowerCase();
-    if (key === '') throw parseError(raw.line, `RUN --mount=${text}: an empty field`);
-    options[key] = equals < 0 ? 'true' : field.slice(equals + 1);
-  }
-  return options;
 }
 
 function healthcheck(input: Input): Arguments {
@@ -308,11 +306,11 @@ function healthcheck(input: Input): Arguments {
     throw parseError(raw.line, `unknown type "${type}" in HEALTHCHECK (try CMD)`);
   }
   if (tail.trim() === '') throw parseError(raw.line, 'missing command after HEALTHCHECK CMD');
-  return { kind: 'healthcheck', command: command(tail), options };
+  return { kind: 'healthcheck', command: command(raw, tail), options };
 }
 
 function shell(input: Input): Arguments {
-  const args = jsonForm(input.rest);
+  const args = listOf(input);
   if (args === undefined) {
     throw parseError(input.raw.line, 'SHELL requires the arguments to be in JSON form');
   }
@@ -341,8 +339,19 @@ export function hereDocText(doc: HereDoc): string {
   return `${doc.content}${doc.name}\n`;
 }
 
-function command(text: string): CommandForm {
-  const args = jsonForm(text);
+/** The arguments as a JSON array; undefined when they are not written as one. */
+function listOf({ raw, rest }: Pick<Input, 'raw' | 'rest'>): readonly string[] | undefined {
+  const list = jsonForm(rest);
+  if (list !== 'mixed') return list;
+  throw parseError(
+    raw.line,
+    'when using JSON array syntax, arrays must be comprised of strings only',
+    'Write numbers and the like in double quotes.',
+  );
+}
+
+function command(raw: RawInstruction, text: string): CommandForm {
+  const args = listOf({ raw, rest: text });
   return args === undefined ? { form: 'shell', text: text.trim() } : { form: 'exec', args };
 }
 

@@ -1,4 +1,4 @@
-// Splitting into words as the Dockerfile grammar does: blanks separate, quotes and The escape
+// Splitting into words as the Dockerfile grammar does: blanks separate, quotes and the escape
 // character keep together. Quotes stay in the words; expand.ts takes them away.
 
 /** Words with their quotes. An open quote runs to the end. */
@@ -55,14 +55,16 @@ export function splitFlags(
   }
 }
 
-/** Texts of a JSON array of strings; undefined when it is none (then the shell form is meant). */
-export function jsonForm(text: string): readonly string[] | undefined {
+/**
+ * Texts of a JSON array of strings; `mixed` when something else is in it; undefined when it is no JSON array (then the shell form is meant).
+ */
+export function jsonForm(text: string): readonly string[] | 'mixed' | undefined {
   const trimmed = text.trim();
   if (!trimmed.startsWith('[')) return undefined;
   try {
-    const value = JSON.parse(trimmed) as unknown;
-    const isTexts = Array.isArray(value) && value.every((item) => typeof item === 'string');
-    return isTexts ? (value as readonly string[]) : undefined;
+    const value = JSON.parse(trimmed) as readonly unknown[];
+    const isTexts = value.every((item) => typeof item === 'string');
+    return isTexts ? (value as readonly string[]) : 'mixed';
   } catch {
     return undefined;
   }

@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { applyChanges, joinDir } from '#worker/build/config-change';
 import { matchesName } from '#worker/build/glob';
+import { modeChange } from '#worker/build/mode';
 import { parseDockerfile } from '#worker/build/parse/dockerfile';
 import { expandText, expandWord, expandWords } from '#worker/build/parse/expand';
 import { readInstruction } from '#worker/build/parse/instructions';
@@ -99,7 +100,7 @@ describe('variables', () => {
   it('splits only where blanks are not quoted', () => {
     expect(expandWords('$sp "x y"', values, '\\')).toEqual(['one', 'two', 'x y']);
     expect(expandWords('"$sp"', values, '\\')).toEqual(['one  two']);
-    expect(expandText('"$a" \\$a \'$a\'', values, '\\')).toBe('"A" \\$a \'A\'');
+    expect(expandText('"$a" \\$a \'$a\' \\\\ \\x', values)).toBe('"A" $a \'A\' \\ x');
   });
 
   it('refuses what has no end or no meaning', () => {
@@ -163,6 +164,15 @@ describe('instructions', () => {
     const cases: Readonly<Record<string, string>> = {
       'NOPE x': 'line 1: unknown instruction: NOPE',
       'COPY --bogus a b': 'unknown flag: --bogus (COPY)',
+      'RUN --mount=type=disk,target=/x y': 'unsupported mount type "disk"',
+      'RUN --mount=type=cache,target=/x,shared=locked y': "unexpected key 'shared'",
+      'RUN --mount=type=cache,target=/x,sharing=mine y': "invalid value for 'sharing': mine",
+      'RUN --mount=type=secret,id=a,size=3 y': "unexpected key 'size'",
+      'RUN --mount=type=secret,id=a,mode=rw y': "invalid value for 'mode': rw",
+      'RUN --mount=type=secret,id=a,required=yes y': "invalid value for 'required': yes",
+      'RUN --mount=type=cache,id y': "invalid field 'id' must be a key=value pair",
+      'RUN --mount=type=tmpfs y': 'target is missing',
+      'CMD ["a", 1]': 'arrays must be comprised of strings only',
       'RUN --mount x': 'missing a value on flag: --mount',
       'COPY a': 'COPY requires at least two arguments',
       'FROM a b': 'FROM requires either one or three arguments',
@@ -210,7 +220,12 @@ describe('changes of commit and import', () => {
 });
 
 describe('stages', () => {
-  const options = { target: '', buildArgs: {}, platformArgs: new Map([['TARGETARCH', 'amd64']]) };
+  const options = {
+    target: '',
+    buildArgs: {},
+    platformArgs: new Map([['TARGETARCH', 'amd64']]),
+    triggersOf: (image: string) => (image === 'triggers' ? ['COPY --from=late /x /x'] : []),
+  };
   const names = (source: string, more = {}): string[] =>
     planBuild(source, { ...options, ...more }).stages.map(
       (stage) => stage.name || String(stage.index),
@@ -231,6 +246,25 @@ describe('stages', () => {
     expect(planBuild(source, { ...options, buildArgs: { V: '2' } }).target.base).toBe(
       'base-2-amd64:2',
     );
+    const order = (source: string): number[] =>
+      planBuild(source, options).stages.map(({ index }) => index);
+    // A stage may copy from a later one; then that one runs first.
+    expect(order('FROM x AS a\nCOPY --from=b / /\nFROM y AS b\nFROM a\n')).toEqual([1, 0, 2]);
+    expect(order('FROM x AS a\nFROM y AS b\nFROM z\nCOPY --from=b / /\nCOPY --from=a / /')).toEqual(
+      [0, 1, 2],
+    );
+    expect(order('FROM triggers AS t\nFROM y AS late\nFROM t')).toEqual([1, 0, 2]);
+    expect(order('FROM x AS late\nFROM y AS t\nONBUILD COPY --from=late / /\nFROM t')).toEqual([
+      0, 1, 2,
+    ]);
+    expect(order('FROM x\nFROM y\nFROM z\nCOPY --from=$WHICH / /')).toEqual([0, 1, 2]);
+    for (const circle of [
+      'FROM x AS a\nCOPY --from=a / /',
+      'FROM x\nCOPY --from=0 / /',
+      'FROM x AS a\nCOPY --from=b / /\nFROM a AS b',
+      'FROM x AS a\nRUN --mount=from=b,target=/m y\nFROM z AS b\nCOPY --from=a / /',
+    ])
+      expect(() => planBuild(circle, options), circle).toThrow('circular dependency detected');
     expect(() => planBuild('FROM $NONE', options)).toThrow('should not be blank');
     expect(() => planBuild('RUN x\nFROM a', options)).toThrow('no build stage in current context');
     expect(() => planBuild('# only a comment', options)).toThrow('No image was generated');
@@ -259,5 +293,30 @@ describe('patterns', () => {
     for (const [pattern, text] of yes) expect(matchesName(pattern, text), pattern).toBe(true);
     for (const [pattern, text] of no) expect(matchesName(pattern, text), pattern).toBe(false);
     expect(() => matchesName('[a', 'a')).toThrow('syntax error in pattern');
+  });
+});
+
+describe('modes', () => {
+  const change = (text: string, mode: number, isFolder = false): string | undefined =>
+    modeChange(text)?.(mode, isFolder).toString(8);
+
+  it('are octal numbers, or letters that change what is there', () => {
+    expect(change('0640', 0o777)).toBe('640');
+    expect(change('u+x,go-r', 0o644)).toBe('700');
+    expect(change('a=rX', 0o644)).toBe('444');
+    expect(change('a=rX', 0o711)).toBe('555');
+    expect(change('a=rX', 0o600, true)).toBe('555');
+    expect(change('g=u,o=', 0o754)).toBe('770');
+    expect(change('+x', 0o644)).toBe('755');
+    expect(change('u=rwxs,g+s', 0o644)).toBe('6744');
+    expect(change('u-x+w=r', 0o755)).toBe('455');
+    expect(change('=', 0o7777)).toBe('0');
+    expect(change('o+t', 0o644)).toBe('644');
+    expect(change('+t', 0o755)).toBe('1755');
+  });
+
+  it('are refused when they are neither', () => {
+    for (const text of ['rwx', '8', '77777', 'u+q', 'u', 'u+x,', 'z+x', '0x7'])
+      expect(modeChange(text), text).toBeUndefined();
   });
 });
