@@ -6,12 +6,13 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { createServer as createWebServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EngineJson } from '#protocol/engine';
+import { BuildCache } from '#worker/build/cache';
 import { type BuildFixture, buildFixture, outputOf } from '../support/builds.ts';
 import { type Files, streamOf, tarOf } from '../support/image-tar.ts';
 import { linesOf } from '../support/images.ts';
@@ -188,7 +189,7 @@ RUN <<'SCRIPT'
 echo "script $0" > /four
 SCRIPT
 COPY <<A <<"B" /docs/
-expanded $who "quoted"
+expanded $who "quoted" \\$who \\\\
 A
 kept $who
 B
@@ -200,7 +201,7 @@ X`;
       'cat /one /two /three /four /docs/A /docs/B /single; stat -c %a /single',
     );
     expect(text).toBe(
-      'one\ntwo\nliteral $who\nscript /dev/build-script\nexpanded me "quoted"\nkept $who\nx\n600\n',
+      'one\ntwo\nliteral $who\nscript /dev/build-script\nexpanded me "quoted" $who \\\nkept $who\nx\n600\n',
     );
   });
 
@@ -254,6 +255,13 @@ describe('COPY and ADD', () => {
         'stat -c "%u:%g %a" /o/a.txt /o',
         '33:50 750\n33:50 755\n',
       ],
+      ['COPY --chmod=go=,u+x a.txt /m', 'stat -c "%a" /m', '700\n'],
+      [
+        'USER web\nWORKDIR /mine/below\nUSER root',
+        'stat -c "%U:%G" /mine /mine/below',
+        'web:web\nweb:web\n',
+      ],
+      ['USER ghost\nWORKDIR /theirs\nUSER root', 'stat -c "%U" /theirs', 'root\n'],
       ['COPY --chown=7 a.txt /o7', 'stat -c "%u:%g" /o7', '7:7\n'],
       ['COPY --exclude=deep dir /ex/', 'ls /ex', 'x\n'],
       ['RUN ln -s /tmp /lnk\nCOPY a.txt /lnk/', 'cat /tmp/a.txt; readlink /lnk', 'A/tmp\n'],
@@ -273,10 +281,10 @@ describe('COPY and ADD', () => {
   it('extracts archives with ADD and leaves them alone with COPY', async () => {
     const archive = gzipSync(await tarOf({ 'in/': '', 'in/f': 'F' }));
     const context = { 'x.tar.gz': archive, 'plain.gz': gzipSync('text') };
-    const dockerfile = 'FROM bb:1\nADD x.tar.gz /added/\nCOPY x.tar.gz /copied/\nADD plain.gz /p/';
-    expect(await sees(dockerfile, 'cat /added/in/f; ls /copied /p', context)).toBe(
-      'F/copied:\nx.tar.gz\n\n/p:\nplain.gz\n',
-    );
+    const dockerfile =
+      'FROM bb:1\nADD --chown=web x.tar.gz /added/\nCOPY x.tar.gz /copied/\nADD plain.gz /p/';
+    const look = 'cat /added/in/f; stat -c %u /added/in/f; ls /copied /p';
+    expect(await sees(dockerfile, look, context)).toBe('F0\n/copied:\nx.tar.gz\n\n/p:\nplain.gz\n');
   });
 
   it('takes the content into the key of the cache, not the time', async () => {
@@ -311,6 +319,23 @@ describe('COPY and ADD', () => {
         message,
       );
     }
+    // Where the fault is and what to do stand beside the message.
+    const lines = await builds.build({
+      Dockerfile: 'FROM bb:1\n\nCOPY --chmod=rwx Dockerfile /x\n',
+    });
+    expect(lines.at(-1)?.errorDetail).toMatchObject({
+      field: 'Dockerfile:3',
+      hint: expect.stringContaining('octal'),
+    });
+    const named = builds.build(
+      { 'sub/My.file': 'FROM bb:1\nRUM x\n' },
+      { dockerfile: 'sub/My.file' },
+    );
+    await expect(named).rejects.toMatchObject({
+      message: 'dockerfile parse error on line 2 of sub/My.file: unknown instruction: RUM',
+      field: 'sub/My.file:2',
+      hint: 'Did you mean RUN?',
+    });
   });
 
   it('does not let a link in the context lead out of it', async () => {
@@ -376,6 +401,22 @@ RUN --mount=from=src,source=/s,target=/m/one --mount=target=/ctx --mount=type=tm
     expect(first).toContain('readonly\nx\nRemoving');
     const again = await sees(lines, 'ls -d /m /t /cache /ctx 2>&1', { file: 'ctx\n' });
     expect(again.match(/No such file/g)).toHaveLength(4);
+    // Where something is mounted, and from where, is part of the step.
+    for (const mounts of [
+      ['type=cache,target=/tmp/1', 'type=cache,target=/tmp/2'],
+      ['from=src,src=/s,dst=/tmp/m', 'from=src,src=/bin,dst=/tmp/m'],
+      ['type=tmpfs,target=/t', 'type=secret,id=none'],
+    ]) {
+      const texts: string[] = [];
+      for (const mount of mounts) {
+        const stage = 'FROM bb:1 AS src\nRUN mkdir /s\nFROM bb:1\n';
+        texts.push(
+          await output({ Dockerfile: `${stage}RUN --mount=${mount} ls /tmp /tmp/m; true\n` }),
+        );
+      }
+      const cached = texts.map((text) => text.split(': RUN --mount')[1]?.includes('Using cache'));
+      expect(cached, String(mounts)).toEqual([false, false]);
+    }
   });
 
   it('secrets: a file, a variable, neither in the image; without one, nothing', async () => {
@@ -457,6 +498,20 @@ COPY --from=two /tmp /two
       order.map((part) => text.indexOf(part)),
     );
     expect(text).toContain('b met');
+  });
+
+  it('stages and builds keep what they did in one list, at the same moment', async () => {
+    const path = builds.dataPath('side-by-side.json');
+    const cache = new BuildCache(path, builds.service.parts);
+    const saves = Array.from({ length: 20 }, async (_, i) => {
+      cache.add(`key${i}`, `sha256:${i}`, '');
+      await cache.save();
+      expect(Object.keys(JSON.parse(await readFile(path, 'utf8')))).toContain(`key${i}`);
+    });
+    await Promise.all(saves);
+    expect(Object.keys(JSON.parse(await readFile(path, 'utf8')))).toHaveLength(20);
+    await cache.prune(Number.POSITIVE_INFINITY);
+    await rm(path);
   });
 
   it('a stage that fails ends the others, and its error is the build’s', async () => {

@@ -3,6 +3,7 @@
 // garbage collection; they go when nobody has used them for a week, beyond a number, and on prune.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { KeyedLock } from '../images/concurrency.ts';
 import { isMissing, writeFileAtomic } from '../images/files.ts';
 import type { ImageParts } from '../images/image-store.ts';
 import { CACHE_ENTRIES_MAX, CACHE_KEEP_MS } from './limits.ts';
@@ -19,6 +20,7 @@ export class BuildCache {
   readonly #parts: ImageParts;
   #entries = new Map<string, CacheEntry>();
   #isChanged = false;
+  readonly #writing = new KeyedLock();
 
   constructor(path: string, parts: ImageParts) {
     this.#path = path;
@@ -59,7 +61,12 @@ export class BuildCache {
     this.#isChanged = true;
   }
 
-  async save(): Promise<void> {
+  /** Stages and builds run side by side: one writes at a time, and each returns when what it added is written. */
+  save(): Promise<void> {
+    return this.#writing.with(this.#path, () => this.#write());
+  }
+
+  async #write(): Promise<void> {
     if (!this.#isChanged) return;
     this.#isChanged = false;
     const oldestMs = this.#parts.clock.nowMs() - CACHE_KEEP_MS;
@@ -68,7 +75,12 @@ export class BuildCache {
       .toSorted(([, a], [, b]) => b.usedAtMs - a.usedAtMs)
       .slice(0, CACHE_ENTRIES_MAX);
     this.#entries = new Map(kept);
-    await writeFileAtomic(this.#path, JSON.stringify(Object.fromEntries(kept)));
+    try {
+      await writeFileAtomic(this.#path, JSON.stringify(Object.fromEntries(kept)));
+    } catch (error) {
+      this.#isChanged = true;
+      throw error;
+    }
   }
 
   /**

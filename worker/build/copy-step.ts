@@ -125,7 +125,8 @@ async function fill(run: BuildRun, from: Sources, rootfs: StepRootfs): Promise<v
     const { info } = await rootfs.view.resolve(folder);
     if (info === undefined) await applyTar(run, rootfs, writeTar([{ header }]), '');
     const tar = decompress(read(view, archive), { bytesMax: LAYER_BYTES_MAX });
-    await applyTar(run, rootfs, tar, folder, from.chown === '' ? undefined : owner);
+    // What is packed keeps its owners, whatever --chown says, as with all other builders.
+    await applyTar(run, rootfs, tar, folder);
   }
 }
 
@@ -134,14 +135,12 @@ async function applyTar(
   rootfs: StepRootfs,
   tar: AsyncIterable<Uint8Array>,
   path: string,
-  owner?: Owner,
 ): Promise<void> {
   await run.parts.tool.apply(tar, {
     root: rootfs.mergedDir,
     path,
     bytesMax: LAYER_BYTES_MAX,
     entriesMax: LAYER_ENTRIES_MAX,
-    owner,
     mode: 'plain',
     isUnterminatedOk: true,
     signal: run.signal,
