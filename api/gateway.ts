@@ -52,7 +52,7 @@ import { Router } from './http/router.ts';
 import { HttpServer, type RawRequest, splitTarget } from './http/server.ts';
 import { splitVersion } from './http/version.ts';
 import { wantsSocket } from './http/websocket.ts';
-import { API_VERSION_MAX } from './limits.ts';
+import { API_VERSION_MAX, UNWANTED_BODY_TIMEOUT_MS } from './limits.ts';
 import { metricsRoutes } from './metrics/metrics.ts';
 import { RequestMetrics } from './metrics/request-metrics.ts';
 import type { NodeControl } from './node-control.ts';
@@ -206,8 +206,7 @@ export class Gateway implements Lifecycle {
       raw.message.socket.destroy();
       return;
     }
-    // What the client still sends of its body must not be taken for the next request.
-    if (!raw.message.complete) reply.header('Connection', 'close');
+    if (!raw.message.complete) passOver(raw.message);
     const status = statusOf(error);
     if (status === 304) reply.empty(304);
     else if (isOwn)
@@ -215,6 +214,16 @@ export class Gateway implements Lifecycle {
     else if (raw.message.method === 'HEAD') reply.empty(status);
     else reply.json(status, { message: engineErrorText(error) });
   }
+}
+
+/**
+ * Reads what a client still sends of a body that nobody wants. Closing right behind the answer would break a write of the client, and many report
+ * that ("broken pipe") instead of the answer. Who sends on for too long is cut off.
+ */
+function passOver(message: IncomingMessage): void {
+  const timer = setTimeout(() => message.socket.destroy(), UNWANTED_BODY_TIMEOUT_MS);
+  message.once('close', () => clearTimeout(timer));
+  message.resume();
 }
 
 interface Asked {

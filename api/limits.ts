@@ -20,6 +20,8 @@ export const HEADERS_TIMEOUT_MS = 30_000;
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Longest pause inside a request body. */
 export const BODY_IDLE_TIMEOUT_MS = 60_000;
+/** After an answer that came before the request's body was whole: how long the rest is read and dropped, so that the client gets to the answer. */
+export const UNWANTED_BODY_TIMEOUT_MS = 10_000;
 /** A client that takes nothing from a stream for this long is disconnected. */
 export const WRITE_STALL_TIMEOUT_MS = 300_000;
 /** An idle kept-alive connection is closed after this. */

@@ -229,8 +229,9 @@ export interface LocalNetworkEngine {
   inspect(idOrName: string): Promise<EngineJson>;
   create(body: EngineJson): Promise<EngineJson>;
   remove(idOrName: string): Promise<void>;
-  connect(idOrName: string, body: EngineJson): Promise<void>;
-  disconnect(idOrName: string, body: EngineJson): Promise<void>;
+  /** `name`: of a network of the cluster, of which a node knows the id alone. */
+  connect(idOrName: string, body: EngineJson, name?: string): Promise<void>;
+  disconnect(idOrName: string, body: EngineJson, name?: string): Promise<void>;
   prune(filters: EngineFilters): Promise<EngineJson>;
   /** How this node reaches the others: `{mtuBytes, peers: [{nodeId, hostname, endpoint, handshakeSeconds, sent, received, rttMs, faults}], faults}`. */
   check(): Promise<EngineJson>;

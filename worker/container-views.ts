@@ -71,16 +71,29 @@ export function networkContainers(table: ContainerTable): NetworkContainers {
         ? { id: container.id, name: container.record.name, running: container.isRunning }
         : undefined;
     },
-    setAttachment: async (id, attachment) => {
+    setAttachment: async (id, attachment, names) => {
       const { record } = find(id);
-      const endpoints = { ...record.endpoints, [attachment.networkId]: endpointOf(attachment) };
+      const primary = primaryNetwork(record.hostConfig.NetworkMode);
+      // Under the name that it has in the record already: a network is there once.
+      const known = [...Object.keys(record.endpoints), primary];
+      const key = known.find((name) => names.includes(primaryNetwork(name)));
+      const endpoints = {
+        ...record.endpoints,
+        [key ?? attachment.networkId]: endpointOf(attachment),
+      };
       await find(id).setRecord({ ...record, endpoints });
     },
-    removeAttachment: async (id, networkId) => {
+    removeAttachment: async (id, names) => {
       const { record } = find(id);
-      const endpoints = { ...record.endpoints };
-      delete endpoints[networkId];
-      await find(id).setRecord({ ...record, endpoints });
+      const left = Object.entries(record.endpoints).filter(
+        ([name]) => !names.includes(primaryNetwork(name)),
+      );
+      const isPrimary = names.includes(primaryNetwork(record.hostConfig.NetworkMode));
+      await find(id).setRecord({
+        ...record,
+        endpoints: Object.fromEntries(left),
+        isOffPrimary: isPrimary || record.isOffPrimary === true,
+      });
     },
     usersOf: (network) =>
       table

@@ -79,7 +79,7 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
       events: {
         emit: (event) => {
           events.emit(event);
-          localNetworks.changed();
+          if (event.action === 'create' || event.action === 'destroy') localNetworks.changed();
         },
       },
       containers: networkContainers(table),

@@ -34,8 +34,16 @@ export interface Operation {
   /** Content type of a body that is a file. */
   readonly upload?: string;
   readonly answer: Answer;
-  /** A list that may be asked for in pages. */
-  readonly isPaged?: boolean;
+  /** The answer is, or has in it, a list that may be asked for in pages. */
+  readonly pages?: Pages;
+}
+
+/** What is cut into pages, and how its rows are told apart and ordered. */
+export interface Pages {
+  /** The member that is the list; absent: the whole answer is. */
+  readonly of?: string;
+  /** Members that make a row's key together, with / between them. */
+  readonly by: readonly string[];
 }
 
 export const flag = (help: string): Parameter => ({ kind: 'flag', help });

@@ -56,6 +56,7 @@ export const OBJECT_OPERATIONS: readonly Operation[] = [
     role: 'viewer',
     summary: 'Images of all nodes, and which nodes have them',
     answer: json('ImageList'),
+    pages: { of: 'images', by: ['id'] },
   }),
   get('/local-volumes', {
     id: 'listLocalVolumes',
@@ -63,6 +64,7 @@ export const OBJECT_OPERATIONS: readonly Operation[] = [
     summary: 'Volumes as they are on the nodes',
     query: { node: texts('on these nodes') },
     answer: json('LocalVolumeList'),
+    pages: { of: 'volumes', by: ['node', 'name'] },
   }),
   get('/stats', {
     id: 'getStats',
@@ -71,6 +73,7 @@ export const OBJECT_OPERATIONS: readonly Operation[] = [
       'What the running containers of all nodes use: counters, of which a client shows differences',
     query: { stack: STACK, service: texts('of these services'), node: texts('on these nodes') },
     answer: json('StatsList'),
+    pages: { of: 'containers', by: ['id'] },
   }),
   get('/node/stats', {
     id: 'getNodeStats',

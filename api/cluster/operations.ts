@@ -164,6 +164,7 @@ const STACKS: readonly Operation[] = [
     role: 'viewer',
     summary: 'Stacks',
     answer: json('StackSummary[]'),
+    pages: { by: ['id'] },
   }),
   get('/stacks/{name}', {
     id: 'getStack',
@@ -259,7 +260,7 @@ const list = (
     summary: `${name.charAt(0).toUpperCase()}${name.slice(1)} of the cluster`,
     query: { filters: FILTERS, ...more },
     answer: json(`engine:${schema}[]`),
-    isPaged: true,
+    pages: { by: ['ID'] },
   });
 
 const OBJECTS: readonly Operation[] = [
@@ -333,6 +334,7 @@ const ACCESS: readonly Operation[] = [
     role: 'admin',
     summary: 'Tokens and client certificates, without their secrets',
     answer: json('CredentialInfo[]'),
+    pages: { by: ['id'] },
   }),
   remove('/credentials/{id}', {
     id: 'removeCredential',

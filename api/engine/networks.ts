@@ -33,6 +33,8 @@ export const NODE_LOCAL: ReadonlySet<string> = new Set(['bridge', 'host', 'none'
 const SERVICE_LOCAL: ReadonlySet<string> = new Set(['bridge', 'host']);
 /** First announced version whose networks say it. */
 const ENABLE_IPV4_SINCE = 1044;
+/** Of a node's id, as Swarm names peers. */
+const PEER_NAME_CHARS = 12;
 const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
 
 export function networkRoutes(context: Context): readonly Route[] {
@@ -48,7 +50,8 @@ export function networkRoutes(context: Context): readonly Route[] {
       pattern: '/networks/{id}/connect',
       handler: async (request, reply) => {
         const body = await request.json();
-        await networks.connect(targetOf(context, pathId(request)), body);
+        const { id, name } = targetOf(context, pathId(request));
+        await networks.connect(id, body, name);
         reply.empty(200);
       },
     },
@@ -57,7 +60,8 @@ export function networkRoutes(context: Context): readonly Route[] {
       pattern: '/networks/{id}/disconnect',
       handler: async (request, reply) => {
         const body = await request.json();
-        await networks.disconnect(targetOf(context, pathId(request)), body);
+        const { id, name } = targetOf(context, pathId(request));
+        await networks.disconnect(id, body, name);
         reply.empty(200);
       },
     },
@@ -71,9 +75,13 @@ function sessionOf(context: Context): ClusterSession | undefined {
 }
 
 /** Cluster networks go to the worker by id, so that a name means the same to both. */
-function targetOf(context: Context, idOrName: string): string {
+function targetOf(
+  context: Context,
+  idOrName: string,
+): { readonly id: string; readonly name?: string } {
   const session = sessionOf(context);
-  return (session && tryLookup(session.cache, 'network', idOrName)?.id) ?? idOrName;
+  const network = session && tryLookup(session.cache, 'network', idOrName);
+  return network ? { id: network.id, name: network.spec?.name ?? '' } : { id: idOrName };
 }
 
 async function list(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
@@ -152,7 +160,12 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
     const { nodeId } = context.node.state();
     const tasks = attachedContainers(session.cache, network.id, nodeId);
     const local = await localPart(context, network.id);
-    const json = networkJson(network, { ...tasks, ...(local?.Containers as object | undefined) });
+    const containers = { ...tasks, ...(local?.Containers as object | undefined) };
+    const peers = peersOf(session, network);
+    const json = {
+      ...networkJson(network, containers),
+      ...(peers.length > 0 ? { Peers: peers } : {}),
+    };
     reply.json(
       200,
       request.query.bool('verbose') ? { ...json, ...verbosePart(session, network) } : json,
@@ -165,6 +178,19 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
   }
   if (scope === 'swarm') throw new TswarmError('not_found', `network ${id} not found`);
   reply.json(200, ofVersion(await context.engine.networks.inspect(id), request.version));
+}
+
+/** Nodes that take part in a network now: those with a task on it. */
+function peersOf(session: ClusterSession, network: Network): readonly EngineJson[] {
+  const nodeIds = new Set<string>();
+  for (const task of session.cache.all('task')) {
+    if (task.status?.state !== TaskState.RUNNING) continue;
+    if (task.networkAttachments.some((a) => a.networkId === network.id)) nodeIds.add(task.nodeId);
+  }
+  return [...nodeIds].map((nodeId) => ({
+    Name: nodeId.slice(0, PEER_NAME_CHARS),
+    IP: session.cache.get('node', nodeId)?.status?.addr ?? '',
+  }));
 }
 
 /** Each node's own network, as `docker service create --network host` asks for it before it uses the id. */

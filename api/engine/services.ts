@@ -17,7 +17,9 @@ import type { ClusterSession } from '../node-control.ts';
 import { NODE_LOCAL } from './networks.ts';
 import { withPinnedImage } from './pinned-image.ts';
 import { encodedAuth } from './registry-auth.ts';
-import { serviceJson } from './shapes.ts';
+import { ISOLATION, serviceJson, withIsolation } from './shapes.ts';
+
+type Json = Record<string, unknown>;
 
 export function serviceRoutes(context: Context): readonly Route[] {
   return [
@@ -68,12 +70,25 @@ async function inspect(context: Context, request: ApiRequest, reply: Reply): Pro
   reply.json(200, asDockerKnows(serviceJson(cache, service, { status: false, defaults })));
 }
 
-/** Docker's clients do not know an update that ended as failed and would wait for it for ever; to them it is paused, with the same message. */
-function asDockerKnows(json: Record<string, unknown>): Record<string, unknown> {
-  const update = json.UpdateStatus as Record<string, unknown> | undefined;
+/**
+ * What is otherwise in Docker's own answers. Its clients do not know an update that ended as failed and would wait for it for ever; to them it is paused, with the
+ * same message. Every container has an isolation there, and every endpoint a mode: Traefik takes no address of a service that has none.
+ */
+function asDockerKnows(json: Json): Json {
+  for (const spec of [json.Spec, json.PreviousSpec] as (Json | undefined)[]) {
+    withIsolation(spec?.TaskTemplate);
+    if (spec) spec.EndpointSpec = withMode(spec.EndpointSpec);
+  }
+  const endpoint = json.Endpoint as Json | undefined;
+  if (endpoint) endpoint.Spec = withMode(endpoint.Spec);
+  const update = json.UpdateStatus as Json | undefined;
   return update?.State === 'failed'
     ? { ...json, UpdateStatus: { ...update, State: 'paused' } }
     : json;
+}
+
+function withMode(endpointSpec: unknown): Json {
+  return { Mode: 'vip', ...(endpointSpec as Json | undefined) };
 }
 
 async function create(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
@@ -183,11 +198,14 @@ export function readSpec(session: ClusterSession, body: unknown): ServiceSpec {
   const spec = fromEngineJson(ServiceSpec, legacyNetworks(body as Record<string, unknown>));
   const template = spec.taskTemplate;
   if (!template) return spec;
-  // "container" is shown for a spec that names no runtime; a client that sends back what it read must not thereby change the template,
-  // or every task would be replaced.
+  // "container" is shown for a spec that names no runtime, "default" for one without an isolation; a client that sends back what it read must not thereby
+  // change the template, or every task would be replaced.
   const runtime = template.runtime === 'container' ? '' : template.runtime;
+  const container = template.containerSpec;
+  const isolation = container?.isolation === ISOLATION ? '' : container?.isolation;
+  const containerSpec = container && { ...container, isolation: isolation ?? '' };
   const networks = template.networks.map((n) => resolve(session, n));
-  return { ...spec, taskTemplate: { ...template, runtime, networks } };
+  return { ...spec, taskTemplate: { ...template, containerSpec, runtime, networks } };
 }
 
 /** Before 1.25 networks stood beside the task template; old clients still send them there. */

@@ -44,7 +44,7 @@ function insertDefaults(spec: Json, template: Json): void {
   if (container) {
     container.StopGracePeriod ??= 10 * SECOND;
     container.DNSConfig ??= {};
-    container.Isolation ??= 'default';
+    container.Isolation ??= ISOLATION;
   }
   template.Resources = {
     Limits: {},
@@ -64,6 +64,22 @@ function insertDefaults(spec: Json, template: Json): void {
     };
   }
   spec.EndpointSpec = { Mode: 'vip', ...(spec.EndpointSpec as Json | undefined) };
+}
+
+/** The only isolation that there is on Linux; Docker shows it for every container of a service. */
+export const ISOLATION = 'default';
+
+/** Shows it in a task template that names none. */
+export function withIsolation(template: unknown): void {
+  const container = (template as Json | undefined)?.ContainerSpec as Json | undefined;
+  if (container) container.Isolation ??= ISOLATION;
+}
+
+/** A task as Docker's clients know it. */
+export function engineTaskJson(cache: ObjectCache, task: Task): Json {
+  const json = taskJson(cache, task);
+  withIsolation(json.Spec);
+  return json;
 }
 
 /** A task. */

@@ -1,4 +1,5 @@
 // GET /_ping, /version, /info, /system/df and POST /auth. /info is the worker's own part plus where the node stands with its cluster.
+import { statSync } from 'node:fs';
 import { arch, release } from 'node:os';
 import type { EngineJson } from '#protocol/engine';
 import { formatTime } from '#protocol/engine-json';
@@ -8,6 +9,8 @@ import { textKey } from '../http/request.ts';
 import { API_VERSION_MAX, API_VERSION_MIN } from '../limits.ts';
 import { clusterJson } from './shapes.ts';
 
+/** When this program was compiled: its own file says it. */
+const BUILT_AT: string = statSync(import.meta.filename).mtime.toISOString();
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
 export function systemRoutes(context: Context): readonly Route[] {
@@ -66,7 +69,7 @@ function version(context: Context, reply: Reply): void {
     Os: 'linux',
     Arch: ARCHITECTURES[arch()] ?? arch(),
     KernelVersion: release(),
-    BuildTime: '',
+    BuildTime: BUILT_AT,
   };
   const { Version, ...details } = common;
   reply.json(200, {

@@ -2,7 +2,7 @@
 // Invariant: objects of the cache are never changed in place, so a task's text is right as long as the networks that it shows are the same objects.
 import type { Network, Task } from '#protocol/generated/objects';
 import type { ObjectCache } from '../cache/object-cache.ts';
-import { taskJson } from './shapes.ts';
+import { engineTaskJson } from './shapes.ts';
 
 interface Known {
   readonly text: string;
@@ -19,7 +19,7 @@ export class TaskTexts {
     );
     const known = this.#known.get(task);
     if (known?.networks.every((network, index) => network === networks[index])) return known.text;
-    const text = JSON.stringify(taskJson(cache, task));
+    const text = JSON.stringify(engineTaskJson(cache, task));
     this.#known.set(task, { text, networks });
     return text;
   }

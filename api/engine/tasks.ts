@@ -11,7 +11,7 @@ import { isUpToDate } from '../cache/service-status.ts';
 import { type Context, pathId, type Route, requireSession } from '../context.ts';
 import { EngineError } from '../http/errors.ts';
 import { parseFilters } from '../http/filters.ts';
-import { taskJson } from './shapes.ts';
+import { engineTaskJson } from './shapes.ts';
 import { TaskTexts } from './task-texts.ts';
 
 const FILTERS = [
@@ -45,7 +45,7 @@ export function taskRoutes(context: Context): readonly Route[] {
       pattern: '/tasks/{id}',
       handler: async (request, reply) => {
         const { cache } = requireSession(context);
-        reply.json(200, taskJson(cache, lookup(cache, 'task', pathId(request))));
+        reply.json(200, engineTaskJson(cache, lookup(cache, 'task', pathId(request))));
       },
     },
   ];

@@ -3,6 +3,7 @@
 // definition, or a definition without a handler, is a bug that ends the start.
 import { createHash } from 'node:crypto';
 import { TswarmError } from '#protocol/errors';
+import type { Pages } from '../cluster/operation.ts';
 import { OPERATIONS, type Operation, type Parameter } from '../cluster/operations.ts';
 import type { Handler, Route } from '../context.ts';
 import type { Reply } from '../http/reply.ts';
@@ -98,7 +99,7 @@ function withCheckedBody(request: ApiRequest, name: string): ApiRequest {
 }
 
 /** A client that has an answer already and names its tag is told that it is still the same. */
-function tagged(request: ApiRequest, reply: Reply, { isPaged }: Operation): Reply {
+function tagged(request: ApiRequest, reply: Reply, { pages }: Operation): Reply {
   return {
     get started() {
       return reply.started;
@@ -116,7 +117,7 @@ function tagged(request: ApiRequest, reply: Reply, { isPaged }: Operation): Repl
     hijack: (type) => reply.hijack(type),
     upgrade: (protocol, headers) => reply.upgrade(protocol, headers),
     json: (status, value) => {
-      const shown = isPaged && Array.isArray(value) ? pageOf(value, request.query, reply) : value;
+      const shown = pages ? inPages(value, pages, request.query, reply) : value;
       const digest = createHash('sha256').update(JSON.stringify(shown)).digest('base64url');
       const tag = `"${digest.slice(0, ETAG_CHARS)}"`;
       reply.header('ETag', tag);
@@ -127,17 +128,26 @@ function tagged(request: ApiRequest, reply: Reply, { isPaged }: Operation): Repl
   };
 }
 
-/** Ordered by id, so that what is created or removed meanwhile moves nothing. */
-function pageOf(list: readonly unknown[], query: Query, reply: Reply): readonly unknown[] {
+/** The same answer with one page of its list. */
+function inPages(value: unknown, pages: Pages, query: Query, reply: Reply): unknown {
+  if (pages.of === undefined) return pageOf(value as Rows, pages.by, query, reply);
+  const answer = value as Readonly<Record<string, unknown>>;
+  return { ...answer, [pages.of]: pageOf(answer[pages.of] as Rows, pages.by, query, reply) };
+}
+
+type Rows = readonly Readonly<Record<string, unknown>>[];
+
+/** Ordered by the rows' keys, so that what is created or removed meanwhile moves nothing. */
+function pageOf(list: Rows, by: readonly string[], query: Query, reply: Reply): Rows {
   const limit = query.int('limit', 0, 400);
   const after = query.text('after');
   if (limit === 0 && after === '') return list;
-  const idOf = (object: unknown): string => String((object as { ID?: unknown }).ID ?? '');
-  const rest = list
-    .filter((object) => idOf(object) > after)
-    .sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1));
-  if (limit === 0 || rest.length <= limit) return rest;
-  const page = rest.slice(0, limit);
-  reply.header(NEXT_HEADER, idOf(page.at(-1)));
-  return page;
+  const keyed = list
+    .map((row) => ({ row, key: by.map((name) => String(row[name] ?? '')).join('/') }))
+    .filter(({ key }) => key > after)
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+  const page = limit === 0 ? keyed : keyed.slice(0, limit);
+  const last = page.at(-1);
+  if (page.length < keyed.length && last) reply.header(NEXT_HEADER, last.key);
+  return page.map(({ row }) => row);
 }

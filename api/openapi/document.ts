@@ -22,13 +22,16 @@ export function namedSchema(text: string): Schema {
 
 /** Parameters that every paged list has beside its own. */
 export const PAGE_PARAMETERS: Readonly<Record<string, Parameter>> = {
-  limit: { kind: 'count', help: 'at most so many, ordered by id; 0 or none = all' },
+  limit: {
+    kind: 'count',
+    help: 'at most so many, ordered by their ids (volumes of nodes: by node and name); 0 or none = all',
+  },
   after: { kind: 'text', help: 'go on behind this id: X-Tswarm-Next of the page before' },
 };
 
 /** Query parameters of an operation. */
 export function parametersOf(operation: Operation): Readonly<Record<string, Parameter>> {
-  return { ...operation.query, ...(operation.isPaged ? PAGE_PARAMETERS : {}) };
+  return { ...operation.query, ...(operation.pages ? PAGE_PARAMETERS : {}) };
 }
 
 /** The whole document. */
@@ -79,13 +82,13 @@ function operationOf(operation: Operation): Schema {
   };
 }
 
-function answerOf({ answer, summary, isPaged }: Operation): Schema {
+function answerOf({ answer, summary, pages }: Operation): Schema {
   const { type = 'application/json', schema, status } = answer;
   if (status === 204) return { description: 'Done' };
   const next = { description: 'there is more: the next `after`', schema: { type: 'string' } };
   return {
     description: summary,
-    ...(isPaged ? { headers: { 'X-Tswarm-Next': next } } : {}),
+    ...(pages ? { headers: { 'X-Tswarm-Next': next } } : {}),
     content: { [type]: schema ? { schema: namedSchema(schema) } : {} },
   };
 }

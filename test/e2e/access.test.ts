@@ -474,6 +474,22 @@ describe('the description of the API', () => {
     const rest = JSON.parse((await raw('GET', `/tswarm/v1/networks?after=${next}`)).text);
     const all = JSON.parse((await raw('GET', '/tswarm/v1/networks')).text);
     expect(rest).toHaveLength(all.length - 1);
+    await out('volume', 'create', 'page-one');
+    await out('volume', 'create', 'page-two');
+    type Volumes = { readonly volumes: readonly { readonly name: string }[] };
+    const volumesOf = async (query: string): Promise<[Volumes['volumes'], string]> => {
+      const { text, headers } = await raw('GET', `/tswarm/v1/local-volumes${query}`);
+      return [(JSON.parse(text) as Volumes).volumes, String(headers['x-tswarm-next'])];
+    };
+    const [whole] = await volumesOf('');
+    const seen: string[] = [];
+    for (let query = '?limit=1'; query !== ''; ) {
+      const [page, behind] = await volumesOf(query);
+      expect(page).toHaveLength(1);
+      seen.push(...page.map(({ name }) => name));
+      query = behind === 'undefined' ? '' : `?limit=1&after=${encodeURIComponent(behind)}`;
+    }
+    expect(seen).toEqual(whole.map(({ name }) => name).sort());
     const tag = String(first.headers.etag);
     const again = await raw('GET', '/tswarm/v1/networks?limit=1', undefined, {
       'if-none-match': tag,

@@ -1,5 +1,5 @@
 // Images as the Engine API shows them: list, inspect, history, disk usage. Reads only.
-import { matchesGlob } from 'node:path';
+import { dirname, join, matchesGlob } from 'node:path';
 import type { EngineFilters, EngineJson } from '#protocol/engine';
 import { checkFilters, invalidFilter, matchesLabel, untilMs } from '#protocol/engine-filters';
 import type { ImageDb, ImageEntry } from './image-db.ts';
@@ -71,16 +71,23 @@ export function inspectImage(view: View, ref: string): EngineJson {
     Size: record.sizeBytes,
     VirtualSize: record.sizeBytes,
     GraphDriver: {
-      Data: {
-        ...(lower.length > 0 ? { LowerDir: lower.join(':') } : {}),
-        ...(top === undefined ? {} : { UpperDir: view.layers.diffDir(top.chainId) }),
-      },
+      Data: top ? layerFolders(view.layers.diffDir(top.chainId), lower) : {},
       Name: 'overlay2',
     },
     RootFS: { Type: 'layers', Layers: config.rootfs.diff_ids },
     Metadata: {
       LastTagTime: image.taggedAtMs > 0 ? new Date(image.taggedAtMs).toISOString() : ZERO_TIME,
     },
+  };
+}
+
+/** Folders of an image as overlay2 names them. Only its layers exist; the other two are where they would be if it were mounted, as with Docker. */
+function layerFolders(upperDir: string, lower: readonly string[]): EngineJson {
+  return {
+    ...(lower.length > 0 ? { LowerDir: lower.join(':') } : {}),
+    MergedDir: join(dirname(upperDir), 'merged'),
+    UpperDir: upperDir,
+    WorkDir: join(dirname(upperDir), 'work'),
   };
 }
 

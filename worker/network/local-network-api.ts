@@ -3,6 +3,7 @@
 import type { EngineFilters, EngineJson, LocalNetworkEngine } from '#protocol/engine';
 import { checkFilters, matchesLabel, matchesLabels, untilMs } from '#protocol/engine-filters';
 import { TswarmError } from '#protocol/errors';
+import { CLUSTER_DRIVER, type NamedNetwork } from './attachment-events.ts';
 import { MTU_OPTION, mtuOf } from './endpoint-plan.ts';
 import {
   type LocalIpam,
@@ -11,7 +12,7 @@ import {
   PREDEFINED,
 } from './local-networks.ts';
 import type { NodeNetworks } from './network-manager.ts';
-import type { AttachedEndpoint, AttachmentRequest, NetworkDeps } from './types.ts';
+import type { AttachedEndpoint, AttachmentRequest, NetworkDeps, NetworkNames } from './types.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -95,7 +96,7 @@ export class LocalNetworkApi implements LocalNetworkEngine {
     this.#emit('destroy', network);
   }
 
-  async connect(idOrName: string, body: EngineJson): Promise<void> {
+  async connect(idOrName: string, body: EngineJson, name = ''): Promise<void> {
     const container = this.#container(body);
     const network = this.#networks.find(idOrName);
     const config = (body.EndpointConfig as Json | undefined) ?? {};
@@ -113,11 +114,13 @@ export class LocalNetworkApi implements LocalNetworkEngine {
       );
     }
     if (container.running) await this.#manager.connect(container.id, attachment);
-    await this.#deps.containers.setAttachment(container.id, attachment);
-    if (network) this.#emit('connect', network, container.id);
+    const names = [attachment.networkId, network?.name ?? name];
+    await this.#deps.containers.setAttachment(container.id, attachment, names);
+    // Of one that does not run it is told when it starts.
+    if (container.running) this.#emit('connect', network ?? ofCluster(names), container.id);
   }
 
-  async disconnect(idOrName: string, body: EngineJson): Promise<void> {
+  async disconnect(idOrName: string, body: EngineJson, name = ''): Promise<void> {
     const container = this.#container(body);
     const network = this.#networks.find(idOrName);
     const endpoint = this.#endpointOf(container.id, network?.id ?? idOrName);
@@ -129,11 +132,10 @@ export class LocalNetworkApi implements LocalNetworkEngine {
       );
     }
     if (container.running) await this.#manager.disconnect(container.id, networkId);
-    // It may have been asked for by its name.
-    for (const name of new Set([networkId, network?.name ?? endpoint?.networkName ?? idOrName])) {
-      await this.#deps.containers.removeAttachment(container.id, name);
-    }
-    if (network) this.#emit('disconnect', network, container.id);
+    const called = network?.name ?? endpoint?.networkName ?? name;
+    const names = [networkId, called];
+    await this.#deps.containers.removeAttachment(container.id, names);
+    if (container.running) this.#emit('disconnect', network ?? ofCluster(names), container.id);
   }
 
   /** By id, or by name: a worker knows the name of a network of the cluster only from its containers. */
@@ -227,7 +229,11 @@ export class LocalNetworkApi implements LocalNetworkEngine {
       Driver: network.driver,
       EnableIPv4: true,
       EnableIPv6: network.ipam.some(({ subnet }) => subnet.includes(':')),
-      IPAM: { Driver: 'default', Options: null, Config: config },
+      IPAM: {
+        Driver: 'default',
+        Options: PREDEFINED.has(network.name) ? null : {},
+        Config: config,
+      },
       Internal: network.internal,
       Attachable: network.attachable,
       Ingress: false,
@@ -239,7 +245,7 @@ export class LocalNetworkApi implements LocalNetworkEngine {
     };
   }
 
-  #emit(action: string, network: LocalNetwork, container = ''): void {
+  #emit(action: string, network: NamedNetwork, container = ''): void {
     this.#deps.events.emit({
       type: 'network',
       action,
@@ -251,6 +257,10 @@ export class LocalNetworkApi implements LocalNetworkEngine {
       },
     });
   }
+}
+
+function ofCluster([id = '', name = '']: NetworkNames): NamedNetwork {
+  return { id, name, driver: CLUSTER_DRIVER };
 }
 
 /** Members that mean something that this node does not do; passing over them would be a promise. */

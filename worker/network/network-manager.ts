@@ -7,6 +7,7 @@ import type { Clock, Log } from '#protocol/world';
 import { removeTree } from '../files.ts';
 import { Attacher, addressesOf } from './attacher.ts';
 import type { AttachmentRecord } from './attachment.ts';
+import { AttachmentEvents } from './attachment-events.ts';
 import { AttachmentStore } from './attachment-store.ts';
 import { type NetworkFact, RuleComputer } from './desired-rules.ts';
 import { KnownNetworks } from './endpoint-plan.ts';
@@ -70,6 +71,7 @@ export class NodeNetworks implements NetworkManager {
   readonly sweeper: Sweeper;
   readonly #attacher: Attacher;
   readonly #places: Places;
+  readonly #events: AttachmentEvents;
   readonly #mesh: Mesh;
   readonly #meshWatch: MeshWatch;
   readonly #hostWatch: HostWatch;
@@ -98,6 +100,7 @@ export class NodeNetworks implements NetworkManager {
     local.otherSubnets = () => this.#known.facts().flatMap((fact) => fact.subnets);
     this.#records = new AttachmentStore(`${runDir}/containers`);
     this.#places = new Places(deps.places, local, this.#records);
+    this.#events = new AttachmentEvents(deps.events, local);
     this.#rules = {
       table: `tswarm_${nodeTag}`,
       links: `t${nodeTag}`,
@@ -287,14 +290,19 @@ export class NodeNetworks implements NetworkManager {
     await this.#kernel.flush();
   }
 
-  attach(containerId: string, request: AttachRequest): Promise<AttachResult> {
-    return this.#places.with(containerId, request, (placed) =>
+  async attach(containerId: string, request: AttachRequest): Promise<AttachResult> {
+    const result = await this.#places.with(containerId, request, (placed) =>
       this.#attacher.attach(containerId, placed),
     );
+    this.#events.tell('connect', containerId, request.mode, result.endpoints);
+    return result;
   }
 
-  detach(containerId: string): Promise<void> {
-    return this.#places.leaving(containerId, () => this.#attacher.detach(containerId));
+  async detach(containerId: string): Promise<void> {
+    const record = this.#records.get(containerId);
+    await this.#places.leaving(containerId, () => this.#attacher.detach(containerId));
+    if (!record) return;
+    this.#events.tell('disconnect', containerId, record.request.mode, record.result.endpoints);
   }
 
   connect(containerId: string, attachment: AttachmentRequest): Promise<void> {

@@ -193,6 +193,9 @@ export interface MeshDescription {
   readonly faults: readonly string[];
 }
 
+/** Everything that one network may have been called when a container was put on it: its id and its name. */
+export type NetworkNames = readonly string[];
+
 /** What the network's API needs to know of containers. */
 export interface NetworkContainers {
   /** Full id, name or unique prefix. */
@@ -200,8 +203,12 @@ export interface NetworkContainers {
     idOrName: string,
   ): { readonly id: string; readonly name: string; readonly running: boolean } | undefined;
   /** Asked for by a container that is not running now: kept with it and used at its next start. */
-  setAttachment(containerId: string, attachment: AttachmentRequest): Promise<void>;
-  removeAttachment(containerId: string, networkId: string): Promise<void>;
+  setAttachment(
+    containerId: string,
+    attachment: AttachmentRequest,
+    names: NetworkNames,
+  ): Promise<void>;
+  removeAttachment(containerId: string, names: NetworkNames): Promise<void>;
   /** Networks that a stopped container still refers to (a network in use cannot be removed). */
   usersOf(networkIdOrName: string): readonly string[];
 }

@@ -70,7 +70,7 @@ const NO_ENDPOINT: EndpointRequest = {
 /** Docker's option of an endpoint that names its interface. */
 const INTERFACE_OPTION = 'com.docker.network.endpoint.ifname';
 
-/** The primary network first, then the others that were asked for at create or by `network connect`. */
+/** The primary network first, unless the container was taken off it, then the others that were asked for at create or by `network connect`. */
 export function endpointsOf(
   record: ContainerRecord,
   primary: string,
@@ -78,6 +78,7 @@ export function endpointsOf(
   const all = Object.entries(record.endpoints);
   const own = all.find(([name]) => primaryNetwork(name) === primary);
   const others = all.filter(([name]) => primaryNetwork(name) !== primary);
+  if (!own && record.isOffPrimary && others.length > 0) return others;
   return [[primary, own?.[1] ?? NO_ENDPOINT], ...others];
 }
 

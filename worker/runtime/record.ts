@@ -255,6 +255,8 @@ export interface ContainerRecord {
   readonly config: ContainerConfig;
   readonly hostConfig: HostConfig;
   readonly endpoints: Readonly<Record<string, EndpointRequest>>;
+  /** It was taken off the network that NetworkMode names: it is on that one again only when there is no other. */
+  readonly isOffPrimary?: boolean;
   readonly mounts: readonly MountPoint[];
   readonly task?: TaskPart;
   /** Kept paths of the process: what runs as argv[0] and its arguments. */

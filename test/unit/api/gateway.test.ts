@@ -175,6 +175,20 @@ describe('gateway: basics', () => {
     expect(await post(`{"a":"${'x'.repeat(5 * 1024 * 1024)}"}`)).toContain('413');
   });
 
+  it('answers before a body is whole, reads the rest of it, and takes the next request behind it', async () => {
+    const missing = () => Promise.reject(new TswarmError('not_found', 'No such folder'));
+    const socket = await startGateway(fakeEngine({ containers: { putArchive: missing } }));
+    const part = 'x'.repeat(100_000);
+    const got = await raw(socket, [
+      `PUT /containers/a/archive?path=/b HTTP/1.1\r\nHost: d\r\nContent-Length: 300000\r\n\r\n${part}`,
+      ANSWERED,
+      part,
+      part,
+      'GET /_ping HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n',
+    ]);
+    expect(got).toMatch(/^HTTP\/1\.1 404 [\s\S]*No such folder[\s\S]*HTTP\/1\.1 200 OK[\s\S]*OK$/);
+  });
+
   it('maps codes to statuses and keeps the text', async () => {
     const fail = (error: Error) => () => Promise.reject(error);
     const socket = await startGateway(
@@ -415,6 +429,11 @@ describe('gateway: cluster', () => {
     expect(specs).toHaveLength(2);
     expect(specs[1]).toEqual(specs[0]);
     expect(specs[0]?.networks[0]?.target).toBe('net1');
+    // What Docker's engine shows of every service.
+    expect(read.Spec.TaskTemplate).toMatchObject({
+      Runtime: 'container',
+      ContainerSpec: { Isolation: 'default' },
+    });
   });
 
   it('accepts both forms of filters and refuses unknown ones', async () => {

@@ -14,14 +14,17 @@ import {
   newLinkName,
   withDefaultRoute,
 } from '#worker/network/attachment';
+import { AttachmentEvents } from '#worker/network/attachment-events';
 import { AttachmentStore } from '#worker/network/attachment-store';
 import { acceptNetworks } from '#worker/network/endpoint-plan';
 import { addressNumber, addressText, subnetsMeet } from '#worker/network/host';
 import { containerStats } from '#worker/network/interface-stats';
 import { wholeness } from '#worker/network/kernel-check';
+import type { LocalNetwork } from '#worker/network/local-networks';
 import { meshNames } from '#worker/network/mesh/addresses';
 import { missingRules, ownHandles } from '#worker/network/other-firewall';
 import { checkNameservers, resolvConf } from '#worker/network/resolv-conf';
+import type { AttachedEndpoint } from '#worker/network/types';
 import { container } from '../../../support/network-lab/objects.ts';
 
 function itf(name: string, host: string, v4 = '10.1.0.5', v6?: string): HelperInterface {
@@ -352,3 +355,48 @@ describe('beside iptables', () => {
     expect(missingRules(text, 'ip', 'FORWARD', names)).toEqual([]);
   });
 });
+
+describe('events of attachments', () => {
+  const told: string[] = [];
+  const events = new AttachmentEvents(
+    {
+      emit: ({ action, actorId, attributes }) =>
+        void told.push(
+          [action, actorId, attributes.name, attributes.type, attributes.container].join(' '),
+        ),
+    },
+    {
+      find: (idOrName) =>
+        ({ n1: localNetwork('n1', 'mine', 'bridge'), host: localNetwork('h1', 'host', 'host') })[
+          idOrName
+        ],
+    },
+  );
+  const endpoint = (networkId: string, networkName: string): AttachedEndpoint =>
+    ({ networkId, networkName }) as AttachedEndpoint;
+
+  it('name each network with its driver, those of the cluster as overlay', () => {
+    events.tell('connect', 'c1', 'networks', [endpoint('n1', 'mine'), endpoint('o1', 'front')]);
+    events.tell('disconnect', 'c2', 'host', []);
+    events.tell('connect', 'c3', 'networks', []);
+    expect(told).toEqual([
+      'connect n1 mine bridge c1',
+      'connect o1 front overlay c1',
+      'disconnect h1 host host c2',
+    ]);
+  });
+});
+
+function localNetwork(id: string, name: string, driver: LocalNetwork['driver']): LocalNetwork {
+  return {
+    id,
+    name,
+    driver,
+    ipam: [],
+    internal: false,
+    attachable: false,
+    labels: {},
+    options: {},
+    created: '',
+  };
+}

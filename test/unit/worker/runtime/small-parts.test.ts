@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { PortProtocol, PublishMode } from '#protocol/generated/specs';
 import { comesBackAfterReboot, decideRestart } from '#worker/agent/restart-policy';
+import { networkContainers } from '#worker/container-views';
 import { parseHostConfig } from '#worker/engine/host-config';
+import type { ContainerTable } from '#worker/runtime/container';
 import { splitDevice } from '#worker/runtime/devices';
 import { hostsFile } from '#worker/runtime/etc-files';
 import {
@@ -312,6 +314,34 @@ describe('what the network is asked for', () => {
       mode: 'host',
       attachments: [],
     });
+  });
+
+  it('follows what was connected and disconnected, under whichever of its names a network was given', async () => {
+    let held: ContainerRecord = record({}, { endpoints: { mine: endpoint } });
+    const container = {
+      get record() {
+        return held;
+      },
+      setRecord: async (next: ContainerRecord) => {
+        held = next;
+      },
+    };
+    const view = networkContainers({ get: () => container } as unknown as ContainerTable);
+    const ids = (): string[] => attachRequestOf(held).attachments.map((one) => one.networkId);
+    const attachment = { networkId: 'b1', addresses: [], aliases: ['again'], gwPriority: 0 };
+    await view.removeAttachment('c', ['b1', 'bridge']);
+    expect(ids()).toEqual(['mine']);
+    await view.setAttachment('c', attachment, ['b1', 'bridge']);
+    expect(attachRequestOf(held).attachments).toMatchObject([
+      { networkId: 'bridge', aliases: ['again'] },
+      { networkId: 'mine' },
+    ]);
+    await view.removeAttachment('c', ['b1', 'bridge']);
+    await view.removeAttachment('c', ['m1', 'mine']);
+    // Never without any network, unless asked for.
+    expect(ids()).toEqual(['bridge']);
+    await view.setAttachment('c', { ...attachment, networkId: 'm1' }, ['m1', 'mine']);
+    expect(ids()).toEqual(['m1']);
   });
 
   it('has the published ports', () => {
