@@ -235,11 +235,15 @@ describe('streams', () => {
       expect(await joined).toMatchObject({ code: 6, stdout: 'got word\n' });
       expect(await refused('container', 'attach', 'reads')).toContain('stopped container');
       await out('container', 'rm', 'reads');
-      const late = 'sleep 1; echo late';
+      const late = 'until [ -e /go ]; do sleep 0.1; done; echo late';
       await out('container', 'run', '-d', '--name', 'late', 'busybox:test', 'sh', '-c', late);
-      expect(await out('container', 'attach', '--no-stdin', '--no-sig-proxy', 'late')).toBe(
-        'late\n',
-      );
+      const attached = out('container', 'attach', '--no-stdin', '--no-sig-proxy', 'late');
+      const past = ['--since', '1h', '--until', '0s', '--filter', 'event=attach'];
+      const isAttached = async (): Promise<boolean> =>
+        (await out('events', ...past, '--filter', 'container=late')) !== '';
+      await until(isAttached, 30_000, () => 'nobody has attached');
+      await out('container', 'exec', 'late', 'touch', '/go');
+      expect(await attached).toBe('late\n');
       await out('container', 'rm', 'late');
     },
   );
