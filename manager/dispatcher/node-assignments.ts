@@ -275,12 +275,14 @@ function stateOf(task: Task): TaskState {
 }
 
 /**
- * Runs, or may run (again): a task whose agent restarts its container needs its networks and
- * secrets also while it is stopped.
+ * Runs, or may run (again): a task whose agent restarts its container, or starts it when it is no
+ * longer to be stopped, needs its networks and secrets also while it does not run.
  */
 function mayRun(task: Task): boolean {
   if (stateOf(task) <= TaskState.RUNNING) return true;
-  return task.desiredState <= TaskState.COMPLETE && task.spec?.engineRestart !== undefined;
+  const wasStopped = task.status?.containerStatus?.stopped === true;
+  const isResumed = task.spec?.engineRestart !== undefined || wasStopped;
+  return task.desiredState <= TaskState.COMPLETE && isResumed;
 }
 
 /**

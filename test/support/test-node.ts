@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   /** Signal after this time, to try an interruption. */
   readonly interruptAfterMs?: number;
+  /** Signal as soon as this has been resolved. */
+  readonly interruptWhen?: Promise<unknown>;
 }
 
 export class TestNode implements AsyncDisposable {
@@ -279,6 +281,10 @@ export function run(
     if (options.interruptAfterMs !== undefined) {
       setTimeout(() => child.kill('SIGINT'), options.interruptAfterMs);
     }
+    options.interruptWhen?.then(
+      () => child.kill('SIGINT'),
+      () => child.kill('SIGINT'),
+    );
     // A program that ends without reading is no fault of the test.
     child.stdin?.on('error', () => {});
     child.stdin?.end(options.input ?? '');

@@ -262,6 +262,20 @@ describe('assignments', () => {
     expect(n1.read()).toEqual(['+network/net1']);
   });
 
+  it('stay while a task is stopped on request, which its node starts again, and go when it has ended', () => {
+    const { run, connect, store } = cluster();
+    run(withObjects);
+    run((tx) => tx.create('task', assigned(db, 't1', 'n1')));
+    const n1 = connect('n1');
+    n1.read();
+    const report = (status: TaskStatus): void =>
+      run((tx) => tx.update('task', { ...(store.view.get('task', 't1') as Task), status }));
+    report(statusOf(TaskState.SHUTDOWN, { stopped: true }));
+    expect(n1.read()).not.toContain('-network/net2');
+    report(statusOf(TaskState.FAILED));
+    expect(n1.read()).toContain('-network/net2');
+  });
+
   it('move with a task from node to node', () => {
     const { run, connect, store } = cluster();
     run(withObjects);
