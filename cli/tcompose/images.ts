@@ -1,11 +1,13 @@
 // Images before an `up`: built where the file says how, pulled where they are missing, so that a wrong name fails here, at once and clearly, and
 // nothing is created. Afterwards each service carries the id of its image, so that a rebuilt image replaces its containers.
 import { readFileSync } from 'node:fs';
+import { gitContext } from '#compose-spec/deploy/git-context';
 import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
 import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import { refreshAfterMs } from '#protocol/pull-policy';
 import { buildContext } from '../client/build-context.ts';
 import { type BuildExtras, buildBody, extraQuery } from '../client/build-extras.ts';
+import { type Checkout, checkOut, shownUrl } from '../client/git-checkout.ts';
 import type { ApiClient, CallOptions, Json } from '../client/http.ts';
 import { pushCall, streamError } from '../client/image-calls.ts';
 import { allRegistriesHeaders, registryHeaders } from '../client/registry-auth.ts';
@@ -187,6 +189,37 @@ export async function buildImage(
 ): Promise<void> {
   const { build } = image;
   if (!build) return;
+  const checkouts: Checkout[] = [];
+  const local = async (context: string): Promise<string> => {
+    const repository = gitContext(context);
+    if (!repository) return context;
+    display.update(
+      `Image ${image.image}`,
+      'working',
+      'Building',
+      `git fetch ${shownUrl(repository.url)}`,
+    );
+    const checkout = await checkOut(repository, options.signal);
+    checkouts.push(checkout);
+    return checkout.folder;
+  };
+  try {
+    const contexts: Record<string, string> = {};
+    for (const [name, source] of Object.entries(image.contexts))
+      contexts[name] = await local(source);
+    const context = await local(build.context ?? '.');
+    await buildLocal(client, { ...image, contexts }, { ...build, context }, { options, display });
+  } finally {
+    for (const checkout of checkouts) await checkout.remove();
+  }
+}
+
+async function buildLocal(
+  client: ApiClient,
+  image: PlannedImage,
+  build: NonNullable<PlannedImage['build']>,
+  { options, display }: { readonly options: ImageOptions; readonly display: ProgressDisplay },
+): Promise<void> {
   const id = `Image ${image.image}`;
   const extras = extrasOf(image, build);
   const { query: extra, folders } = extraQuery(extras, client.endpoint);

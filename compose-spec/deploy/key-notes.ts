@@ -7,7 +7,7 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   attach: 'whether an attached `up` shows its log; the container runs either way',
   blkio_config: 'weights and limits count on each host by itself; devices are the host’s',
   build:
-    'built on the node where the command runs; the others take the image from it, without a registry',
+    'built on the node where the command runs, from a folder or a git repository; the others take the image from it, without a registry',
   cap_add: 'in addition to the default set',
   cap_drop: 'taken from the default set',
   cgroup: 'private or host control group namespace',

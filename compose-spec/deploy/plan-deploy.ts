@@ -13,6 +13,7 @@ import type { Build, Project, Service } from '../load/project.ts';
 import { ownValue } from '../load/records.ts';
 import { planContainer, pullPolicyOf } from './container.ts';
 import { LinkAliases, planEndpoint, planNetworks } from './endpoints.ts';
+import { gitContext } from './git-context.ts';
 import { checkLogging, planLogging } from './logging.ts';
 import { imageName, serviceLabels, serviceName } from './names.ts';
 import {
@@ -199,9 +200,7 @@ function checkSupport(
   checkLogging(path, service, problems);
   if (build === undefined) return;
   checkKeys(build, BUILD_SUPPORT, `${path}.build`, problems);
-  if (build.context !== undefined && isRemote(build.context)) {
-    problems.unsupported(`${path}.build.context`, 'contexts that have to be downloaded');
-  }
+  checkContext(`${path}.build.context`, build.context ?? '', problems);
   checkBuild(`${path}.build`, build, project, problems);
   for (const wanted of build.platforms ?? []) {
     if (fits(wanted)) continue;
@@ -405,13 +404,19 @@ function plannedExtras(
   return { secrets, contexts: Object.fromEntries(contexts), after };
 }
 
+/** A context is a folder or a git repository. */
+function checkContext(path: string, context: string, problems: Problems): void {
+  if (!isRemote(context) || gitContext(context) !== undefined) return;
+  const hint = 'download it and name the folder, or use a git repository: https://HOST/PATH.git';
+  problems.error(path, `${context} is neither a folder nor a git repository`, hint, 'unsupported');
+}
+
 /** What of a build can only be said of the whole project. */
 function checkBuild(path: string, build: Build, project: Project, problems: Problems): void {
   for (const [name, source] of Object.entries(build.additional_contexts ?? {})) {
     const where = `${path}.additional_contexts.${name}`;
     const [, scheme = ''] = /^([a-z-]+):\/\//.exec(source) ?? [];
-    const isRemoteContext = scheme === '' ? isRemote(source) : scheme !== 'docker-image';
-    if (isRemoteContext) problems.unsupported(where, 'contexts that have to be downloaded');
+    if (scheme !== 'docker-image') checkContext(where, source, problems);
   }
   for (const [index, text] of (build.ssh ?? []).entries()) {
     if (/^[^=]+(=.+)?$/.test(text)) continue;

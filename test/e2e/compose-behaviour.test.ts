@@ -110,6 +110,23 @@ describe('who is replaced', () => {
 });
 
 describe('a container that was stopped and started', () => {
+  it('is the same one, also where Swarm’s policy would replace it', async () => {
+    const cwd = node.project('kept', {
+      'compose.yaml': `services: {web: {${SERVICE}, command: sleep 1000, deploy: {restart_policy: {condition: any}}}}`,
+    });
+    await node.tcompose(['up', '-d'], { cwd });
+    const id = (await containers('kept')).get('kept-web-1')?.Id;
+    expect((await node.tcompose(['stop'], { cwd })).code).toBe(0);
+    expect([...(await containers('kept')).values()].map((one) => one.Id)).toEqual([id]);
+    const started = await node.tcompose(['start'], { cwd });
+    expect(started, started.stderr).toMatchObject({ code: 0 });
+    expect((await containers('kept')).get('kept-web-1')).toMatchObject({
+      Id: id,
+      State: { Status: 'running' },
+    });
+    await node.tcompose(['down'], { cwd });
+  });
+
   it('still shows its published ports', async () => {
     const cwd = node.project('ports', {
       'compose.yaml': `services: {web: {${SERVICE}, command: "httpd -f -p 80", ports: ["18960:80"]}}`,

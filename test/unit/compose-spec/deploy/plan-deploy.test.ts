@@ -47,10 +47,10 @@ describe('keys', () => {
     ['build: {isolation: hyperv}', 'services.a.build.isolation: not supported'],
     ['build: {entitlements: [x]}', 'services.a.build.entitlements.0: unknown entitlement x'],
     [
-      'build: {additional_contexts: {src: "https://h/x.git"}}',
-      'services.a.build.additional_contexts.src: not supported',
+      'build: {additional_contexts: {src: "https://h/x.tgz"}}',
+      'services.a.build.additional_contexts.src: https://h/x.tgz is neither a folder nor a git',
     ],
-    ['build: "https://h/x.git"', 'services.a.build.context: not supported'],
+    ['build: "https://h/x.tgz"', 'services.a.build.context: https://h/x.tgz is neither a folder'],
     ['pull_policy: refresh, pull_refresh_after: soon', 'services.a.pull_refresh_after: unknown'],
     [
       'ports: ["8000-8010:80", "8005:81"]',
