@@ -280,12 +280,13 @@ export class AgentHost {
 
   /** Images whose files are mounted; they come as its own does. */
   async #mountedImages(task: Task, signal: AbortSignal): Promise<void> {
+    const { images, exchange } = this.#deps;
     const { mounts = [], pullPolicy = '' } = task.spec?.containerSpec ?? {};
     const auth = this.#registryAuth(task);
-    for (const { type, source } of mounts) {
-      if (type !== MountType.IMAGE) continue;
-      const options = { policy: pullPolicyOf(pullPolicy), signal, ...(auth ? { auth } : {}) };
-      await this.#deps.images.ensure(source, options);
+    const options = { policy: pullPolicyOf(pullPolicy), signal, ...(auth ? { auth } : {}) };
+    for (const { source, imageOptions } of mounts.filter((it) => it.type === MountType.IMAGE)) {
+      const { imageId: id = '' } = imageOptions ?? {};
+      await (id ? exchange.ensure(id, source, signal) : images.ensure(source, options));
     }
   }
 

@@ -294,7 +294,9 @@ function mountOf(
   const { imageOptions: image } = mount;
   return {
     Type: type,
-    Source: isSocket ? engineSocket : expand(mount.source, 'ContainerSpec.Mounts.Source'),
+    Source: isSocket
+      ? engineSocket
+      : image?.imageId || expand(mount.source, 'ContainerSpec.Mounts.Source'),
     Target: expand(mount.target, 'ContainerSpec.Mounts.Target'),
     ReadOnly: mount.readOnly,
     Consistency: mount.consistency,

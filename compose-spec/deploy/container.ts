@@ -23,14 +23,15 @@ export function planContainer(
   more: {
     readonly objects: PlannedObjects;
     readonly configHash: string;
-    readonly imageId: string | undefined;
+    readonly imageIds: Readonly<Record<string, string>>;
     readonly problems: Problems;
     readonly binds: ShippedBinds;
     readonly severalNodes: boolean;
     readonly readFile: (path: string) => Uint8Array | undefined;
   },
 ): specs.ContainerSpec {
-  const { objects, configHash, imageId, problems, binds, severalNodes, readFile } = more;
+  const { objects, configHash, imageIds, problems, binds, severalNodes, readFile } = more;
+  const imageId = ownValue(imageIds, key);
   const path = `services.${key}`;
   return specs.ContainerSpec.create({
     image: imageName(project, key, service),
@@ -55,7 +56,7 @@ export function planContainer(
     readOnly: service.read_only === true,
     stopSignal: service.stop_signal ?? '',
     stopGracePeriod: service.stop_grace_period,
-    mounts: planMounts(project, key, service, { problems, binds, severalNodes }),
+    mounts: planMounts(project, key, service, { problems, binds, severalNodes, imageIds }),
     healthcheck: planHealthcheck(path, service, problems),
     hosts: (service.extra_hosts ?? []).map(hostLine),
     dnsConfig: planDns(service),

@@ -6,6 +6,7 @@ import type { Mount, Project, Service } from '../load/project.ts';
 import { ownValue } from '../load/records.ts';
 import { parseBytes } from '../load/units.ts';
 import { isWindowsAbsolute } from '../load/volumes.ts';
+import { imageName } from './names.ts';
 import { volumeDriver } from './objects.ts';
 import type { Problems } from './problems.ts';
 import type { ShippedBinds } from './shipped.ts';
@@ -15,6 +16,8 @@ interface MountContext {
   readonly binds: ShippedBinds;
   /** Containers may run on other hosts than this one. */
   readonly severalNodes: boolean;
+  /** By service key, as far as known. */
+  readonly imageIds: Readonly<Record<string, string>>;
 }
 
 /** The mounts of service `key`. */
@@ -79,7 +82,7 @@ function planMount(
         }),
       });
     case 'image':
-      return planImageMount(mount, common, path, problems);
+      return planImageMount(mount, common, path, { project, more });
     default:
       refuseType(mount.type ?? '', `${path}.type`, problems);
       return undefined;
@@ -151,8 +154,9 @@ function planImageMount(
   mount: Mount,
   common: Common,
   path: string,
-  problems: Problems,
+  { project, more }: { readonly project: Project; readonly more: MountContext },
 ): specs.Mount | undefined {
+  const { problems } = more;
   const { source = '', image } = mount;
   if (source === '') {
     problems.error(`${path}.source`, 'names no image', 'write source: NAME:TAG');
@@ -168,8 +172,21 @@ function planImageMount(
     readOnly: true,
     type: specs.MountType.IMAGE,
     source,
-    imageOptions: specs.ImageOptions.create({ subpath }),
+    imageOptions: specs.ImageOptions.create({
+      subpath,
+      imageId: builtImage(project, source, more),
+    }),
   });
+}
+
+/** Id of an image that the project builds, so that the node takes that very one from another node; '' = it comes from elsewhere. */
+function builtImage(project: Project, name: string, { imageIds }: MountContext): string {
+  for (const [key, service] of Object.entries(project.services)) {
+    if (service.build === undefined || imageName(project, key, service) !== name) continue;
+    const id = ownValue(imageIds, key) ?? '';
+    return /^sha256:[0-9a-f]{64}$/.test(id) ? id : '';
+  }
+  return '';
 }
 
 function refuseType(type: string, path: string, problems: Problems): void {

@@ -270,7 +270,7 @@ function planService(
       containerSpec: planContainer(project, key, service, {
         objects,
         configHash,
-        imageId: ownValue(options.imageIds, key),
+        imageIds: options.imageIds ?? {},
         problems,
         binds,
         severalNodes: options.nodes !== undefined,

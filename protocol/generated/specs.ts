@@ -851,25 +851,32 @@ export const VolumeOptions: MessageType<VolumeOptions> = {
 
 export interface ImageOptions {
   readonly subpath: string;
+  /** Extension: the very image (sha256:…), when it was made in the cluster */
+  readonly imageId: string;
 }
 export const ImageOptions: MessageType<ImageOptions> = {
   name: 'ImageOptions',
   fields: [
     { name: 'subpath', json: 'Subpath', id: 1, kind: 'string', shape: 'one' },
+    { name: 'imageId', json: 'ImageID', id: 100, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<ImageOptions>): ImageOptions => ({ ...{ subpath: '' }, ...partial }),
+  create: (partial?: Partial<ImageOptions>): ImageOptions => ({ ...{ subpath: '', imageId: '' }, ...partial }),
   write(m: ImageOptions, w: Writer): Writer {
     if (m.subpath !== '') w.uint32(10).string(m.subpath);
+    if (m.imageId !== '') w.uint32(802).string(m.imageId);
     return w;
   },
   read(r: Reader, length: number): ImageOptions {
     const end = r.pos + length;
-    const m: { subpath: string } = { subpath: '' };
+    const m: { subpath: string; imageId: string } = { subpath: '', imageId: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
         case 1:
           m.subpath = r.string();
+          break;
+        case 100:
+          m.imageId = r.string();
           break;
         default:
           r.skipType(t & 7);

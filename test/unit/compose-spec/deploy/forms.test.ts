@@ -107,6 +107,16 @@ test('image mounts, read-only, with a part of the image', () => {
   ]);
 });
 
+test('the mount of an image that the project builds is that very image', () => {
+  const file =
+    'services: {tools: {build: ., image: "tools:1"}, a: {image: x, volumes: [{type: image, source: "tools:1", target: /t}]}}';
+  const id = `sha256:${'ab'.repeat(32)}`;
+  const { stack } = planned(file, { imageIds: { tools: id, a: 'sha256:x' } });
+  const mounts = stack.services.find(({ name }) => name === 'p_a')?.taskTemplate?.containerSpec
+    ?.mounts;
+  expect(mounts?.[0]).toMatchObject({ source: 'tools:1', imageOptions: { imageId: id } });
+});
+
 test('names and further addresses of interfaces', () => {
   const fields =
     'networks: {default: {interface_name: wan, link_local_ips: [169.254.8.8, "fe80::8"]}}';
