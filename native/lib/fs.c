@@ -147,16 +147,28 @@ int ts_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint6
 	return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 }
 
-int ts_open_in_root(int rootfd, const char *path, uint64_t flags, uint64_t mode)
+/* A rename elsewhere makes the kernel give up on a path with "..": it is asked again. */
+static int open_resolved(int rootfd, const char *path, uint64_t flags, uint64_t mode,
+			 uint64_t resolve)
 {
 	int fd = -1;
 
 	for (int i = 0; i < OPENAT2_RETRIES; i++) {
-		fd = ts_openat2(rootfd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+		fd = ts_openat2(rootfd, path, flags, mode, resolve | RESOLVE_NO_MAGICLINKS);
 		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
 			break;
 	}
 	return fd;
+}
+
+int ts_open_in_root(int rootfd, const char *path, uint64_t flags, uint64_t mode)
+{
+	return open_resolved(rootfd, path, flags, mode, RESOLVE_IN_ROOT);
+}
+
+int ts_open_beneath(int rootfd, const char *path, uint64_t flags, uint64_t mode)
+{
+	return open_resolved(rootfd, path, flags, mode, RESOLVE_BENEATH);
 }
 
 int ts_remove_tree_at(int dirfd, const char *name)

@@ -46,6 +46,9 @@ int ts_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint6
  */
 int ts_open_in_root(int rootfd, const char *path, uint64_t flags, uint64_t mode);
 
+/* The same, but a path or link that leads out of `rootfd`, or is absolute, is EXDEV. */
+int ts_open_beneath(int rootfd, const char *path, uint64_t flags, uint64_t mode);
+
 /* Removes a folder and all below it, by descriptors; never follows links or enters other mounts. */
 int ts_remove_tree_at(int dirfd, const char *name);
 

@@ -52,6 +52,7 @@ struct mount_options {
 	uint64_t rec_set, rec_clear;   /* MOUNT_ATTR_* of this mount and all below it */
 	unsigned long propagation;     /* MS_SHARED, MS_SLAVE, ...; 0 = leave */
 	bool propagation_recursive;
+	const char *subpath; /* of a bind mount: this path below the source; NULL = all of it */
 	const char **super; /* options of the file system, NULL-terminated */
 	size_t super_count;
 };

@@ -24,6 +24,7 @@
 #include "init.h"
 #include "log.h"
 #include "proc.h"
+#include "rootfs.h"
 #include "runtime.h"
 #include "seccomp.h"
 #include "selfexe.h"
@@ -108,14 +109,14 @@ static int open_sources(struct creation *c, struct ts_err *err)
 				     "root.path: cannot open %s", c->config.rootfs);
 	for (size_t i = 0; i < c->config.mount_count; i++) {
 		struct mount_spec *m = &c->config.mounts[i];
+		char where[32];
 
 		if (!m->options.bind || m->options.remount)
 			continue;
-		m->source_fd = ts_open_tree(
-		    AT_FDCWD, m->source, OPEN_TREE_CLONE | (m->options.rbind ? AT_RECURSIVE : 0));
+		snprintf(where, sizeof(where), "mounts[%zu]", i);
+		m->source_fd = rootfs_open_source(m, where, err);
 		if (m->source_fd < 0)
-			return ts_fail(err, TS_E_INVALID, errno, "open_tree", m->source,
-				       "mounts[%zu].source: cannot open %s", i, m->source);
+			return -1;
 	}
 	return 0;
 }

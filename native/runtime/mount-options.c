@@ -1,8 +1,10 @@
 /*
  * The option list of a mount, split into flags of this mount, recursive flags, propagation, and
  * options of the file system. Words: OCI runtime-spec config.md ("Linux mount options") and
- * mount(8). A bind mount takes no file-system options: what has the form key=value is left out with
- * a warning, as the kernel does; any other word is refused, because it may be a flag misspelt.
+ * mount(8), and `subpath=PATH` of our own: what is mounted is PATH below the source, and no link can
+ * lead out of that. A bind mount takes no file-system options: what has the form key=value is left
+ * out with a warning, as the kernel does; any other word is refused, because it may be a flag
+ * misspelt.
  */
 #include <linux/mount.h>
 #include <stdio.h>
@@ -112,6 +114,10 @@ int mount_options_parse(struct ts_json_doc *doc, const char *const *list, size_t
 	for (size_t i = 0; i < count; i++) {
 		if (!*list[i] || apply_word(out, list[i]))
 			continue;
+		if (bind && strncmp(list[i], "subpath=", 8) == 0) {
+			out->subpath = list[i] + 8;
+			continue;
+		}
 		if (bind && strchr(list[i], '=')) {
 			log_warn("%s.options: \"%.64s\" means nothing to a bind mount, left out",
 				 where, list[i]);

@@ -163,16 +163,36 @@ static bool forbidden_target(int target, const struct mount_spec *m)
 	return fstatfs(target, &st) < 0 || st.f_type == PROC_SUPER_MAGIC;
 }
 
-static int open_bind_source(struct rootfs *r, const struct mount_spec *m, const char *where,
-			    struct ts_err *err)
+/* Whoever can write below the source may put links there, also while we look. */
+static int open_subpath(const struct mount_spec *m, unsigned flags, const char *where,
+			struct ts_err *err)
 {
+	const char *sub = m->options.subpath;
+	cleanup_fd int root = open(m->source, O_PATH | O_DIRECTORY | O_CLOEXEC), at = -1;
 	int fd;
 
-	(void)r;
-	if (m->source_fd >= 0)
-		return fcntl(m->source_fd, F_DUPFD_CLOEXEC, 0);
-	fd = ts_open_tree(AT_FDCWD, m->source,
-			  OPEN_TREE_CLONE | (m->options.rbind ? AT_RECURSIVE : 0));
+	if (root >= 0)
+		at = ts_open_beneath(root, sub, O_PATH, 0);
+	fd = at < 0 ? -1 : ts_open_tree(at, "", flags | AT_EMPTY_PATH);
+	if (fd >= 0)
+		return fd;
+	if (errno == EXDEV || errno == ELOOP)
+		return ts_fail(err, TS_E_REFUSED, errno, "openat2", sub,
+			       "%s: subpath %s leads out of what is mounted", where, sub);
+	if (errno == ENOENT || errno == ENOTDIR)
+		return ts_fail(err, TS_E_INVALID, errno, "openat2", sub,
+			       "%s: subpath %s does not exist", where, sub);
+	return ts_fail_errno(err, "openat2", sub, "%s: cannot open subpath %s", where, sub);
+}
+
+int rootfs_open_source(const struct mount_spec *m, const char *where, struct ts_err *err)
+{
+	const unsigned flags = OPEN_TREE_CLONE | (m->options.rbind ? AT_RECURSIVE : 0);
+	int fd;
+
+	if (m->options.subpath)
+		return open_subpath(m, flags, where, err);
+	fd = ts_open_tree(AT_FDCWD, m->source, flags);
 	if (fd < 0 && errno == ENOENT)
 		return ts_fail(err, TS_E_INVALID, ENOENT, "open_tree", m->source,
 			       "%s.source: %s does not exist", where, m->source);
@@ -185,7 +205,9 @@ static int open_bind_source(struct rootfs *r, const struct mount_spec *m, const 
 static int mount_bind(struct rootfs *r, const struct mount_spec *m, const char *where,
 		      struct ts_err *err)
 {
-	cleanup_fd int tree = open_bind_source(r, m, where, err), target = -1;
+	cleanup_fd int tree = m->source_fd >= 0 ? fcntl(m->source_fd, F_DUPFD_CLOEXEC, 0)
+						: rootfs_open_source(m, where, err);
+	cleanup_fd int target = -1;
 	struct stat st;
 
 	if (tree < 0)

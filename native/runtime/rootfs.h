@@ -51,6 +51,9 @@ int rootfs_proc_fd(struct rootfs *r, struct ts_err *err);
 int rootfs_open_target(struct rootfs *r, const char *path, bool folder, bool no_links,
 		       struct ts_err *err);
 
+/* The source of a bind mount as a detached tree. */
+int rootfs_open_source(const struct mount_spec *m, const char *where, struct ts_err *err);
+
 /* Attaches a detached mount to an opened target. */
 int rootfs_attach(int mount_fd, int target_fd, const char *path, struct ts_err *err);
 

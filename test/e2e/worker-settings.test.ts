@@ -159,7 +159,55 @@ describe.skipIf(!isRoot)('a container’s settings', () => {
     expect(out).toBe('0\nro\n');
   });
 
-  it('Mounts: volume with labels, subpath, driver options; tmpfs with mode; read-only bind', async () => {
+  it('Mounts: a part of a volume, which no link in it leads out of', async () => {
+    const all = [{ Type: 'volume', Source: 'parts', Target: '/v' }];
+    const made = await node.sh(
+      'mkdir -p /v/a/b && echo deep > /v/a/b/f && ln -s a /v/in && ln -s /etc /v/out && ln -s ../../../../../../etc /v/up',
+      { Mounts: all },
+    );
+    expect(made.code).toBe(0);
+    const part = (Subpath: string): object[] => [
+      { Type: 'volume', Source: 'parts', Target: '/m', VolumeOptions: { Subpath } },
+    ];
+    for (const [subpath, shown] of [
+      ['a/b', 'f\n'],
+      ['in/b', 'f\n'],
+      ['a/b/f', '/m\n'],
+      ['a', 'b\n'],
+    ] as const) {
+      const { out } = await node.sh('ls /m', { Mounts: part(subpath) });
+      expect(out, subpath).toBe(shown);
+    }
+    for (const [subpath, why] of [
+      ['out', 'leads out'],
+      ['up', 'leads out'],
+      ['in/none', 'no such file'],
+      ['../x', 'must be a relative path'],
+      ['/etc', 'must be a relative path'],
+    ] as const) {
+      await expect(node.run({ HostConfig: { Mounts: part(subpath) } }), subpath).rejects.toThrow(
+        why,
+      );
+    }
+    // Neither does a copy into or out of a container that does not run follow one.
+    const { Id } = await node.engine.containers.create(
+      { Image: 'bb:1', HostConfig: { Mounts: part('out') } },
+      { name: '', platform: '' },
+    );
+    await expect(node.engine.containers.statPath(String(Id), '/m/passwd')).rejects.toThrow(
+      'leads out',
+    );
+    for (const { Id } of await node.engine.containers.list({
+      all: true,
+      limit: 0,
+      size: false,
+      filters: { volume: ['parts'] },
+    }))
+      await node.engine.containers.remove(String(Id), { force: true, volumes: false });
+    await node.engine.volumes.remove('parts', false);
+  });
+
+  it('Mounts: volume with labels, driver options; tmpfs with mode; read-only bind', async () => {
     const source = join(node.folder, 'm-src');
     mkdirSync(join(source, 'sub'), { recursive: true });
     writeFileSync(join(source, 'sub/f'), 'deep\n');

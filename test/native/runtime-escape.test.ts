@@ -170,6 +170,31 @@ describe('links in images and volumes', () => {
     expect(good).toBeGreaterThan(50);
   });
 
+  it('CVE-2017-1002101, CVE-2021-25741: a subpath that turns into a link while containers start shows nothing of the host', () => {
+    const volume = join(box.dir, 'parted');
+    const outside = join(box.dir, 'outside');
+    for (const folder of [join(volume, 'x'), outside]) mkdirSync(folder, { recursive: true });
+    writeFileSync(join(volume, 'x/own'), '');
+    writeFileSync(join(outside, 'marker'), '');
+    symlinkSync(outside, join(volume, 'y'));
+    const racer = spawn(helper, ['swap', join(volume, 'x'), join(volume, 'y')], {
+      stdio: 'ignore',
+    });
+    children.push(racer);
+    const id = box.id();
+    const bundle = box.bundle(id, ['/bin/ls', '/vol'], (c) => {
+      const options = ['rbind', 'subpath=x'];
+      c.mounts.push({ destination: '/vol', type: 'bind', source: volume, options });
+    });
+    const seen = new Set<string>();
+    for (let i = 0; i < 100; i++) {
+      const ran = box.run(['run', '--bundle', bundle, id]);
+      seen.add(ran.code === 0 ? ran.stdout : errorCode(ran.stderr));
+    }
+    racer.kill('SIGKILL');
+    expect([...seen].sort()).toEqual(['own\n', 'refused']);
+  });
+
   it.each([
     [
       'tmpfs on /proc/self/attr',

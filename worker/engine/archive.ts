@@ -52,7 +52,7 @@ async function placeOf(container: Container, path: string, deps: RuntimeDeps): P
     const [mount] = await readyMounts([nearest], deps.volumes);
     return {
       root: mount?.Source ?? nearest.Source,
-      path: clean.slice(nearest.Destination.length) || '/',
+      path: posix.join('/', nearest.extra.subpath, clean.slice(nearest.Destination.length)),
       readonly: !nearest.RW,
       release: nothing,
     };

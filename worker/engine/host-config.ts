@@ -331,6 +331,9 @@ export function checkHostConfig(config: HostConfig, isTask = false): void {
     const { OomScoreAdj: asked } = config;
     bad('OomScoreAdj', `Invalid value ${asked}, range for oom score adj is [-1000, 1000]`);
   }
+  if (!['', 'default'].includes(config.Isolation.toLowerCase())) {
+    bad('Isolation', `Invalid isolation: "${config.Isolation}" - linux only supports 'default'`);
+  }
   if (config.ShmSize < 0) bad('ShmSize', 'SHM size can not be less than 0');
   const swappiness = config.MemorySwappiness ?? 0;
   if (swappiness < 0 || swappiness > 100) {

@@ -116,6 +116,7 @@ function userMounts(input: MountInput): readonly OciMount[] {
     .map((entry) => entry.mount);
 }
 
+/** What the volume holds is in the hands of containers: the runtime follows the path below it, so that no link leads out. */
 function ociMountOf(mount: MountPoint): OciMount {
   if (mount.Type === 'tmpfs') {
     return {
@@ -139,9 +140,15 @@ function ociMountOf(mount: MountPoint): OciMount {
     options: [
       mount.extra.nonRecursive ? 'bind' : 'rbind',
       mount.Propagation === '' ? 'rprivate' : mount.Propagation,
+      ...(isPart(mount) ? [`subpath=${mount.extra.subpath}`] : []),
       ...(mount.RW ? [] : readonly),
     ],
   };
+}
+
+/** Of an image nothing can change: its place is known. */
+function isPart({ Type, extra }: MountPoint): boolean {
+  return Type === 'volume' && extra.subpath !== '';
 }
 
 function depthOf(path: string): number {

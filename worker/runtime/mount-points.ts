@@ -293,6 +293,9 @@ async function volumeSpec(
   };
 }
 
+/** `z`, `Z` are for SELinux, and change nothing here. */
+const VOLUMES_FROM_MODES: ReadonlySet<string> = new Set(['', 'ro', 'rw', 'z', 'Z']);
+
 function volumesFrom(text: string, table: ContainerTable): readonly MountPoint[] {
   const [name = '', mode = ''] = text.split(':');
   const source = table.find(name);
@@ -302,16 +305,22 @@ function volumesFrom(text: string, table: ContainerTable): readonly MountPoint[]
       field: 'HostConfig.VolumesFrom',
     });
   }
+  const words = mode.split(',');
+  if (words.some((word) => !VOLUMES_FROM_MODES.has(word))) {
+    throw new TswarmError('invalid_argument', `invalid mode: ${mode}`, {
+      field: 'HostConfig.VolumesFrom',
+    });
+  }
   return source.record.mounts
     .filter((mount) => mount.Type !== 'tmpfs')
     .map((mount) => ({
       ...mount,
-      RW: mount.RW && mode !== 'ro',
+      RW: mount.RW && !words.includes('ro'),
       extra: { ...mount.extra, anonymous: false },
     }));
 }
 
-/** Makes sources ready just before a start: volumes mounted or made, `-v` host folders made. @returns the mounts with their real host paths */
+/** Makes sources ready just before a start: volumes mounted or made, `-v` host folders made. @returns the mounts with their real host paths, of a volume always its root */
 export async function readyMounts(
   mounts: readonly MountPoint[],
   volumes: VolumeStore,
@@ -320,7 +329,9 @@ export async function readyMounts(
     mounts.map(async (mount): Promise<MountPoint> => {
       if (mount.Type === 'volume' && mount.Name !== undefined) {
         const root = await volumes.use(mount.Name);
-        return { ...mount, Source: await insideOf(root, mount.extra.subpath, 'volume') };
+        // A look beforehand, for plain words; the runtime follows the path itself, because links may change meanwhile.
+        await insideOf(root, mount.extra.subpath, 'volume');
+        return { ...mount, Source: root };
       }
       if (mount.Type === 'bind') {
         if (mount.extra.createSource) {

@@ -1,11 +1,12 @@
 // The OCI runtimes of a node by name: its own, and those that are installed where such programs are. A container keeps to the one that it was made with.
 import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 import type { RuntimeDeps } from './deps.ts';
-import type { HostConfig } from './record.ts';
+import type { ContainerRecord, HostConfig } from './record.ts';
 
 const OWN = 'tswarm';
+const OWN_PROGRAM = 'tswarm-runtime';
 /** Docker's name for what it runs containers with when nobody says otherwise. */
 const DOCKER_DEFAULT = 'runc';
 const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
@@ -44,4 +45,24 @@ export function runtimeOf(
     field: 'HostConfig.Runtime',
     hint: `This node has ${Object.keys(runtimes).join(', ')}.`,
   });
+}
+
+/**
+ * Other runtimes follow links in a volume wherever they lead, and know no way to mount a part of it. @throws not_supported when a mount asks for one
+ */
+export function refuseSubpaths(
+  { mounts, hostConfig }: Pick<ContainerRecord, 'mounts' | 'hostConfig'>,
+  options: Pick<RuntimeDeps['options'], 'runtimes' | 'runtimePath'>,
+): void {
+  const path = runtimeOf(hostConfig, options);
+  const mount = mounts.find(({ Type, extra }) => Type === 'volume' && extra.subpath !== '');
+  if (mount === undefined || basename(path) === OWN_PROGRAM) return;
+  throw new TswarmError(
+    'not_supported',
+    `mount ${mount.Destination}: ${basename(path)} cannot mount the subpath ${mount.extra.subpath} of a volume`,
+    {
+      field: 'HostConfig.Mounts.VolumeOptions.Subpath',
+      hint: 'Mount the whole volume, or run the container with --runtime tswarm.',
+    },
+  );
 }

@@ -21,7 +21,7 @@ import { killLost } from './kill-lost.ts';
 import { logSettings } from './log-config.ts';
 import { readyMounts } from './mount-points.ts';
 import { attachRequestOf, sharedContainer } from './network-request.ts';
-import { runtimeOf } from './runtimes.ts';
+import { refuseSubpaths, runtimeOf } from './runtimes.ts';
 import { writeFileReferences } from './secret-files.ts';
 import { joinableMemory, makeSharedMemory, removeSharedMemory } from './shared-memory.ts';
 import type { ExitInfo } from './shim-client.ts';
@@ -53,6 +53,7 @@ async function start(
   deps: RuntimeDeps,
 ): Promise<{ readonly run: Run; readonly exit: Promise<ExitInfo | undefined> }> {
   const { record, paths } = container;
+  refuseSubpaths(record, deps.options);
   const shared = sharedNamespaces(container, deps);
   const [rootfs, attach, readied, devices, edits, blockDevices, files] = await together([
     deps.images.mountRootfs(container.id),

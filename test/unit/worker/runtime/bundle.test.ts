@@ -357,6 +357,14 @@ describe('mounts', () => {
     expect(mountAt(bundle({}, { mounts: [plain] }), '/m')?.options[0]).toBe('bind');
   });
 
+  it('leave the way below a volume to the runtime', () => {
+    const mount = point({ Destination: '/m', Type: 'volume', Source: '/volumes/v' });
+    const part = { ...mount, extra: { ...mount.extra, subpath: 'a/b' } };
+    const shown = mountAt(bundle({}, { mounts: [part] }), '/m');
+    expect(shown?.source).toBe('/volumes/v');
+    expect(shown?.options).toContain('subpath=a/b');
+  });
+
   it('a file of the user’s own wins over the engine’s', () => {
     const config = bundle(
       {},

@@ -20,6 +20,7 @@ import { mergeImageConfig } from '#worker/runtime/merge-image';
 import { nativeError } from '#worker/runtime/native-call';
 import { attachRequestOf } from '#worker/runtime/network-request';
 import type { ContainerRecord, HealthRecord } from '#worker/runtime/record';
+import { refuseSubpaths } from '#worker/runtime/runtimes';
 import {
   encodeFrame,
   encodeJsonFrame,
@@ -399,5 +400,26 @@ describe('numbers of the host', () => {
       cpu: '/sys/fs/cgroup/cpu,cpuacct',
       cpuacct: '/sys/fs/cgroup/cpu,cpuacct',
     });
+  });
+});
+
+describe('a part of a volume', () => {
+  it('is mounted by the node’s own runtime, and refused with others, which would follow any link', () => {
+    const options = {
+      runtimes: { tswarm: '/lib/tswarm-runtime', runc: '/usr/sbin/runc' },
+      runtimePath: '/lib/tswarm-runtime',
+    };
+    const record = (Runtime: string, subpath: string): Parameters<typeof refuseSubpaths>[0] =>
+      ({
+        hostConfig: { Runtime },
+        mounts: [{ Type: 'volume', Destination: '/m', extra: { subpath } }],
+      }) as unknown as Parameters<typeof refuseSubpaths>[0];
+    refuseSubpaths(record('', 'a'), options);
+    refuseSubpaths(record('runc', ''), options);
+    expect(() => refuseSubpaths(record('runc', 'a'), options)).toThrow(
+      'mount /m: runc cannot mount the subpath a of a volume',
+    );
+    const other = { ...options, runtimePath: '/usr/bin/crun' };
+    expect(() => refuseSubpaths(record('', 'a'), other)).toThrow('crun cannot');
   });
 });
