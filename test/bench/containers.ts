@@ -1,6 +1,6 @@
 // Containers of one node beside dockerd and podman: from a request to a running program, one command in a running container, a log of many lines read whole, and what
 // a node with many idle containers costs. Ours and dockerd's by the same HTTP calls; podman has no server and is run as a command, beside `docker run` of the others.
-// Run as root: node --conditions=source test/bench/containers.ts [rounds] [parts]; parts, all unless given: ready,exec,logs,idle
+// Run as root: node --conditions=source test/bench/containers.ts [rounds] [parts] [idle containers]; parts, all unless given: ready,exec,logs,idle
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
@@ -9,10 +9,11 @@ import { messageOf } from '#protocol/errors';
 import { PeerDockerd } from '../support/peer-dockerd.ts';
 import { run, TestNode } from '../support/test-node.ts';
 
-const [roundsText = '60', partsText = 'ready,exec,logs,idle'] = process.argv.slice(2);
+const [roundsText = '60', partsText = 'ready,exec,logs,idle', idleText = '100'] =
+  process.argv.slice(2);
 const rounds = Number(roundsText);
 const parts: ReadonlySet<string> = new Set(partsText.split(','));
-const IDLE = 100;
+const IDLE = Number(idleText);
 const IDLE_AT_ONCE = 4;
 const LOG_LINES = 500_000;
 const IMAGE = 'busybox:test';

@@ -1,7 +1,7 @@
 // How long images take: pulling and unpacking about 500 MB in 8 layers from a registry on loopback,
 // importing a root file system, a build from the cache, mounting and unmounting a root file system.
-// Beside it dockerd, and skopeo, which only fetches. Run as root: node --conditions=source test/bench/images.ts
-import { execFile, spawn } from 'node:child_process';
+// Beside it dockerd, and skopeo, which only fetches. Run as root: node --conditions=source test/bench/images.ts [part]; part: small or pull, both unless given
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,6 +10,7 @@ import { imageOfTars, ociLayoutOf, streamOf, tarOf } from '../support/image-tar.
 import { imageFixture, linesOf } from '../support/images.ts';
 import { PeerDockerd } from '../support/peer-dockerd.ts';
 import { type RegistryProcess, startRegistry } from '../support/registry.ts';
+import { TestNode } from '../support/test-node.ts';
 
 const run = promisify(execFile);
 const LAYERS = 8;
@@ -111,9 +112,40 @@ async function benchPull(): Promise<void> {
       return () => rm(target, { recursive: true });
     });
     show('skopeo copy to a folder (fetches, does not unpack or sync)', skopeo);
+    await benchMemory(registry, name);
   } finally {
     await registry.stop();
   }
+}
+
+/** What a whole daemon comes to while it pulls, beside what it had before. */
+async function benchMemory(registry: RegistryProcess, name: string): Promise<void> {
+  const node = new TestNode();
+  await node.start();
+  const child = registryInside([`--net=${node.netns}`], registry);
+  try {
+    const before = await peakMb(node.pid);
+    const { code, stderr, ms } = await node.docker(['pull', '-q', name]);
+    if (code !== 0) throw new Error(stderr);
+    const after = await peakMb(node.pid);
+    console.log(
+      `tswarmd: docker pull ${ms.toFixed(0)} ms, most memory ${after.toFixed(0)} MB (${before.toFixed(0)} MB before)`,
+    );
+  } finally {
+    child.kill('SIGKILL');
+    await node[Symbol.asyncDispose]();
+  }
+}
+
+async function peakMb(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024;
+}
+
+/** A second registry process over the same storage, in a network namespace. */
+function registryInside(where: readonly string[], registry: RegistryProcess): ChildProcess {
+  const config = join(registry.dir, 'config.yml');
+  return spawn('nsenter', [...where, 'docker-registry', 'serve', config], { stdio: 'ignore' });
 }
 
 /** dockerd in a network namespace of its own, with a second registry process over the same storage in it. */
@@ -122,11 +154,7 @@ async function peerPuller(
 ): Promise<{ pull(name: string): Promise<number>; stop(): Promise<void> }> {
   const peer = new PeerDockerd();
   await peer.start();
-  const child = spawn(
-    'nsenter',
-    ['-t', String(peer.pid), '--net', 'docker-registry', 'serve', join(registry.dir, 'config.yml')],
-    { stdio: 'ignore' },
-  );
+  const child = registryInside(['-t', String(peer.pid), '--net'], registry);
   return {
     async pull(name) {
       const started = performance.now();
@@ -137,6 +165,7 @@ async function peerPuller(
       return ms;
     },
     async stop() {
+      console.log(`dockerd: most memory ${(await peakMb(peer.pid)).toFixed(0)} MB`);
       child.kill('SIGKILL');
       await peer[Symbol.asyncDispose]();
     },
@@ -181,5 +210,6 @@ async function benchSmall(): Promise<void> {
   }
 }
 
-await benchSmall();
-await benchPull();
+const [part = ''] = process.argv.slice(2);
+if (part !== 'pull') await benchSmall();
+if (part !== 'small') await benchPull();

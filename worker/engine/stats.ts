@@ -1,6 +1,6 @@
 // GET /containers/{id}/stats: figures straight from the container's cgroup (v1 and v2) and its network namespace. With `stream` one object a second, the
 // former one as `precpu_stats`; otherwise two samples a second apart, unless `oneShot`. No figure is kept between calls.
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineJson } from '#protocol/engine';
 import type { CancelSignal } from '#protocol/world';
@@ -96,20 +96,14 @@ async function sample(container: Container, deps: RuntimeDeps): Promise<Sample> 
     return { read: ZERO_TIME, cpu: undefined, json: emptyJson() };
   }
   const cgroup = new CgroupFiles(deps, cgroupPathOf(container, deps));
-  const [cpu, memory, pids, blkio, networks] = await Promise.all([
-    cpuUsage(cgroup, deps),
-    memoryStats(cgroup, container, deps),
-    cgroup.number('pids', 'pids.current'),
-    blockStats(cgroup, deps),
-    deps.network.interfaceStats(container.id),
-  ]);
+  const networks = await deps.network.interfaceStats(container.id);
   return {
     read,
-    cpu,
+    cpu: cpuUsage(cgroup, deps),
     json: {
-      pids_stats: { current: pids },
-      blkio_stats: blkio,
-      memory_stats: memory,
+      pids_stats: { current: cgroup.number('pids', 'pids.current') },
+      blkio_stats: blockStats(cgroup, deps),
+      memory_stats: memoryStats(cgroup, container, deps),
       ...(Object.keys(networks).length > 0 ? { networks } : {}),
     },
   };
@@ -119,7 +113,10 @@ function emptyJson(): EngineJson {
   return { pids_stats: {}, blkio_stats: emptyBlock(null), memory_stats: {} };
 }
 
-/** Reads one container's cgroup files; what is not there reads as empty. */
+/**
+ * Reads one container's cgroup files; what is not there reads as empty. Each is a short text out of the kernel's memory: through the thread pool the dozen of
+ * them would cost ten times as much, every second for every container that is watched.
+ */
 class CgroupFiles {
   readonly #deps: RuntimeDeps;
   readonly #path: string;
@@ -129,22 +126,26 @@ class CgroupFiles {
     this.#path = path;
   }
 
-  async text(controller: string, name: string): Promise<string> {
+  text(controller: string, name: string): string {
     const { host } = this.#deps;
     const mount = host.cgroupVersion === 2 ? '/sys/fs/cgroup' : host.cgroupMounts[controller];
     if (mount === undefined) return '';
-    return readFile(join(mount, this.#path, name), 'utf8').catch(() => '');
+    try {
+      return readFileSync(join(mount, this.#path, name), 'utf8');
+    } catch {
+      return '';
+    }
   }
 
-  async number(controller: string, name: string): Promise<number> {
-    const text = (await this.text(controller, name)).trim();
+  number(controller: string, name: string): number {
+    const text = this.text(controller, name).trim();
     return text === 'max' || text === '' ? 0 : Number(text);
   }
 
   /** `key value` lines. */
-  async table(controller: string, name: string): Promise<Readonly<Record<string, number>>> {
+  table(controller: string, name: string): Readonly<Record<string, number>> {
     const out: Record<string, number> = {};
-    for (const line of (await this.text(controller, name)).split('\n')) {
+    for (const line of this.text(controller, name).split('\n')) {
       const [key, value] = line.split(' ');
       if (key && value !== undefined) out[key] = Number(value);
     }
@@ -152,8 +153,8 @@ class CgroupFiles {
   }
 }
 
-async function cpuUsage(cgroup: CgroupFiles, deps: RuntimeDeps): Promise<CpuUsage> {
-  const systemText = await readFile('/proc/stat', 'utf8');
+function cpuUsage(cgroup: CgroupFiles, deps: RuntimeDeps): CpuUsage {
+  const systemText = readFileSync('/proc/stat', 'utf8');
   const systemTicks = (systemText.split('\n', 1)[0] ?? '')
     .split(/\s+/)
     .slice(1, 9)
@@ -163,7 +164,7 @@ async function cpuUsage(cgroup: CgroupFiles, deps: RuntimeDeps): Promise<CpuUsag
     onlineCpus: deps.host.cpuCount,
   };
   if (deps.host.cgroupVersion === 2) {
-    const stat = await cgroup.table('cpu', 'cpu.stat');
+    const stat = cgroup.table('cpu', 'cpu.stat');
     return {
       ...system,
       totalNanos: (stat.usage_usec ?? 0) * 1000,
@@ -177,15 +178,12 @@ async function cpuUsage(cgroup: CgroupFiles, deps: RuntimeDeps): Promise<CpuUsag
       },
     };
   }
-  const [total, perCpu, ticks, throttled] = await Promise.all([
-    cgroup.number('cpuacct', 'cpuacct.usage'),
-    cgroup.text('cpuacct', 'cpuacct.usage_percpu'),
-    cgroup.table('cpuacct', 'cpuacct.stat'),
-    cgroup.table('cpu', 'cpu.stat'),
-  ]);
+  const perCpu = cgroup.text('cpuacct', 'cpuacct.usage_percpu');
+  const ticks = cgroup.table('cpuacct', 'cpuacct.stat');
+  const throttled = cgroup.table('cpu', 'cpu.stat');
   return {
     ...system,
-    totalNanos: total,
+    totalNanos: cgroup.number('cpuacct', 'cpuacct.usage'),
     perCpuNanos: perCpu.trim() === '' ? [] : perCpu.trim().split(/\s+/).map(Number),
     kernelNanos: (ticks.system ?? 0) * NANOS_PER_TICK,
     userNanos: (ticks.user ?? 0) * NANOS_PER_TICK,
@@ -197,25 +195,17 @@ async function cpuUsage(cgroup: CgroupFiles, deps: RuntimeDeps): Promise<CpuUsag
   };
 }
 
-async function memoryStats(
-  cgroup: CgroupFiles,
-  container: Container,
-  deps: RuntimeDeps,
-): Promise<EngineJson> {
+function memoryStats(cgroup: CgroupFiles, container: Container, deps: RuntimeDeps): EngineJson {
   const asked = container.record.hostConfig.Memory;
   const limit = asked > 0 ? asked : deps.host.memoryBytes;
-  const stats = await cgroup.table('memory', 'memory.stat');
+  const stats = cgroup.table('memory', 'memory.stat');
   if (deps.host.cgroupVersion === 2) {
-    return { usage: await cgroup.number('memory', 'memory.current'), stats, limit };
+    return { usage: cgroup.number('memory', 'memory.current'), stats, limit };
   }
-  const [usage, max, failures] = await Promise.all([
-    cgroup.number('memory', 'memory.usage_in_bytes'),
-    cgroup.number('memory', 'memory.max_usage_in_bytes'),
-    cgroup.number('memory', 'memory.failcnt'),
-  ]);
+  const failures = cgroup.number('memory', 'memory.failcnt');
   return {
-    usage,
-    max_usage: max,
+    usage: cgroup.number('memory', 'memory.usage_in_bytes'),
+    max_usage: cgroup.number('memory', 'memory.max_usage_in_bytes'),
     // "No limit" of the kernel is beyond 2^53; it is shown as the host's memory, as `limit` is.
     stats: Object.fromEntries(
       Object.entries(stats).map(([key, value]) => [
@@ -241,21 +231,19 @@ function emptyBlock(list: readonly EngineJson[] | null): EngineJson {
   };
 }
 
-async function blockStats(cgroup: CgroupFiles, deps: RuntimeDeps): Promise<EngineJson> {
+function blockStats(cgroup: CgroupFiles, deps: RuntimeDeps): EngineJson {
   if (deps.host.cgroupVersion === 2) {
     return {
       ...emptyBlock(null),
-      io_service_bytes_recursive: blockV2(await cgroup.text('io', 'io.stat')),
+      io_service_bytes_recursive: blockV2(cgroup.text('io', 'io.stat')),
     };
   }
-  const [bytes, counts] = await Promise.all([
-    cgroup.text('blkio', 'blkio.throttle.io_service_bytes_recursive'),
-    cgroup.text('blkio', 'blkio.throttle.io_serviced_recursive'),
-  ]);
   return {
     ...emptyBlock([]),
-    io_service_bytes_recursive: blockV1(bytes),
-    io_serviced_recursive: blockV1(counts),
+    io_service_bytes_recursive: blockV1(
+      cgroup.text('blkio', 'blkio.throttle.io_service_bytes_recursive'),
+    ),
+    io_serviced_recursive: blockV1(cgroup.text('blkio', 'blkio.throttle.io_serviced_recursive')),
   };
 }
 
