@@ -17,6 +17,7 @@ import { execRoutes as clusterExecRoutes, EXEC_PATH } from './cluster/exec.ts';
 import { membershipRoutes } from './cluster/membership.ts';
 import { objectRoutes } from './cluster/objects.ts';
 import { clusterServiceRoutes } from './cluster/services.ts';
+import { rollbackRoutes } from './cluster/stack-rollback.ts';
 import { stackRoutes } from './cluster/stacks.ts';
 import { topologyRoutes } from './cluster/topology.ts';
 import type { Context, Handler, Route } from './context.ts';
@@ -302,6 +303,7 @@ function allRoutes(context: Context): readonly Route[] {
     ...clusterExecRoutes(context),
     ...clusterServiceRoutes(context),
     ...stackRoutes(context),
+    ...rollbackRoutes(context),
     ...objectRoutes(context),
     ...acrossRoutes(context),
     ...composeRoutes(context),

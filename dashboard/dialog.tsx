@@ -136,6 +136,7 @@ export function Action({
   question,
   fields,
   isDangerous = false,
+  isPrimary = false,
   run,
 }: {
   readonly label: string;
@@ -144,6 +145,8 @@ export function Action({
   readonly question?: ComponentChildren;
   readonly fields?: readonly Field[];
   readonly isDangerous?: boolean;
+  /** What the page is for. */
+  readonly isPrimary?: boolean;
   readonly run: (values: Values) => Promise<unknown>;
 }): JSX.Element {
   const [isOpen, setOpen] = useState(false);
@@ -160,6 +163,7 @@ export function Action({
     <>
       <button
         type="button"
+        class={isPrimary ? 'primary' : undefined}
         disabled={isBusy}
         onClick={() => (isAsked ? setOpen(true) : void doIt())}
       >

@@ -10,6 +10,7 @@ import { Logs } from './pages/logs.tsx';
 import { NodePage, Nodes } from './pages/nodes.tsx';
 import { Overview } from './pages/overview.tsx';
 import { Networks, Secrets, Volumes } from './pages/resources.tsx';
+import { RollBackPage } from './pages/rollback.tsx';
 import { ServicePage } from './pages/service.tsx';
 import { Services } from './pages/services.tsx';
 import { StackPage, Stacks } from './pages/stacks.tsx';
@@ -37,12 +38,14 @@ const MENU: readonly (readonly [path: string, title: string])[] = [
 const MENU_OF: Readonly<Record<string, string>> = { tasks: 'services', 'new-stack': 'stacks' };
 
 function Page({ route }: { readonly route: readonly string[] }): JSX.Element {
-  const [name = '', id = '', part = ''] = route;
+  const [name = '', id = '', part = '', version = ''] = route;
   if (name === '') return <Overview />;
   if (name === 'topology') return <Topology />;
   if (name === 'nodes') return id === '' ? <Nodes /> : <NodePage id={id} />;
   if (name === 'new-stack') return <LatePage load={newStackPage} />;
   if (name === 'stacks' && part === 'edit') return <LatePage key={id} load={editPage} id={id} />;
+  if (name === 'stacks' && part === 'rollback')
+    return <RollBackPage key={version} name={id} until={version} />;
   if (name === 'stacks') return id === '' ? <Stacks /> : <StackPage name={id} />;
   if (name === 'services') return id === '' ? <Services /> : <ServicePage key={id} id={id} />;
   if (name === 'tasks' && part === 'shell') return <LatePage key={id} load={shellPage} id={id} />;

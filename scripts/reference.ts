@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { OPERATIONS, type Operation } from '#api/cluster/operations';
 import { parametersOf } from '#api/openapi/document';
+import { examplesText } from '#cli/help/examples';
+import { EXAMPLES as TCOMPOSE_EXAMPLES } from '#cli/tcompose/examples';
 import { program as tcompose } from '#cli/tcompose/program';
+import { EXAMPLES as TSWARM_EXAMPLES } from '#cli/tswarm/examples';
 import { program as tswarm } from '#cli/tswarm/main';
 
 const ROOT: string = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -54,7 +57,15 @@ function section(command: Command, path: string, isRoot: boolean): string {
     }
     lines.push('');
   }
+  const examples = examplesOf(path);
+  if (examples) lines.push(`${examplesText(examples).replace(/^(?=.)/gm, '    ')}\n`);
   return lines.join('\n');
+}
+
+/** Of a command by its whole path: "tswarm service create". */
+function examplesOf(path: string): readonly string[] | undefined {
+  const [program = '', ...words] = path.split(' ');
+  return (program === 'tswarm' ? TSWARM_EXAMPLES : TCOMPOSE_EXAMPLES)[words.join(' ')];
 }
 
 function cell(text: string): string {

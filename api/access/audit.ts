@@ -25,6 +25,7 @@ const QUIET = new Set([
   'POST /containers/{id}/resize',
   'POST /exec/{id}/resize',
   'POST /tswarm/v1/stacks/{name}/plan',
+  'POST /tswarm/v1/stacks/{name}/rollback/plan',
   'POST /tswarm/v1/compose/plan',
 ]);
 /** Reading by its method only. */

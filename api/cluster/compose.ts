@@ -334,7 +334,7 @@ function errorOf(error: ComposeError): ComposeProblem {
 }
 
 /** A plan as it is shown: the fields that differ instead of both specifications, and what is at risk. */
-async function shownPlan(answer: StackPlan): Promise<NonNullable<ComposePlan['plan']>> {
+export async function shownPlan(answer: StackPlan): Promise<NonNullable<ComposePlan['plan']>> {
   const { changedFields } = await import('#compose-spec/deploy/plan-fields');
   const { planRisks } = await import('#compose-spec/deploy/plan-risks');
   const { changes, ...rest } = answer;

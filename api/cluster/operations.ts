@@ -30,6 +30,7 @@ const DEPLOY = {
   recreate: texts('with forceRecreate: only tasks of these services'),
   expectedState: text('state of a plan: refused when something has changed since'),
 };
+const TO_VERSION = text('`until` of a version; unless given, of the newest');
 const LOGS = {
   follow: flag('go on with what comes'),
   tail: text('lines per container from the end, or "all"'),
@@ -194,6 +195,26 @@ const STACKS: readonly Operation[] = [
     query: DEPLOY,
     body: 'engine:StackSpec',
     answer: json('StackPlan'),
+  }),
+  get('/stacks/{name}/versions', {
+    id: 'listStackVersions',
+    role: 'viewer',
+    summary: 'What a stack can be rolled back to, newest first',
+    answer: json('StackVersion[]'),
+  }),
+  post('/stacks/{name}/rollback', {
+    id: 'rollBackStack',
+    role: 'operator',
+    summary: 'All services of a stack as they were until a moment, in one change',
+    query: { to: TO_VERSION, expectedState: DEPLOY.expectedState },
+    answer: json('DeployResult'),
+  }),
+  post('/stacks/{name}/rollback/plan', {
+    id: 'planStackRollback',
+    role: 'operator',
+    summary: 'What that would do; changes nothing',
+    query: { to: TO_VERSION },
+    answer: json('ShownPlan'),
   }),
   get('/stacks/{name}/compose', {
     id: 'getCompose',

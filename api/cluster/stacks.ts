@@ -181,7 +181,8 @@ async function pinned(
   );
 }
 
-function deployResult(answer: DeployStackResponse): DeployResult {
+/** Answer of a deployment, as JSON. */
+export function deployResult(answer: DeployStackResponse): DeployResult {
   return {
     changes: answer.changes.map(changeInfo),
     index: answer.index,
@@ -190,7 +191,8 @@ function deployResult(answer: DeployStackResponse): DeployResult {
   };
 }
 
-function planResult(answer: PlanStackResponse): StackPlan {
+/** Answer of a plan, as JSON. */
+export function planResult(answer: PlanStackResponse): StackPlan {
   return {
     changes: answer.changes.map((change) => ({
       kind: kindText(change.kind),

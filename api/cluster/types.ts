@@ -217,6 +217,18 @@ export interface ShownField {
   readonly after?: string;
 }
 
+/** One row of GET /tswarm/v1/stacks/{name}/versions. */
+export interface StackVersion {
+  /** RFC 3339. The stack was like this until then; names the version. */
+  readonly until: string;
+  /** What was replaced then; images are equal when something else differs. */
+  readonly replaced: readonly {
+    readonly service: string;
+    readonly imageBefore: string;
+    readonly imageAfter: string;
+  }[];
+}
+
 /** Answer of DELETE /tswarm/v1/stacks/{name}. */
 export interface RemoveResult {
   readonly changes: readonly StackChangeInfo[];

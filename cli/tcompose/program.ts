@@ -2,6 +2,7 @@
 // that `tcompose version` starts as little as possible.
 import { Command, Option } from 'commander';
 import { addCompletion } from '../completion/command.ts';
+import { addExamples } from '../help/examples.ts';
 import { EXIT, reportFailure } from '../output/fail.ts';
 import { chooseColours } from '../output/style.ts';
 import { runProgram } from '../run-program.ts';
@@ -10,6 +11,7 @@ import { addConfig } from './config-command.ts';
 import { addContainerCommands } from './container-commands.ts';
 import type { GlobalOptions } from './context.ts';
 import { addDeployCommands } from './deploy-commands.ts';
+import { EXAMPLES } from './examples.ts';
 import { addImageCommands, type ComposeTools, TIMEOUT_HELP } from './image-commands.ts';
 import { addRefused } from './refused.ts';
 
@@ -386,6 +388,8 @@ addRefused(program);
 addCompletion(program, async (question) =>
   (await import('./completion-names.ts')).projectNames(question),
 );
+
+addExamples(program, EXAMPLES);
 
 /** Runs the command line of this process. */
 export async function runTcompose(): Promise<void> {

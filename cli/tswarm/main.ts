@@ -1,6 +1,7 @@
 // tswarm: the cluster's command line. This file is flags and help; each command's code is loaded when it is called.
 import { Command } from 'commander';
 import { addCompletion } from '../completion/command.ts';
+import { addExamples } from '../help/examples.ts';
 import { EXIT, reportFailure } from '../output/fail.ts';
 import { runProgram } from '../run-program.ts';
 import { addAccessCommands } from './access/commands.ts';
@@ -14,6 +15,7 @@ import type { CommandTools } from './command-tools.ts';
 import { addContainerCommands } from './container/commands.ts';
 import { clientFor, type GlobalOptions } from './context.ts';
 import { addDataCommands, addVolumeCommands } from './data/commands.ts';
+import { EXAMPLES } from './examples.ts';
 import { addImageCommands } from './image/commands.ts';
 import { addNetworkCommands } from './network/commands.ts';
 import { addNodeCommands } from './node/commands.ts';
@@ -127,5 +129,7 @@ addSystemCommands(program.command('system').description('The node as a whole'), 
 addCompletion(program, async (question) =>
   (await import('./completion-names.ts')).clusterNames(client(), question),
 );
+
+addExamples(program, EXAMPLES);
 
 if (import.meta.main) await runProgram(program, EXIT.usage);

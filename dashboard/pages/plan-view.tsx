@@ -16,10 +16,13 @@ export function PlanView({
   stack,
   plan,
   images,
+  same = 'the cluster is as the file says',
 }: {
   readonly stack: string;
   readonly plan: ShownPlan;
   readonly images: readonly ComposeImage[];
+  /** Said when nothing would change. */
+  readonly same?: string;
 }): JSX.Element {
   const moving = plan.tasks.filter(({ action }) => action !== 'keep');
   const shown = plan.changes.filter(
@@ -33,9 +36,7 @@ export function PlanView({
         {stack}: {plan.revision === 0 ? 'new' : `now at deployment ${plan.revision}`}, on{' '}
         {plural(plan.nodes, 'node')}
       </p>
-      {shown.length === 0 ? (
-        <p class="banner good">No changes: the cluster is as the file says.</p>
-      ) : null}
+      {shown.length === 0 ? <p class="banner good">No changes: {same}.</p> : null}
       {missing.size > 0 ? <p>Pulled first: {[...missing].join(', ')}</p> : null}
       <ul class="plan">
         {shown.map((change) => (

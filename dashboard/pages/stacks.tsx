@@ -8,6 +8,7 @@ import { Card, Heading, NodeLink, rowsById, State, Table } from '../parts.tsx';
 import { call } from '../session.ts';
 import type { ClusterState } from '../state.ts';
 import { HistoryList } from './activity.tsx';
+import { VersionsCard } from './rollback.tsx';
 import { ServiceTable, serviceState } from './services.tsx';
 
 /** Changes of a stack that its page shows. */
@@ -116,6 +117,7 @@ export function StackPage({ name }: { readonly name: string }): JSX.Element {
           <HistoryList limit={CHANGES_MAX} stack={name} />
         </Card>
       </div>
+      {stack ? <VersionsCard name={name} /> : null}
     </>
   );
 }

@@ -223,6 +223,32 @@ describe('dashboard', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('rolls a stack back by its plan', async () => {
+    const page = await signedIn('--operator');
+    await goTo(page, 'stacks/written/edit');
+    const code = page.getByLabel('Compose file');
+    await code.waitFor();
+    const text = await code.inputValue();
+    await code.fill(text.replaceAll('1000', '2000'));
+    await page.getByText('1 container is replaced').waitFor();
+    await page.getByRole('button', { name: 'Deploy' }).click();
+    await page.getByRole('heading', { level: 1, name: 'written' }).waitFor();
+    await page.getByRole('link', { name: /^Roll back to the version until/ }).click();
+    await page.getByRole('heading', { level: 1, name: 'Roll back written' }).waitFor();
+    await page.getByText('1 container is replaced').waitFor();
+    await page.locator('ins', { hasText: '1000' }).waitFor();
+    await expectAccessible(page, 'the plan of a roll back');
+    await page.getByRole('button', { name: 'Roll back' }).click();
+    await page.getByRole('heading', { level: 1, name: 'written', exact: true }).waitFor();
+    await until(
+      async () =>
+        (await node.tswarm(['service', 'inspect', 'written_one'])).stdout.includes('"1000"'),
+      20_000,
+      () => 'the stack was not rolled back',
+    );
+    expect(complaints).toEqual([]);
+  });
+
   it('opens a shell in a container, which ends with the page', async () => {
     const page = await signedIn('--operator');
     await goTo(page, `tasks/${await taskOf(page, 'web')}/shell`);

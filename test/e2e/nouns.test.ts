@@ -453,6 +453,49 @@ describe('stack', () => {
     },
   );
 
+  flagTest(
+    'tswarm stack rollback',
+    ['--list', '--to', '--dry-run', '--detach', '--no-detach', '--quiet'],
+    'all services at once, to what they were until a moment',
+    async () => {
+      const command = async (name: string): Promise<string> =>
+        out('service', 'inspect', name, '-f', '{{join .Spec.TaskTemplate.ContainerSpec.Args " "}}');
+      const deploy = (seconds: number): Promise<string> => {
+        const service = `{ image: "busybox:test", command: sleep ${seconds}, stop_grace_period: 0s }`;
+        const text = `services:\n  a: ${service}\n  b: ${service}\n`;
+        return out('stack', 'deploy', '-q', '-c', file('back.yaml', text), 'back');
+      };
+      await deploy(1001);
+      expect(await refused('stack', 'rollback', 'back')).toContain('has no earlier version');
+      await deploy(1002);
+      await deploy(1003);
+      const rows = (await out('stack', 'rollback', '--list', 'back')).trimEnd().split('\n');
+      expect(rows[0]).toMatch(/^VERSION +REPLACED +SERVICES$/);
+      expect(rows.slice(1).map((row) => row.replace(/^.* ago +/, ''))).toEqual([
+        'back_a, back_b',
+        'back_a, back_b',
+      ]);
+      const first = rows[2]?.split(' ')[0] ?? '';
+      const dry = await out('stack', 'rollback', '--dry-run', '--to', first, 'back');
+      expect(dry).toContain('~ service back_a\n    command: sleep 1003 -> sleep 1001\n');
+      expect(await command('back_a')).toBe('sleep 1003\n');
+      await out('stack', 'rollback', '--detach', 'back');
+      expect([await command('back_a'), await command('back_b')]).toEqual([
+        'sleep 1002\n',
+        'sleep 1002\n',
+      ]);
+      expect(await out('stack', 'rollback', '--no-detach', '--quiet', '--to', first, 'back')).toBe(
+        'Updating service back_a\nUpdating service back_b\n',
+      );
+      expect(await command('back_b')).toBe('sleep 1001\n');
+      expect(await refused('stack', 'rollback', '--to', 'yesterday', 'back')).toContain(
+        'Kept are:',
+      );
+      expect(await refused('stack', 'rollback', 'none')).toContain('stack none not found');
+      await out('stack', 'rm', 'back');
+    },
+  );
+
   flagTest('tswarm stack rm', ['--detach', '--no-detach'], 'and wait, or not', async () => {
     expect(await out('stack', 'rm', '--no-detach', 'shop')).toContain('Removing service shop_a\n');
     expect(

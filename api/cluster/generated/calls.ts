@@ -1,6 +1,6 @@
 // Generated from api/cluster/operations.ts by `npm run gen`. Do not edit.
 import type { EngineJson } from '#protocol/engine';
-import type { AuditRow, CertificateRequest, ClusterInfo, ComposePlan, ComposeSource, ContainerStats, CreatedObject, CredentialInfo, DashboardLink, DeployResult, ExecNotice, HistoryRow, ImageList, IndexAnswer, InitRequest, JoinRequest, LinkRequest, LocalVolumeList, LogLine, NewCertificate, NewToken, NodeLeftover, RemoveResult, RolloutResult, ServiceAction, StackObjects, StackPlan, StackSummary, StatsList, TokenRequest, Topology, UnlockKey, UpdateRequest, WatchLine, WhoAmI } from '../types.ts';
+import type { AuditRow, CertificateRequest, ClusterInfo, ComposePlan, ComposeSource, ContainerStats, CreatedObject, CredentialInfo, DashboardLink, DeployResult, ExecNotice, HistoryRow, ImageList, IndexAnswer, InitRequest, JoinRequest, LinkRequest, LocalVolumeList, LogLine, NewCertificate, NewToken, NodeLeftover, RemoveResult, RolloutResult, ServiceAction, ShownPlan, StackObjects, StackPlan, StackSummary, StackVersion, StatsList, TokenRequest, Topology, UnlockKey, UpdateRequest, WatchLine, WhoAmI } from '../types.ts';
 
 /** What each call of /tswarm/v1 is given and answers: of a stream of lines, each line; `never` for other streams and files. */
 export interface ClusterCalls {
@@ -123,6 +123,24 @@ export interface ClusterCalls {
     readonly query: { readonly prune?: boolean | undefined; readonly forceRecreate?: boolean | undefined; readonly recreate?: string | readonly string[] | undefined; readonly expectedState?: string | undefined };
     readonly body: EngineJson;
     readonly answer: StackPlan;
+  };
+  'GET /tswarm/v1/stacks/{name}/versions': {
+    readonly params: { readonly name: string };
+    readonly query: {  };
+    readonly body: undefined;
+    readonly answer: readonly StackVersion[];
+  };
+  'POST /tswarm/v1/stacks/{name}/rollback': {
+    readonly params: { readonly name: string };
+    readonly query: { readonly to?: string | undefined; readonly expectedState?: string | undefined };
+    readonly body: undefined;
+    readonly answer: DeployResult;
+  };
+  'POST /tswarm/v1/stacks/{name}/rollback/plan': {
+    readonly params: { readonly name: string };
+    readonly query: { readonly to?: string | undefined };
+    readonly body: undefined;
+    readonly answer: ShownPlan;
   };
   'GET /tswarm/v1/stacks/{name}/compose': {
     readonly params: { readonly name: string };

@@ -676,6 +676,43 @@ export const BODY_SCHEMAS: Readonly<Record<string, Readonly<Record<string, unkno
     ],
     "description": "A difference under the name that the compose file has for it."
   },
+  "StackVersion": {
+    "type": "object",
+    "properties": {
+      "until": {
+        "type": "string",
+        "description": "RFC 3339. The stack was like this until then; names the version."
+      },
+      "replaced": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "service": {
+              "type": "string"
+            },
+            "imageBefore": {
+              "type": "string"
+            },
+            "imageAfter": {
+              "type": "string"
+            }
+          },
+          "required": [
+            "service",
+            "imageBefore",
+            "imageAfter"
+          ]
+        },
+        "description": "What was replaced then; images are equal when something else differs."
+      }
+    },
+    "required": [
+      "until",
+      "replaced"
+    ],
+    "description": "One row of GET /tswarm/v1/stacks/{name}/versions."
+  },
   "RemoveResult": {
     "type": "object",
     "properties": {

@@ -21,10 +21,7 @@ function addSignIn(program: Command, { run, client }: CommandTools): void {
     .description('Sign in to a cluster with a token, which is read from the terminal or stdin')
     .option('--name <context>', 'name of the context (default: the host)')
     .option('--description <text>', 'text shown by "context ls"')
-    .addHelpText(
-      'after',
-      '\nExample:\n  tswarm login manager1.example.org:2376\nThe token comes from "tswarm token create" on a manager.',
-    )
+    .addHelpText('after', '\nThe token comes from "tswarm token create" on a manager.')
     .action(run(async (host: string, options: Options) => (await verbs()).login(host, options)));
   program
     .command('logout [context]')

@@ -56,6 +56,22 @@ export function addStackCommands(stacks: Command, { run, client }: CommandTools)
       ),
     );
   stacks
+    .command('rollback <stack>')
+    .description(
+      'Make all services of a stack what they were before its last change, in one change',
+    )
+    .option('--to <version>', 'a version from --list, instead of the newest')
+    .option('--list', 'show the versions that are kept')
+    .option('--dry-run', 'show what would change, and change nothing')
+    .option('-d, --detach', 'do not wait until it is done (the default)')
+    .option('--no-detach', 'wait until it is done')
+    .option('-q, --quiet', 'no progress')
+    .action(
+      run(async (name: string, options: Options) =>
+        (await import('./rollback.ts')).rollback(client(), name, options),
+      ),
+    );
+  stacks
     .command('rm <stacks...>')
     .alias('down')
     .alias('remove')
