@@ -142,7 +142,7 @@ function serviceFindings(state: ClusterState, service: ServiceRow): Finding[] {
     const text = `Service ${service.name}: the health check of ${plural(sick, 'task')} fails`;
     return [{ severity: 'bad', text, link }];
   }
-  if (isMoving || isJob || service.running >= service.desired) return [];
+  if (isMoving || isJob || service.running + service.completed >= service.desired) return [];
   const severity = service.running === 0 ? 'bad' : 'warn';
   const reason = firstReason(state.waitingOf(service.id));
   const text = `Service ${service.name}: ${service.running} of ${service.desired} running${reason}`;

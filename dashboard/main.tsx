@@ -1,6 +1,6 @@
 // The dashboard: signs in, opens the stream of changes, draws the page that the address names.
 import { type ComponentType, type JSX, render } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { AppContext, useAnswer, useApp, useCluster, useMay, useNow, useRoute } from './hooks.ts';
 import { Live } from './live.ts';
 import { Access } from './pages/access.tsx';
@@ -94,8 +94,14 @@ function LatePage({
 function Menu({ current }: { readonly current: string }): JSX.Element {
   const isAdmin = useMay('admin');
   const shown = MENU_OF[current] ?? current;
+  const menu = useRef<HTMLElement>(null);
+  // On a phone the menu is one line that is longer than the screen.
+  useEffect(() => {
+    const line = menu.current?.querySelector('[aria-current]');
+    line?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [shown]);
   return (
-    <nav aria-label="Pages">
+    <nav aria-label="Pages" ref={menu}>
       {MENU.filter(([path]) => path !== 'access' || isAdmin).map(([path, title]) => (
         <a key={path} href={`#/${path}`} aria-current={path === shown ? 'page' : undefined}>
           {title}

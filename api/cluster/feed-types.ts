@@ -53,6 +53,7 @@ export interface ServiceRow {
   readonly image: string;
   readonly running: number;
   readonly desired: number;
+  /** Of a job: tasks of this iteration that ended well; of another service: those that did and are not started again. */
   readonly completed: number;
   readonly ports: readonly PortRow[];
   readonly update: UpdateRow | null;

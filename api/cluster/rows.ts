@@ -11,6 +11,7 @@ import {
   type Service,
   type Stack,
   type Task,
+  TaskState,
   TaskStateText,
   UpdateState,
   UpdateStateText,
@@ -90,7 +91,7 @@ function serviceRow(cache: ObjectCache, service: Service): ServiceRow {
     image: service.spec?.taskTemplate?.containerSpec?.image ?? '',
     running: counts.RunningTasks,
     desired: counts.DesiredTasks,
-    completed: counts.CompletedTasks,
+    completed: isJob(service) ? counts.CompletedTasks : finishedTasks(cache, service),
     ports: (service.endpoint?.ports ?? []).map(
       (port): PortRow => ({
         target: port.targetPort,
@@ -105,6 +106,19 @@ function serviceRow(cache: ObjectCache, service: Service): ServiceRow {
     createdAt: time(service.meta?.createdAt),
     updatedAt: time(service.meta?.updatedAt),
   };
+}
+
+function isJob({ spec }: Service): boolean {
+  return spec?.mode?.replicatedJob !== undefined || spec?.mode?.globalJob !== undefined;
+}
+
+/** Of a service that is no job, and whose tasks are not started again: a migration of a compose file, say. */
+function finishedTasks(cache: ObjectCache, service: Service): number {
+  let count = 0;
+  for (const { status, desiredState } of cache.tasksOf(service.id)) {
+    if (status?.state === TaskState.COMPLETE && desiredState <= TaskState.COMPLETE) count++;
+  }
+  return count;
 }
 
 function modeOf(service: Service): string {

@@ -68,7 +68,9 @@ function stackOf(cache: ObjectCache, name: string): Kept {
       hint: 'Only stacks of compose files that tswarm deployed have versions; services of others are rolled back one by one.',
     });
   }
-  return { stack, services: [...cache.all('service')].filter((one) => one.stack === name) };
+  const services = [...cache.all('service')].filter((one) => one.stack === name);
+  services.sort((a, b) => nameOf('service', a).localeCompare(nameOf('service', b)));
+  return { stack, services };
 }
 
 /** The deployment that makes the stack what it was until `?to=`, and what to know about it. */

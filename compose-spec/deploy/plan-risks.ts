@@ -128,11 +128,14 @@ function interruptionRisks(service: PlanChange, replaced: number, total: number)
   const atOnce = parallelism === 0 ? total : parallelism;
   const risks: PlanRisk[] = [];
   if (!isStartFirst && atOnce >= total && replaced >= total) {
-    const all = total === 1 ? 'its only container' : `all ${total} containers at once`;
+    const what =
+      total === 1
+        ? 'its only container is stopped before the new one starts'
+        : `all ${total} containers at once are stopped before the new ones start`;
     risks.push({
       code: 'interruption',
       about,
-      message: `is away for a moment: ${all} stopped before the new one${total === 1 ? '' : 's'} start`,
+      message: `is away for a moment: ${what}`,
       hint: 'update_config: { order: start-first } keeps it up',
     });
   }

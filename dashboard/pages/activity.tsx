@@ -5,6 +5,7 @@ import { age } from '../format.ts';
 import { useAnswer, useCluster, useMay, useNow } from '../hooks.ts';
 import { Card, Failure, Heading, Table } from '../parts.tsx';
 import { call } from '../session.ts';
+import type { ClusterState } from '../state.ts';
 
 /** The history is asked again after a change, but not more often than this. */
 const PAUSE_MS = 2_000;
@@ -34,7 +35,8 @@ export function HistoryList({
   readonly limit: number;
   readonly stack?: string;
 }): JSX.Element {
-  const { index } = useCluster();
+  const state = useCluster();
+  const { index } = state;
   const now = useNow();
   const asOf = useThrottled(index);
   const { value: rows, error } = useAnswer(
@@ -56,13 +58,18 @@ export function HistoryList({
             <time dateTime={row.time} title={row.time}>
               {age(row.time, now)}
             </time>
-            <span>{row.summary}</span>
-            <small>{row.author}</small>
+            <span>{withNames(state, row.summary)}</span>
+            <small>{withNames(state, row.author)}</small>
           </li>
         ))}
       </ol>
     </>
   );
+}
+
+/** Nodes by their names, where the history has their ids. */
+function withNames(state: ClusterState, text: string): string {
+  return text.replace(/\b[0-9a-z]{25}\b/g, (id) => state.get('node', id)?.name ?? id);
 }
 
 function Audit(): JSX.Element {

@@ -170,6 +170,16 @@ function Deploy({
 
 const SEVERITIES = { error: 'bad', warning: 'warn', notice: 'quiet' } as const;
 
+/** What keeps it from being deployed first, then as they stand in the file. */
+function inOrder(problems: readonly ComposeProblem[]): readonly ComposeProblem[] {
+  const severities = Object.keys(SEVERITIES);
+  return [...problems].sort(
+    (a, b) =>
+      severities.indexOf(a.severity) - severities.indexOf(b.severity) ||
+      (a.line ?? 0) - (b.line ?? 0),
+  );
+}
+
 function Problems({
   problems,
 }: {
@@ -187,7 +197,7 @@ function Problems({
   };
   return (
     <ul class="findings">
-      {problems.map(({ severity, message, line, hint = '' }, i) => (
+      {inOrder(problems).map(({ severity, message, line, hint = '' }, i) => (
         <li key={i} class={SEVERITIES[severity]}>
           <div>
             {line === undefined ? null : (

@@ -51,16 +51,20 @@ function TaskCount({ node }: OfNode): JSX.Element {
   return <>{capacityOf(useCluster(`node:${node.id}`), node).tasks}</>;
 }
 
-function CpuMeter({ node }: OfNode): JSX.Element {
-  const { nanoCpus, nanoCpusReserved } = capacityOf(useCluster(`node:${node.id}`), node);
-  const text = `${cpus(nanoCpusReserved)} of ${cpus(nanoCpus)}`;
-  return <Meter label="reserved" used={nanoCpusReserved} total={nanoCpus} text={text} />;
+interface OfMeter extends OfNode {
+  readonly label?: string;
 }
 
-function MemoryMeter({ node }: OfNode): JSX.Element {
+function CpuMeter({ node, label = 'reserved' }: OfMeter): JSX.Element {
+  const { nanoCpus, nanoCpusReserved } = capacityOf(useCluster(`node:${node.id}`), node);
+  const text = `${cpus(nanoCpusReserved)} of ${cpus(nanoCpus)}`;
+  return <Meter label={label} used={nanoCpusReserved} total={nanoCpus} text={text} />;
+}
+
+function MemoryMeter({ node, label = 'reserved' }: OfMeter): JSX.Element {
   const { memoryBytes, memoryBytesReserved } = capacityOf(useCluster(`node:${node.id}`), node);
   const text = `${size(memoryBytesReserved)} of ${size(memoryBytes)}`;
-  return <Meter label="reserved" used={memoryBytesReserved} total={memoryBytes} text={text} />;
+  return <Meter label={label} used={memoryBytesReserved} total={memoryBytes} text={text} />;
 }
 
 export function NodePage({ id }: { readonly id: string }): JSX.Element {
@@ -85,8 +89,8 @@ export function NodePage({ id }: { readonly id: string }): JSX.Element {
       {node.message === '' ? null : <p class="banner bad">{node.message}</p>}
       <div class="grid">
         <Card title="Headroom">
-          <CpuMeter node={node} />
-          <MemoryMeter node={node} />
+          <CpuMeter node={node} label="Processors reserved" />
+          <MemoryMeter node={node} label="Memory reserved" />
         </Card>
         <Card title="Labels">
           {labels.length === 0 ? <p class="empty">None.</p> : null}

@@ -2,9 +2,10 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { NetworkRow, SecretRow, VolumeRow } from '#api/cluster/feed-types';
+import type { LocalVolume, LocalVolumeList } from '#api/cluster/types';
 import { Action, type Values } from '../dialog.tsx';
 import { age } from '../format.ts';
-import { useCluster, useMay, useNow } from '../hooks.ts';
+import { useAnswer, useCluster, useMay, useNow } from '../hooks.ts';
 import {
   Card,
   type Column,
@@ -157,25 +158,97 @@ function WaysCard(): JSX.Element {
   );
 }
 
+/** Volumes as they are on the nodes, and which node answers here. */
+async function nodeVolumes(
+  signal: AbortSignal,
+): Promise<LocalVolumeList & { readonly here: string }> {
+  const list = await call('GET /tswarm/v1/local-volumes', { signal });
+  const { Name } = await engine<{ readonly Name: string }>('GET', '/info', undefined, signal);
+  return { ...list, here: Name };
+}
+
+function RemoveLocal({
+  volume: { name, node },
+  onDone,
+}: {
+  readonly volume: LocalVolume;
+  readonly onDone: () => void;
+}): JSX.Element {
+  return (
+    <Action
+      label="Remove"
+      question={`Remove volume ${name} and the data in it from ${node}? This cannot be undone.`}
+      isDangerous
+      run={async () => {
+        await engine('DELETE', `/volumes/${encodeURIComponent(name)}`);
+        onDone();
+      }}
+    />
+  );
+}
+
+/** Those of the cluster, and those that were made on a node for itself. */
 export function Volumes(): JSX.Element {
+  const [revision, setRevision] = useState(0);
   const state = useCluster('volume');
   const mayChange = useMay('operator');
+  const { value, error } = useAnswer(nodeVolumes, [revision, state.named('volume')]);
+  const here = value?.here ?? '';
+  // What a volume of the cluster is on its node.
+  const known = new Set(state.all('volume').map(({ name }) => name));
+  const again = (): void => setRevision((n) => n + 1);
   return (
     <>
       <Heading title="Volumes" sub="Data stays on the node on which a volume was first used">
         {mayChange ? (
           <Action
             label="New volume"
+            title={`A volume on ${here || 'this node'}`}
             fields={[{ name: 'Name', label: 'Name' }]}
-            run={({ Name = '' }) => engine('POST', '/volumes/create', { Name: Name.trim() })}
+            run={async ({ Name = '' }) => {
+              await engine('POST', '/volumes/create', { Name: Name.trim() });
+              again();
+            }}
           />
         ) : null}
       </Heading>
+      <ClusterVolumes />
+      <Card title="Of single nodes">
+        <Failure error={error} />
+        {value && value.missing.length > 0 ? (
+          <p class="banner bad" role="status">
+            No answer from {value.missing.map(({ node }) => node).join(', ')}: what is there is not
+            shown.
+          </p>
+        ) : null}
+        <Table<LocalVolume>
+          label="Volumes of single nodes"
+          rows={(value?.volumes ?? []).filter(({ name }) => !known.has(name))}
+          keyOf={({ node, name }) => `${node} ${name}`}
+          empty={value ? 'None.' : 'Loading…'}
+          columns={[
+            { title: 'Name', cell: ({ name }) => name },
+            { title: 'Driver', cell: ({ driver }) => driver },
+            { title: 'Node', cell: ({ node }) => node },
+            ...actions<LocalVolume>((volume) =>
+              volume.node === here ? <RemoveLocal volume={volume} onDone={again} /> : null,
+            ),
+          ]}
+        />
+      </Card>
+    </>
+  );
+}
+
+function ClusterVolumes(): JSX.Element {
+  const state = useCluster('volume');
+  return (
+    <Card title="Of the cluster">
       <Table
         label="Volumes"
         rows={rowsById(state, 'volume', state.named('volume'))}
         keyOf={(volume) => volume.id}
-        empty="No volumes."
+        empty="None: services and stacks make theirs."
         columns={[
           { title: 'Name', cell: (volume) => volume.name },
           { title: 'Driver', cell: (volume) => volume.driver },
@@ -189,7 +262,7 @@ export function Volumes(): JSX.Element {
           )),
         ]}
       />
-    </>
+    </Card>
   );
 }
 

@@ -32,7 +32,7 @@ export function VersionsCard({ name }: { readonly name: string }): JSX.Element {
             title: 'Until',
             cell: ({ until }) => <span title={until}>{age(until, now)} ago</span>,
           },
-          { title: 'What was changed then', cell: ({ replaced }) => changesText(name, replaced) },
+          { title: 'Changed then', cell: ({ replaced }) => changesText(name, replaced) },
           ...(mayChange
             ? [
                 {
@@ -118,7 +118,9 @@ export function RollBackPage({
       </Heading>
       <Failure error={error} />
       {plan ? (
-        <PlanView stack={name} plan={plan} images={[]} same="the stack is like that already" />
+        <section class="card plan-page" aria-label="What it would do">
+          <PlanView stack={name} plan={plan} images={[]} same="the stack is like that already" />
+        </section>
       ) : null}
       {plan || error ? null : <p class="empty">Loading…</p>}
     </>

@@ -23,7 +23,8 @@ export function ServicePage({ id }: { readonly id: string }): JSX.Element {
         sub={
           <>
             <State of={serviceState(service)} /> {countText(service)} {service.mode},{' '}
-            <Image of={service.image} /> {service.ports.map(portText).join(', ')}
+            <Image of={service.image} />
+            {service.ports.map((port) => `, ${portText(port)}`).join('')}
           </>
         }
       >
@@ -37,7 +38,7 @@ export function ServicePage({ id }: { readonly id: string }): JSX.Element {
           <Rollout update={service.update} />
         </Card>
       ) : null}
-      {service.running < service.desired ? (
+      {service.running + service.completed < service.desired ? (
         <WhyCard kind="service" id={id} revision={`${service.running} ${service.updatedAt}`} />
       ) : null}
       <Card title="Tasks">
@@ -192,7 +193,7 @@ function Revisions({ service }: { readonly service: ServiceRow }): JSX.Element {
           },
           {
             title: 'Replaced',
-            cell: (one) => (one.Present ? 'in use' : age(one.ReplacedAt ?? '', now)),
+            cell: (one) => (one.Present ? 'in use' : `${age(one.ReplacedAt ?? '', now)} ago`),
           },
           {
             title: 'Actions',

@@ -50,12 +50,16 @@ export function serviceState(service: ServiceRow): string {
   const update = service.update?.state ?? '';
   if (update !== '' && update !== 'completed') return update;
   if (service.mode.endsWith('-job')) return service.running > 0 ? 'running' : 'complete';
-  if (service.running >= service.desired) return service.desired === 0 ? 'none wanted' : 'running';
+  const { running, desired, completed } = service;
+  // Tasks that are not started again once they have ended well.
+  if (running + completed >= desired && completed > 0) return running > 0 ? 'running' : 'complete';
+  if (running >= desired) return desired === 0 ? 'none wanted' : 'running';
   return service.running === 0 ? 'down' : 'starting';
 }
 
 export function countText({ mode, running, desired, completed }: ServiceRow): string {
-  return mode.endsWith('-job') ? `${running} running, ${completed} done` : `${running}/${desired}`;
+  if (mode.endsWith('-job')) return `${running} running, ${completed} done`;
+  return `${running}/${desired}${completed > 0 ? `, ${completed} done` : ''}`;
 }
 
 export function ServiceTable({

@@ -4,9 +4,9 @@ import type { TaskRow } from '#api/cluster/feed-types';
 import { Action } from '../dialog.tsx';
 import { age, cpus, size } from '../format.ts';
 import { useCluster, useMay, useNow } from '../hooks.ts';
-import { Card, Heading, Image, NodeLink, State, taskState } from '../parts.tsx';
+import { Card, Heading, Image, NodeLink, State, taskState, toneOf } from '../parts.tsx';
 import { call } from '../session.ts';
-import { isAlive, reasonOf } from '../task-words.ts';
+import { reasonOf } from '../task-words.ts';
 import { LogView } from './log-view.tsx';
 import { StatsCard } from './stats.tsx';
 import { WhyCard } from './why.tsx';
@@ -38,7 +38,9 @@ export function TaskPage({ id }: { readonly id: string }): JSX.Element {
           </>
         ) : null}
       </Heading>
-      {reason === '' ? null : <p class={`banner ${isAlive(task) ? 'quiet' : 'bad'}`}>{reason}</p>}
+      {reason === '' ? null : (
+        <p class={`banner ${toneOf(task.state) === 'bad' ? 'bad' : 'quiet'}`}>{reason}</p>
+      )}
       <Facts task={task} now={now} />
       <WhyCard kind="task" id={id} revision={`${task.state} ${task.waitingFor}`} />
       {isRunning ? <StatsCard container={task.containerId} /> : null}

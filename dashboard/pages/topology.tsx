@@ -81,10 +81,12 @@ function Host(props: HostProps): JSX.Element | null {
       <p class="sub">
         {node.state === 'ready' ? null : <State of={node.state} />}
         {node.availability === 'active' ? null : <State of={node.availability} />}{' '}
-        {plural(tasks.length, 'task')}, free: {cpus(nanoCpus - nanoCpusReserved)} processors,{' '}
-        {size(memoryBytes - memoryBytesReserved)}
+        {plural(tasks.length, 'task')}
+        {node.state === 'ready'
+          ? `, free: ${cpus(nanoCpus - nanoCpusReserved)} processors, ${size(memoryBytes - memoryBytesReserved)}`
+          : ' when it was last heard of'}
       </p>
-      <Chips tasks={tasks} more={`#/nodes/${id}`} />
+      <Chips tasks={tasks} more={`#/nodes/${id}`} isOld={node.state !== 'ready'} />
     </section>
   );
 }
@@ -92,19 +94,22 @@ function Host(props: HostProps): JSX.Element | null {
 function Chips({
   tasks,
   more,
+  isOld = false,
 }: {
   readonly tasks: readonly TaskRow[];
   readonly more: string;
+  /** What is known of them is from before their node went away. */
+  readonly isOld?: boolean;
 }): JSX.Element {
   return (
     <ul class="chips">
       {tasks.slice(0, CHIPS_MAX).map((task) => {
-        const word = taskState(task);
+        const word = isOld ? `${taskState(task)} when last heard of` : taskState(task);
         const reason = reasonOf(task);
         return (
           <li key={task.id}>
             <a
-              class={`chip ${toneOf(word)}`}
+              class={`chip ${isOld ? 'quiet' : toneOf(word)}`}
               href={`#/tasks/${task.id}`}
               title={`${task.name}: ${word}${reason === '' ? '' : `, ${reason}`}`}
             >

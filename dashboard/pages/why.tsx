@@ -1,7 +1,8 @@
 // The answer of "why", as `tswarm why` has it: what refused it, what happened before, what would help.
 import type { JSX } from 'preact';
 import { fixText } from '#protocol/fix-words';
-import { useAnswer } from '../hooks.ts';
+import { age } from '../format.ts';
+import { useAnswer, useNow } from '../hooks.ts';
 import { Card, Failure, State } from '../parts.tsx';
 import { call } from '../session.ts';
 
@@ -63,7 +64,7 @@ export function WhyCard({
   const sections = part ? sectionsOf(part) : [];
   if (sections.length === 0 && !error) return null;
   return (
-    <Card title="Why">
+    <Card title={kind === 'node' ? 'Waiting tasks, and why not here' : 'Why'}>
       <Failure error={error} />
       {sections}
     </Card>
@@ -117,7 +118,13 @@ function filterText({ Name, Nodes, Refusals = [] }: Filter): string {
 function earlierText({ State: state = '', Err, ExitCode, EndedAt }: Earlier): JSX.Element {
   return (
     <>
-      <State of={state} /> {Err ?? `exit status ${ExitCode}`} <small>{EndedAt}</small>
+      <State of={state} /> {Err ?? `exit status ${ExitCode}`} <Ago time={EndedAt ?? ''} />
     </>
   );
+}
+
+function Ago({ time }: { readonly time: string }): JSX.Element | null {
+  const now = useNow();
+  if (time === '') return null;
+  return <small title={time}>{age(time, now)} ago</small>;
 }

@@ -291,6 +291,20 @@ describe('dashboard', () => {
     expect(told).not.toMatch(/hush|aHVzaC1odXNo/);
   });
 
+  it('makes a volume of this node, and takes it away', async () => {
+    const page = await signedIn('--operator');
+    await goTo(page, 'volumes');
+    await page.getByRole('button', { name: 'New volume' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name').fill('uploads');
+    await dialog.getByRole('button', { name: 'New volume' }).click();
+    const row = page.getByRole('row', { name: /uploads/ });
+    await row.getByRole('button', { name: 'Remove' }).click();
+    await dialog.getByRole('button', { name: 'Remove' }).click();
+    await row.waitFor({ state: 'detached' });
+    expect(complaints).toEqual([]);
+  });
+
   it('says when the node is away, and goes on by itself', async () => {
     const page = await signedIn();
     await page.getByText('live', { exact: true }).waitFor();

@@ -477,7 +477,7 @@ describe('stack', () => {
       ]);
       const first = rows[2]?.split(' ')[0] ?? '';
       const dry = await out('stack', 'rollback', '--dry-run', '--to', first, 'back');
-      expect(dry).toContain('~ service back_a\n    command: sleep 1003 -> sleep 1001\n');
+      expect(dry).toContain('~ service back_a\n    command: [sleep, 1003] -> [sleep, 1001]\n');
       expect(await command('back_a')).toBe('sleep 1003\n');
       await out('stack', 'rollback', '--detach', 'back');
       expect([await command('back_a'), await command('back_b')]).toEqual([

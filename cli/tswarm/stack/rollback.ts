@@ -79,7 +79,7 @@ function planText({ changes, risks, warnings }: ShownPlan): string {
       }),
     ]);
   if (lines.length === 0) lines.push('No changes: the stack is like that already.');
-  for (const { about, message, hint } of risks) lines.push(`Risk: ${about}: ${message} ${hint}`);
+  for (const { about, message, hint } of risks) lines.push(`Risk: ${about}: ${message}. ${hint}`);
   for (const warning of warnings) lines.push(`Warning: ${warning}`);
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
 }

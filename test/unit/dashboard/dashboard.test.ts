@@ -129,6 +129,13 @@ describe('what is wrong now', () => {
     const job = service({ id: 's2', mode: 'replicated-job', running: 0, completed: 1 });
     expect(texts({ service: [moving, job] })).toEqual([]);
   });
+
+  it('leaves alone tasks that have ended well and are not started again', () => {
+    const done = service({ id: 's1', running: 0, desired: 1, completed: 1 });
+    expect(texts({ service: [done] })).toEqual([]);
+    const half = service({ id: 's1', name: 'web', running: 0, desired: 2, completed: 1 });
+    expect(texts({ service: [half] })).toEqual(['Service web: 0 of 2 running']);
+  });
 });
 
 describe('what is kept over changes', () => {
