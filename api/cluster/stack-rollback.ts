@@ -1,6 +1,7 @@
 // Rolling a whole stack back (`/tswarm/v1/stacks/{name}/versions` and `…/rollback`): all of its services to the specifications that they had until a moment, as one
-// deployment, so it is planned, applied whole or not at all, and refused when something has changed since the plan. What was made later stays as it is; contents of
-// secrets and configs are not kept, so today's are used, and the plan says so. Networks and volumes are not touched, and the compose file is not changed.
+// deployment, so it is planned, applied whole or not at all, and refused when something has changed since the plan. What was made later stays as it is. Of a
+// secret or config whose content was replaced under its name, today's is used, and the plan says so; what is gone is refused. Networks and volumes are
+// not touched, and the compose file is not changed.
 import { formatTime, parseTime } from '#protocol/engine-json';
 import { TswarmError } from '#protocol/errors';
 import { type DeployStackRequest, ObjectKind } from '#protocol/generated/control';

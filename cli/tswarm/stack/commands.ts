@@ -57,9 +57,7 @@ export function addStackCommands(stacks: Command, { run, client }: CommandTools)
     );
   stacks
     .command('rollback <stack>')
-    .description(
-      'Make all services of a stack what they were before its last change, in one change',
-    )
+    .description('Take all services of a stack back to what they were before its last change')
     .option('--to <version>', 'a version from --list, instead of the newest')
     .option('--list', 'show the versions that are kept')
     .option('--dry-run', 'show what would change, and change nothing')
