@@ -134,7 +134,7 @@ describe('what is wrong now', () => {
     const done = service({ id: 's1', running: 0, desired: 1, completed: 1 });
     expect(texts({ service: [done] })).toEqual([]);
     const half = service({ id: 's1', name: 'web', running: 0, desired: 2, completed: 1 });
-    expect(texts({ service: [half] })).toEqual(['Service web: 0 of 2 running']);
+    expect(texts({ service: [half] })).toEqual(['bad: Service web: 0 of 2 running']);
   });
 });
 
