@@ -458,8 +458,10 @@ describe('stack', () => {
     ['--list', '--to', '--dry-run', '--detach', '--no-detach', '--quiet'],
     'all services at once, to what they were until a moment',
     async () => {
-      const command = async (name: string): Promise<string> =>
-        out('service', 'inspect', name, '-f', '{{join .Spec.TaskTemplate.ContainerSpec.Args " "}}');
+      const command = async (name: string): Promise<unknown> => {
+        const [service] = JSON.parse(await out('service', 'inspect', name));
+        return service.Spec.TaskTemplate.ContainerSpec.Args;
+      };
       const deploy = (seconds: number): Promise<string> => {
         const service = `{ image: "busybox:test", command: sleep ${seconds}, stop_grace_period: 0s }`;
         const text = `services:\n  a: ${service}\n  b: ${service}\n`;
@@ -478,16 +480,16 @@ describe('stack', () => {
       const first = rows[2]?.split(' ')[0] ?? '';
       const dry = await out('stack', 'rollback', '--dry-run', '--to', first, 'back');
       expect(dry).toContain('~ service back_a\n    command: [sleep, 1003] -> [sleep, 1001]\n');
-      expect(await command('back_a')).toBe('sleep 1003\n');
+      expect(await command('back_a')).toBe(['sleep', '1003']);
       await out('stack', 'rollback', '--detach', 'back');
       expect([await command('back_a'), await command('back_b')]).toEqual([
-        'sleep 1002\n',
-        'sleep 1002\n',
+        ['sleep', '1002'],
+        ['sleep', '1002'],
       ]);
       expect(await out('stack', 'rollback', '--no-detach', '--quiet', '--to', first, 'back')).toBe(
         'Updating service back_a\nUpdating service back_b\n',
       );
-      expect(await command('back_b')).toBe('sleep 1001\n');
+      expect(await command('back_b')).toBe(['sleep', '1001']);
       expect(await refused('stack', 'rollback', '--to', 'yesterday', 'back')).toContain(
         'Kept are:',
       );
