@@ -480,7 +480,7 @@ describe('stack', () => {
       const first = rows[2]?.split(' ')[0] ?? '';
       const dry = await out('stack', 'rollback', '--dry-run', '--to', first, 'back');
       expect(dry).toContain('~ service back_a\n    command: [sleep, 1003] -> [sleep, 1001]\n');
-      expect(await command('back_a')).toBe(['sleep', '1003']);
+      expect(await command('back_a')).toEqual(['sleep', '1003']);
       await out('stack', 'rollback', '--detach', 'back');
       expect([await command('back_a'), await command('back_b')]).toEqual([
         ['sleep', '1002'],
@@ -489,7 +489,7 @@ describe('stack', () => {
       expect(await out('stack', 'rollback', '--no-detach', '--quiet', '--to', first, 'back')).toBe(
         'Updating service back_a\nUpdating service back_b\n',
       );
-      expect(await command('back_b')).toBe(['sleep', '1001']);
+      expect(await command('back_b')).toEqual(['sleep', '1001']);
       expect(await refused('stack', 'rollback', '--to', 'yesterday', 'back')).toContain(
         'Kept are:',
       );
