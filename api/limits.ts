@@ -80,6 +80,8 @@ export const SIGN_IN_LINK_MS: number = 10 * 60_000;
 /** A session ends when it was not used for this long, and in any case after a week. */
 export const SESSION_IDLE_MS: number = 12 * 3_600_000;
 export const SESSION_MAX_MS: number = 7 * 24 * 3_600_000;
+/** Sessions whose time is over are looked for: what they have open goes with them. */
+export const SESSIONS_LOOK_MS: number = 60_000;
 /** Links that nobody has used yet, and sessions; the oldest goes. */
 export const SIGN_IN_LINKS_MAX = 64;
 export const SESSIONS_MAX = 256;

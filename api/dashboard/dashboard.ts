@@ -17,7 +17,7 @@ import type { Reply } from '../http/reply.ts';
 import { type Caller, emptyBody, readJson, textKey } from '../http/request.ts';
 import { HttpServer, type RawRequest, splitTarget } from '../http/server.ts';
 import { proposedProtocols, requireSameOrigin, wantsSocket } from '../http/websocket.ts';
-import { SIGN_IN_LINK_MS } from '../limits.ts';
+import { SESSIONS_LOOK_MS, SIGN_IN_LINK_MS } from '../limits.ts';
 import { type PageFolders, Pages } from './pages.ts';
 import { type Session, SignIn } from './sign-in.ts';
 
@@ -57,6 +57,7 @@ export class Dashboard {
   readonly #signIn: SignIn;
   #pages: Pages | undefined;
   #server: HttpServer | undefined;
+  #watch: NodeJS.Timeout | undefined;
   #starting: Promise<Place> | undefined;
 
   constructor(options: DashboardOptions, deps: DashboardDeps) {
@@ -71,6 +72,7 @@ export class Dashboard {
   }
 
   async stop(graceMs: number): Promise<void> {
+    clearInterval(this.#watch);
     await this.#server?.close(graceMs);
   }
 
@@ -140,6 +142,8 @@ export class Dashboard {
       bound = await server.listenTcp(host, 0);
     }
     this.#server = server;
+    this.#watch = setInterval(() => this.#signIn.endOld(), SESSIONS_LOOK_MS);
+    this.#watch.unref();
     this.#deps.log.info('dashboard listens', { host, port: bound });
     const isAny = host === '0.0.0.0' || host === '::';
     return { host: isAny ? hostname() : host, port: bound, isTls: tls !== undefined };
@@ -212,11 +216,16 @@ export class Dashboard {
     if (wantsSocket(message.headers)) requireSocketCsrf(message, session);
     else if (method !== 'GET' && method !== 'HEAD') requireCsrf(message, session);
     reply.header('Cache-Control', 'no-store');
-    await this.#deps.dispatch(raw, reply, `${path}?${query}`, {
-      name: 'dashboard',
-      role: session.role,
-      credentialId: '',
-    });
+    // A stream or a shell must not outlive the session.
+    const ended = this.#signIn.hold(session, () => message.socket.destroy());
+    const caller: Caller = { name: 'dashboard', role: session.role, credentialId: '' };
+    try {
+      await this.#deps.dispatch(raw, reply, `${path}?${query}`, caller);
+    } finally {
+      // A connection that was taken over is nobody else's; another one may serve the next request of somebody else.
+      if (wantsSocket(message.headers)) message.socket.once('close', ended);
+      else ended();
+    }
   }
 
   #require(message: IncomingMessage): { readonly cookie: string; readonly session: Session } {

@@ -21,6 +21,8 @@ export interface Session {
   readonly csrf: string;
   readonly startedMs: number;
   usedMs: number;
+  /** Ends what the session has open: streams, shells. */
+  readonly open: Set<() => void>;
 }
 
 export class SignIn {
@@ -64,9 +66,15 @@ export class SignIn {
       });
     }
     const cookie = this.#secret();
-    const session = { role: link.role, csrf: this.#secret(), startedMs: nowMs, usedMs: nowMs };
+    const session: Session = {
+      role: link.role,
+      csrf: this.#secret(),
+      startedMs: nowMs,
+      usedMs: nowMs,
+      open: new Set(),
+    };
     this.#sessions.set(digest(cookie), session);
-    dropOldest(this.#sessions, SESSIONS_MAX);
+    for (const old of dropOldest(this.#sessions, SESSIONS_MAX)) closeAll(old);
     return { cookie, session };
   }
 
@@ -77,16 +85,39 @@ export class SignIn {
     const session = this.#sessions.get(key);
     const nowMs = this.#clock.monotonicMs();
     if (!session) return undefined;
-    if (nowMs - session.usedMs > SESSION_IDLE_MS || nowMs - session.startedMs > SESSION_MAX_MS) {
-      this.#sessions.delete(key);
+    if (isOver(session, nowMs)) {
+      this.#end(key, session);
       return undefined;
     }
     session.usedMs = nowMs;
     return session;
   }
 
+  /** Something that a session opens, and that ends with it; an open one is use. @returns says that it has ended. */
+  hold(session: Session, close: () => void): () => void {
+    session.open.add(close);
+    return () => {
+      if (session.open.delete(close)) session.usedMs = this.#clock.monotonicMs();
+    };
+  }
+
   end(cookie: string): void {
-    this.#sessions.delete(digest(cookie));
+    const key = digest(cookie);
+    const session = this.#sessions.get(key);
+    if (session) this.#end(key, session);
+  }
+
+  /** Ends the sessions whose time is over, with all that they have open. */
+  endOld(): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const [key, session] of this.#sessions) {
+      if (isOver(session, nowMs)) this.#end(key, session);
+    }
+  }
+
+  #end(key: string, session: Session): void {
+    this.#sessions.delete(key);
+    closeAll(session);
   }
 
   #secret(): string {
@@ -99,9 +130,24 @@ function digest(secret: string): string {
   return createHash('sha256').update(secret).digest('base64url');
 }
 
-function dropOldest(map: Map<string, unknown>, max: number): void {
-  for (const key of map.keys()) {
-    if (map.size <= max) return;
+function isOver({ startedMs, usedMs, open }: Session, nowMs: number): boolean {
+  return (
+    (open.size === 0 && nowMs - usedMs > SESSION_IDLE_MS) || nowMs - startedMs > SESSION_MAX_MS
+  );
+}
+
+function closeAll({ open }: Session): void {
+  for (const close of [...open]) close();
+  open.clear();
+}
+
+/** @returns what was dropped. */
+function dropOldest<T>(map: Map<string, T>, max: number): readonly T[] {
+  const dropped: T[] = [];
+  for (const [key, value] of map) {
+    if (map.size <= max) break;
     map.delete(key);
+    dropped.push(value);
   }
+  return dropped;
 }

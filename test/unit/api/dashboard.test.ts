@@ -11,7 +11,12 @@ import type { PageFolders } from '#api/dashboard/pages';
 import { SignIn } from '#api/dashboard/sign-in';
 import type { Reply } from '#api/http/reply';
 import { type ApiRequest, Query } from '#api/http/request';
-import { SESSION_IDLE_MS, SIGN_IN_FAILURES_MAX, SIGN_IN_LINK_MS } from '#api/limits';
+import {
+  SESSION_IDLE_MS,
+  SESSION_MAX_MS,
+  SIGN_IN_FAILURES_MAX,
+  SIGN_IN_LINK_MS,
+} from '#api/limits';
 import { testRandom } from '../manager/support/objects.ts';
 import { realClock, silentLog } from './fakes.ts';
 
@@ -78,9 +83,10 @@ async function start(address = '127.0.0.1:0'): Promise<Site> {
       clock: realClock,
       random: testRandom(5),
       log: silentLog,
-      dispatch: async ({ message }, reply, url, caller) => {
+      dispatch: async ({ message, signal }, reply, url, caller) => {
         seen.push(`${caller.role} ${message.method} ${url}`);
-        reply.json(200, { ok: true });
+        if (!url.startsWith('/stream')) return reply.json(200, { ok: true });
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
       },
     },
   );
@@ -239,6 +245,29 @@ describe('dashboard', () => {
     expect((await site.call('GET', '/session', headers)).status).toBe(401);
   });
 
+  it('ends what a session has open when it is signed out, and nothing of another one', async () => {
+    const site = await start();
+    const [mine, other] = [await signIn(site), await signIn(site)];
+    const streamOf = (headers: Record<string, string>): Promise<string> =>
+      site.call('GET', '/api/stream', headers).then(
+        () => 'answered',
+        (error: Error) => error.message,
+      );
+    const streams = [streamOf(mine), streamOf(mine)];
+    let isOtherOver = false;
+    const others = streamOf(other).finally(() => {
+      isOtherOver = true;
+    });
+    while (site.seen.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect((await site.call('DELETE', '/session', mine)).status).toBe(204);
+    expect(await Promise.all(streams)).toEqual(['socket hang up', 'socket hang up']);
+    expect((await site.call('GET', '/api/x', mine)).status).toBe(401);
+    expect((await site.call('GET', '/api/x', other)).status).toBe(200);
+    expect(isOtherOver).toBe(false);
+    await site.call('DELETE', '/session', other);
+    expect(await others).toBe('socket hang up');
+  });
+
   it('listens beyond loopback with TLS only', async () => {
     await expect(start('0.0.0.0:0')).rejects.toThrow(/no certificate/);
     await expect(start('nonsense:1:2')).rejects.toThrow(/is not IP:PORT/);
@@ -270,6 +299,17 @@ describe('sign-in', () => {
     expect(made.session(cookie)?.role).toBe('viewer');
     pass(SESSION_IDLE_MS + 1);
     expect(made.session(cookie)).toBeUndefined();
+    const long = made.redeem(made.link('viewer'));
+    const closed: string[] = [];
+    const ended = made.hold(long.session, () => closed.push('page'));
+    pass(SESSION_IDLE_MS + 1);
+    made.endOld();
+    expect([closed, made.session(long.cookie)?.role]).toEqual([[], 'viewer']);
+    ended();
+    made.hold(long.session, () => closed.push('shell'));
+    pass(SESSION_MAX_MS);
+    made.endOld();
+    expect([closed, made.session(long.cookie)]).toEqual([['shell'], undefined]);
   });
 
   it('slows down whoever guesses', () => {
