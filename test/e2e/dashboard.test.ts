@@ -360,6 +360,11 @@ describe('dashboard', () => {
       ),
     );
     expect(statuses).toEqual([403, 403, 403, 200]);
+    // Signed out in another window: this one ends as well.
+    const other = await page.context().newPage();
+    await other.goto(new URL('/', page.url()).href);
+    await other.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByText('The session has ended.').waitFor();
     complaints.length = 0;
   });
 
