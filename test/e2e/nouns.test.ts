@@ -463,7 +463,9 @@ describe('stack', () => {
         return service.Spec.TaskTemplate.ContainerSpec.Args;
       };
       const deploy = (seconds: number): Promise<string> => {
-        const service = `{ image: "busybox:test", command: sleep ${seconds}, stop_grace_period: 0s }`;
+        const command = `command: sleep ${seconds}, stop_grace_period: 0s`;
+        const deploy = 'deploy: { update_config: { monitor: 100ms } }';
+        const service = `{ image: "busybox:test", ${command}, ${deploy} }`;
         const text = `services:\n  a: ${service}\n  b: ${service}\n`;
         return out('stack', 'deploy', '-q', '-c', file('back.yaml', text), 'back');
       };
@@ -494,7 +496,7 @@ describe('stack', () => {
         'Kept are:',
       );
       expect(await refused('stack', 'rollback', 'none')).toContain('stack none not found');
-      await out('stack', 'rm', 'back');
+      await out('stack', 'rm', '--no-detach', 'back');
     },
   );
 
@@ -546,10 +548,14 @@ describe('system', () => {
       expect(await out('container', 'ls', '-a', '--format', '{{.Names}}')).toContain('done');
       // Containers of the stack that was removed have ten seconds to end.
       const left = ['container', 'ls', '-a', '--format', '{{.Names}}'];
+      let names = '';
       await until(
-        async () => (await out(...left)) === 'done\n',
+        async () => {
+          names = await out(...left);
+          return names === 'done\n';
+        },
         30_000,
-        () => 'still there',
+        () => `still there: ${names}`,
       );
       const gone = await out('system', 'prune', '--all', '--volumes', '--force');
       expect(gone).toMatch(/Deleted Containers:\n\w{64}\n[\s\S]*Total reclaimed space: \d/);
