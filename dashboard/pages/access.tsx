@@ -56,7 +56,10 @@ function Credentials(): JSX.Element {
           { title: 'Kind', cell: ({ kind }) => kind },
           { title: 'Role', cell: ({ role }) => role || 'unknown' },
           { title: 'Made', cell: ({ createdAt }) => age(createdAt, now), isNumber: true },
-          { title: 'Good until', cell: ({ expiresAt }) => expiresAt?.slice(0, 10) ?? 'taken back' },
+          {
+            title: 'Good until',
+            cell: ({ expiresAt }) => expiresAt?.slice(0, 10) ?? 'without end',
+          },
           { title: 'Actions', cell: (one) => <TakeBack credential={one} onDone={again} /> },
         ]}
       />

@@ -1,6 +1,6 @@
 // Lines of several containers, live, with a filter and a jump to an earlier time. Holds the newest LINES_MAX lines.
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { LogLine } from '#api/cluster/types';
 import { Failure } from '../parts.tsx';
 import { callLines } from '../session.ts';
@@ -86,7 +86,8 @@ export function LogView({ source }: { readonly source: LogSource }): JSX.Element
   const shown = rows.filter(({ line, service }) =>
     `${service} ${line}`.toLowerCase().includes(wanted),
   );
-  useEffect(() => {
+  // Before anything else sees the new lines: a scroll event in between would take them for somebody who has scrolled away.
+  useLayoutEffect(() => {
     if (isFollowing && box.current) box.current.scrollTop = box.current.scrollHeight;
   });
   const onScroll = (): void => {

@@ -93,6 +93,7 @@ export function StackPage({ name }: { readonly name: string }): JSX.Element {
       <Card title="Services">
         <ServiceTable services={rowsById(state, 'service', services)} />
       </Card>
+      {stack ? <VersionsCard name={name} /> : null}
       <div class="grid">
         <Card title="Networks and volumes">
           {networks.length + volumes.length === 0 ? <p class="empty">None of its own.</p> : null}
@@ -117,7 +118,6 @@ export function StackPage({ name }: { readonly name: string }): JSX.Element {
           <HistoryList limit={CHANGES_MAX} stack={name} />
         </Card>
       </div>
-      {stack ? <VersionsCard name={name} /> : null}
     </>
   );
 }

@@ -150,6 +150,7 @@ describe('dashboard', () => {
     await goTo(page, 'logs/stack/shop');
     await page.getByText('it is').first().waitFor();
     await expectAccessible(page, 'logs');
+    expect(await page.getByLabel('Follow').isChecked()).toBe(true);
     await page.getByLabel('Only lines with').fill('nobody says this');
     await page.getByText('No line has').waitFor();
     expect(complaints).toEqual([]);
