@@ -142,7 +142,7 @@ describe('service create', () => {
       const made = await service(
         'create',
         ...['--name', 'open', '--privileged', '--pid', 'host', '--ipc', 'host', '--uts', 'host'],
-        ...['--userns', 'host', '--cgroup-parent', '/tswarm-test-parent', ...quick, ...SLEEP],
+        ...['--userns', 'host', '--cgroup-parent', '/tswarm-test-commands', ...quick, ...SLEEP],
       );
       expect(made.code).toBe(0);
       const caps = (text: string): bigint => BigInt(`0x${/CapEff:\s*([0-9a-f]+)/.exec(text)?.[1]}`);
@@ -157,7 +157,7 @@ describe('service create', () => {
         expect(await inside('open', 'readlink', link)).toBe(readlinkSync(link));
         expect(await inside('dev', 'readlink', link)).not.toBe(readlinkSync(link));
       }
-      expect(await inside('open', 'cat', '/proc/self/cgroup')).toContain('tswarm-test-parent');
+      expect(await inside('open', 'cat', '/proc/self/cgroup')).toContain('tswarm-test-commands');
     },
   );
 

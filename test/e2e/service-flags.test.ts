@@ -287,7 +287,7 @@ describe('what a specification says', () => {
           '--userns',
           'host',
         ],
-        ...['--cgroup-parent', '/tswarm-test-parent', '--cpuset-cpus', '0', '--group-add', '77'],
+        ...['--cgroup-parent', '/tswarm-test-flags', '--cpuset-cpus', '0', '--group-add', '77'],
         ...['--dns-add', '10.9.9.8', '--dns-option-add', 'ndots:2', '--dns-search-add', 'a.test'],
         ...[
           '--constraint-add',
@@ -346,7 +346,7 @@ describe('what a specification says', () => {
           ExtraHosts: ['h:10.1.1.1'],
           CapAdd: ['CAP_NET_RAW'],
           CapDrop: ['CAP_KILL'],
-          CgroupParent: '/tswarm-test-parent',
+          CgroupParent: '/tswarm-test-flags',
         },
       });
       expect((await inspect('box')).Spec).toMatchObject({

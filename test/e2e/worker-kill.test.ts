@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { removeCgroups } from '../support/cluster-lab/take-down.ts';
 import { Prng } from '../support/prng.ts';
 import { eventually, WorkerNode } from '../support/worker-node.ts';
 import { KillableWorker } from '../support/worker-process.ts';
@@ -35,8 +36,10 @@ describe.skipIf(!isRoot)('a worker that is killed', () => {
   });
 
   afterAll(async () => {
+    const tag = readFileSync(join(folder, 'data/node-tag'), 'utf8').trim();
     await worker.call('worker.destroy').catch(() => undefined);
     await worker.kill();
+    await removeCgroups(tag);
     rmSync(folder, { recursive: true, force: true });
   });
 

@@ -30,6 +30,11 @@ describe.skipIf(!isRoot)('a container’s settings', () => {
     const path = `/sys/fs/cgroup/${controller}/tswarm-${tag}/${id}/${file}`;
     return existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined;
   };
+  /** This group in each hierarchy where it is. */
+  const cgroups = (name: string): string[] =>
+    ['.', ...readdirSync('/sys/fs/cgroup')]
+      .map((mount) => join('/sys/fs/cgroup', mount, name))
+      .filter((path) => existsSync(path));
   const sleeping = (hostConfig: object, config: object = {}): Promise<string> =>
     node.run({
       Cmd: ['sleep', '1000'],
@@ -312,11 +317,19 @@ describe.skipIf(!isRoot)('a container’s settings', () => {
     expect((JSON.parse(config) as { annotations: object }).annotations).toEqual({
       'org.example.a': '1',
     });
+    // A group that the node has made goes with its last container, one that was there stays.
+    const own = cgroups(`tswarm-${tag}`);
+    mkdirSync(join(own[0] ?? '', 'mine'));
+    const other = await sleeping({ CgroupParent: `/tswarm-${tag}/mine/below` });
+    expect(cgroups(`tswarm-${tag}/mine/below`)).toHaveLength(own.length);
+    const second = await sleeping({ CgroupParent: `/tswarm-${tag}/group` });
     await remove(id);
-    for (const controller of readdirSync('/sys/fs/cgroup')) {
-      const path = `/sys/fs/cgroup/${controller}/tswarm-${tag}/group`;
-      if (existsSync(path)) rmdirSync(path);
-    }
+    expect(cgroups(`tswarm-${tag}/group`)).toHaveLength(own.length);
+    await remove(second);
+    await remove(other);
+    expect(cgroups(`tswarm-${tag}/group`)).toEqual([]);
+    expect(cgroups(`tswarm-${tag}/mine`)).toEqual([join(own[0] ?? '', 'mine')]);
+    rmdirSync(join(own[0] ?? '', 'mine'));
   });
 
   it('a published port is reached from the host; a second taker is told who has it', async () => {

@@ -12,9 +12,11 @@ export async function removeCgroupRoots(deps: HostAndOptions): Promise<void> {
 
 /** This node's folder in each hierarchy; those of controllers that no container has used are not there. */
 export function cgroupRoots({ host, options }: HostAndOptions): readonly string[] {
-  const mounts =
-    host.cgroupVersion === 2
-      ? ['/sys/fs/cgroup']
-      : [...new Set([...Object.values(host.cgroupMounts), '/sys/fs/cgroup/unified'])];
-  return mounts.map((mount) => join(mount, `tswarm-${options.nodeTag}`));
+  return cgroupMounts(host).map((mount) => join(mount, `tswarm-${options.nodeTag}`));
+}
+
+/** Where the hierarchies are mounted, that of v2 beside those of v1 too. */
+export function cgroupMounts(host: RuntimeDeps['host']): readonly string[] {
+  if (host.cgroupVersion === 2) return ['/sys/fs/cgroup'];
+  return [...new Set([...Object.values(host.cgroupMounts), '/sys/fs/cgroup/unified'])];
 }

@@ -7,6 +7,7 @@ import type { Leftover } from '#protocol/engine';
 import { messageOf } from '#protocol/errors';
 import { listFolder } from '../files.ts';
 import { delay } from '../queue.ts';
+import { notedCgroupParents } from './cgroup-parents.ts';
 import { cgroupRoots } from './cgroup-roots.ts';
 import type { RuntimeDeps } from './deps.ts';
 import { callNative } from './native-call.ts';
@@ -104,7 +105,7 @@ export class Leftovers {
   }
 
   async #cgroups(): Promise<readonly Found[]> {
-    const folders = cgroupRoots(this.#deps);
+    const folders = [...cgroupRoots(this.#deps), ...(await notedCgroupParents(this.#deps))];
     const found = await Promise.all(
       folders.map(async (folder) => (await listFolder(folder)).map((name) => join(folder, name))),
     );

@@ -1,5 +1,6 @@
 // Taking a container away for good. The intention is on disk before the first thing goes, so that a removal that is cut short is finished at the next start.
 // Called with the container's lock held, and never while a process of it runs.
+import { sweepCgroupParents } from './cgroup-parents.ts';
 import type { Container } from './container.ts';
 import { emitContainer } from './container-events.ts';
 import type { RuntimeDeps } from './deps.ts';
@@ -23,6 +24,7 @@ export async function removeContainer(
   container.removed = true;
   await deps.files.removeAll(container.id);
   deps.table.delete(container);
+  if (container.record.hostConfig.CgroupParent !== '') await sweepCgroupParents(deps);
   for (const pending of container.pendingAttaches) pending.stream.resolve(undefined);
   container.pendingAttaches.clear();
   emitContainer(deps, container, 'destroy');

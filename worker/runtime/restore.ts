@@ -5,6 +5,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTextFile } from '../files.ts';
 import { deferred, delay } from '../queue.ts';
+import { sweepCgroupParents } from './cgroup-parents.ts';
 import type { Run } from './container.ts';
 import { Container } from './container.ts';
 import type { RuntimeDeps } from './deps.ts';
@@ -88,6 +89,7 @@ export async function restoreContainers(
   for (const record of removing) await removeAnonymousVolumes(record, deps);
   const all = new Set([...ids.data, ...ids.run, ...deps.images.rootfsIds()]);
   await sweepUnknown(all, { known, finishing }, deps);
+  await sweepCgroupParents(deps);
   return result;
 }
 

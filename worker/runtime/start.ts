@@ -10,6 +10,7 @@ import { deferred } from '../queue.ts';
 import type { BundleInput, NamespaceSource, ResolvedUser } from './bundle.ts';
 import { bundleOf } from './bundle.ts';
 import type { BoundFile } from './bundle-mounts.ts';
+import { noteCgroupParent } from './cgroup-parents.ts';
 import type { Container, Run } from './container.ts';
 import { fillVolumes } from './copy-up.ts';
 import type { RuntimeDeps } from './deps.ts';
@@ -97,6 +98,7 @@ async function start(
     host: deps.host,
   };
   await writeFileAtomic(join(paths.bundleDir, 'config.json'), JSON.stringify(bundleOf(input)));
+  if (record.hostConfig.CgroupParent !== '') await noteCgroupParent(container, deps);
   const started = await launch(container, deps, user, attach);
   for (const mount of mounts) {
     if (mount.Name !== undefined) deps.volumes.emitMount(mount.Name, container.id, 'mount');
