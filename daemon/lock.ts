@@ -5,6 +5,8 @@
 import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
+import { diskError, isFull } from '#worker/files';
+import { overwrite, takeSpareFile } from '#worker/spare-files';
 
 const ATTEMPTS_MAX = 5;
 const NAME = 'tswarmd.lock';
@@ -35,9 +37,9 @@ interface Taker {
 
 /** Makes the file at `path` ours: the lock itself, or the claim to succeed a holder that is gone. */
 function takeFile(taker: Taker, path: string, attempts: number): void {
-  const { folder, draft, mine } = taker;
+  const { folder, draft } = taker;
   for (let left = attempts; left > 0; left--) {
-    writeFileSync(draft, mine, { mode: 0o600 });
+    writeDraft(taker);
     try {
       linkSync(draft, path);
       return;
@@ -52,7 +54,7 @@ function takeFile(taker: Taker, path: string, attempts: number): void {
     takeFile(taker, claim, left - 1);
     try {
       if (readText(path) !== text) continue;
-      writeFileSync(draft, mine, { mode: 0o600 });
+      writeDraft(taker);
       renameSync(draft, path);
       return;
     } finally {
@@ -60,6 +62,19 @@ function takeFile(taker: Taker, path: string, attempts: number): void {
     }
   }
   throw new TswarmError('unavailable', `data root ${folder}: the lock file keeps changing`);
+}
+
+/** Also on a full disk: a daemon that has ended there must come back to its containers. */
+function writeDraft({ folder, draft, mine }: Taker): void {
+  try {
+    writeFileSync(draft, mine, { mode: 0o600 });
+  } catch (error) {
+    rmSync(draft, { force: true });
+    if (!isFull(error) || !takeSpareFile(folder, draft)) {
+      throw diskError(error, `data root ${folder}`);
+    }
+    overwrite(draft, Buffer.from(mine), 0o600);
+  }
 }
 
 function refuseHeld(folder: string, text: string): void {

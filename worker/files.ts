@@ -18,6 +18,8 @@ import {
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { messageOf, TswarmError } from '#protocol/errors';
+import { fillSpareFiles, writeIntoSpare } from './spare-files.ts';
 
 const dataToDisk = promisify(fdatasync);
 const toDisk = promisify(fsync);
@@ -31,7 +33,7 @@ export interface WriteOptions {
 
 let temporaryCount = 0;
 
-/** Replaces the file in one step. */
+/** Replaces the file in one step, on a full disk with the help of a spare file. @throws TswarmError no_space when there is none; then the file is as it was */
 export async function writeFileAtomic(
   path: string,
   data: string | Uint8Array,
@@ -39,7 +41,27 @@ export async function writeFileAtomic(
 ): Promise<void> {
   temporaryCount += 1;
   const temporary = `${path}.${process.pid}.${temporaryCount}.tmp`;
-  const file = openSync(temporary, 'w', options.mode ?? 0o600);
+  try {
+    await writeNew(temporary, data, options);
+    renameSync(temporary, path);
+    fillSpareFiles(path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    if (!isFull(error)) throw error;
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    const { mode = 0o600, sync = false } = options;
+    const isWritten = await writeIntoSpare({ path, temporary, bytes, mode, sync });
+    if (!isWritten) throw diskError(error, `cannot write ${path}`);
+  }
+  if (options.sync) await syncFolder(dirname(path));
+}
+
+async function writeNew(
+  path: string,
+  data: string | Uint8Array,
+  options: WriteOptions,
+): Promise<void> {
+  const file = openSync(path, 'w', options.mode ?? 0o600);
   try {
     writeFileSync(file, data);
     if (options.mode !== undefined) fchmodSync(file, options.mode);
@@ -47,8 +69,25 @@ export async function writeFileAtomic(
   } finally {
     closeSync(file);
   }
-  renameSync(temporary, path);
-  if (options.sync) await syncFolder(dirname(path));
+}
+
+const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
+/** The disk, or what one may have of it, is full. */
+export function isFull(error: unknown): boolean {
+  return FULL.has(codeOf(error));
+}
+
+/** The error with code `no_space` when the disk is full, else as it is or as `internal`. */
+export function diskError(error: unknown, what: string): Error {
+  if (error instanceof TswarmError) return error;
+  if (isFull(error)) {
+    return new TswarmError('no_space', `${what}: no space left on device`, {
+      cause: error,
+      hint: 'Free disk space (`tswarm system df`, `tswarm system prune`) and try again.',
+    });
+  }
+  return new TswarmError('internal', `${what}: ${messageOf(error)}`, { cause: error });
 }
 
 const TEMPORARY = /\.\d+\.\d+\.tmp$/;

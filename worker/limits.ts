@@ -1,5 +1,16 @@
 // Every number that bounds something in the worker, with its reason.
 
+/**
+ * Small files that are ready for a full disk, smallest first: the ends of so many containers at once whose states were never replaced so before, and what is longer
+ * (records with long lists, the list of 300 images).
+ */
+export const SPARE_FILES_BYTES: readonly number[] = [
+  ...Array<number>(16).fill(4 * 1024),
+  ...Array<number>(8).fill(64 * 1024),
+];
+/** How soon a container's state that could not be written is tried again. */
+export const STATE_RETRY_MS = 2_000;
+
 /** Containers that are being started at one time: more only fight for the two or four cores that create namespaces. */
 export const STARTS_PARALLEL_MAX = 4;
 /** Image pulls for tasks at one time; each one already fetches layers in parallel. */

@@ -21,6 +21,7 @@ import type { RestoreResult } from './runtime/restore.ts';
 import { findShims, restoreContainers } from './runtime/restore.ts';
 import { findRuntimes } from './runtime/runtimes.ts';
 import { UserLookup } from './runtime/user-lookup.ts';
+import { keepSpareFiles } from './spare-files.ts';
 import { VolumeStore } from './volumes/volume-store.ts';
 import type { WorkerDeps, WorkerOptions } from './worker.ts';
 
@@ -54,7 +55,11 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
   const { options, deps, events, table } = input;
   const { dataRoot, runRoot, nativeDir } = options;
   const { clock, random, log } = deps;
-  const [host, nodeTag] = await Promise.all([readHostFacts(), openNodeTag(dataRoot, deps)]);
+  const [host, nodeTag] = await Promise.all([
+    readHostFacts(),
+    openNodeTag(dataRoot, deps),
+    keepSpareFiles(dataRoot),
+  ]);
   const volumes = new VolumeStore(join(dataRoot, 'volumes'), {
     clock,
     random,
@@ -124,11 +129,14 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
     mounts: images.parts.mounts,
     network: network.manager,
     volumes,
-    files: new ContainerFiles({
-      dataRoot: join(dataRoot, 'containers'),
-      runRoot: join(runRoot, 'c'),
-      secretsRoot: join(input.secretsRoot, 'c'),
-    }),
+    files: new ContainerFiles(
+      {
+        dataRoot: join(dataRoot, 'containers'),
+        runRoot: join(runRoot, 'c'),
+        secretsRoot: join(input.secretsRoot, 'c'),
+      },
+      log.child('runtime'),
+    ),
     table,
     users: new UserLookup(nativeDir),
     fileSource: input.fileSource,

@@ -15,7 +15,7 @@ import {
   stat,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { TswarmError } from '#protocol/errors';
+import { hasCode, TswarmError } from '#protocol/errors';
 import { KeyedLock } from './concurrency.ts';
 import { checkedDigest, Digester, hexOf, sha256 } from './digest.ts';
 import { diskError, FileWriter, isMissing, syncDir } from './files.ts';
@@ -152,7 +152,7 @@ export class Ingest {
   readonly path: string;
   readonly #store: BlobStore;
   readonly #file: FileHandle;
-  readonly #isKept: boolean;
+  #isKept: boolean;
   #writer: FileWriter;
   #digester: Digester;
   #isOpen = true;
@@ -198,7 +198,7 @@ export class Ingest {
     try {
       await this.#writer.write(chunk);
     } catch (error) {
-      throw diskError(error, `cannot write ${this.path}`);
+      throw this.#failed(error, `cannot write ${this.path}`);
     }
   }
 
@@ -246,9 +246,16 @@ export class Ingest {
       this.#isCommitted = true;
       await syncDir(dirname(this.#store.path(digest)));
     } catch (error) {
-      throw diskError(error, `cannot store ${digest}`);
+      throw this.#failed(error, `cannot store ${digest}`);
     }
     return { digest, sizeBytes };
+  }
+
+  /** On a full disk a part of a download is in the way of everything else. */
+  #failed(error: unknown, what: string): Error {
+    const failure = diskError(error, what);
+    if (hasCode(failure, 'no_space')) this.#isKept = false;
+    return failure;
   }
 
   /**

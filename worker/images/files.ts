@@ -1,22 +1,12 @@
-// Files that must be whole after a crash: temporary name, fsync, rename, fsync of the folder. And
-// the words for a full disk.
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { messageOf, TswarmError } from '#protocol/errors';
+// Files that must be whole after a crash, writes in large pieces, and the words for a full disk.
+import { type FileHandle, open } from 'node:fs/promises';
+import { codeOf, writeFileAtomic as replaceFile } from '../files.ts';
+
+export { diskError } from '../files.ts';
 
 /** Replaces `path`: a reader, also after a crash, sees the old or the new content. */
-export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.new`;
-  try {
-    await using file = await open(temporary, 'w', 0o600);
-    await file.writeFile(content);
-    await file.sync();
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw diskError(error, `cannot write ${path}`);
-  }
-  await rename(temporary, path);
-  await syncDir(dirname(path));
+export function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
+  return replaceFile(path, content, { sync: true });
 }
 
 /** Makes renames and new names in a folder durable. */
@@ -67,22 +57,7 @@ function dropBytes(chunks: readonly Uint8Array[], count: number): Uint8Array[] {
   return rest;
 }
 
-const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
-
-/** The error with code `no_space` when the disk is full, else as it is or as `internal`. */
-export function diskError(error: unknown, what: string): Error {
-  if (error instanceof TswarmError) return error;
-  const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code === 'string' && FULL.has(code)) {
-    return new TswarmError('no_space', `${what}: no space left on device`, {
-      cause: error,
-      hint: 'Free disk space (`tswarm image prune`) and try again.',
-    });
-  }
-  return new TswarmError('internal', `${what}: ${messageOf(error)}`, { cause: error });
-}
-
 /** True for the error of a file that does not exist. */
 export function isMissing(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'ENOENT';
+  return codeOf(error) === 'ENOENT';
 }

@@ -120,6 +120,11 @@ export class Puller {
       onLine({ status: `Digest: ${plan.top.digest}` });
       onLine({ status: `Status: ${news} for ${familiarText(ref)}` });
       return entry;
+    } catch (error) {
+      lease.release();
+      // What is whole is kept for the next attempt, unless it is in the way of everything else.
+      if (hasCode(error, 'no_space')) await this.#deps.collector.collect();
+      throw error;
     } finally {
       lease.release();
     }

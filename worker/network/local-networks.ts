@@ -78,6 +78,7 @@ export class LocalNetworks {
       | { networks?: readonly LocalNetwork[] }
       | undefined;
     for (const network of saved?.networks ?? []) if (network.ipam) this.#add(network);
+    const known = this.list().length;
     for (const [name, driver] of [
       ['bridge', 'bridge'],
       ['host', 'host'],
@@ -88,7 +89,7 @@ export class LocalNetworks {
       const common = { internal: false, attachable: false, labels: {}, options: {} };
       this.#add({ ...common, name, driver, ipam, ...this.#birth() });
     }
-    await this.#save();
+    if (this.list().length > known) await this.#save();
   }
 
   list(): readonly LocalNetwork[] {
@@ -128,15 +129,24 @@ export class LocalNetworks {
     const ipam = await this.#completed(wanted.ipam, ipv6);
     const network: LocalNetwork = { ...rest, driver: 'bridge', ipam, ...this.#birth() };
     this.#add(network);
-    await this.#save();
+    try {
+      await this.#save();
+    } catch (error) {
+      this.#drop(network);
+      throw error;
+    }
     return network;
   }
 
   async remove(network: LocalNetwork): Promise<void> {
+    await this.#save(this.list().filter(({ id }) => id !== network.id));
+    this.#drop(network);
+  }
+
+  #drop(network: LocalNetwork): void {
     this.#networks.delete(network.id);
     this.#pools.delete(network.id);
     this.version += 1;
-    await this.#save();
   }
 
   /**
@@ -259,8 +269,8 @@ export class LocalNetworks {
     return `${addressText(id << 80n, true)}/64`;
   }
 
-  async #save(): Promise<void> {
-    await writeFileAtomic(this.#file, JSON.stringify({ networks: this.list() }), { sync: true });
+  async #save(networks: readonly LocalNetwork[] = this.list()): Promise<void> {
+    await writeFileAtomic(this.#file, JSON.stringify({ networks }), { sync: true });
   }
 }
 

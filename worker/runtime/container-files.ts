@@ -4,6 +4,8 @@
 // What a container is and how it stands is on the disk before anybody is told of it, also after a power cut.
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '#protocol/errors';
+import type { Log } from '#protocol/world';
 import {
   listFolder,
   makeFolder,
@@ -33,13 +35,18 @@ export class ContainerFiles {
   readonly #dataRoot: string;
   readonly #runRoot: string;
   readonly #secretsRoot: string;
+  readonly #log: Log | undefined;
 
   /** Absolute folders; `secretsRoot` is on a tmpfs. */
-  constructor(roots: {
-    readonly dataRoot: string;
-    readonly runRoot: string;
-    readonly secretsRoot: string;
-  }) {
+  constructor(
+    roots: {
+      readonly dataRoot: string;
+      readonly runRoot: string;
+      readonly secretsRoot: string;
+    },
+    log?: Log,
+  ) {
+    this.#log = log;
     this.#dataRoot = roots.dataRoot;
     this.#runRoot = roots.runRoot;
     this.#secretsRoot = roots.secretsRoot;
@@ -96,6 +103,11 @@ export class ContainerFiles {
   async writeState(id: string, state: ContainerState, sync: boolean): Promise<void> {
     const path = join(this.pathsOf(id).dataDir, 'state.json');
     await writeFileAtomic(path, JSON.stringify(state), { sync });
+  }
+
+  /** Of a write that nobody waits for. */
+  tell(what: string, container: string, error: unknown): void {
+    this.#log?.error(what, { container, reason: messageOf(error) });
   }
 
   /** Before the anonymous volume of a container that has no record yet is made. */

@@ -1,5 +1,6 @@
 // One container in memory: its record, its state, and the handles that only live while it runs. The table finds containers by id, name or id prefix.
 // Only the files of this folder change a container; every change of state goes through `setState`, which writes it to disk in order.
+import { STATE_RETRY_MS } from '../limits.ts';
 import type { AttachedEndpoint, AttachResult } from '../network/types.ts';
 import type { Deferred } from '../queue.ts';
 import { deferred, Lock } from '../queue.ts';
@@ -58,6 +59,8 @@ export class Container {
   /** On disk; a container without a state file is in the first state. */
   #written: ContainerState;
   #mustSync = false;
+  /** The last attempt has failed. */
+  #isUnwritten = false;
 
   constructor(record: ContainerRecord, state: ContainerState, files: ContainerFiles) {
     this.record = record;
@@ -84,7 +87,10 @@ export class Container {
     return this.run?.attach?.endpoints ?? [];
   }
 
-  /** In memory at once; resolves when it is on disk. Several changes that wait are written as one. */
+  /**
+   * In memory at once; resolves when it is on disk. Several changes that wait are written as one. Never fails: what has happened has happened, and what cannot be written
+   * now (a full disk) is logged and written later.
+   */
   setState(change: Partial<ContainerState>): Promise<void> {
     this.#mustSync = true;
     return this.#change(change);
@@ -105,14 +111,30 @@ export class Container {
       const state = this.#state;
       const sync = this.#mustSync;
       this.#mustSync = false;
-      await this.#files.writeState(this.id, state, sync);
+      try {
+        await this.#files.writeState(this.id, state, sync);
+      } catch (error) {
+        this.#mustSync ||= sync;
+        if (!this.#isUnwritten) this.#files.tell('state not written, tried again', this.id, error);
+        this.#isUnwritten = true;
+        setTimeout(() => void this.#change({}), STATE_RETRY_MS).unref();
+        return;
+      }
+      this.#isUnwritten = false;
       this.#written = state;
     });
   }
 
+  /** @throws when it cannot be written; then the record is as it was */
   async setRecord(record: ContainerRecord): Promise<void> {
+    const before = this.record;
     this.record = record;
-    await this.#files.writeRecord(record);
+    try {
+      await this.#files.writeRecord(record);
+    } catch (error) {
+      if (this.record === record) this.record = before;
+      throw error;
+    }
   }
 
   /** Resolves when the container is gone. */
@@ -185,11 +207,9 @@ export class ContainerTable {
     }
   }
 
-  /** Call before the record changes. */
-  rename(container: Container, name: string): void {
-    if (this.#idByName.get(container.record.name) === container.id) {
-      this.#idByName.delete(container.record.name);
-    }
-    this.#idByName.set(name, container.id);
+  /** Finds it by another name from now on. */
+  rename(container: Container, from: string, to: string): void {
+    if (this.#idByName.get(from) === container.id) this.#idByName.delete(from);
+    this.#idByName.set(to, container.id);
   }
 }

@@ -1,20 +1,17 @@
 // The worker's containers: create, start, stop, pause, rename, update, remove, and what follows an end. Each container has a lock; a stop takes it only
 // after the process has ended, because the end itself needs it. All errors are TswarmErrors with the Engine API's texts.
 // Invariant: a container is in the table exactly when its record is on disk; `run` is set exactly while a shim of ours keeps a process.
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { TswarmError } from '#protocol/errors';
 import { newContainerId } from '#protocol/ids';
+import { diskError, isFull } from '../files.ts';
 import type { ImageRecord } from '../images/types.ts';
 import { KILL_WAIT_MS, STARTS_PARALLEL_MAX, STOP_GRACE_MS_DEFAULT } from '../limits.ts';
 import { Gate, within } from '../queue.ts';
-import { resourcesOf } from './bundle-resources.ts';
 import type { Run } from './container.ts';
 import { Container } from './container.ts';
 import { noSuchContainer, notRunning } from './container-errors.ts';
 import { emitContainer } from './container-events.ts';
 import type { RuntimeDeps } from './deps.ts';
-import { blockDevicesOf, devicesOf } from './devices.ts';
 import type { ExecRequest } from './exec-process.ts';
 import { execProcessOf } from './exec-process.ts';
 import { finishRun } from './finish.ts';
@@ -23,7 +20,6 @@ import { healthCheckOf } from './health-config.ts';
 import { monitorHealth } from './health-monitor.ts';
 import type { RequestedConfig } from './merge-image.ts';
 import { mergeImageConfig } from './merge-image.ts';
-import { callNative } from './native-call.ts';
 import { prepareFiles } from './prepare.ts';
 import type { ContainerRecord, EndpointRequest, HostConfig, TaskPart } from './record.ts';
 import { INITIAL_STATE } from './record.ts';
@@ -35,6 +31,7 @@ import type { ExitInfo } from './shim-client.ts';
 import { startExitCode } from './shim-spawn.ts';
 import { signalNumber } from './signals.ts';
 import { startProcess } from './start.ts';
+import { updateLimits } from './update-limits.ts';
 
 export interface NewContainer {
   readonly name: string;
@@ -84,6 +81,8 @@ export class Containers {
     deps.table.making.add(id);
     try {
       return await this.#make(id, wanted);
+    } catch (error) {
+      throw isFull(error) ? diskError(error, `create container ${wanted.name}`) : error;
     } finally {
       deps.table.making.delete(id);
     }
@@ -177,8 +176,9 @@ export class Containers {
       });
       this.watch(container, run, exit, false);
     } catch (error) {
-      await this.#startFailed(container, error);
-      throw error;
+      const why = isFull(error) ? diskError(error, `start container ${container.id}`) : error;
+      await this.#startFailed(container, why);
+      throw why;
     }
     emitContainer(deps, container, 'start');
     deps.changed({ type: 'started', container });
@@ -396,39 +396,22 @@ export class Containers {
   rename(container: Container, name: string): Promise<void> {
     return container.lock.run(async () => {
       const oldName = container.record.name;
+      const { table } = this.#deps;
       this.#checkName(name, 'Error when allocating new name: ');
-      this.#deps.table.rename(container, name);
-      await container.setRecord({ ...container.record, name });
+      table.rename(container, oldName, name);
+      try {
+        await container.setRecord({ ...container.record, name });
+      } catch (error) {
+        table.rename(container, name, oldName);
+        throw error;
+      }
       emitContainer(this.#deps, container, 'rename', { oldName: `/${oldName}` });
     });
   }
 
   /** New limits and restart policy, also while it runs. */
   update(container: Container, hostConfig: HostConfig): Promise<void> {
-    return container.lock.run(async () => {
-      if (container.run) {
-        const resources = resourcesOf(
-          hostConfig,
-          await devicesOf(hostConfig),
-          await blockDevicesOf(hostConfig),
-        );
-        const path = join(container.paths.runDir, 'resources.json');
-        const { devices, ...limits } = resources;
-        await writeFile(path, JSON.stringify(limits));
-        const { runtimeRoot } = this.#deps.options;
-        const runtimePath = runtimeOf(container.record.hostConfig, this.#deps.options);
-        await callNative(runtimePath, [
-          '--root',
-          runtimeRoot,
-          'update',
-          '--resources',
-          path,
-          container.id,
-        ]);
-      }
-      await container.setRecord({ ...container.record, hostConfig });
-      emitContainer(this.#deps, container, 'update');
-    });
+    return container.lock.run(() => updateLimits(container, hostConfig, this.#deps));
   }
 
   /** @throws conflict when it runs and `force` is not set */

@@ -9,7 +9,14 @@ import { promisify } from 'node:util';
 import { TswarmError } from '#protocol/errors';
 import { hex } from '#protocol/ids';
 import type { Clock, Random } from '#protocol/world';
-import { makeFolder, readJsonFile, removeTree, syncFolder, writeFileAtomic } from '../files.ts';
+import {
+  diskError,
+  makeFolder,
+  readJsonFile,
+  removeTree,
+  syncFolder,
+  writeFileAtomic,
+} from '../files.ts';
 import type { EventSink } from '../images/types.ts';
 import { Lock } from '../queue.ts';
 
@@ -158,8 +165,14 @@ export class VolumeStore {
       anonymous,
     };
     if (anonymous) await wanted.announce?.(name);
-    await makeFolder(this.mountpoint(name), 0o755);
-    await this.#write(record);
+    try {
+      await makeFolder(this.mountpoint(name), 0o755);
+      await this.#write(record);
+    } catch (error) {
+      // What somebody has put there by hand stays.
+      if (await this.isEmpty(name, [])) await removeTree(join(this.#root, name));
+      throw diskError(error, `create ${name}`);
+    }
     this.#volumes.set(name, record);
     this.#emit('create', name);
     return record;

@@ -40,9 +40,11 @@ export class HttpClient {
   readonly #https = new https.Agent(AGENT_OPTIONS);
   readonly #insecure = new https.Agent({ ...AGENT_OPTIONS, rejectUnauthorized: false });
   readonly #connectMs: number;
+  readonly #idleMs: number;
 
-  constructor(connectMs: number = CONNECT_TIMEOUT_MS) {
+  constructor(connectMs: number = CONNECT_TIMEOUT_MS, idleMs: number = IDLE_TIMEOUT_MS) {
     this.#connectMs = connectMs;
+    this.#idleMs = idleMs;
   }
 
   close(): void {
@@ -69,7 +71,7 @@ export class HttpClient {
       });
       const fail = (error: Error): void => reject(failure(request, error));
       outgoing.once('error', fail);
-      watchTime(outgoing, request, this.#connectMs);
+      watchTime(outgoing, request, { connectMs: this.#connectMs, idleMs: this.#idleMs });
       outgoing.once('response', (incoming) => {
         // Late errors reach whoever reads the body.
         outgoing.on('error', (error) => incoming.destroy(failure(request, error)));
@@ -113,7 +115,7 @@ export async function readBytes(
 function watchTime(
   outgoing: http.ClientRequest,
   { url, answerMs }: HttpRequest,
-  connectMs: number,
+  { connectMs, idleMs }: { readonly connectMs: number; readonly idleMs: number },
 ): void {
   if (answerMs !== undefined) {
     const timer = setTimeout(() => {
@@ -122,8 +124,8 @@ function watchTime(
     outgoing.once('response', () => clearTimeout(timer));
     outgoing.once('close', () => clearTimeout(timer));
   }
-  outgoing.setTimeout(IDLE_TIMEOUT_MS, () => {
-    outgoing.destroy(timeout(`no data from ${url.host} for ${IDLE_TIMEOUT_MS / 1000} s`));
+  outgoing.setTimeout(idleMs, () => {
+    outgoing.destroy(timeout(`no data from ${url.host} for ${idleMs / 1000} s`));
   });
   outgoing.once('socket', (socket) => {
     if (!socket.connecting) return;
