@@ -168,13 +168,32 @@ describe.skipIf(!isRoot)('a node’s containers', () => {
     expect(existsSync(v1('memory', ''))).toBe(false);
   });
 
-  it('are reported when memory runs out', async () => {
+  it('are reported when memory runs out, and the policy counts', async () => {
+    const sinceMicros = Date.now() * 1000;
     const id = await node.run({
       Cmd: ['sh', '-c', 'x=a; while true; do x=$x$x; done'],
-      HostConfig: { NetworkMode: 'none', Memory: 8 * 1024 * 1024, MemorySwap: 8 * 1024 * 1024 },
+      HostConfig: {
+        NetworkMode: 'none',
+        Memory: 8 * 1024 * 1024,
+        MemorySwap: 8 * 1024 * 1024,
+        RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 1 },
+      },
     });
     await eventually(async () => (await node.state(id)).Status === 'exited', 20_000);
     expect(await node.state(id)).toMatchObject({ ExitCode: 137, OOMKilled: true });
+    const { RestartCount } = await node.engine.containers.inspect(id, { size: false });
+    expect(RestartCount).toBe(1);
+    const filters = { container: [id], event: ['oom', 'die'] };
+    const seen = async (): Promise<unknown[]> => {
+      const options = { sinceMicros, untilMicros: Date.now() * 1000, filters };
+      const events = node.engine.events(options, new AbortController().signal);
+      const actions: unknown[] = [];
+      for await (const event of events) actions.push(event.Action);
+      return actions;
+    };
+    // The last one comes a moment after the state.
+    await eventually(async () => (await seen()).length >= 4, 10_000);
+    expect(await seen()).toEqual(['oom', 'die', 'oom', 'die']);
     await node.engine.containers.remove(id, { force: true, volumes: true });
   });
 

@@ -1,7 +1,9 @@
-// Pull and build. The pulled image and the built one can tell by themselves whether they are whole.
+// Pull, load and build. The images can tell by themselves whether they are whole.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { digestOf, dockerArchiveOf, imageOfTars, tarOf } from '../../support/image-tar.ts';
 import type { CrashNode } from './crash-node.ts';
 import { hasImage, type Operation, runToEnd } from './operation.ts';
 
@@ -17,17 +19,59 @@ export const pull: Operation = {
     const wrong: string[] = [];
     const there = await hasImage(node, `${PULLED}:1`);
     if (acknowledged && !there) wrong.push('pulled, and not there');
-    if (there) wrong.push(...(await checkLayers(node, `pulled-${round}`)));
+    const isWhole = (name: string): Promise<string[]> => checkSums(node, name, `${PULLED}:1`);
+    if (there) wrong.push(...(await isWhole(`pulled-${round}`)));
     await pull.run(node, round);
-    wrong.push(...(await checkLayers(node, `repulled-${round}`)));
+    wrong.push(...(await isWhole(`repulled-${round}`)));
     await node.api.text(`/images/${PULLED}:1`, 'DELETE');
     return wrong;
   },
 };
 
-async function checkLayers(node: CrashNode, name: string): Promise<string[]> {
-  const result = await runToEnd(node, name, `${PULLED}:1`, ['sha256sum', '-c', '/sums']);
+async function checkSums(node: CrashNode, name: string, image: string): Promise<string[]> {
+  const result = await runToEnd(node, name, image, ['sha256sum', '-c', '/sums']);
   return result.code === 0 ? [] : [`the image is not whole: ${result.output}`];
+}
+
+/** Enough that reading, unpacking and syncing take longer than a moment. */
+const LOADED_BYTES = 2_000_000;
+
+export const load: Operation = {
+  name: 'load',
+  prepare: async (node, round) => {
+    const data = randomBytes(LOADED_BYTES);
+    const sums = `${digestOf(data).replace('sha256:', '')}  /data\n`;
+    const layers = [
+      readFileSync(join(node.folder, 'busybox.tar')),
+      await tarOf({ data }),
+      await tarOf({ sums }),
+    ];
+    const { config } = imageOfTars(layers, { compress: (tar) => tar });
+    writeFileSync(
+      loadedPath(node, round),
+      await dockerArchiveOf(config, layers, [`loaded:${round}`]),
+    );
+  },
+  run: async (node, round) => {
+    const archive = readFileSync(loadedPath(node, round));
+    await node.api.stream('/images/load?quiet=1', archive, 'application/x-tar');
+  },
+  check: async (node, round, { acknowledged }) => {
+    const wrong: string[] = [];
+    const there = await hasImage(node, `loaded:${round}`);
+    if (acknowledged && !there) wrong.push('loaded, and not there');
+    const isWhole = (name: string): Promise<string[]> => checkSums(node, name, `loaded:${round}`);
+    if (there) wrong.push(...(await isWhole(`loaded-${round}`)));
+    await load.run(node, round);
+    wrong.push(...(await isWhole(`reloaded-${round}`)));
+    await node.api.text(`/images/loaded:${round}`, 'DELETE');
+    rmSync(loadedPath(node, round));
+    return wrong;
+  },
+};
+
+function loadedPath(node: CrashNode, round: number): string {
+  return join(node.folder, `loaded-${round}.tar`);
 }
 
 export const build: Operation = {

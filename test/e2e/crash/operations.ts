@@ -6,7 +6,8 @@ import type { CrashNode } from './crash-node.ts';
 import type { Json } from './engine-client.ts';
 import { findContainer, type Operation, type Outcome, stateOf } from './operation.ts';
 import { down, up } from './operations-compose.ts';
-import { build, pull } from './operations-images.ts';
+import { remove, stop } from './operations-end.ts';
+import { build, load, pull } from './operations-images.ts';
 import { createAndStart } from './witnesses.ts';
 
 const LONG = ['sh', '-c', 'echo begin; exec sleep 100000'];
@@ -189,4 +190,7 @@ const idle: Operation = {
   check: async () => [],
 };
 
-export const OPERATIONS: readonly Operation[] = [idle, create, start, exec, pull, build, up, down];
+export const OPERATIONS: readonly Operation[] = [
+  ...[idle, create, start, exec, stop, remove],
+  ...[pull, load, build, up, down],
+];

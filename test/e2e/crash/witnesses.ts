@@ -156,6 +156,8 @@ export class PortProbe {
   }
 
   async stop(): Promise<void> {
+    // Somebody may have ended all of the tree.
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = new Promise((resolve) => this.#child.once('exit', resolve));
     this.#child.kill('SIGKILL');
     await ended;

@@ -1,7 +1,7 @@
 // Every key of a configuration, one after the other, with every kind of wrong value, against the sanitized runtime: it says what is wrong or does without,
 // touches no memory that is not its own, and leaves nothing. (Random damage: test/native/runtime-fuzz.test.ts, `make -C native fuzz-config`.)
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { hierarchies, type Oci, Sandbox } from '../../native/runtime-bundle.ts';
@@ -100,16 +100,87 @@ function replaced(config: object, place: readonly string[], value: unknown): str
   return JSON.stringify(copy);
 }
 
-it('says what is wrong with any key, or does without', () => {
-  const id = box.id();
-  const file = join(box.bundle(id, ['/bin/true'], complete), 'config.json');
-  const config = JSON.parse(readFileSync(file, 'utf8')) as object;
-  expect(box.run(['run', '--bundle', join(box.dir, id), id])).toMatchObject({
-    code: 0,
-    stderr: '',
-  });
-  const places = placesOf(config).filter((place) => place.join('.') !== 'linux.cgroupsPath');
-  expect(places.length).toBeGreaterThan(150);
+/** Keys that are refused here, or that this host has no use for: each beside a configuration that works. */
+const MORE: Readonly<Record<string, object>> = {
+  process: {
+    user: { uid: 0, gid: 0, umask: 18, username: 'x' },
+    capabilities: { inheritable: ['CAP_KILL'], ambient: ['CAP_KILL'] },
+    execCPUAffinity: { initial: '0', final: '0' },
+  },
+  mounts: {
+    0: {
+      destination: '/m',
+      type: 'bind',
+      source: '/etc',
+      options: ['bind'],
+      uidMappings: [{ containerID: 0, hostID: 0, size: 1 }],
+      gidMappings: [{ containerID: 0, hostID: 0, size: 1 }],
+    },
+  },
+  linux: {
+    uidMappings: [{ containerID: 0, hostID: 100_000, size: 65_536 }],
+    gidMappings: [{ containerID: 0, hostID: 100_000, size: 65_536 }],
+    namespaces: { 0: { type: 'mount', path: '/proc/self/ns/mnt' } },
+    timeOffsets: { monotonic: { secs: 1, nanosecs: 1 } },
+    intelRdt: { closID: 'x', l3CacheSchema: 'x', memBwSchema: 'x', enableCMT: true },
+    memoryPolicy: { mode: 'MPOL_BIND', nodes: '0', flags: [] },
+    netDevices: { eth0: { name: 'eth1' } },
+    seccomp: { listenerPath: '/nowhere', listenerMetadata: 'x' },
+    resources: {
+      memory: {
+        reservation: 1_000_000,
+        kernel: 0,
+        kernelTCP: 0,
+        swappiness: 10,
+        disableOOMKiller: true,
+        useHierarchy: true,
+        checkBeforeUpdate: true,
+      },
+      cpu: { realtimeRuntime: 1000, realtimePeriod: 10_000 },
+      blockIO: {
+        leafWeight: 10,
+        weightDevice: [{ major: 7, minor: 0, weight: 100, leafWeight: 10 }],
+        throttleReadBpsDevice: [{ major: 7, minor: 0, rate: 100 }],
+        throttleWriteBpsDevice: [{ major: 7, minor: 0, rate: 100 }],
+        throttleReadIOPSDevice: [{ major: 7, minor: 0, rate: 100 }],
+        throttleWriteIOPSDevice: [{ major: 7, minor: 0, rate: 100 }],
+      },
+      rdma: { mlx5: { hcaHandles: 1, hcaObjects: 1 } },
+      network: { priorities: [{ name: 'lo', priority: 1 }] },
+    },
+  },
+};
+
+/** One configuration for each key of `more` that is a leaf or a list, nothing else changed. */
+function* withOneMore(
+  config: object,
+  more: object,
+  here: readonly string[] = [],
+): Generator<{ readonly config: object; readonly place: readonly string[] }> {
+  for (const [key, value] of Object.entries(more)) {
+    const place = [...here, key];
+    const isInner = typeof value === 'object' && !Array.isArray(value) && place.length < 4;
+    const known = place.reduce<unknown>(
+      (at, name) => (at as Record<string, unknown> | undefined)?.[name],
+      config,
+    );
+    if (isInner && known !== undefined) yield* withOneMore(config, value as object, place);
+    else yield { config: JSON.parse(replaced(config, place, value)) as object, place };
+  }
+}
+
+/** Every word that the runtime's parsers look up in a configuration. */
+function wordsOfTheParsers(): readonly string[] {
+  const calls = /(?:json_\w+|opt_\w+|parse_\w+)\(\s*(?:[\w>.&*-]+,\s*){1,2}"([a-zA-Z]+)"/g;
+  const folder = join(import.meta.dirname, '../../../native/runtime');
+  const files = readdirSync(folder).filter((name) => /^(config.*|seccomp|hooks)\.c$/.test(name));
+  const texts = files.map((name) => readFileSync(join(folder, name), 'utf8'));
+  return [...new Set(texts.flatMap((text) => [...text.matchAll(calls)].map((m) => m[1] ?? '')))];
+}
+
+/** Tries every wrong value in these places. */
+function tryAll(id: string, config: object, places: readonly (readonly string[])[]): void {
+  const file = join(box.dir, id, 'config.json');
   for (const place of places) {
     for (const value of WRONG) {
       writeFileSync(file, replaced(config, place, value));
@@ -127,4 +198,42 @@ it('says what is wrong with any key, or does without', () => {
     }
   }
   for (const base of hierarchies()) expect(existsSync(join(base, box.cgroupPath(id)))).toBe(false);
+}
+
+/** A bundle with all keys of the specification that work here. */
+function bundle(): { readonly id: string; readonly config: object } {
+  const id = box.id();
+  const file = join(box.bundle(id, ['/bin/true'], complete), 'config.json');
+  return { id, config: JSON.parse(readFileSync(file, 'utf8')) as object };
+}
+
+it('says what is wrong with any key, or does without', () => {
+  const { id, config } = bundle();
+  expect(box.run(['run', '--bundle', join(box.dir, id), id])).toMatchObject({
+    code: 0,
+    stderr: '',
+  });
+  const places = placesOf(config).filter((place) => place.join('.') !== 'linux.cgroupsPath');
+  expect(places.length).toBeGreaterThan(150);
+  tryAll(id, config, places);
+});
+
+it('and with those that it refuses, or that this host has no use for', () => {
+  const { id, config } = bundle();
+  let count = 0;
+  for (const { config: changed, place } of withOneMore(config, MORE)) {
+    const places = placesOf(changed).filter((at) => place.every((key, i) => at[i] === key));
+    expect(places.length, place.join('.')).toBeGreaterThan(0);
+    tryAll(id, changed, places);
+    count += places.length;
+  }
+  expect(count).toBeGreaterThan(60);
+});
+
+it('tries every key that the parsers know', () => {
+  const { config } = bundle();
+  const tried = `${JSON.stringify(config)}${JSON.stringify(MORE)}`;
+  const words = wordsOfTheParsers();
+  expect(words.length).toBeGreaterThan(80);
+  expect(words.filter((word) => !tried.includes(`"${word}":`))).toEqual([]);
 });
