@@ -10,6 +10,9 @@ export const SECRET_BYTES_MAX: number = 500 * 1024;
 /** Bytes of one config, as in Swarm. */
 export const CONFIG_BYTES_MAX: number = 1000 * 1024;
 
+/** Bytes of a seccomp profile: Docker's own has 15,000; it is in the specification of the service and of each of its tasks. */
+export const SECCOMP_BYTES_MAX: number = 128 * 1024;
+
 /** Digits of the content hash in a config's name. */
 export const CONFIG_HASH_DIGITS: number = 12;
 

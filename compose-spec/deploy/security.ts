@@ -3,6 +3,7 @@
 // Refuses options that no engine knows, and profiles that are no JSON.
 import * as specs from '#protocol/generated/specs';
 import type { Project, Service } from '../load/project.ts';
+import { SECCOMP_BYTES_MAX } from './limits.ts';
 import type { Problems } from './problems.ts';
 import { utf8Text } from './utf8.ts';
 
@@ -80,7 +81,7 @@ function isFile(value: string): boolean {
 }
 
 function fileAt({ workingDir }: Project, value: string): string {
-  return value.startsWith('/') ? value : `${workingDir}/${value}`;
+  return value.startsWith('/') ? value : `${workingDir}/${value.replace(/^(\.\/)+/, '')}`;
 }
 
 function planSeccomp(
@@ -97,6 +98,11 @@ function planSeccomp(
   if (profile === undefined) {
     const hint = 'give the path of a profile in JSON, or `unconfined`';
     problems.error(path, `${file} is missing or cannot be read`, hint, 'file');
+    return undefined;
+  }
+  if (profile.length > SECCOMP_BYTES_MAX) {
+    const message = `${file} has ${profile.length} bytes; a profile has at most ${SECCOMP_BYTES_MAX}`;
+    problems.error(path, message);
     return undefined;
   }
   if (!isProfile(profile)) {

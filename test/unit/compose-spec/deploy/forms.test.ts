@@ -69,6 +69,8 @@ describe('security_opt', () => {
     const hashes = [first, second].map((it) => it?.taskTemplate?.containerSpec?.labels[hash]);
     expect(hashes[0]).toMatch(/^[0-9a-f]{64}$/);
     expect(hashes[0]).not.toBe(hashes[1]);
+    const huge = plan(text, { readFile: () => new Uint8Array(200_000) });
+    expect(huge.ok ? '' : huge.errors[0]?.message).toContain('/p/s.json has 200000 bytes');
   });
 });
 
