@@ -215,6 +215,9 @@ export interface BuildUlimit {
 /** Folder in the archive of a build's context in which each further context has a folder. */
 export const BUILD_CONTEXTS_FOLDER = '.tswarm-contexts';
 
+/** Name under which a Dockerfile from outside the context (or an inline one) travels in it, no file of the context itself; with `.dockerignore` at the end the ignore file of its own. */
+export const FOREIGN_DOCKERFILE = '.dockerfile.tswarm';
+
 export interface VolumeEngine {
   list(filters: EngineFilters): Promise<EngineJson>;
   create(body: EngineJson): Promise<EngineJson>;

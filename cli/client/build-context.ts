@@ -6,7 +6,7 @@ import { join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import tar from 'tar-stream';
 import { Dockerignore } from '#protocol/dockerignore';
-import { BUILD_CONTEXTS_FOLDER } from '#protocol/engine';
+import { BUILD_CONTEXTS_FOLDER, FOREIGN_DOCKERFILE } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 
 export interface BuildContext {
@@ -14,9 +14,6 @@ export interface BuildContext {
   /** Name of the Dockerfile inside the context. */
   readonly dockerfile: string;
 }
-
-/** Name under which a Dockerfile from outside the context (or an inline one) travels. */
-const FOREIGN_DOCKERFILE = '.dockerfile.tswarm';
 
 export interface ContextOptions {
   readonly folder: string;
@@ -44,12 +41,16 @@ export function buildContext(options: ContextOptions): BuildContext {
   const ignore = new Dockerignore(ignoreText(folder, path));
   const pack = tar.pack();
   const name = foreign ? FOREIGN_DOCKERFILE : inside;
+  const own = ownIgnoreFile(path);
+  const ownText = foreign && own !== undefined ? readFileSync(own, 'utf8') : undefined;
   const { more = {} } = options;
   for (const [key, path] of Object.entries(more)) {
     if (existsSync(path)) continue;
     throw new TswarmError('not_found', `build context ${key}: ${path} does not exist`);
   }
-  const filled = fillMore(pack, more).then(() => fill(pack, folder, ignore, { name, text }));
+  const filled = fillMore(pack, more).then(() =>
+    fill(pack, folder, ignore, { name, text, ignoreText: ownText }),
+  );
   void filled.catch((error: Error) => pack.destroy(error));
   return { stream: pack as unknown as AsyncIterable<Uint8Array>, dockerfile: name };
 }
@@ -113,15 +114,21 @@ export function buildArguments(
 
 /** `<Dockerfile>.dockerignore` beside the Dockerfile counts before the context's own. */
 function ignoreText(folder: string, dockerfile: string): string {
-  for (const candidate of [`${dockerfile}.dockerignore`, join(folder, '.dockerignore')]) {
-    if (existsSync(candidate)) return readFileSync(candidate, 'utf8');
-  }
-  return '';
+  const file = ownIgnoreFile(dockerfile) ?? join(folder, '.dockerignore');
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+}
+
+function ownIgnoreFile(dockerfile: string): string | undefined {
+  const file = `${dockerfile}.dockerignore`;
+  return existsSync(file) ? file : undefined;
 }
 
 interface Dockerfile {
   readonly name: string;
+  /** Of one that is no file of the context. */
   readonly text: string | undefined;
+  /** Of the ignore file that such a one has for itself. */
+  readonly ignoreText: string | undefined;
 }
 
 async function fill(
@@ -130,9 +137,14 @@ async function fill(
   ignore: Dockerignore,
   dockerfile: Dockerfile,
 ): Promise<void> {
-  if (dockerfile.text !== undefined)
-    pack.entry({ name: dockerfile.name, mode: 0o644 }, dockerfile.text);
-  await addFolder(pack, folder, '', ignore, dockerfile.text === undefined ? dockerfile.name : '');
+  const { name, text } = dockerfile;
+  if (text !== undefined) pack.entry({ name, mode: 0o644 }, text);
+  if (dockerfile.ignoreText !== undefined)
+    pack.entry({ name: `${name}.dockerignore`, mode: 0o644 }, dockerfile.ignoreText);
+  // The builder goes by the same rules, which it reads from these.
+  const always =
+    text === undefined ? [name, `${name}.dockerignore`, '.dockerignore'] : ['.dockerignore'];
+  await addFolder(pack, folder, '', ignore, always);
   pack.finalize();
 }
 
@@ -142,7 +154,7 @@ async function fillMore(pack: tar.Pack, more: Readonly<Record<string, string>>):
     const prefix = `${BUILD_CONTEXTS_FOLDER}/${name}/`;
     pack.entry({ name: prefix, type: 'directory', mode: 0o755 });
     const ignore = new Dockerignore(ignoreText(folder, join(folder, 'Dockerfile')));
-    await addFolder(pack, folder, '', ignore, '', prefix);
+    await addFolder(pack, folder, '', ignore, ['.dockerignore'], prefix);
   }
 }
 
@@ -151,15 +163,16 @@ async function addFolder(
   folder: string,
   below: string,
   ignore: Dockerignore,
-  always: string,
+  always: readonly string[],
   prefix = '',
 ): Promise<void> {
   const entries = await readdir(join(folder, below), { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = below === '' ? entry.name : `${below}/${entry.name}`;
-    const ignored = ignore.ignores(path) && path !== always && path !== '.dockerignore';
+    const ignored = ignore.ignores(path) && !always.includes(path);
     if (entry.isDirectory()) {
-      const descend = !ignored || always.startsWith(`${path}/`) || ignore.mayTakeBackBelow(path);
+      const holdsWanted = always.some((name) => name.startsWith(`${path}/`));
+      const descend = !ignored || holdsWanted || ignore.mayTakeBackBelow(path);
       if (!ignored) await addEntry(pack, folder, path, prefix);
       if (descend) await addFolder(pack, folder, path, ignore, always, prefix);
     } else if (!ignored) {
@@ -177,7 +190,8 @@ async function addEntry(
   const full = join(folder, path);
   const info = await lstat(full);
   const name = `${prefix}${path}`;
-  const common = { name, mode: info.mode & 0o7777, mtime: info.mtime, uid: 0, gid: 0 };
+  // With the bits of the kind in it, which the archive leaves out: a mode of 0 would be taken for none.
+  const common = { name, mode: info.mode, mtime: info.mtime, uid: 0, gid: 0 };
   if (info.isDirectory()) {
     pack.entry({ ...common, name: `${name}/`, type: 'directory' });
   } else if (info.isSymbolicLink()) {

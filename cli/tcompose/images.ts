@@ -269,7 +269,8 @@ async function buildLocal(
       throw error;
     }
     display.update(id, 'error', 'Error');
-    display.say(output.trimEnd().split('\n').slice(-BUILD_LINES_SHOWN).join('\n'));
+    const said = output.trimEnd();
+    if (said !== '') display.say(said.split('\n').slice(-BUILD_LINES_SHOWN).join('\n'));
     throw error;
   }
 }

@@ -226,6 +226,7 @@ describe('COPY and ADD', () => {
   const files: Files = {
     'a.txt': 'A',
     'b.txt': 'B',
+    'a-b.txt': 'AB',
     'dir/': '',
     'dir/x': 'X',
     'dir/deep/': '',
@@ -243,18 +244,25 @@ describe('COPY and ADD', () => {
       ['COPY a.txt /newdir/', 'cat /newdir/a.txt', 'A'],
       ['COPY a.txt /tmp', 'cat /tmp/a.txt', 'A'],
       ['COPY dir /tmp/d', 'cat /tmp/d/x /tmp/d/deep/y', 'XY'],
-      ['COPY *.txt dir /many/', 'ls /many', 'a.txt\nb.txt\ndeep\nx\n'],
+      ['COPY ?.txt dir /many/', 'ls /many', 'a.txt\nb.txt\ndeep\nx\n'],
       ['WORKDIR /rel\nCOPY ["a.txt", "./sub/"]', 'cat /rel/sub/a.txt', 'A'],
       [
         'COPY . /all/',
         'ls -A /all /all/src',
-        '/all:\n.dockerignore\nDockerfile\na.txt\nb.txt\ndir\nkeep.md\nsrc\n\n/all/src:\nmain.c\n',
+        '/all:\n.dockerignore\nDockerfile\na-b.txt\na.txt\nb.txt\ndir\nkeep.md\nsrc\n\n/all/src:\nmain.c\n',
       ],
       [
         'COPY --chown=web:staff --chmod=0750 a.txt /o/',
         'stat -c "%u:%g %a" /o/a.txt /o',
         '33:50 750\n33:50 755\n',
       ],
+      ['COPY a-*.t?t /dash/', 'ls /dash', 'a-b.txt\n'],
+      [
+        'RUN ln -s /tmp/real /lnk && ln -s /none/there /gone\nCOPY a.txt /lnk\nCOPY a.txt /gone',
+        'cat /tmp/real /none/there; readlink /lnk /gone',
+        'AA/tmp/real\n/none/there\n',
+      ],
+      ['COPY --chown=web a.txt /own', 'stat -c "%u:%g" /own', '33:44\n'],
       ['COPY --chmod=go=,u+x a.txt /m', 'stat -c "%a" /m', '700\n'],
       [
         'USER web\nWORKDIR /mine/below\nUSER root',

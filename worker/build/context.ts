@@ -3,7 +3,7 @@
 import { lstat, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Dockerignore } from '#protocol/dockerignore';
-import { BUILD_CONTEXTS_FOLDER } from '#protocol/engine';
+import { BUILD_CONTEXTS_FOLDER, FOREIGN_DOCKERFILE } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import { decompress } from '../images/decompress.ts';
 import type { LayerTool } from '../images/layer-tool.ts';
@@ -46,6 +46,8 @@ export async function receiveContext(
     const name = options.dockerfile === '' ? 'Dockerfile' : options.dockerfile;
     const dockerfile = await readDockerfile(view, name);
     await takeOut(view, name);
+    for (const foreign of [FOREIGN_DOCKERFILE, `${FOREIGN_DOCKERFILE}.dockerignore`])
+      await rm(join(dir, foreign), { force: true });
     return { view, dockerfile, contexts, remove };
   } catch (error) {
     await remove();

@@ -216,7 +216,7 @@ async function userOf(run: BuildRun, rootfs: StepRootfs, text: string): Promise<
   return run.parts.tool.lookup(rootfs.mergedDir, text).catch(() => root);
 }
 
-/** Without a group the number of the user is the group, as in Docker. */
+/** Without a group: of a number the same number, of a name the user's own group, as with BuildKit. */
 async function ownerOf(run: BuildRun, rootfs: StepRootfs, text: string): Promise<Owner> {
   if (text === '') return { uid: 0, gid: 0 };
   if (/^\d+(:\d+)?$/.test(text)) {
@@ -227,7 +227,7 @@ async function ownerOf(run: BuildRun, rootfs: StepRootfs, text: string): Promise
   }
   try {
     const { uid, gid } = await run.parts.tool.lookup(rootfs.mergedDir, text);
-    return text.includes(':') ? { uid, gid } : { uid, gid: uid };
+    return { uid, gid };
   } catch (cause) {
     throw new TswarmError(
       'invalid_argument',

@@ -57,7 +57,10 @@ export async function findSources(view: RootView, spec: CopySpec): Promise<reado
       throw failed(spec, `forbidden path outside the build context: ${source} ()`);
     }
     const paths = hasWildcards(source) ? await expandGlob(view, source) : [posix.join('/', source)];
-    if (paths.length === 0) throw failed(spec, `no source files were specified: ${source}`);
+    if (paths.length === 0) {
+      const hint = 'Nothing has such a name. Of names that may be missing, give a folder instead.';
+      throw failed(spec, `no source files were specified: ${source}`, hint);
+    }
     for (const path of paths) {
       const resolved = await view.resolve(path);
       if (resolved.info === undefined) {
@@ -171,7 +174,7 @@ async function placeOf(
   target: RootView,
 ): Promise<Place> {
   const destination = posix.normalize(spec.destination).replace(/(?<=.)\/$/, '');
-  const { info } = await target.resolve(destination);
+  const { info, path } = await target.resolve(destination);
   const isFolder =
     spec.destination.endsWith('/') ||
     spec.keepsParents ||
@@ -181,10 +184,12 @@ async function placeOf(
   if (isFolder && info !== undefined && !info.isDirectory()) {
     throw failed(spec, `cannot copy to non-directory: ${destination}`);
   }
-  const folder = isFolder ? destination : posix.dirname(destination);
+  // A single file goes where a link at its place leads, be that there or not.
+  const file = isFolder ? destination : path;
+  const folder = isFolder ? destination : posix.dirname(file);
   return {
     folder,
-    file: isFolder ? undefined : destination,
+    file: isFolder ? undefined : file,
     missing: await missingFolders(target, folder),
   };
 }
@@ -230,6 +235,8 @@ function nowSeconds(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-function failed(spec: CopySpec, message: string): TswarmError {
-  return new TswarmError('invalid_argument', `${spec.keyword} failed: ${message}`);
+function failed(spec: CopySpec, message: string, hint?: string): TswarmError {
+  return new TswarmError('invalid_argument', `${spec.keyword} failed: ${message}`, {
+    ...(hint ? { hint } : {}),
+  });
 }

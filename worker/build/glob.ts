@@ -77,7 +77,7 @@ function setSource(body: string): string {
 }
 
 function literal(char: string): string {
-  return char.replace(/[\\^$.*+?()[\]{}|/-]/, '\\$&');
+  return char.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&');
 }
 
 function bad(pattern: string): TswarmError {

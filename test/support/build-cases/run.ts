@@ -3,6 +3,7 @@ import { type BuildCase, lines } from './case.ts';
 
 const OLD = 'newer than this builder';
 const NO_MOUNTS = 'the classic builder has no RUN --mount';
+const LEAVES = 'leaves the mount points behind, which newer ones do not';
 const NO_DOCS = { buildkit: OLD, classic: OLD, buildah: OLD };
 
 export const RUN_CASES: readonly BuildCase[] = [
@@ -22,6 +23,7 @@ export const RUN_CASES: readonly BuildCase[] = [
       'USER 1234:77',
       'RUN id > id4',
     ),
+    differs: { buildkit: 'does not count the own group among the groups' },
   },
   {
     name: 'exec form: no shell, no variables',
@@ -103,7 +105,7 @@ export const RUN_CASES: readonly BuildCase[] = [
       'RUN --mount=type=bind,source=d,target=/m ls /m > /ls',
     ),
     files: { f: 'F', 'd/x': '', 'd/y': '' },
-    differs: { classic: NO_MOUNTS },
+    differs: { classic: NO_MOUNTS, buildkit: LEAVES },
   },
   {
     name: 'bind of one file, and of a stage',
@@ -116,7 +118,7 @@ export const RUN_CASES: readonly BuildCase[] = [
       'RUN --mount=type=bind,from=0,src=/o/made,dst=/x/y/z cat /x/y/z > /c',
     ),
     files: { f: 'F' },
-    differs: { classic: NO_MOUNTS },
+    differs: { classic: NO_MOUNTS, buildkit: 'knows no numbers of stages there', buildah: LEAVES },
   },
   {
     name: 'a bind that may be written, and one that may not',
@@ -126,7 +128,11 @@ export const RUN_CASES: readonly BuildCase[] = [
       'RUN --mount=type=bind,target=/src ls /src > /b; touch /src/x || echo refused > /c',
     ),
     files: { f: 'F' },
-    differs: { classic: NO_MOUNTS },
+    differs: {
+      classic: NO_MOUNTS,
+      buildkit: 'lets both be written',
+      buildah: 'writes into the context itself',
+    },
   },
   {
     name: 'a cache over steps',
@@ -136,7 +142,7 @@ export const RUN_CASES: readonly BuildCase[] = [
       'RUN --mount=type=cache,target=/other,id=first cat /other/f > /a',
       'RUN --mount=type=cache,target=/c ls -A /c | wc -l > /b',
     ),
-    differs: { classic: NO_MOUNTS, buildah: 'caches are named by their target there' },
+    differs: { classic: NO_MOUNTS, buildkit: LEAVES },
   },
   {
     name: 'a cache with owner, mode and sharing',
@@ -145,7 +151,7 @@ export const RUN_CASES: readonly BuildCase[] = [
       "RUN --mount=type=cache,target=/c,id=owned,uid=7,gid=8,mode=0750,sharing=locked stat -c '%a %u:%g' /c > /a",
       "RUN --mount=type=cache,target=/d,id=plain,sharing=private stat -c '%a %u:%g' /d > /b",
     ),
-    differs: { classic: NO_MOUNTS },
+    differs: { classic: NO_MOUNTS, buildkit: LEAVES, buildah: 'has no sharing=private' },
   },
   {
     name: 'a cache that begins with files of a stage',
@@ -156,7 +162,7 @@ export const RUN_CASES: readonly BuildCase[] = [
       'RUN --mount=type=cache,target=/c,id=seeded,from=s,source=/seed cat /c/s > /a && echo more > /c/m',
       'RUN --mount=type=cache,target=/c,id=seeded,from=s,source=/seed ls /c > /b',
     ),
-    differs: { classic: NO_MOUNTS, buildah: 'a cache with from= is read only there' },
+    differs: { classic: NO_MOUNTS, buildkit: LEAVES },
   },
   {
     name: 'a cache that may not be written',
@@ -164,7 +170,7 @@ export const RUN_CASES: readonly BuildCase[] = [
       'FROM base:1',
       'RUN --mount=type=cache,target=/c,ro touch /c/x || echo refused > /a',
     ),
-    differs: { classic: NO_MOUNTS },
+    differs: { classic: NO_MOUNTS, buildkit: LEAVES },
   },
   {
     name: 'memory',
@@ -172,7 +178,7 @@ export const RUN_CASES: readonly BuildCase[] = [
       'FROM base:1',
       'RUN --mount=type=tmpfs,target=/m echo x > /m/x && grep -c " /m tmpfs " /proc/mounts > /a',
     ),
-    differs: { classic: NO_MOUNTS },
+    differs: { classic: NO_MOUNTS, buildkit: LEAVES },
   },
   {
     name: 'memory of a size',
@@ -192,7 +198,7 @@ export const RUN_CASES: readonly BuildCase[] = [
     ),
     files: { key: 'not so secret' },
     flags: ['--secret', 'id=s,src=key'],
-    differs: { classic: NO_MOUNTS },
+    differs: { classic: NO_MOUNTS, buildkit: LEAVES, buildah: LEAVES },
   },
   {
     name: 'a secret that nobody gave, and does not need to',
@@ -222,7 +228,7 @@ export const RUN_CASES: readonly BuildCase[] = [
   {
     name: 'an SSH agent that nobody gave',
     dockerfile: lines('FROM base:1', 'RUN --mount=type=ssh echo "[$SSH_AUTH_SOCK]" > /a'),
-    differs: { classic: NO_MOUNTS },
+    differs: { classic: NO_MOUNTS, buildkit: 'sets the variable without an agent' },
   },
   {
     name: 'a mount in a folder that was there, and in one that was not',
@@ -232,7 +238,7 @@ export const RUN_CASES: readonly BuildCase[] = [
       'WORKDIR /work',
       'RUN --mount=type=cache,target=rel touch rel/x; ls > /ls',
     ),
-    differs: { classic: NO_MOUNTS },
+    differs: { classic: NO_MOUNTS, buildkit: LEAVES, buildah: 'wants absolute targets' },
   },
   {
     name: 'an unknown key of a mount',

@@ -264,6 +264,7 @@ export const STAGE_CASES: readonly BuildCase[] = [
       'VOLUME /v/${A}',
     ),
     files: { f: 'F' },
+    differs: { buildah: 'makes folders for volumes' },
   },
   {
     name: 'operators without a colon',
@@ -331,6 +332,10 @@ export const STAGE_CASES: readonly BuildCase[] = [
     name: 'a trigger that copies from a stage of the child',
     before: lines('FROM base:1', 'ONBUILD COPY --from=tools /t /t'),
     dockerfile: lines('FROM base:1 AS tools', 'RUN echo t > /t', 'FROM before:1'),
+    differs: {
+      buildkit: 'looks for the file in the context',
+      buildah: 'looks for an image of that name',
+    },
   },
   {
     name: 'the trigger itself in the image',

@@ -1,6 +1,6 @@
 // The CLIs' connection: which socket is chosen, how multiplexed streams are taken apart, what a build context holds.
 
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
@@ -77,10 +77,11 @@ describe('build context', () => {
     writeFileSync(join(folder, path), text);
   }
 
-  async function entries(options: { dockerfile?: string; inline?: string } = {}) {
+  async function entries(options: { folder?: string; dockerfile?: string; inline?: string } = {}) {
     const { dockerfile = 'Dockerfile', inline } = options;
-    const context = buildContext({ folder, dockerfile, inline });
+    const context = buildContext({ folder: options.folder ?? folder, dockerfile, inline });
     const found = new Map<string, string>();
+    const modes = new Map<string, number | undefined>();
     const extract = tar.extract();
     extract.on('entry', (header, stream, next) => {
       let text = '';
@@ -89,11 +90,12 @@ describe('build context', () => {
       });
       stream.on('end', () => {
         found.set(header.name, header.linkname ?? text);
+        modes.set(header.name, header.mode);
         next();
       });
     });
     await pipeline(Readable.from(context.stream), extract as unknown as Writable);
-    return { found, dockerfile: context.dockerfile };
+    return { found, modes, dockerfile: context.dockerfile };
   }
 
   it('holds the folder less what is ignored, with the Dockerfile in any case', async () => {
@@ -129,6 +131,25 @@ describe('build context', () => {
     const { found } = await entries({ dockerfile: 'other.Dockerfile' });
     expect(found.has('a')).toBe(true);
     expect(found.has('b')).toBe(false);
+    // The builder goes by the same file, also when that leaves itself out.
+    put('other.Dockerfile.dockerignore', '*');
+    const all = await entries({ dockerfile: 'other.Dockerfile' });
+    expect(all.found.get('other.Dockerfile.dockerignore')).toBe('*');
+    put('sub/x', '1');
+    const foreign = await entries({
+      folder: join(folder, 'sub'),
+      dockerfile: '../other.Dockerfile',
+    });
+    expect(foreign.found.get(`${foreign.dockerfile}.dockerignore`)).toBe('*');
+    expect(foreign.found.has('x')).toBe(false);
+  });
+
+  it('keeps the modes of files, also of one that nobody may read', async () => {
+    put('Dockerfile', 'FROM x');
+    put('none', '');
+    chmodSync(join(folder, 'none'), 0);
+    const { modes } = await entries();
+    expect(modes.get('none')).toBe(0);
   });
 
   it('takes an inline Dockerfile along under a name of its own', async () => {
