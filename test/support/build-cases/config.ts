@@ -106,6 +106,7 @@ export const CONFIG_CASES: readonly BuildCase[] = [
       'EXPOSE 80 443/tcp 53/udp 8000-8003 $P 7/TCP',
       'EXPOSE 80/tcp 81-82/udp',
     ),
+    differs: { buildah: 'keeps ranges and capitals as they are written' },
   },
   { name: 'STOPSIGNAL by name', dockerfile: lines('FROM base:1', 'STOPSIGNAL SIGQUIT') },
   { name: 'STOPSIGNAL by number', dockerfile: lines('FROM base:1', 'STOPSIGNAL 9') },
@@ -131,6 +132,7 @@ export const CONFIG_CASES: readonly BuildCase[] = [
       'COPY f /d\\e',
     ),
     files: { f: 'F' },
+    differs: { buildah: 'takes a backslash whatever the directive says' },
   },
   {
     name: 'directives that only look like it',
@@ -205,5 +207,6 @@ export const CONFIG_CASES: readonly BuildCase[] = [
       'SHELL ["/bin/ash", "-c"]',
     ),
     dockerfile: lines('FROM before:1', 'LABEL m=2'),
+    differs: { classic: 'makes the folder of WORKDIR as root' },
   },
 ];
