@@ -352,6 +352,7 @@ describe('dashboard', () => {
     await goTo(page, 'nodes');
     await page.getByRole('main').getByRole('link').first().click();
     await page.getByRole('button', { name: 'Drain' }).waitFor();
+    await expectAccessible(page, 'a node');
     expect(await page.getByRole('button', { name: 'Demote' }).count()).toBe(0);
     const statuses = await page.evaluate(async () =>
       Promise.all(
@@ -381,6 +382,7 @@ describe('dashboard', () => {
     expect(await page.getByRole('button', { name: 'Scale' }).count()).toBe(0);
     await goTo(page, `tasks/${await taskOf(page, 'web')}`);
     await page.getByRole('heading', { name: 'Facts' }).waitFor();
+    await expectAccessible(page, 'a task');
     expect(await page.getByRole('link', { name: 'Shell' }).count()).toBe(0);
     const status = await page.evaluate(async () => (await fetch('/api/swarm')).status);
     expect(status).toBe(403);
