@@ -1,6 +1,6 @@
 // How long images take: pulling and unpacking about 500 MB in 8 layers from a registry on loopback,
 // importing a root file system, a build from the cache, mounting and unmounting a root file system.
-// Beside it dockerd, and skopeo, which only fetches. Run as root: node --conditions=source test/bench/images.ts [part]; part: small or pull, both unless given
+// Beside it dockerd, and skopeo, which only fetches. Run as root: node --conditions=source test/bench/images.ts [part] [runs]; part: small, pull or all
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +15,8 @@ import { TestNode } from '../support/test-node.ts';
 const run = promisify(execFile);
 const LAYERS = 8;
 const LAYER_BYTES = 62_500_000;
-const RUNS = 5;
+const [part = '', runsText = '5'] = process.argv.slice(2);
+const RUNS = Number(runsText);
 
 /** Real files of this machine, so that sizes and compressibility are those of real images. */
 async function realLayers(): Promise<Buffer[]> {
@@ -210,6 +211,5 @@ async function benchSmall(): Promise<void> {
   }
 }
 
-const [part = ''] = process.argv.slice(2);
 if (part !== 'pull') await benchSmall();
 if (part !== 'small') await benchPull();
