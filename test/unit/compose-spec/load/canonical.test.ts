@@ -132,35 +132,46 @@ describe('random input', () => {
     ),
   }));
 
-  test('trees of every shape give a project or errors, never an exception', () => {
-    fc.assert(
-      fc.property(tree, fc.dictionary(key, tree, { maxKeys: 6 }), (any, service) => {
-        const text = JSON.stringify({ services: { a: service, b: any }, networks: any });
-        const result = load(
-          { '/p/1': text, '/p/2': JSON.stringify(any) },
-          { configFiles: ['1', '2', '1'] },
-        );
-        if (result.ok) toCanonicalJson(result.project);
-        else for (const error of result.errors) expect(error.message).not.toBe('');
-      }),
-      { numRuns: 2000 },
-    );
-  });
+  /** A few seconds of work, which a busy machine stretches. */
+  const RANDOM_TIMEOUT_MS = 180_000;
 
-  test('texts of every kind give a project or errors, never an exception', () => {
-    const line = fc.tuple(
-      fc.constantFrom('', '  ', '    ', '\t', '- '),
-      fc.oneof(key, fc.string()),
-      fc.constantFrom(':', ': ', ': |', ': &a', ': *a', ': !reset', ': [', ': {', ''),
-      fc.string({ unit: 'binary', maxLength: 8 }),
-    );
-    fc.assert(
-      fc.property(fc.array(line), (lines) => {
-        const text = lines.map((parts) => parts.join('')).join('\n');
-        const result = load(text);
-        if (!result.ok) expect(result.errors.length).toBeGreaterThan(0);
-      }),
-      { numRuns: 2000 },
-    );
-  });
+  test(
+    'trees of every shape give a project or errors, never an exception',
+    () => {
+      fc.assert(
+        fc.property(tree, fc.dictionary(key, tree, { maxKeys: 6 }), (any, service) => {
+          const text = JSON.stringify({ services: { a: service, b: any }, networks: any });
+          const result = load(
+            { '/p/1': text, '/p/2': JSON.stringify(any) },
+            { configFiles: ['1', '2', '1'] },
+          );
+          if (result.ok) toCanonicalJson(result.project);
+          else for (const error of result.errors) expect(error.message).not.toBe('');
+        }),
+        { numRuns: 2000 },
+      );
+    },
+    RANDOM_TIMEOUT_MS,
+  );
+
+  test(
+    'texts of every kind give a project or errors, never an exception',
+    () => {
+      const line = fc.tuple(
+        fc.constantFrom('', '  ', '    ', '\t', '- '),
+        fc.oneof(key, fc.string()),
+        fc.constantFrom(':', ': ', ': |', ': &a', ': *a', ': !reset', ': [', ': {', ''),
+        fc.string({ unit: 'binary', maxLength: 8 }),
+      );
+      fc.assert(
+        fc.property(fc.array(line), (lines) => {
+          const text = lines.map((parts) => parts.join('')).join('\n');
+          const result = load(text);
+          if (!result.ok) expect(result.errors.length).toBeGreaterThan(0);
+        }),
+        { numRuns: 2000 },
+      );
+    },
+    RANDOM_TIMEOUT_MS,
+  );
 });
