@@ -63,7 +63,8 @@ export class WorkerNode {
   async simulateReboot(): Promise<void> {
     await this.worker.stop();
     const names = join(this.folder, 'run/network/names/names.pid');
-    if (existsSync(names)) killPid(Number(readFileSync(names, 'utf8')));
+    // `PID STARTTIME`, as the shim's.
+    if (existsSync(names)) killPid(Number(readFileSync(names, 'utf8').split(' ')[0]));
     const containers = join(this.folder, 'data/containers');
     for (const id of readdirSync(containers)) {
       for (const file of ['shim.pid', 'container.pid']) {
