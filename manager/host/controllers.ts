@@ -56,7 +56,7 @@ export class ControllersLoop<Memory> {
   start(): void {
     this.#startOver();
     this.#unsubscribe = this.#deps.replicated.store.subscribe((entry) => {
-      if (entry === 'reset') this.#changes = 'all';
+      if (entry === 'reset') this.#startOver();
       else if (!entry.changes.some(concernsControllers)) return;
       else if (this.#changes !== 'all') this.#changes.push(...entry.changes);
       this.#schedule();

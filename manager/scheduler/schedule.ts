@@ -64,7 +64,7 @@ export class Placer {
     const info = nodes.nodes.get(task.nodeId);
     const filters = filtersFor(task, view, this.#options.specsBeside(task));
     const failing = info && filters.find((filter) => !filter.check(info));
-    if (info && !failing) return placed(info, task, []);
+    if (info && isThere(info, view) && !failing) return placed(info, task, []);
     return nowhere(failing ? [[failing, 1]] : []);
   }
 
@@ -97,6 +97,7 @@ export class Placer {
       },
     });
     for (const info of nodes.nodes.values()) {
+      if (!isThere(info, view)) continue;
       const path = pathOf(task, info);
       tree.count(path, info.tasksOfService.get(task.serviceId) ?? 0);
       const failing = filters.find((filter) => !filter.check(info));
@@ -105,6 +106,11 @@ export class Placer {
     }
     return { task, filters, tree, refused };
   }
+}
+
+/** The set hears of a node's removal when that is committed. What is placed on the node before would lose its task, and its volume for good. */
+function isThere({ node }: NodeInfo, view: ReadView): boolean {
+  return view.get('node', node.id) !== undefined;
 }
 
 /** Branch of a node: its value for each of the task's spread preferences. */

@@ -250,6 +250,7 @@ class Replay {
       this.#base = mark.base;
       if (mark.replacesLog) {
         this.#entries = [];
+        for (const segment of this.#segments) segment.maxIndex = 0;
       } else {
         const keepFrom = mark.base.index + 1 - (this.#entries[0]?.index ?? 0);
         if (keepFrom > 0) this.#entries = this.#entries.slice(keepFrom);

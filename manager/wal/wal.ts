@@ -254,7 +254,7 @@ export class Wal {
         return;
       }
       segment.offset += bytes.length;
-      this.#overwrite(content.entries);
+      this.#overwrite(content);
       segment.maxIndex = Math.max(segment.maxIndex, content.entries.at(-1)?.index ?? 0);
       this.#lastBatchNo = batchNo;
       this.#lastTag = tag;
@@ -266,12 +266,12 @@ export class Wal {
     });
   }
 
-  /** What was at the places of `entries` and behind them is not part of the log any more. */
-  #overwrite(entries: FrameContent['entries']): void {
-    const first = entries[0];
-    if (first === undefined || first.index > this.#lastIndex) return;
+  /** What was at the places of the entries and behind them is not part of the log any more; nothing is that a snapshot replaces. */
+  #overwrite({ entries, mark }: FrameContent): void {
+    const first = mark?.replacesLog ? 1 : (entries[0]?.index ?? Number.POSITIVE_INFINITY);
+    if (first > this.#lastIndex) return;
     for (const segment of [...this.#older, this.#current]) {
-      if (segment !== null) segment.maxIndex = Math.min(segment.maxIndex, first.index - 1);
+      if (segment !== null) segment.maxIndex = Math.min(segment.maxIndex, first - 1);
     }
   }
 

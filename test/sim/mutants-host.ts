@@ -205,7 +205,7 @@ export const HOST_MUTANTS: readonly Mutant[] = [
     name: 'segments with nothing but overwritten entries are kept for ever',
     source: 'found by this simulator',
     file: `${WAL}/wal.ts`,
-    find: 'segment.maxIndex = Math.min(segment.maxIndex, first.index - 1);',
+    find: 'segment.maxIndex = Math.min(segment.maxIndex, first - 1);',
     replace: 'segment.maxIndex = Math.max(segment.maxIndex, 0);',
   },
 ];

@@ -14,6 +14,8 @@ import {
   DependencyCondition,
   GlobalJobMode,
   GlobalMode,
+  Mount,
+  MountType,
   NetworkSpec,
   NodeAvailability,
   NodeSpec,
@@ -181,6 +183,28 @@ describe('a node that stays down', () => {
     c.removeService(id);
     c.run(5);
     expect(c.tasks(id)).toEqual([]);
+  });
+});
+
+describe('a node whose removal is on its way', () => {
+  it('gets no task and no volume, although the set of nodes has not heard of it', () => {
+    const c = new TestCluster();
+    c.addNode('n1');
+    c.run(2);
+    c.write((tx) => tx.remove('node', 'n1'));
+    c.forgetChanges();
+    const mounts = [Mount.create({ type: MountType.VOLUME, source: 'data', target: '/data' })];
+    const web = c.createService({
+      name: 'web',
+      mode: replicated(1),
+      taskTemplate: template({}, { mounts }),
+    });
+    c.run(3);
+    expect(c.tasks(web)[0]).toMatchObject({ nodeId: '', status: { state: TaskState.PENDING } });
+    expect(c.store.view.byName('volume', 'data')).toBeUndefined();
+    c.addNode('n2');
+    c.run(10);
+    expect(c.tasks(web)[0]).toMatchObject({ nodeId: 'n2', status: { state: TaskState.RUNNING } });
   });
 });
 

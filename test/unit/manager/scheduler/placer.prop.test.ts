@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NodeSet, occupiesNode } from '#manager/scheduler/node-set';
 import { Placer } from '#manager/scheduler/schedule';
+import type { ReadView } from '#manager/store/view';
 import {
   Node,
   NodeDescription,
@@ -29,7 +30,13 @@ import {
 import { Prng } from '../../../support/prng.ts';
 import { TestCluster } from '../orchestrator/cluster.ts';
 
-const view = new TestCluster().store.view;
+function viewOf(nodes: readonly Node[]): ReadView {
+  const cluster = new TestCluster();
+  cluster.write((tx) => {
+    for (const node of nodes) tx.create('node', node);
+  });
+  return cluster.store.view;
+}
 
 const discrete = (kind: string, value: number): GenericResource =>
   GenericResource.create({ discreteResourceSpec: { kind, value } });
@@ -210,7 +217,7 @@ describe('placer', () => {
           const random = (): number => prng.next();
           const placer = new Placer({
             nodes: set,
-            view,
+            view: viewOf(nodes),
             nowMicros: 0,
             random,
             specsBeside: () => [],
@@ -263,7 +270,7 @@ describe('placer', () => {
       const set = setOf(nodes);
       const placer = new Placer({
         nodes: set,
-        view,
+        view: viewOf(nodes),
         nowMicros: 0,
         random: () => prng.next(),
         specsBeside: () => [],

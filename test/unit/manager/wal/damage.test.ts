@@ -38,6 +38,36 @@ function logOf(count: number, isClosed = false): FakeDisk {
 
 const frameAt = (n: number): number => SEGMENT_HEADER_BYTES + (n - 1) * BLOCK_BYTES;
 
+describe('segments', () => {
+  it('with nothing but what a snapshot of the leader has replaced go, also after a restart', () => {
+    for (const restarts of [false, true]) {
+      const disk = logOf(9);
+      const confState = { voters: [1], votersOutgoing: [], learners: [], learnersNext: [] };
+      const base = { index: 4, term: 3 };
+      const meta = { ...base, confState: { ...confState, autoLeave: false, epoch: 0 } };
+      const ok = (error: Error | null): void => expect(error).toBeNull();
+      let { wal } = openWhole(disk, new WatchedCrypto());
+      wal.begin([], ok);
+      append(wal, 10);
+      // Ours up to 10 is of another branch.
+      const hardState = { term: 4, vote: 0, commit: 4 };
+      wal.append(
+        { hardState, entries: [], mark: { meta, hasFile: true, base, replacesLog: true } },
+        ok,
+      );
+      if (restarts) {
+        wal = openWhole(disk, new WatchedCrypto()).wal;
+        wal.begin([], ok);
+      } else wal.beginNextSegment(ok);
+      append(wal, 5, 4);
+      const later = { index: 5, term: 4 };
+      const mark = { meta: { ...meta, ...later }, hasFile: true, base: later, replacesLog: false };
+      wal.append({ hardState: { ...hardState, commit: 5 }, entries: [], mark }, ok);
+      expect(wal.olderSegments, restarts ? 'after a restart' : 'at once').toBe(0);
+    }
+  });
+});
+
 describe('damage', () => {
   it('in the middle is reported with segment, offset and what is behind it', () => {
     for (const offset of [0, 10, 30, 62, 64, 100, 190]) {
