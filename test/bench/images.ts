@@ -1,13 +1,13 @@
 // How long images take: pulling and unpacking about 500 MB in 8 layers from a registry on loopback,
 // importing a root file system, a build from the cache, mounting and unmounting a root file system.
 // Beside it dockerd, and skopeo, which only fetches. Run as root: node --conditions=source test/bench/images.ts [part] [runs]; part: small, pull or all
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildFixture } from '../support/builds.ts';
 import { imageOfTars, ociLayoutOf, streamOf, tarOf } from '../support/image-tar.ts';
-import { imageFixture, linesOf } from '../support/images.ts';
+import { linesOf } from '../support/images.ts';
 import { PeerDockerd } from '../support/peer-dockerd.ts';
 import { type RegistryProcess, startRegistry } from '../support/registry.ts';
 import { TestNode } from '../support/test-node.ts';
@@ -81,25 +81,27 @@ async function benchPull(): Promise<void> {
       `oci-archive:${layout}:bench:1`,
       `docker://${name}`,
     ]);
-    const peer = await peerPuller(registry);
-    const pulls: number[] = [];
-    const peerPulls: number[] = [];
+    await using ours = new TestNode();
+    await ours.start();
+    await using theirs = new PeerDockerd();
+    await theirs.start();
+    const sides = [
+      puller('tswarm (syncs)', ours, ours.pid, registry),
+      puller('dockerd 20.10 (does not sync)', theirs, theirs.pid, registry),
+    ];
     try {
       // In turn, so that both see the same machine.
-      for (let i = 0; i < RUNS; i += 1) {
-        const images = await imageFixture();
-        const started = performance.now();
-        await images.service.store.ensure(name, { policy: 'always' });
-        pulls.push(performance.now() - started);
-        await images.dispose();
-        peerPulls.push(await peer.pull(name));
+      for (let i = 0; i < RUNS; i += 1) for (const side of sides) await side.pull(name);
+      for (const { what, pulls, pid, beforeMb } of sides) {
+        const rate = (unpacked / 1e3 / median(pulls)).toFixed(0);
+        show(`docker pull, ${what}`, pulls, ` = ${rate} MB/s unpacked`);
+        console.log(
+          `most memory: ${(await peakMb(pid)).toFixed(0)} MB, ${(await beforeMb).toFixed(0)} before`,
+        );
       }
     } finally {
-      await peer.stop();
+      for (const side of sides) side.stop();
     }
-    const rate = (unpacked / 1e3 / median(pulls)).toFixed(0);
-    show('pull + verify + unpack + sync to disk', pulls, ` = ${rate} MB/s unpacked`);
-    if (peerPulls.length > 0) show('dockerd 20.10: docker pull (does not sync)', peerPulls);
     const target = join(registry.dir, 'skopeo');
     const skopeo = await timed(RUNS, async () => {
       await mkdir(target);
@@ -113,28 +115,8 @@ async function benchPull(): Promise<void> {
       return () => rm(target, { recursive: true });
     });
     show('skopeo copy to a folder (fetches, does not unpack or sync)', skopeo);
-    await benchMemory(registry, name);
   } finally {
     await registry.stop();
-  }
-}
-
-/** What a whole daemon comes to while it pulls, beside what it had before. */
-async function benchMemory(registry: RegistryProcess, name: string): Promise<void> {
-  const node = new TestNode();
-  await node.start();
-  const child = registryInside([`--net=${node.netns}`], registry);
-  try {
-    const before = await peakMb(node.pid);
-    const { code, stderr, ms } = await node.docker(['pull', '-q', name]);
-    if (code !== 0) throw new Error(stderr);
-    const after = await peakMb(node.pid);
-    console.log(
-      `tswarmd: docker pull ${ms.toFixed(0)} ms, most memory ${after.toFixed(0)} MB (${before.toFixed(0)} MB before)`,
-    );
-  } finally {
-    child.kill('SIGKILL');
-    await node[Symbol.asyncDispose]();
   }
 }
 
@@ -143,32 +125,38 @@ async function peakMb(pid: number): Promise<number> {
   return Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024;
 }
 
-/** A second registry process over the same storage, in a network namespace. */
-function registryInside(where: readonly string[], registry: RegistryProcess): ChildProcess {
-  const config = join(registry.dir, 'config.yml');
-  return spawn('nsenter', [...where, 'docker-registry', 'serve', config], { stdio: 'ignore' });
+interface Puller {
+  readonly what: string;
+  readonly pid: number;
+  readonly beforeMb: Promise<number>;
+  readonly pulls: number[];
+  pull(name: string): Promise<void>;
+  stop(): void;
 }
 
-/** dockerd in a network namespace of its own, with a second registry process over the same storage in it. */
-async function peerPuller(
-  registry: RegistryProcess,
-): Promise<{ pull(name: string): Promise<number>; stop(): Promise<void> }> {
-  const peer = new PeerDockerd();
-  await peer.start();
-  const child = registryInside(['-t', String(peer.pid), '--net'], registry);
+/** A daemon in a network namespace of its own, with a second registry process over the same storage in it. */
+function puller(
+  what: string,
+  daemon: Pick<PeerDockerd, 'docker'>,
+  pid: number,
+  { dir }: RegistryProcess,
+): Puller {
+  const args = ['-t', String(pid), '--net', 'docker-registry', 'serve', join(dir, 'config.yml')];
+  const child = spawn('nsenter', args, { stdio: 'ignore' });
+  const pulls: number[] = [];
   return {
+    what,
+    pid,
+    pulls,
+    beforeMb: peakMb(pid),
     async pull(name) {
-      const started = performance.now();
-      const { code, stderr } = await peer.docker(['pull', '-q', name]);
-      const ms = performance.now() - started;
+      const { code, stderr, ms } = await daemon.docker(['pull', '-q', name]);
       if (code !== 0) throw new Error(stderr);
-      await peer.docker(['rmi', name]);
-      return ms;
+      pulls.push(ms);
+      await daemon.docker(['rmi', name]);
     },
-    async stop() {
-      console.log(`dockerd: most memory ${(await peakMb(peer.pid)).toFixed(0)} MB`);
+    stop() {
       child.kill('SIGKILL');
-      await peer[Symbol.asyncDispose]();
     },
   };
 }
