@@ -95,6 +95,10 @@ export function networkContainers(table: ContainerTable): NetworkContainers {
         isOffPrimary: isPrimary || record.isOffPrimary === true,
       });
     },
+    reattached: (id, now) => {
+      const run = table.get(id)?.run;
+      if (run) run.attach = now;
+    },
     usersOf: (network) =>
       table
         .list()

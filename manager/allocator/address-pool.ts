@@ -37,6 +37,11 @@ export class AddressPool {
     return this.#owners.size;
   }
 
+  /** Whose they are, one for each address. */
+  owners(): Iterable<string> {
+    return this.#owners.values();
+  }
+
   /** Marks an address that is known to be in use (after a restart). */
   hold(address: string, owner: string): void {
     const value = parseAddress(address.split('/')[0] ?? '');

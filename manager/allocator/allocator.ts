@@ -33,6 +33,11 @@ import {
   sizeOf,
 } from './cidr.ts';
 
+/** Of an exhausted subnet: so many addresses are looked at, and so many of those who have them are named. */
+const HOLDERS_LOOKED_AT_MAX = 4_096;
+const HOLDERS_NAMED_MAX = 5;
+/** What is nobody's: the gateway, reserved addresses. */
+const NETWORKS_OWN = "the network's ";
 /** Networks that every node has by itself; a service joins them by these names and gets no address from us. */
 export const NODE_LOCAL_NETWORKS: ReadonlySet<string> = new Set(['host', 'none', 'bridge']);
 
@@ -431,7 +436,7 @@ function describeHolder(view: ReadView, id: string): string {
   if (service) return `service ${service.spec?.name}`;
   const task = view.get('task', id);
   if (task && isAttachment(task)) return `container ${attachedName(task)}`;
-  return task ? `task ${taskName(task)}` : `the network's ${id}`;
+  return task ? `task ${taskName(task)}` : `${NETWORKS_OWN}${id}`;
 }
 
 /** A task keeps its addresses until it has ended for good: replaced or removed, and stopped. */
@@ -444,7 +449,24 @@ function exhausted(networkId: string, pool: AddressPool, view: ReadView): Tswarm
   const name = view.get('network', networkId)?.spec?.name ?? networkId;
   return new TswarmError(
     'resource_exhausted',
-    `network ${name}: all ${pool.used} addresses of ${formatCidr(pool.subnet)} are in use`,
+    `network ${name}: all ${pool.used} addresses of ${formatCidr(pool.subnet)} are in use, by ${holdersOf(pool, view)}`,
     { hint: 'Remove tasks or create a network with a larger subnet.' },
   );
+}
+
+/** Services and others with addresses, without numbers: a task that waits would be written anew with each of them. */
+function holdersOf(pool: AddressPool, view: ReadView): string {
+  const names = new Set<string>();
+  let seen = 0;
+  for (const owner of pool.owners()) {
+    seen += 1;
+    if (seen > HOLDERS_LOOKED_AT_MAX) break;
+    const serviceId = view.get('task', owner)?.serviceId ?? '';
+    const holder = describeHolder(view, serviceId === '' ? owner : serviceId);
+    if (!holder.startsWith(NETWORKS_OWN)) names.add(holder);
+  }
+  const sorted = [...names].sort();
+  const more = sorted.length - HOLDERS_NAMED_MAX;
+  const named = sorted.slice(0, HOLDERS_NAMED_MAX).join(', ');
+  return more > 0 ? `${named} and ${more} more` : named || 'the network itself';
 }

@@ -44,6 +44,7 @@ const net = await createNetworkService(
       resolve: () => undefined,
       setAttachment: async () => {},
       removeAttachment: async () => {},
+      reattached: () => {},
       usersOf: () => [],
     },
   },

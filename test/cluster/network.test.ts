@@ -137,6 +137,14 @@ describe('one network over several hosts', () => {
       125,
       expect.stringContaining('network closed not manually attachable'),
     ]);
+    const on = async (): Promise<readonly string[]> => {
+      const format = '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}';
+      return (await docker('w1', 'inspect', '-f', format, 'lone')).stdout.trim().split(' ');
+    };
+    expect((await docker('w1', 'network', 'connect', 'bridge', 'lone')).stderr).toBe('');
+    expect(await on()).toEqual(['bridge', 'open']);
+    expect((await docker('w1', 'network', 'disconnect', 'bridge', 'lone')).stderr).toBe('');
+    expect(await on()).toEqual(['open']);
     const inUse = await docker('m1', 'network', 'rm', 'open');
     expect(inUse.stderr).toContain('is in use by container lone on node w1');
     await docker('w1', 'rm', '-f', 'lone');

@@ -5,8 +5,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MeshPeer, ServiceEndpoints } from '#protocol/generated/dispatcher';
+import { meshIdentity } from '#worker/network/mesh/addresses';
 import type { NetworkReport } from '#worker/network/mesh/network-check';
 import type { MeshDescription } from '#worker/network/types';
+import { program } from '../native/programs.ts';
 import {
   type Agent,
   eventually,
@@ -17,6 +19,34 @@ import {
 import { MeshHosts, type MeshNode, NODES } from '../support/network-lab/mesh-hosts.ts';
 
 const isRoot = process.getuid?.() === 0;
+
+/** Of no meaning, and always the same. */
+function packet(): Buffer {
+  return Buffer.from(Array.from({ length: 144 }, (_, i) => (i * 37) % 256));
+}
+
+/** WireGuard's data packets to a host, from frames of an Ethernet one after the other. */
+function tunnelPackets(frames: Buffer, to: string): readonly Buffer[] {
+  const wanted = Buffer.from(to.split('.').map(Number));
+  const found = new Map<string, Buffer>();
+  for (let at = 0; at + 42 <= frames.length; ) {
+    const kind = frames.readUInt16BE(at + 12);
+    const ip = at + 14;
+    const length =
+      kind === 0x0800
+        ? frames.readUInt16BE(ip + 2)
+        : kind === 0x86dd
+          ? 40 + frames.readUInt16BE(ip + 4)
+          : 28;
+    const payload = frames.subarray(ip + 28, ip + length);
+    const isUdp = kind === 0x0800 && frames[ip + 9] === 17;
+    if (isUdp && payload[0] === 4 && frames.subarray(ip + 16, ip + 20).equals(wanted)) {
+      found.set(payload.toString('hex'), payload);
+    }
+    at = ip + length;
+  }
+  return [...found.values()];
+}
 
 describe.skipIf(!isRoot)('the mesh between hosts', () => {
   const mesh = new MeshHosts();
@@ -194,6 +224,35 @@ describe.skipIf(!isRoot)('the mesh between hosts', () => {
     expect(await who('host n2').tcp(String(door), 9000)).toBe('private');
     expect(await who('host n1').tcp(String(door), 9000)).toBe('TIMEOUT');
     expect(await who('client').tcp(String(door), 9000)).toBe('TIMEOUT');
+  });
+
+  it('drops packets that are forged, repeated, cut off or oversized, and goes on', async () => {
+    const wire = await mesh.captured(world.pid, async () => {
+      expect(await who('a1').tcp('10.84.1.12', 80)).toBe('a2');
+    });
+    const good = tunnelPackets(wire, lab('n2').address);
+    expect(good.length).toBeGreaterThan(2);
+    const turned = good.map((packet) => Buffer.concat([packet.subarray(0, -1), Buffer.from([7])]));
+    const cut = good.map((packet) => packet.subarray(0, 20));
+    const kinds = [1, 2, 3, 4].map((kind) =>
+      Buffer.concat([Buffer.from([kind, 0, 0, 0]), packet()]),
+    );
+    const list = [...good, ...turned, ...cut, ...kinds, packet(), Buffer.alloc(0)];
+    const hex = list.map((bytes) => `'${bytes.toString('hex')}'`).join(' ');
+    const code = [
+      'socket(S, 2, 2, 17); my $to = sockaddr_in(51820, inet_aton(shift @ARGV))',
+      'for (map(pack("H*", $_), @ARGV), "x" x 65507) { send(S, $_, 0, $to) // die $! }',
+    ].join('; ');
+    const received = (): number =>
+      Number(lab('n2').host('cat /sys/class/net/wmesh10/statistics/rx_packets'));
+    await eventually(() => {
+      const before = received();
+      world.run(`perl -MSocket -e '${code}' ${lab('n2').address} ${hex}`);
+      // Three echoes, after all of that, and nothing else has come out of the tunnel.
+      lab('n1').host(`${program('tswarm-net')} probe 0 ${meshIdentity('n2').address}`);
+      return received() - before === 3;
+    }, 20_000);
+    expect(await who('a1').tcp('10.84.1.12', 80)).toBe('a2');
   });
 
   it('carries full packets: MTU of the way, MSS, nothing lost', async () => {

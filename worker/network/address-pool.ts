@@ -3,6 +3,9 @@
 import { TswarmError } from '#protocol/errors';
 import { addressNumber, addressText, isSubnetText, prefixOf } from './host.ts';
 
+/** Of those who have the addresses of a full subnet. */
+const HOLDERS_NAMED_MAX = 5;
+
 export interface PoolOptions {
   /** CIDR. */
   readonly subnet: string;
@@ -58,8 +61,19 @@ export class AddressPool {
     }
     throw new TswarmError(
       'resource_exhausted',
-      `network ${networkName}: no free address left in ${this.#options.range || subnet}`,
+      `network ${networkName}: no free address left in ${this.#options.range || subnet}: ${this.#holders()}`,
+      { hint: 'Remove containers, or create a network with a larger subnet.' },
     );
+  }
+
+  /** Who has them, in words. */
+  #holders(): string {
+    const names = [...this.#used]
+      .filter(([value]) => value >= this.#rangeFirst && value <= this.#rangeLast)
+      .map(([, holder]) => (/^[0-9a-f]{64}$/.test(holder) ? holder.slice(0, 12) : holder));
+    const more = names.length - HOLDERS_NAMED_MAX;
+    const named = names.slice(0, HOLDERS_NAMED_MAX).join(', ');
+    return `in use by ${named}${more > 0 ? ` and ${more} more` : ''}`;
   }
 
   /** Takes over what a container had before a restart. */

@@ -113,7 +113,10 @@ export class LocalNetworkApi implements LocalNetworkEngine {
         `endpoint with name ${container.name} already exists in network ${network?.name ?? idOrName}`,
       );
     }
-    if (container.running) await this.#manager.connect(container.id, attachment);
+    if (container.running) {
+      await this.#manager.connect(container.id, attachment);
+      this.#deps.containers.reattached(container.id, this.#manager.stateOf(container.id));
+    }
     const names = [attachment.networkId, network?.name ?? name];
     await this.#deps.containers.setAttachment(container.id, attachment, names);
     // Of one that does not run it is told when it starts.
@@ -131,7 +134,10 @@ export class LocalNetworkApi implements LocalNetworkEngine {
         `container ${container.id} is not connected to network ${network?.name ?? idOrName}`,
       );
     }
-    if (container.running) await this.#manager.disconnect(container.id, networkId);
+    if (container.running) {
+      await this.#manager.disconnect(container.id, networkId);
+      this.#deps.containers.reattached(container.id, this.#manager.stateOf(container.id));
+    }
     const called = network?.name ?? endpoint?.networkName ?? name;
     const names = [networkId, called];
     await this.#deps.containers.removeAttachment(container.id, names);

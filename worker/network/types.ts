@@ -209,6 +209,8 @@ export interface NetworkContainers {
     names: NetworkNames,
   ): Promise<void>;
   removeAttachment(containerId: string, names: NetworkNames): Promise<void>;
+  /** A running container is on other networks than at its start. */
+  reattached(containerId: string, now: AttachResult | undefined): void;
   /** Networks that a stopped container still refers to (a network in use cannot be removed). */
   usersOf(networkIdOrName: string): readonly string[];
 }

@@ -27,7 +27,8 @@ export interface Run {
   /** Resolves when the container has ended and everything of the run is cleaned up. */
   readonly done: Deferred<ExitInfo>;
   readonly user: ResolvedUser;
-  readonly attach: AttachResult | undefined;
+  /** As of now: the network writes it when the container is connected to another network, or taken off one. */
+  attach: AttachResult | undefined;
   closeWait(): void;
 }
 

@@ -10,6 +10,7 @@ const NO_CONTAINERS: NetworkContainers = {
   resolve: (id) => ({ id, name: id.slice(0, 12), running: true }),
   setAttachment: async () => {},
   removeAttachment: async () => {},
+  reattached: () => {},
   usersOf: () => [],
 };
 

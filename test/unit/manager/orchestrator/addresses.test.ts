@@ -63,6 +63,13 @@ describe('an address of its own', () => {
     // Of six addresses the gateway, two virtual ones and the fixed one are gone.
     expect(c.running(other)).toHaveLength(2);
     expect(c.running(other).map(addressOf)).not.toContain(ADDRESS);
+    // Who waits says who has them.
+    const waiting = [...c.store.view.list('task')].find(
+      (task) => task.networkAttachments.length === 0,
+    );
+    expect(waiting?.status?.err).toBe(
+      'network front: all 6 addresses of 10.5.0.0/29 are in use, by service db, service web',
+    );
   });
 
   it('goes from the old task to the new one when it is updated', () => {
