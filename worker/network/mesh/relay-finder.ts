@@ -3,7 +3,7 @@
 import { messageOf } from '#protocol/errors';
 import type { Log } from '#protocol/world';
 import { RELAY_DIRECT_MS, RELAY_IDLE_BYTES, RELAY_LOST_LOOKS } from '../limits.ts';
-import { meshIdentity } from './addresses.ts';
+import { meshIdentity, relayIn } from './addresses.ts';
 import { callsFirst } from './greeting.ts';
 import type { Probe } from './probe.ts';
 import { type Moment, RelayNeeds, relayedPeers, relayName, type Unreached } from './relay.ts';
@@ -44,10 +44,10 @@ export class RelayFinder {
     for (const one of due) await this.#take(device, moment, one, answers);
   }
 
-  /** By the candidate that is nearest. */
+  /** By the candidate that is nearest; directly again when nobody passes packets on any more. */
   async #take(
     device: WireguardDevice,
-    { plan }: Moment,
+    { plan, state }: Moment,
     { publicKey, candidates }: Unreached,
     answers: ReadonlyMap<string, Probe>,
   ): Promise<void> {
@@ -56,7 +56,15 @@ export class RelayFinder {
       .filter((address) => (answers.get(address)?.received ?? 0) > 0)
       .sort((a, b) => rttMs(a) - rttMs(b));
     const peer = plan.peers.get(publicKey);
-    if (best === undefined || !peer) return;
+    if (!peer) return;
+    if (best === undefined) {
+      const isRelayed = relayIn(state.peers.get(publicKey)?.endpoint ?? '') !== undefined;
+      // Who passed packets on is gone: where it was found at first is as good as nowhere, or better.
+      if (isRelayed && peer.endpoint !== '') {
+        await device.write({ peers: callAt(publicKey, peer.endpoint) });
+      }
+      return;
+    }
     const endpoint = `[${best}]:${peer.port}`;
     await device.write({ peers: callAt(publicKey, endpoint) });
     this.#deps.log.info('node is reached through another one', {

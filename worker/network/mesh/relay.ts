@@ -19,7 +19,7 @@ import type { DeviceState } from './wireguard.ts';
 /** A node that is not reached, and by which addresses it might be. */
 export interface Unreached {
   readonly publicKey: string;
-  /** Inside the tunnel, one for each node that might pass packets on. */
+  /** Inside the tunnel, one for each node that might pass packets on; none when a node that did is gone and there is no other. */
   readonly candidates: readonly string[];
 }
 
@@ -55,7 +55,7 @@ export class RelayNeeds {
       const candidates = [...plan.peers]
         .filter(([key]) => key !== publicKey && isAtHand(moment, key))
         .map(([, { nodeId }]) => relayAddress(nodeId, peer.nodeId));
-      if (candidates.length === 0) continue;
+      if (candidates.length === 0 && !lost.has(publicKey)) continue;
       const count = known?.count ?? 0;
       const waitMs = Math.min(RELAY_AGAIN_MS * 2 ** count, RELAY_AGAIN_MS_MAX);
       this.#tries.set(publicKey, { count: count + 1, nextMs: monotonicMs + waitMs });

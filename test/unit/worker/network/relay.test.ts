@@ -203,6 +203,14 @@ it('goes back to the direct way when that is open, tried only while nothing is s
   expect(await back.look(relayed(0, RELAY_DIRECT_MS))).toEqual([DIRECT, `[${THROUGH}]:51820`]);
 });
 
+it('a relayed peer is called directly when nobody passes packets on any more', async () => {
+  const { look } = world({});
+  const at = (monotonicMs: number): Moment =>
+    momentOf({ b: seen(`[${THROUGH}]:51820`, 1_000), r: seen(DIRECT) }, { monotonicMs });
+  expect(await look(at(0))).toEqual([]);
+  expect(await look(at(10_000))).toEqual([DIRECT]);
+});
+
 it('a relayed peer that does not answer twice is looked for anew', async () => {
   const { look, answers } = world({ [meshIdentity('nb').address]: 5, [THROUGH]: 1 });
   const at = (monotonicMs: number): Moment =>
