@@ -58,14 +58,15 @@ captured() {
 	wait $tcpdump
 }
 
+# A busy machine takes longer to answer than the half second that socat waits after its input has ended.
 works() {
 	check "$1: container to container" $ina ping -c 1 -W 20 10.81.1.12
-	is "$1: with its own address" "$($ina socat -T 9 - TCP:10.81.1.12:80 </dev/null)" 10.81.1.11
+	is "$1: with its own address" "$($ina socat -t 9 -T 9 - TCP:10.81.1.12:80 </dev/null)" 10.81.1.11
 	is "$1: a published port where the task is not; the task sees the client" \
-		"$(on c socat -T 9 - TCP:192.0.2.1:8090 </dev/null)" 192.0.2.3
+		"$(on c socat -t 9 -T 9 - TCP:192.0.2.1:8090 </dev/null)" 192.0.2.3
 	is "$1: a published port where the task is" \
-		"$(on c socat -T 9 - TCP:192.0.2.2:8090 </dev/null)" 192.0.2.3
-	is "$1: from the host itself" "$(on a socat -T 9 - TCP:127.0.0.1:8090 </dev/null)" 192.0.2.1
+		"$(on c socat -t 9 -T 9 - TCP:192.0.2.2:8090 </dev/null)" 192.0.2.3
+	is "$1: from the host itself" "$(on a socat -t 9 -T 9 - TCP:127.0.0.1:8090 </dev/null)" 192.0.2.1
 	check "$1: from node to node inside the tunnel" on a ping -6 -c 1 -W 20 "$(cat $M/b.address)"
 	check "$1: full packets" $ina ping -c 1 -W 20 -s 1392 10.81.1.12
 	is "$1: SCTP to a virtual address" "$($ina socat -u -T 9 SCTP:10.81.1.200:81 -)" 10.81.1.11
