@@ -67,8 +67,14 @@ export class PeerDockerd implements AsyncDisposable {
         .filter((id) => id !== '');
       return ids.length > 0 ? this.docker(['rm', '-f', ...ids]) : undefined;
     });
-    if (this.pid > 1) process.kill(this.pid, 'SIGTERM');
-    await new Promise((resolve) => this.#process?.once('exit', resolve));
+    const child = this.#process;
+    // One that ended by itself is not waited for.
+    if (child && child.exitCode === null && child.signalCode === null) {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      if (this.pid > 1) process.kill(this.pid, 'SIGTERM');
+      else child.kill('SIGTERM');
+      await ended;
+    }
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
