@@ -169,7 +169,7 @@ export class BuildPeers implements AsyncDisposable {
       );
       await run('umount', [join(folder, 'buildah/overlay')], {});
     }
-    if (this.#peer.pid > 0) await this.#peer[Symbol.asyncDispose]();
+    await this.#peer[Symbol.asyncDispose]();
     await this.#node[Symbol.asyncDispose]();
   }
 }
