@@ -146,7 +146,7 @@ describe('images that want to use up a node', () => {
     await writeArchive(tar, zstdCompressSync(tar), 'bomb:1');
     const loaded = await load();
     expect(loaded.code).toBe(1);
-    expect(loaded.stderr + loaded.stdout).toMatch(/1100|too large|ratio|compress/);
+    expect(loaded.stderr + loaded.stdout).toMatch(/unpacks to more than \d+ bytes/);
     expect(kept()).toEqual([]);
   }, 300_000);
 });
