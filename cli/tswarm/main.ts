@@ -12,7 +12,7 @@ import {
   addHistoryCommand,
 } from './cluster/commands.ts';
 import type { CommandTools } from './command-tools.ts';
-import { addContainerCommands } from './container/commands.ts';
+import { addContainerCommands, addShortNames } from './container/commands.ts';
 import { clientFor, type GlobalOptions } from './context.ts';
 import { addDataCommands, addVolumeCommands } from './data/commands.ts';
 import { EXAMPLES } from './examples.ts';
@@ -48,6 +48,7 @@ Examples:
   tswarm init                     make this host the first manager
   tswarm service ls               what runs
   tswarm service ps web           the tasks of a service
+  tswarm logs -f shop-web-1       what a container wrote, on any node
   tswarm why web                  why they do not run, and what would help
   tswarm dashboard                all of it in the browser
   tswarm image load -i web.tar    an image from a file
@@ -94,6 +95,7 @@ addContainerCommands(
   program.command('container').description('Containers of all nodes').enablePositionalOptions(),
   tools,
 );
+addShortNames(program, tools);
 addDataCommands(program.command('secret').description('Secrets'), 'secret', tools);
 addDataCommands(program.command('config').description('Configs'), 'config', tools);
 addVolumeCommands(program.command('volume').description('Volumes'), tools);

@@ -266,6 +266,14 @@ describe('streams', () => {
       );
     },
   );
+
+  it('ps, logs and exec are there without the word container', async () => {
+    expect(await out('exec', '-e', 'A=1', 'other', 'sh', '-c', 'echo $A')).toBe('1\n');
+    expect(await out('ps', '--format', '{{.Names}}')).toMatch(/^other$/m);
+    await out('container', 'run', '--name', 'talker', 'busybox:test', 'echo', 'said');
+    expect(await out('logs', '--tail', '1', 'talker')).toBe('said\n');
+    await out('container', 'rm', 'talker');
+  });
 });
 
 describe('files and images', () => {

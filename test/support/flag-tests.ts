@@ -61,22 +61,29 @@ function flagsBelow(command: FlagCommand, path: string): readonly string[] {
   ];
 }
 
-/** `tswarm swarm init` is `tswarm init` under docker's name: the same flags and the same code. */
+/** `tswarm logs` is `tswarm container logs`: the same flags and the same code. */
+const SHORT_NAMES: ReadonlySet<string> = new Set(['ps', 'logs', 'exec']);
+
+/** `tswarm swarm init` is `tswarm init` under docker's name. */
 function isSecondName(path: string, sub: FlagCommand): boolean {
-  return path === 'tswarm' && sub.name() === 'swarm';
+  return path === 'tswarm' && (sub.name() === 'swarm' || SHORT_NAMES.has(sub.name()));
 }
 
-/** Commands below `tswarm swarm` whose flags are not those of the same command below `tswarm`. */
+/** Commands that have a second name, below `tswarm swarm` or without `container`, under which their flags are others. */
 export function strayTwins(): readonly string[] {
-  const twins = tswarm.commands.find((command) => command.name() === 'swarm')?.commands ?? [];
+  const below = (name: string): readonly FlagCommand[] =>
+    tswarm.commands.find((command) => command.name() === name)?.commands ?? [];
+  const shortNames = tswarm.commands.filter((command) => SHORT_NAMES.has(command.name()));
   const flagsOf = (command: FlagCommand | undefined): string =>
     (command?.options ?? []).map(nameOf).join(' ');
-  return twins
-    .filter((twin) => {
-      const first = tswarm.commands.find((command) => command.name() === twin.name());
-      return !first || flagsOf(first) !== flagsOf(twin);
-    })
-    .map((twin) => twin.name());
+  const isStray = (twin: FlagCommand, of: readonly FlagCommand[]): boolean => {
+    const first = of.find((one) => [one.name(), ...one.aliases()].includes(twin.name()));
+    return !first || flagsOf(first) !== flagsOf(twin);
+  };
+  return [
+    ...below('swarm').filter((twin) => isStray(twin, tswarm.commands)),
+    ...shortNames.filter((twin) => isStray(twin, below('container'))),
+  ].map((twin) => twin.name());
 }
 
 /** True when a command line (program first) runs the command with the flag. */

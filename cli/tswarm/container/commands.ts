@@ -14,12 +14,15 @@ export function addContainerCommands(containers: Command, tools: CommandTools): 
   addCreateCommands(containers, tools);
 }
 
-function addViews(containers: Command, { run, client }: CommandTools): void {
-  const verbs = (): Promise<typeof import('./containers.ts')> => import('./containers.ts');
-  containers
-    .command('ls')
-    .alias('list')
-    .alias('ps')
+/** What people type all day, without the word in between. */
+export function addShortNames(program: Command, tools: CommandTools): void {
+  addList(program.command('ps'), tools);
+  addLogs(program, tools);
+  addExec(program, tools);
+}
+
+function addList(list: Command, { run, client }: CommandTools): void {
+  list
     .description('List containers, of all nodes')
     .option('-a, --all', 'also those that do not run')
     .option('-f, --filter <key=value>', 'only those (repeatable)', collect)
@@ -30,7 +33,15 @@ function addViews(containers: Command, { run, client }: CommandTools): void {
     .option('-q, --quiet', 'only ids')
     .option('-s, --size', 'what they take on the disk')
     .option('--json', 'one JSON object a line')
-    .action(run(async (options: Options) => (await verbs()).ls(client(), options)));
+    .action(
+      run(async (options: Options) => (await import('./containers.ts')).ls(client(), options)),
+    );
+}
+
+function addViews(containers: Command, tools: CommandTools): void {
+  const { run, client } = tools;
+  const verbs = (): Promise<typeof import('./containers.ts')> => import('./containers.ts');
+  addList(containers.command('ls').alias('list').alias('ps'), tools);
   containers
     .command('inspect <containers...>')
     .description('Show everything about containers')
@@ -60,9 +71,10 @@ function addViews(containers: Command, { run, client }: CommandTools): void {
     .action(run(async (name: string) => (await verbs()).diff(client(), name)));
 }
 
-function addStreams(containers: Command, { run, client }: CommandTools): void {
-  const verbs = (): Promise<typeof import('./streams.ts')> => import('./streams.ts');
-  containers
+const streams = (): Promise<typeof import('./streams.ts')> => import('./streams.ts');
+
+function addLogs(parent: Command, { run, client }: CommandTools): void {
+  parent
     .command('logs <container>')
     .description('Show what a container wrote')
     .option('-f, --follow', 'go on with what comes')
@@ -72,9 +84,14 @@ function addStreams(containers: Command, { run, client }: CommandTools): void {
     .option('-t, --timestamps', 'with the time of each line')
     .option('--details', 'with labels and variables that the log options name')
     .action(
-      run(async (name: string, options: Options) => (await verbs()).logs(client(), name, options)),
+      run(async (name: string, options: Options) =>
+        (await streams()).logs(client(), name, options),
+      ),
     );
-  containers
+}
+
+function addExec(parent: Command, { run, client }: CommandTools): void {
+  parent
     .command('exec <container> <command> [arguments...]')
     .description('Run a command in a container; the exit code is its')
     .passThroughOptions()
@@ -89,9 +106,15 @@ function addStreams(containers: Command, { run, client }: CommandTools): void {
     .option('--detach-keys <keys>', 'keys that detach (default ctrl-p,ctrl-q)')
     .action(
       run(async (name: string, command: string, rest: Names, options: Options) =>
-        (await verbs()).exec(client(), name, [command, ...rest], options),
+        (await streams()).exec(client(), name, [command, ...rest], options),
       ),
     );
+}
+
+function addStreams(containers: Command, tools: CommandTools): void {
+  const { run, client } = tools;
+  addLogs(containers, tools);
+  addExec(containers, tools);
   containers
     .command('stats [containers...]')
     .description('Show what containers use')
@@ -101,7 +124,7 @@ function addStreams(containers: Command, { run, client }: CommandTools): void {
     .option('--no-trunc', 'whole ids')
     .action(
       run(async (names: Names, options: Options) =>
-        (await verbs()).stats(client(), names, options),
+        (await streams()).stats(client(), names, options),
       ),
     );
 }

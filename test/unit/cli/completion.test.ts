@@ -1,6 +1,9 @@
 // Goal: completion offers what the trees of commands have, where it fits, and names of the project and cluster where those fit. Method: the real trees with names from a table; the scripts in
 // the shells that this machine has.
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { complete } from '#cli/completion/candidates';
 import { completionScript, SHELLS } from '#cli/completion/scripts';
@@ -74,8 +77,11 @@ describe('tswarm', () => {
 
 describe('the script', () => {
   it.each(SHELLS)('of %s is one that the shell understands', (shell) => {
-    const input = completionScript(shell, 'tcompose');
-    const { error, status, stderr } = spawnSync(shell, ['-n'], { input, encoding: 'utf8' });
+    const folder = mkdtempSync(join(tmpdir(), 'tswarm-completion-'));
+    const script = join(folder, shell);
+    writeFileSync(script, completionScript(shell, 'tcompose'));
+    const { error, status, stderr } = spawnSync(shell, ['-n', script], { encoding: 'utf8' });
+    rmSync(folder, { recursive: true });
     if (error) return; // A machine without this shell.
     expect(stderr).toBe('');
     expect(status).toBe(0);
