@@ -116,15 +116,17 @@ function onRejected(raft: Raft, message: Message, progress: Progress): void {
     hint: message.rejectHint,
     hintTerm: message.logTerm,
   });
-  if (message.force && message.rejectHint < progress.match) {
-    raft.note('warn', 'member lost part of its log', { from: message.from });
-    progress.regressTo(message.rejectHint);
-    sendAppend(raft, message.from);
-    return;
-  }
   // Both sides skip whole terms: entries of a later term than the hint's cannot match there.
   let hint = message.rejectHint;
   if (message.logTerm > 0) hint = raft.log.findConflictByTerm(hint, message.logTerm).index;
+  // A hint is only where the logs may match. What was left may be older than what was acknowledged: then it refuses that place, too, and the next one is before it.
+  const mayMatch = Math.min(hint, message.index - 1);
+  if (message.force && mayMatch < progress.match) {
+    raft.note('warn', 'member lost part of its log', { from: message.from });
+    progress.regressTo(mayMatch);
+    sendAppend(raft, message.from);
+    return;
+  }
   if (!progress.maybeDecrease(message.index, hint)) return;
   if (progress.state === ProgressState.replicate) progress.becomeProbe();
   sendAppend(raft, message.from);

@@ -197,7 +197,11 @@ export class RegisterRun {
     const tryAgain = (): void => {
       const leader = group.leader();
       const isDone = probe !== null && probe.outcome === 'ok';
-      if (leader !== null && !isDone) probe = this.#probe(leader);
+      // Who has lost log is whole when the log has grown past what was lost, at the latest: somebody writes.
+      const isRecovering = group.members.some(({ process }) =>
+        process?.host?.core.raft.isRecovering(),
+      );
+      if (leader !== null && (!isDone || isRecovering)) probe = this.#probe(leader);
       this.#finishKeyChanges();
       this.#world.at(group.timeoutUs, null, tryAgain);
     };
