@@ -36,6 +36,22 @@ describe('the linearizability search', () => {
     expect(isLinearizable([write(1, 0, 5), read(0, 2, 3)])).toBe(true);
   });
 
+  it('finds the order of the log at once, with many operations that nobody was answered', () => {
+    const never = { outcome: 'unknown' as const, endedUs: Number.POSITIVE_INFINITY };
+    const lost = Array.from({ length: 60 }, (_, i) =>
+      operation('swap', [10, 20], { ...never, value: 100 + i, expected: 99 + i, hint: 2 + i }),
+    );
+    const history = [
+      { ...write(99, 0, 1), hint: 1 },
+      ...lost,
+      ...Array.from({ length: 30 }, () => ({ ...read(159, 30, 40), hint: 61 })),
+      operation('swap', [30, 50], { value: 1, expected: 5, hint: 62 }),
+      { ...write(5, 35, 50), hint: 62 },
+    ];
+    expect(isLinearizable(history)).toBe(true);
+    expect(isLinearizable([...history, { ...read(159, 60, 61), hint: 61 }])).toBe(false);
+  });
+
   it('refuses a stale read, a lost write, and time that goes back', () => {
     expect(isLinearizable([write(1, 0, 1), read(0, 2, 3)])).toBe(false);
     expect(isLinearizable([write(1, 0, 1), write(2, 2, 3), read(1, 4, 5)])).toBe(false);

@@ -352,6 +352,22 @@ describe('lost log (raft.md §2.2)', () => {
     expect(raft.isRecovering()).toBe(false);
   });
 
+  it('the leader goes back further when what was left there is of an older branch', () => {
+    const raft = leader();
+    for (const text of ['a', 'b', 'c']) propose(raft, text);
+    acknowledgeAll(raft);
+    takeForeign(raft);
+    const { term } = raft;
+    const lost = { from: 2, term, reject: true, force: true };
+    // It has entries up to 3, the last ones of an earlier term than ours at that place.
+    raft.step(makeMessage(MessageType.appendResponse, 1, { ...lost, index: 4, rejectHint: 3 }));
+    expect(raft.tracker.get(2)?.match).toBe(3);
+    expect(takeForeign(raft).filter(({ to }) => to === 2)[0]).toMatchObject({ index: 3 });
+    raft.step(makeMessage(MessageType.appendResponse, 1, { ...lost, index: 3, rejectHint: 3 }));
+    expect(raft.tracker.get(2)?.match).toBe(2);
+    expect(takeForeign(raft).filter(({ to }) => to === 2)[0]).toMatchObject({ index: 2 });
+  });
+
   it('the leader believes it, and sends again what it thought was there', () => {
     const raft = leader();
     for (const text of ['a', 'b', 'c']) propose(raft, text);
