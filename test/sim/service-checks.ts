@@ -253,7 +253,11 @@ class ServiceStep {
     const fresh = wanted.filter((task) => this.#isCurrent(task));
     if (fresh.length === 0) return false;
     if (fresh.length < wanted.length) return true;
-    const hasFailed = after.some((task) => this.#isCurrent(task) && endedByItself(task));
+    // Also one whose node was removed: it is not the update that replaces it.
+    const hasFailed = after.some(
+      (task) =>
+        this.#isCurrent(task) && (endedByItself(task) || stateOf(task) === TaskState.ORPHANED),
+    );
     return !hasFailed && !fresh.some(isRunning);
   }
 
