@@ -58,6 +58,8 @@ export const LEADER_CONNECT_MS = 1000;
 export const LEADER_CALL_MS = 30_000;
 /** So long a joining manager's seat may be held by its own lost member: a few election timeouts, and less than its call takes. */
 export const SEAT_WAIT_MS = 4000;
+/** A manager that waits for its vote asks this often whether it still may: most have it before the first time. */
+export const SEAT_LOOK_MS = 3000;
 /** The leader tries this long to reach a manager that joins, at each of its addresses. */
 export const DIAL_BACK_MS = 3000;
 

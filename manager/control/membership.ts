@@ -122,6 +122,14 @@ export function refuseCopy(
   );
 }
 
+/** Whether the node is a member with this id, or may become one. */
+export function hasSeat(
+  view: ReadView,
+  { nodeId, raftId }: { readonly nodeId: string; readonly raftId: number },
+): boolean {
+  return raftId !== 0 && raftIdOf(view.get('node', nodeId)) === raftId;
+}
+
 /**
  * A member tells where it is reached now and what its certificate is.
  * @throws TswarmError failed_precondition when it is not a member with this id any more
@@ -129,7 +137,7 @@ export function refuseCopy(
 export function announceManager(tx: WriteView, request: AnnounceRequest): void {
   const node = tx.get('node', request.nodeId);
   const status = node?.managerStatus;
-  if (!node || !status || status.raftId !== request.raftId) {
+  if (!node || !status || !hasSeat(tx, request)) {
     throw new TswarmError(
       'failed_precondition',
       `node ${request.nodeId} is no manager with raft id ${request.raftId}`,

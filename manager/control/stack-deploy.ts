@@ -7,6 +7,7 @@
 import { sameBytes } from '#manager/store/kinds';
 import type { StoreView, StoreWriteView } from '#manager/store/state';
 import type { DecisionContext } from '#manager/store/view';
+import { NO_BYTES } from '#protocol/codec';
 import { TswarmError } from '#protocol/errors';
 import {
   type DeployStackRequest,
@@ -273,9 +274,10 @@ function deployVolume(plan: Plan, spec: VolumeSpec): void {
 }
 
 function deploySecret(plan: Plan, spec: SecretSpec): void {
-  checkSecretSpec(spec);
   const { tx } = plan;
   const found = own(plan, 'secret', spec.name, tx.byName('secret', spec.name));
+  // A new one is checked where it is created.
+  if (found) checkSecretSpec(spec);
   if (found?.spec && sameBytes(found.spec.data, spec.data)) {
     const updated = { ...found, spec, pendingDelete: false };
     note(plan, 'secret', found.id, spec.name, putIfChanged(plan, 'secret', found, updated));
@@ -293,9 +295,10 @@ function deploySecret(plan: Plan, spec: SecretSpec): void {
 }
 
 function deployConfig(plan: Plan, spec: ConfigSpec): void {
-  checkConfigSpec(spec);
   const { tx } = plan;
   const found = own(plan, 'config', spec.name, tx.byName('config', spec.name));
+  // A new one is checked where it is created.
+  if (found) checkConfigSpec(spec);
   if (found?.spec && sameBytes(found.spec.data, spec.data)) {
     const updated = { ...found, spec, pendingDelete: false };
     note(plan, 'config', found.id, spec.name, putIfChanged(plan, 'config', found, updated));
@@ -386,8 +389,8 @@ function recordStack(plan: Plan, spec: StackSpec): Stack {
   const { tx } = plan;
   const kept = StackSpec.create({
     ...spec,
-    secrets: spec.secrets.map((secret) => ({ ...secret, data: new Uint8Array() })),
-    configs: spec.configs.map((config) => ({ ...config, data: new Uint8Array() })),
+    secrets: spec.secrets.map((secret) => ({ ...secret, data: NO_BYTES })),
+    configs: spec.configs.map((config) => ({ ...config, data: NO_BYTES })),
   });
   const found = tx.byName('stack', plan.name);
   if (!found) {

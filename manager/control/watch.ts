@@ -3,7 +3,7 @@
 // are told, by their index alone, because callers wait for "the cache has reached index N". A
 // watcher that lags too far gets a new snapshot instead of an ever growing queue. Secret bytes, the
 // root key and the unlock key never leave the manager.
-import { kindOf, OBJECT_KINDS, toUnion } from '#manager/store/kinds';
+import { kindOf, toUnion } from '#manager/store/kinds';
 import type { CommittedEntry } from '#manager/store/recent-changes';
 import type { Store } from '#manager/store/store';
 import type { Kind, ObjectTypes } from '#manager/store/view';
@@ -16,6 +16,7 @@ import {
   type WatchRequest,
 } from '#protocol/generated/control';
 import type { Cluster, Secret, Service } from '#protocol/generated/objects';
+import { OBJECT_KINDS } from '#protocol/object-kinds';
 import type { CancelSignal } from '#protocol/world';
 import { WATCH_EVENTS_PER_MESSAGE, WATCH_QUEUE_MAX, WATCH_SNAPSHOT_OBJECTS } from '../limits.ts';
 

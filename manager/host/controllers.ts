@@ -57,11 +57,17 @@ export class ControllersLoop<Memory> {
     this.#startOver();
     this.#unsubscribe = this.#deps.replicated.store.subscribe((entry) => {
       if (entry === 'reset') this.#startOver();
-      else if (!entry.changes.some(concernsControllers)) return;
-      else if (this.#changes !== 'all') this.#changes.push(...entry.changes);
+      else if (!this.#note(entry.changes)) return;
       this.#schedule();
     });
     this.#schedule();
+  }
+
+  /** Whether there is something among them to do. */
+  #note(changes: readonly StoreChange[]): boolean {
+    const ours = changes.filter(concernsControllers);
+    if (this.#changes !== 'all') for (const change of ours) this.#changes.push(change);
+    return ours.length > 0;
   }
 
   /** It no longer leads. */

@@ -10,11 +10,27 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { TswarmError } from '#protocol/errors';
+import { isDiskFull } from './raft/thread-errors.ts';
 
 /** Replaces a file. `mode` is that of the new file. */
 export function writeFileAtomic(path: string, data: string | Uint8Array, mode: number): void {
   const temporary = `${path}.new`;
-  const file = openSync(temporary, 'w', mode);
+  try {
+    writeDurable(temporary, data, mode);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    throw new TswarmError('no_space', `cannot write ${path}: no space left on device`, {
+      cause: error,
+      hint: 'Free some space on the file system of that folder and try again.',
+    });
+  }
+  renameSync(temporary, path);
+  syncFolder(dirname(path));
+}
+
+function writeDurable(path: string, data: string | Uint8Array, mode: number): void {
+  const file = openSync(path, 'w', mode);
   try {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     let done = 0;
@@ -23,8 +39,6 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, mode: n
   } finally {
     closeSync(file);
   }
-  renameSync(temporary, path);
-  syncFolder(dirname(path));
 }
 
 /** Makes a renamed or new entry of a folder durable. */

@@ -10,10 +10,11 @@ import { messageOf, TswarmError } from '#protocol/errors';
 import {
   type JoinRequest,
   type JoinResponse,
+  type MembershipMethods,
   MembershipService,
 } from '#protocol/generated/membership';
 import type { ManagerJoin, ManagerSigned } from '#protocol/manager-ipc';
-import { clientOf, connectChannel, type TlsIdentity } from '#protocol/transport/grpc';
+import { type Client, clientOf, connectChannel, type TlsIdentity } from '#protocol/transport/grpc';
 import { PROTOCOL_VERSION } from '#protocol/version';
 import type { Log } from '#protocol/world';
 import { LEADER_CALL_MS } from '../limits.ts';
@@ -58,13 +59,16 @@ export async function joinAsManager(deps: JoinDeps, request: ManagerJoin): Promi
   };
   let seat: JoinResponse;
   try {
-    seat = await askAny(deps, request.managers, identity, {
+    const asked: JoinRequest = {
       nodeId: request.nodeId,
       controlAddr: fixed.advertiseAddress,
       raftAddr: fixed.raftAdvertiseAddress,
       raftId: known?.raftId ?? 0,
       protocol: PROTOCOL_VERSION,
-    });
+    };
+    seat = await askAny(deps.log, request.managers, identity, (client) =>
+      client.join(asked, { timeoutMs: LEADER_CALL_MS }),
+    );
   } finally {
     await Promise.all([control.close(), raft.close()]);
   }
@@ -118,22 +122,21 @@ async function certificateFor(deps: JoinDeps, request: ManagerJoin): Promise<Tls
   return identity;
 }
 
-/** The first manager that answers; any of them passes it on to the leader. */
-async function askAny(
-  deps: JoinDeps,
+/** The first manager that answers; any of them can, or passes it on to the leader. */
+export async function askAny<T>(
+  log: Log,
   managers: readonly string[],
   identity: TlsIdentity,
-  request: JoinRequest,
-): Promise<JoinResponse> {
+  ask: (client: Client<MembershipMethods>) => Promise<T>,
+): Promise<T> {
   let failure: unknown = new TswarmError('unavailable', 'no manager is known');
   for (const address of managers) {
     const channel = connectChannel(address, identity, MANAGER_NAME);
     try {
-      const client = clientOf(MembershipService, channel);
-      return await client.join(request, { timeoutMs: LEADER_CALL_MS });
+      return await ask(clientOf(MembershipService, channel));
     } catch (error) {
       failure = error;
-      deps.log.warn('manager refused', { address, error: messageOf(error) });
+      log.warn('manager refused', { address, error: messageOf(error) });
       const isElsewhere = error instanceof TswarmError && error.retryable;
       if (!isElsewhere) throw error;
     } finally {

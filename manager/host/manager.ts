@@ -15,7 +15,7 @@ import type { AnnounceRequest } from '#protocol/generated/membership';
 import type { Cluster } from '#protocol/generated/objects';
 import { NodeRole } from '#protocol/generated/specs';
 import { newId } from '#protocol/ids';
-import type { ManagerReady, ManagerRequest } from '#protocol/manager-ipc';
+import type { ManagerJoin, ManagerReady, ManagerRequest } from '#protocol/manager-ipc';
 import { nodeClock, nodeRandom, nowMicros } from '#protocol/transport/node-world';
 import type { Log } from '#protocol/world';
 import { HAND_OVER_MS, IDENTITY_CHECK_MS, LEADER_LOOK_MS } from '../limits.ts';
@@ -38,6 +38,7 @@ import { withPortIfAny } from './places.ts';
 import type { RaftNode } from './raft/raft-node.ts';
 import { ReachHub } from './reach-hub.ts';
 import { ReplicatedStore } from './replicated-store.ts';
+import { SeatWatch } from './seat-watch.ts';
 import { ManagerServer } from './server.ts';
 
 export interface ManagerOptions extends MemberSettings {
@@ -73,6 +74,8 @@ export class Manager {
   readonly #instance: string = newId(nodeRandom);
   readonly #stopped: AbortController = new AbortController();
   #identityCheck: NodeJS.Timeout | undefined;
+  /** Until it has its vote. */
+  #seat: SeatWatch | undefined;
   /** Changes of identity and seals, one after the other. */
   #following: Promise<void> = Promise.resolve();
   #isServing = false;
@@ -192,6 +195,7 @@ export class Manager {
     await this.#raft.start();
     if (!identity.hasLog) writeIdentity(this.#options.dataDir, { ...identity, hasLog: true });
     this.#statusChanged();
+    if (request.type === 'join') this.#seat = this.#watchSeat(request);
     if (identity.origin === 'bootstrap') await this.#createClusterOnce();
     await this.#untilCluster();
     if (this.#mustTakeOver()) await this.#takeOver();
@@ -204,6 +208,7 @@ export class Manager {
     this.#identityCheck = setInterval(() => this.#followAll(), IDENTITY_CHECK_MS).unref();
     if (this.#replicated.isLeading) this.#startLeading();
     if (request.type === 'join') await this.#untilVoter();
+    this.#seat?.stop();
     return this.#ready(request);
   }
 
@@ -211,6 +216,7 @@ export class Manager {
   async stop(): Promise<void> {
     this.#stopped.abort();
     clearInterval(this.#identityCheck);
+    this.#seat?.stop();
     this.#announcer.stop();
     await this.#handOver();
     this.#roleChanged(false);
@@ -387,6 +393,21 @@ export class Manager {
     this.#followPeers();
     await this.#identity.useAsItIs();
     await this.#until(() => this.#hasCluster());
+  }
+
+  #watchSeat({ managers }: ManagerJoin): SeatWatch {
+    const { nodeId, raftId } = this.#options.identity;
+    return new SeatWatch({
+      nodeId,
+      raftId,
+      managers,
+      log: this.#log,
+      identity: () => this.#identity.current,
+      lost: () => {
+        this.#log.warn('its place among the managers was taken back before it had a vote');
+        this.#options.removed();
+      },
+    });
   }
 
   async #untilVoter(): Promise<void> {

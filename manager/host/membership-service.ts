@@ -7,6 +7,7 @@ import { peersOf } from '#manager/control/managers';
 import {
   admitManager,
   announceManager,
+  hasSeat,
   type JoinAddresses,
   refuseCopy,
 } from '#manager/control/membership';
@@ -21,6 +22,7 @@ import {
 } from '#protocol/generated/membership';
 import type { Handlers, Peer } from '#protocol/transport/grpc';
 import { nodeClock } from '#protocol/transport/node-world';
+import { reachErrorText } from '#protocol/transport/reach-errors';
 import { refuseOtherProtocol } from '#protocol/version';
 import type { Log, Random } from '#protocol/world';
 import { DIAL_BACK_MS, LEADER_LOOK_MS, SEAT_WAIT_MS } from '../limits.ts';
@@ -64,6 +66,12 @@ export function membershipHandlers(deps: MembershipDeps): Handlers<MembershipMet
         },
         (client, options) => client.announce(request, options),
       );
+    },
+    // The state here will do when it is up to date: what is said may end a member.
+    seat: async (request, context) => {
+      requireItself(context.peer, request.nodeId);
+      await deps.leader.caughtUp();
+      return { isGiven: hasSeat(deps.replicated.view, request) };
     },
   };
 }
@@ -153,6 +161,8 @@ function dialBack(address: string): Promise<void> {
       resolve();
     });
     socket.once('timeout', () => fail(`no answer within ${DIAL_BACK_MS / 1000} s`));
-    socket.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      fail(reachErrorText(error.code ?? error.message)),
+    );
   });
 }

@@ -26,13 +26,11 @@ function startCampaign(raft: Raft, kind: CampaignKind): void {
   // A pre-vote asks about the next term without entering it.
   const term = isPreVote ? raft.term + 1 : raft.term;
   const last = raft.log.lastId();
+  // The own vote counts like any other: once it is durable. Who is no voter any more says it, too, for that.
+  const own = isPreVote ? MessageType.preVoteResponse : MessageType.voteResponse;
+  raft.send(makeMessage(own, raft.id, { term }));
   for (const id of voterIds(raft.tracker.conf)) {
-    if (id === raft.id) {
-      // The own vote counts like any other: once it is durable.
-      const type = isPreVote ? MessageType.preVoteResponse : MessageType.voteResponse;
-      raft.send(makeMessage(type, id, { term }));
-      continue;
-    }
+    if (id === raft.id) continue;
     const type = isPreVote ? MessageType.preVote : MessageType.vote;
     const force = kind === 'transfer';
     raft.send(makeMessage(type, id, { term, index: last.index, logTerm: last.term, force }));
@@ -67,12 +65,20 @@ export function handleVoteRequest(raft: Raft, message: Message): void {
   raft.vote = message.from;
 }
 
-/** Counts an answer to the running campaign. */
+/**
+ * Counts an answer to the running campaign. Nobody leads before its own vote is on its disk (paper
+ * figure 2: persistent before anything else): elected by the others alone, and started anew with the
+ * term before, it could be elected a second time in the same term, by those who have voted for it
+ * already, and give another entry the index and term of one that it has sent.
+ */
 export function countVote(raft: Raft, message: Message): VoteResult {
-  raft.tracker.recordVote(message.from, !message.reject);
-  const { granted, rejected, result } = raft.tracker.tallyVotes();
-  raft.note('info', 'counted a vote', { from: message.from, granted, rejected, result });
-  return result;
+  const { tracker } = raft;
+  tracker.recordVote(message.from, !message.reject);
+  const { granted, rejected, result } = tracker.tallyVotes();
+  const isEarly = result === 'won' && raft.role === Role.candidate && !tracker.hasVoteOf(raft.id);
+  const counted = isEarly ? 'pending' : result;
+  raft.note('info', 'counted a vote', { from: message.from, granted, rejected, result: counted });
+  return counted;
 }
 
 /** The pre-vote was won: now for real. */

@@ -131,7 +131,11 @@ export class RawNode {
   /** A message from another member, or a response of a local storage thread. */
   step(message: Message): StepError | null {
     if (isLocalMessage(message.type) && !isLocalThread(message.from)) return 'local_message';
-    const isForeign = isResponse(message.type) && !isLocalThread(message.from);
+    // A member that is no voter any more may stand for election, and hears its own vote.
+    const isOwnVote =
+      message.from === this.raft.id &&
+      (message.type === MessageType.voteResponse || message.type === MessageType.preVoteResponse);
+    const isForeign = isResponse(message.type) && !isLocalThread(message.from) && !isOwnVote;
     if (isForeign && !this.raft.tracker.has(message.from)) return 'peer_not_found';
     return this.raft.step(message);
   }

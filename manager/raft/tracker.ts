@@ -105,6 +105,11 @@ export class Tracker {
     if (!this.#votes.has(id)) this.#votes.set(id, granted);
   }
 
+  /** Whether `id` has said yes in the running campaign. */
+  hasVoteOf(id: RaftId): boolean {
+    return this.#votes.get(id) === true;
+  }
+
   tallyVotes(): { granted: number; rejected: number; result: VoteResult } {
     let granted = 0;
     let rejected = 0;

@@ -8,7 +8,7 @@ import { type StoreAction, StoreActionKind } from '#protocol/generated/control';
 import type { Meta, Node, Service, Task } from '#protocol/generated/objects';
 import { type AnyObject, fromUnion, kindOf, movesVersion } from './kinds.ts';
 import { Draft, type StoreMaps, type StoreState } from './state.ts';
-import type { EncodedChange } from './transaction.ts';
+import type { Change } from './transaction.ts';
 import type { Kind, StoreChange } from './view.ts';
 
 /** A change with the object's id, as listeners get it. */
@@ -50,14 +50,14 @@ export function applyActions(
  * that were built upon this one have seen them, and those share them, so that versions that they give
  * hold.
  */
-export function stampOwn(own: readonly EncodedChange[], stamp: Stamp): AppliedChange[] {
-  return own.map(({ kind, id, before, after }) => {
-    if (!after) return { kind, id, before };
+export function stampOwn(own: readonly Change[], stamp: Stamp): readonly AppliedChange[] {
+  for (const { kind, before, after } of own) {
+    if (!after) continue;
     const unstamped = after as { meta: Meta | undefined; statusIndex?: number };
     unstamped.meta = metaOf(kind, before, after, stamp);
     if (kind === 'node') unstamped.statusIndex = stamp.index;
-    return before ? { kind, id, before, after } : { kind, id, after };
-  });
+  }
+  return own;
 }
 
 /** The base with changes that are stamped already. */

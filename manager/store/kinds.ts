@@ -2,8 +2,9 @@
 // and what of them a user's version covers. One table, so that a new kind is one row. Refuses to
 // know what the objects mean.
 import { isAttachment } from '#protocol/attachments';
-import { ObjectKind, type ObjectUnion } from '#protocol/generated/control';
+import type { ObjectKind, ObjectUnion } from '#protocol/generated/control';
 import { MountType, NodeSpec, ServiceSpec } from '#protocol/generated/specs';
+import { OBJECT_KINDS } from '#protocol/object-kinds';
 import type { Kind, ObjectTypes } from './view.ts';
 
 export type AnyObject = ObjectTypes[Kind];
@@ -24,19 +25,6 @@ export const KINDS: readonly Kind[] = [
   'service',
   'task',
 ];
-
-export const OBJECT_KINDS: Readonly<Record<Kind, ObjectKind>> = {
-  node: ObjectKind.NODE,
-  service: ObjectKind.SERVICE,
-  task: ObjectKind.TASK,
-  network: ObjectKind.NETWORK,
-  secret: ObjectKind.SECRET,
-  config: ObjectKind.CONFIG,
-  cluster: ObjectKind.CLUSTER,
-  volume: ObjectKind.VOLUME,
-  stack: ObjectKind.STACK,
-  credential: ObjectKind.CREDENTIAL,
-};
 
 const KIND_BY_NUMBER: ReadonlyMap<number, Kind> = new Map(
   KINDS.map((kind) => [OBJECT_KINDS[kind], kind]),

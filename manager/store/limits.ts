@@ -18,6 +18,9 @@ export const TRANSACTION_BYTES_MAX: number = 1.5 * 1024 * 1024;
  */
 export const TRANSACTION_BYTES_SPLIT: number = 1024 * 1024;
 
+/** Largest buffer that is kept for encoding: holds nearly every transaction, and is a hundredth of a manager's memory. */
+export const SCRATCH_BYTES_MAX: number = 1024 * 1024;
+
 /**
  * Committed changes kept in memory for watchers that reconnect; a burst of a few thousand task
  * updates fits.

@@ -25,7 +25,7 @@ export function* encodeSnapshot(state: StoreState): Iterable<Uint8Array> {
     history: state.history.entries(),
     lastTransaction: state.lastTransaction,
   });
-  let writer = Writer.create();
+  const writer = Writer.create();
   let count = 0;
   for (const kind of KINDS) {
     for (const object of state.objects[kind].values()) {
@@ -38,7 +38,8 @@ export function* encodeSnapshot(state: StoreState): Iterable<Uint8Array> {
       count++;
       if (count % SNAPSHOT_PIECE_OBJECTS === 0) {
         yield writer.finish();
-        writer = Writer.create();
+        // Its buffer is large enough by now; what `finish` gave is a copy.
+        writer.reset();
       }
     }
   }

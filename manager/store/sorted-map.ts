@@ -2,7 +2,8 @@
 // else can see them. `set` and `delete` copy only the path to one leaf, so an old map stays valid and
 // costs nothing: that is what lets a reader, a snapshot and several open transactions look at
 // different states of the store without locks or copies. Who makes many changes in a row (an editor)
-// copies each node once and changes its own copies in place; that is a third of the work. Keys are ordered by UTF-16 code units, the same on every host.
+// copies the map and each node once and changes its own copies in place; that is a third of the work. Keys are
+// ordered by UTF-16 code units, the same on every host.
 import { assert } from '#protocol/errors';
 import { MAP_NODE_ENTRIES_MAX, MAP_NODE_ENTRIES_MIN } from './limits.ts';
 
@@ -38,20 +39,27 @@ type TreeNode<V> = Leaf<V> | Inner<V>;
 
 /**
  * An immutable ordered map. Methods that change return a new map; with an editor the map that it was
- * called on must not be used any more.
+ * called on must not be used any more: it may be the one that is returned.
  */
 export class SortedMap<V> {
-  readonly size: number;
-  readonly #root: TreeNode<V>;
+  #size: number;
+  #root: TreeNode<V>;
+  /** Who may change this map in place. */
+  readonly #editor: Editor | undefined;
 
-  private constructor(root: TreeNode<V>, size: number) {
+  private constructor(root: TreeNode<V>, size: number, editor: Editor | undefined) {
     this.#root = root;
-    this.size = size;
+    this.#size = size;
+    this.#editor = editor;
   }
 
   /** The map without entries. */
   static empty<V>(): SortedMap<V> {
-    return new SortedMap<V>(leafOf<V>([], [], undefined), 0);
+    return new SortedMap<V>(leafOf<V>([], [], undefined), 0, undefined);
+  }
+
+  get size(): number {
+    return this.#size;
   }
 
   get(key: string): V | undefined {
@@ -68,17 +76,32 @@ export class SortedMap<V> {
   }
 
   set(key: string, value: V, editor?: Editor): SortedMap<V> {
-    const edit: Edit<V> = { editor, isNew: false, right: undefined };
+    return this.#put(key, value, { editor, keepsOld: false, isNew: false, right: undefined });
+  }
+
+  /** Like `set`. Undefined when the key is there already: then nothing has changed. */
+  insert(key: string, value: V, editor?: Editor): SortedMap<V> | undefined {
+    const edit: Edit<V> = { editor, keepsOld: true, isNew: false, right: undefined };
+    const map = this.#put(key, value, edit);
+    return edit.isNew ? map : undefined;
+  }
+
+  #put(key: string, value: V, edit: Edit<V>): SortedMap<V> {
+    const { editor } = edit;
     const left = insert(this.#root, key, value, edit);
     const root = edit.right === undefined ? left : innerOf([left, edit.right], editor);
-    return new SortedMap(root, edit.isNew ? this.size + 1 : this.size);
+    const size = edit.isNew ? this.#size + 1 : this.#size;
+    if (editor === undefined || editor !== this.#editor) return new SortedMap(root, size, editor);
+    this.#root = root;
+    this.#size = size;
+    return this;
   }
 
   delete(key: string): SortedMap<V> {
     if (!this.has(key)) return this;
     let root = remove(this.#root, key);
     if (root.children?.length === 1) root = root.children[0] as TreeNode<V>;
-    return new SortedMap(root, this.size - 1);
+    return new SortedMap(root, this.#size - 1, undefined);
   }
 
   /** All values, in the order of their keys. */
@@ -141,6 +164,8 @@ function innerOf<V>(children: TreeNode<V>[], editor: Editor | undefined): Inner<
 /** One insertion on its way down the tree and up again. */
 interface Edit<V> {
   readonly editor: Editor | undefined;
+  /** A key that is there keeps its value. */
+  readonly keepsOld: boolean;
   /** The key was not there before; a way of its own down the tree would cost as much again. */
   isNew: boolean;
   /** The right half of the node that is being returned, when it had to be split. */
@@ -152,6 +177,7 @@ function insert<V>(node: TreeNode<V>, key: string, value: V, edit: Edit<V>): Tre
   if (!node.children) return insertIntoLeaf(node, key, value, edit);
   const at = childIndex(node.keys, key);
   const child = insert(node.children[at] as TreeNode<V>, key, value, edit);
+  if (edit.keepsOld && !edit.isNew) return node;
   const own = ownInner(node, edit.editor);
   own.children[at] = child;
   // The lower bound only ever falls: a removed smallest key may leave it too low, which is still one.
@@ -186,6 +212,7 @@ function insertIntoLeaf<V>(leaf: Leaf<V>, key: string, value: V, edit: Edit<V>):
   const at = lowerBound(leaf.keys, key);
   const isOwn = leaf.editor !== undefined && leaf.editor === editor;
   if (leaf.keys[at] === key) {
+    if (edit.keepsOld) return leaf;
     if (!isOwn) {
       const values = leaf.values.with(at, value);
       return { keys: leaf.keys, values, children: undefined, editor, keysEditor: undefined };
@@ -203,12 +230,13 @@ function insertIntoLeaf<V>(leaf: Leaf<V>, key: string, value: V, edit: Edit<V>):
   return splitLeaf(leaf, at, edit);
 }
 
+/** The leaf, whose arrays nobody else has, or its left half. */
 function splitLeaf<V>(leaf: Leaf<V>, insertedAt: number, edit: Edit<V>): Leaf<V> {
   const { keys, values } = leaf;
   if (keys.length <= MAP_NODE_ENTRIES_MAX) return leaf;
   const half = splitPoint(keys.length, insertedAt);
-  edit.right = leafOf(keys.slice(half), values.slice(half), edit.editor);
-  return leafOf(keys.slice(0, half), values.slice(0, half), edit.editor);
+  edit.right = leafOf(keys.splice(half), values.splice(half), edit.editor);
+  return leaf;
 }
 
 /** Appending (keys that grow) leaves the left node nearly full instead of half empty. */
@@ -216,12 +244,13 @@ function splitPoint(length: number, insertedAt: number): number {
   return insertedAt === length - 1 ? length - MAP_NODE_ENTRIES_MIN : length >> 1;
 }
 
+/** The node, whose arrays nobody else has, or its left half. */
 function splitInner<V>(node: Inner<V>, edit: Edit<V>): Inner<V> {
   const { keys, children } = node;
   if (children.length <= MAP_NODE_ENTRIES_MAX) return node;
   const half = children.length >> 1;
-  edit.right = innerWith(keys.slice(half), children.slice(half), edit.editor);
-  return innerWith(keys.slice(0, half), children.slice(0, half), edit.editor);
+  edit.right = innerWith(keys.splice(half), children.splice(half), edit.editor);
+  return node;
 }
 
 function remove<V>(node: TreeNode<V>, key: string): TreeNode<V> {

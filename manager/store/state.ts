@@ -17,12 +17,13 @@ import { type Editor, SortedMap } from './sorted-map.ts';
 import type { Kind, ObjectTypes, ReadView, WriteView } from './view.ts';
 
 type Objects = { readonly [K in Kind]: SortedMap<ObjectTypes[K]> };
+/** Name → id. */
+type Names = Readonly<Record<Kind, SortedMap<string>>>;
 
 /** All objects and their indexes. */
 export interface StoreMaps {
   readonly objects: Objects;
-  /** `<kind>/<name>` → id. */
-  readonly names: SortedMap<string>;
+  readonly names: Names;
   /** `<link prefix><id>` → id; see linkPrefix. */
   readonly links: SortedMap<string>;
 }
@@ -39,11 +40,15 @@ export interface StoreState extends StoreMaps {
 export const EMPTY_STATE: StoreState = {
   index: 0,
   lastTransaction: 0,
-  objects: Object.fromEntries(KINDS.map((kind) => [kind, SortedMap.empty()])) as unknown as Objects,
-  names: SortedMap.empty(),
+  objects: emptyMaps() as Objects,
+  names: emptyMaps() as Names,
   links: SortedMap.empty(),
   history: History.of([]),
 };
+
+function emptyMaps(): unknown {
+  return Object.fromEntries(KINDS.map((kind) => [kind, SortedMap.empty()]));
+}
 
 /** Reads that the manager's own modules have on top of what controllers see. */
 export interface StoreView extends ReadView {
@@ -78,7 +83,7 @@ export class StateView implements StoreView {
   }
 
   byName<K extends Exclude<Kind, 'task'>>(kind: K, name: string): ObjectTypes[K] | undefined {
-    const id = this.#maps().names.get(`${kind}/${name}`);
+    const id = this.#maps().names[kind].get(name);
     return id === undefined ? undefined : this.get(kind, id);
   }
 
@@ -122,16 +127,21 @@ export function viewOf(state: StoreState): StoreView {
   return new StateView(() => state);
 }
 
+const NO_LINKS: readonly string[] = [];
+
 /** A state in the making. */
 export class Draft implements StoreMaps {
-  #objects: { [K in Kind]: SortedMap<ObjectTypes[K]> };
-  #names: SortedMap<string>;
+  #objects: Objects;
+  #names: Names;
   #links: SortedMap<string>;
+  /** The two above when nobody else has seen them: only then they may be changed. */
+  #ownObjects: Record<Kind, SortedMap<AnyObject>> | undefined;
+  #ownNames: Record<Kind, SortedMap<string>> | undefined;
   /** As long as it is the same, nobody else has seen the nodes that were made for it. */
   #editor: Editor = {};
 
   constructor(base: StoreMaps) {
-    this.#objects = { ...base.objects };
+    this.#objects = base.objects;
     this.#names = base.names;
     this.#links = base.links;
   }
@@ -140,7 +150,7 @@ export class Draft implements StoreMaps {
     return this.#objects;
   }
 
-  get names(): SortedMap<string> {
+  get names(): Names {
     return this.#names;
   }
 
@@ -152,12 +162,27 @@ export class Draft implements StoreMaps {
     return this.#objects[kind].get(id);
   }
 
+  /** Puts a new object. Returns what of it another one has already; then nothing has changed. */
+  create(kind: Kind, object: AnyObject): 'id' | 'name' | undefined {
+    const { id } = object;
+    const objects = this.#mapOf(kind).insert(id, object, this.#editor);
+    if (!objects) return 'id';
+    const name = nameOf(kind, object);
+    const names = this.#names[kind];
+    const named = name === '' ? names : names.insert(name, id, this.#editor);
+    this.#setMap(kind, named ? objects : objects.delete(id));
+    if (!named) return 'name';
+    if (named !== names) this.#setNames(kind, named);
+    this.#moveLinks(id, NO_LINKS, linksOf(kind, object));
+    return undefined;
+  }
+
   /** `before`: what has the object's id now. */
   put(kind: Kind, object: AnyObject, before: AnyObject | undefined): void {
     this.#setMap(kind, this.#mapOf(kind).set(object.id, object, this.#editor));
     this.#moveName(kind, object.id, before && nameOf(kind, before), nameOf(kind, object));
     if (before && linksUnchanged(kind, before, object)) return;
-    this.#moveLinks(object.id, before ? linksOf(kind, before) : [], linksOf(kind, object));
+    this.#moveLinks(object.id, before ? linksOf(kind, before) : NO_LINKS, linksOf(kind, object));
   }
 
   remove(kind: Kind, id: string): void {
@@ -165,19 +190,21 @@ export class Draft implements StoreMaps {
     if (!before) return;
     this.#setMap(kind, this.#mapOf(kind).delete(id));
     this.#moveName(kind, id, nameOf(kind, before), '');
-    this.#moveLinks(id, linksOf(kind, before), []);
+    this.#moveLinks(id, linksOf(kind, before), NO_LINKS);
   }
 
   /** The draft itself: each of its maps, as it is now, will not be changed any more but replaced. */
   frozen(): this {
     this.#editor = {};
+    this.#ownObjects = undefined;
+    this.#ownNames = undefined;
     return this;
   }
 
   /** The maps as they are now; the draft may go on being changed without touching them. */
   maps(): StoreMaps {
-    const { names, links } = this.frozen();
-    return { objects: { ...this.#objects }, names, links };
+    const { objects, names, links } = this.frozen();
+    return { objects, names, links };
   }
 
   /** The new state; the draft may go on being changed without touching it. */
@@ -190,7 +217,16 @@ export class Draft implements StoreMaps {
   }
 
   #setMap(kind: Kind, map: SortedMap<AnyObject>): void {
-    (this.#objects as unknown as Record<Kind, SortedMap<AnyObject>>)[kind] = map;
+    if (!this.#ownObjects) {
+      this.#ownObjects = { ...this.#objects } as unknown as Record<Kind, SortedMap<AnyObject>>;
+      this.#objects = this.#ownObjects as unknown as Objects;
+    }
+    this.#ownObjects[kind] = map;
+  }
+
+  #setNames(kind: Kind, names: SortedMap<string>): void {
+    if (!this.#ownNames) this.#names = this.#ownNames = { ...this.#names };
+    this.#ownNames[kind] = names;
   }
 
   /**
@@ -199,10 +235,10 @@ export class Draft implements StoreMaps {
    */
   #moveName(kind: Kind, id: string, before: string | undefined, after: string): void {
     if (before === after) return;
-    if (before && this.#names.get(`${kind}/${before}`) === id) {
-      this.#names = this.#names.delete(`${kind}/${before}`);
-    }
-    if (after !== '') this.#names = this.#names.set(`${kind}/${after}`, id, this.#editor);
+    const names = this.#names[kind];
+    const left = before && names.get(before) === id ? names.delete(before) : names;
+    const moved = after === '' ? left : left.set(after, id, this.#editor);
+    if (moved !== names) this.#setNames(kind, moved);
   }
 
   #moveLinks(id: string, before: readonly string[], after: readonly string[]): void {

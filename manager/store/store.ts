@@ -16,6 +16,7 @@ import {
 import { type AppliedChange, applyActions, stampOwn, withChanges } from './apply.ts';
 import {
   HISTORY_SUMMARY_CHARS_MAX,
+  SCRATCH_BYTES_MAX,
   STORE_FORMAT_VERSION,
   TRANSACTION_BYTES_MAX,
   TRANSACTION_BYTES_SPLIT,
@@ -31,7 +32,7 @@ import {
   type StoreWriteView,
   viewOf,
 } from './state.ts';
-import { type EncodedChange, Transaction } from './transaction.ts';
+import { type Actions, type Change, Transaction } from './transaction.ts';
 
 /** What the leader stamps into a transaction. */
 export interface Stamp {
@@ -58,7 +59,7 @@ export interface Proposal {
 
 interface Pending {
   readonly id: number;
-  readonly changes: readonly EncodedChange[];
+  readonly changes: readonly Change[];
   /** What the state becomes by it; undefined for a part of a transaction that was cut. */
   readonly maps: StoreMaps | undefined;
 }
@@ -80,6 +81,8 @@ export class Store {
   #pending: Pending[] = [];
   #changeIndex = 0;
   readonly #recent: RecentChanges = new RecentChanges();
+  /** Where transactions are encoded: a new buffer for each would have to grow in many steps. */
+  #scratch: Uint8Array | undefined;
   readonly #listeners: Set<StoreListener> = new Set();
 
   /** The committed state; a consistent picture that never changes under the reader. */
@@ -116,21 +119,30 @@ export class Store {
   transact<T>(stamp: Stamp, fn: (tx: StoreWriteView) => T): { value: T; proposals: Proposal[] } {
     const transaction = new Transaction(this.#head, stamp.nowMicros);
     const value = fn(transaction);
-    const changes = transaction.finish();
-    if (changes.length === 0) return { value, proposals: [] };
-    const parts = cut(changes, stamp.splittable === true);
+    const actions = this.#encoded(transaction);
+    if (actions.changes.length === 0) return { value, proposals: [] };
+    const parts = cut(actions, stamp.splittable === true);
     let parent = this.#head.lastTransaction;
-    const made = parts.map((part) => {
+    const made = parts.map(({ changes, bytes: encoded }) => {
       const id = stamp.newTransactionId();
-      const bytes = encodeTransaction({ stamp, id, parent, changes: part });
+      const bytes = encodeTransaction(encoded, { stamp, id, parent });
       parent = id;
-      return { id, bytes, changes: part };
+      return { id, bytes, changes };
     });
     for (const { bytes } of made) refuseTooLarge(bytes.length, stamp);
     this.#head = transaction.draft.finish({ ...this.#head, lastTransaction: parent });
     const maps = made.length === 1 ? this.#head : undefined;
     for (const { id, changes: part } of made) this.#pending.push({ id, changes: part, maps });
     return { value, proposals: made.map(({ id, bytes }) => ({ id, bytes })) };
+  }
+
+  /** The bytes are good until the next call. */
+  #encoded(transaction: Transaction): Actions {
+    const writer = Writer.create();
+    if (this.#scratch) writer.buf = this.#scratch;
+    const actions = transaction.finish(writer);
+    if (writer.buf.length <= SCRATCH_BYTES_MAX) this.#scratch = writer.buf;
+    return actions;
   }
 
   /** A copy of the committed state, to try changes out on. */
@@ -235,49 +247,50 @@ export class Store {
   }
 }
 
+/** A transaction or a piece of one. */
+type Part = Pick<Actions, 'changes' | 'bytes'>;
+
 /**
  * Cuts a list of changes so that each part encodes to about TRANSACTION_BYTES_SPLIT; one part when
  * it must stay whole.
  */
-function cut(changes: readonly EncodedChange[], splittable: boolean): EncodedChange[][] {
-  if (!splittable) return [[...changes]];
-  const parts: EncodedChange[][] = [];
-  let part: EncodedChange[] = [];
-  let bytes = 0;
-  for (const change of changes) {
-    if (part.length > 0 && bytes + change.bytes.length > TRANSACTION_BYTES_SPLIT) {
-      parts.push(part);
-      part = [];
-      bytes = 0;
-    }
-    part.push(change);
-    bytes += change.bytes.length;
+function cut(actions: Actions, splittable: boolean): readonly Part[] {
+  if (!splittable) return [actions];
+  const parts: Part[] = [];
+  let first = 0;
+  let start = 0;
+  let end = 0;
+  const close = (before: number): void => {
+    const changes = actions.changes.slice(first, before);
+    parts.push({ changes, bytes: actions.bytes.subarray(start, end) });
+    [first, start] = [before, end];
+  };
+  for (const [i, next] of actions.ends.entries()) {
+    if (i > first && next - start > TRANSACTION_BYTES_SPLIT) close(i);
+    end = next;
   }
-  parts.push(part);
+  close(actions.changes.length);
   return parts;
 }
 
-function encodeTransaction(args: {
-  readonly stamp: Stamp;
-  readonly id: number;
-  readonly parent: number;
-  readonly changes: readonly EncodedChange[];
-}): Uint8Array {
-  const writer = Writer.create();
-  // Field 1, length-delimited: the actions are already encoded.
-  for (const change of args.changes) writer.uint32(10).bytes(change.bytes);
-  return StoreTransaction.write(
-    {
-      actions: [],
-      time: args.stamp.nowMicros,
-      author: args.stamp.author,
-      summary: args.stamp.summary.slice(0, HISTORY_SUMMARY_CHARS_MAX),
-      formatVersion: STORE_FORMAT_VERSION,
-      id: args.id,
-      parent: args.parent,
-    },
-    writer,
-  ).finish();
+/** The actions, which are encoded already, with what belongs to the whole behind them. */
+function encodeTransaction(
+  actions: Uint8Array,
+  { stamp, id, parent }: { readonly stamp: Stamp; readonly id: number; readonly parent: number },
+): Uint8Array {
+  const rest = StoreTransaction.encode({
+    actions: [],
+    time: stamp.nowMicros,
+    author: stamp.author,
+    summary: stamp.summary.slice(0, HISTORY_SUMMARY_CHARS_MAX),
+    formatVersion: STORE_FORMAT_VERSION,
+    id,
+    parent,
+  });
+  const bytes = new Uint8Array(actions.length + rest.length);
+  bytes.set(actions);
+  bytes.set(rest, actions.length);
+  return bytes;
 }
 
 function refuseTooLarge(bytes: number, stamp: Stamp): void {

@@ -4,11 +4,13 @@
 // task has (updates) or that its service has (creations), a service's specs when they stay. Invariant: applying the encoded
 // actions to the state that the transaction began from gives the transaction's own state, but for
 // stamps.
+import type { Writer } from '#protocol/codec';
 import { TswarmError } from '#protocol/errors';
 import { ObjectUnion, StoreAction, StoreActionKind } from '#protocol/generated/control';
 import { Meta, type Service, type Task } from '#protocol/generated/objects';
 import { TaskSpec } from '#protocol/generated/specs';
-import { type AnyObject, movesVersion, nameOf, OBJECT_KINDS, sameBytes, toUnion } from './kinds.ts';
+import { OBJECT_KINDS } from '#protocol/object-kinds';
+import { type AnyObject, movesVersion, nameOf, sameBytes, toUnion } from './kinds.ts';
 import { Draft, StateView, type StoreState, type StoreWriteView } from './state.ts';
 import type { Kind, ObjectTypes } from './view.ts';
 
@@ -18,22 +20,38 @@ import type { Kind, ObjectTypes } from './view.ts';
  */
 export const PENDING_VERSION = -1;
 
-interface Change {
+/** What a transaction does to one object. */
+export interface Change {
   readonly kind: Kind;
   readonly id: string;
+  /** Undefined: created. */
   readonly before: AnyObject | undefined;
+  /** Undefined: removed. */
+  readonly after: AnyObject | undefined;
+}
+
+interface OpenChange extends Change {
   after: AnyObject | undefined;
 }
 
-/** One folded change; `bytes` is its StoreAction. */
-export interface EncodedChange extends Readonly<Change> {
+/** What a transaction came to. */
+export interface Actions {
+  readonly changes: readonly Change[];
+  /** All as field `actions` of a StoreTransaction, one after the other. */
   readonly bytes: Uint8Array;
+  /** Where in `bytes` each of the changes ends. */
+  readonly ends: readonly number[];
 }
+
+/** Tag of StoreTransaction.actions (field 1, length-delimited). */
+const ACTIONS_TAG = 10;
 
 /** The view that a transaction's function gets. */
 export class Transaction extends StateView implements StoreWriteView {
   readonly #draft: Draft;
-  readonly #changes: Map<string, Change> = new Map();
+  /** In the order in which the objects were first touched. */
+  readonly #changes: OpenChange[] = [];
+  readonly #byId: Map<Kind, Map<string, OpenChange>> = new Map();
   readonly #nowMicros: number;
   #open = true;
 
@@ -49,12 +67,14 @@ export class Transaction extends StateView implements StoreWriteView {
 
   create<K extends Kind>(kind: K, object: ObjectTypes[K]): void {
     this.#assertOpen();
-    if (this.#draft.get(kind, object.id)) {
+    const meta = pendingMeta(this.#nowMicros, this.#nowMicros);
+    const after: AnyObject = { ...object, meta };
+    const taken = this.#draft.create(kind, after);
+    if (taken === 'id') {
       throw new TswarmError('already_exists', `${kind} ${object.id} already exists`);
     }
-    this.#refuseTakenName(kind, object);
-    const meta = pendingMeta(this.#nowMicros, this.#nowMicros);
-    this.#put(kind, undefined, { ...object, meta });
+    if (taken === 'name') throw nameTaken(kind, nameOf(kind, object));
+    this.#fold(kind, object.id, undefined, after);
   }
 
   update<K extends Kind>(kind: K, object: ObjectTypes[K]): void {
@@ -67,7 +87,9 @@ export class Transaction extends StateView implements StoreWriteView {
     const meta = movesVersion(kind, before, object)
       ? pendingMeta(created, this.#nowMicros)
       : Meta.create({ ...before.meta, updatedAt: this.#nowMicros });
-    this.#put(kind, before, { ...object, meta });
+    const after: AnyObject = { ...object, meta };
+    this.#draft.put(kind, after, before);
+    this.#fold(kind, after.id, before, after);
   }
 
   remove(kind: Kind, id: string): void {
@@ -79,60 +101,70 @@ export class Transaction extends StateView implements StoreWriteView {
   }
 
   /**
-   * Ends the transaction: its changes, tasks last, each encoded. Nothing may be written afterwards.
+   * Ends the transaction. Nothing may be written afterwards. The bytes are the writer's, which must
+   * be a new one.
    */
-  finish(): EncodedChange[] {
+  finish(writer: Writer): Actions {
     this.#open = false;
-    const encoded: EncodedChange[] = [];
-    const tasks: EncodedChange[] = [];
-    for (const change of this.#changes.values()) {
-      const bytes = this.#encode(change);
-      if (bytes) (change.kind === 'task' ? tasks : encoded).push({ ...change, bytes });
-      else if (change.before) this.#draft.put(change.kind, change.before, change.after);
+    const changes: Change[] = [];
+    const ends: number[] = [];
+    for (const areTasks of [false, true]) {
+      for (const change of this.#changes) {
+        if ((change.kind === 'task') !== areTasks) continue;
+        if (!this.#encode(change, writer)) continue;
+        changes.push(change);
+        ends.push(writer.pos);
+      }
     }
-    return encoded.concat(tasks);
+    return { changes, bytes: writer.finish(true), ends };
   }
 
   get draft(): Draft {
     return this.#draft;
   }
 
-  #put(kind: Kind, before: AnyObject | undefined, after: AnyObject): void {
-    this.#draft.put(kind, after, before);
-    this.#fold(kind, after.id, before, after);
-  }
-
   #fold(kind: Kind, id: string, before: AnyObject | undefined, after: AnyObject | undefined): void {
-    const key = `${kind}/${id}`;
-    const known = this.#changes.get(key);
-    if (!known) this.#changes.set(key, { kind, id, before, after });
-    else if (!known.before && !after) this.#changes.delete(key);
-    else known.after = after;
+    const byId = this.#byId.get(kind) ?? new Map<string, OpenChange>();
+    if (byId.size === 0) this.#byId.set(kind, byId);
+    const known = byId.get(id);
+    if (known) {
+      known.after = after;
+      // Neither before nor after: what comes of the id from here on is another change.
+      if (!known.before && !after) byId.delete(id);
+      return;
+    }
+    const change = { kind, id, before, after };
+    this.#changes.push(change);
+    byId.set(id, change);
   }
 
   #refuseTakenName(kind: Kind, object: AnyObject): void {
     const name = nameOf(kind, object);
     if (kind === 'task' || name === '') return;
     const holder = this.byName(kind as Exclude<Kind, 'task'>, name);
-    if (holder && holder.id !== object.id) {
-      throw new TswarmError('already_exists', `${kind} ${name} already exists`, { field: 'Name' });
-    }
+    if (holder && holder.id !== object.id) throw nameTaken(kind, name);
   }
 
-  #encode({ kind, id, before, after }: Change): Uint8Array | undefined {
+  /** Writes the action of a change. False when there is none, because nothing is other than before. */
+  #encode({ kind, id, before, after }: Change, writer: Writer): boolean {
     if (!after) {
-      return encodeAction(StoreActionKind.REMOVE, kind, id, undefined);
+      if (!before) return false;
+      writeAction(writer, StoreActionKind.REMOVE, kind, id, undefined);
+      return true;
     }
     if (!before) {
-      return encodeAction(StoreActionKind.CREATE, kind, id, this.#withoutKnownSpec(kind, after));
+      const slim = this.#withoutKnownSpec(kind, after);
+      writeAction(writer, StoreActionKind.CREATE, kind, id, slim);
+      return true;
     }
     const slim = withoutOwnSpec(kind, before, after);
-    const union = encodeStampless(kind, slim);
     const sameParts = slim === after ? before : withoutOwnSpec(kind, before, before);
-    if (sameBytes(union, encodeStampless(kind, sameParts))) {
-      return undefined;
+    if (sameBytes(encodeStampless(kind, slim), encodeStampless(kind, sameParts))) {
+      this.#draft.put(kind, before, after);
+      return false;
     }
-    return encodeAction(StoreActionKind.UPDATE, kind, id, slim);
+    writeAction(writer, StoreActionKind.UPDATE, kind, id, slim);
+    return true;
   }
 
   /**
@@ -149,6 +181,10 @@ export class Transaction extends StateView implements StoreWriteView {
   #assertOpen(): void {
     if (!this.#open) throw new Error('bug: write after the end of a transaction');
   }
+}
+
+function nameTaken(kind: Kind, name: string): TswarmError {
+  return new TswarmError('already_exists', `${kind} ${name} already exists`, { field: 'Name' });
 }
 
 function pendingMeta(createdAt: number, updatedAt: number): Meta {
@@ -179,16 +215,18 @@ function encodeStampless(kind: Kind, object: AnyObject): Uint8Array {
   return ObjectUnion.encode(toUnion(kind, { ...object, meta: undefined } as ObjectTypes[Kind]));
 }
 
-function encodeAction(
+function writeAction(
+  writer: Writer,
   action: StoreActionKind,
   kind: Kind,
   id: string,
   object: AnyObject | undefined,
-): Uint8Array {
-  return StoreAction.encode({
+): void {
+  const message: StoreAction = {
     kind: action,
     object: object && toUnion(kind, { ...object, meta: undefined } as ObjectTypes[Kind]),
     objectKind: OBJECT_KINDS[kind],
     id,
-  });
+  };
+  StoreAction.write(message, writer.uint32(ACTIONS_TAG).fork()).ldelim();
 }

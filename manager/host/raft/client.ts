@@ -300,7 +300,9 @@ class RaftClient implements RaftNode {
         this.#fatal(message.error, null);
         break;
       case 'stopped':
-        break; // The exit of the thread follows.
+        // By itself it would end only when the last of its connections is closed by the other side.
+        this.#worker?.terminate();
+        break;
     }
   }
 

@@ -137,3 +137,14 @@ export const SNAPSHOT_CHUNKS_PER_TURN = 8;
 
 /** A stopping thread gets this long to finish its last write. */
 export const STOP_TIMEOUT_MS = 10_000;
+
+/** And this long for the others to take its last messages: none of them is needed for safety. */
+export const FAREWELL_MS = 500;
+
+/** Up to this size a state is written after every interval of entries: that takes some 10 ms. */
+export const SNAPSHOT_SMALL_BYTES: number = 4 * 1024 * 1024;
+/**
+ * A larger one waits until the log is as large as it, but no longer than this many intervals: 50,000
+ * entries by default, which are applied in half a second at the next start.
+ */
+export const SNAPSHOT_INTERVALS_MAX = 5;

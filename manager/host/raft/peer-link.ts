@@ -108,16 +108,22 @@ export class PeerLink {
     this.#connect();
   }
 
-  /** What is queued still goes out: it may be the farewell of a member that was removed. */
-  close(): void {
+  /**
+   * What is queued still goes out: it may be the farewell of a member that was removed. Resolves when
+   * the other side has taken it, or is gone.
+   */
+  async close(): Promise<void> {
     this.#flush();
     this.#isClosed = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
     if (this.#noticeTimer !== null) clearTimeout(this.#noticeTimer);
-    for (const connection of [this.#current, this.#next]) {
-      if (connection !== null) this.#end(connection);
-    }
+    const open = [this.#current, this.#next].filter((connection) => connection !== null);
+    const ended = open.map(
+      ({ stream }) => new Promise((resolve) => stream.once('status', resolve)),
+    );
+    for (const connection of open) this.#end(connection);
     this.#queue = [];
+    await Promise.all(ended);
   }
 
   // ---- queue

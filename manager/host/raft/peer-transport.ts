@@ -135,7 +135,7 @@ export class PeerTransport {
     for (const [id, link] of this.#links) {
       const peer = this.#peers.get(id);
       if (peer?.addr === link.peer.addr && peer.nodeId === link.peer.nodeId) continue;
-      link.close();
+      void link.close();
       this.#links.delete(id);
     }
     for (const [id, peer] of this.#peers) {
@@ -170,11 +170,13 @@ export class PeerTransport {
     this.#sender.send(to, message);
   }
 
-  close(): void {
-    for (const link of this.#links.values()) link.close();
+  /** Resolves when the others have the last that this member said; see `PeerLink.close`. */
+  async close(): Promise<void> {
+    const closed = [...this.#links.values()].map((link) => link.close());
     this.#links.clear();
     this.#sender.close();
     this.#listener.close();
+    await Promise.all(closed);
   }
 
   #hello(to: number): PeerHello {

@@ -115,7 +115,7 @@ export interface RaftNodeOptions {
   readonly tickMs: number;
   readonly heartbeatTicks: number;
   readonly electionTicks: number;
-  /** Ask for a snapshot after this many applied entries. */
+  /** Ask for a snapshot after this many applied entries, or later when the state is large. */
   readonly snapshotEveryEntries: number;
   /** Ask for a snapshot after this many bytes of applied entries. */
   readonly snapshotEveryBytes: number;

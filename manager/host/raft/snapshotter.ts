@@ -2,11 +2,13 @@
 // leader. A local one: asked for, stored as a file, named in the log by a mark, then the log is
 // compacted. One from the leader: stored first, then decided about by the core, then the state is
 // replaced. A snapshot of no bytes is the empty state that a group begins with: it has no file.
-// A failed snapshot only means a longer log.
+// A failed snapshot only means a longer log. A state that is large is written when the log has become
+// as large as it, so that snapshots never cost more than the log itself.
 import type { RawNode } from '#manager/raft/raw-node';
 import type { MemoryStorage } from '#manager/raft/storage';
 import type { Message, SnapshotMeta } from '#manager/raft/types';
 import type { SnapshotMark } from '#manager/wal/frame';
+import { SNAPSHOT_INTERVALS_MAX, SNAPSHOT_SMALL_BYTES } from './limits.ts';
 import type { SnapshotSettings } from './raft-node.ts';
 import type { SnapshotFiles } from './snapshot-store.ts';
 import type { ThreadNote } from './thread-messages.ts';
@@ -32,6 +34,8 @@ export class Snapshotter {
   #settings: SnapshotSettings;
   #entriesSince = 0;
   #bytesSince = 0;
+  /** Of the newest snapshot; 0 before the first one of this process. */
+  #stateBytes = 0;
   /** From asking for one until its mark is durable. */
   #isRunning = false;
   #isWanted = false;
@@ -73,7 +77,7 @@ export class Snapshotter {
   wantIfDue(): void {
     const isDue =
       this.#onWhole.length > 0 ||
-      this.#entriesSince >= this.#settings.everyEntries ||
+      this.#isIntervalOver() ||
       this.#bytesSince >= this.#deps.everyBytes;
     if (!isDue || this.#isRunning) return;
     this.#isRunning = true;
@@ -81,6 +85,15 @@ export class Snapshotter {
     this.#isWhole = this.#onWhole.length > 0;
     this.#entriesSince = 0;
     this.#bytesSince = 0;
+  }
+
+  #isIntervalOver(): boolean {
+    const { everyEntries } = this.#settings;
+    if (this.#entriesSince < everyEntries) return false;
+    return (
+      this.#stateBytes <= Math.max(SNAPSHOT_SMALL_BYTES, this.#bytesSince) ||
+      this.#entriesSince >= SNAPSHOT_INTERVALS_MAX * everyEntries
+    );
   }
 
   get isWanted(): boolean {
@@ -124,6 +137,7 @@ export class Snapshotter {
   #mark(meta: SnapshotMeta, bytes: number): void {
     const { storage, node } = this.#deps;
     const { index } = meta;
+    this.#stateBytes = bytes;
     const trailing = this.#isWhole ? 0 : this.#settings.trailingEntries;
     // By the core's log: a snapshot from the leader may be on its way to the disk, and the mark of an
     // older one must not follow it there.
@@ -178,6 +192,7 @@ export class Snapshotter {
     const { snapshot } = message;
     if (snapshot === null) return;
     const { index, term, confState, data } = snapshot;
+    this.#stateBytes = data.length;
     if (data.length > 0) {
       this.#isStoring = true;
       try {

@@ -7,7 +7,7 @@ import { Role } from '#manager/raft/types';
 import { DiskWatch } from './disk-watch.ts';
 import { RaftHost } from './host.ts';
 import { KeyService } from './key-service.ts';
-import { DISK_CHECK_MS, STOP_TIMEOUT_MS } from './limits.ts';
+import { DISK_CHECK_MS, FAREWELL_MS, STOP_TIMEOUT_MS } from './limits.ts';
 import { type OpenedMember, openMember } from './open-member.ts';
 import { problemOf } from './peer-screen.ts';
 import { PeerTransport } from './peer-transport.ts';
@@ -173,7 +173,8 @@ async function stop(host: RaftHost, member: OpenedMember, transport: PeerTranspo
     if (member.wal.isBusy) resolve();
     else member.wal.close(() => resolve());
   });
-  transport.close();
+  const tooLong = new Promise((resolve) => setTimeout(resolve, FAREWELL_MS));
+  await Promise.race([transport.close(), tooLong]);
   member.unlock();
   post({ type: 'stopped' });
   parentPort?.close();
