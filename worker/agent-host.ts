@@ -4,14 +4,12 @@
 // What tasks need besides (files, networks, volumes) is assigned-things.ts, what containers say agent-facts.ts.
 
 import { isAttachment } from '#protocol/attachments';
-import type { RegistryAuth } from '#protocol/engine';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { Assignment, AssignmentsMessage } from '#protocol/generated/dispatcher';
 import { AssignmentAction, AssignmentsType } from '#protocol/generated/dispatcher';
 import type { Task, TaskStatus } from '#protocol/generated/objects';
-import { type LifecycleHook, MountType } from '#protocol/generated/specs';
-import { containerNameOf, registryAuthId } from '#protocol/ids';
-import { refreshAfterMs } from '#protocol/pull-policy';
+import type { LifecycleHook } from '#protocol/generated/specs';
+import { containerNameOf } from '#protocol/ids';
 import type { Clock, Log } from '#protocol/world';
 import { Agent } from '#worker/agent/agent';
 import type { AgentInput, Companion, Effect } from '#worker/agent/types';
@@ -20,18 +18,20 @@ import type { AssignedStore } from './assigned-store.ts';
 import { AssignedThings, isNetworkPart } from './assigned-things.ts';
 import { runHooks } from './hooks.ts';
 import type { ImageExchange } from './image-share/image-exchange.ts';
-import type { ImageRecord, ImageStore, PullPolicy } from './images/types.ts';
+import type { ImageStore } from './images/types.ts';
 import { PREPARES_PARALLEL_MAX } from './limits.ts';
 import { listening } from './network/listening.ts';
 import { connectionsEnded } from './network/open-connections.ts';
 import type { NetworkManager } from './network/types.ts';
 import { OrderedReports } from './ordered-reports.ts';
+import { removeLeftHooks, runPreStart } from './pre-start.ts';
 import { Gate } from './queue.ts';
 import type { Container, ContainerTable } from './runtime/container.ts';
 import type { Containers } from './runtime/containers.ts';
 import type { ContainerChange } from './runtime/deps.ts';
 import { startExitCode } from './runtime/shim-spawn.ts';
 import { taskContainer } from './task-container.ts';
+import { TaskImages } from './task-images.ts';
 import type { TemplateNode } from './template.ts';
 import type { VolumeStore } from './volumes/volume-store.ts';
 
@@ -62,7 +62,8 @@ export class AgentHost {
   readonly #prepares = new Gate(PREPARES_PARALLEL_MAX);
   readonly #preparing = new Map<string, AbortController>();
   readonly #things: AssignedThings;
-  /** Tasks whose post_start hooks run; what their containers do meanwhile is told to the agent afterwards. */
+  readonly #images: TaskImages;
+  /** Tasks whose pre_start or post_start hooks run; what their containers do meanwhile is told to the agent afterwards. */
   readonly #hooked = new Map<
     string,
     { readonly stop: AbortController; readonly held: AgentInput[] }
@@ -76,6 +77,7 @@ export class AgentHost {
     this.#deps = deps;
     this.#agent = new Agent({ nodeId: node.id });
     this.#things = new AssignedThings(node.id, deps);
+    this.#images = new TaskImages(deps);
     this.#reports = new OrderedReports((taskId, status) => deps.report(taskId, status));
   }
 
@@ -87,6 +89,7 @@ export class AgentHost {
   async start(endedUnseen: ReadonlySet<string>): Promise<void> {
     const saved = await this.#deps.store.load();
     this.#things.restore();
+    await removeLeftHooks(this.#deps.table, this.#deps);
     const { network, clock } = this.#deps;
     const observed = this.#deps.table
       .list()
@@ -173,8 +176,9 @@ export class AgentHost {
 
   /** What a container did. */
   changed(change: ContainerChange): void {
-    const taskId = change.container.record.task?.taskId;
-    if (taskId === undefined) return;
+    const { task } = change.container.record;
+    if (!task || task.isHook === true) return;
+    const { taskId } = task;
     const input = factOf(change, taskId, this.#deps.network);
     const hooked = this.#hooked.get(taskId);
     if (hooked) hooked.held.push(input);
@@ -264,8 +268,7 @@ export class AgentHost {
   ): Promise<Container> {
     if (signal.aborted) throw new TswarmError('cancelled', 'no longer wanted');
     const { containers, table, store } = this.#deps;
-    const image = await this.#image(task, signal);
-    await this.#mountedImages(task, signal);
+    const image = await this.#images.ensure(task, signal);
     const wanted = taskContainer(task, image, {
       node: this.#node,
       networks: store.networks.objects,
@@ -278,42 +281,6 @@ export class AgentHost {
     return containers.create({ ...wanted, name });
   }
 
-  /** Images whose files are mounted; they come as its own does. */
-  async #mountedImages(task: Task, signal: AbortSignal): Promise<void> {
-    const { images, exchange } = this.#deps;
-    const { mounts = [], pullPolicy = '' } = task.spec?.containerSpec ?? {};
-    const auth = this.#registryAuth(task);
-    const options = { policy: pullPolicyOf(pullPolicy), signal, ...(auth ? { auth } : {}) };
-    for (const { source, imageOptions } of mounts.filter((it) => it.type === MountType.IMAGE)) {
-      const { imageId: id = '' } = imageOptions ?? {};
-      await (id ? exchange.ensure(id, source, signal) : images.ensure(source, options));
-    }
-  }
-
-  /** An image that was made in the cluster is taken from a node: no registry has it. */
-  async #image(task: Task, signal: AbortSignal): Promise<ImageRecord> {
-    const { images, exchange } = this.#deps;
-    const { image: ref = '', imageId = '', pullPolicy = '' } = task.spec?.containerSpec ?? {};
-    if (imageId !== '') return exchange.ensure(imageId, ref, signal);
-    const policy = pullPolicyOf(pullPolicy);
-    const age = refreshAfterMs(pullPolicy);
-    const here = policy === 'always' || age !== undefined ? undefined : images.resolve(ref);
-    if (here) return here;
-    const auth = this.#registryAuth(task);
-    return images.ensure(ref, {
-      policy,
-      signal,
-      ...(auth ? { auth } : {}),
-      ...(age === undefined ? {} : { refreshAfterMs: age }),
-    });
-  }
-
-  /** What the service was given for its registry; it came with the task, as secrets do. */
-  #registryAuth(task: Task): RegistryAuth | undefined {
-    const data = this.#deps.store.data(registryAuthId(task.serviceId));
-    return data && (JSON.parse(new TextDecoder().decode(data)) as RegistryAuth);
-  }
-
   async #start(taskId: string, containerId: string): Promise<void> {
     const { containers, table, store } = this.#deps;
     try {
@@ -321,7 +288,12 @@ export class AgentHost {
       const container = table.get(containerId);
       if (!container) throw new TswarmError('not_found', `No such container: ${containerId}`);
       await this.#takeName(taskId, container);
-      const postStart = store.savedTask(taskId)?.spec?.containerSpec?.postStart ?? [];
+      const task = store.savedTask(taskId);
+      const { preStart = [], postStart = [] } = task?.spec?.containerSpec ?? {};
+      // Once for each replica: not when the same container starts again.
+      if (task && preStart.length > 0 && container.state.startedAt === '') {
+        await this.#runBefore(task, container);
+      }
       if (postStart.length === 0) await containers.start(container);
       else await this.#startWithHooks(taskId, container, postStart);
     } catch (error) {
@@ -334,6 +306,23 @@ export class AgentHost {
         exitCode: startExitCode(error),
         retryable: error instanceof TswarmError && error.retryable,
       });
+    }
+  }
+
+  /** @throws TswarmError when a hook fails or the task is not wanted any more */
+  async #runBefore(task: Task, container: Container): Promise<void> {
+    const { containers, store, engineSocket } = this.#deps;
+    const hooked = { stop: new AbortController(), held: [] as AgentInput[] };
+    this.#hooked.set(task.id, hooked);
+    const context = { node: this.#node, networks: store.networks.objects, engineSocket };
+    const stopping = this.#stopping.signal;
+    const signal = AbortSignal.any([hooked.stop.signal, stopping]);
+    try {
+      const deps = { containers, images: this.#images, context, stopping };
+      await runPreStart(container, task, deps, signal);
+    } finally {
+      this.#hooked.delete(task.id);
+      for (const input of hooked.held) this.#step(input);
     }
   }
 
@@ -493,8 +482,4 @@ export class AgentHost {
       this.#deps.log.error('not written', { what, reason: messageOf(error) });
     });
   }
-}
-
-function pullPolicyOf(text: string): PullPolicy {
-  return text === 'always' || text === 'never' ? text : 'missing';
 }

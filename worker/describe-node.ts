@@ -6,14 +6,14 @@ import {
   PluginDescription,
 } from '#protocol/generated/objects';
 import { GenericResource, Platform, Resources } from '#protocol/generated/specs';
+import { LOG_DRIVERS } from '#protocol/log-drivers';
 import { issuerOf } from '#protocol/transport/certificate';
 import type { TlsIdentity } from '#protocol/transport/grpc';
 import type { MeshDescription } from './network/types.ts';
 import type { HostFacts } from './runtime/host-facts.ts';
 
 const PLUGINS: readonly (readonly [string, string])[] = [
-  ['Log', 'json-file'],
-  ['Log', 'local'],
+  ...LOG_DRIVERS.map((name) => ['Log', name] as const),
   ['Log', 'none'],
   ['Network', 'bridge'],
   ['Network', 'host'],

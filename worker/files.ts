@@ -10,7 +10,6 @@ import {
   mkdirSync,
   openSync,
   renameSync,
-  rmdirSync,
   rmSync,
   unlinkSync,
   writeFileSync,
@@ -163,11 +162,6 @@ export async function removeFile(path: string): Promise<void> {
 /** As `removeTree`, for a tree of a few small files on a tmpfs. */
 export async function removeSmallTree(path: string): Promise<void> {
   rmSync(path, { recursive: true, force: true });
-}
-
-/** Removes an empty folder; nothing when it is absent. */
-export async function removeFolder(path: string): Promise<void> {
-  unlessMissing(() => rmdirSync(path));
 }
 
 function unlessMissing(remove: () => void): void {

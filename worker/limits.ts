@@ -15,8 +15,6 @@ export const STATE_RETRY_MS = 2_000;
 export const STARTS_PARALLEL_MAX = 4;
 /** Image pulls for tasks at one time; each one already fetches layers in parallel. */
 export const PREPARES_PARALLEL_MAX = 8;
-/** Stops at one time; they mostly wait for the program. */
-export const STOPS_PARALLEL_MAX = 64;
 
 /** Grace between stop signal and KILL when nobody says otherwise (Docker's). */
 export const STOP_GRACE_MS_DEFAULT = 10_000;
@@ -43,6 +41,7 @@ export const HEALTH_LOG_ENTRIES = 5;
 export const INSIDE_OUTPUT_BYTES_MAX = 4096;
 /** Of a hook's output in the reason of a failed start. */
 export const HOOK_REASON_CHARACTERS_MAX = 300;
+export const HOOK_REASON_LINES_MAX = 10;
 export const HEALTH_INTERVAL_MS_DEFAULT = 30_000;
 export const HEALTH_TIMEOUT_MS_DEFAULT = 30_000;
 export const HEALTH_RETRIES_DEFAULT = 3;
@@ -60,6 +59,26 @@ export const EVENTS_LISTENER_BACKLOG_MAX = 1024;
 /** One json-file line: a 16 KiB piece, escaped at worst sixfold, plus its frame. */
 export const LOG_LINE_BYTES_MAX: number = 256 * 1024;
 export const LOG_READ_BYTES: number = 64 * 1024;
+/** What is kept of a log that a driver also sends elsewhere (Docker's dual logging); it is the buffer while its receiver is away. */
+export const LOG_CACHE_BYTES_DEFAULT: number = 20 * 1024 * 1024;
+export const LOG_CACHE_FILES_DEFAULT = 5;
+/** The shim cuts lines into pieces of 16 KiB, up to 3 bytes less where a character would be cut. */
+export const LOG_PIECE_BYTES_MIN: number = 16 * 1024 - 3;
+/** Connecting to a log server; a start of a container waits for it. */
+export const FORWARD_CONNECT_MS = 10_000;
+/** A server that takes nothing for so long is given up and called again. */
+export const FORWARD_WRITE_MS = 30_000;
+/** Between two tries to send. */
+export const FORWARD_RETRY_MS_MIN = 500;
+export const FORWARD_RETRY_MS_MAX = 15_000;
+/** Removing a container waits for the rest of its log to be sent, if the server takes it (Docker's). */
+export const FORWARD_CLOSE_MS = 10_000;
+/** What is under way when the worker stops. */
+export const FORWARD_STOP_MS = 1_000;
+/** Messages handed to a server in one step. */
+export const FORWARD_BATCH_MAX = 256;
+/** Answer of the helper that writes to sockets of the file system; its own limit for one datagram is 5 s. */
+export const DATAGRAM_CALL_MS = 60_000;
 
 /** Task status updates are sent together when they come within this time; alone they go at once. */
 export const STATUS_COALESCE_MS = 20;
@@ -77,8 +96,6 @@ export const HEARTBEAT_TIMEOUT_MS_MIN = 3_000;
 /** Until the manager has said its own period. */
 export const HEARTBEAT_PERIOD_MS_DEFAULT = 2_000;
 
-/** Hosts, resolv.conf and the like are small; a bind-mounted file that is larger is a mistake. */
-export const PASSWD_BYTES_MAX: number = 1024 * 1024;
 /** Names and paths (kernel: NAME_MAX, PATH_MAX). */
 export const CONTAINER_NAME_LENGTH_MAX = 255;
 

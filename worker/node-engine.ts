@@ -6,7 +6,7 @@ import { imageEngine } from './engine/image-engine.ts';
 import { nodeInfo } from './engine/system-info.ts';
 import { NodeVolumeEngine } from './engine/volume-engine.ts';
 import type { EventLog } from './events.ts';
-import type { LogSource } from './logs/read-logs.ts';
+import type { LogSource } from './logs/log-waker.ts';
 import type { Parts } from './parts.ts';
 import type { Container, ContainerTable } from './runtime/container.ts';
 import { Execs } from './runtime/execs.ts';

@@ -8,10 +8,14 @@ import type { EventLog } from './events.ts';
 import { readTextFile, writeFileAtomic } from './files.ts';
 import { createImageService } from './images/image-store.ts';
 import type { Builder, ImageService } from './images/types.ts';
+import { DatagramHelpers } from './logs/forward/datagram-sink.ts';
+import { LogForwarding } from './logs/forward/forwarding.ts';
+import { JOURNAL_SOCKET, LOCAL_SYSLOG } from './logs/forward/sinks.ts';
+import type { LogSource } from './logs/log-waker.ts';
 import { createNetworkService } from './network/network-service.ts';
 import type { ClusterPlaces, NetworkService } from './network/types.ts';
 import { createBuildStepRunner } from './runtime/build-step.ts';
-import type { ContainerTable } from './runtime/container.ts';
+import type { Container, ContainerTable } from './runtime/container.ts';
 import { ContainerFiles } from './runtime/container-files.ts';
 import { Containers } from './runtime/containers.ts';
 import type { ContainerChange, FileSource, RuntimeDeps } from './runtime/deps.ts';
@@ -32,6 +36,7 @@ export interface Parts {
   readonly volumes: VolumeStore;
   readonly containers: Containers;
   readonly runtime: RuntimeDeps;
+  readonly forwarding: LogForwarding;
   readonly builder: Builder;
   readonly localNetworks: LocalNetworkNames;
   readonly restored: RestoreResult;
@@ -49,6 +54,7 @@ export interface PartsInput {
   meshChanged(): void;
   /** On the cluster's networks, for containers that are no task's. */
   readonly places: ClusterPlaces;
+  logSource(container: Container): LogSource;
 }
 
 export async function makeParts(input: PartsInput): Promise<Parts> {
@@ -111,6 +117,19 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
     },
     { clock, random, log: log.child('images'), events, containers: directory },
   );
+  const forwarding = new LogForwarding({
+    clock,
+    log: log.child('logs'),
+    hostname: host.hostname,
+    pid: process.pid,
+    sinks: {
+      helpers: new DatagramHelpers(nativeDir),
+      nowMs: () => clock.monotonicMs(),
+      localSyslog: LOCAL_SYSLOG,
+      journalSocket: JOURNAL_SOCKET,
+    },
+    logSource: (container) => input.logSource(container),
+  });
   const runtimePath = options.runtimePath || join(nativeDir, 'tswarm-runtime');
   const runtime: RuntimeDeps = {
     options: {
@@ -140,6 +159,7 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
     table,
     users: new UserLookup(nativeDir),
     fileSource: input.fileSource,
+    forwarding,
     changed: (change) => input.changed(change),
   };
   const shims = await findShims(runtime);
@@ -160,7 +180,28 @@ export async function makeParts(input: PartsInput): Promise<Parts> {
       secretsDir: join(input.secretsRoot, 'build'),
     },
   );
-  return { host, images, network, volumes, containers, runtime, builder, localNetworks, restored };
+  return {
+    host,
+    images,
+    network,
+    volumes,
+    containers,
+    runtime,
+    forwarding,
+    builder,
+    localNetworks,
+    restored,
+  };
+}
+
+/** Takes containers away, whether they run or not. */
+export async function removeAll(parts: Parts, containers: readonly Container[]): Promise<void> {
+  const options = { force: true, volumes: true };
+  await Promise.all(
+    containers.map((container) =>
+      parts.containers.remove(container, { ...options, shownName: container.record.name }),
+    ),
+  );
 }
 
 /** First start: a random tag that names this node's cgroups and kernel objects from then on. */

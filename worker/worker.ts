@@ -15,10 +15,10 @@ import { EventLog } from './events.ts';
 import { listFolder, makeFolder, removeTree, sweepTemporaries } from './files.ts';
 import { ImageExchange } from './image-share/image-exchange.ts';
 import { MANAGERS_TOLD_MAX } from './limits.ts';
-import type { LogSource } from './logs/read-logs.ts';
+import type { LogSource } from './logs/log-waker.ts';
 import { makeNodeEngine } from './node-engine.ts';
 import type { Parts } from './parts.ts';
-import { makeParts } from './parts.ts';
+import { makeParts, removeAll } from './parts.ts';
 import { expandPayload } from './payload-template.ts';
 import { serveReach } from './reach.ts';
 import { Remotes } from './remotes.ts';
@@ -165,6 +165,7 @@ class NodeWorker implements Worker {
       changed: (change) => this.#changed(change),
       meshChanged: () => this.#session?.describeAgain(),
       places: this.#places,
+      logSource: (container) => this.#logSource(container),
     });
     this.#engine = makeNodeEngine({
       options: this.#options,
@@ -185,6 +186,8 @@ class NodeWorker implements Worker {
     for (const { container, run, exit } of restored.adopted) {
       containers.watch(container, run, exit, true);
     }
+    // What ended containers have left unsent.
+    for (const container of this.#table.list()) parts.forwarding.follow(container);
     bringBack(restored, containers, runtime);
     const { log } = this.#deps;
     builder.recover().catch((error: unknown) => {
@@ -473,19 +476,11 @@ class NodeWorker implements Worker {
     const parts = this.#parts;
     if (!parts) return;
     for (const container of this.#table.list()) parts.containers.release(container);
+    await parts.forwarding.stop();
     await parts.images.stop();
     await parts.network.stop();
     this.#parts = undefined;
   }
-}
-
-async function removeAll(parts: Parts, containers: readonly Container[]): Promise<void> {
-  const options = { force: true, volumes: true };
-  await Promise.all(
-    containers.map((container) =>
-      parts.containers.remove(container, { ...options, shownName: container.record.name }),
-    ),
-  );
 }
 
 const unnamed = (addr: string): ManagerAddress => ({ nodeId: '', addr, weight: 1 });

@@ -5,7 +5,7 @@
  *
  * Coverage does not guide it; what makes it useful is that the targets give it well-formed seeds
  * and repair what would stop every mutation at the door (checksums). The sanitizers are the oracle.
- * The input that is running is kept in a file, ./fuzz-input, until the run has ended.
+ * The input that is running is kept in a file of the target's own, ./X-input, until the run ended.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -89,13 +89,16 @@ int main(int argc, char **argv)
 {
 	static uint8_t seed[FUZZ_INPUT_MAX];
 	time_t end = time(NULL) + (argc > 1 ? atol(argv[1]) : 10);
+	char path[64];
 	uint64_t runs = 0;
 
+	/* Targets may run side by side in one folder. */
+	snprintf(path, sizeof path, "%s-input", basename(argv[0]));
 	state =
 	    argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL) * 0x9e3779b97f4a7c15 + 1;
 	printf("seed %llu\n", (unsigned long long)state);
 	fflush(stdout);
-	int fd = open("fuzz-input", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, FUZZ_INPUT_MAX) < 0)
 		return 1;
 	uint8_t *input = mmap(NULL, FUZZ_INPUT_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -109,6 +112,6 @@ int main(int argc, char **argv)
 		LLVMFuzzerTestOneInput(input, length);
 	}
 	printf("%llu runs\n", (unsigned long long)runs);
-	unlink("fuzz-input");
+	unlink(path);
 	return 0;
 }

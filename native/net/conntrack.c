@@ -14,8 +14,9 @@
 #include "cleanup.h"
 #include "net.h"
 
-/* Flows removed in one round; with more, there is another round. */
-#define ROUND_FLOWS (NL_BATCH_MAX - 1)
+/* Flows removed after one look at all of them (some 300 bytes each are kept); with more, there is
+ * another look, which takes long: a busy port has 100,000 flows that have just ended. */
+#define ROUND_FLOWS 16384
 /* A flow that cannot be removed must not keep us here. */
 enum { ROUNDS_MAX = 64, WANTED_MAX = 4096 };
 
@@ -38,10 +39,24 @@ struct tuple {
 	uint16_t dst_port;
 };
 
+/*
+ * Messages of the kernel about flows, one after the other. They are named by the half that has what
+ * was asked for (the address that is gone, the backend): a client that uses its port again has
+ * begun another flow meanwhile, with the same first half and, in the same memory, even the same
+ * CTA_ID.
+ */
+struct flows {
+	uint16_t half; /* CTA_TUPLE_ORIG or CTA_TUPLE_REPLY */
+	struct ts_buf messages;
+	size_t count;
+};
+
+enum { BY_CALL, BY_ANSWER, UNANSWERED, LISTS };
+
 struct search {
 	const struct wanted *wanted;
 	size_t count;
-	struct nl_batch found;
+	struct flows lists[LISTS]; /* UNANSWERED: as of when they were listed */
 };
 
 static int address_parse(const char *text, struct address *out, struct ts_err *err)
@@ -104,41 +119,86 @@ static bool matches(const struct wanted *wanted, const struct tuple *from, const
 	return same(&from->dst, &back->src) && same(&from->src, &back->dst);
 }
 
-/* Writes the deletion of the flow that is described by `attrs`. */
-static void add_deletion(struct nl_batch *batch, uint8_t family, const void *attrs, size_t len)
+/* The attributes of a message about a flow. */
+static const char *flow_attrs(const struct nlmsghdr *head, size_t *len)
 {
-	static const uint16_t names[] = {CTA_TUPLE_ORIG, CTA_ZONE, CTA_ID};
-	struct nfgenmsg body = {.nfgen_family = family, .version = NFNETLINK_V0};
-	nl_begin(batch, (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_DELETE, 0, &body, sizeof(body),
+	size_t fixed = NLMSG_SPACE(sizeof(struct nfgenmsg));
+	*len = head->nlmsg_len < fixed ? 0 : head->nlmsg_len - fixed;
+	return (const char *)head + fixed;
+}
+
+/* Writes a message that names the flow as another message does: by half of it, zone and number. */
+static void name_flow(struct nl_batch *batch, uint16_t type, uint16_t half,
+		      const struct nlmsghdr *flow)
+{
+	const uint16_t names[] = {half, CTA_ZONE, CTA_ID};
+	const struct nfgenmsg *of = NLMSG_DATA(flow);
+	struct nfgenmsg body = {.nfgen_family = of->nfgen_family, .version = NFNETLINK_V0};
+	size_t len = 0;
+	const char *attrs = flow_attrs(flow, &len);
+	nl_begin(batch, (uint16_t)((NFNL_SUBSYS_CTNETLINK << 8) | type), 0, &body, sizeof(body),
 		 "flow");
 	for (size_t i = 0; i < TS_ARRAY_LEN(names); i++) {
 		size_t size = 0;
 		const void *value = nl_find_len(attrs, len, names[i], &size);
-		uint16_t nested = names[i] == CTA_TUPLE_ORIG ? NLA_F_NESTED : 0;
+		uint16_t nested = names[i] == half ? NLA_F_NESTED : 0;
 		if (value)
 			nl_attr(batch, names[i] | nested, value, size);
 	}
 }
 
+static bool is_answered(const struct nlmsghdr *head)
+{
+	size_t len = 0;
+	const char *attrs = flow_attrs(head, &len);
+	const uint32_t *status = nl_find(attrs, len, CTA_STATUS, sizeof(*status));
+	return !status || (ntohl(*status) & IPS_SEEN_REPLY);
+}
+
+static void keep(struct flows *flows, const struct nlmsghdr *head)
+{
+	static const char padding[NLMSG_ALIGNTO];
+	ts_buf_add(&flows->messages, head, head->nlmsg_len);
+	ts_buf_add(&flows->messages, padding, NLMSG_ALIGN(head->nlmsg_len) - head->nlmsg_len);
+	flows->count++;
+}
+
+static size_t count_of(const struct search *search)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < LISTS; i++)
+		count += search->lists[i].count;
+	return count;
+}
+
+/* `back`: the half by which it answers. */
+static int list_for(const struct wanted *wanted, const struct tuple *back)
+{
+	if (wanted->unanswered)
+		return UNANSWERED;
+	if (!wanted->gone || same(&wanted->front, &back->src) || same(&wanted->front, &back->dst))
+		return BY_ANSWER;
+	return BY_CALL;
+}
+
 static void each_flow(const struct nlmsghdr *head, void *data)
 {
 	struct search *search = data;
-	size_t fixed = NLMSG_SPACE(sizeof(struct nfgenmsg));
-	struct tuple from, back;
-	if (head->nlmsg_len < fixed || search->found.count == ROUND_FLOWS)
-		return;
 	const struct nfgenmsg *body = NLMSG_DATA(head);
-	const char *attrs = (const char *)head + fixed;
-	size_t len = head->nlmsg_len - fixed;
+	struct tuple from, back;
+	size_t len = 0;
+	const char *attrs = flow_attrs(head, &len);
+	if (len == 0 || count_of(search) == ROUND_FLOWS)
+		return;
 	if (!tuple_read(attrs, len, CTA_TUPLE_ORIG, body->nfgen_family, &from) ||
 	    !tuple_read(attrs, len, CTA_TUPLE_REPLY, body->nfgen_family, &back))
 		return;
-	const uint32_t *status = nl_find(attrs, len, CTA_STATUS, sizeof(*status));
-	bool answered = !status || (ntohl(*status) & IPS_SEEN_REPLY);
+	bool answered = is_answered(head);
 	for (size_t i = 0; i < search->count; i++) {
-		if (!matches(&search->wanted[i], &from, &back, answered))
+		const struct wanted *wanted = &search->wanted[i];
+		if (!matches(wanted, &from, &back, answered))
 			continue;
-		add_deletion(&search->found, body->nfgen_family, attrs, len);
+		keep(&search->lists[list_for(wanted, &back)], head);
 		return;
 	}
 }
@@ -188,24 +248,89 @@ static int parse_flows(const struct ts_json *list, const char *what, struct want
 	return 0;
 }
 
+/* A flow that has ended by itself meanwhile is what was wanted. */
+static int commit(int sock, struct nl_batch *batch, struct ts_err *err)
+{
+	struct ts_err why = {0};
+	if (nl_commit(sock, batch, "forget flows", &why) == 0 || why.errnum == ENOENT)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+static const struct nlmsghdr *flow_at(const struct flows *flows, size_t place)
+{
+	return (const struct nlmsghdr *)(const void *)(flows->messages.data + place);
+}
+
+static int forget_all(int sock, const struct flows *flows, struct ts_err *err)
+{
+	cleanup_batch struct nl_batch batch = {0};
+	for (size_t at = 0; at < flows->messages.len;) {
+		const struct nlmsghdr *flow = flow_at(flows, at);
+		at += NLMSG_ALIGN(flow->nlmsg_len);
+		name_flow(&batch, IPCTNL_MSG_CT_DELETE, flows->half, flow);
+		bool full = batch.count == NL_BATCH_MAX - 1 || at == flows->messages.len;
+		if (full && commit(sock, &batch, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void note_answered(const struct nlmsghdr *head, void *data)
+{
+	bool *answered = data;
+	*answered = is_answered(head);
+}
+
+/*
+ * One at a time, each looked at once more just before: listing all flows takes long on a busy host,
+ * and a connection that has been answered meanwhile is somebody's. Its next packet would go to
+ * another backend, which resets it.
+ */
+static int forget_unanswered(int sock, const struct flows *flows, uint64_t *forgotten,
+			     struct ts_err *err)
+{
+	cleanup_batch struct nl_batch batch = {0};
+	for (size_t at = 0; at < flows->messages.len;) {
+		const struct nlmsghdr *flow = flow_at(flows, at);
+		at += NLMSG_ALIGN(flow->nlmsg_len);
+		struct ts_err why = {0};
+		bool answered = true;
+		name_flow(&batch, IPCTNL_MSG_CT_GET, flows->half, flow);
+		int seen = nl_query(sock, &batch, 0, note_answered, &answered, &why);
+		if (seen < 0 && why.errnum != ENOENT) {
+			*err = why;
+			return -1;
+		}
+		if (seen < 0 || answered)
+			continue;
+		name_flow(&batch, IPCTNL_MSG_CT_DELETE, flows->half, flow);
+		if (commit(sock, &batch, err) < 0)
+			return -1;
+		*forgotten += 1;
+	}
+	return 0;
+}
+
 /* Removes up to ROUND_FLOWS flows; 1 = there may be more. */
 static int forget(int sock, struct search *search, uint64_t *flows, struct ts_err *err)
 {
 	cleanup_batch struct nl_batch dump = {0};
 	struct nfgenmsg body = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0};
+	struct flows *lists = search->lists;
+	for (size_t i = 0; i < LISTS; i++)
+		lists[i].messages.len = lists[i].count = 0;
 	nl_begin(&dump, (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET, 0, &body, sizeof(body),
 		 "flows");
-	if (nl_query(sock, &dump, NLM_F_DUMP, each_flow, search, err) < 0)
+	if (nl_query(sock, &dump, NLM_F_DUMP, each_flow, search, err) < 0 ||
+	    forget_unanswered(sock, &lists[UNANSWERED], flows, err) < 0 ||
+	    forget_all(sock, &lists[BY_CALL], err) < 0 ||
+	    forget_all(sock, &lists[BY_ANSWER], err) < 0)
 		return -1;
-	size_t count = search->found.count;
-	struct ts_err why = {0};
-	*flows += count;
-	/* A flow that has ended by itself meanwhile is what was wanted. */
-	if (nl_commit(sock, &search->found, "forget flows", &why) < 0 && why.errnum != ENOENT) {
-		*err = why;
-		return -1;
-	}
-	return count == ROUND_FLOWS;
+	size_t removed = lists[BY_CALL].count + lists[BY_ANSWER].count;
+	*flows += removed;
+	return removed > 0 && count_of(search) == ROUND_FLOWS;
 }
 
 int net_conntrack(const struct ts_json *request, struct ts_buf *answer, struct ts_err *err)
@@ -214,6 +339,8 @@ int net_conntrack(const struct ts_json *request, struct ts_buf *answer, struct t
 	static int sock = -1;
 	const struct ts_json *gone = NULL, *udp = NULL, *unanswered = NULL;
 	struct search search = {.wanted = wanted};
+	for (size_t i = 0; i < LISTS; i++)
+		search.lists[i].half = i == BY_CALL ? CTA_TUPLE_ORIG : CTA_TUPLE_REPLY;
 	uint64_t flows = 0;
 	if (ts_json_opt_node(request, "gone", "conntrack", TS_JSON_ARRAY, &gone, err) < 0 ||
 	    ts_json_opt_node(request, "udp", "conntrack", TS_JSON_ARRAY, &udp, err) < 0 ||
@@ -228,7 +355,8 @@ int net_conntrack(const struct ts_json *request, struct ts_buf *answer, struct t
 	int more = 1;
 	for (int round = 0; more == 1 && round < ROUNDS_MAX; round++)
 		more = forget(sock, &search, &flows, err);
-	nl_batch_free(&search.found);
+	for (size_t i = 0; i < LISTS; i++)
+		ts_buf_free(&search.lists[i].messages);
 	if (more < 0)
 		return -1;
 	ts_buf_printf(answer, ",\"flows\":%llu", (unsigned long long)flows);

@@ -12,6 +12,9 @@
 #include "cgroup.h"
 #include "log.h"
 
+#define CPU_SHARES_MIN 2
+#define CPU_SHARES_MAX 262144
+
 static int need(const struct cgroup *cg, const char *controller, const char *field, int *fd,
 		struct ts_err *err)
 {
@@ -121,6 +124,20 @@ static int apply_cfs(int fd, const struct resources *r, struct ts_err *err)
 	return 0;
 }
 
+/* The kernel would quietly take the nearest value that it allows. */
+static int apply_shares(int fd, unsigned long long shares, struct ts_err *err)
+{
+	static const char field[] = "linux.resources.cpu.shares";
+
+	if (shares < CPU_SHARES_MIN)
+		return ts_fail(err, TS_E_INVALID, 0, "config", field,
+			       "%s: the minimum allowed cpu-shares is %d", field, CPU_SHARES_MIN);
+	if (shares > CPU_SHARES_MAX)
+		return ts_fail(err, TS_E_INVALID, 0, "config", field,
+			       "%s: the maximum allowed cpu-shares is %d", field, CPU_SHARES_MAX);
+	return cgroup_write_u64(fd, "cpu.shares", shares, field, NULL, err);
+}
+
 static int apply_cpu(const struct cgroup *cg, const struct resources *r, struct ts_err *err)
 {
 	int fd = -1;
@@ -130,8 +147,7 @@ static int apply_cpu(const struct cgroup *cg, const struct resources *r, struct 
 		return 0;
 	if (need(cg, "cpu", "linux.resources.cpu", &fd, err) < 0)
 		return -1;
-	if (r->cpu_shares.set && cgroup_write_u64(fd, "cpu.shares", r->cpu_shares.v,
-						  "linux.resources.cpu.shares", NULL, err) < 0)
+	if (r->cpu_shares.set && apply_shares(fd, r->cpu_shares.v, err) < 0)
 		return -1;
 	if (apply_cfs(fd, r, err) < 0)
 		return -1;

@@ -13,6 +13,7 @@ import type { StageConfig } from './config-change.ts';
 import { processConfig } from './config-change.ts';
 import type { BuildContext } from './context.ts';
 import type { BuildPlan } from './plan.ts';
+import type { StepEvents } from './step-events.ts';
 
 /** An image between two instructions. */
 export interface StageState {
@@ -51,6 +52,8 @@ export interface BuildRun {
 /** What a stage says, and how far it is. */
 export interface StageVoice {
   stepsDone: number;
+  /** For who follows each step as it happens. */
+  readonly steps: StepEvents;
   /** One line of progress. */
   readonly onLine: (line: EngineJson) => void;
   /** Text of the build's own; nothing in a quiet build. */

@@ -63,12 +63,15 @@ class DockerfileBuilder implements Builder {
   ): Promise<Progress> {
     await this.#open();
     const tags = options.tags.map(tagOf);
+    this.#deps.runner.check?.(options.limits);
     const abort = new AbortController();
     const onAbort = (): void => abort.abort();
     signal.addEventListener('abort', onAbort, { once: true });
     const received = await receiveContext(context, {
       contextsDir: join(this.#dataDir, 'contexts'),
       dockerfile: options.dockerfile,
+      remote: options.remote ?? '',
+      contexts: options.contexts,
       tool: this.#deps.images.parts.tool,
       signal: abort.signal,
     });

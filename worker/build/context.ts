@@ -1,14 +1,17 @@
-// The build context: unpacked into a folder of its own, what .dockerignore names taken out, the
+// The build context, as it was sent or fetched from a URL: unpacked into a folder of its own, what .dockerignore names taken out, the
 // Dockerfile read before that. Removed with the build.
 import { lstat, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Dockerignore } from '#protocol/dockerignore';
 import { BUILD_CONTEXTS_FOLDER, FOREIGN_DOCKERFILE } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
-import { decompress } from '../images/decompress.ts';
 import type { LayerTool } from '../images/layer-tool.ts';
-import { CONTEXT_BYTES_MAX, CONTEXT_ENTRIES_MAX, DOCKERFILE_BYTES_MAX } from './limits.ts';
+import { DOCKERFILE_BYTES_MAX } from './limits.ts';
+import { fetchContext, unpackContext } from './remote-context.ts';
+import { isUrl } from './remote-file.ts';
 import { RootView } from './root-view.ts';
+
+const DEFAULT_DOCKERFILE = 'Dockerfile';
 
 export interface BuildContext {
   readonly view: RootView;
@@ -18,12 +21,17 @@ export interface BuildContext {
   remove(): Promise<void>;
 }
 
-/** `dockerfile`: path in the context; '' = `Dockerfile`. */
+/**
+ * `dockerfile`: path in the context; '' = `Dockerfile`. `remote`: URL of the context; '' = it is sent. What is sent with a remote one (a Dockerfile from elsewhere, further contexts) lies over it.
+ * `contexts`: those that are URLs are fetched.
+ */
 export async function receiveContext(
   tar: AsyncIterable<Uint8Array>,
   options: {
     readonly contextsDir: string;
     readonly dockerfile: string;
+    readonly remote: string;
+    readonly contexts: Readonly<Record<string, string>>;
     readonly tool: LayerTool;
     readonly signal: AbortSignal;
   },
@@ -33,17 +41,10 @@ export async function receiveContext(
     for (const path of [dir, `${dir}.more`]) await rm(path, { recursive: true, force: true });
   };
   try {
-    await options.tool.apply(decompress(tar, { bytesMax: CONTEXT_BYTES_MAX }), {
-      root: dir,
-      bytesMax: CONTEXT_BYTES_MAX,
-      entriesMax: CONTEXT_ENTRIES_MAX,
-      mode: 'plain',
-      isUnterminatedOk: true,
-      signal: options.signal,
-    });
-    const contexts = await takeContexts(dir, `${dir}.more`);
+    const name = await fillContext(tar, dir, options);
+    await takeContexts(dir, `${dir}.more`);
+    const contexts = await contextViews(`${dir}.more`, options);
     const view = new RootView(dir);
-    const name = options.dockerfile === '' ? 'Dockerfile' : options.dockerfile;
     const dockerfile = await readDockerfile(view, name);
     await takeOut(view, name);
     for (const foreign of [FOREIGN_DOCKERFILE, `${FOREIGN_DOCKERFILE}.dockerignore`])
@@ -55,16 +56,52 @@ export async function receiveContext(
   }
 }
 
+type ContextSources = Parameters<typeof receiveContext>[1];
+
+/** @returns the name of the Dockerfile in it */
+async function fillContext(
+  tar: AsyncIterable<Uint8Array>,
+  dir: string,
+  { remote, dockerfile, tool, signal }: ContextSources,
+): Promise<string> {
+  const name = dockerfile === '' ? DEFAULT_DOCKERFILE : dockerfile;
+  if (remote === '') {
+    await unpackContext(tar, dir, { tool, signal });
+    return name;
+  }
+  if (!isUrl(remote)) {
+    throw new TswarmError('not_supported', `remote: ${remote} is no http or https address`, {
+      field: 'remote',
+      hint: 'Repositories are fetched by `tswarm image build` and tcompose.',
+    });
+  }
+  const fetched = { tool, signal, fileName: DEFAULT_DOCKERFILE };
+  const isArchive = await fetchContext(remote, dir, fetched);
+  await rm(join(dir, BUILD_CONTEXTS_FOLDER), { recursive: true, force: true });
+  await unpackContext(tar, dir, { tool, signal });
+  return isArchive || dockerfile === FOREIGN_DOCKERFILE ? name : DEFAULT_DOCKERFILE;
+}
+
 /** Moves the folder of the further contexts out of the context. */
-async function takeContexts(dir: string, to: string): Promise<ReadonlyMap<string, RootView>> {
+async function takeContexts(dir: string, to: string): Promise<void> {
   const from = join(dir, BUILD_CONTEXTS_FOLDER);
   const info = await lstat(from).catch(() => undefined);
-  if (info?.isDirectory() !== true) return new Map();
-  await rename(from, to);
-  const contexts = new Map<string, RootView>();
-  for (const entry of await readdir(to, { withFileTypes: true }))
-    if (entry.isDirectory()) contexts.set(entry.name, new RootView(join(to, entry.name)));
-  return contexts;
+  if (info?.isDirectory() === true) await rename(from, to);
+}
+
+/** Those that came along and those that are fetched, each a folder below `dir`. */
+async function contextViews(
+  dir: string,
+  { contexts, tool, signal }: ContextSources,
+): Promise<ReadonlyMap<string, RootView>> {
+  for (const [name, source] of Object.entries(contexts)) {
+    if (!isUrl(source)) continue;
+    await fetchContext(source, join(dir, name), { tool, signal, fileName: undefined });
+  }
+  const views = new Map<string, RootView>();
+  for (const entry of await readdir(dir, { withFileTypes: true }).catch(() => []))
+    if (entry.isDirectory()) views.set(entry.name, new RootView(join(dir, entry.name)));
+  return views;
 }
 
 async function readDockerfile(view: RootView, name: string): Promise<string> {

@@ -15,7 +15,6 @@ export const STEPS_MAX = 1000;
 export const STAGES_PARALLEL_MAX = 4;
 /** A file that ADD fetches. */
 export const REMOTE_BYTES_MAX: number = 20 * GIB;
-export const REMOTE_REDIRECTS_MAX = 10;
 /** Nesting of ${a:-${b:-…}}. */
 export const EXPANSION_DEPTH_MAX = 32;
 /** One expanded word; doubling variables must not eat the memory. */

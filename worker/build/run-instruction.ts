@@ -109,7 +109,10 @@ async function execute(
   const proxies = Object.entries(run.options.buildArgs).flatMap(([name, value]) =>
     isProxyArg(name) && value !== null ? [`${name}=${value}`] : [],
   );
-  const output = new StepOutput((text) => run.say(text));
+  const output = new StepOutput((text) => {
+    run.say(text);
+    run.steps.wrote(text);
+  });
   const { exitCode, oomKilled } = await started(command, () =>
     run.runner.run(
       {
@@ -123,6 +126,7 @@ async function execute(
         shmBytes: run.options.shmBytes,
         mounts,
         ulimits: run.options.ulimits,
+        limits: run.options.limits,
         privileged: instruction.isInsecure,
         imageId: state.imageId,
       },

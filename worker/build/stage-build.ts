@@ -1,5 +1,6 @@
 // One stage: its instructions in order, each from state to state, by the cache where it can. Lines
 // as the classic builder writes them.
+import type { EngineJson } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import { registryServerOf } from '#protocol/registry-server';
 import type { LayerRecord } from '../images/layer-store.ts';
@@ -28,14 +29,14 @@ import { parseInstruction } from './parse/dockerfile.ts';
 import { expandWord, type Scope } from './parse/expand.ts';
 import { type Instruction, readInstruction } from './parse/instructions.ts';
 import { findStage, type Stage } from './plan.ts';
+import { isUrl } from './remote-file.ts';
 import type { RootView } from './root-view.ts';
 import { checkAllowed, runCommand, runLayer, StepError, visibleArgs } from './run-instruction.ts';
 import { mountKey } from './run-mounts.ts';
 
 /** Runs the stage. @throws what a step throws; TswarmError `cancelled` */
 export async function buildStage(run: StageRun, stage: Stage): Promise<StageState> {
-  step(run, stage.from.shown);
-  let state = await baseOf(run, stage);
+  let state = await step(run, stage.from.shown, () => baseOf(run, stage));
   if (state.imageId !== '') run.say(` ---> ${shortImageId(state.imageId)}\n`);
   const triggers = state.config.onBuild.map((text) =>
     readInstruction(parseInstruction(text), run.plan.escapeChar),
@@ -46,15 +47,16 @@ export async function buildStage(run: StageRun, stage: Stage): Promise<StageStat
     for (const trigger of triggers) state = await oneStep(run, stage, state, trigger);
   }
   for (const instruction of stage.instructions) {
-    step(run, instruction.shown);
-    state = await oneStep(run, stage, state, instruction);
+    const before = state;
+    state = await step(run, instruction.shown, () => oneStep(run, stage, before, instruction));
   }
   return state;
 }
 
-function step(run: StageRun, text: string): void {
+function step<T>(run: StageRun, text: string, work: () => Promise<T>): Promise<T> {
   run.stepsDone += 1;
   run.say(`Step ${run.stepsDone}/${run.stepsTotal} : ${text}\n`);
+  return run.steps.during(text, work);
 }
 
 async function oneStep(
@@ -133,7 +135,9 @@ function contextOf(
   const key = Object.keys(contexts).find((one) => one.toLowerCase() === name.toLowerCase());
   const source = key === undefined ? undefined : contexts[key];
   if (key === undefined || source === undefined) return undefined;
-  if (source !== '') return { kind: 'image', image: source.replace(/^docker-image:\/\//, '') };
+  if (source !== '' && !isUrl(source)) {
+    return { kind: 'image', image: source.replace(/^docker-image:\/\//, '') };
+  }
   const view = run.context.contexts.get(key);
   if (view) return { kind: 'folder', view };
   throw new TswarmError('invalid_argument', `context ${key} has not come along`);
@@ -163,11 +167,16 @@ async function fetchImage(run: StageRun, ref: string, platform: string): Promise
   const { registryAuths } = run.options;
   const auth = Object.hasOwn(registryAuths, server) ? registryAuths[server] : undefined;
   const access = auth === undefined ? {} : { auth };
+  const heard = (line: EngineJson): void => {
+    if (!run.options.quiet) run.onLine(line);
+    const words = [line.id, line.status, line.progress].filter((word) => typeof word === 'string');
+    run.steps.wrote(`${words.join(' ')}\n`);
+  };
   let image = store.resolve(ref);
   if (platform !== '' && (run.options.pull || !fits(image))) {
     for await (const line of await api.pull(ref, { platform, ...access }, run.signal)) {
       if (typeof line.error === 'string') throw new TswarmError('unavailable', line.error);
-      if (!run.options.quiet) run.onLine(line);
+      heard(line);
     }
     image = store.resolve(ref);
   } else if (run.options.pull || image === undefined) {
@@ -175,9 +184,7 @@ async function fetchImage(run: StageRun, ref: string, platform: string): Promise
       ...access,
       policy: run.options.pull ? 'always' : 'missing',
       signal: run.signal,
-      onProgress: (line) => {
-        if (!run.options.quiet) run.onLine(line);
-      },
+      onProgress: heard,
     });
   }
   if (image !== undefined && fits(image)) {
@@ -323,6 +330,7 @@ class Step {
     const found = isFresh ? undefined : await run.cache.find(key);
     if (found !== undefined) {
       run.say(' ---> Using cache\n');
+      run.steps.fromCache();
       return stateFromCache(run, this.#before, found, config);
     }
     const layer = await make();

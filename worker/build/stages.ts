@@ -6,6 +6,7 @@ import type { BuildRun, StageVoice } from './build-run.ts';
 import { STAGES_PARALLEL_MAX } from './limits.ts';
 import type { Stage } from './plan.ts';
 import { buildStage } from './stage-build.ts';
+import { StepEvents } from './step-events.ts';
 
 /** Steps that a stage counts as. */
 export function stepsOf(stage: Stage): number {
@@ -48,9 +49,10 @@ export class StageVoices {
 
   constructor(
     stages: readonly Stage[],
-    options: Pick<BuildOptions, 'quiet'>,
+    options: Pick<BuildOptions, 'quiet' | 'events'>,
     onLine: (line: EngineJson) => void,
   ) {
+    const followed = options.events ? onLine : undefined;
     this.#onLine = onLine;
     this.#waiting = stages.map((_, place) => (place === 0 ? undefined : []));
     this.#hasEnded = stages.map(() => false);
@@ -59,9 +61,12 @@ export class StageVoices {
       const stepsDone = before;
       before += stepsOf(stage);
       const speak = (line: EngineJson): void => this.#speak(place, line);
-      return { stepsDone, ...speaking(speak, options) };
+      const name = stage.name || String(stage.index);
+      const steps = new StepEvents(name, stepsOf(stage), followed);
+      return { stepsDone, steps, ...speaking(speak, options) };
     });
-    this.last = { stepsDone: before, ...speaking(onLine, options) };
+    const steps = new StepEvents('', 0, undefined);
+    this.last = { stepsDone: before, steps, ...speaking(onLine, options) };
   }
 
   /** For what is said when all stages have ended. */
@@ -93,7 +98,7 @@ export class StageVoices {
 function speaking(
   onLine: (line: EngineJson) => void,
   { quiet }: Pick<BuildOptions, 'quiet'>,
-): Omit<StageVoice, 'stepsDone'> {
+): Pick<StageVoice, 'onLine' | 'say'> {
   return {
     onLine,
     say: (text) => {

@@ -11,8 +11,8 @@ import type {
 } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
 import type { CancelSignal } from '#protocol/world';
-import { logAttributes } from '../logs/log-attributes.ts';
-import type { LogSource } from '../logs/read-logs.ts';
+import { logAttributes, logSubject } from '../logs/log-attributes.ts';
+import type { LogSource } from '../logs/log-waker.ts';
 import { readLogs } from '../logs/read-logs.ts';
 import { attachContainer } from '../runtime/attach.ts';
 import type { Container } from '../runtime/container.ts';
@@ -21,6 +21,7 @@ import { emitContainer } from '../runtime/container-events.ts';
 import type { Containers } from '../runtime/containers.ts';
 import type { RuntimeDeps } from '../runtime/deps.ts';
 import { LOST_EXIT_CODE } from '../runtime/finish.ts';
+import { logSettings } from '../runtime/log-config.ts';
 import { exitOfState } from '../runtime/removal.ts';
 import type { ExitInfo } from '../runtime/shim-client.ts';
 import { changesOf, exportTar, getArchive, putArchive, statPath } from './archive.ts';
@@ -225,22 +226,16 @@ export class NodeContainerEngine implements ContainerEngine {
     }
     const container = this.find(idOrName);
     this.#requireLog(container);
-    const { config, hostConfig, id, name, imageId, image } = container.record;
+    const { record } = container;
+    const { Config } = record.hostConfig.LogConfig;
     return {
-      tty: config.Tty,
+      tty: record.config.Tty,
       output: readLogs(
         {
           path: container.paths.logPath,
           log: options,
           source: this.#deps.logSource(container),
-          attributes: logAttributes(hostConfig.LogConfig.Config, {
-            labels: config.Labels,
-            env: config.Env,
-            id,
-            name,
-            imageId,
-            imageName: image,
-          }),
+          attributes: logAttributes(Config, logSubject(record, this.#deps.host.hostname)),
         },
         signal,
       ),
@@ -248,7 +243,7 @@ export class NodeContainerEngine implements ContainerEngine {
   }
 
   #requireLog(container: Container): void {
-    if (container.record.hostConfig.LogConfig.Type !== 'none') return;
+    if (logSettings(container.record.hostConfig.LogConfig).isReadable) return;
     throw new TswarmError('not_supported', 'configured logging driver does not support reading');
   }
 

@@ -43,6 +43,7 @@ export class NodeExecEngine implements ExecEngine {
         stderr: body.flag('AttachStderr'),
         detachKeys: body.text('DetachKeys'),
       },
+      idOrName,
     );
     return { Id: exec.id };
   }

@@ -15,6 +15,7 @@ import type {
   UlimitSpec,
   WeightDevice,
 } from '../runtime/record.ts';
+import { cpusetRefusal, onlineList } from './cpuset.ts';
 import { Body } from './json.ts';
 
 /** Everything at its default. */
@@ -281,6 +282,11 @@ function mountSpec(body: Body): MountSpec {
   };
 }
 
+const CPUSETS = [
+  ['cpus', 'CpusetCpus'],
+  ['mems', 'CpusetMems'],
+] as const;
+
 /**
  * `isTask`: a service's limit may be above what this node has, because its tasks go to nodes of all sizes.
  * @throws invalid_argument, not_supported for values that no container may have
@@ -323,6 +329,11 @@ export function checkHostConfig(config: HostConfig, isTask = false): void {
   }
   if (config.CpuQuota > 0 && config.CpuQuota < 1000) {
     bad('CpuQuota', 'CPU cfs quota can not be less than 1ms (i.e. 1000)');
+  }
+  for (const [kind, field] of CPUSETS) {
+    const refusal =
+      config[field] === '' ? undefined : cpusetRefusal(kind, config[field], onlineList(kind));
+    if (refusal !== undefined) bad(field, refusal);
   }
   if (config.BlkioWeight !== 0 && (config.BlkioWeight < 10 || config.BlkioWeight > 1000)) {
     bad('BlkioWeight', 'range of blkio weight is from 10 to 1000');

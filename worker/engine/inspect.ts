@@ -9,6 +9,7 @@ import type { AttachedEndpoint } from '../network/types.ts';
 import { maskedPathsOf, readonlyPathsOf } from '../runtime/bundle.ts';
 import type { Container } from '../runtime/container.ts';
 import type { HostFacts } from '../runtime/host-facts.ts';
+import { isSending } from '../runtime/log-config.ts';
 import { endpointsOf, primaryNetwork } from '../runtime/network-request.ts';
 import type { ContainerConfig, MountPoint } from '../runtime/record.ts';
 import { ZERO_TIME } from '../runtime/record.ts';
@@ -46,7 +47,7 @@ export function inspectContainer(container: Container, context: InspectContext):
     ResolvConfPath: paths.resolvConfPath,
     HostnamePath: paths.hostnamePath,
     HostsPath: paths.hostsPath,
-    LogPath: record.hostConfig.LogConfig.Type === 'none' ? '' : paths.logPath,
+    LogPath: logPathOf(container),
     Name: `/${record.name}`,
     RestartCount: state.restartCount,
     Driver: 'overlay2',
@@ -61,6 +62,12 @@ export function inspectContainer(container: Container, context: InspectContext):
     Config: configJson(record.config),
     NetworkSettings: networkSettings(container, context),
   };
+}
+
+/** Of a log that is there to be read; what is kept of one that is sent elsewhere is none, as in Docker. */
+function logPathOf({ record, paths }: Container): string {
+  const { LogConfig } = record.hostConfig;
+  return LogConfig.Type === 'none' || isSending(LogConfig) ? '' : paths.logPath;
 }
 
 function stateJson(container: Container): EngineJson {

@@ -2,6 +2,7 @@
 // needs a manager) is the gateway's.
 import { readFile } from 'node:fs/promises';
 import type { EngineJson } from '#protocol/engine';
+import { LOG_DRIVERS } from '#protocol/log-drivers';
 import type { ContainerTable } from '../runtime/container.ts';
 import type { HostFacts } from '../runtime/host-facts.ts';
 
@@ -49,7 +50,7 @@ export async function nodeInfo(input: InfoInput): Promise<EngineJson> {
       Volume: ['local'],
       Network: input.network.Network ?? ['bridge', 'host', 'null', 'overlay'],
       Authorization: null,
-      Log: ['json-file', 'local', 'none'],
+      Log: LOG_DRIVERS,
     },
     MemoryLimit: true,
     SwapLimit: true,

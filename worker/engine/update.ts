@@ -39,15 +39,13 @@ export function updatedHostConfig(current: HostConfig, json: EngineJson): HostCo
     }
     change.RestartPolicy = asked.RestartPolicy;
   }
-  const memory = change.Memory ?? current.Memory;
-  if (change.Memory !== undefined && change.MemorySwap === undefined) {
-    if (current.MemorySwap > 0 && memory > current.MemorySwap) {
-      throw new TswarmError(
-        'invalid_argument',
-        'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
-        { field: 'Memory' },
-      );
-    }
+  if (change.MemorySwap === undefined && (change.Memory ?? 0) > current.MemorySwap) {
+    // Also where swap was never limited, as with Docker: a limit of memory alone would say nothing about both together.
+    throw new TswarmError(
+      'invalid_argument',
+      'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
+      { field: 'Memory' },
+    );
   }
   return { ...current, ...change };
 }

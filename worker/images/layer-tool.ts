@@ -33,11 +33,14 @@ export interface ApplyResult {
   readonly entries: number;
 }
 
-/** As `docker cp` describes a path; `mode` in Go's bits. */
+/** As `docker cp` describes a path; `mode` in Go's bits, `unixMode` is st_mode. */
 export interface PathStat {
   readonly name: string;
   readonly size: number;
   readonly mode: number;
+  readonly unixMode: number;
+  readonly uid: number;
+  readonly gid: number;
   readonly mtime: string;
   readonly linkTarget: string;
 }
@@ -80,13 +83,13 @@ export class LayerTool {
     return this.#stream(['tar', '--root', root, '--path', path, '--name', name], signal);
   }
 
-  /** Undefined when there is no such path. */
+  /** Of a path as a process in `root` would find it, a last link itself unless a slash follows it. Undefined when there is no such path. */
   async stat(root: string, path: string): Promise<PathStat | undefined> {
     try {
       const text = await this.#run(this.#program, ['stat', '--root', root, '--path', path]);
       return JSON.parse(text) as PathStat;
     } catch (error) {
-      if (error instanceof ToolError && error.errno === ENOENT) return undefined;
+      if (error instanceof ToolError && ABSENT.includes(error.errno)) return undefined;
       throw error;
     }
   }
@@ -165,7 +168,8 @@ export class ToolError extends TswarmError {
   }
 }
 
-const ENOENT = 2;
+/** ENOENT, ENOTDIR. */
+const ABSENT: readonly number[] = [2, 20];
 
 /** Resolves when the program has ended well. */
 async function watch(program: string, child: Tool, signal: AbortSignal | undefined): Promise<void> {

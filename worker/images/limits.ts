@@ -62,9 +62,8 @@ export const PROGRESS_BACKLOG_MAX = 256;
 /** A partial download is kept this long for a later pull. */
 export const PARTIAL_KEEP_MS: number = 24 * 3600 * 1000;
 
-/** Names: Docker's limits. */
+/** Names: Docker's limit. */
 export const NAME_LENGTH_MAX = 255;
-export const TAG_LENGTH_MAX = 128;
 
 /** Members of an archive that is loaded: a few per layer. */
 export const ARCHIVE_ENTRIES_MAX = 20_000;

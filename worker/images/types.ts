@@ -2,6 +2,7 @@
 // builds may ask of the worker: run a build step, look at a container (commit), say that something happened.
 // Implemented in image-store.ts (ImageStore, ImageService) and ../build (Builder). Refuses to know containers' configuration or networks.
 import type {
+  BuildLimits,
   BuildUlimit,
   EngineFilters,
   EngineJson,
@@ -11,7 +12,6 @@ import type {
 } from '#protocol/engine';
 import type { Clock, Log, Random } from '#protocol/world';
 import type { BlobPeers } from './blob-peers.ts';
-import type { FullImageService } from './image-store.ts';
 import type { ImageSharing } from './sharing.ts';
 
 /** `HealthConfig` of an image, durations in nanoseconds. */
@@ -184,6 +184,7 @@ export interface BuildStep {
     readonly sizeBytes?: number;
   }[];
   readonly ulimits: readonly BuildUlimit[];
+  readonly limits: BuildLimits;
   /** All rights on the host. */
   readonly privileged: boolean;
   /** Image id that the root file system was made from. */
@@ -197,6 +198,8 @@ export interface BuildStepRunner {
     onOutput: (stream: 'stdout' | 'stderr', data: Uint8Array) => void,
     signal: AbortSignal,
   ): Promise<{ readonly exitCode: number; readonly oomKilled: boolean }>;
+  /** Before a build begins. @throws invalid_argument for limits that no container may have */
+  check?(limits: BuildLimits): void;
   /** Ends and removes what steps of an earlier process left, their root file systems included. */
   recover?(): Promise<void>;
 }
@@ -249,15 +252,3 @@ export interface ImageDeps {
   readonly events: EventSink;
   readonly containers: ContainerDirectory;
 }
-
-/** `createImageService` of image-store.ts; a FullImageService is an ImageService with the parts that the builder works on. */
-export type CreateImageService = (
-  options: ImageOptions,
-  deps: ImageDeps,
-) => Promise<FullImageService>;
-
-/** `createBuilder` of ../build/builder.ts. `dataDir` = `<dataRoot>/build`. */
-export type CreateBuilder = (
-  options: { readonly dataDir: string; readonly nativeDir: string; readonly architecture: string },
-  deps: ImageDeps & { readonly images: FullImageService; readonly runner: BuildStepRunner },
-) => Builder;

@@ -1,7 +1,10 @@
 // What `--details` shows of a container's lines: the labels and variables that the log options name, and the tag. They are the container's, not the line's, so
 // they are looked up when the log is read, not written beside each line. Rules: Docker's (`labels`, `labels-regex`, `env`, `env-regex`, `tag`).
 
-interface Described {
+import type { ContainerRecord } from '../runtime/record.ts';
+
+/** What attributes and tags can be about. */
+export interface LogSubject {
   readonly labels: Readonly<Record<string, string>>;
   /** KEY=VALUE */
   readonly env: readonly string[];
@@ -9,12 +12,31 @@ interface Described {
   readonly name: string;
   readonly imageId: string;
   readonly imageName: string;
+  /** Host name of the node. */
+  readonly hostname: string;
+  /** Program and arguments. */
+  readonly command: string;
+}
+
+/** A container on this host, as its log options see it. */
+export function logSubject(record: ContainerRecord, hostname: string): LogSubject {
+  const { config, id, name, imageId, image, path, args } = record;
+  return {
+    labels: config.Labels,
+    env: config.Env,
+    id,
+    name,
+    imageId,
+    imageName: image,
+    hostname,
+    command: [path, ...args].join(' '),
+  };
 }
 
 const ID_DIGITS = 12;
 
 /** What a tag may say of its container, in Docker's words. */
-const TAG_WORDS: Readonly<Record<string, (container: Described) => string>> = {
+const TAG_WORDS: Readonly<Record<string, (container: LogSubject) => string>> = {
   '.ID': ({ id }) => id.slice(0, ID_DIGITS),
   '.FullID': ({ id }) => id,
   '.Name': ({ name }) => name,
@@ -22,6 +44,8 @@ const TAG_WORDS: Readonly<Record<string, (container: Described) => string>> = {
   '.ImageFullID': ({ imageId }) => imageId,
   '.ImageName': ({ imageName }) => imageName,
   '.DaemonName': () => 'docker',
+  '.Command': ({ command }) => command,
+  '.Hostname': ({ hostname }) => hostname,
 };
 
 /** The first template of a tag that no container has a word for; undefined when all are known. */
@@ -30,17 +54,18 @@ export function unknownTagWord(tag: string): string | undefined {
   return words.find(([, word = '']) => !Object.hasOwn(TAG_WORDS, word))?.[0];
 }
 
-function expandTag(tag: string, container: Described): string {
+/** The tag with its templates filled in. */
+export function expandTag(tag: string, container: LogSubject): string {
   return tag.replace(
     /\{\{-?\s*(.*?)\s*-?\}\}/g,
     (whole, word: string) => TAG_WORDS[word]?.(container) ?? whole,
   );
 }
 
-/** Attributes in the order of their names. A regular expression that is none selects nothing: `refuseBadSelection` has refused it before. */
+/** Attributes in the order of their names. A regular expression that is none selects nothing: it was refused before. */
 export function logAttributes(
   options: Readonly<Record<string, string>>,
-  container: Described,
+  container: LogSubject,
 ): Readonly<Record<string, string>> {
   const { labels, env } = container;
   const variables = env.map((entry) => {
@@ -63,7 +88,7 @@ function selector(list = '', pattern = ''): (key: string) => boolean {
 }
 
 /** Undefined when the text is no regular expression. */
-export function compiled(pattern: string): RegExp | undefined {
+function compiled(pattern: string): RegExp | undefined {
   try {
     return new RegExp(pattern);
   } catch {

@@ -9,13 +9,19 @@ import { LOG_LINE_BYTES_MAX, LOG_READ_BYTES } from '../limits.ts';
 export interface LogFile {
   readonly handle: FileHandle;
   readonly inode: bigint;
+  /** When the file was made, in nanoseconds; 0 where the file system does not say. Tells it from a later one with the same inode. */
+  readonly bornNs: bigint;
   /** When it was opened. */
   readonly sizeBytes: number;
 }
 
-/** Opened files, oldest first, back to (not including) `until`, or all of them. The caller closes them. */
-export async function openLogFiles(path: string, until?: bigint): Promise<LogFile[]> {
+/** Opened files, oldest first, back to (not including) `until`, or all of them. The caller closes them. `isComplete`: `until` was met. */
+export async function openLogFiles(
+  path: string,
+  until?: bigint,
+): Promise<{ readonly files: readonly LogFile[]; readonly isComplete: boolean }> {
   const out: LogFile[] = [];
+  let isComplete = false;
   for (let number = 0; ; number += 1) {
     const file = await openOne(number === 0 ? path : `${path}.${number}`);
     if (!file) {
@@ -25,19 +31,20 @@ export async function openLogFiles(path: string, until?: bigint): Promise<LogFil
     }
     if (file.inode === until) {
       await file.handle.close();
+      isComplete = true;
       break;
     }
     if (out.at(-1)?.inode === file.inode) await file.handle.close();
     else out.push(file);
   }
-  return out.reverse();
+  return { files: out.reverse(), isComplete };
 }
 
 async function openOne(path: string): Promise<LogFile | undefined> {
   try {
     const handle = await open(path, 'r');
     const info = await handle.stat({ bigint: true });
-    return { handle, inode: info.ino, sizeBytes: Number(info.size) };
+    return { handle, inode: info.ino, bornNs: info.birthtimeNs, sizeBytes: Number(info.size) };
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
@@ -98,6 +105,11 @@ export class LineReader {
   constructor(handle: FileHandle, offset: number) {
     this.#handle = handle;
     this.#offset = offset;
+  }
+
+  /** Of the file, behind the last line that was given. */
+  get endBytes(): number {
+    return this.#offset - this.#rest.length;
   }
 
   /**

@@ -36,6 +36,8 @@ export class KernelState {
   readonly #log: Log;
   readonly #compute: () => Desired;
   #applied: RuleState | undefined;
+  /** What the helper has got last, done or not: it works in order, so whatever it is asked for next finds this in the kernel. */
+  #sent: RuleState = emptyRules();
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   /** Grows when what was applied stops being known to be in the kernel. */
@@ -94,6 +96,7 @@ export class KernelState {
     await this.#running?.catch(() => {});
     this.#epoch += 1;
     this.#applied = undefined;
+    this.#sent = emptyRules();
     await this.#helper.nft(removeScript(this.#names));
   }
 
@@ -108,7 +111,11 @@ export class KernelState {
       applyMesh(),
       wake(),
     ]);
-    for (const result of done) if (result.status === 'rejected') throw result.reason;
+    for (const result of done) {
+      if (result.status === 'fulfilled') continue;
+      this.#gone.unshift(...gone);
+      throw result.reason;
+    }
     this.#forgetting = this.#forget(gone, before ? staleFlows(before, rules) : []);
     if (before) this.#forgetUnansweredLater(backendsLeft(before, rules, 'tcp'));
   }
@@ -123,7 +130,7 @@ export class KernelState {
     if (left.length === 0) return;
     const timer = setTimeout(() => {
       if (this.#stopped) return;
-      const flows = stillAway(left, this.#applied ?? emptyRules());
+      const flows = stillAway(left, this.#sent);
       this.#helper.forgetUnanswered(flows).catch((error: unknown) => this.#notForgotten(error));
     }, UNANSWERED_MS);
     timer.unref();
@@ -132,6 +139,7 @@ export class KernelState {
   async #applyRules(rules: RuleState): Promise<void> {
     const before = this.#applied;
     const epoch = this.#epoch;
+    this.#sent = rules;
     const remember = (): void => {
       // A rewrite that was asked for meanwhile is still to be done.
       if (this.#epoch === epoch) this.#applied = rules;

@@ -250,9 +250,3 @@ export interface NetworkDeps {
   /** Absent: only tasks' containers get onto networks of the cluster. */
   readonly places?: ClusterPlaces;
 }
-
-/** `createNetworkService` of network-service.ts. */
-export type CreateNetworkService = (
-  options: NetworkOptions,
-  deps: NetworkDeps,
-) => Promise<NetworkService>;

@@ -1,8 +1,9 @@
 // A build's RUN as a container that is not in the table: same bundle, same runtime, no record on disk. It is found and swept at the worker's next start
 // because its run folder belongs to no record.
 import { join } from 'node:path';
+import type { BuildLimits } from '#protocol/engine';
 import { TswarmError } from '#protocol/errors';
-import { defaultHostConfig } from '../engine/host-config.ts';
+import { checkHostConfig, parseHostConfig } from '../engine/host-config.ts';
 import { makeFolder } from '../files.ts';
 import type { BuildStep, BuildStepRunner } from '../images/types.ts';
 import { deferred } from '../queue.ts';
@@ -15,7 +16,10 @@ import { startProcess, undoStart } from './start.ts';
 
 /** Runs build steps with the worker's runtime. */
 export function createBuildStepRunner(deps: RuntimeDeps): BuildStepRunner {
-  return { run: (step, onOutput, signal) => runStep(step, onOutput, signal, deps) };
+  return {
+    run: (step, onOutput, signal) => runStep(step, onOutput, signal, deps),
+    check: (limits) => checkHostConfig(limited(limits)),
+  };
 }
 
 async function runStep(
@@ -57,6 +61,20 @@ async function runStep(
   }
 }
 
+/** Of a container with these limits and nothing else that is unusual. */
+function limited(limits: BuildLimits): HostConfig {
+  return parseHostConfig({
+    Memory: limits.memoryBytes,
+    MemorySwap: limits.memorySwapBytes,
+    CpuShares: limits.cpuShares,
+    CpuPeriod: limits.cpuPeriodUs,
+    CpuQuota: limits.cpuQuotaUs,
+    CpusetCpus: limits.cpusetCpus,
+    CpusetMems: limits.cpusetMems,
+    CgroupParent: limits.cgroupParent,
+  });
+}
+
 function recordOf(step: BuildStep, deps: RuntimeDeps): ContainerRecord {
   const onHost = step.networkMode === 'host';
   const config: ContainerConfig = {
@@ -79,7 +97,7 @@ function recordOf(step: BuildStep, deps: RuntimeDeps): ContainerRecord {
     Labels: {},
   };
   const hostConfig: HostConfig = {
-    ...defaultHostConfig(),
+    ...limited(step.limits),
     NetworkMode: step.networkMode === '' ? 'default' : step.networkMode,
     ExtraHosts: step.extraHosts.length > 0 ? step.extraHosts : null,
     LogConfig: { Type: 'none', Config: {} },

@@ -191,6 +191,7 @@ export class Containers {
     exit: Promise<ExitInfo | undefined>,
     adopted: boolean,
   ): void {
+    this.#deps.forwarding.follow(container);
     const check = healthCheckOf(container.record.config);
     if (check) {
       container.healthTimer = monitorHealth(container, run, check, this.#deps, adopted);
@@ -236,6 +237,9 @@ export class Containers {
   async #startFailed(container: Container, error: unknown): Promise<void> {
     for (const pending of container.pendingAttaches) pending.stream.resolve(undefined);
     container.pendingAttaches.clear();
+    // What earlier runs have left unsent goes on being sent.
+    await this.#deps.forwarding.release(container);
+    this.#deps.forwarding.follow(container);
     const exitCode = startExitCode(error);
     await container.setState({
       status: container.state.startedAt === '' ? 'created' : 'exited',

@@ -1,9 +1,11 @@
 // An empty named volume gets what the image has at its target, with owner and mode of that folder (Docker's behaviour on first use).
-// The copy goes through tswarm-layer on both sides, so that no link of the image can lead out of its root. A half copy is emptied again.
+// Target and copy go through tswarm-layer on both sides, so that no link of the image can lead out of its root: neither to files of the host nor to a
+// folder of the host whose owner and mode the volume would get. A half copy is emptied again.
 import { spawn } from 'node:child_process';
-import { chmod, chown, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, chown, readdir } from 'node:fs/promises';
+import { join, posix } from 'node:path';
 import { removeTree } from '../files.ts';
+import { LayerTool } from '../images/layer-tool.ts';
 import type { RootfsPaths } from '../images/types.ts';
 import type { RuntimeDeps } from './deps.ts';
 import { endOf } from './native-call.ts';
@@ -15,17 +17,19 @@ export async function fillVolumes(
   rootfs: RootfsPaths,
   deps: RuntimeDeps,
 ): Promise<void> {
+  const { nativeDir } = deps.options;
+  const tool = new LayerTool(nativeDir);
   for (const mount of mounts) {
     if (mount.Type !== 'volume' || !mount.extra.copyUp || mount.Name === undefined) continue;
     if (!(await isEmpty(mount.Source))) continue;
-    // Only to skip the usual case quickly; what is copied is found by tswarm-layer inside the root.
-    const info = await stat(join(rootfs.mergedDir, mount.Destination)).catch(() => undefined);
-    if (!info?.isDirectory()) continue;
+    // A target that is a link means the folder that it leads to in the container, where the volume is mounted.
+    const target = posix.join(mount.Destination, '/');
+    const info = await tool.stat(rootfs.mergedDir, target);
+    if (info === undefined) continue;
     await chown(mount.Source, info.uid, info.gid);
-    await chmod(mount.Source, info.mode & 0o7777);
-    if (await isEmpty(join(rootfs.mergedDir, mount.Destination))) continue;
+    await chmod(mount.Source, info.unixMode & 0o7777);
     try {
-      await copyTree(rootfs.mergedDir, mount.Destination, mount.Source, deps.options.nativeDir);
+      await copyTree(rootfs.mergedDir, target, mount.Source, nativeDir);
     } catch (error) {
       await empty(mount.Source);
       throw error;

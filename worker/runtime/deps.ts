@@ -1,6 +1,7 @@
 // What the runtime's parts share: options, the host's facts, and the other areas of the worker behind their interfaces. Made once by the wiring.
 import type { Clock, Log, Random } from '#protocol/world';
 import type { EventSink, ImageStore } from '../images/types.ts';
+import type { LogForwarding } from '../logs/forward/forwarding.ts';
 import type { MountHelper } from '../mount/mount-helper.ts';
 import type { NetworkManager } from '../network/types.ts';
 import type { VolumeStore } from '../volumes/volume-store.ts';
@@ -68,5 +69,7 @@ export interface RuntimeDeps {
   readonly table: ContainerTable;
   readonly users: UserLookup;
   readonly fileSource: FileSource;
+  /** Logs that are sent elsewhere. */
+  readonly forwarding: Pick<LogForwarding, 'open' | 'follow' | 'finish' | 'release'>;
   changed(change: ContainerChange): void;
 }

@@ -35,7 +35,7 @@ export class Execs {
     this.#deps = deps;
   }
 
-  /** @throws conflict when the container does not run or is paused */
+  /** `shownName`: what the caller named the container by. @throws conflict when it does not run or is paused */
   create(
     container: Container,
     request: ExecRequest,
@@ -45,8 +45,9 @@ export class Execs {
       readonly stderr: boolean;
       readonly detachKeys: string;
     },
+    shownName?: string,
   ): Exec {
-    requireRunning(container);
+    requireRunning(container, shownName);
     const exec: Exec = {
       id: newContainerId(this.#deps.random),
       container,
@@ -174,11 +175,11 @@ export class Execs {
   }
 }
 
-function requireRunning(container: Container): void {
+function requireRunning(container: Container, shownName = container.id): void {
   if (container.state.status === 'paused') {
     throw new TswarmError(
       'conflict',
-      `Container ${container.id} is paused, unpause the container before exec`,
+      `Container ${shownName} is paused, unpause the container before exec`,
     );
   }
   if (!container.run) {

@@ -1,90 +1,73 @@
-// `HostConfig.LogConfig` → what the shim needs. Drivers: json-file (also under the name `local`) and none; others are refused by name.
+// `HostConfig.LogConfig` → what the shim needs. The output is kept in a json-file whatever the driver, so that `logs` works (Docker's dual logging); what a
+// sending driver sends is read from that file, so its rotation is by renaming: a file that is emptied in place could not be caught up with.
 import { TswarmError } from '#protocol/errors';
-import { compiled, unknownTagWord } from '../logs/log-attributes.ts';
+import { isTrue, logFaults, SENDING_DRIVERS, sizeOf } from '#protocol/log-drivers';
+import { LOG_CACHE_BYTES_DEFAULT, LOG_CACHE_FILES_DEFAULT } from '../limits.ts';
+import { unknownTagWord } from '../logs/log-attributes.ts';
+
+/** `HostConfig.LogConfig`. */
+export interface LogConfig {
+  readonly Type: string;
+  readonly Config: Readonly<Record<string, string>>;
+}
 
 export interface LogSettings {
   readonly enabled: boolean;
   /** 0 = unlimited. */
   readonly bytesMax: number;
   readonly filesMax: number;
+  /** The file is there to be read by people, and not only to be sent from. */
+  readonly isReadable: boolean;
 }
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
-const KNOWN: ReadonlySet<string> = new Set([
-  'max-size',
-  'max-file',
-  'compress',
-  'labels',
-  'labels-regex',
-  'env',
-  'env-regex',
-  'tag',
-  'mode',
-  'max-buffer-size',
-]);
+/** The driver; '' is the default one. */
+export function logDriverOf({ Type }: LogConfig): string {
+  return Type === '' ? 'json-file' : Type;
+}
+
+export function isSending(config: LogConfig): boolean {
+  return SENDING_DRIVERS.some((driver) => driver === config.Type);
+}
 
 /** @throws invalid_argument, not_supported */
-export function logSettings(config: {
-  readonly Type: string;
-  readonly Config: Readonly<Record<string, string>>;
-}): LogSettings {
-  if (config.Type === 'none') return { enabled: false, bytesMax: 0, filesMax: 1 };
-  if (config.Type !== '' && config.Type !== 'json-file' && config.Type !== 'local') {
-    throw new TswarmError(
-      'not_supported',
-      `logger: no log driver named '${config.Type}' is registered`,
-      { field: 'HostConfig.LogConfig.Type', hint: 'Use json-file, local or none.' },
-    );
-  }
-  for (const key of Object.keys(config.Config)) {
-    if (!KNOWN.has(key)) {
-      throw new TswarmError(
-        'invalid_argument',
-        `unknown log opt '${key}' for ${config.Type === '' ? 'json-file' : config.Type} log driver`,
-        { field: 'HostConfig.LogConfig.Config' },
-      );
-    }
-  }
-  for (const key of ['labels-regex', 'env-regex']) {
-    const pattern = config.Config[key];
-    if (pattern === undefined || compiled(pattern) !== undefined) continue;
-    throw new TswarmError('invalid_argument', `log opt ${key}: "${pattern}" is no expression`, {
-      field: `HostConfig.LogConfig.Config.${key}`,
-    });
-  }
-  const unknown = unknownTagWord(config.Config.tag ?? '');
-  if (unknown !== undefined) {
-    throw new TswarmError('invalid_argument', `log opt tag: template ${unknown} is not known`, {
-      field: 'HostConfig.LogConfig.Config.tag',
-      hint: 'Known: .ID .FullID .Name .ImageID .ImageFullID .ImageName .DaemonName',
-    });
-  }
-  const size = config.Config['max-size'];
-  const files = config.Config['max-file'];
-  const filesMax = files === undefined ? 1 : Number(files);
-  if (!Number.isInteger(filesMax) || filesMax < 1) {
-    throw new TswarmError(
-      'invalid_argument',
-      `max-file must be a positive number, not "${files}"`,
-      {
-        field: 'HostConfig.LogConfig.Config.max-file',
-      },
-    );
+export function logSettings(config: LogConfig): LogSettings {
+  refuseFaults(config);
+  const { Type, Config } = config;
+  if (Type === 'none') return { enabled: false, bytesMax: 0, filesMax: 1, isReadable: false };
+  if (isSending(config)) {
+    return {
+      enabled: true,
+      bytesMax: sizeOf(Config['cache-max-size'] ?? '') ?? LOG_CACHE_BYTES_DEFAULT,
+      filesMax: Math.max(2, Number(Config['cache-max-file'] ?? LOG_CACHE_FILES_DEFAULT)),
+      isReadable: !isTrue(Config['cache-disabled']),
+    };
   }
   return {
     enabled: true,
-    bytesMax: size === undefined || size === '-1' ? 0 : parseSize(size),
-    filesMax,
+    // '-1', as nothing, is no limit.
+    bytesMax: sizeOf(Config['max-size'] ?? '') ?? 0,
+    filesMax: Number(Config['max-file'] ?? 1),
+    isReadable: true,
   };
 }
 
-function parseSize(text: string): number {
-  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([kmg]?)b?$/i.exec(text) ?? [];
-  const bytes = Math.floor(Number(number) * (UNITS[unit.toLowerCase()] ?? 1));
-  if (number === '' || bytes < 1) {
-    throw new TswarmError('invalid_argument', `invalid size: '${text}'`, {
-      field: 'HostConfig.LogConfig.Config.max-size',
+function refuseFaults(config: LogConfig): void {
+  const [fault] = logFaults(logDriverOf(config), config.Config);
+  if (fault) {
+    const isDriver = fault.message.startsWith('logger: no log driver');
+    const field =
+      fault.option === '' ? `LogConfig.${isDriver ? 'Type' : 'Config'}` : configField(fault.option);
+    throw new TswarmError(isDriver ? 'not_supported' : 'invalid_argument', fault.message, {
+      field: `HostConfig.${field}`,
+      ...(fault.hint === '' ? {} : { hint: fault.hint }),
     });
   }
-  return bytes;
+  const unknown = unknownTagWord(config.Config.tag ?? '');
+  if (unknown === undefined) return;
+  throw new TswarmError('invalid_argument', `log opt tag: template ${unknown} is not known`, {
+    field: `HostConfig.${configField('tag')}`,
+    hint: 'Known: .ID .FullID .Name .ImageID .ImageFullID .ImageName .DaemonName .Command .Hostname',
+  });
 }
+
+const configField = (option: string): string => `LogConfig.Config.${option}`;

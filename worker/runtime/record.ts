@@ -225,6 +225,8 @@ export interface TaskPart {
   /** `NAME:ALIAS`; see AttachRequest. */
   readonly links?: readonly string[];
   readonly files: readonly FileReference[];
+  /** Runs before the task's own container: a pre_start hook. */
+  readonly isHook?: boolean;
   /** True: the agent decides about restarts, not this container's RestartPolicy. */
   readonly managed: true;
 }

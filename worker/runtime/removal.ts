@@ -20,6 +20,7 @@ export async function removeContainer(
   await container.setState({ status: 'removing', removeVolumes: volumes });
   await deps.network.detach(container.id);
   await deps.images.removeRootfs(container.id);
+  await deps.forwarding.finish(container);
   if (volumes) await removeAnonymousVolumes(container.record, deps);
   container.removed = true;
   await deps.files.removeAll(container.id);

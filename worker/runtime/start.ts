@@ -68,6 +68,7 @@ async function start(
     writeFileReferences(container, deps),
     makeFolder(paths.bundleDir),
     makeSharedMemory(container, deps),
+    deps.forwarding.open(container),
   ]);
   const rootDir = rootfs.mergedDir;
   const mounts = await withViews(readied, rootfs.viewDirs);
