@@ -65,6 +65,10 @@ export const NETWORK_FREE_POLL_MS = 100;
 export const REACH_BODY_BYTES_MAX: number = 64 * 1024 * 1024;
 /** What is asked of all nodes at once (lists, where a name is) is answered without those that take longer. */
 export const REACH_LIST_MS = 5_000;
+/** A stream of another node's events that has ended is opened again after this. */
+export const REACH_RETRY_MS = 1_000;
+/** One event of another node: names, labels, a few words. */
+export const EVENT_LINE_BYTES_MAX: number = 1024 * 1024;
 /** Programs started by exec on other nodes that are remembered, the newest. */
 export const REACH_EXECS_MAX = 10_000;
 /** Body of an exec start: a few flags. */

@@ -45,11 +45,6 @@ export function matchesPrefix(wanted: readonly string[] | undefined, text: strin
   return wanted === undefined || wanted.length === 0 || wanted.some((w) => text.startsWith(w));
 }
 
-/** True when there is no such filter or one of its values equals `text`. */
-export function matchesExactly(wanted: readonly string[] | undefined, text: string): boolean {
-  return wanted === undefined || wanted.length === 0 || wanted.includes(text);
-}
-
 const UNITS_MS: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,

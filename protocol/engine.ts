@@ -187,6 +187,8 @@ export interface BuildOptions {
   readonly noCache: boolean;
   readonly pull: boolean;
   readonly quiet: boolean;
+  /** Tells of each step when it happens (BuildStepEvent), beside the text, in which stages wait for each other. */
+  readonly events: boolean;
   readonly networkMode: string;
   readonly extraHosts: readonly string[];
   readonly shmBytes: number;
@@ -196,13 +198,16 @@ export interface BuildOptions {
   /** Stages whose steps are run although they are in the cache. */
   readonly noCacheFilter: readonly string[];
   readonly ulimits: readonly BuildUlimit[];
+  readonly limits: BuildLimits;
   /** What steps may ask for beyond the usual, as BuildKit names it: `security.insecure`. */
   readonly entitlements: readonly string[];
   /** By id; in memory only, until a step mounts one. */
   readonly secrets: ReadonlyMap<string, Uint8Array>;
   /** Sockets of SSH agents of this host by id. */
   readonly sshAgents: Readonly<Record<string, string>>;
-  /** Further contexts by name: `docker-image://REF`, or '' for a folder that comes along with the context (BUILD_CONTEXTS_FOLDER). */
+  /** http or https address of the context: an archive or a Dockerfile; absent or '' = the context is sent. */
+  readonly remote?: string;
+  /** Further contexts by name: `docker-image://REF`, an http or https address, or '' for a folder that comes along with the context (BUILD_CONTEXTS_FOLDER). */
   readonly contexts: Readonly<Record<string, string>>;
 }
 
@@ -211,6 +216,48 @@ export interface BuildUlimit {
   readonly soft: number;
   readonly hard: number;
 }
+
+/** `id` of the lines of a build whose `aux` is a BuildStepEvent. */
+export const BUILD_STEP_LINE = 'tswarm.build.step';
+
+/** A step began, wrote something or came to its end. Stages run side by side: their events are mixed. */
+export interface BuildStepEvent {
+  /** Its name, or its number. */
+  readonly stage: string;
+  /** In its stage, from 1. */
+  readonly step: number;
+  readonly steps: number;
+  /** `cancelled`: another step has failed. */
+  readonly state: 'running' | 'cached' | 'done' | 'failed' | 'cancelled';
+  /** The instruction; with the first event of a step alone. */
+  readonly text?: string;
+  /** What it wrote since its last event. */
+  readonly output?: string;
+}
+
+/** What each RUN of a build may use, as of a container. 0 and '' = no limit. */
+export interface BuildLimits {
+  readonly memoryBytes: number;
+  /** Memory and swap; -1 = no limit, 0 = twice the memory. */
+  readonly memorySwapBytes: number;
+  readonly cpuShares: number;
+  readonly cpuPeriodUs: number;
+  readonly cpuQuotaUs: number;
+  readonly cpusetCpus: string;
+  readonly cpusetMems: string;
+  readonly cgroupParent: string;
+}
+
+export const NO_BUILD_LIMITS: BuildLimits = {
+  memoryBytes: 0,
+  memorySwapBytes: 0,
+  cpuShares: 0,
+  cpuPeriodUs: 0,
+  cpuQuotaUs: 0,
+  cpusetCpus: '',
+  cpusetMems: '',
+  cgroupParent: '',
+};
 
 /** Folder in the archive of a build's context in which each further context has a folder. */
 export const BUILD_CONTEXTS_FOLDER = '.tswarm-contexts';

@@ -52,7 +52,3 @@ export function assert(
   const shown = values ? ` ${JSON.stringify(values)}` : '';
   throw new Error(`bug: ${message}${shown}`);
 }
-
-export type Result<T, E = TswarmError> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly error: E };

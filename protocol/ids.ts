@@ -4,12 +4,53 @@ import type { Random } from './world.ts';
 
 const BASE36_ID_LENGTH = 25;
 
+/** 36^5: five digits at a time, so that a remainder with 24 bits behind it is still exact. */
+const FIVE_DIGITS = 36 ** 5;
+const LIMB = 2 ** 24;
+const DIGITS: Uint8Array = Uint8Array.from('0123456789abcdefghijklmnopqrstuvwxyz', (digit) =>
+  digit.charCodeAt(0),
+);
+/** Scratch of `base36`: 128 bits as one limb of 8 and five of 24, and the digits' codes. */
+const limbs: Float64Array = new Float64Array(6);
+const codes: number[] = Array.from({ length: BASE36_ID_LENGTH }, () => 0);
+
 /** A new object id, e.g. `zm5x0x3k1vdl4ql4b2x1a7k9e`. */
 export function newId(random: Random): string {
-  const bytes = random.bytes(16);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, 16);
-  const value = (view.getBigUint64(0) << 64n) | view.getBigUint64(8);
-  return value.toString(36).padStart(BASE36_ID_LENGTH, '0');
+  return base36(random.bytes(16));
+}
+
+/** 16 bytes, the highest first, as a number of 25 digits; in less than half the time of a BigInt. */
+function base36(bytes: Uint8Array): string {
+  limbs[0] = bytes[0] as number;
+  for (let i = 1, at = 1; i < 6; i++, at += 3) {
+    const [high, middle, low] = [bytes[at], bytes[at + 1], bytes[at + 2]] as [
+      number,
+      number,
+      number,
+    ];
+    limbs[i] = (high << 16) | (middle << 8) | low;
+  }
+  for (let from = BASE36_ID_LENGTH - 5; from >= 0; from -= 5) {
+    let rest = divideLimbs();
+    for (let at = from + 4; at >= from; at--) {
+      const next = (rest / 36) | 0;
+      codes[at] = DIGITS[rest - 36 * next] as number;
+      rest = next;
+    }
+  }
+  return String.fromCharCode(...codes);
+}
+
+/** Divides the limbs by FIVE_DIGITS in place. Returns the remainder. */
+function divideLimbs(): number {
+  let rest = 0;
+  for (let i = 0; i < 6; i++) {
+    const value = rest * LIMB + (limbs[i] as number);
+    const quotient = Math.floor(value / FIVE_DIGITS);
+    limbs[i] = quotient;
+    rest = value - quotient * FIVE_DIGITS;
+  }
+  return rest;
 }
 
 /** A new container or exec id: 64 hex digits. */

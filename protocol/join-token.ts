@@ -28,11 +28,6 @@ export function caDigestText(sha256: Uint8Array): string {
   return base36(sha256, DIGEST_CHARS);
 }
 
-/** A new secret from 16 random bytes. */
-export function joinSecret(random: Uint8Array): string {
-  return base36(random.subarray(0, 16), SECRET_CHARS);
-}
-
 export function formatJoinToken(token: JoinToken): string {
   return `${PREFIX}-1-${token.caDigest}-${token.secret}`;
 }

@@ -6,8 +6,6 @@
 // manager ends when the channel closes or at SIGTERM (it then stops cleanly); exit codes below. No
 // private key crosses the channel: both sides make their own.
 
-/** Default of the control port; Raft's is one higher. */
-export const MANAGER_PORT = 2377;
 /** UDP port of the mesh between nodes where neither the cluster nor the node has another; WireGuard's own tools use it. */
 export const MESH_PORT = 51_820;
 

@@ -1,5 +1,5 @@
 // The kinds of objects in the cache, by the field of ObjectUnion that holds them.
-import { ObjectKind, type ObjectUnion } from '#protocol/generated/control';
+import type { ObjectUnion } from '#protocol/generated/control';
 
 export const KIND_NAMES = [
   'node',
@@ -17,20 +17,6 @@ export const KIND_NAMES = [
 export type KindName = (typeof KIND_NAMES)[number];
 
 export type ObjectOf<K extends KindName> = NonNullable<ObjectUnion[K]>;
-
-/** Number of a kind on the wire. */
-export const KIND_NUMBERS: Readonly<Record<KindName, ObjectKind>> = {
-  node: ObjectKind.NODE,
-  service: ObjectKind.SERVICE,
-  task: ObjectKind.TASK,
-  network: ObjectKind.NETWORK,
-  secret: ObjectKind.SECRET,
-  config: ObjectKind.CONFIG,
-  cluster: ObjectKind.CLUSTER,
-  volume: ObjectKind.VOLUME,
-  stack: ObjectKind.STACK,
-  credential: ObjectKind.CREDENTIAL,
-};
 
 /** Which object a union holds; undefined for an empty one. */
 export function unionKind(union: ObjectUnion): KindName | undefined {

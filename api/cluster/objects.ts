@@ -9,7 +9,8 @@ import {
   UpdateObjectRequest,
 } from '#protocol/generated/control';
 import { ConfigSpec, NetworkSpec, NodeSpec, SecretSpec } from '#protocol/generated/specs';
-import { KIND_NUMBERS, unionKind } from '../cache/kinds.ts';
+import { OBJECT_KINDS } from '#protocol/object-kinds';
+import { unionKind } from '../cache/kinds.ts';
 import { lookup } from '../cache/lookup.ts';
 import { type Context, pathId, type Route, requireSession, versionParam } from '../context.ts';
 import { callOptions, written } from '../control.ts';
@@ -129,7 +130,7 @@ async function remove(
   const { id } = lookup(session.cache, kind, pathId(request));
   const force = kind === 'node' && request.query.bool('force');
   const answer = session.control.removeObject(
-    { kind: KIND_NUMBERS[kind], id, force },
+    { kind: OBJECT_KINDS[kind], id, force },
     callOptions(request),
   );
   await written(session, answer);

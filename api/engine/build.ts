@@ -7,6 +7,7 @@ import { parseFilters } from '../http/filters.ts';
 import { sendProgress } from '../http/json-stream.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest, Query } from '../http/request.ts';
+import { limitsOf, refuseUnsupported } from './build-limits.ts';
 import { registryAuths } from './registry-auth.ts';
 
 export function buildRoutes(context: Context): readonly Route[] {
@@ -37,19 +38,7 @@ async function build(context: Context, request: ApiRequest, reply: Reply): Promi
       hint: 'Set DOCKER_BUILDKIT=0 to use the classic builder.',
     });
   }
-  if (query.text('remote') !== '') {
-    throw new TswarmError('not_supported', 'remote: building from a URL is not supported', {
-      field: 'remote',
-      hint: 'Fetch the sources first and build from the folder.',
-    });
-  }
-  for (const name of ['squash', 'outputs', 'isolation']) {
-    if (query.bool(name)) {
-      throw new TswarmError('not_supported', `${name}: not supported by the builder`, {
-        field: name,
-      });
-    }
-  }
+  refuseUnsupported(query);
   const { rest, ...options } = await readAll(request);
   const progress = await context.engine.images.build(rest, options, request.signal);
   await sendProgress(reply, progress);
@@ -81,15 +70,18 @@ function optionsOf(query: Query): Omit<BuildOptions, 'secrets' | 'registryAuths'
     noCache: query.bool('nocache'),
     pull: query.bool('pull'),
     quiet: query.bool('q'),
+    events: query.bool('stepevents'),
     networkMode: query.text('networkmode'),
     extraHosts: query.all('extrahosts'),
     shmBytes: query.int('shmsize', 0, 400),
     platform: query.text('platform'),
     noCacheFilter: query.all('nocachefilter'),
     ulimits: ulimitsOf(query),
+    limits: limitsOf(query),
     entitlements: entitlementsOf(query),
     sshAgents: textMap(query, 'sshagents', false) as Record<string, string>,
     contexts: contextsOf(query),
+    remote: query.text('remote'),
   };
 }
 
@@ -126,15 +118,15 @@ function entitlementsOf(query: Query): readonly string[] {
   });
 }
 
-/** Name → `docker-image://REF`, or '' for a folder in the archive. */
+/** Name → `docker-image://REF`, an http or https address, or '' for a folder in the archive. */
 function contextsOf(query: Query): Readonly<Record<string, string>> {
   const contexts = textMap(query, 'contexts', false) as Record<string, string>;
   for (const [name, source] of Object.entries(contexts)) {
-    const isName = /^[A-Za-z0-9][\w.-]*$/.test(name) || source !== '';
-    if (isName && (source === '' || source.startsWith('docker-image://'))) continue;
+    const isName = /^[A-Za-z0-9][\w.-]*$/.test(name) || source.startsWith('docker-image://');
+    if (isName && /^($|docker-image:\/\/|https?:\/\/)/.test(source)) continue;
     throw new TswarmError('not_supported', `build context ${name}: ${source} is not supported`, {
       field: 'contexts',
-      hint: 'A further context is a folder or docker-image://REFERENCE.',
+      hint: 'A further context is a folder, docker-image://REFERENCE or an http or https address.',
     });
   }
   return contexts;

@@ -1,7 +1,7 @@
 // The long-lived calls on containers: logs, attach, wait, stats. wait sends its headers at once: `docker run` posts it before start and would hang
 // otherwise. attach takes the connection over.
 import { DetachScanner, parseDetachKeys } from '#protocol/detach-keys';
-import type { AttachedStream } from '#protocol/engine';
+import type { AttachedStream, LogOptions } from '#protocol/engine';
 import { parseTime } from '#protocol/engine-json';
 import { messageOf, TswarmError } from '#protocol/errors';
 import type { ByteStream } from '#protocol/world';
@@ -30,21 +30,10 @@ export const HIJACK_PATHS: readonly RegExp[] = [
   /^(\/v\d+\.\d+)?\/exec\/[^/]+\/start$/,
 ];
 
-export interface LogQuery {
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  readonly follow: boolean;
-  readonly timestamps: boolean;
-  readonly details: boolean;
-  readonly sinceMicros: number;
-  readonly untilMicros: number;
-  readonly tail: number;
-}
-
 /** The parameters of a logs call. @throws EngineError with `noStreamStatus` when neither stream is asked for (400 for containers, 500 for services). */
-export function logQuery(request: ApiRequest, noStreamStatus: number): LogQuery {
+export function logQuery(request: ApiRequest, noStreamStatus: number): LogOptions {
   const { query } = request;
-  const out: LogQuery = {
+  const out: LogOptions = {
     stdout: query.bool('stdout'),
     stderr: query.bool('stderr'),
     follow: query.bool('follow'),

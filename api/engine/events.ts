@@ -1,6 +1,7 @@
-// GET /events: the node's own events (from the worker) and the cluster's (from the cache) as one stream of JSON objects. Headers go out at
-// once. A reader that falls too far behind is disconnected rather than kept in memory.
+// GET /events: the node's own events (from the worker) and the cluster's (from the cache) as one stream of JSON objects; on cluster.sock those of the other nodes as well (other-events.ts).
+// Headers go out at once. A reader that falls too far behind is disconnected rather than kept in memory.
 import type { EngineFilters, EngineJson } from '#protocol/engine';
+import { checkFilters } from '#protocol/engine-filters';
 import type { Context, Route } from '../context.ts';
 import { parseFilters } from '../http/filters.ts';
 import { BoundedQueue } from '../http/json-stream.ts';
@@ -8,7 +9,9 @@ import { rawValue } from '../http/raw-json.ts';
 import type { Reply } from '../http/reply.ts';
 import type { ApiRequest } from '../http/request.ts';
 import { EVENTS_BACKLOG_MAX } from '../limits.ts';
+import { nameMissingNodes } from '../reach/missing-nodes.ts';
 import { timeParam } from './container-streams.ts';
+import { OtherEvents } from './other-events.ts';
 
 export function eventRoutes(context: Context): readonly Route[] {
   return [{ method: 'GET', pattern: '/events', handler: (q, r) => events(context, q, r) }];
@@ -16,21 +19,34 @@ export function eventRoutes(context: Context): readonly Route[] {
 
 async function events(context: Context, request: ApiRequest, reply: Reply): Promise<void> {
   const filters = parseFilters(request.query.raw('filters'));
+  checkFilters(filters, FILTERS);
   const sinceMicros = timeParam(request, 'since');
   const untilMicros = timeParam(request, 'until');
-  const stream = reply.stream(200, 'application/json');
   const queue = new BoundedQueue<EngineJson>(EVENTS_BACKLOG_MAX, 'events');
-  const ending = endingAt(context, untilMicros, request.signal, queue);
   const merged = new PastFirst(queue);
+  const span = { sinceMicros, untilMicros, filters };
+  const isWhole = request.scope === 'cluster' && mayBeLocal(filters);
+  const others = isWhole
+    ? new OtherEvents(context, span, (event) => merged.push(event))
+    : undefined;
+  nameMissingNodes(reply, others?.missing() ?? []);
+  const stream = reply.stream(200, 'application/json');
+  const ending = endingAt(context, untilMicros, request.signal, queue);
   const isPastWanted = sinceMicros > 0 || untilMicros > 0;
   const past = isPastWanted ? context.clusterEvents.since(sinceMicros) : [];
   for (const event of past) {
     if (untilMicros === 0 || event.micros <= untilMicros) merged.push(event.json);
   }
   const unsubscribe = context.clusterEvents.subscribe((event) => merged.push(event.json));
-  const local = copyLocal(context, { sinceMicros, untilMicros, filters }, ending.signal, merged);
+  const nowMicros = Math.floor(context.clock.nowMs() * 1000);
+  const isOver = untilMicros > 0 && untilMicros <= nowMicros;
+  const asked = isPastWanted
+    ? others?.past(isOver ? untilMicros : nowMicros, ending.signal)
+    : undefined;
+  if (!isOver) others?.follow(ending.signal);
+  const local = copyLocal(context, span, ending.signal, merged, asked);
   // What this node remembers comes without waiting for anything: by now it is all there.
-  setImmediate(() => merged.goLive());
+  setImmediate(() => void (asked ?? Promise.resolve()).then(() => merged.goLive()));
   try {
     for await (const event of queue.read(request.signal)) {
       if (matches(event, filters)) await stream.write(`${JSON.stringify(event)}\n`);
@@ -109,6 +125,7 @@ async function copyLocal(
   options: { sinceMicros: number; untilMicros: number; filters: EngineFilters },
   signal: AbortSignal,
   queue: PastFirst,
+  others: Promise<void> | undefined,
 ): Promise<void> {
   try {
     for await (const event of context.engine.events(options, signal)) queue.push(event);
@@ -118,7 +135,18 @@ async function copyLocal(
   }
   // The worker's part ends by itself only when `until` has passed.
   const isPast = options.untilMicros > 0 && options.untilMicros / 1000 <= context.clock.nowMs();
-  if (isPast) queue.end();
+  if (!isPast) return;
+  await others;
+  queue.end();
+}
+
+/** Kinds of objects that the cluster alone tells of. */
+const CLUSTER_TYPES: ReadonlySet<string> = new Set(['service', 'node', 'secret', 'config']);
+
+/** Whether the filters let anything through that a node tells of itself. */
+function mayBeLocal({ scope, type }: EngineFilters): boolean {
+  if (scope && !scope.includes('local')) return false;
+  return !type || type.some((one) => !CLUSTER_TYPES.has(one));
 }
 
 const OBJECT_FILTERS = [
@@ -133,6 +161,8 @@ const OBJECT_FILTERS = [
   'config',
   'plugin',
 ];
+
+const FILTERS = [...OBJECT_FILTERS, 'type', 'scope', 'event', 'label'];
 
 function matches(event: EngineJson, filters: EngineFilters): boolean {
   const type = String(event.Type);

@@ -6,7 +6,7 @@ import { hasCode } from '#protocol/errors';
 import { CreateObjectRequest, SpecUnion, UpdateObjectRequest } from '#protocol/generated/control';
 import { Config, Secret } from '#protocol/generated/objects';
 import { ConfigSpec, SecretSpec } from '#protocol/generated/specs';
-import { KIND_NUMBERS } from '../cache/kinds.ts';
+import { OBJECT_KINDS } from '#protocol/object-kinds';
 import { lookup } from '../cache/lookup.ts';
 import { type Context, pathId, type Route, requireSession, versionParam } from '../context.ts';
 import { type Asker, callOptions, written } from '../control.ts';
@@ -92,7 +92,7 @@ export async function objectJson(
     return toEngineJson(Secret, { ...secret, spec });
   }
   const answer = await session.control.getObject(
-    { kind: KIND_NUMBERS[kind], id, knownIndex: session.cache.index },
+    { kind: OBJECT_KINDS[kind], id, knownIndex: session.cache.index },
     callOptions(asker),
   );
   return toEngineJson(Config, answer.object?.config ?? lookup(session.cache, kind, id));
@@ -141,7 +141,7 @@ async function update(
   const { id } = lookup(session.cache, kind, pathId(request));
   const answer = session.control.updateObject(
     UpdateObjectRequest.create({
-      kind: KIND_NUMBERS[kind],
+      kind: OBJECT_KINDS[kind],
       id,
       version: versionParam(request),
       spec: readSpec(kind, await request.json()),
@@ -162,7 +162,7 @@ async function remove(
   const session = requireSession(context);
   const { id } = lookup(session.cache, kind, pathId(request));
   const answer = session.control.removeObject(
-    { kind: KIND_NUMBERS[kind], id, force: false },
+    { kind: OBJECT_KINDS[kind], id, force: false },
     callOptions(request),
   );
   await written(session, answer);

@@ -1,7 +1,7 @@
 // GET /services/{id}/logs and /tasks/{id}/logs: the merged logs of the tasks' containers on this node. With details each line says which node,
 // service and task it is from; the docker command parses that to print `name.slot.id@node`.
 import { Buffer } from 'node:buffer';
-import type { OutputFrame } from '#protocol/engine';
+import type { LogOptions, OutputFrame } from '#protocol/engine';
 import type { Task } from '#protocol/generated/objects';
 import { lookup } from '../cache/lookup.ts';
 import { type Context, pathId, type Route, requireSession } from '../context.ts';
@@ -11,7 +11,7 @@ import type { ApiRequest } from '../http/request.ts';
 import { logSource } from '../logs/log-source.ts';
 import type { MergedEntry } from '../logs/merge.ts';
 import { nameSilentNodes, taskLogs } from '../logs/task-logs.ts';
-import { type LogQuery, logQuery } from './container-streams.ts';
+import { logQuery } from './container-streams.ts';
 
 export function serviceLogRoutes(context: Context): readonly Route[] {
   return [
@@ -57,7 +57,7 @@ async function send(
   context: Context,
   request: ApiRequest,
   reply: Reply,
-  options: LogQuery,
+  options: LogOptions,
   selection: Selection,
 ): Promise<void> {
   const { cache } = requireSession(context);
@@ -80,7 +80,7 @@ async function send(
 
 async function* framesOf(
   merged: AsyncIterable<MergedEntry<Task>>,
-  options: LogQuery,
+  options: LogOptions,
 ): AsyncGenerator<OutputFrame> {
   for await (const { tag, entry, more } of merged) {
     const prefix =

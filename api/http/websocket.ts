@@ -19,7 +19,6 @@ export interface SocketMessage {
 export const CLOSE_NORMAL = 1000;
 export const CLOSE_PROTOCOL_ERROR = 1002;
 export const CLOSE_TOO_BIG = 1009;
-export const CLOSE_SERVER_ERROR = 1011;
 
 /** RFC 6455 §1.3: what a server appends to the client's key. */
 const KEY_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';

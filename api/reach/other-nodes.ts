@@ -48,7 +48,7 @@ export class OtherNodes {
   }
 
   /** Nodes that are not asked, and may have something. */
-  #down(): OtherNode[] {
+  down(): OtherNode[] {
     const { nodeId } = this.#context.node.state();
     return [...(this.#cache()?.all('node') ?? [])]
       .filter((node) => node.id !== nodeId && node.status?.state !== NodeState.READY)
@@ -77,7 +77,7 @@ export class OtherNodes {
       }
     }
     const asked = new Set(nodes.map(({ id }) => id));
-    for (const node of this.#down()) {
+    for (const node of this.down()) {
       if (!asked.has(node.id)) missing.push({ node, reason: 'the node is down' });
     }
     return { answers, missing };

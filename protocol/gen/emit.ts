@@ -92,7 +92,7 @@ function defaultOf(field: Field): string {
   if (field.shape === 'map') return '{}';
   if (field.shape === 'optional') return 'undefined';
   if (field.type === 'string') return "''";
-  if (field.type === 'bytes') return 'new Uint8Array(0)';
+  if (field.type === 'bytes') return 'NO_BYTES';
   if (field.type === 'bool') return 'false';
   return '0';
 }
@@ -152,7 +152,7 @@ function emitWrite(field: Field): string {
         ? `${field.target.name}.write(v, w.uint32(18).fork()).ldelim();`
         : `w.uint32(${16 + wireType(field.target ? 'int32' : field.type)}).${field.target ? 'int32' : field.type}(v);`;
     return (
-      `    for (const [k, v] of Object.entries(${access})) {\n` +
+      `    for (const k in ${access}) {\n      const v = ${access}[k] as ${tsScalar(field)};\n` +
       `      w.uint32(${tag(field, 2)}).fork().uint32(10).string(k);\n` +
       `      ${value}\n      w.ldelim();\n    }\n`
     );
@@ -224,6 +224,12 @@ function emitTable(field: Field): string {
   return `    { ${parts.join(', ')} },\n`;
 }
 
+/** Field by field, because spreading two objects into one costs five times as much. */
+function emitCreate(field: Field): string {
+  const initial = defaultOf(field);
+  return `${field.name}: p.${field.name}${initial === 'undefined' ? '' : ` ?? ${initial}`}`;
+}
+
 /** Text of a message: its interface and the `MessageType` that creates, writes and reads it. */
 export function emitMessage(name: string, type: protobuf.Type, lookup: Lookup): string {
   const fields = fieldsOf(type, lookup);
@@ -237,7 +243,7 @@ export function emitMessage(name: string, type: protobuf.Type, lookup: Lookup): 
     fields.map((f) => `${comment(f.comment, '  ')}  readonly ${f.name}: ${tsType(f)};\n`).join('') +
     `}\nexport const ${name}: MessageType<${name}> = {\n  name: '${name}',\n  fields: [\n` +
     `${fields.map(emitTable).join('')}  ],\n` +
-    `  create: (partial?: Partial<${name}>): ${name} => ({ ...${initial}, ...partial }),\n` +
+    `  create: (${fields.length === 0 ? '' : `p: Partial<${name}> = {}`}): ${name} => ({ ${fields.map(emitCreate).join(', ')} }),\n` +
     `  write(m: ${name}, w: Writer): Writer {\n${fields.length === 0 ? '    void m;\n' : ''}${fields.map(emitWrite).join('')}    return w;\n  },\n` +
     `  read(r: Reader, length: number): ${name} {\n    const end = r.pos + length;\n` +
     `    const m: ${mutable} = ${initial};\n` +

@@ -88,7 +88,7 @@ function main(): void {
     );
     const runtime =
       "import type { MessageType, ServiceDescriptor } from '../codec.ts';\n" +
-      "import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';\n";
+      "import { NO_BYTES, Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';\n";
     writeFileSync(
       join(outDir, `${file.name}.ts`),
       `${HEAD(file.name)}\n${runtime}${importLines.join('')}\n${body}`,

@@ -1,7 +1,7 @@
 // Generated from protocol/proto/ca.proto by `npm run gen`. Do not edit.
 
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
-import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
+import { NO_BYTES, Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
 import { NodeAvailability, NodeAvailabilityText, NodeRole, NodeRoleText } from './specs.ts';
 
 export interface GetRootCertificateRequest {
@@ -10,7 +10,7 @@ export const GetRootCertificateRequest: MessageType<GetRootCertificateRequest> =
   name: 'GetRootCertificateRequest',
   fields: [
   ],
-  create: (partial?: Partial<GetRootCertificateRequest>): GetRootCertificateRequest => ({ ...{  }, ...partial }),
+  create: (): GetRootCertificateRequest => ({  }),
   write(m: GetRootCertificateRequest, w: Writer): Writer {
     void m;
     return w;
@@ -39,7 +39,7 @@ export const GetRootCertificateResponse: MessageType<GetRootCertificateResponse>
   fields: [
     { name: 'caCert', json: 'CaCert', id: 1, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<GetRootCertificateResponse>): GetRootCertificateResponse => ({ ...{ caCert: '' }, ...partial }),
+  create: (p: Partial<GetRootCertificateResponse> = {}): GetRootCertificateResponse => ({ caCert: p.caCert ?? '' }),
   write(m: GetRootCertificateResponse, w: Writer): Writer {
     if (m.caCert !== '') w.uint32(10).string(m.caCert);
     return w;
@@ -82,7 +82,7 @@ export const IssueNodeCertificateRequest: MessageType<IssueNodeCertificateReques
     { name: 'hostname', json: 'Hostname', id: 4, kind: 'string', shape: 'one' },
     { name: 'role', json: 'Role', id: 5, kind: 'enum', shape: 'one', text: NodeRoleText },
   ],
-  create: (partial?: Partial<IssueNodeCertificateRequest>): IssueNodeCertificateRequest => ({ ...{ csr: '', token: '', availability: 0, hostname: '', role: 0 }, ...partial }),
+  create: (p: Partial<IssueNodeCertificateRequest> = {}): IssueNodeCertificateRequest => ({ csr: p.csr ?? '', token: p.token ?? '', availability: p.availability ?? 0, hostname: p.hostname ?? '', role: p.role ?? 0 }),
   write(m: IssueNodeCertificateRequest, w: Writer): Writer {
     if (m.csr !== '') w.uint32(10).string(m.csr);
     if (m.token !== '') w.uint32(18).string(m.token);
@@ -141,7 +141,7 @@ export const IssueNodeCertificateResponse: MessageType<IssueNodeCertificateRespo
     { name: 'clusterId', json: 'ClusterID', id: 4, kind: 'string', shape: 'one' },
     { name: 'role', json: 'Role', id: 5, kind: 'enum', shape: 'one', text: NodeRoleText },
   ],
-  create: (partial?: Partial<IssueNodeCertificateResponse>): IssueNodeCertificateResponse => ({ ...{ nodeId: '', certificate: '', caCert: '', clusterId: '', role: 0 }, ...partial }),
+  create: (p: Partial<IssueNodeCertificateResponse> = {}): IssueNodeCertificateResponse => ({ nodeId: p.nodeId ?? '', certificate: p.certificate ?? '', caCert: p.caCert ?? '', clusterId: p.clusterId ?? '', role: p.role ?? 0 }),
   write(m: IssueNodeCertificateResponse, w: Writer): Writer {
     if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
     if (m.certificate !== '') w.uint32(18).string(m.certificate);

@@ -1,7 +1,7 @@
 // Generated from protocol/proto/control.proto by `npm run gen`. Do not edit.
 
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
-import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
+import { NO_BYTES, Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
 import { Cluster, Config, Credential, Network, Node, NodeState, NodeStateText, Secret, Service, Stack, Task, TaskState, TaskStateText, UpdateStatus, Volume } from './objects.ts';
 import { ClusterSpec, ConfigSpec, CredentialSpec, NetworkSpec, NodeAvailability, NodeAvailabilityText, NodeSpec, RunState, RunStateText, SecretSpec, ServiceSpec, StackSpec, VolumeSpec } from './specs.ts';
 
@@ -47,7 +47,7 @@ export const ObjectUnion: MessageType<ObjectUnion> = {
     { name: 'stack', json: 'Stack', id: 9, kind: 'message', shape: 'optional', message: () => Stack },
     { name: 'credential', json: 'Credential', id: 10, kind: 'message', shape: 'optional', message: () => Credential },
   ],
-  create: (partial?: Partial<ObjectUnion>): ObjectUnion => ({ ...{ node: undefined, service: undefined, task: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined, stack: undefined, credential: undefined }, ...partial }),
+  create: (p: Partial<ObjectUnion> = {}): ObjectUnion => ({ node: p.node, service: p.service, task: p.task, network: p.network, secret: p.secret, config: p.config, cluster: p.cluster, volume: p.volume, stack: p.stack, credential: p.credential }),
   write(m: ObjectUnion, w: Writer): Writer {
     if (m.node !== undefined) Node.write(m.node, w.uint32(10).fork()).ldelim();
     if (m.service !== undefined) Service.write(m.service, w.uint32(18).fork()).ldelim();
@@ -129,7 +129,7 @@ export const SpecUnion: MessageType<SpecUnion> = {
     { name: 'volume', json: 'Volume', id: 8, kind: 'message', shape: 'optional', message: () => VolumeSpec },
     { name: 'credential', json: 'Credential', id: 10, kind: 'message', shape: 'optional', message: () => CredentialSpec },
   ],
-  create: (partial?: Partial<SpecUnion>): SpecUnion => ({ ...{ node: undefined, service: undefined, network: undefined, secret: undefined, config: undefined, cluster: undefined, volume: undefined, credential: undefined }, ...partial }),
+  create: (p: Partial<SpecUnion> = {}): SpecUnion => ({ node: p.node, service: p.service, network: p.network, secret: p.secret, config: p.config, cluster: p.cluster, volume: p.volume, credential: p.credential }),
   write(m: SpecUnion, w: Writer): Writer {
     if (m.node !== undefined) NodeSpec.write(m.node, w.uint32(10).fork()).ldelim();
     if (m.service !== undefined) ServiceSpec.write(m.service, w.uint32(18).fork()).ldelim();
@@ -205,7 +205,7 @@ export const StoreAction: MessageType<StoreAction> = {
     { name: 'objectKind', json: 'ObjectKind', id: 3, kind: 'enum', shape: 'one', text: ObjectKindText },
     { name: 'id', json: 'ID', id: 4, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<StoreAction>): StoreAction => ({ ...{ kind: 0, object: undefined, objectKind: 0, id: '' }, ...partial }),
+  create: (p: Partial<StoreAction> = {}): StoreAction => ({ kind: p.kind ?? 0, object: p.object, objectKind: p.objectKind ?? 0, id: p.id ?? '' }),
   write(m: StoreAction, w: Writer): Writer {
     if (m.kind !== 0) w.uint32(8).int32(m.kind);
     if (m.object !== undefined) ObjectUnion.write(m.object, w.uint32(18).fork()).ldelim();
@@ -266,7 +266,7 @@ export const StoreTransaction: MessageType<StoreTransaction> = {
     { name: 'id', json: 'ID', id: 6, kind: 'int64', shape: 'one' },
     { name: 'parent', json: 'Parent', id: 7, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<StoreTransaction>): StoreTransaction => ({ ...{ actions: [], time: 0, author: '', summary: '', formatVersion: 0, id: 0, parent: 0 }, ...partial }),
+  create: (p: Partial<StoreTransaction> = {}): StoreTransaction => ({ actions: p.actions ?? [], time: p.time ?? 0, author: p.author ?? '', summary: p.summary ?? '', formatVersion: p.formatVersion ?? 0, id: p.id ?? 0, parent: p.parent ?? 0 }),
   write(m: StoreTransaction, w: Writer): Writer {
     for (const v of m.actions) StoreAction.write(v, w.uint32(10).fork()).ldelim();
     if (m.time !== 0) w.uint32(16).int64(m.time);
@@ -333,7 +333,7 @@ export const StoreTransactionHead: MessageType<StoreTransactionHead> = {
     { name: 'id', json: 'ID', id: 6, kind: 'int64', shape: 'one' },
     { name: 'parent', json: 'Parent', id: 7, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<StoreTransactionHead>): StoreTransactionHead => ({ ...{ time: 0, author: '', summary: '', formatVersion: 0, id: 0, parent: 0 }, ...partial }),
+  create: (p: Partial<StoreTransactionHead> = {}): StoreTransactionHead => ({ time: p.time ?? 0, author: p.author ?? '', summary: p.summary ?? '', formatVersion: p.formatVersion ?? 0, id: p.id ?? 0, parent: p.parent ?? 0 }),
   write(m: StoreTransactionHead, w: Writer): Writer {
     if (m.time !== 0) w.uint32(16).int64(m.time);
     if (m.author !== '') w.uint32(26).string(m.author);
@@ -394,7 +394,7 @@ export const StoreSnapshot: MessageType<StoreSnapshot> = {
     { name: 'history', json: 'History', id: 4, kind: 'message', shape: 'repeated', message: () => HistoryEntry },
     { name: 'lastTransaction', json: 'LastTransaction', id: 5, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<StoreSnapshot>): StoreSnapshot => ({ ...{ objects: [], index: 0, formatVersion: 0, history: [], lastTransaction: 0 }, ...partial }),
+  create: (p: Partial<StoreSnapshot> = {}): StoreSnapshot => ({ objects: p.objects ?? [], index: p.index ?? 0, formatVersion: p.formatVersion ?? 0, history: p.history ?? [], lastTransaction: p.lastTransaction ?? 0 }),
   write(m: StoreSnapshot, w: Writer): Writer {
     for (const v of m.objects) ObjectUnion.write(v, w.uint32(10).fork()).ldelim();
     if (m.index !== 0) w.uint32(16).int64(m.index);
@@ -448,7 +448,7 @@ export const HistoryEntry: MessageType<HistoryEntry> = {
     { name: 'author', json: 'Author', id: 3, kind: 'string', shape: 'one' },
     { name: 'summary', json: 'Summary', id: 4, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<HistoryEntry>): HistoryEntry => ({ ...{ index: 0, time: 0, author: '', summary: '' }, ...partial }),
+  create: (p: Partial<HistoryEntry> = {}): HistoryEntry => ({ index: p.index ?? 0, time: p.time ?? 0, author: p.author ?? '', summary: p.summary ?? '' }),
   write(m: HistoryEntry, w: Writer): Writer {
     if (m.index !== 0) w.uint32(8).int64(m.index);
     if (m.time !== 0) w.uint32(16).int64(m.time);
@@ -499,7 +499,7 @@ export const CreateObjectRequest: MessageType<CreateObjectRequest> = {
     { name: 'registryAuth', json: 'RegistryAuth', id: 2, kind: 'bytes', shape: 'one' },
     { name: 'secretDigest', json: 'SecretDigest', id: 3, kind: 'bytes', shape: 'one' },
   ],
-  create: (partial?: Partial<CreateObjectRequest>): CreateObjectRequest => ({ ...{ spec: undefined, registryAuth: new Uint8Array(0), secretDigest: new Uint8Array(0) }, ...partial }),
+  create: (p: Partial<CreateObjectRequest> = {}): CreateObjectRequest => ({ spec: p.spec, registryAuth: p.registryAuth ?? NO_BYTES, secretDigest: p.secretDigest ?? NO_BYTES }),
   write(m: CreateObjectRequest, w: Writer): Writer {
     if (m.spec !== undefined) SpecUnion.write(m.spec, w.uint32(10).fork()).ldelim();
     if (m.registryAuth.length > 0) w.uint32(18).bytes(m.registryAuth);
@@ -508,7 +508,7 @@ export const CreateObjectRequest: MessageType<CreateObjectRequest> = {
   },
   read(r: Reader, length: number): CreateObjectRequest {
     const end = r.pos + length;
-    const m: { spec: SpecUnion | undefined; registryAuth: Uint8Array; secretDigest: Uint8Array } = { spec: undefined, registryAuth: new Uint8Array(0), secretDigest: new Uint8Array(0) };
+    const m: { spec: SpecUnion | undefined; registryAuth: Uint8Array; secretDigest: Uint8Array } = { spec: undefined, registryAuth: NO_BYTES, secretDigest: NO_BYTES };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -569,7 +569,7 @@ export const UpdateObjectRequest: MessageType<UpdateObjectRequest> = {
     { name: 'registryAuth', json: 'RegistryAuth', id: 21, kind: 'bytes', shape: 'one' },
     { name: 'previousRegistryAuth', json: 'PreviousRegistryAuth', id: 22, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<UpdateObjectRequest>): UpdateObjectRequest => ({ ...{ kind: 0, id: '', version: 0, spec: undefined, rollback: false, rotateWorkerToken: false, rotateManagerToken: false, rotateUnlockKey: false, keepExtensions: false, rollbackTo: undefined, registryAuth: new Uint8Array(0), previousRegistryAuth: false }, ...partial }),
+  create: (p: Partial<UpdateObjectRequest> = {}): UpdateObjectRequest => ({ kind: p.kind ?? 0, id: p.id ?? '', version: p.version ?? 0, spec: p.spec, rollback: p.rollback ?? false, rotateWorkerToken: p.rotateWorkerToken ?? false, rotateManagerToken: p.rotateManagerToken ?? false, rotateUnlockKey: p.rotateUnlockKey ?? false, keepExtensions: p.keepExtensions ?? false, rollbackTo: p.rollbackTo, registryAuth: p.registryAuth ?? NO_BYTES, previousRegistryAuth: p.previousRegistryAuth ?? false }),
   write(m: UpdateObjectRequest, w: Writer): Writer {
     if (m.kind !== 0) w.uint32(8).int32(m.kind);
     if (m.id !== '') w.uint32(18).string(m.id);
@@ -587,7 +587,7 @@ export const UpdateObjectRequest: MessageType<UpdateObjectRequest> = {
   },
   read(r: Reader, length: number): UpdateObjectRequest {
     const end = r.pos + length;
-    const m: { kind: ObjectKind; id: string; version: number; spec: SpecUnion | undefined; rollback: boolean; rotateWorkerToken: boolean; rotateManagerToken: boolean; rotateUnlockKey: boolean; keepExtensions: boolean; rollbackTo: number | undefined; registryAuth: Uint8Array; previousRegistryAuth: boolean } = { kind: 0, id: '', version: 0, spec: undefined, rollback: false, rotateWorkerToken: false, rotateManagerToken: false, rotateUnlockKey: false, keepExtensions: false, rollbackTo: undefined, registryAuth: new Uint8Array(0), previousRegistryAuth: false };
+    const m: { kind: ObjectKind; id: string; version: number; spec: SpecUnion | undefined; rollback: boolean; rotateWorkerToken: boolean; rotateManagerToken: boolean; rotateUnlockKey: boolean; keepExtensions: boolean; rollbackTo: number | undefined; registryAuth: Uint8Array; previousRegistryAuth: boolean } = { kind: 0, id: '', version: 0, spec: undefined, rollback: false, rotateWorkerToken: false, rotateManagerToken: false, rotateUnlockKey: false, keepExtensions: false, rollbackTo: undefined, registryAuth: NO_BYTES, previousRegistryAuth: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -649,7 +649,7 @@ export const RemoveObjectRequest: MessageType<RemoveObjectRequest> = {
     { name: 'id', json: 'ID', id: 2, kind: 'string', shape: 'one' },
     { name: 'force', json: 'Force', id: 3, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<RemoveObjectRequest>): RemoveObjectRequest => ({ ...{ kind: 0, id: '', force: false }, ...partial }),
+  create: (p: Partial<RemoveObjectRequest> = {}): RemoveObjectRequest => ({ kind: p.kind ?? 0, id: p.id ?? '', force: p.force ?? false }),
   write(m: RemoveObjectRequest, w: Writer): Writer {
     if (m.kind !== 0) w.uint32(8).int32(m.kind);
     if (m.id !== '') w.uint32(18).string(m.id);
@@ -693,7 +693,7 @@ export const ObjectResponse: MessageType<ObjectResponse> = {
     { name: 'index', json: 'Index', id: 2, kind: 'int64', shape: 'one' },
     { name: 'warnings', json: 'Warnings', id: 3, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<ObjectResponse>): ObjectResponse => ({ ...{ object: undefined, index: 0, warnings: [] }, ...partial }),
+  create: (p: Partial<ObjectResponse> = {}): ObjectResponse => ({ object: p.object, index: p.index ?? 0, warnings: p.warnings ?? [] }),
   write(m: ObjectResponse, w: Writer): Writer {
     if (m.object !== undefined) ObjectUnion.write(m.object, w.uint32(10).fork()).ldelim();
     if (m.index !== 0) w.uint32(16).int64(m.index);
@@ -739,7 +739,7 @@ export const GetObjectRequest: MessageType<GetObjectRequest> = {
     { name: 'id', json: 'ID', id: 2, kind: 'string', shape: 'one' },
     { name: 'knownIndex', json: 'KnownIndex', id: 3, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<GetObjectRequest>): GetObjectRequest => ({ ...{ kind: 0, id: '', knownIndex: 0 }, ...partial }),
+  create: (p: Partial<GetObjectRequest> = {}): GetObjectRequest => ({ kind: p.kind ?? 0, id: p.id ?? '', knownIndex: p.knownIndex ?? 0 }),
   write(m: GetObjectRequest, w: Writer): Writer {
     if (m.kind !== 0) w.uint32(8).int32(m.kind);
     if (m.id !== '') w.uint32(18).string(m.id);
@@ -792,14 +792,15 @@ export const DeployStackRequest: MessageType<DeployStackRequest> = {
     { name: 'expectedState', json: 'ExpectedState', id: 5, kind: 'string', shape: 'one' },
     { name: 'registryAuth', json: 'RegistryAuth', id: 6, kind: 'bytes', shape: 'map' },
   ],
-  create: (partial?: Partial<DeployStackRequest>): DeployStackRequest => ({ ...{ stack: undefined, prune: false, forceRecreate: false, recreateOnly: [], expectedState: '', registryAuth: {} }, ...partial }),
+  create: (p: Partial<DeployStackRequest> = {}): DeployStackRequest => ({ stack: p.stack, prune: p.prune ?? false, forceRecreate: p.forceRecreate ?? false, recreateOnly: p.recreateOnly ?? [], expectedState: p.expectedState ?? '', registryAuth: p.registryAuth ?? {} }),
   write(m: DeployStackRequest, w: Writer): Writer {
     if (m.stack !== undefined) StackSpec.write(m.stack, w.uint32(10).fork()).ldelim();
     if (m.prune) w.uint32(16).bool(m.prune);
     if (m.forceRecreate) w.uint32(24).bool(m.forceRecreate);
     for (const v of m.recreateOnly) w.uint32(34).string(v);
     if (m.expectedState !== '') w.uint32(42).string(m.expectedState);
-    for (const [k, v] of Object.entries(m.registryAuth)) {
+    for (const k in m.registryAuth) {
+      const v = m.registryAuth[k] as Uint8Array;
       w.uint32(50).fork().uint32(10).string(k);
       w.uint32(18).bytes(v);
       w.ldelim();
@@ -830,7 +831,7 @@ export const DeployStackRequest: MessageType<DeployStackRequest> = {
         case 6: {
           const stop = r.uint32() + r.pos;
           let k = '';
-          let v: Uint8Array = new Uint8Array(0);
+          let v: Uint8Array = NO_BYTES;
           while (r.pos < stop) {
             const kt = r.uint32();
             if (kt >>> 3 === 1) k = r.string();
@@ -873,7 +874,7 @@ export const StackChange: MessageType<StackChange> = {
     { name: 'name', json: 'Name', id: 3, kind: 'string', shape: 'one' },
     { name: 'action', json: 'Action', id: 4, kind: 'enum', shape: 'one', text: StackChangeActionText },
   ],
-  create: (partial?: Partial<StackChange>): StackChange => ({ ...{ kind: 0, id: '', name: '', action: 0 }, ...partial }),
+  create: (p: Partial<StackChange> = {}): StackChange => ({ kind: p.kind ?? 0, id: p.id ?? '', name: p.name ?? '', action: p.action ?? 0 }),
   write(m: StackChange, w: Writer): Writer {
     if (m.kind !== 0) w.uint32(8).int32(m.kind);
     if (m.id !== '') w.uint32(18).string(m.id);
@@ -923,7 +924,7 @@ export const DeployStackResponse: MessageType<DeployStackResponse> = {
     { name: 'warnings', json: 'Warnings', id: 3, kind: 'string', shape: 'repeated' },
     { name: 'stack', json: 'Stack', id: 4, kind: 'message', shape: 'optional', message: () => Stack },
   ],
-  create: (partial?: Partial<DeployStackResponse>): DeployStackResponse => ({ ...{ changes: [], index: 0, warnings: [], stack: undefined }, ...partial }),
+  create: (p: Partial<DeployStackResponse> = {}): DeployStackResponse => ({ changes: p.changes ?? [], index: p.index ?? 0, warnings: p.warnings ?? [], stack: p.stack }),
   write(m: DeployStackResponse, w: Writer): Writer {
     for (const v of m.changes) StackChange.write(v, w.uint32(10).fork()).ldelim();
     if (m.index !== 0) w.uint32(16).int64(m.index);
@@ -991,7 +992,7 @@ export const PlannedChange: MessageType<PlannedChange> = {
     { name: 'after', json: 'After', id: 5, kind: 'message', shape: 'optional', message: () => SpecUnion },
     { name: 'recreated', json: 'Recreated', id: 6, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<PlannedChange>): PlannedChange => ({ ...{ kind: 0, name: '', action: 0, before: undefined, after: undefined, recreated: false }, ...partial }),
+  create: (p: Partial<PlannedChange> = {}): PlannedChange => ({ kind: p.kind ?? 0, name: p.name ?? '', action: p.action ?? 0, before: p.before, after: p.after, recreated: p.recreated ?? false }),
   write(m: PlannedChange, w: Writer): Writer {
     if (m.kind !== 0) w.uint32(8).int32(m.kind);
     if (m.name !== '') w.uint32(18).string(m.name);
@@ -1057,7 +1058,7 @@ export const PlannedTask: MessageType<PlannedTask> = {
     { name: 'from', json: 'From', id: 5, kind: 'string', shape: 'one' },
     { name: 'reason', json: 'Reason', id: 6, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<PlannedTask>): PlannedTask => ({ ...{ service: '', slot: 0, action: 0, hostname: '', from: '', reason: '' }, ...partial }),
+  create: (p: Partial<PlannedTask> = {}): PlannedTask => ({ service: p.service ?? '', slot: p.slot ?? 0, action: p.action ?? 0, hostname: p.hostname ?? '', from: p.from ?? '', reason: p.reason ?? '' }),
   write(m: PlannedTask, w: Writer): Writer {
     if (m.service !== '') w.uint32(10).string(m.service);
     if (m.slot !== 0) w.uint32(16).int64(m.slot);
@@ -1128,7 +1129,7 @@ export const PlanStackResponse: MessageType<PlanStackResponse> = {
     { name: 'nodes', json: 'Nodes', id: 7, kind: 'int64', shape: 'one' },
     { name: 'revision', json: 'Revision', id: 8, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<PlanStackResponse>): PlanStackResponse => ({ ...{ changes: [], tasks: [], warnings: [], state: '', duration: 0, complete: false, nodes: 0, revision: 0 }, ...partial }),
+  create: (p: Partial<PlanStackResponse> = {}): PlanStackResponse => ({ changes: p.changes ?? [], tasks: p.tasks ?? [], warnings: p.warnings ?? [], state: p.state ?? '', duration: p.duration ?? 0, complete: p.complete ?? false, nodes: p.nodes ?? 0, revision: p.revision ?? 0 }),
   write(m: PlanStackResponse, w: Writer): Writer {
     for (const v of m.changes) PlannedChange.write(v, w.uint32(10).fork()).ldelim();
     for (const v of m.tasks) PlannedTask.write(v, w.uint32(18).fork()).ldelim();
@@ -1190,7 +1191,7 @@ export const RemoveStackRequest: MessageType<RemoveStackRequest> = {
     { name: 'name', json: 'Name', id: 1, kind: 'string', shape: 'one' },
     { name: 'volumes', json: 'Volumes', id: 2, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<RemoveStackRequest>): RemoveStackRequest => ({ ...{ name: '', volumes: false }, ...partial }),
+  create: (p: Partial<RemoveStackRequest> = {}): RemoveStackRequest => ({ name: p.name ?? '', volumes: p.volumes ?? false }),
   write(m: RemoveStackRequest, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
     if (m.volumes) w.uint32(16).bool(m.volumes);
@@ -1228,7 +1229,7 @@ export const RemoveStackResponse: MessageType<RemoveStackResponse> = {
     { name: 'changes', json: 'Changes', id: 1, kind: 'message', shape: 'repeated', message: () => StackChange },
     { name: 'index', json: 'Index', id: 2, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<RemoveStackResponse>): RemoveStackResponse => ({ ...{ changes: [], index: 0 }, ...partial }),
+  create: (p: Partial<RemoveStackResponse> = {}): RemoveStackResponse => ({ changes: p.changes ?? [], index: p.index ?? 0 }),
   write(m: RemoveStackResponse, w: Writer): Writer {
     for (const v of m.changes) StackChange.write(v, w.uint32(10).fork()).ldelim();
     if (m.index !== 0) w.uint32(16).int64(m.index);
@@ -1288,7 +1289,7 @@ export const ServiceActionRequest: MessageType<ServiceActionRequest> = {
     { name: 'rollout', json: 'Rollout', id: 6, kind: 'enum', shape: 'one', text: RolloutActionText },
     { name: 'restartTasks', json: 'RestartTasks', id: 7, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<ServiceActionRequest>): ServiceActionRequest => ({ ...{ services: [], runState: 0, setRunState: false, restart: false, replicas: undefined, rollout: 0, restartTasks: [] }, ...partial }),
+  create: (p: Partial<ServiceActionRequest> = {}): ServiceActionRequest => ({ services: p.services ?? [], runState: p.runState ?? 0, setRunState: p.setRunState ?? false, restart: p.restart ?? false, replicas: p.replicas, rollout: p.rollout ?? 0, restartTasks: p.restartTasks ?? [] }),
   write(m: ServiceActionRequest, w: Writer): Writer {
     for (const v of m.services) w.uint32(10).string(v);
     if (m.runState !== 0) w.uint32(16).int32(m.runState);
@@ -1347,7 +1348,7 @@ export const ServiceActionResponse: MessageType<ServiceActionResponse> = {
     { name: 'index', json: 'Index', id: 1, kind: 'int64', shape: 'one' },
     { name: 'moving', json: 'Moving', id: 2, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<ServiceActionResponse>): ServiceActionResponse => ({ ...{ index: 0, moving: 0 }, ...partial }),
+  create: (p: Partial<ServiceActionResponse> = {}): ServiceActionResponse => ({ index: p.index ?? 0, moving: p.moving ?? 0 }),
   write(m: ServiceActionResponse, w: Writer): Writer {
     if (m.index !== 0) w.uint32(8).int64(m.index);
     if (m.moving !== 0) w.uint32(16).int64(m.moving);
@@ -1385,7 +1386,7 @@ export const WatchRequest: MessageType<WatchRequest> = {
     { name: 'kinds', json: 'Kinds', id: 1, kind: 'enum', shape: 'repeated', text: ObjectKindText },
     { name: 'from', json: 'From', id: 2, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<WatchRequest>): WatchRequest => ({ ...{ kinds: [], from: 0 }, ...partial }),
+  create: (p: Partial<WatchRequest> = {}): WatchRequest => ({ kinds: p.kinds ?? [], from: p.from ?? 0 }),
   write(m: WatchRequest, w: Writer): Writer {
     for (const v of m.kinds) w.uint32(8).int32(v);
     if (m.from !== 0) w.uint32(16).int64(m.from);
@@ -1439,7 +1440,7 @@ export const WatchEvent: MessageType<WatchEvent> = {
     { name: 'object', json: 'Object', id: 2, kind: 'message', shape: 'optional', message: () => ObjectUnion },
     { name: 'oldObject', json: 'OldObject', id: 3, kind: 'message', shape: 'optional', message: () => ObjectUnion },
   ],
-  create: (partial?: Partial<WatchEvent>): WatchEvent => ({ ...{ action: 0, object: undefined, oldObject: undefined }, ...partial }),
+  create: (p: Partial<WatchEvent> = {}): WatchEvent => ({ action: p.action ?? 0, object: p.object, oldObject: p.oldObject }),
   write(m: WatchEvent, w: Writer): Writer {
     if (m.action !== 0) w.uint32(8).int32(m.action);
     if (m.object !== undefined) ObjectUnion.write(m.object, w.uint32(18).fork()).ldelim();
@@ -1487,7 +1488,7 @@ export const WatchMessage: MessageType<WatchMessage> = {
     { name: 'snapshotBegin', json: 'SnapshotBegin', id: 3, kind: 'bool', shape: 'one' },
     { name: 'snapshotEnd', json: 'SnapshotEnd', id: 4, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<WatchMessage>): WatchMessage => ({ ...{ index: 0, events: [], snapshotBegin: false, snapshotEnd: false }, ...partial }),
+  create: (p: Partial<WatchMessage> = {}): WatchMessage => ({ index: p.index ?? 0, events: p.events ?? [], snapshotBegin: p.snapshotBegin ?? false, snapshotEnd: p.snapshotEnd ?? false }),
   write(m: WatchMessage, w: Writer): Writer {
     if (m.index !== 0) w.uint32(8).int64(m.index);
     for (const v of m.events) WatchEvent.write(v, w.uint32(18).fork()).ldelim();
@@ -1529,7 +1530,7 @@ export const ClusterStatusRequest: MessageType<ClusterStatusRequest> = {
   name: 'ClusterStatusRequest',
   fields: [
   ],
-  create: (partial?: Partial<ClusterStatusRequest>): ClusterStatusRequest => ({ ...{  }, ...partial }),
+  create: (): ClusterStatusRequest => ({  }),
   write(m: ClusterStatusRequest, w: Writer): Writer {
     void m;
     return w;
@@ -1596,7 +1597,7 @@ export const ClusterStatusResponse: MessageType<ClusterStatusResponse> = {
     { name: 'raftCommit', json: 'RaftCommit', id: 17, kind: 'int64', shape: 'one' },
     { name: 'raftApplied', json: 'RaftApplied', id: 18, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<ClusterStatusResponse>): ClusterStatusResponse => ({ ...{ clusterId: '', nodeId: '', leader: false, managers: 0, nodes: 0, index: 0, version: '', joinTokenWorker: '', joinTokenManager: '', caCert: '', controlAddr: '', leaderNodeId: '', leaderAddr: '', autolock: false, rootRotation: false, raftTerm: 0, raftCommit: 0, raftApplied: 0 }, ...partial }),
+  create: (p: Partial<ClusterStatusResponse> = {}): ClusterStatusResponse => ({ clusterId: p.clusterId ?? '', nodeId: p.nodeId ?? '', leader: p.leader ?? false, managers: p.managers ?? 0, nodes: p.nodes ?? 0, index: p.index ?? 0, version: p.version ?? '', joinTokenWorker: p.joinTokenWorker ?? '', joinTokenManager: p.joinTokenManager ?? '', caCert: p.caCert ?? '', controlAddr: p.controlAddr ?? '', leaderNodeId: p.leaderNodeId ?? '', leaderAddr: p.leaderAddr ?? '', autolock: p.autolock ?? false, rootRotation: p.rootRotation ?? false, raftTerm: p.raftTerm ?? 0, raftCommit: p.raftCommit ?? 0, raftApplied: p.raftApplied ?? 0 }),
   write(m: ClusterStatusResponse, w: Writer): Writer {
     if (m.clusterId !== '') w.uint32(10).string(m.clusterId);
     if (m.nodeId !== '') w.uint32(18).string(m.nodeId);
@@ -1694,7 +1695,7 @@ export const ReadIndexRequest: MessageType<ReadIndexRequest> = {
   name: 'ReadIndexRequest',
   fields: [
   ],
-  create: (partial?: Partial<ReadIndexRequest>): ReadIndexRequest => ({ ...{  }, ...partial }),
+  create: (): ReadIndexRequest => ({  }),
   write(m: ReadIndexRequest, w: Writer): Writer {
     void m;
     return w;
@@ -1723,7 +1724,7 @@ export const ReadIndexResponse: MessageType<ReadIndexResponse> = {
   fields: [
     { name: 'index', json: 'Index', id: 1, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<ReadIndexResponse>): ReadIndexResponse => ({ ...{ index: 0 }, ...partial }),
+  create: (p: Partial<ReadIndexResponse> = {}): ReadIndexResponse => ({ index: p.index ?? 0 }),
   write(m: ReadIndexResponse, w: Writer): Writer {
     if (m.index !== 0) w.uint32(8).int64(m.index);
     return w;
@@ -1753,7 +1754,7 @@ export const GetUnlockKeyRequest: MessageType<GetUnlockKeyRequest> = {
   name: 'GetUnlockKeyRequest',
   fields: [
   ],
-  create: (partial?: Partial<GetUnlockKeyRequest>): GetUnlockKeyRequest => ({ ...{  }, ...partial }),
+  create: (): GetUnlockKeyRequest => ({  }),
   write(m: GetUnlockKeyRequest, w: Writer): Writer {
     void m;
     return w;
@@ -1782,7 +1783,7 @@ export const GetUnlockKeyResponse: MessageType<GetUnlockKeyResponse> = {
   fields: [
     { name: 'unlockKey', json: 'UnlockKey', id: 1, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<GetUnlockKeyResponse>): GetUnlockKeyResponse => ({ ...{ unlockKey: '' }, ...partial }),
+  create: (p: Partial<GetUnlockKeyResponse> = {}): GetUnlockKeyResponse => ({ unlockKey: p.unlockKey ?? '' }),
   write(m: GetUnlockKeyResponse, w: Writer): Writer {
     if (m.unlockKey !== '') w.uint32(10).string(m.unlockKey);
     return w;
@@ -1813,7 +1814,7 @@ export const BackupRequest: MessageType<BackupRequest> = {
   name: 'BackupRequest',
   fields: [
   ],
-  create: (partial?: Partial<BackupRequest>): BackupRequest => ({ ...{  }, ...partial }),
+  create: (): BackupRequest => ({  }),
   write(m: BackupRequest, w: Writer): Writer {
     void m;
     return w;
@@ -1842,14 +1843,14 @@ export const BackupChunk: MessageType<BackupChunk> = {
   fields: [
     { name: 'data', json: 'Data', id: 1, kind: 'bytes', shape: 'one' },
   ],
-  create: (partial?: Partial<BackupChunk>): BackupChunk => ({ ...{ data: new Uint8Array(0) }, ...partial }),
+  create: (p: Partial<BackupChunk> = {}): BackupChunk => ({ data: p.data ?? NO_BYTES }),
   write(m: BackupChunk, w: Writer): Writer {
     if (m.data.length > 0) w.uint32(10).bytes(m.data);
     return w;
   },
   read(r: Reader, length: number): BackupChunk {
     const end = r.pos + length;
-    const m: { data: Uint8Array } = { data: new Uint8Array(0) };
+    const m: { data: Uint8Array } = { data: NO_BYTES };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1885,7 +1886,7 @@ export const IssueCertificateRequest: MessageType<IssueCertificateRequest> = {
     { name: 'names', json: 'Names', id: 3, kind: 'string', shape: 'repeated' },
     { name: 'addresses', json: 'Addresses', id: 4, kind: 'bytes', shape: 'repeated' },
   ],
-  create: (partial?: Partial<IssueCertificateRequest>): IssueCertificateRequest => ({ ...{ csr: '', credentialId: '', names: [], addresses: [] }, ...partial }),
+  create: (p: Partial<IssueCertificateRequest> = {}): IssueCertificateRequest => ({ csr: p.csr ?? '', credentialId: p.credentialId ?? '', names: p.names ?? [], addresses: p.addresses ?? [] }),
   write(m: IssueCertificateRequest, w: Writer): Writer {
     if (m.csr !== '') w.uint32(10).string(m.csr);
     if (m.credentialId !== '') w.uint32(18).string(m.credentialId);
@@ -1931,7 +1932,7 @@ export const IssueCertificateResponse: MessageType<IssueCertificateResponse> = {
     { name: 'certificate', json: 'Certificate', id: 1, kind: 'string', shape: 'one' },
     { name: 'caCert', json: 'CaCert', id: 2, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<IssueCertificateResponse>): IssueCertificateResponse => ({ ...{ certificate: '', caCert: '' }, ...partial }),
+  create: (p: Partial<IssueCertificateResponse> = {}): IssueCertificateResponse => ({ certificate: p.certificate ?? '', caCert: p.caCert ?? '' }),
   write(m: IssueCertificateResponse, w: Writer): Writer {
     if (m.certificate !== '') w.uint32(10).string(m.certificate);
     if (m.caCert !== '') w.uint32(18).string(m.caCert);
@@ -1967,7 +1968,7 @@ export const HistoryRequest: MessageType<HistoryRequest> = {
   fields: [
     { name: 'limit', json: 'Limit', id: 1, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<HistoryRequest>): HistoryRequest => ({ ...{ limit: 0 }, ...partial }),
+  create: (p: Partial<HistoryRequest> = {}): HistoryRequest => ({ limit: p.limit ?? 0 }),
   write(m: HistoryRequest, w: Writer): Writer {
     if (m.limit !== 0) w.uint32(8).int64(m.limit);
     return w;
@@ -1999,7 +2000,7 @@ export const HistoryResponse: MessageType<HistoryResponse> = {
   fields: [
     { name: 'entries', json: 'Entries', id: 1, kind: 'message', shape: 'repeated', message: () => HistoryEntry },
   ],
-  create: (partial?: Partial<HistoryResponse>): HistoryResponse => ({ ...{ entries: [] }, ...partial }),
+  create: (p: Partial<HistoryResponse> = {}): HistoryResponse => ({ entries: p.entries ?? [] }),
   write(m: HistoryResponse, w: Writer): Writer {
     for (const v of m.entries) HistoryEntry.write(v, w.uint32(10).fork()).ldelim();
     return w;
@@ -2034,7 +2035,7 @@ export const WhyRequest: MessageType<WhyRequest> = {
     { name: 'kind', json: 'Kind', id: 1, kind: 'enum', shape: 'one', text: ObjectKindText },
     { name: 'id', json: 'ID', id: 2, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<WhyRequest>): WhyRequest => ({ ...{ kind: 0, id: '' }, ...partial }),
+  create: (p: Partial<WhyRequest> = {}): WhyRequest => ({ kind: p.kind ?? 0, id: p.id ?? '' }),
   write(m: WhyRequest, w: Writer): Writer {
     if (m.kind !== 0) w.uint32(8).int32(m.kind);
     if (m.id !== '') w.uint32(18).string(m.id);
@@ -2074,7 +2075,7 @@ export const WhyRefusal: MessageType<WhyRefusal> = {
     { name: 'hostname', json: 'Hostname', id: 2, kind: 'string', shape: 'one' },
     { name: 'detail', json: 'Detail', id: 3, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<WhyRefusal>): WhyRefusal => ({ ...{ nodeId: '', hostname: '', detail: '' }, ...partial }),
+  create: (p: Partial<WhyRefusal> = {}): WhyRefusal => ({ nodeId: p.nodeId ?? '', hostname: p.hostname ?? '', detail: p.detail ?? '' }),
   write(m: WhyRefusal, w: Writer): Writer {
     if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
     if (m.hostname !== '') w.uint32(18).string(m.hostname);
@@ -2121,7 +2122,7 @@ export const WhyFilter: MessageType<WhyFilter> = {
     { name: 'nodes', json: 'Nodes', id: 2, kind: 'int64', shape: 'one', always: true },
     { name: 'refusals', json: 'Refusals', id: 3, kind: 'message', shape: 'repeated', message: () => WhyRefusal },
   ],
-  create: (partial?: Partial<WhyFilter>): WhyFilter => ({ ...{ name: '', nodes: 0, refusals: [] }, ...partial }),
+  create: (p: Partial<WhyFilter> = {}): WhyFilter => ({ name: p.name ?? '', nodes: p.nodes ?? 0, refusals: p.refusals ?? [] }),
   write(m: WhyFilter, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
     if (m.nodes !== 0) w.uint32(16).int64(m.nodes);
@@ -2180,7 +2181,7 @@ export const WhyScore: MessageType<WhyScore> = {
     { name: 'hasImage', json: 'HasImage', id: 8, kind: 'bool', shape: 'one', always: true },
     { name: 'rank', json: 'Rank', id: 9, kind: 'int64', shape: 'one', always: true },
   ],
-  create: (partial?: Partial<WhyScore>): WhyScore => ({ ...{ nodeId: '', hostname: '', recentFailures: 0, spread: [], serviceTasks: 0, reservedPercent: 0, tasks: 0, hasImage: false, rank: 0 }, ...partial }),
+  create: (p: Partial<WhyScore> = {}): WhyScore => ({ nodeId: p.nodeId ?? '', hostname: p.hostname ?? '', recentFailures: p.recentFailures ?? 0, spread: p.spread ?? [], serviceTasks: p.serviceTasks ?? 0, reservedPercent: p.reservedPercent ?? 0, tasks: p.tasks ?? 0, hasImage: p.hasImage ?? false, rank: p.rank ?? 0 }),
   write(m: WhyScore, w: Writer): Writer {
     if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
     if (m.hostname !== '') w.uint32(18).string(m.hostname);
@@ -2251,7 +2252,7 @@ export const WhyFix: MessageType<WhyFix> = {
     { name: 'code', json: 'Code', id: 1, kind: 'string', shape: 'one' },
     { name: 'values', json: 'Values', id: 2, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<WhyFix>): WhyFix => ({ ...{ code: '', values: [] }, ...partial }),
+  create: (p: Partial<WhyFix> = {}): WhyFix => ({ code: p.code ?? '', values: p.values ?? [] }),
   write(m: WhyFix, w: Writer): Writer {
     if (m.code !== '') w.uint32(10).string(m.code);
     for (const v of m.values) w.uint32(18).string(v);
@@ -2306,7 +2307,7 @@ export const WhyEarlierTask: MessageType<WhyEarlierTask> = {
     { name: 'err', json: 'Err', id: 9, kind: 'string', shape: 'one' },
     { name: 'replacedBecause', json: 'ReplacedBecause', id: 10, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<WhyEarlierTask>): WhyEarlierTask => ({ ...{ taskId: '', nodeId: '', state: 0, createdAt: 0, runningSince: 0, endedAt: 0, exitCode: 0, oomKilled: false, err: '', replacedBecause: '' }, ...partial }),
+  create: (p: Partial<WhyEarlierTask> = {}): WhyEarlierTask => ({ taskId: p.taskId ?? '', nodeId: p.nodeId ?? '', state: p.state ?? 0, createdAt: p.createdAt ?? 0, runningSince: p.runningSince ?? 0, endedAt: p.endedAt ?? 0, exitCode: p.exitCode ?? 0, oomKilled: p.oomKilled ?? false, err: p.err ?? '', replacedBecause: p.replacedBecause ?? '' }),
   write(m: WhyEarlierTask, w: Writer): Writer {
     if (m.taskId !== '') w.uint32(10).string(m.taskId);
     if (m.nodeId !== '') w.uint32(18).string(m.nodeId);
@@ -2409,7 +2410,7 @@ export const WhyTask: MessageType<WhyTask> = {
     { name: 'unacknowledgedBy', json: 'UnacknowledgedBy', id: 16, kind: 'string', shape: 'repeated' },
     { name: 'restartCount', json: 'RestartCount', id: 17, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<WhyTask>): WhyTask => ({ ...{ id: '', name: '', serviceId: '', nodeId: '', state: 0, desiredState: 0, message: '', err: '', waitingFor: '', nodes: 0, filters: [], scores: [], fixes: [], earlier: [], restartsAt: 0, unacknowledgedBy: [], restartCount: 0 }, ...partial }),
+  create: (p: Partial<WhyTask> = {}): WhyTask => ({ id: p.id ?? '', name: p.name ?? '', serviceId: p.serviceId ?? '', nodeId: p.nodeId ?? '', state: p.state ?? 0, desiredState: p.desiredState ?? 0, message: p.message ?? '', err: p.err ?? '', waitingFor: p.waitingFor ?? '', nodes: p.nodes ?? 0, filters: p.filters ?? [], scores: p.scores ?? [], fixes: p.fixes ?? [], earlier: p.earlier ?? [], restartsAt: p.restartsAt ?? 0, unacknowledgedBy: p.unacknowledgedBy ?? [], restartCount: p.restartCount ?? 0 }),
   write(m: WhyTask, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.name !== '') w.uint32(18).string(m.name);
@@ -2509,7 +2510,7 @@ export const WhyReason: MessageType<WhyReason> = {
     { name: 'tasks', json: 'Tasks', id: 2, kind: 'int64', shape: 'one', always: true },
     { name: 'exampleTaskId', json: 'ExampleTaskID', id: 3, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<WhyReason>): WhyReason => ({ ...{ reason: '', tasks: 0, exampleTaskId: '' }, ...partial }),
+  create: (p: Partial<WhyReason> = {}): WhyReason => ({ reason: p.reason ?? '', tasks: p.tasks ?? 0, exampleTaskId: p.exampleTaskId ?? '' }),
   write(m: WhyReason, w: Writer): Writer {
     if (m.reason !== '') w.uint32(10).string(m.reason);
     if (m.tasks !== 0) w.uint32(16).int64(m.tasks);
@@ -2568,7 +2569,7 @@ export const WhyService: MessageType<WhyService> = {
     { name: 'fixes', json: 'Fixes', id: 8, kind: 'message', shape: 'repeated', message: () => WhyFix },
     { name: 'example', json: 'Example', id: 9, kind: 'message', shape: 'optional', message: () => WhyTask },
   ],
-  create: (partial?: Partial<WhyService>): WhyService => ({ ...{ id: '', name: '', desired: 0, running: 0, updateStatus: undefined, reasons: [], failures: [], fixes: [], example: undefined }, ...partial }),
+  create: (p: Partial<WhyService> = {}): WhyService => ({ id: p.id ?? '', name: p.name ?? '', desired: p.desired ?? 0, running: p.running ?? 0, updateStatus: p.updateStatus, reasons: p.reasons ?? [], failures: p.failures ?? [], fixes: p.fixes ?? [], example: p.example }),
   write(m: WhyService, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.name !== '') w.uint32(18).string(m.name);
@@ -2638,7 +2639,7 @@ export const WhyPending: MessageType<WhyPending> = {
     { name: 'filter', json: 'Filter', id: 3, kind: 'string', shape: 'one' },
     { name: 'detail', json: 'Detail', id: 4, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<WhyPending>): WhyPending => ({ ...{ taskId: '', name: '', filter: '', detail: '' }, ...partial }),
+  create: (p: Partial<WhyPending> = {}): WhyPending => ({ taskId: p.taskId ?? '', name: p.name ?? '', filter: p.filter ?? '', detail: p.detail ?? '' }),
   write(m: WhyPending, w: Writer): Writer {
     if (m.taskId !== '') w.uint32(10).string(m.taskId);
     if (m.name !== '') w.uint32(18).string(m.name);
@@ -2708,7 +2709,7 @@ export const WhyNode: MessageType<WhyNode> = {
     { name: 'stays', json: 'Stays', id: 12, kind: 'message', shape: 'repeated', message: () => WhyPending },
     { name: 'fixes', json: 'Fixes', id: 13, kind: 'message', shape: 'repeated', message: () => WhyFix },
   ],
-  create: (partial?: Partial<WhyNode>): WhyNode => ({ ...{ id: '', hostname: '', state: 0, availability: 0, message: '', tasks: 0, nanoCpus: 0, nanoCpusReserved: 0, memoryBytes: 0, memoryBytesReserved: 0, refused: [], stays: [], fixes: [] }, ...partial }),
+  create: (p: Partial<WhyNode> = {}): WhyNode => ({ id: p.id ?? '', hostname: p.hostname ?? '', state: p.state ?? 0, availability: p.availability ?? 0, message: p.message ?? '', tasks: p.tasks ?? 0, nanoCpus: p.nanoCpus ?? 0, nanoCpusReserved: p.nanoCpusReserved ?? 0, memoryBytes: p.memoryBytes ?? 0, memoryBytesReserved: p.memoryBytesReserved ?? 0, refused: p.refused ?? [], stays: p.stays ?? [], fixes: p.fixes ?? [] }),
   write(m: WhyNode, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.hostname !== '') w.uint32(18).string(m.hostname);
@@ -2792,7 +2793,7 @@ export const WhyResponse: MessageType<WhyResponse> = {
     { name: 'service', json: 'Service', id: 2, kind: 'message', shape: 'optional', message: () => WhyService },
     { name: 'node', json: 'Node', id: 3, kind: 'message', shape: 'optional', message: () => WhyNode },
   ],
-  create: (partial?: Partial<WhyResponse>): WhyResponse => ({ ...{ task: undefined, service: undefined, node: undefined }, ...partial }),
+  create: (p: Partial<WhyResponse> = {}): WhyResponse => ({ task: p.task, service: p.service, node: p.node }),
   write(m: WhyResponse, w: Writer): Writer {
     if (m.task !== undefined) WhyTask.write(m.task, w.uint32(10).fork()).ldelim();
     if (m.service !== undefined) WhyService.write(m.service, w.uint32(18).fork()).ldelim();

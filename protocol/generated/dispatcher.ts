@@ -1,7 +1,7 @@
 // Generated from protocol/proto/dispatcher.proto by `npm run gen`. Do not edit.
 
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
-import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
+import { NO_BYTES, Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
 import { Config, EndpointVip, Network, NetworkAttachment, Node, NodeDescription, Secret, Task, TaskStatus, Volume } from './objects.ts';
 import { EndpointMode, EndpointModeText, NetworkAttachmentConfig, NetworkAttachmentSpec, PortConfig, SessionAffinity, SessionAffinityText } from './specs.ts';
 
@@ -17,7 +17,7 @@ export const SessionRequest: MessageType<SessionRequest> = {
     { name: 'sessionId', json: 'SessionID', id: 2, kind: 'string', shape: 'one' },
     { name: 'protocol', json: 'Protocol', id: 15, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<SessionRequest>): SessionRequest => ({ ...{ description: undefined, sessionId: '', protocol: 0 }, ...partial }),
+  create: (p: Partial<SessionRequest> = {}): SessionRequest => ({ description: p.description, sessionId: p.sessionId ?? '', protocol: p.protocol ?? 0 }),
   write(m: SessionRequest, w: Writer): Writer {
     if (m.description !== undefined) NodeDescription.write(m.description, w.uint32(10).fork()).ldelim();
     if (m.sessionId !== '') w.uint32(18).string(m.sessionId);
@@ -61,7 +61,7 @@ export const ManagerAddress: MessageType<ManagerAddress> = {
     { name: 'addr', json: 'Addr', id: 2, kind: 'string', shape: 'one' },
     { name: 'weight', json: 'Weight', id: 3, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<ManagerAddress>): ManagerAddress => ({ ...{ nodeId: '', addr: '', weight: 0 }, ...partial }),
+  create: (p: Partial<ManagerAddress> = {}): ManagerAddress => ({ nodeId: p.nodeId ?? '', addr: p.addr ?? '', weight: p.weight ?? 0 }),
   write(m: ManagerAddress, w: Writer): Writer {
     if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
     if (m.addr !== '') w.uint32(18).string(m.addr);
@@ -120,7 +120,7 @@ export const SessionMessage: MessageType<SessionMessage> = {
     { name: 'dataPathPort', json: 'DataPathPort', id: 8, kind: 'uint32', shape: 'one' },
     { name: 'removedNodes', json: 'RemovedNodes', id: 7, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<SessionMessage>): SessionMessage => ({ ...{ sessionId: '', node: undefined, managers: [], caCert: '', heartbeatPeriod: 0, renewCertificate: false, dataPathPort: 0, removedNodes: [] }, ...partial }),
+  create: (p: Partial<SessionMessage> = {}): SessionMessage => ({ sessionId: p.sessionId ?? '', node: p.node, managers: p.managers ?? [], caCert: p.caCert ?? '', heartbeatPeriod: p.heartbeatPeriod ?? 0, renewCertificate: p.renewCertificate ?? false, dataPathPort: p.dataPathPort ?? 0, removedNodes: p.removedNodes ?? [] }),
   write(m: SessionMessage, w: Writer): Writer {
     if (m.sessionId !== '') w.uint32(10).string(m.sessionId);
     if (m.node !== undefined) Node.write(m.node, w.uint32(18).fork()).ldelim();
@@ -181,7 +181,7 @@ export const ManagersNews: MessageType<ManagersNews> = {
   fields: [
     { name: 'managers', json: 'Managers', id: 1, kind: 'message', shape: 'repeated', message: () => ManagerAddress },
   ],
-  create: (partial?: Partial<ManagersNews>): ManagersNews => ({ ...{ managers: [] }, ...partial }),
+  create: (p: Partial<ManagersNews> = {}): ManagersNews => ({ managers: p.managers ?? [] }),
   write(m: ManagersNews, w: Writer): Writer {
     for (const v of m.managers) ManagerAddress.write(v, w.uint32(10).fork()).ldelim();
     return w;
@@ -211,7 +211,7 @@ export const ManagersNewsResponse: MessageType<ManagersNewsResponse> = {
   name: 'ManagersNewsResponse',
   fields: [
   ],
-  create: (partial?: Partial<ManagersNewsResponse>): ManagersNewsResponse => ({ ...{  }, ...partial }),
+  create: (): ManagersNewsResponse => ({  }),
   write(m: ManagersNewsResponse, w: Writer): Writer {
     void m;
     return w;
@@ -250,7 +250,7 @@ export const HeartbeatRequest: MessageType<HeartbeatRequest> = {
   fields: [
     { name: 'sessionId', json: 'SessionID', id: 1, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<HeartbeatRequest>): HeartbeatRequest => ({ ...{ sessionId: '' }, ...partial }),
+  create: (p: Partial<HeartbeatRequest> = {}): HeartbeatRequest => ({ sessionId: p.sessionId ?? '' }),
   write(m: HeartbeatRequest, w: Writer): Writer {
     if (m.sessionId !== '') w.uint32(10).string(m.sessionId);
     return w;
@@ -282,7 +282,7 @@ export const HeartbeatResponse: MessageType<HeartbeatResponse> = {
   fields: [
     { name: 'period', json: 'Period', id: 1, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<HeartbeatResponse>): HeartbeatResponse => ({ ...{ period: 0 }, ...partial }),
+  create: (p: Partial<HeartbeatResponse> = {}): HeartbeatResponse => ({ period: p.period ?? 0 }),
   write(m: HeartbeatResponse, w: Writer): Writer {
     if (m.period !== 0) w.uint32(8).int64(m.period);
     return w;
@@ -316,7 +316,7 @@ export const TaskStatusUpdate: MessageType<TaskStatusUpdate> = {
     { name: 'taskId', json: 'TaskID', id: 1, kind: 'string', shape: 'one' },
     { name: 'status', json: 'Status', id: 2, kind: 'message', shape: 'optional', message: () => TaskStatus },
   ],
-  create: (partial?: Partial<TaskStatusUpdate>): TaskStatusUpdate => ({ ...{ taskId: '', status: undefined }, ...partial }),
+  create: (p: Partial<TaskStatusUpdate> = {}): TaskStatusUpdate => ({ taskId: p.taskId ?? '', status: p.status }),
   write(m: TaskStatusUpdate, w: Writer): Writer {
     if (m.taskId !== '') w.uint32(10).string(m.taskId);
     if (m.status !== undefined) TaskStatus.write(m.status, w.uint32(18).fork()).ldelim();
@@ -356,7 +356,7 @@ export const UpdateTaskStatusRequest: MessageType<UpdateTaskStatusRequest> = {
     { name: 'updates', json: 'Updates', id: 2, kind: 'message', shape: 'repeated', message: () => TaskStatusUpdate },
     { name: 'description', json: 'Description', id: 3, kind: 'message', shape: 'optional', message: () => NodeDescription },
   ],
-  create: (partial?: Partial<UpdateTaskStatusRequest>): UpdateTaskStatusRequest => ({ ...{ sessionId: '', updates: [], description: undefined }, ...partial }),
+  create: (p: Partial<UpdateTaskStatusRequest> = {}): UpdateTaskStatusRequest => ({ sessionId: p.sessionId ?? '', updates: p.updates ?? [], description: p.description }),
   write(m: UpdateTaskStatusRequest, w: Writer): Writer {
     if (m.sessionId !== '') w.uint32(10).string(m.sessionId);
     for (const v of m.updates) TaskStatusUpdate.write(v, w.uint32(18).fork()).ldelim();
@@ -394,7 +394,7 @@ export const UpdateTaskStatusResponse: MessageType<UpdateTaskStatusResponse> = {
   name: 'UpdateTaskStatusResponse',
   fields: [
   ],
-  create: (partial?: Partial<UpdateTaskStatusResponse>): UpdateTaskStatusResponse => ({ ...{  }, ...partial }),
+  create: (): UpdateTaskStatusResponse => ({  }),
   write(m: UpdateTaskStatusResponse, w: Writer): Writer {
     void m;
     return w;
@@ -441,7 +441,7 @@ export const EndpointBackend: MessageType<EndpointBackend> = {
     { name: 'serving', json: 'Serving', id: 7, kind: 'bool', shape: 'one' },
     { name: 'attachments', json: 'Attachments', id: 8, kind: 'message', shape: 'repeated', message: () => NetworkAttachment },
   ],
-  create: (partial?: Partial<EndpointBackend>): EndpointBackend => ({ ...{ taskId: '', taskName: '', containerName: '', hostname: '', slot: 0, nodeId: '', serving: false, attachments: [] }, ...partial }),
+  create: (p: Partial<EndpointBackend> = {}): EndpointBackend => ({ taskId: p.taskId ?? '', taskName: p.taskName ?? '', containerName: p.containerName ?? '', hostname: p.hostname ?? '', slot: p.slot ?? 0, nodeId: p.nodeId ?? '', serving: p.serving ?? false, attachments: p.attachments ?? [] }),
   write(m: EndpointBackend, w: Writer): Writer {
     if (m.taskId !== '') w.uint32(10).string(m.taskId);
     if (m.taskName !== '') w.uint32(18).string(m.taskName);
@@ -524,7 +524,7 @@ export const ServiceEndpoints: MessageType<ServiceEndpoints> = {
     { name: 'sessionAffinity', json: 'SessionAffinity', id: 10, kind: 'enum', shape: 'one', text: SessionAffinityText },
     { name: 'preferSameNode', json: 'PreferSameNode', id: 11, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<ServiceEndpoints>): ServiceEndpoints => ({ ...{ serviceId: '', serviceName: '', mode: 0, virtualIps: [], ports: [], networks: [], backends: [], stack: '', names: [], sessionAffinity: 0, preferSameNode: false }, ...partial }),
+  create: (p: Partial<ServiceEndpoints> = {}): ServiceEndpoints => ({ serviceId: p.serviceId ?? '', serviceName: p.serviceName ?? '', mode: p.mode ?? 0, virtualIps: p.virtualIps ?? [], ports: p.ports ?? [], networks: p.networks ?? [], backends: p.backends ?? [], stack: p.stack ?? '', names: p.names ?? [], sessionAffinity: p.sessionAffinity ?? 0, preferSameNode: p.preferSameNode ?? false }),
   write(m: ServiceEndpoints, w: Writer): Writer {
     if (m.serviceId !== '') w.uint32(10).string(m.serviceId);
     if (m.serviceName !== '') w.uint32(18).string(m.serviceName);
@@ -610,7 +610,7 @@ export const MeshPeer: MessageType<MeshPeer> = {
     { name: 'port', json: 'Port', id: 5, kind: 'uint32', shape: 'one' },
     { name: 'hostAddrs', json: 'HostAddrs', id: 6, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<MeshPeer>): MeshPeer => ({ ...{ nodeId: '', hostname: '', wireguardKey: '', addr: '', port: 0, hostAddrs: [] }, ...partial }),
+  create: (p: Partial<MeshPeer> = {}): MeshPeer => ({ nodeId: p.nodeId ?? '', hostname: p.hostname ?? '', wireguardKey: p.wireguardKey ?? '', addr: p.addr ?? '', port: p.port ?? 0, hostAddrs: p.hostAddrs ?? [] }),
   write(m: MeshPeer, w: Writer): Writer {
     if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
     if (m.hostname !== '') w.uint32(18).string(m.hostname);
@@ -674,7 +674,7 @@ export const Assignment: MessageType<Assignment> = {
     { name: 'volume', json: 'Volume', id: 6, kind: 'message', shape: 'optional', message: () => Volume },
     { name: 'peer', json: 'Peer', id: 7, kind: 'message', shape: 'optional', message: () => MeshPeer },
   ],
-  create: (partial?: Partial<Assignment>): Assignment => ({ ...{ task: undefined, secret: undefined, config: undefined, network: undefined, endpoints: undefined, volume: undefined, peer: undefined }, ...partial }),
+  create: (p: Partial<Assignment> = {}): Assignment => ({ task: p.task, secret: p.secret, config: p.config, network: p.network, endpoints: p.endpoints, volume: p.volume, peer: p.peer }),
   write(m: Assignment, w: Writer): Writer {
     if (m.task !== undefined) Task.write(m.task, w.uint32(10).fork()).ldelim();
     if (m.secret !== undefined) Secret.write(m.secret, w.uint32(18).fork()).ldelim();
@@ -739,7 +739,7 @@ export const AssignmentChange: MessageType<AssignmentChange> = {
     { name: 'assignment', json: 'Assignment', id: 1, kind: 'message', shape: 'optional', message: () => Assignment },
     { name: 'action', json: 'Action', id: 2, kind: 'enum', shape: 'one', text: AssignmentActionText },
   ],
-  create: (partial?: Partial<AssignmentChange>): AssignmentChange => ({ ...{ assignment: undefined, action: 0 }, ...partial }),
+  create: (p: Partial<AssignmentChange> = {}): AssignmentChange => ({ assignment: p.assignment, action: p.action ?? 0 }),
   write(m: AssignmentChange, w: Writer): Writer {
     if (m.assignment !== undefined) Assignment.write(m.assignment, w.uint32(10).fork()).ldelim();
     if (m.action !== 0) w.uint32(16).int32(m.action);
@@ -782,7 +782,7 @@ export const AssignmentsRequest: MessageType<AssignmentsRequest> = {
   fields: [
     { name: 'sessionId', json: 'SessionID', id: 1, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<AssignmentsRequest>): AssignmentsRequest => ({ ...{ sessionId: '' }, ...partial }),
+  create: (p: Partial<AssignmentsRequest> = {}): AssignmentsRequest => ({ sessionId: p.sessionId ?? '' }),
   write(m: AssignmentsRequest, w: Writer): Writer {
     if (m.sessionId !== '') w.uint32(10).string(m.sessionId);
     return w;
@@ -821,7 +821,7 @@ export const AssignmentsMessage: MessageType<AssignmentsMessage> = {
     { name: 'resultsIn', json: 'ResultsIn', id: 3, kind: 'string', shape: 'one' },
     { name: 'changes', json: 'Changes', id: 4, kind: 'message', shape: 'repeated', message: () => AssignmentChange },
   ],
-  create: (partial?: Partial<AssignmentsMessage>): AssignmentsMessage => ({ ...{ type: 0, appliesTo: '', resultsIn: '', changes: [] }, ...partial }),
+  create: (p: Partial<AssignmentsMessage> = {}): AssignmentsMessage => ({ type: p.type ?? 0, appliesTo: p.appliesTo ?? '', resultsIn: p.resultsIn ?? '', changes: p.changes ?? [] }),
   write(m: AssignmentsMessage, w: Writer): Writer {
     if (m.type !== 0) w.uint32(8).int32(m.type);
     if (m.appliesTo !== '') w.uint32(18).string(m.appliesTo);
@@ -871,7 +871,7 @@ export const AttachNetworkRequest: MessageType<AttachNetworkRequest> = {
     { name: 'network', json: 'Network', id: 2, kind: 'message', shape: 'optional', message: () => NetworkAttachmentConfig },
     { name: 'container', json: 'Container', id: 3, kind: 'message', shape: 'optional', message: () => NetworkAttachmentSpec },
   ],
-  create: (partial?: Partial<AttachNetworkRequest>): AttachNetworkRequest => ({ ...{ sessionId: '', network: undefined, container: undefined }, ...partial }),
+  create: (p: Partial<AttachNetworkRequest> = {}): AttachNetworkRequest => ({ sessionId: p.sessionId ?? '', network: p.network, container: p.container }),
   write(m: AttachNetworkRequest, w: Writer): Writer {
     if (m.sessionId !== '') w.uint32(10).string(m.sessionId);
     if (m.network !== undefined) NetworkAttachmentConfig.write(m.network, w.uint32(18).fork()).ldelim();
@@ -911,7 +911,7 @@ export const AttachNetworkResponse: MessageType<AttachNetworkResponse> = {
   fields: [
     { name: 'task', json: 'Task', id: 1, kind: 'message', shape: 'optional', message: () => Task },
   ],
-  create: (partial?: Partial<AttachNetworkResponse>): AttachNetworkResponse => ({ ...{ task: undefined }, ...partial }),
+  create: (p: Partial<AttachNetworkResponse> = {}): AttachNetworkResponse => ({ task: p.task }),
   write(m: AttachNetworkResponse, w: Writer): Writer {
     if (m.task !== undefined) Task.write(m.task, w.uint32(10).fork()).ldelim();
     return w;
@@ -945,7 +945,7 @@ export const AckEndpointsRequest: MessageType<AckEndpointsRequest> = {
     { name: 'sessionId', json: 'SessionID', id: 1, kind: 'string', shape: 'one' },
     { name: 'sequence', json: 'Sequence', id: 2, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<AckEndpointsRequest>): AckEndpointsRequest => ({ ...{ sessionId: '', sequence: '' }, ...partial }),
+  create: (p: Partial<AckEndpointsRequest> = {}): AckEndpointsRequest => ({ sessionId: p.sessionId ?? '', sequence: p.sequence ?? '' }),
   write(m: AckEndpointsRequest, w: Writer): Writer {
     if (m.sessionId !== '') w.uint32(10).string(m.sessionId);
     if (m.sequence !== '') w.uint32(18).string(m.sequence);
@@ -979,7 +979,7 @@ export const AckEndpointsResponse: MessageType<AckEndpointsResponse> = {
   name: 'AckEndpointsResponse',
   fields: [
   ],
-  create: (partial?: Partial<AckEndpointsResponse>): AckEndpointsResponse => ({ ...{  }, ...partial }),
+  create: (): AckEndpointsResponse => ({  }),
   write(m: AckEndpointsResponse, w: Writer): Writer {
     void m;
     return w;

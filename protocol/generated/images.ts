@@ -1,7 +1,7 @@
 // Generated from protocol/proto/images.proto by `npm run gen`. Do not edit.
 
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
-import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
+import { NO_BYTES, Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
 
 export interface ImageReport {
   /** all that the node has */
@@ -15,7 +15,7 @@ export const ImageReport: MessageType<ImageReport> = {
     { name: 'imageIds', json: 'ImageIds', id: 1, kind: 'string', shape: 'repeated' },
     { name: 'blobs', json: 'Blobs', id: 2, kind: 'bytes', shape: 'repeated' },
   ],
-  create: (partial?: Partial<ImageReport>): ImageReport => ({ ...{ imageIds: [], blobs: [] }, ...partial }),
+  create: (p: Partial<ImageReport> = {}): ImageReport => ({ imageIds: p.imageIds ?? [], blobs: p.blobs ?? [] }),
   write(m: ImageReport, w: Writer): Writer {
     for (const v of m.imageIds) w.uint32(10).string(v);
     for (const v of m.blobs) w.uint32(18).bytes(v);
@@ -49,7 +49,7 @@ export const ImageReportResponse: MessageType<ImageReportResponse> = {
   name: 'ImageReportResponse',
   fields: [
   ],
-  create: (partial?: Partial<ImageReportResponse>): ImageReportResponse => ({ ...{  }, ...partial }),
+  create: (): ImageReportResponse => ({  }),
   write(m: ImageReportResponse, w: Writer): Writer {
     void m;
     return w;
@@ -78,7 +78,7 @@ export const ImageFindRequest: MessageType<ImageFindRequest> = {
   fields: [
     { name: 'imageId', json: 'ImageID', id: 1, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<ImageFindRequest>): ImageFindRequest => ({ ...{ imageId: '' }, ...partial }),
+  create: (p: Partial<ImageFindRequest> = {}): ImageFindRequest => ({ imageId: p.imageId ?? '' }),
   write(m: ImageFindRequest, w: Writer): Writer {
     if (m.imageId !== '') w.uint32(10).string(m.imageId);
     return w;
@@ -112,7 +112,7 @@ export const ImageHolder: MessageType<ImageHolder> = {
     { name: 'nodeId', json: 'NodeID', id: 1, kind: 'string', shape: 'one' },
     { name: 'addr', json: 'Addr', id: 2, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<ImageHolder>): ImageHolder => ({ ...{ nodeId: '', addr: '' }, ...partial }),
+  create: (p: Partial<ImageHolder> = {}): ImageHolder => ({ nodeId: p.nodeId ?? '', addr: p.addr ?? '' }),
   write(m: ImageHolder, w: Writer): Writer {
     if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
     if (m.addr !== '') w.uint32(18).string(m.addr);
@@ -148,7 +148,7 @@ export const ImageFindResponse: MessageType<ImageFindResponse> = {
   fields: [
     { name: 'holders', json: 'Holders', id: 1, kind: 'message', shape: 'repeated', message: () => ImageHolder },
   ],
-  create: (partial?: Partial<ImageFindResponse>): ImageFindResponse => ({ ...{ holders: [] }, ...partial }),
+  create: (p: Partial<ImageFindResponse> = {}): ImageFindResponse => ({ holders: p.holders ?? [] }),
   write(m: ImageFindResponse, w: Writer): Writer {
     for (const v of m.holders) ImageHolder.write(v, w.uint32(10).fork()).ldelim();
     return w;
@@ -186,7 +186,7 @@ export const BlobFindRequest: MessageType<BlobFindRequest> = {
     { name: 'failedNodes', json: 'FailedNodes', id: 2, kind: 'string', shape: 'repeated' },
     { name: 'nodesOnly', json: 'NodesOnly', id: 3, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<BlobFindRequest>): BlobFindRequest => ({ ...{ digest: '', failedNodes: [], nodesOnly: false }, ...partial }),
+  create: (p: Partial<BlobFindRequest> = {}): BlobFindRequest => ({ digest: p.digest ?? '', failedNodes: p.failedNodes ?? [], nodesOnly: p.nodesOnly ?? false }),
   write(m: BlobFindRequest, w: Writer): Writer {
     if (m.digest !== '') w.uint32(10).string(m.digest);
     for (const v of m.failedNodes) w.uint32(18).string(v);
@@ -231,7 +231,7 @@ export const BlobFindResponse: MessageType<BlobFindResponse> = {
     { name: 'holder', json: 'Holder', id: 1, kind: 'message', shape: 'optional', message: () => ImageHolder },
     { name: 'fromRegistry', json: 'FromRegistry', id: 2, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<BlobFindResponse>): BlobFindResponse => ({ ...{ holder: undefined, fromRegistry: false }, ...partial }),
+  create: (p: Partial<BlobFindResponse> = {}): BlobFindResponse => ({ holder: p.holder, fromRegistry: p.fromRegistry ?? false }),
   write(m: BlobFindResponse, w: Writer): Writer {
     if (m.holder !== undefined) ImageHolder.write(m.holder, w.uint32(10).fork()).ldelim();
     if (m.fromRegistry) w.uint32(16).bool(m.fromRegistry);
@@ -277,7 +277,7 @@ export const BlobNote: MessageType<BlobNote> = {
     { name: 'digest', json: 'Digest', id: 1, kind: 'string', shape: 'one' },
     { name: 'state', json: 'State', id: 2, kind: 'enum', shape: 'one', text: BlobStateText },
   ],
-  create: (partial?: Partial<BlobNote>): BlobNote => ({ ...{ digest: '', state: 0 }, ...partial }),
+  create: (p: Partial<BlobNote> = {}): BlobNote => ({ digest: p.digest ?? '', state: p.state ?? 0 }),
   write(m: BlobNote, w: Writer): Writer {
     if (m.digest !== '') w.uint32(10).string(m.digest);
     if (m.state !== 0) w.uint32(16).int32(m.state);
@@ -311,7 +311,7 @@ export const BlobNoteResponse: MessageType<BlobNoteResponse> = {
   name: 'BlobNoteResponse',
   fields: [
   ],
-  create: (partial?: Partial<BlobNoteResponse>): BlobNoteResponse => ({ ...{  }, ...partial }),
+  create: (): BlobNoteResponse => ({  }),
   write(m: BlobNoteResponse, w: Writer): Writer {
     void m;
     return w;
@@ -357,7 +357,7 @@ export const ImageDescribeRequest: MessageType<ImageDescribeRequest> = {
   fields: [
     { name: 'imageId', json: 'ImageID', id: 1, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<ImageDescribeRequest>): ImageDescribeRequest => ({ ...{ imageId: '' }, ...partial }),
+  create: (p: Partial<ImageDescribeRequest> = {}): ImageDescribeRequest => ({ imageId: p.imageId ?? '' }),
   write(m: ImageDescribeRequest, w: Writer): Writer {
     if (m.imageId !== '') w.uint32(10).string(m.imageId);
     return w;
@@ -393,7 +393,7 @@ export const BlobDescriptor: MessageType<BlobDescriptor> = {
     { name: 'digest', json: 'Digest', id: 2, kind: 'string', shape: 'one' },
     { name: 'size', json: 'Size', id: 3, kind: 'uint64', shape: 'one' },
   ],
-  create: (partial?: Partial<BlobDescriptor>): BlobDescriptor => ({ ...{ mediaType: '', digest: '', size: 0 }, ...partial }),
+  create: (p: Partial<BlobDescriptor> = {}): BlobDescriptor => ({ mediaType: p.mediaType ?? '', digest: p.digest ?? '', size: p.size ?? 0 }),
   write(m: BlobDescriptor, w: Writer): Writer {
     if (m.mediaType !== '') w.uint32(10).string(m.mediaType);
     if (m.digest !== '') w.uint32(18).string(m.digest);
@@ -436,7 +436,7 @@ export const ImageDescription: MessageType<ImageDescription> = {
     { name: 'config', json: 'Config', id: 1, kind: 'message', shape: 'optional', message: () => BlobDescriptor },
     { name: 'layers', json: 'Layers', id: 2, kind: 'message', shape: 'repeated', message: () => BlobDescriptor },
   ],
-  create: (partial?: Partial<ImageDescription>): ImageDescription => ({ ...{ config: undefined, layers: [] }, ...partial }),
+  create: (p: Partial<ImageDescription> = {}): ImageDescription => ({ config: p.config, layers: p.layers ?? [] }),
   write(m: ImageDescription, w: Writer): Writer {
     if (m.config !== undefined) BlobDescriptor.write(m.config, w.uint32(10).fork()).ldelim();
     for (const v of m.layers) BlobDescriptor.write(v, w.uint32(18).fork()).ldelim();
@@ -474,7 +474,7 @@ export const BlobReadRequest: MessageType<BlobReadRequest> = {
     { name: 'digest', json: 'Digest', id: 1, kind: 'string', shape: 'one' },
     { name: 'offset', json: 'Offset', id: 2, kind: 'uint64', shape: 'one' },
   ],
-  create: (partial?: Partial<BlobReadRequest>): BlobReadRequest => ({ ...{ digest: '', offset: 0 }, ...partial }),
+  create: (p: Partial<BlobReadRequest> = {}): BlobReadRequest => ({ digest: p.digest ?? '', offset: p.offset ?? 0 }),
   write(m: BlobReadRequest, w: Writer): Writer {
     if (m.digest !== '') w.uint32(10).string(m.digest);
     if (m.offset !== 0) w.uint32(16).uint64(m.offset);
@@ -510,14 +510,14 @@ export const BlobPiece: MessageType<BlobPiece> = {
   fields: [
     { name: 'data', json: 'Data', id: 1, kind: 'bytes', shape: 'one' },
   ],
-  create: (partial?: Partial<BlobPiece>): BlobPiece => ({ ...{ data: new Uint8Array(0) }, ...partial }),
+  create: (p: Partial<BlobPiece> = {}): BlobPiece => ({ data: p.data ?? NO_BYTES }),
   write(m: BlobPiece, w: Writer): Writer {
     if (m.data.length > 0) w.uint32(10).bytes(m.data);
     return w;
   },
   read(r: Reader, length: number): BlobPiece {
     const end = r.pos + length;
-    const m: { data: Uint8Array } = { data: new Uint8Array(0) };
+    const m: { data: Uint8Array } = { data: NO_BYTES };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {

@@ -1,7 +1,7 @@
 // Generated from protocol/proto/membership.proto by `npm run gen`. Do not edit.
 
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
-import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
+import { NO_BYTES, Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
 import { ManagerAddress } from './dispatcher.ts';
 
 export interface RaftPeer {
@@ -16,7 +16,7 @@ export const RaftPeer: MessageType<RaftPeer> = {
     { name: 'nodeId', json: 'NodeID', id: 2, kind: 'string', shape: 'one' },
     { name: 'addr', json: 'Addr', id: 3, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<RaftPeer>): RaftPeer => ({ ...{ raftId: 0, nodeId: '', addr: '' }, ...partial }),
+  create: (p: Partial<RaftPeer> = {}): RaftPeer => ({ raftId: p.raftId ?? 0, nodeId: p.nodeId ?? '', addr: p.addr ?? '' }),
   write(m: RaftPeer, w: Writer): Writer {
     if (m.raftId !== 0) w.uint32(8).int64(m.raftId);
     if (m.nodeId !== '') w.uint32(18).string(m.nodeId);
@@ -68,7 +68,7 @@ export const JoinRequest: MessageType<JoinRequest> = {
     { name: 'raftId', json: 'RaftID', id: 4, kind: 'int64', shape: 'one' },
     { name: 'protocol', json: 'Protocol', id: 5, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<JoinRequest>): JoinRequest => ({ ...{ nodeId: '', controlAddr: '', raftAddr: '', raftId: 0, protocol: 0 }, ...partial }),
+  create: (p: Partial<JoinRequest> = {}): JoinRequest => ({ nodeId: p.nodeId ?? '', controlAddr: p.controlAddr ?? '', raftAddr: p.raftAddr ?? '', raftId: p.raftId ?? 0, protocol: p.protocol ?? 0 }),
   write(m: JoinRequest, w: Writer): Writer {
     if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
     if (m.controlAddr !== '') w.uint32(18).string(m.controlAddr);
@@ -129,7 +129,7 @@ export const JoinResponse: MessageType<JoinResponse> = {
     { name: 'controlAddr', json: 'ControlAddr', id: 5, kind: 'string', shape: 'one' },
     { name: 'raftAddr', json: 'RaftAddr', id: 6, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<JoinResponse>): JoinResponse => ({ ...{ raftId: 0, peers: [], managers: [], unlockKey: new Uint8Array(0), controlAddr: '', raftAddr: '' }, ...partial }),
+  create: (p: Partial<JoinResponse> = {}): JoinResponse => ({ raftId: p.raftId ?? 0, peers: p.peers ?? [], managers: p.managers ?? [], unlockKey: p.unlockKey ?? NO_BYTES, controlAddr: p.controlAddr ?? '', raftAddr: p.raftAddr ?? '' }),
   write(m: JoinResponse, w: Writer): Writer {
     if (m.raftId !== 0) w.uint32(8).int64(m.raftId);
     for (const v of m.peers) RaftPeer.write(v, w.uint32(18).fork()).ldelim();
@@ -141,7 +141,7 @@ export const JoinResponse: MessageType<JoinResponse> = {
   },
   read(r: Reader, length: number): JoinResponse {
     const end = r.pos + length;
-    const m: { raftId: number; peers: RaftPeer[]; managers: ManagerAddress[]; unlockKey: Uint8Array; controlAddr: string; raftAddr: string } = { raftId: 0, peers: [], managers: [], unlockKey: new Uint8Array(0), controlAddr: '', raftAddr: '' };
+    const m: { raftId: number; peers: RaftPeer[]; managers: ManagerAddress[]; unlockKey: Uint8Array; controlAddr: string; raftAddr: string } = { raftId: 0, peers: [], managers: [], unlockKey: NO_BYTES, controlAddr: '', raftAddr: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -200,7 +200,7 @@ export const AnnounceRequest: MessageType<AnnounceRequest> = {
     { name: 'adminRootDigest', json: 'AdminRootDigest', id: 7, kind: 'string', shape: 'one' },
     { name: 'instance', json: 'Instance', id: 8, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<AnnounceRequest>): AnnounceRequest => ({ ...{ nodeId: '', raftId: 0, controlAddr: '', raftAddr: '', rootDigest: '', workerCertificate: '', adminRootDigest: '', instance: '' }, ...partial }),
+  create: (p: Partial<AnnounceRequest> = {}): AnnounceRequest => ({ nodeId: p.nodeId ?? '', raftId: p.raftId ?? 0, controlAddr: p.controlAddr ?? '', raftAddr: p.raftAddr ?? '', rootDigest: p.rootDigest ?? '', workerCertificate: p.workerCertificate ?? '', adminRootDigest: p.adminRootDigest ?? '', instance: p.instance ?? '' }),
   write(m: AnnounceRequest, w: Writer): Writer {
     if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
     if (m.raftId !== 0) w.uint32(16).int64(m.raftId);
@@ -258,7 +258,7 @@ export const AnnounceResponse: MessageType<AnnounceResponse> = {
   name: 'AnnounceResponse',
   fields: [
   ],
-  create: (partial?: Partial<AnnounceResponse>): AnnounceResponse => ({ ...{  }, ...partial }),
+  create: (): AnnounceResponse => ({  }),
   write(m: AnnounceResponse, w: Writer): Writer {
     void m;
     return w;
@@ -279,14 +279,87 @@ export const AnnounceResponse: MessageType<AnnounceResponse> = {
   decode: (bytes: Uint8Array): AnnounceResponse => AnnounceResponse.read(Reader.create(bytes), bytes.length),
 };
 
+/** Whoever waits to be let into the group asks whether it still may: its seat may have been taken back, or given anew, before it got its first entries. */
+export interface SeatRequest {
+  readonly nodeId: string;
+  readonly raftId: number;
+}
+export const SeatRequest: MessageType<SeatRequest> = {
+  name: 'SeatRequest',
+  fields: [
+    { name: 'nodeId', json: 'NodeID', id: 1, kind: 'string', shape: 'one' },
+    { name: 'raftId', json: 'RaftID', id: 2, kind: 'int64', shape: 'one' },
+  ],
+  create: (p: Partial<SeatRequest> = {}): SeatRequest => ({ nodeId: p.nodeId ?? '', raftId: p.raftId ?? 0 }),
+  write(m: SeatRequest, w: Writer): Writer {
+    if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
+    if (m.raftId !== 0) w.uint32(16).int64(m.raftId);
+    return w;
+  },
+  read(r: Reader, length: number): SeatRequest {
+    const end = r.pos + length;
+    const m: { nodeId: string; raftId: number } = { nodeId: '', raftId: 0 };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.nodeId = r.string();
+          break;
+        case 2:
+          m.raftId = readInt64(r.int64());
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: SeatRequest): Uint8Array => SeatRequest.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): SeatRequest => SeatRequest.read(Reader.create(bytes), bytes.length),
+};
+
+export interface SeatResponse {
+  readonly isGiven: boolean;
+}
+export const SeatResponse: MessageType<SeatResponse> = {
+  name: 'SeatResponse',
+  fields: [
+    { name: 'isGiven', json: 'IsGiven', id: 1, kind: 'bool', shape: 'one' },
+  ],
+  create: (p: Partial<SeatResponse> = {}): SeatResponse => ({ isGiven: p.isGiven ?? false }),
+  write(m: SeatResponse, w: Writer): Writer {
+    if (m.isGiven) w.uint32(8).bool(m.isGiven);
+    return w;
+  },
+  read(r: Reader, length: number): SeatResponse {
+    const end = r.pos + length;
+    const m: { isGiven: boolean } = { isGiven: false };
+    while (r.pos < end) {
+      const t = r.uint32();
+      switch (t >>> 3) {
+        case 1:
+          m.isGiven = r.bool();
+          break;
+        default:
+          r.skipType(t & 7);
+      }
+    }
+    return m;
+  },
+  encode: (m: SeatResponse): Uint8Array => SeatResponse.write(m, Writer.create()).finish(),
+  decode: (bytes: Uint8Array): SeatResponse => SeatResponse.read(Reader.create(bytes), bytes.length),
+};
+
 export interface MembershipMethods {
   readonly join: { readonly request: JoinRequest; readonly response: JoinResponse; readonly requestStream: false; readonly responseStream: false };
   readonly announce: { readonly request: AnnounceRequest; readonly response: AnnounceResponse; readonly requestStream: false; readonly responseStream: false };
+  readonly seat: { readonly request: SeatRequest; readonly response: SeatResponse; readonly requestStream: false; readonly responseStream: false };
 }
 export const MembershipService: ServiceDescriptor<MembershipMethods> = {
   name: 'tswarm.v1.Membership',
   methods: {
     join: { path: '/tswarm.v1.Membership/Join', request: JoinRequest, response: JoinResponse, requestStream: false, responseStream: false },
     announce: { path: '/tswarm.v1.Membership/Announce', request: AnnounceRequest, response: AnnounceResponse, requestStream: false, responseStream: false },
+    seat: { path: '/tswarm.v1.Membership/Seat', request: SeatRequest, response: SeatResponse, requestStream: false, responseStream: false },
   },
 };

@@ -1,7 +1,7 @@
 // Generated from protocol/proto/objects.proto by `npm run gen`. Do not edit.
 
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
-import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
+import { NO_BYTES, Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
 import { ClusterSpec, ConfigSpec, CredentialSpec, EndpointSpec, GenericResource, IpamConfig, NetworkSpec, NodeRole, NodeRoleText, NodeSpec, Platform, PortConfig, Resources, RunState, RunStateText, SecretSpec, ServiceSpec, StackSpec, TaskSpec, VolumeSpec } from './specs.ts';
 
 export interface Version {
@@ -12,7 +12,7 @@ export const Version: MessageType<Version> = {
   fields: [
     { name: 'index', json: 'Index', id: 1, kind: 'int64', shape: 'one', always: true },
   ],
-  create: (partial?: Partial<Version>): Version => ({ ...{ index: 0 }, ...partial }),
+  create: (p: Partial<Version> = {}): Version => ({ index: p.index ?? 0 }),
   write(m: Version, w: Writer): Writer {
     if (m.index !== 0) w.uint32(8).int64(m.index);
     return w;
@@ -49,7 +49,7 @@ export const Meta: MessageType<Meta> = {
     { name: 'createdAt', json: 'CreatedAt', id: 2, kind: 'int64', shape: 'one', time: true, always: true },
     { name: 'updatedAt', json: 'UpdatedAt', id: 3, kind: 'int64', shape: 'one', time: true, always: true },
   ],
-  create: (partial?: Partial<Meta>): Meta => ({ ...{ version: undefined, createdAt: 0, updatedAt: 0 }, ...partial }),
+  create: (p: Partial<Meta> = {}): Meta => ({ version: p.version, createdAt: p.createdAt ?? 0, updatedAt: p.updatedAt ?? 0 }),
   write(m: Meta, w: Writer): Writer {
     if (m.version !== undefined) Version.write(m.version, w.uint32(10).fork()).ldelim();
     if (m.createdAt !== 0) w.uint32(16).int64(m.createdAt);
@@ -109,7 +109,7 @@ export const PortStatus: MessageType<PortStatus> = {
   fields: [
     { name: 'ports', json: 'Ports', id: 1, kind: 'message', shape: 'repeated', message: () => PortConfig },
   ],
-  create: (partial?: Partial<PortStatus>): PortStatus => ({ ...{ ports: [] }, ...partial }),
+  create: (p: Partial<PortStatus> = {}): PortStatus => ({ ports: p.ports ?? [] }),
   write(m: PortStatus, w: Writer): Writer {
     for (const v of m.ports) PortConfig.write(v, w.uint32(10).fork()).ldelim();
     return w;
@@ -170,7 +170,7 @@ export const ContainerStatus: MessageType<ContainerStatus> = {
     { name: 'paused', json: 'Paused', id: 104, kind: 'bool', shape: 'one' },
     { name: 'healthOutput', json: 'HealthOutput', id: 105, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<ContainerStatus>): ContainerStatus => ({ ...{ containerId: '', pid: 0, exitCode: 0, oomKilled: false, health: 0, restartCount: 0, stopped: false, paused: false, healthOutput: '' }, ...partial }),
+  create: (p: Partial<ContainerStatus> = {}): ContainerStatus => ({ containerId: p.containerId ?? '', pid: p.pid ?? 0, exitCode: p.exitCode ?? 0, oomKilled: p.oomKilled ?? false, health: p.health ?? 0, restartCount: p.restartCount ?? 0, stopped: p.stopped ?? false, paused: p.paused ?? false, healthOutput: p.healthOutput ?? '' }),
   write(m: ContainerStatus, w: Writer): Writer {
     if (m.containerId !== '') w.uint32(10).string(m.containerId);
     if (m.pid !== 0) w.uint32(16).int64(m.pid);
@@ -255,7 +255,7 @@ export const TaskStatus: MessageType<TaskStatus> = {
     { name: 'appliedAt', json: 'AppliedAt', id: 102, kind: 'int64', shape: 'one', time: true, internal: true },
     { name: 'runningSince', json: 'RunningSince', id: 103, kind: 'int64', shape: 'one', time: true },
   ],
-  create: (partial?: Partial<TaskStatus>): TaskStatus => ({ ...{ timestamp: 0, state: 0, message: '', err: '', containerStatus: undefined, portStatus: undefined, run: 0, appliedBy: '', appliedAt: 0, runningSince: 0 }, ...partial }),
+  create: (p: Partial<TaskStatus> = {}): TaskStatus => ({ timestamp: p.timestamp ?? 0, state: p.state ?? 0, message: p.message ?? '', err: p.err ?? '', containerStatus: p.containerStatus, portStatus: p.portStatus, run: p.run ?? 0, appliedBy: p.appliedBy ?? '', appliedAt: p.appliedAt ?? 0, runningSince: p.runningSince ?? 0 }),
   write(m: TaskStatus, w: Writer): Writer {
     if (m.timestamp !== 0) w.uint32(8).int64(m.timestamp);
     if (m.state !== 0) w.uint32(16).int32(m.state);
@@ -331,7 +331,7 @@ export const Drain: MessageType<Drain> = {
     { name: 'acknowledgedAt', json: 'AcknowledgedAt', id: 2, kind: 'int64', shape: 'one', time: true },
     { name: 'timeout', json: 'Timeout', id: 3, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<Drain>): Drain => ({ ...{ startedAt: 0, acknowledgedAt: 0, timeout: 0 }, ...partial }),
+  create: (p: Partial<Drain> = {}): Drain => ({ startedAt: p.startedAt ?? 0, acknowledgedAt: p.acknowledgedAt ?? 0, timeout: p.timeout ?? 0 }),
   write(m: Drain, w: Writer): Writer {
     if (m.startedAt !== 0) w.uint32(8).int64(m.startedAt);
     if (m.acknowledgedAt !== 0) w.uint32(16).int64(m.acknowledgedAt);
@@ -376,7 +376,7 @@ export const NetworkAttachment: MessageType<NetworkAttachment> = {
     { name: 'addresses', json: 'Addresses', id: 2, kind: 'string', shape: 'repeated' },
     { name: 'aliases', json: 'Aliases', id: 3, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<NetworkAttachment>): NetworkAttachment => ({ ...{ networkId: '', addresses: [], aliases: [] }, ...partial }),
+  create: (p: Partial<NetworkAttachment> = {}): NetworkAttachment => ({ networkId: p.networkId ?? '', addresses: p.addresses ?? [], aliases: p.aliases ?? [] }),
   write(m: NetworkAttachment, w: Writer): Writer {
     if (m.networkId !== '') w.uint32(10).string(m.networkId);
     for (const v of m.addresses) w.uint32(18).string(v);
@@ -469,11 +469,12 @@ export const Task: MessageType<Task> = {
     { name: 'toMove', json: 'ToMove', id: 104, kind: 'bool', shape: 'one', internal: true },
     { name: 'beside', json: 'Beside', id: 105, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<Task>): Task => ({ ...{ id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '', drain: undefined, toMove: false, beside: [] }, ...partial }),
+  create: (p: Partial<Task> = {}): Task => ({ id: p.id ?? '', meta: p.meta, labels: p.labels ?? {}, spec: p.spec, serviceId: p.serviceId ?? '', slot: p.slot ?? 0, nodeId: p.nodeId ?? '', desiredState: p.desiredState ?? 0, status: p.status, networkAttachments: p.networkAttachments ?? [], assignedGenericResources: p.assignedGenericResources ?? [], jobIteration: p.jobIteration, specVersion: p.specVersion, endpoint: p.endpoint, serviceName: p.serviceName ?? '', runState: p.runState ?? 0, restartRequest: p.restartRequest ?? 0, waitingFor: p.waitingFor ?? '', drain: p.drain, toMove: p.toMove ?? false, beside: p.beside ?? [] }),
   write(m: Task, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
-    for (const [k, v] of Object.entries(m.labels)) {
+    for (const k in m.labels) {
+      const v = m.labels[k] as string;
       w.uint32(26).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -598,7 +599,7 @@ export const EndpointVip: MessageType<EndpointVip> = {
     { name: 'networkId', json: 'NetworkID', id: 1, kind: 'string', shape: 'one' },
     { name: 'addr', json: 'Addr', id: 2, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<EndpointVip>): EndpointVip => ({ ...{ networkId: '', addr: '' }, ...partial }),
+  create: (p: Partial<EndpointVip> = {}): EndpointVip => ({ networkId: p.networkId ?? '', addr: p.addr ?? '' }),
   write(m: EndpointVip, w: Writer): Writer {
     if (m.networkId !== '') w.uint32(10).string(m.networkId);
     if (m.addr !== '') w.uint32(18).string(m.addr);
@@ -638,7 +639,7 @@ export const Endpoint: MessageType<Endpoint> = {
     { name: 'ports', json: 'Ports', id: 2, kind: 'message', shape: 'repeated', message: () => PortConfig },
     { name: 'virtualIps', json: 'VirtualIPs', id: 3, kind: 'message', shape: 'repeated', message: () => EndpointVip },
   ],
-  create: (partial?: Partial<Endpoint>): Endpoint => ({ ...{ spec: undefined, ports: [], virtualIps: [] }, ...partial }),
+  create: (p: Partial<Endpoint> = {}): Endpoint => ({ spec: p.spec, ports: p.ports ?? [], virtualIps: p.virtualIps ?? [] }),
   write(m: Endpoint, w: Writer): Writer {
     if (m.spec !== undefined) EndpointSpec.write(m.spec, w.uint32(10).fork()).ldelim();
     for (const v of m.ports) PortConfig.write(v, w.uint32(18).fork()).ldelim();
@@ -706,7 +707,7 @@ export const UpdateStatus: MessageType<UpdateStatus> = {
     { name: 'failed', json: 'Failed', id: 102, kind: 'int64', shape: 'one' },
     { name: 'total', json: 'Total', id: 103, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<UpdateStatus>): UpdateStatus => ({ ...{ state: 0, startedAt: 0, completedAt: 0, message: '', progressAt: 0, updated: 0, failed: 0, total: 0 }, ...partial }),
+  create: (p: Partial<UpdateStatus> = {}): UpdateStatus => ({ state: p.state ?? 0, startedAt: p.startedAt ?? 0, completedAt: p.completedAt ?? 0, message: p.message ?? '', progressAt: p.progressAt ?? 0, updated: p.updated ?? 0, failed: p.failed ?? 0, total: p.total ?? 0 }),
   write(m: UpdateStatus, w: Writer): Writer {
     if (m.state !== 0) w.uint32(8).int32(m.state);
     if (m.startedAt !== 0) w.uint32(16).int64(m.startedAt);
@@ -771,7 +772,7 @@ export const ServiceRevision: MessageType<ServiceRevision> = {
     { name: 'replacedAt', json: 'ReplacedAt', id: 2, kind: 'int64', shape: 'one', time: true },
     { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => ServiceSpec },
   ],
-  create: (partial?: Partial<ServiceRevision>): ServiceRevision => ({ ...{ revision: 0, replacedAt: 0, spec: undefined }, ...partial }),
+  create: (p: Partial<ServiceRevision> = {}): ServiceRevision => ({ revision: p.revision ?? 0, replacedAt: p.replacedAt ?? 0, spec: p.spec }),
   write(m: ServiceRevision, w: Writer): Writer {
     if (m.revision !== 0) w.uint32(8).int64(m.revision);
     if (m.replacedAt !== 0) w.uint32(16).int64(m.replacedAt);
@@ -813,7 +814,7 @@ export const JobStatus: MessageType<JobStatus> = {
     { name: 'jobIteration', json: 'JobIteration', id: 1, kind: 'message', shape: 'optional', message: () => Version },
     { name: 'lastExecution', json: 'LastExecution', id: 2, kind: 'int64', shape: 'one', time: true },
   ],
-  create: (partial?: Partial<JobStatus>): JobStatus => ({ ...{ jobIteration: undefined, lastExecution: 0 }, ...partial }),
+  create: (p: Partial<JobStatus> = {}): JobStatus => ({ jobIteration: p.jobIteration, lastExecution: p.lastExecution ?? 0 }),
   write(m: JobStatus, w: Writer): Writer {
     if (m.jobIteration !== undefined) Version.write(m.jobIteration, w.uint32(10).fork()).ldelim();
     if (m.lastExecution !== 0) w.uint32(16).int64(m.lastExecution);
@@ -882,7 +883,7 @@ export const Service: MessageType<Service> = {
     { name: 'registryAuth', json: 'RegistryAuth', id: 104, kind: 'bytes', shape: 'one', internal: true },
     { name: 'previousRegistryAuth', json: 'PreviousRegistryAuth', id: 105, kind: 'bytes', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Service>): Service => ({ ...{ id: '', meta: undefined, spec: undefined, previousSpec: undefined, endpoint: undefined, updateStatus: undefined, jobStatus: undefined, specVersion: undefined, stack: '', restartRequest: 0, revisions: [], revision: 0, registryAuth: new Uint8Array(0), previousRegistryAuth: new Uint8Array(0) }, ...partial }),
+  create: (p: Partial<Service> = {}): Service => ({ id: p.id ?? '', meta: p.meta, spec: p.spec, previousSpec: p.previousSpec, endpoint: p.endpoint, updateStatus: p.updateStatus, jobStatus: p.jobStatus, specVersion: p.specVersion, stack: p.stack ?? '', restartRequest: p.restartRequest ?? 0, revisions: p.revisions ?? [], revision: p.revision ?? 0, registryAuth: p.registryAuth ?? NO_BYTES, previousRegistryAuth: p.previousRegistryAuth ?? NO_BYTES }),
   write(m: Service, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -902,7 +903,7 @@ export const Service: MessageType<Service> = {
   },
   read(r: Reader, length: number): Service {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: ServiceSpec | undefined; previousSpec: ServiceSpec | undefined; endpoint: Endpoint | undefined; updateStatus: UpdateStatus | undefined; jobStatus: JobStatus | undefined; specVersion: Version | undefined; stack: string; restartRequest: number; revisions: ServiceRevision[]; revision: number; registryAuth: Uint8Array; previousRegistryAuth: Uint8Array } = { id: '', meta: undefined, spec: undefined, previousSpec: undefined, endpoint: undefined, updateStatus: undefined, jobStatus: undefined, specVersion: undefined, stack: '', restartRequest: 0, revisions: [], revision: 0, registryAuth: new Uint8Array(0), previousRegistryAuth: new Uint8Array(0) };
+    const m: { id: string; meta: Meta | undefined; spec: ServiceSpec | undefined; previousSpec: ServiceSpec | undefined; endpoint: Endpoint | undefined; updateStatus: UpdateStatus | undefined; jobStatus: JobStatus | undefined; specVersion: Version | undefined; stack: string; restartRequest: number; revisions: ServiceRevision[]; revision: number; registryAuth: Uint8Array; previousRegistryAuth: Uint8Array } = { id: '', meta: undefined, spec: undefined, previousSpec: undefined, endpoint: undefined, updateStatus: undefined, jobStatus: undefined, specVersion: undefined, stack: '', restartRequest: 0, revisions: [], revision: 0, registryAuth: NO_BYTES, previousRegistryAuth: NO_BYTES };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -969,7 +970,7 @@ export const PluginDescription: MessageType<PluginDescription> = {
     { name: 'type', json: 'Type', id: 1, kind: 'string', shape: 'one' },
     { name: 'name', json: 'Name', id: 2, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<PluginDescription>): PluginDescription => ({ ...{ type: '', name: '' }, ...partial }),
+  create: (p: Partial<PluginDescription> = {}): PluginDescription => ({ type: p.type ?? '', name: p.name ?? '' }),
   write(m: PluginDescription, w: Writer): Writer {
     if (m.type !== '') w.uint32(10).string(m.type);
     if (m.name !== '') w.uint32(18).string(m.name);
@@ -1009,10 +1010,11 @@ export const EngineDescription: MessageType<EngineDescription> = {
     { name: 'labels', json: 'Labels', id: 2, kind: 'string', shape: 'map' },
     { name: 'plugins', json: 'Plugins', id: 3, kind: 'message', shape: 'repeated', message: () => PluginDescription },
   ],
-  create: (partial?: Partial<EngineDescription>): EngineDescription => ({ ...{ engineVersion: '', labels: {}, plugins: [] }, ...partial }),
+  create: (p: Partial<EngineDescription> = {}): EngineDescription => ({ engineVersion: p.engineVersion ?? '', labels: p.labels ?? {}, plugins: p.plugins ?? [] }),
   write(m: EngineDescription, w: Writer): Writer {
     if (m.engineVersion !== '') w.uint32(10).string(m.engineVersion);
-    for (const [k, v] of Object.entries(m.labels)) {
+    for (const k in m.labels) {
+      const v = m.labels[k] as string;
       w.uint32(18).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -1067,7 +1069,7 @@ export const NodeTlsInfo: MessageType<NodeTlsInfo> = {
     { name: 'certIssuerSubject', json: 'CertIssuerSubject', id: 2, kind: 'bytes', shape: 'one' },
     { name: 'certIssuerPublicKey', json: 'CertIssuerPublicKey', id: 3, kind: 'bytes', shape: 'one' },
   ],
-  create: (partial?: Partial<NodeTlsInfo>): NodeTlsInfo => ({ ...{ trustRoot: '', certIssuerSubject: new Uint8Array(0), certIssuerPublicKey: new Uint8Array(0) }, ...partial }),
+  create: (p: Partial<NodeTlsInfo> = {}): NodeTlsInfo => ({ trustRoot: p.trustRoot ?? '', certIssuerSubject: p.certIssuerSubject ?? NO_BYTES, certIssuerPublicKey: p.certIssuerPublicKey ?? NO_BYTES }),
   write(m: NodeTlsInfo, w: Writer): Writer {
     if (m.trustRoot !== '') w.uint32(10).string(m.trustRoot);
     if (m.certIssuerSubject.length > 0) w.uint32(18).bytes(m.certIssuerSubject);
@@ -1076,7 +1078,7 @@ export const NodeTlsInfo: MessageType<NodeTlsInfo> = {
   },
   read(r: Reader, length: number): NodeTlsInfo {
     const end = r.pos + length;
-    const m: { trustRoot: string; certIssuerSubject: Uint8Array; certIssuerPublicKey: Uint8Array } = { trustRoot: '', certIssuerSubject: new Uint8Array(0), certIssuerPublicKey: new Uint8Array(0) };
+    const m: { trustRoot: string; certIssuerSubject: Uint8Array; certIssuerPublicKey: Uint8Array } = { trustRoot: '', certIssuerSubject: NO_BYTES, certIssuerPublicKey: NO_BYTES };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1133,7 +1135,7 @@ export const NodeDescription: MessageType<NodeDescription> = {
     { name: 'imagePort', json: 'ImagePort', id: 105, kind: 'uint32', shape: 'one' },
     { name: 'meshFaults', json: 'MeshFaults', id: 104, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<NodeDescription>): NodeDescription => ({ ...{ hostname: '', platform: undefined, resources: undefined, engine: undefined, tlsInfo: undefined, addresses: [], wireguardKey: '', meshAddr: '', meshPort: 0, imagePort: 0, meshFaults: [] }, ...partial }),
+  create: (p: Partial<NodeDescription> = {}): NodeDescription => ({ hostname: p.hostname ?? '', platform: p.platform, resources: p.resources, engine: p.engine, tlsInfo: p.tlsInfo, addresses: p.addresses ?? [], wireguardKey: p.wireguardKey ?? '', meshAddr: p.meshAddr ?? '', meshPort: p.meshPort ?? 0, imagePort: p.imagePort ?? 0, meshFaults: p.meshFaults ?? [] }),
   write(m: NodeDescription, w: Writer): Writer {
     if (m.hostname !== '') w.uint32(10).string(m.hostname);
     if (m.platform !== undefined) Platform.write(m.platform, w.uint32(18).fork()).ldelim();
@@ -1218,7 +1220,7 @@ export const NodeStatus: MessageType<NodeStatus> = {
     { name: 'message', json: 'Message', id: 2, kind: 'string', shape: 'one' },
     { name: 'addr', json: 'Addr', id: 3, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<NodeStatus>): NodeStatus => ({ ...{ state: 0, message: '', addr: '' }, ...partial }),
+  create: (p: Partial<NodeStatus> = {}): NodeStatus => ({ state: p.state ?? 0, message: p.message ?? '', addr: p.addr ?? '' }),
   write(m: NodeStatus, w: Writer): Writer {
     if (m.state !== 0) w.uint32(8).int32(m.state);
     if (m.message !== '') w.uint32(18).string(m.message);
@@ -1287,7 +1289,7 @@ export const ManagerStatus: MessageType<ManagerStatus> = {
     { name: 'adminRootDigest', json: 'AdminRootDigest', id: 8, kind: 'string', shape: 'one', internal: true },
     { name: 'replacedRaftId', json: 'ReplacedRaftID', id: 7, kind: 'int64', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<ManagerStatus>): ManagerStatus => ({ ...{ leader: false, reachability: 0, addr: '', raftId: 0, raftAddr: '', rootDigest: '', adminRootDigest: '', replacedRaftId: 0 }, ...partial }),
+  create: (p: Partial<ManagerStatus> = {}): ManagerStatus => ({ leader: p.leader ?? false, reachability: p.reachability ?? 0, addr: p.addr ?? '', raftId: p.raftId ?? 0, raftAddr: p.raftAddr ?? '', rootDigest: p.rootDigest ?? '', adminRootDigest: p.adminRootDigest ?? '', replacedRaftId: p.replacedRaftId ?? 0 }),
   write(m: ManagerStatus, w: Writer): Writer {
     if (m.leader) w.uint32(8).bool(m.leader);
     if (m.reachability !== 0) w.uint32(16).int32(m.reachability);
@@ -1371,7 +1373,7 @@ export const Node: MessageType<Node> = {
     { name: 'role', json: 'Role', id: 101, kind: 'enum', shape: 'one', text: NodeRoleText, internal: true },
     { name: 'rootDigest', json: 'RootDigest', id: 102, kind: 'string', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Node>): Node => ({ ...{ id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0), statusIndex: 0, role: 0, rootDigest: '' }, ...partial }),
+  create: (p: Partial<Node> = {}): Node => ({ id: p.id ?? '', meta: p.meta, spec: p.spec, description: p.description, status: p.status, managerStatus: p.managerStatus, certificate: p.certificate ?? NO_BYTES, statusIndex: p.statusIndex ?? 0, role: p.role ?? 0, rootDigest: p.rootDigest ?? '' }),
   write(m: Node, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -1387,7 +1389,7 @@ export const Node: MessageType<Node> = {
   },
   read(r: Reader, length: number): Node {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: NodeSpec | undefined; description: NodeDescription | undefined; status: NodeStatus | undefined; managerStatus: ManagerStatus | undefined; certificate: Uint8Array; statusIndex: number; role: NodeRole; rootDigest: string } = { id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: new Uint8Array(0), statusIndex: 0, role: 0, rootDigest: '' };
+    const m: { id: string; meta: Meta | undefined; spec: NodeSpec | undefined; description: NodeDescription | undefined; status: NodeStatus | undefined; managerStatus: ManagerStatus | undefined; certificate: Uint8Array; statusIndex: number; role: NodeRole; rootDigest: string } = { id: '', meta: undefined, spec: undefined, description: undefined, status: undefined, managerStatus: undefined, certificate: NO_BYTES, statusIndex: 0, role: 0, rootDigest: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1452,7 +1454,7 @@ export const Network: MessageType<Network> = {
     { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
     { name: 'pendingDelete', json: 'PendingDelete', id: 101, kind: 'bool', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Network>): Network => ({ ...{ id: '', meta: undefined, spec: undefined, ipam: [], stack: '', pendingDelete: false }, ...partial }),
+  create: (p: Partial<Network> = {}): Network => ({ id: p.id ?? '', meta: p.meta, spec: p.spec, ipam: p.ipam ?? [], stack: p.stack ?? '', pendingDelete: p.pendingDelete ?? false }),
   write(m: Network, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -1512,7 +1514,7 @@ export const Secret: MessageType<Secret> = {
     { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
     { name: 'pendingDelete', json: 'PendingDelete', id: 101, kind: 'bool', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Secret>): Secret => ({ ...{ id: '', meta: undefined, spec: undefined, stack: '', pendingDelete: false }, ...partial }),
+  create: (p: Partial<Secret> = {}): Secret => ({ id: p.id ?? '', meta: p.meta, spec: p.spec, stack: p.stack ?? '', pendingDelete: p.pendingDelete ?? false }),
   write(m: Secret, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -1568,7 +1570,7 @@ export const Config: MessageType<Config> = {
     { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
     { name: 'pendingDelete', json: 'PendingDelete', id: 101, kind: 'bool', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Config>): Config => ({ ...{ id: '', meta: undefined, spec: undefined, stack: '', pendingDelete: false }, ...partial }),
+  create: (p: Partial<Config> = {}): Config => ({ id: p.id ?? '', meta: p.meta, spec: p.spec, stack: p.stack ?? '', pendingDelete: p.pendingDelete ?? false }),
   write(m: Config, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -1627,7 +1629,7 @@ export const Volume: MessageType<Volume> = {
     { name: 'stack', json: 'Stack', id: 100, kind: 'string', shape: 'one' },
     { name: 'pendingDelete', json: 'PendingDelete', id: 101, kind: 'bool', shape: 'one', internal: true },
   ],
-  create: (partial?: Partial<Volume>): Volume => ({ ...{ id: '', meta: undefined, spec: undefined, nodeId: '', stack: '', pendingDelete: false }, ...partial }),
+  create: (p: Partial<Volume> = {}): Volume => ({ id: p.id ?? '', meta: p.meta, spec: p.spec, nodeId: p.nodeId ?? '', stack: p.stack ?? '', pendingDelete: p.pendingDelete ?? false }),
   write(m: Volume, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -1686,7 +1688,7 @@ export const Stack: MessageType<Stack> = {
     { name: 'spec', json: 'Spec', id: 3, kind: 'message', shape: 'optional', message: () => StackSpec, always: true },
     { name: 'revision', json: 'Revision', id: 4, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<Stack>): Stack => ({ ...{ id: '', meta: undefined, spec: undefined, revision: 0 }, ...partial }),
+  create: (p: Partial<Stack> = {}): Stack => ({ id: p.id ?? '', meta: p.meta, spec: p.spec, revision: p.revision ?? 0 }),
   write(m: Stack, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -1741,7 +1743,7 @@ export const Credential: MessageType<Credential> = {
     { name: 'secretDigest', json: 'SecretDigest', id: 4, kind: 'bytes', shape: 'one', internal: true },
     { name: 'owner', json: 'Owner', id: 5, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<Credential>): Credential => ({ ...{ id: '', meta: undefined, spec: undefined, secretDigest: new Uint8Array(0), owner: '' }, ...partial }),
+  create: (p: Partial<Credential> = {}): Credential => ({ id: p.id ?? '', meta: p.meta, spec: p.spec, secretDigest: p.secretDigest ?? NO_BYTES, owner: p.owner ?? '' }),
   write(m: Credential, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -1752,7 +1754,7 @@ export const Credential: MessageType<Credential> = {
   },
   read(r: Reader, length: number): Credential {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: CredentialSpec | undefined; secretDigest: Uint8Array; owner: string } = { id: '', meta: undefined, spec: undefined, secretDigest: new Uint8Array(0), owner: '' };
+    const m: { id: string; meta: Meta | undefined; spec: CredentialSpec | undefined; secretDigest: Uint8Array; owner: string } = { id: '', meta: undefined, spec: undefined, secretDigest: NO_BYTES, owner: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1799,7 +1801,7 @@ export const RootRotation: MessageType<RootRotation> = {
     { name: 'crossSignedCaCert', json: 'CrossSignedCaCert', id: 3, kind: 'string', shape: 'one' },
     { name: 'caCertDigest', json: 'CaCertDigest', id: 4, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<RootRotation>): RootRotation => ({ ...{ caCert: '', caKey: '', crossSignedCaCert: '', caCertDigest: '' }, ...partial }),
+  create: (p: Partial<RootRotation> = {}): RootRotation => ({ caCert: p.caCert ?? '', caKey: p.caKey ?? '', crossSignedCaCert: p.crossSignedCaCert ?? '', caCertDigest: p.caCertDigest ?? '' }),
   write(m: RootRotation, w: Writer): Writer {
     if (m.caCert !== '') w.uint32(10).string(m.caCert);
     if (m.caKey !== '') w.uint32(18).string(m.caKey);
@@ -1863,7 +1865,7 @@ export const RootCa: MessageType<RootCa> = {
     { name: 'lastForcedRotation', json: 'LastForcedRotation', id: 7, kind: 'int64', shape: 'one' },
     { name: 'rotatedTokens', json: 'RotatedTokens', id: 8, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<RootCa>): RootCa => ({ ...{ caCert: '', caKey: '', caCertDigest: '', joinTokenWorker: '', joinTokenManager: '', rootRotation: undefined, lastForcedRotation: 0, rotatedTokens: [] }, ...partial }),
+  create: (p: Partial<RootCa> = {}): RootCa => ({ caCert: p.caCert ?? '', caKey: p.caKey ?? '', caCertDigest: p.caCertDigest ?? '', joinTokenWorker: p.joinTokenWorker ?? '', joinTokenManager: p.joinTokenManager ?? '', rootRotation: p.rootRotation, lastForcedRotation: p.lastForcedRotation ?? 0, rotatedTokens: p.rotatedTokens ?? [] }),
   write(m: RootCa, w: Writer): Writer {
     if (m.caCert !== '') w.uint32(10).string(m.caCert);
     if (m.caKey !== '') w.uint32(18).string(m.caKey);
@@ -1941,7 +1943,7 @@ export const Cluster: MessageType<Cluster> = {
     { name: 'unlockKey', json: 'UnlockKey', id: 8, kind: 'bytes', shape: 'one', internal: true },
     { name: 'removedNodes', json: 'RemovedNodes', id: 9, kind: 'message', shape: 'repeated', message: () => RemovedNode, internal: true },
   ],
-  create: (partial?: Partial<Cluster>): Cluster => ({ ...{ id: '', meta: undefined, spec: undefined, rootCa: undefined, defaultAddrPool: [], subnetSize: 0, dataPathPort: 0, unlockKey: new Uint8Array(0), removedNodes: [] }, ...partial }),
+  create: (p: Partial<Cluster> = {}): Cluster => ({ id: p.id ?? '', meta: p.meta, spec: p.spec, rootCa: p.rootCa, defaultAddrPool: p.defaultAddrPool ?? [], subnetSize: p.subnetSize ?? 0, dataPathPort: p.dataPathPort ?? 0, unlockKey: p.unlockKey ?? NO_BYTES, removedNodes: p.removedNodes ?? [] }),
   write(m: Cluster, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -1956,7 +1958,7 @@ export const Cluster: MessageType<Cluster> = {
   },
   read(r: Reader, length: number): Cluster {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; spec: ClusterSpec | undefined; rootCa: RootCa | undefined; defaultAddrPool: string[]; subnetSize: number; dataPathPort: number; unlockKey: Uint8Array; removedNodes: RemovedNode[] } = { id: '', meta: undefined, spec: undefined, rootCa: undefined, defaultAddrPool: [], subnetSize: 0, dataPathPort: 0, unlockKey: new Uint8Array(0), removedNodes: [] };
+    const m: { id: string; meta: Meta | undefined; spec: ClusterSpec | undefined; rootCa: RootCa | undefined; defaultAddrPool: string[]; subnetSize: number; dataPathPort: number; unlockKey: Uint8Array; removedNodes: RemovedNode[] } = { id: '', meta: undefined, spec: undefined, rootCa: undefined, defaultAddrPool: [], subnetSize: 0, dataPathPort: 0, unlockKey: NO_BYTES, removedNodes: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -2009,7 +2011,7 @@ export const RemovedNode: MessageType<RemovedNode> = {
     { name: 'id', json: 'ID', id: 1, kind: 'string', shape: 'one' },
     { name: 'until', json: 'Until', id: 2, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<RemovedNode>): RemovedNode => ({ ...{ id: '', until: 0 }, ...partial }),
+  create: (p: Partial<RemovedNode> = {}): RemovedNode => ({ id: p.id ?? '', until: p.until ?? 0 }),
   write(m: RemovedNode, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.until !== 0) w.uint32(16).int64(m.until);

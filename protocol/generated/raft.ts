@@ -1,7 +1,7 @@
 // Generated from protocol/proto/raft.proto by `npm run gen`. Do not edit.
 
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
-import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
+import { NO_BYTES, Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
 
 /** The first frame of every call: who calls whom, and what it knows of the group. */
 export interface PeerHello {
@@ -38,7 +38,7 @@ export const PeerHello: MessageType<PeerHello> = {
     { name: 'instance', json: 'Instance', id: 9, kind: 'string', shape: 'one' },
     { name: 'namesCallee', json: 'NamesCallee', id: 10, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<PeerHello>): PeerHello => ({ ...{ version: 0, clusterId: '', from: 0, to: 0, epoch: 0, commit: 0, member: false, addr: '', instance: '', namesCallee: false }, ...partial }),
+  create: (p: Partial<PeerHello> = {}): PeerHello => ({ version: p.version ?? 0, clusterId: p.clusterId ?? '', from: p.from ?? 0, to: p.to ?? 0, epoch: p.epoch ?? 0, commit: p.commit ?? 0, member: p.member ?? false, addr: p.addr ?? '', instance: p.instance ?? '', namesCallee: p.namesCallee ?? false }),
   write(m: PeerHello, w: Writer): Writer {
     if (m.version !== 0) w.uint32(8).int64(m.version);
     if (m.clusterId !== '') w.uint32(18).string(m.clusterId);
@@ -109,7 +109,7 @@ export const PeerFrame: MessageType<PeerFrame> = {
     { name: 'hello', json: 'Hello', id: 1, kind: 'message', shape: 'optional', message: () => PeerHello },
     { name: 'messages', json: 'Messages', id: 2, kind: 'bytes', shape: 'one' },
   ],
-  create: (partial?: Partial<PeerFrame>): PeerFrame => ({ ...{ hello: undefined, messages: new Uint8Array(0) }, ...partial }),
+  create: (p: Partial<PeerFrame> = {}): PeerFrame => ({ hello: p.hello, messages: p.messages ?? NO_BYTES }),
   write(m: PeerFrame, w: Writer): Writer {
     if (m.hello !== undefined) PeerHello.write(m.hello, w.uint32(10).fork()).ldelim();
     if (m.messages.length > 0) w.uint32(18).bytes(m.messages);
@@ -117,7 +117,7 @@ export const PeerFrame: MessageType<PeerFrame> = {
   },
   read(r: Reader, length: number): PeerFrame {
     const end = r.pos + length;
-    const m: { hello: PeerHello | undefined; messages: Uint8Array } = { hello: undefined, messages: new Uint8Array(0) };
+    const m: { hello: PeerHello | undefined; messages: Uint8Array } = { hello: undefined, messages: NO_BYTES };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -146,7 +146,7 @@ export const PeerNotice: MessageType<PeerNotice> = {
   fields: [
     { name: 'accepted', json: 'Accepted', id: 1, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<PeerNotice>): PeerNotice => ({ ...{ accepted: false }, ...partial }),
+  create: (p: Partial<PeerNotice> = {}): PeerNotice => ({ accepted: p.accepted ?? false }),
   write(m: PeerNotice, w: Writer): Writer {
     if (m.accepted) w.uint32(8).bool(m.accepted);
     return w;
@@ -183,7 +183,7 @@ export const SnapshotHello: MessageType<SnapshotHello> = {
     { name: 'message', json: 'Message', id: 2, kind: 'bytes', shape: 'one' },
     { name: 'totalBytes', json: 'TotalBytes', id: 3, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<SnapshotHello>): SnapshotHello => ({ ...{ peer: undefined, message: new Uint8Array(0), totalBytes: 0 }, ...partial }),
+  create: (p: Partial<SnapshotHello> = {}): SnapshotHello => ({ peer: p.peer, message: p.message ?? NO_BYTES, totalBytes: p.totalBytes ?? 0 }),
   write(m: SnapshotHello, w: Writer): Writer {
     if (m.peer !== undefined) PeerHello.write(m.peer, w.uint32(10).fork()).ldelim();
     if (m.message.length > 0) w.uint32(18).bytes(m.message);
@@ -192,7 +192,7 @@ export const SnapshotHello: MessageType<SnapshotHello> = {
   },
   read(r: Reader, length: number): SnapshotHello {
     const end = r.pos + length;
-    const m: { peer: PeerHello | undefined; message: Uint8Array; totalBytes: number } = { peer: undefined, message: new Uint8Array(0), totalBytes: 0 };
+    const m: { peer: PeerHello | undefined; message: Uint8Array; totalBytes: number } = { peer: undefined, message: NO_BYTES, totalBytes: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -230,7 +230,7 @@ export const SnapshotFrame: MessageType<SnapshotFrame> = {
     { name: 'data', json: 'Data', id: 3, kind: 'bytes', shape: 'one' },
     { name: 'sha256', json: 'Sha256', id: 4, kind: 'bytes', shape: 'one' },
   ],
-  create: (partial?: Partial<SnapshotFrame>): SnapshotFrame => ({ ...{ hello: undefined, offset: 0, data: new Uint8Array(0), sha256: new Uint8Array(0) }, ...partial }),
+  create: (p: Partial<SnapshotFrame> = {}): SnapshotFrame => ({ hello: p.hello, offset: p.offset ?? 0, data: p.data ?? NO_BYTES, sha256: p.sha256 ?? NO_BYTES }),
   write(m: SnapshotFrame, w: Writer): Writer {
     if (m.hello !== undefined) SnapshotHello.write(m.hello, w.uint32(10).fork()).ldelim();
     if (m.offset !== 0) w.uint32(16).int64(m.offset);
@@ -240,7 +240,7 @@ export const SnapshotFrame: MessageType<SnapshotFrame> = {
   },
   read(r: Reader, length: number): SnapshotFrame {
     const end = r.pos + length;
-    const m: { hello: SnapshotHello | undefined; offset: number; data: Uint8Array; sha256: Uint8Array } = { hello: undefined, offset: 0, data: new Uint8Array(0), sha256: new Uint8Array(0) };
+    const m: { hello: SnapshotHello | undefined; offset: number; data: Uint8Array; sha256: Uint8Array } = { hello: undefined, offset: 0, data: NO_BYTES, sha256: NO_BYTES };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -278,7 +278,7 @@ export const SnapshotNotice: MessageType<SnapshotNotice> = {
     { name: 'offset', json: 'Offset', id: 1, kind: 'int64', shape: 'one' },
     { name: 'done', json: 'Done', id: 2, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<SnapshotNotice>): SnapshotNotice => ({ ...{ offset: 0, done: false }, ...partial }),
+  create: (p: Partial<SnapshotNotice> = {}): SnapshotNotice => ({ offset: p.offset ?? 0, done: p.done ?? false }),
   write(m: SnapshotNotice, w: Writer): Writer {
     if (m.offset !== 0) w.uint32(8).int64(m.offset);
     if (m.done) w.uint32(16).bool(m.done);

@@ -1,7 +1,7 @@
 // Generated from protocol/proto/reach.proto by `npm run gen`. Do not edit.
 
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
-import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
+import { NO_BYTES, Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
 
 export interface ReachAttachRequest {
 }
@@ -9,7 +9,7 @@ export const ReachAttachRequest: MessageType<ReachAttachRequest> = {
   name: 'ReachAttachRequest',
   fields: [
   ],
-  create: (partial?: Partial<ReachAttachRequest>): ReachAttachRequest => ({ ...{  }, ...partial }),
+  create: (): ReachAttachRequest => ({  }),
   write(m: ReachAttachRequest, w: Writer): Writer {
     void m;
     return w;
@@ -38,7 +38,7 @@ export const ReachAsk: MessageType<ReachAsk> = {
   fields: [
     { name: 'operation', json: 'Operation', id: 1, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<ReachAsk>): ReachAsk => ({ ...{ operation: '' }, ...partial }),
+  create: (p: Partial<ReachAsk> = {}): ReachAsk => ({ operation: p.operation ?? '' }),
   write(m: ReachAsk, w: Writer): Writer {
     if (m.operation !== '') w.uint32(10).string(m.operation);
     return w;
@@ -79,7 +79,7 @@ export const ReachPiece: MessageType<ReachPiece> = {
     { name: 'data', json: 'Data', id: 3, kind: 'bytes', shape: 'one' },
     { name: 'end', json: 'End', id: 4, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<ReachPiece>): ReachPiece => ({ ...{ nodeId: '', operation: '', data: new Uint8Array(0), end: false }, ...partial }),
+  create: (p: Partial<ReachPiece> = {}): ReachPiece => ({ nodeId: p.nodeId ?? '', operation: p.operation ?? '', data: p.data ?? NO_BYTES, end: p.end ?? false }),
   write(m: ReachPiece, w: Writer): Writer {
     if (m.nodeId !== '') w.uint32(10).string(m.nodeId);
     if (m.operation !== '') w.uint32(18).string(m.operation);
@@ -89,7 +89,7 @@ export const ReachPiece: MessageType<ReachPiece> = {
   },
   read(r: Reader, length: number): ReachPiece {
     const end = r.pos + length;
-    const m: { nodeId: string; operation: string; data: Uint8Array; end: boolean } = { nodeId: '', operation: '', data: new Uint8Array(0), end: false };
+    const m: { nodeId: string; operation: string; data: Uint8Array; end: boolean } = { nodeId: '', operation: '', data: NO_BYTES, end: false };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {

@@ -1,7 +1,7 @@
 // Generated from protocol/proto/specs.proto by `npm run gen`. Do not edit.
 
 import type { MessageType, ServiceDescriptor } from '../codec.ts';
-import { Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
+import { NO_BYTES, Reader, Writer, readInt64, sizeLimitedBytes } from '../codec.ts';
 
 export interface Driver {
   readonly name: string;
@@ -13,10 +13,11 @@ export const Driver: MessageType<Driver> = {
     { name: 'name', json: 'Name', id: 1, kind: 'string', shape: 'one', always: true },
     { name: 'options', json: 'Options', id: 2, kind: 'string', shape: 'map' },
   ],
-  create: (partial?: Partial<Driver>): Driver => ({ ...{ name: '', options: {} }, ...partial }),
+  create: (p: Partial<Driver> = {}): Driver => ({ name: p.name ?? '', options: p.options ?? {} }),
   write(m: Driver, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
-    for (const [k, v] of Object.entries(m.options)) {
+    for (const k in m.options) {
+      const v = m.options[k] as string;
       w.uint32(18).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -66,7 +67,7 @@ export const NamedGenericResource: MessageType<NamedGenericResource> = {
     { name: 'kind', json: 'Kind', id: 1, kind: 'string', shape: 'one' },
     { name: 'value', json: 'Value', id: 2, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<NamedGenericResource>): NamedGenericResource => ({ ...{ kind: '', value: '' }, ...partial }),
+  create: (p: Partial<NamedGenericResource> = {}): NamedGenericResource => ({ kind: p.kind ?? '', value: p.value ?? '' }),
   write(m: NamedGenericResource, w: Writer): Writer {
     if (m.kind !== '') w.uint32(10).string(m.kind);
     if (m.value !== '') w.uint32(18).string(m.value);
@@ -104,7 +105,7 @@ export const DiscreteGenericResource: MessageType<DiscreteGenericResource> = {
     { name: 'kind', json: 'Kind', id: 1, kind: 'string', shape: 'one' },
     { name: 'value', json: 'Value', id: 2, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<DiscreteGenericResource>): DiscreteGenericResource => ({ ...{ kind: '', value: 0 }, ...partial }),
+  create: (p: Partial<DiscreteGenericResource> = {}): DiscreteGenericResource => ({ kind: p.kind ?? '', value: p.value ?? 0 }),
   write(m: DiscreteGenericResource, w: Writer): Writer {
     if (m.kind !== '') w.uint32(10).string(m.kind);
     if (m.value !== 0) w.uint32(16).int64(m.value);
@@ -142,7 +143,7 @@ export const GenericResource: MessageType<GenericResource> = {
     { name: 'namedResourceSpec', json: 'NamedResourceSpec', id: 1, kind: 'message', shape: 'optional', message: () => NamedGenericResource },
     { name: 'discreteResourceSpec', json: 'DiscreteResourceSpec', id: 2, kind: 'message', shape: 'optional', message: () => DiscreteGenericResource },
   ],
-  create: (partial?: Partial<GenericResource>): GenericResource => ({ ...{ namedResourceSpec: undefined, discreteResourceSpec: undefined }, ...partial }),
+  create: (p: Partial<GenericResource> = {}): GenericResource => ({ namedResourceSpec: p.namedResourceSpec, discreteResourceSpec: p.discreteResourceSpec }),
   write(m: GenericResource, w: Writer): Writer {
     if (m.namedResourceSpec !== undefined) NamedGenericResource.write(m.namedResourceSpec, w.uint32(10).fork()).ldelim();
     if (m.discreteResourceSpec !== undefined) DiscreteGenericResource.write(m.discreteResourceSpec, w.uint32(18).fork()).ldelim();
@@ -186,7 +187,7 @@ export const Resources: MessageType<Resources> = {
     { name: 'pids', json: 'Pids', id: 3, kind: 'int64', shape: 'one' },
     { name: 'genericResources', json: 'GenericResources', id: 4, kind: 'message', shape: 'repeated', message: () => GenericResource },
   ],
-  create: (partial?: Partial<Resources>): Resources => ({ ...{ nanoCpus: 0, memoryBytes: 0, pids: 0, genericResources: [] }, ...partial }),
+  create: (p: Partial<Resources> = {}): Resources => ({ nanoCpus: p.nanoCpus ?? 0, memoryBytes: p.memoryBytes ?? 0, pids: p.pids ?? 0, genericResources: p.genericResources ?? [] }),
   write(m: Resources, w: Writer): Writer {
     if (m.nanoCpus !== 0) w.uint32(8).int64(m.nanoCpus);
     if (m.memoryBytes !== 0) w.uint32(16).int64(m.memoryBytes);
@@ -247,7 +248,7 @@ export const ResourceRequirements: MessageType<ResourceRequirements> = {
     { name: 'oomKillDisable', json: 'OomKillDisable', id: 103, kind: 'bool', shape: 'one' },
     { name: 'blkioDevices', json: 'BlkioDevices', id: 104, kind: 'message', shape: 'repeated', message: () => BlockDeviceLimit },
   ],
-  create: (partial?: Partial<ResourceRequirements>): ResourceRequirements => ({ ...{ limits: undefined, reservations: undefined, swapBytes: undefined, memorySwappiness: undefined, cpuShares: 0, cpusetCpus: '', blkioWeight: 0, oomKillDisable: false, blkioDevices: [] }, ...partial }),
+  create: (p: Partial<ResourceRequirements> = {}): ResourceRequirements => ({ limits: p.limits, reservations: p.reservations, swapBytes: p.swapBytes, memorySwappiness: p.memorySwappiness, cpuShares: p.cpuShares ?? 0, cpusetCpus: p.cpusetCpus ?? '', blkioWeight: p.blkioWeight ?? 0, oomKillDisable: p.oomKillDisable ?? false, blkioDevices: p.blkioDevices ?? [] }),
   write(m: ResourceRequirements, w: Writer): Writer {
     if (m.limits !== undefined) Resources.write(m.limits, w.uint32(10).fork()).ldelim();
     if (m.reservations !== undefined) Resources.write(m.reservations, w.uint32(18).fork()).ldelim();
@@ -323,7 +324,7 @@ export const BlockDeviceLimit: MessageType<BlockDeviceLimit> = {
     { name: 'readIops', json: 'ReadIOps', id: 5, kind: 'int64', shape: 'one' },
     { name: 'writeIops', json: 'WriteIOps', id: 6, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<BlockDeviceLimit>): BlockDeviceLimit => ({ ...{ path: '', weight: 0, readBps: 0, writeBps: 0, readIops: 0, writeIops: 0 }, ...partial }),
+  create: (p: Partial<BlockDeviceLimit> = {}): BlockDeviceLimit => ({ path: p.path ?? '', weight: p.weight ?? 0, readBps: p.readBps ?? 0, writeBps: p.writeBps ?? 0, readIops: p.readIops ?? 0, writeIops: p.writeIops ?? 0 }),
   write(m: BlockDeviceLimit, w: Writer): Writer {
     if (m.path !== '') w.uint32(10).string(m.path);
     if (m.weight !== 0) w.uint32(16).int64(m.weight);
@@ -393,7 +394,7 @@ export const RestartPolicy: MessageType<RestartPolicy> = {
     { name: 'maxAttempts', json: 'MaxAttempts', id: 3, kind: 'int64', shape: 'one', always: true },
     { name: 'window', json: 'Window', id: 4, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<RestartPolicy>): RestartPolicy => ({ ...{ condition: 0, delay: undefined, maxAttempts: 0, window: 0 }, ...partial }),
+  create: (p: Partial<RestartPolicy> = {}): RestartPolicy => ({ condition: p.condition ?? 0, delay: p.delay, maxAttempts: p.maxAttempts ?? 0, window: p.window ?? 0 }),
   write(m: RestartPolicy, w: Writer): Writer {
     if (m.condition !== 0) w.uint32(8).int32(m.condition);
     if (m.delay !== undefined) w.uint32(16).int64(m.delay);
@@ -450,7 +451,7 @@ export const EngineRestartPolicy: MessageType<EngineRestartPolicy> = {
     { name: 'name', json: 'Name', id: 1, kind: 'enum', shape: 'one', text: EngineRestartText, always: true },
     { name: 'maximumRetryCount', json: 'MaximumRetryCount', id: 2, kind: 'int64', shape: 'one', always: true },
   ],
-  create: (partial?: Partial<EngineRestartPolicy>): EngineRestartPolicy => ({ ...{ name: 0, maximumRetryCount: 0 }, ...partial }),
+  create: (p: Partial<EngineRestartPolicy> = {}): EngineRestartPolicy => ({ name: p.name ?? 0, maximumRetryCount: p.maximumRetryCount ?? 0 }),
   write(m: EngineRestartPolicy, w: Writer): Writer {
     if (m.name !== 0) w.uint32(8).int32(m.name);
     if (m.maximumRetryCount !== 0) w.uint32(16).int64(m.maximumRetryCount);
@@ -486,7 +487,7 @@ export const SpreadOver: MessageType<SpreadOver> = {
   fields: [
     { name: 'spreadDescriptor', json: 'SpreadDescriptor', id: 1, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<SpreadOver>): SpreadOver => ({ ...{ spreadDescriptor: '' }, ...partial }),
+  create: (p: Partial<SpreadOver> = {}): SpreadOver => ({ spreadDescriptor: p.spreadDescriptor ?? '' }),
   write(m: SpreadOver, w: Writer): Writer {
     if (m.spreadDescriptor !== '') w.uint32(10).string(m.spreadDescriptor);
     return w;
@@ -518,7 +519,7 @@ export const PlacementPreference: MessageType<PlacementPreference> = {
   fields: [
     { name: 'spread', json: 'Spread', id: 1, kind: 'message', shape: 'optional', message: () => SpreadOver },
   ],
-  create: (partial?: Partial<PlacementPreference>): PlacementPreference => ({ ...{ spread: undefined }, ...partial }),
+  create: (p: Partial<PlacementPreference> = {}): PlacementPreference => ({ spread: p.spread }),
   write(m: PlacementPreference, w: Writer): Writer {
     if (m.spread !== undefined) SpreadOver.write(m.spread, w.uint32(10).fork()).ldelim();
     return w;
@@ -552,7 +553,7 @@ export const Platform: MessageType<Platform> = {
     { name: 'architecture', json: 'Architecture', id: 1, kind: 'string', shape: 'one' },
     { name: 'os', json: 'OS', id: 2, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<Platform>): Platform => ({ ...{ architecture: '', os: '' }, ...partial }),
+  create: (p: Partial<Platform> = {}): Platform => ({ architecture: p.architecture ?? '', os: p.os ?? '' }),
   write(m: Platform, w: Writer): Writer {
     if (m.architecture !== '') w.uint32(10).string(m.architecture);
     if (m.os !== '') w.uint32(18).string(m.os);
@@ -594,7 +595,7 @@ export const Placement: MessageType<Placement> = {
     { name: 'maxReplicas', json: 'MaxReplicas', id: 3, kind: 'int64', shape: 'one' },
     { name: 'platforms', json: 'Platforms', id: 4, kind: 'message', shape: 'repeated', message: () => Platform },
   ],
-  create: (partial?: Partial<Placement>): Placement => ({ ...{ constraints: [], preferences: [], maxReplicas: 0, platforms: [] }, ...partial }),
+  create: (p: Partial<Placement> = {}): Placement => ({ constraints: p.constraints ?? [], preferences: p.preferences ?? [], maxReplicas: p.maxReplicas ?? 0, platforms: p.platforms ?? [] }),
   write(m: Placement, w: Writer): Writer {
     for (const v of m.constraints) w.uint32(10).string(v);
     for (const v of m.preferences) PlacementPreference.write(v, w.uint32(18).fork()).ldelim();
@@ -669,7 +670,7 @@ export const UpdateConfig: MessageType<UpdateConfig> = {
     { name: 'order', json: 'Order', id: 6, kind: 'enum', shape: 'one', text: UpdateOrderText, always: true },
     { name: 'progressDeadline', json: 'ProgressDeadline', id: 100, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<UpdateConfig>): UpdateConfig => ({ ...{ parallelism: 0, delay: 0, failureAction: 0, monitor: undefined, maxFailureRatio: 0, order: 0, progressDeadline: 0 }, ...partial }),
+  create: (p: Partial<UpdateConfig> = {}): UpdateConfig => ({ parallelism: p.parallelism ?? 0, delay: p.delay ?? 0, failureAction: p.failureAction ?? 0, monitor: p.monitor, maxFailureRatio: p.maxFailureRatio ?? 0, order: p.order ?? 0, progressDeadline: p.progressDeadline ?? 0 }),
   write(m: UpdateConfig, w: Writer): Writer {
     if (m.parallelism !== 0) w.uint32(8).int64(m.parallelism);
     if (m.delay !== 0) w.uint32(16).int64(m.delay);
@@ -745,7 +746,7 @@ export const BindOptions: MessageType<BindOptions> = {
     { name: 'readOnlyNonRecursive', json: 'ReadOnlyNonRecursive', id: 4, kind: 'bool', shape: 'one' },
     { name: 'readOnlyForceRecursive', json: 'ReadOnlyForceRecursive', id: 5, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<BindOptions>): BindOptions => ({ ...{ propagation: '', nonRecursive: false, createMountpoint: false, readOnlyNonRecursive: false, readOnlyForceRecursive: false }, ...partial }),
+  create: (p: Partial<BindOptions> = {}): BindOptions => ({ propagation: p.propagation ?? '', nonRecursive: p.nonRecursive ?? false, createMountpoint: p.createMountpoint ?? false, readOnlyNonRecursive: p.readOnlyNonRecursive ?? false, readOnlyForceRecursive: p.readOnlyForceRecursive ?? false }),
   write(m: BindOptions, w: Writer): Writer {
     if (m.propagation !== '') w.uint32(10).string(m.propagation);
     if (m.nonRecursive) w.uint32(16).bool(m.nonRecursive);
@@ -799,10 +800,11 @@ export const VolumeOptions: MessageType<VolumeOptions> = {
     { name: 'driverConfig', json: 'DriverConfig', id: 3, kind: 'message', shape: 'optional', message: () => Driver },
     { name: 'subpath', json: 'Subpath', id: 4, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<VolumeOptions>): VolumeOptions => ({ ...{ noCopy: false, labels: {}, driverConfig: undefined, subpath: '' }, ...partial }),
+  create: (p: Partial<VolumeOptions> = {}): VolumeOptions => ({ noCopy: p.noCopy ?? false, labels: p.labels ?? {}, driverConfig: p.driverConfig, subpath: p.subpath ?? '' }),
   write(m: VolumeOptions, w: Writer): Writer {
     if (m.noCopy) w.uint32(8).bool(m.noCopy);
-    for (const [k, v] of Object.entries(m.labels)) {
+    for (const k in m.labels) {
+      const v = m.labels[k] as string;
       w.uint32(18).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -860,7 +862,7 @@ export const ImageOptions: MessageType<ImageOptions> = {
     { name: 'subpath', json: 'Subpath', id: 1, kind: 'string', shape: 'one' },
     { name: 'imageId', json: 'ImageID', id: 100, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<ImageOptions>): ImageOptions => ({ ...{ subpath: '', imageId: '' }, ...partial }),
+  create: (p: Partial<ImageOptions> = {}): ImageOptions => ({ subpath: p.subpath ?? '', imageId: p.imageId ?? '' }),
   write(m: ImageOptions, w: Writer): Writer {
     if (m.subpath !== '') w.uint32(10).string(m.subpath);
     if (m.imageId !== '') w.uint32(802).string(m.imageId);
@@ -900,7 +902,7 @@ export const TmpfsOptions: MessageType<TmpfsOptions> = {
     { name: 'mode', json: 'Mode', id: 2, kind: 'uint32', shape: 'one' },
     { name: 'flags', json: 'Flags', id: 100, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<TmpfsOptions>): TmpfsOptions => ({ ...{ sizeBytes: 0, mode: 0, flags: [] }, ...partial }),
+  create: (p: Partial<TmpfsOptions> = {}): TmpfsOptions => ({ sizeBytes: p.sizeBytes ?? 0, mode: p.mode ?? 0, flags: p.flags ?? [] }),
   write(m: TmpfsOptions, w: Writer): Writer {
     if (m.sizeBytes !== 0) w.uint32(8).int64(m.sizeBytes);
     if (m.mode !== 0) w.uint32(16).uint32(m.mode);
@@ -956,7 +958,7 @@ export const Mount: MessageType<Mount> = {
     { name: 'tmpfsOptions', json: 'TmpfsOptions', id: 8, kind: 'message', shape: 'optional', message: () => TmpfsOptions },
     { name: 'imageOptions', json: 'ImageOptions', id: 9, kind: 'message', shape: 'optional', message: () => ImageOptions },
   ],
-  create: (partial?: Partial<Mount>): Mount => ({ ...{ type: 0, source: '', target: '', readOnly: false, consistency: '', bindOptions: undefined, volumeOptions: undefined, tmpfsOptions: undefined, imageOptions: undefined }, ...partial }),
+  create: (p: Partial<Mount> = {}): Mount => ({ type: p.type ?? 0, source: p.source ?? '', target: p.target ?? '', readOnly: p.readOnly ?? false, consistency: p.consistency ?? '', bindOptions: p.bindOptions, volumeOptions: p.volumeOptions, tmpfsOptions: p.tmpfsOptions, imageOptions: p.imageOptions }),
   write(m: Mount, w: Writer): Writer {
     if (m.type !== 0) w.uint32(8).int32(m.type);
     if (m.source !== '') w.uint32(18).string(m.source);
@@ -1032,7 +1034,7 @@ export const HealthConfig: MessageType<HealthConfig> = {
     { name: 'startPeriod', json: 'StartPeriod', id: 5, kind: 'int64', shape: 'one' },
     { name: 'startInterval', json: 'StartInterval', id: 6, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<HealthConfig>): HealthConfig => ({ ...{ test: [], interval: 0, timeout: 0, retries: 0, startPeriod: 0, startInterval: 0 }, ...partial }),
+  create: (p: Partial<HealthConfig> = {}): HealthConfig => ({ test: p.test ?? [], interval: p.interval ?? 0, timeout: p.timeout ?? 0, retries: p.retries ?? 0, startPeriod: p.startPeriod ?? 0, startInterval: p.startInterval ?? 0 }),
   write(m: HealthConfig, w: Writer): Writer {
     for (const v of m.test) w.uint32(10).string(v);
     if (m.interval !== 0) w.uint32(16).int64(m.interval);
@@ -1091,7 +1093,7 @@ export const FileTarget: MessageType<FileTarget> = {
     { name: 'gid', json: 'GID', id: 3, kind: 'string', shape: 'one', always: true },
     { name: 'mode', json: 'Mode', id: 4, kind: 'uint32', shape: 'one', always: true },
   ],
-  create: (partial?: Partial<FileTarget>): FileTarget => ({ ...{ name: '', uid: '', gid: '', mode: 0 }, ...partial }),
+  create: (p: Partial<FileTarget> = {}): FileTarget => ({ name: p.name ?? '', uid: p.uid ?? '', gid: p.gid ?? '', mode: p.mode ?? 0 }),
   write(m: FileTarget, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
     if (m.uid !== '') w.uint32(18).string(m.uid);
@@ -1139,7 +1141,7 @@ export const SecretReference: MessageType<SecretReference> = {
     { name: 'secretName', json: 'SecretName', id: 2, kind: 'string', shape: 'one', always: true },
     { name: 'file', json: 'File', id: 3, kind: 'message', shape: 'optional', message: () => FileTarget },
   ],
-  create: (partial?: Partial<SecretReference>): SecretReference => ({ ...{ secretId: '', secretName: '', file: undefined }, ...partial }),
+  create: (p: Partial<SecretReference> = {}): SecretReference => ({ secretId: p.secretId ?? '', secretName: p.secretName ?? '', file: p.file }),
   write(m: SecretReference, w: Writer): Writer {
     if (m.secretId !== '') w.uint32(10).string(m.secretId);
     if (m.secretName !== '') w.uint32(18).string(m.secretName);
@@ -1183,7 +1185,7 @@ export const ConfigReference: MessageType<ConfigReference> = {
     { name: 'configName', json: 'ConfigName', id: 2, kind: 'string', shape: 'one', always: true },
     { name: 'file', json: 'File', id: 3, kind: 'message', shape: 'optional', message: () => FileTarget },
   ],
-  create: (partial?: Partial<ConfigReference>): ConfigReference => ({ ...{ configId: '', configName: '', file: undefined }, ...partial }),
+  create: (p: Partial<ConfigReference> = {}): ConfigReference => ({ configId: p.configId ?? '', configName: p.configName ?? '', file: p.file }),
   write(m: ConfigReference, w: Writer): Writer {
     if (m.configId !== '') w.uint32(10).string(m.configId);
     if (m.configName !== '') w.uint32(18).string(m.configName);
@@ -1227,7 +1229,7 @@ export const Ulimit: MessageType<Ulimit> = {
     { name: 'soft', json: 'Soft', id: 2, kind: 'int64', shape: 'one', always: true },
     { name: 'hard', json: 'Hard', id: 3, kind: 'int64', shape: 'one', always: true },
   ],
-  create: (partial?: Partial<Ulimit>): Ulimit => ({ ...{ name: '', soft: 0, hard: 0 }, ...partial }),
+  create: (p: Partial<Ulimit> = {}): Ulimit => ({ name: p.name ?? '', soft: p.soft ?? 0, hard: p.hard ?? 0 }),
   write(m: Ulimit, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
     if (m.soft !== 0) w.uint32(16).int64(m.soft);
@@ -1271,7 +1273,7 @@ export const DnsConfig: MessageType<DnsConfig> = {
     { name: 'search', json: 'Search', id: 2, kind: 'string', shape: 'repeated' },
     { name: 'options', json: 'Options', id: 3, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<DnsConfig>): DnsConfig => ({ ...{ nameservers: [], search: [], options: [] }, ...partial }),
+  create: (p: Partial<DnsConfig> = {}): DnsConfig => ({ nameservers: p.nameservers ?? [], search: p.search ?? [], options: p.options ?? [] }),
   write(m: DnsConfig, w: Writer): Writer {
     for (const v of m.nameservers) w.uint32(10).string(v);
     for (const v of m.search) w.uint32(18).string(v);
@@ -1315,7 +1317,7 @@ export const DeviceMapping: MessageType<DeviceMapping> = {
     { name: 'pathInContainer', json: 'PathInContainer', id: 2, kind: 'string', shape: 'one' },
     { name: 'cgroupPermissions', json: 'CgroupPermissions', id: 3, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<DeviceMapping>): DeviceMapping => ({ ...{ pathOnHost: '', pathInContainer: '', cgroupPermissions: '' }, ...partial }),
+  create: (p: Partial<DeviceMapping> = {}): DeviceMapping => ({ pathOnHost: p.pathOnHost ?? '', pathInContainer: p.pathInContainer ?? '', cgroupPermissions: p.cgroupPermissions ?? '' }),
   write(m: DeviceMapping, w: Writer): Writer {
     if (m.pathOnHost !== '') w.uint32(10).string(m.pathOnHost);
     if (m.pathInContainer !== '') w.uint32(18).string(m.pathInContainer);
@@ -1365,7 +1367,7 @@ export const SeccompOpts: MessageType<SeccompOpts> = {
     { name: 'mode', json: 'Mode', id: 1, kind: 'enum', shape: 'one', text: SeccompModeText, always: true },
     { name: 'profile', json: 'Profile', id: 2, kind: 'bytes', shape: 'one' },
   ],
-  create: (partial?: Partial<SeccompOpts>): SeccompOpts => ({ ...{ mode: 0, profile: new Uint8Array(0) }, ...partial }),
+  create: (p: Partial<SeccompOpts> = {}): SeccompOpts => ({ mode: p.mode ?? 0, profile: p.profile ?? NO_BYTES }),
   write(m: SeccompOpts, w: Writer): Writer {
     if (m.mode !== 0) w.uint32(8).int32(m.mode);
     if (m.profile.length > 0) w.uint32(18).bytes(m.profile);
@@ -1373,7 +1375,7 @@ export const SeccompOpts: MessageType<SeccompOpts> = {
   },
   read(r: Reader, length: number): SeccompOpts {
     const end = r.pos + length;
-    const m: { mode: SeccompMode; profile: Uint8Array } = { mode: 0, profile: new Uint8Array(0) };
+    const m: { mode: SeccompMode; profile: Uint8Array } = { mode: 0, profile: NO_BYTES };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1411,7 +1413,7 @@ export const AppArmorOpts: MessageType<AppArmorOpts> = {
     { name: 'mode', json: 'Mode', id: 1, kind: 'enum', shape: 'one', text: AppArmorModeText, always: true },
     { name: 'profile', json: 'Profile', id: 100, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<AppArmorOpts>): AppArmorOpts => ({ ...{ mode: 0, profile: '' }, ...partial }),
+  create: (p: Partial<AppArmorOpts> = {}): AppArmorOpts => ({ mode: p.mode ?? 0, profile: p.profile ?? '' }),
   write(m: AppArmorOpts, w: Writer): Writer {
     if (m.mode !== 0) w.uint32(8).int32(m.mode);
     if (m.profile !== '') w.uint32(802).string(m.profile);
@@ -1455,7 +1457,7 @@ export const SelinuxContext: MessageType<SelinuxContext> = {
     { name: 'type', json: 'Type', id: 4, kind: 'string', shape: 'one' },
     { name: 'level', json: 'Level', id: 5, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<SelinuxContext>): SelinuxContext => ({ ...{ disable: false, user: '', role: '', type: '', level: '' }, ...partial }),
+  create: (p: Partial<SelinuxContext> = {}): SelinuxContext => ({ disable: p.disable ?? false, user: p.user ?? '', role: p.role ?? '', type: p.type ?? '', level: p.level ?? '' }),
   write(m: SelinuxContext, w: Writer): Writer {
     if (m.disable) w.uint32(8).bool(m.disable);
     if (m.user !== '') w.uint32(18).string(m.user);
@@ -1512,7 +1514,7 @@ export const Privileges: MessageType<Privileges> = {
     { name: 'noNewPrivileges', json: 'NoNewPrivileges', id: 4, kind: 'bool', shape: 'one' },
     { name: 'unconfinedSystemPaths', json: 'UnconfinedSystemPaths', id: 100, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<Privileges>): Privileges => ({ ...{ selinuxContext: undefined, seccomp: undefined, appArmor: undefined, noNewPrivileges: false, unconfinedSystemPaths: false }, ...partial }),
+  create: (p: Partial<Privileges> = {}): Privileges => ({ selinuxContext: p.selinuxContext, seccomp: p.seccomp, appArmor: p.appArmor, noNewPrivileges: p.noNewPrivileges ?? false, unconfinedSystemPaths: p.unconfinedSystemPaths ?? false }),
   write(m: Privileges, w: Writer): Writer {
     if (m.selinuxContext !== undefined) SelinuxContext.write(m.selinuxContext, w.uint32(10).fork()).ldelim();
     if (m.seccomp !== undefined) SeccompOpts.write(m.seccomp, w.uint32(18).fork()).ldelim();
@@ -1616,6 +1618,8 @@ export interface ContainerSpec {
   readonly imageId: string;
   /** in the container after each start, in order; one that fails ends the run */
   readonly postStart: readonly LifecycleHook[];
+  /** in containers of their own before the first start, in order; one that fails fails the task */
+  readonly preStart: readonly LifecycleHook[];
   /** in the container before the stop signal, in order; they have the grace period */
   readonly preStop: readonly LifecycleHook[];
   /** "" = its own networks; service:NAME or container:NAME: the network namespace of that one's container */
@@ -1682,6 +1686,7 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     { name: 'stdinOnce', json: 'StdinOnce', id: 115, kind: 'bool', shape: 'one' },
     { name: 'imageId', json: 'ImageID', id: 116, kind: 'string', shape: 'one' },
     { name: 'postStart', json: 'PostStart', id: 117, kind: 'message', shape: 'repeated', message: () => LifecycleHook },
+    { name: 'preStart', json: 'PreStart', id: 126, kind: 'message', shape: 'repeated', message: () => LifecycleHook },
     { name: 'preStop', json: 'PreStop', id: 118, kind: 'message', shape: 'repeated', message: () => LifecycleHook },
     { name: 'networkMode', json: 'NetworkMode', id: 119, kind: 'string', shape: 'one' },
     { name: 'cgroupnsMode', json: 'CgroupnsMode', id: 120, kind: 'string', shape: 'one' },
@@ -1691,7 +1696,7 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     { name: 'volumesFrom', json: 'VolumesFrom', id: 125, kind: 'string', shape: 'repeated' },
     { name: 'links', json: 'Links', id: 124, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<ContainerSpec>): ContainerSpec => ({ ...{ image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [], networkMode: '', cgroupnsMode: '', ociRuntime: '', storageOpt: {}, deviceRequests: [], volumesFrom: [], links: [] }, ...partial }),
+  create: (p: Partial<ContainerSpec> = {}): ContainerSpec => ({ image: p.image ?? '', command: p.command ?? [], args: p.args ?? [], hostname: p.hostname ?? '', env: p.env ?? [], dir: p.dir ?? '', user: p.user ?? '', groups: p.groups ?? [], labels: p.labels ?? {}, privileges: p.privileges, init: p.init, tty: p.tty ?? false, openStdin: p.openStdin ?? false, readOnly: p.readOnly ?? false, stopSignal: p.stopSignal ?? '', stopGracePeriod: p.stopGracePeriod, mounts: p.mounts ?? [], healthcheck: p.healthcheck, hosts: p.hosts ?? [], dnsConfig: p.dnsConfig, secrets: p.secrets ?? [], configs: p.configs ?? [], isolation: p.isolation ?? '', sysctls: p.sysctls ?? {}, capabilityAdd: p.capabilityAdd ?? [], capabilityDrop: p.capabilityDrop ?? [], ulimits: p.ulimits ?? [], oomScoreAdj: p.oomScoreAdj ?? 0, privileged: p.privileged ?? false, devices: p.devices ?? [], shmSize: p.shmSize ?? 0, ipcMode: p.ipcMode ?? '', pidMode: p.pidMode ?? '', utsMode: p.utsMode ?? '', usernsMode: p.usernsMode ?? '', cgroupParent: p.cgroupParent ?? '', domainname: p.domainname ?? '', containerName: p.containerName ?? '', pullPolicy: p.pullPolicy ?? '', annotations: p.annotations ?? {}, entrypointCleared: p.entrypointCleared ?? false, commandCleared: p.commandCleared ?? false, deviceCgroupRules: p.deviceCgroupRules ?? [], stdinOnce: p.stdinOnce ?? false, imageId: p.imageId ?? '', postStart: p.postStart ?? [], preStart: p.preStart ?? [], preStop: p.preStop ?? [], networkMode: p.networkMode ?? '', cgroupnsMode: p.cgroupnsMode ?? '', ociRuntime: p.ociRuntime ?? '', storageOpt: p.storageOpt ?? {}, deviceRequests: p.deviceRequests ?? [], volumesFrom: p.volumesFrom ?? [], links: p.links ?? [] }),
   write(m: ContainerSpec, w: Writer): Writer {
     if (m.image !== '') w.uint32(10).string(m.image);
     for (const v of m.command) w.uint32(18).string(v);
@@ -1701,7 +1706,8 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     if (m.dir !== '') w.uint32(50).string(m.dir);
     if (m.user !== '') w.uint32(58).string(m.user);
     for (const v of m.groups) w.uint32(66).string(v);
-    for (const [k, v] of Object.entries(m.labels)) {
+    for (const k in m.labels) {
+      const v = m.labels[k] as string;
       w.uint32(74).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -1720,7 +1726,8 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     for (const v of m.secrets) SecretReference.write(v, w.uint32(170).fork()).ldelim();
     for (const v of m.configs) ConfigReference.write(v, w.uint32(178).fork()).ldelim();
     if (m.isolation !== '') w.uint32(186).string(m.isolation);
-    for (const [k, v] of Object.entries(m.sysctls)) {
+    for (const k in m.sysctls) {
+      const v = m.sysctls[k] as string;
       w.uint32(194).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -1740,7 +1747,8 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     if (m.domainname !== '') w.uint32(866).string(m.domainname);
     if (m.containerName !== '') w.uint32(874).string(m.containerName);
     if (m.pullPolicy !== '') w.uint32(882).string(m.pullPolicy);
-    for (const [k, v] of Object.entries(m.annotations)) {
+    for (const k in m.annotations) {
+      const v = m.annotations[k] as string;
       w.uint32(890).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -1751,11 +1759,13 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
     if (m.stdinOnce) w.uint32(920).bool(m.stdinOnce);
     if (m.imageId !== '') w.uint32(930).string(m.imageId);
     for (const v of m.postStart) LifecycleHook.write(v, w.uint32(938).fork()).ldelim();
+    for (const v of m.preStart) LifecycleHook.write(v, w.uint32(1010).fork()).ldelim();
     for (const v of m.preStop) LifecycleHook.write(v, w.uint32(946).fork()).ldelim();
     if (m.networkMode !== '') w.uint32(954).string(m.networkMode);
     if (m.cgroupnsMode !== '') w.uint32(962).string(m.cgroupnsMode);
     if (m.ociRuntime !== '') w.uint32(970).string(m.ociRuntime);
-    for (const [k, v] of Object.entries(m.storageOpt)) {
+    for (const k in m.storageOpt) {
+      const v = m.storageOpt[k] as string;
       w.uint32(978).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -1767,7 +1777,7 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
   },
   read(r: Reader, length: number): ContainerSpec {
     const end = r.pos + length;
-    const m: { image: string; command: string[]; args: string[]; hostname: string; env: string[]; dir: string; user: string; groups: string[]; labels: Record<string, string>; privileges: Privileges | undefined; init: boolean | undefined; tty: boolean; openStdin: boolean; readOnly: boolean; stopSignal: string; stopGracePeriod: number | undefined; mounts: Mount[]; healthcheck: HealthConfig | undefined; hosts: string[]; dnsConfig: DnsConfig | undefined; secrets: SecretReference[]; configs: ConfigReference[]; isolation: string; sysctls: Record<string, string>; capabilityAdd: string[]; capabilityDrop: string[]; ulimits: Ulimit[]; oomScoreAdj: number; privileged: boolean; devices: DeviceMapping[]; shmSize: number; ipcMode: string; pidMode: string; utsMode: string; usernsMode: string; cgroupParent: string; domainname: string; containerName: string; pullPolicy: string; annotations: Record<string, string>; entrypointCleared: boolean; commandCleared: boolean; deviceCgroupRules: string[]; stdinOnce: boolean; imageId: string; postStart: LifecycleHook[]; preStop: LifecycleHook[]; networkMode: string; cgroupnsMode: string; ociRuntime: string; storageOpt: Record<string, string>; deviceRequests: DeviceRequest[]; volumesFrom: string[]; links: string[] } = { image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStop: [], networkMode: '', cgroupnsMode: '', ociRuntime: '', storageOpt: {}, deviceRequests: [], volumesFrom: [], links: [] };
+    const m: { image: string; command: string[]; args: string[]; hostname: string; env: string[]; dir: string; user: string; groups: string[]; labels: Record<string, string>; privileges: Privileges | undefined; init: boolean | undefined; tty: boolean; openStdin: boolean; readOnly: boolean; stopSignal: string; stopGracePeriod: number | undefined; mounts: Mount[]; healthcheck: HealthConfig | undefined; hosts: string[]; dnsConfig: DnsConfig | undefined; secrets: SecretReference[]; configs: ConfigReference[]; isolation: string; sysctls: Record<string, string>; capabilityAdd: string[]; capabilityDrop: string[]; ulimits: Ulimit[]; oomScoreAdj: number; privileged: boolean; devices: DeviceMapping[]; shmSize: number; ipcMode: string; pidMode: string; utsMode: string; usernsMode: string; cgroupParent: string; domainname: string; containerName: string; pullPolicy: string; annotations: Record<string, string>; entrypointCleared: boolean; commandCleared: boolean; deviceCgroupRules: string[]; stdinOnce: boolean; imageId: string; postStart: LifecycleHook[]; preStart: LifecycleHook[]; preStop: LifecycleHook[]; networkMode: string; cgroupnsMode: string; ociRuntime: string; storageOpt: Record<string, string>; deviceRequests: DeviceRequest[]; volumesFrom: string[]; links: string[] } = { image: '', command: [], args: [], hostname: '', env: [], dir: '', user: '', groups: [], labels: {}, privileges: undefined, init: undefined, tty: false, openStdin: false, readOnly: false, stopSignal: '', stopGracePeriod: undefined, mounts: [], healthcheck: undefined, hosts: [], dnsConfig: undefined, secrets: [], configs: [], isolation: '', sysctls: {}, capabilityAdd: [], capabilityDrop: [], ulimits: [], oomScoreAdj: 0, privileged: false, devices: [], shmSize: 0, ipcMode: '', pidMode: '', utsMode: '', usernsMode: '', cgroupParent: '', domainname: '', containerName: '', pullPolicy: '', annotations: {}, entrypointCleared: false, commandCleared: false, deviceCgroupRules: [], stdinOnce: false, imageId: '', postStart: [], preStart: [], preStop: [], networkMode: '', cgroupnsMode: '', ociRuntime: '', storageOpt: {}, deviceRequests: [], volumesFrom: [], links: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -1939,6 +1949,9 @@ export const ContainerSpec: MessageType<ContainerSpec> = {
         case 117:
           m.postStart.push(LifecycleHook.read(r, r.uint32()));
           break;
+        case 126:
+          m.preStart.push(LifecycleHook.read(r, r.uint32()));
+          break;
         case 118:
           m.preStop.push(LifecycleHook.read(r, r.uint32()));
           break;
@@ -2003,13 +2016,14 @@ export const DeviceRequest: MessageType<DeviceRequest> = {
     { name: 'capabilities', json: 'Capabilities', id: 4, kind: 'string', shape: 'repeated' },
     { name: 'options', json: 'Options', id: 5, kind: 'string', shape: 'map' },
   ],
-  create: (partial?: Partial<DeviceRequest>): DeviceRequest => ({ ...{ driver: '', count: 0, deviceIds: [], capabilities: [], options: {} }, ...partial }),
+  create: (p: Partial<DeviceRequest> = {}): DeviceRequest => ({ driver: p.driver ?? '', count: p.count ?? 0, deviceIds: p.deviceIds ?? [], capabilities: p.capabilities ?? [], options: p.options ?? {} }),
   write(m: DeviceRequest, w: Writer): Writer {
     if (m.driver !== '') w.uint32(10).string(m.driver);
     if (m.count !== 0) w.uint32(16).int64(m.count);
     for (const v of m.deviceIds) w.uint32(26).string(v);
     for (const v of m.capabilities) w.uint32(34).string(v);
-    for (const [k, v] of Object.entries(m.options)) {
+    for (const k in m.options) {
+      const v = m.options[k] as string;
       w.uint32(42).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -2057,7 +2071,7 @@ export const DeviceRequest: MessageType<DeviceRequest> = {
   decode: (bytes: Uint8Array): DeviceRequest => DeviceRequest.read(Reader.create(bytes), bytes.length),
 };
 
-/** A command in a running container. */
+/** A command in a running container, or (pre_start) in one of its own. */
 export interface LifecycleHook {
   readonly command: readonly string[];
   /** "" = the container's */
@@ -2067,6 +2081,8 @@ export interface LifecycleHook {
   readonly privileged: boolean;
   /** KEY=VALUE, beside the container's */
   readonly env: readonly string[];
+  /** of pre_start: what it runs in; "" = the container's */
+  readonly image: string;
 }
 export const LifecycleHook: MessageType<LifecycleHook> = {
   name: 'LifecycleHook',
@@ -2076,19 +2092,21 @@ export const LifecycleHook: MessageType<LifecycleHook> = {
     { name: 'workingDir', json: 'WorkingDir', id: 3, kind: 'string', shape: 'one' },
     { name: 'privileged', json: 'Privileged', id: 4, kind: 'bool', shape: 'one' },
     { name: 'env', json: 'Env', id: 5, kind: 'string', shape: 'repeated' },
+    { name: 'image', json: 'Image', id: 6, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<LifecycleHook>): LifecycleHook => ({ ...{ command: [], user: '', workingDir: '', privileged: false, env: [] }, ...partial }),
+  create: (p: Partial<LifecycleHook> = {}): LifecycleHook => ({ command: p.command ?? [], user: p.user ?? '', workingDir: p.workingDir ?? '', privileged: p.privileged ?? false, env: p.env ?? [], image: p.image ?? '' }),
   write(m: LifecycleHook, w: Writer): Writer {
     for (const v of m.command) w.uint32(10).string(v);
     if (m.user !== '') w.uint32(18).string(m.user);
     if (m.workingDir !== '') w.uint32(26).string(m.workingDir);
     if (m.privileged) w.uint32(32).bool(m.privileged);
     for (const v of m.env) w.uint32(42).string(v);
+    if (m.image !== '') w.uint32(50).string(m.image);
     return w;
   },
   read(r: Reader, length: number): LifecycleHook {
     const end = r.pos + length;
-    const m: { command: string[]; user: string; workingDir: string; privileged: boolean; env: string[] } = { command: [], user: '', workingDir: '', privileged: false, env: [] };
+    const m: { command: string[]; user: string; workingDir: string; privileged: boolean; env: string[]; image: string } = { command: [], user: '', workingDir: '', privileged: false, env: [], image: '' };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -2106,6 +2124,9 @@ export const LifecycleHook: MessageType<LifecycleHook> = {
           break;
         case 5:
           m.env.push(r.string());
+          break;
+        case 6:
+          m.image = r.string();
           break;
         default:
           r.skipType(t & 7);
@@ -2143,11 +2164,12 @@ export const NetworkAttachmentConfig: MessageType<NetworkAttachmentConfig> = {
     { name: 'macAddress', json: 'MacAddress', id: 103, kind: 'string', shape: 'one' },
     { name: 'linkLocalIps', json: 'LinkLocalIPs', id: 104, kind: 'string', shape: 'repeated' },
   ],
-  create: (partial?: Partial<NetworkAttachmentConfig>): NetworkAttachmentConfig => ({ ...{ target: '', aliases: [], driverOpts: {}, ipv4Address: '', ipv6Address: '', gwPriority: 0, macAddress: '', linkLocalIps: [] }, ...partial }),
+  create: (p: Partial<NetworkAttachmentConfig> = {}): NetworkAttachmentConfig => ({ target: p.target ?? '', aliases: p.aliases ?? [], driverOpts: p.driverOpts ?? {}, ipv4Address: p.ipv4Address ?? '', ipv6Address: p.ipv6Address ?? '', gwPriority: p.gwPriority ?? 0, macAddress: p.macAddress ?? '', linkLocalIps: p.linkLocalIps ?? [] }),
   write(m: NetworkAttachmentConfig, w: Writer): Writer {
     if (m.target !== '') w.uint32(10).string(m.target);
     for (const v of m.aliases) w.uint32(18).string(v);
-    for (const [k, v] of Object.entries(m.driverOpts)) {
+    for (const k in m.driverOpts) {
+      const v = m.driverOpts[k] as string;
       w.uint32(26).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -2234,7 +2256,7 @@ export const ServiceDependency: MessageType<ServiceDependency> = {
     { name: 'restart', json: 'Restart', id: 3, kind: 'bool', shape: 'one' },
     { name: 'required', json: 'Required', id: 4, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<ServiceDependency>): ServiceDependency => ({ ...{ service: '', condition: 0, restart: false, required: false }, ...partial }),
+  create: (p: Partial<ServiceDependency> = {}): ServiceDependency => ({ service: p.service ?? '', condition: p.condition ?? 0, restart: p.restart ?? false, required: p.required ?? false }),
   write(m: ServiceDependency, w: Writer): Writer {
     if (m.service !== '') w.uint32(10).string(m.service);
     if (m.condition !== 0) w.uint32(16).int32(m.condition);
@@ -2284,7 +2306,7 @@ export const NetworkAttachmentSpec: MessageType<NetworkAttachmentSpec> = {
     { name: 'containerName', json: 'ContainerName', id: 100, kind: 'string', shape: 'one' },
     { name: 'hostname', json: 'Hostname', id: 101, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<NetworkAttachmentSpec>): NetworkAttachmentSpec => ({ ...{ containerId: '', containerName: '', hostname: '' }, ...partial }),
+  create: (p: Partial<NetworkAttachmentSpec> = {}): NetworkAttachmentSpec => ({ containerId: p.containerId ?? '', containerName: p.containerName ?? '', hostname: p.hostname ?? '' }),
   write(m: NetworkAttachmentSpec, w: Writer): Writer {
     if (m.containerId !== '') w.uint32(10).string(m.containerId);
     if (m.containerName !== '') w.uint32(802).string(m.containerName);
@@ -2346,7 +2368,7 @@ export const TaskSpec: MessageType<TaskSpec> = {
     { name: 'engineRestart', json: 'EngineRestart', id: 100, kind: 'message', shape: 'optional', message: () => EngineRestartPolicy },
     { name: 'dependsOn', json: 'DependsOn', id: 101, kind: 'message', shape: 'repeated', message: () => ServiceDependency },
   ],
-  create: (partial?: Partial<TaskSpec>): TaskSpec => ({ ...{ containerSpec: undefined, resources: undefined, restartPolicy: undefined, placement: undefined, networks: [], logDriver: undefined, forceUpdate: 0, runtime: '', networkAttachmentSpec: undefined, engineRestart: undefined, dependsOn: [] }, ...partial }),
+  create: (p: Partial<TaskSpec> = {}): TaskSpec => ({ containerSpec: p.containerSpec, resources: p.resources, restartPolicy: p.restartPolicy, placement: p.placement, networks: p.networks ?? [], logDriver: p.logDriver, forceUpdate: p.forceUpdate ?? 0, runtime: p.runtime ?? '', networkAttachmentSpec: p.networkAttachmentSpec, engineRestart: p.engineRestart, dependsOn: p.dependsOn ?? [] }),
   write(m: TaskSpec, w: Writer): Writer {
     if (m.containerSpec !== undefined) ContainerSpec.write(m.containerSpec, w.uint32(10).fork()).ldelim();
     if (m.resources !== undefined) ResourceRequirements.write(m.resources, w.uint32(18).fork()).ldelim();
@@ -2419,7 +2441,7 @@ export const ReplicatedMode: MessageType<ReplicatedMode> = {
   fields: [
     { name: 'replicas', json: 'Replicas', id: 1, kind: 'int64', shape: 'optional' },
   ],
-  create: (partial?: Partial<ReplicatedMode>): ReplicatedMode => ({ ...{ replicas: undefined }, ...partial }),
+  create: (p: Partial<ReplicatedMode> = {}): ReplicatedMode => ({ replicas: p.replicas }),
   write(m: ReplicatedMode, w: Writer): Writer {
     if (m.replicas !== undefined) w.uint32(8).int64(m.replicas);
     return w;
@@ -2449,7 +2471,7 @@ export const GlobalMode: MessageType<GlobalMode> = {
   name: 'GlobalMode',
   fields: [
   ],
-  create: (partial?: Partial<GlobalMode>): GlobalMode => ({ ...{  }, ...partial }),
+  create: (): GlobalMode => ({  }),
   write(m: GlobalMode, w: Writer): Writer {
     void m;
     return w;
@@ -2480,7 +2502,7 @@ export const ReplicatedJobMode: MessageType<ReplicatedJobMode> = {
     { name: 'maxConcurrent', json: 'MaxConcurrent', id: 1, kind: 'int64', shape: 'optional' },
     { name: 'totalCompletions', json: 'TotalCompletions', id: 2, kind: 'int64', shape: 'optional' },
   ],
-  create: (partial?: Partial<ReplicatedJobMode>): ReplicatedJobMode => ({ ...{ maxConcurrent: undefined, totalCompletions: undefined }, ...partial }),
+  create: (p: Partial<ReplicatedJobMode> = {}): ReplicatedJobMode => ({ maxConcurrent: p.maxConcurrent, totalCompletions: p.totalCompletions }),
   write(m: ReplicatedJobMode, w: Writer): Writer {
     if (m.maxConcurrent !== undefined) w.uint32(8).int64(m.maxConcurrent);
     if (m.totalCompletions !== undefined) w.uint32(16).int64(m.totalCompletions);
@@ -2514,7 +2536,7 @@ export const GlobalJobMode: MessageType<GlobalJobMode> = {
   name: 'GlobalJobMode',
   fields: [
   ],
-  create: (partial?: Partial<GlobalJobMode>): GlobalJobMode => ({ ...{  }, ...partial }),
+  create: (): GlobalJobMode => ({  }),
   write(m: GlobalJobMode, w: Writer): Writer {
     void m;
     return w;
@@ -2549,7 +2571,7 @@ export const ServiceMode: MessageType<ServiceMode> = {
     { name: 'replicatedJob', json: 'ReplicatedJob', id: 3, kind: 'message', shape: 'optional', message: () => ReplicatedJobMode },
     { name: 'globalJob', json: 'GlobalJob', id: 4, kind: 'message', shape: 'optional', message: () => GlobalJobMode },
   ],
-  create: (partial?: Partial<ServiceMode>): ServiceMode => ({ ...{ replicated: undefined, global: undefined, replicatedJob: undefined, globalJob: undefined }, ...partial }),
+  create: (p: Partial<ServiceMode> = {}): ServiceMode => ({ replicated: p.replicated, global: p.global, replicatedJob: p.replicatedJob, globalJob: p.globalJob }),
   write(m: ServiceMode, w: Writer): Writer {
     if (m.replicated !== undefined) ReplicatedMode.write(m.replicated, w.uint32(10).fork()).ldelim();
     if (m.global !== undefined) GlobalMode.write(m.global, w.uint32(18).fork()).ldelim();
@@ -2625,7 +2647,7 @@ export const PortConfig: MessageType<PortConfig> = {
     { name: 'publishedFirst', json: 'PublishedFirst', id: 101, kind: 'uint32', shape: 'one' },
     { name: 'publishedLast', json: 'PublishedLast', id: 102, kind: 'uint32', shape: 'one' },
   ],
-  create: (partial?: Partial<PortConfig>): PortConfig => ({ ...{ name: '', protocol: 0, targetPort: 0, publishedPort: 0, publishMode: 0, hostIp: '', publishedFirst: 0, publishedLast: 0 }, ...partial }),
+  create: (p: Partial<PortConfig> = {}): PortConfig => ({ name: p.name ?? '', protocol: p.protocol ?? 0, targetPort: p.targetPort ?? 0, publishedPort: p.publishedPort ?? 0, publishMode: p.publishMode ?? 0, hostIp: p.hostIp ?? '', publishedFirst: p.publishedFirst ?? 0, publishedLast: p.publishedLast ?? 0 }),
   write(m: PortConfig, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
     if (m.protocol !== 0) w.uint32(16).int32(m.protocol);
@@ -2707,7 +2729,7 @@ export const EndpointSpec: MessageType<EndpointSpec> = {
     { name: 'sessionAffinity', json: 'SessionAffinity', id: 100, kind: 'enum', shape: 'one', text: SessionAffinityText },
     { name: 'preferSameNode', json: 'PreferSameNode', id: 101, kind: 'bool', shape: 'one' },
   ],
-  create: (partial?: Partial<EndpointSpec>): EndpointSpec => ({ ...{ mode: 0, ports: [], sessionAffinity: 0, preferSameNode: false }, ...partial }),
+  create: (p: Partial<EndpointSpec> = {}): EndpointSpec => ({ mode: p.mode ?? 0, ports: p.ports ?? [], sessionAffinity: p.sessionAffinity ?? 0, preferSameNode: p.preferSameNode ?? false }),
   write(m: EndpointSpec, w: Writer): Writer {
     if (m.mode !== 0) w.uint32(8).int32(m.mode);
     for (const v of m.ports) PortConfig.write(v, w.uint32(18).fork()).ldelim();
@@ -2777,10 +2799,11 @@ export const ServiceSpec: MessageType<ServiceSpec> = {
     { name: 'runState', json: 'RunState', id: 100, kind: 'enum', shape: 'one', text: RunStateText },
     { name: 'drainTimeout', json: 'DrainTimeout', id: 101, kind: 'int64', shape: 'optional' },
   ],
-  create: (partial?: Partial<ServiceSpec>): ServiceSpec => ({ ...{ name: '', labels: {}, taskTemplate: undefined, mode: undefined, updateConfig: undefined, rollbackConfig: undefined, endpointSpec: undefined, runState: 0, drainTimeout: undefined }, ...partial }),
+  create: (p: Partial<ServiceSpec> = {}): ServiceSpec => ({ name: p.name ?? '', labels: p.labels ?? {}, taskTemplate: p.taskTemplate, mode: p.mode, updateConfig: p.updateConfig, rollbackConfig: p.rollbackConfig, endpointSpec: p.endpointSpec, runState: p.runState ?? 0, drainTimeout: p.drainTimeout }),
   write(m: ServiceSpec, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
-    for (const [k, v] of Object.entries(m.labels)) {
+    for (const k in m.labels) {
+      const v = m.labels[k] as string;
       w.uint32(18).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -2877,10 +2900,11 @@ export const NodeSpec: MessageType<NodeSpec> = {
     { name: 'role', json: 'Role', id: 3, kind: 'enum', shape: 'one', text: NodeRoleText, always: true },
     { name: 'availability', json: 'Availability', id: 4, kind: 'enum', shape: 'one', text: NodeAvailabilityText, always: true },
   ],
-  create: (partial?: Partial<NodeSpec>): NodeSpec => ({ ...{ name: '', labels: {}, role: 0, availability: 0 }, ...partial }),
+  create: (p: Partial<NodeSpec> = {}): NodeSpec => ({ name: p.name ?? '', labels: p.labels ?? {}, role: p.role ?? 0, availability: p.availability ?? 0 }),
   write(m: NodeSpec, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
-    for (const [k, v] of Object.entries(m.labels)) {
+    for (const k in m.labels) {
+      const v = m.labels[k] as string;
       w.uint32(18).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -2944,10 +2968,11 @@ export const SecretSpec: MessageType<SecretSpec> = {
     { name: 'driver', json: 'Driver', id: 4, kind: 'message', shape: 'optional', message: () => Driver },
     { name: 'templating', json: 'Templating', id: 5, kind: 'message', shape: 'optional', message: () => Driver },
   ],
-  create: (partial?: Partial<SecretSpec>): SecretSpec => ({ ...{ name: '', labels: {}, data: new Uint8Array(0), driver: undefined, templating: undefined }, ...partial }),
+  create: (p: Partial<SecretSpec> = {}): SecretSpec => ({ name: p.name ?? '', labels: p.labels ?? {}, data: p.data ?? NO_BYTES, driver: p.driver, templating: p.templating }),
   write(m: SecretSpec, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
-    for (const [k, v] of Object.entries(m.labels)) {
+    for (const k in m.labels) {
+      const v = m.labels[k] as string;
       w.uint32(18).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -2959,7 +2984,7 @@ export const SecretSpec: MessageType<SecretSpec> = {
   },
   read(r: Reader, length: number): SecretSpec {
     const end = r.pos + length;
-    const m: { name: string; labels: Record<string, string>; data: Uint8Array; driver: Driver | undefined; templating: Driver | undefined } = { name: '', labels: {}, data: new Uint8Array(0), driver: undefined, templating: undefined };
+    const m: { name: string; labels: Record<string, string>; data: Uint8Array; driver: Driver | undefined; templating: Driver | undefined } = { name: '', labels: {}, data: NO_BYTES, driver: undefined, templating: undefined };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -3013,10 +3038,11 @@ export const ConfigSpec: MessageType<ConfigSpec> = {
     { name: 'data', json: 'Data', id: 3, kind: 'bytes', shape: 'one' },
     { name: 'templating', json: 'Templating', id: 4, kind: 'message', shape: 'optional', message: () => Driver },
   ],
-  create: (partial?: Partial<ConfigSpec>): ConfigSpec => ({ ...{ name: '', labels: {}, data: new Uint8Array(0), templating: undefined }, ...partial }),
+  create: (p: Partial<ConfigSpec> = {}): ConfigSpec => ({ name: p.name ?? '', labels: p.labels ?? {}, data: p.data ?? NO_BYTES, templating: p.templating }),
   write(m: ConfigSpec, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
-    for (const [k, v] of Object.entries(m.labels)) {
+    for (const k in m.labels) {
+      const v = m.labels[k] as string;
       w.uint32(18).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -3027,7 +3053,7 @@ export const ConfigSpec: MessageType<ConfigSpec> = {
   },
   read(r: Reader, length: number): ConfigSpec {
     const end = r.pos + length;
-    const m: { name: string; labels: Record<string, string>; data: Uint8Array; templating: Driver | undefined } = { name: '', labels: {}, data: new Uint8Array(0), templating: undefined };
+    const m: { name: string; labels: Record<string, string>; data: Uint8Array; templating: Driver | undefined } = { name: '', labels: {}, data: NO_BYTES, templating: undefined };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -3077,12 +3103,13 @@ export const IpamConfig: MessageType<IpamConfig> = {
     { name: 'gateway', json: 'Gateway', id: 3, kind: 'string', shape: 'one' },
     { name: 'auxAddresses', json: 'AuxiliaryAddresses', id: 4, kind: 'string', shape: 'map' },
   ],
-  create: (partial?: Partial<IpamConfig>): IpamConfig => ({ ...{ subnet: '', ipRange: '', gateway: '', auxAddresses: {} }, ...partial }),
+  create: (p: Partial<IpamConfig> = {}): IpamConfig => ({ subnet: p.subnet ?? '', ipRange: p.ipRange ?? '', gateway: p.gateway ?? '', auxAddresses: p.auxAddresses ?? {} }),
   write(m: IpamConfig, w: Writer): Writer {
     if (m.subnet !== '') w.uint32(10).string(m.subnet);
     if (m.ipRange !== '') w.uint32(18).string(m.ipRange);
     if (m.gateway !== '') w.uint32(26).string(m.gateway);
-    for (const [k, v] of Object.entries(m.auxAddresses)) {
+    for (const k in m.auxAddresses) {
+      const v = m.auxAddresses[k] as string;
       w.uint32(34).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -3139,10 +3166,11 @@ export const IpamOptions: MessageType<IpamOptions> = {
     { name: 'options', json: 'Options', id: 2, kind: 'string', shape: 'map' },
     { name: 'config', json: 'Config', id: 3, kind: 'message', shape: 'repeated', message: () => IpamConfig },
   ],
-  create: (partial?: Partial<IpamOptions>): IpamOptions => ({ ...{ driver: '', options: {}, config: [] }, ...partial }),
+  create: (p: Partial<IpamOptions> = {}): IpamOptions => ({ driver: p.driver ?? '', options: p.options ?? {}, config: p.config ?? [] }),
   write(m: IpamOptions, w: Writer): Writer {
     if (m.driver !== '') w.uint32(10).string(m.driver);
-    for (const [k, v] of Object.entries(m.options)) {
+    for (const k in m.options) {
+      const v = m.options[k] as string;
       w.uint32(18).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -3208,10 +3236,11 @@ export const NetworkSpec: MessageType<NetworkSpec> = {
     { name: 'ingress', json: 'Ingress', id: 7, kind: 'bool', shape: 'one' },
     { name: 'ipam', json: 'IPAMOptions', id: 8, kind: 'message', shape: 'optional', message: () => IpamOptions },
   ],
-  create: (partial?: Partial<NetworkSpec>): NetworkSpec => ({ ...{ name: '', labels: {}, driverConfig: undefined, ipv6Enabled: false, internal: false, attachable: false, ingress: false, ipam: undefined }, ...partial }),
+  create: (p: Partial<NetworkSpec> = {}): NetworkSpec => ({ name: p.name ?? '', labels: p.labels ?? {}, driverConfig: p.driverConfig, ipv6Enabled: p.ipv6Enabled ?? false, internal: p.internal ?? false, attachable: p.attachable ?? false, ingress: p.ingress ?? false, ipam: p.ipam }),
   write(m: NetworkSpec, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
-    for (const [k, v] of Object.entries(m.labels)) {
+    for (const k in m.labels) {
+      const v = m.labels[k] as string;
       w.uint32(18).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -3287,10 +3316,11 @@ export const VolumeSpec: MessageType<VolumeSpec> = {
     { name: 'labels', json: 'Labels', id: 2, kind: 'string', shape: 'map', always: true },
     { name: 'driver', json: 'Driver', id: 3, kind: 'message', shape: 'optional', message: () => Driver },
   ],
-  create: (partial?: Partial<VolumeSpec>): VolumeSpec => ({ ...{ name: '', labels: {}, driver: undefined }, ...partial }),
+  create: (p: Partial<VolumeSpec> = {}): VolumeSpec => ({ name: p.name ?? '', labels: p.labels ?? {}, driver: p.driver }),
   write(m: VolumeSpec, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
-    for (const [k, v] of Object.entries(m.labels)) {
+    for (const k in m.labels) {
+      const v = m.labels[k] as string;
       w.uint32(18).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -3341,7 +3371,7 @@ export const OrchestrationConfig: MessageType<OrchestrationConfig> = {
   fields: [
     { name: 'taskHistoryRetentionLimit', json: 'TaskHistoryRetentionLimit', id: 1, kind: 'int64', shape: 'optional' },
   ],
-  create: (partial?: Partial<OrchestrationConfig>): OrchestrationConfig => ({ ...{ taskHistoryRetentionLimit: undefined }, ...partial }),
+  create: (p: Partial<OrchestrationConfig> = {}): OrchestrationConfig => ({ taskHistoryRetentionLimit: p.taskHistoryRetentionLimit }),
   write(m: OrchestrationConfig, w: Writer): Writer {
     if (m.taskHistoryRetentionLimit !== undefined) w.uint32(8).int64(m.taskHistoryRetentionLimit);
     return w;
@@ -3381,7 +3411,7 @@ export const RaftConfig: MessageType<RaftConfig> = {
     { name: 'electionTick', json: 'ElectionTick', id: 4, kind: 'int64', shape: 'one' },
     { name: 'heartbeatTick', json: 'HeartbeatTick', id: 5, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<RaftConfig>): RaftConfig => ({ ...{ snapshotInterval: 0, keepOldSnapshots: undefined, logEntriesForSlowFollowers: 0, electionTick: 0, heartbeatTick: 0 }, ...partial }),
+  create: (p: Partial<RaftConfig> = {}): RaftConfig => ({ snapshotInterval: p.snapshotInterval ?? 0, keepOldSnapshots: p.keepOldSnapshots, logEntriesForSlowFollowers: p.logEntriesForSlowFollowers ?? 0, electionTick: p.electionTick ?? 0, heartbeatTick: p.heartbeatTick ?? 0 }),
   write(m: RaftConfig, w: Writer): Writer {
     if (m.snapshotInterval !== 0) w.uint32(8).int64(m.snapshotInterval);
     if (m.keepOldSnapshots !== undefined) w.uint32(16).int64(m.keepOldSnapshots);
@@ -3429,7 +3459,7 @@ export const DispatcherConfig: MessageType<DispatcherConfig> = {
   fields: [
     { name: 'heartbeatPeriod', json: 'HeartbeatPeriod', id: 1, kind: 'int64', shape: 'one' },
   ],
-  create: (partial?: Partial<DispatcherConfig>): DispatcherConfig => ({ ...{ heartbeatPeriod: 0 }, ...partial }),
+  create: (p: Partial<DispatcherConfig> = {}): DispatcherConfig => ({ heartbeatPeriod: p.heartbeatPeriod ?? 0 }),
   write(m: DispatcherConfig, w: Writer): Writer {
     if (m.heartbeatPeriod !== 0) w.uint32(8).int64(m.heartbeatPeriod);
     return w;
@@ -3471,7 +3501,7 @@ export const CaConfig: MessageType<CaConfig> = {
     { name: 'signingCaCert', json: 'SigningCACert', id: 3, kind: 'string', shape: 'one' },
     { name: 'signingCaKey', json: 'SigningCAKey', id: 4, kind: 'string', shape: 'one' },
   ],
-  create: (partial?: Partial<CaConfig>): CaConfig => ({ ...{ nodeCertExpiry: 0, forceRotate: 0, signingCaCert: '', signingCaKey: '' }, ...partial }),
+  create: (p: Partial<CaConfig> = {}): CaConfig => ({ nodeCertExpiry: p.nodeCertExpiry ?? 0, forceRotate: p.forceRotate ?? 0, signingCaCert: p.signingCaCert ?? '', signingCaKey: p.signingCaKey ?? '' }),
   write(m: CaConfig, w: Writer): Writer {
     if (m.nodeCertExpiry !== 0) w.uint32(8).int64(m.nodeCertExpiry);
     if (m.forceRotate !== 0) w.uint32(16).int64(m.forceRotate);
@@ -3515,7 +3545,7 @@ export const TaskDefaults: MessageType<TaskDefaults> = {
   fields: [
     { name: 'logDriver', json: 'LogDriver', id: 1, kind: 'message', shape: 'optional', message: () => Driver },
   ],
-  create: (partial?: Partial<TaskDefaults>): TaskDefaults => ({ ...{ logDriver: undefined }, ...partial }),
+  create: (p: Partial<TaskDefaults> = {}): TaskDefaults => ({ logDriver: p.logDriver }),
   write(m: TaskDefaults, w: Writer): Writer {
     if (m.logDriver !== undefined) Driver.write(m.logDriver, w.uint32(10).fork()).ldelim();
     return w;
@@ -3547,7 +3577,7 @@ export const EncryptionConfig: MessageType<EncryptionConfig> = {
   fields: [
     { name: 'autoLockManagers', json: 'AutoLockManagers', id: 1, kind: 'bool', shape: 'one', always: true },
   ],
-  create: (partial?: Partial<EncryptionConfig>): EncryptionConfig => ({ ...{ autoLockManagers: false }, ...partial }),
+  create: (p: Partial<EncryptionConfig> = {}): EncryptionConfig => ({ autoLockManagers: p.autoLockManagers ?? false }),
   write(m: EncryptionConfig, w: Writer): Writer {
     if (m.autoLockManagers) w.uint32(8).bool(m.autoLockManagers);
     return w;
@@ -3593,10 +3623,11 @@ export const ClusterSpec: MessageType<ClusterSpec> = {
     { name: 'taskDefaults', json: 'TaskDefaults', id: 7, kind: 'message', shape: 'optional', message: () => TaskDefaults, always: true },
     { name: 'encryptionConfig', json: 'EncryptionConfig', id: 8, kind: 'message', shape: 'optional', message: () => EncryptionConfig, always: true },
   ],
-  create: (partial?: Partial<ClusterSpec>): ClusterSpec => ({ ...{ name: '', labels: {}, orchestration: undefined, raft: undefined, dispatcher: undefined, caConfig: undefined, taskDefaults: undefined, encryptionConfig: undefined }, ...partial }),
+  create: (p: Partial<ClusterSpec> = {}): ClusterSpec => ({ name: p.name ?? '', labels: p.labels ?? {}, orchestration: p.orchestration, raft: p.raft, dispatcher: p.dispatcher, caConfig: p.caConfig, taskDefaults: p.taskDefaults, encryptionConfig: p.encryptionConfig }),
   write(m: ClusterSpec, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
-    for (const [k, v] of Object.entries(m.labels)) {
+    for (const k in m.labels) {
+      const v = m.labels[k] as string;
       w.uint32(18).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -3683,10 +3714,11 @@ export const StackSpec: MessageType<StackSpec> = {
     { name: 'services', json: 'Services', id: 7, kind: 'message', shape: 'repeated', message: () => ServiceSpec },
     { name: 'project', json: 'Project', id: 8, kind: 'bytes', shape: 'one' },
   ],
-  create: (partial?: Partial<StackSpec>): StackSpec => ({ ...{ name: '', labels: {}, networks: [], volumes: [], secrets: [], configs: [], services: [], project: new Uint8Array(0) }, ...partial }),
+  create: (p: Partial<StackSpec> = {}): StackSpec => ({ name: p.name ?? '', labels: p.labels ?? {}, networks: p.networks ?? [], volumes: p.volumes ?? [], secrets: p.secrets ?? [], configs: p.configs ?? [], services: p.services ?? [], project: p.project ?? NO_BYTES }),
   write(m: StackSpec, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
-    for (const [k, v] of Object.entries(m.labels)) {
+    for (const k in m.labels) {
+      const v = m.labels[k] as string;
       w.uint32(18).fork().uint32(10).string(k);
       w.uint32(18).string(v);
       w.ldelim();
@@ -3701,7 +3733,7 @@ export const StackSpec: MessageType<StackSpec> = {
   },
   read(r: Reader, length: number): StackSpec {
     const end = r.pos + length;
-    const m: { name: string; labels: Record<string, string>; networks: NetworkSpec[]; volumes: VolumeSpec[]; secrets: SecretSpec[]; configs: ConfigSpec[]; services: ServiceSpec[]; project: Uint8Array } = { name: '', labels: {}, networks: [], volumes: [], secrets: [], configs: [], services: [], project: new Uint8Array(0) };
+    const m: { name: string; labels: Record<string, string>; networks: NetworkSpec[]; volumes: VolumeSpec[]; secrets: SecretSpec[]; configs: ConfigSpec[]; services: ServiceSpec[]; project: Uint8Array } = { name: '', labels: {}, networks: [], volumes: [], secrets: [], configs: [], services: [], project: NO_BYTES };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -3781,7 +3813,7 @@ export const CredentialSpec: MessageType<CredentialSpec> = {
     { name: 'kind', json: 'Kind', id: 3, kind: 'enum', shape: 'one', text: CredentialKindText, always: true },
     { name: 'expiresAt', json: 'ExpiresAt', id: 4, kind: 'int64', shape: 'one', time: true },
   ],
-  create: (partial?: Partial<CredentialSpec>): CredentialSpec => ({ ...{ name: '', role: 0, kind: 0, expiresAt: 0 }, ...partial }),
+  create: (p: Partial<CredentialSpec> = {}): CredentialSpec => ({ name: p.name ?? '', role: p.role ?? 0, kind: p.kind ?? 0, expiresAt: p.expiresAt ?? 0 }),
   write(m: CredentialSpec, w: Writer): Writer {
     if (m.name !== '') w.uint32(10).string(m.name);
     if (m.role !== 0) w.uint32(16).int32(m.role);
