@@ -79,6 +79,7 @@ export function planContainer(
     networkMode: planSharedMode(project, key, 'network_mode', problems),
     pidMode: planSharedMode(project, key, 'pid', problems) || (service.pid ?? ''),
     pullPolicy: planPullPolicy(path, service, problems),
+    preStart: planHooks(`${path}.pre_start`, service.pre_start, problems),
     postStart: planHooks(`${path}.post_start`, service.post_start, problems),
     preStop: planHooks(`${path}.pre_stop`, service.pre_stop, problems),
   });
@@ -90,13 +91,15 @@ function planHooks(
   problems: Problems,
 ): specs.LifecycleHook[] {
   return hooks.map((hook, index) => {
-    const { command, environment = {} } = hook;
-    if (command === null || command.length === 0)
+    const { command, environment = {}, image = '' } = hook;
+    // An image has a command of its own.
+    if (image === '' && (command === null || command.length === 0))
       problems.error(`${path}.${index}.command`, 'is empty', 'say what to run in the container');
     return specs.LifecycleHook.create({
       command: command ?? [],
       user: hook.user ?? '',
       workingDir: hook.working_dir ?? '',
+      image,
       privileged: hook.privileged === true,
       env: variables(environment),
     });

@@ -7,7 +7,7 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   attach: 'whether an attached `up` shows its log; the container runs either way',
   blkio_config: 'weights and limits count on each host by itself; devices are the host’s',
   build:
-    'built on the node where the command runs, from a folder or a git repository; the others take the image from it, without a registry',
+    'built on the node where the command runs, from a folder, a git repository, or an archive or Dockerfile at an http address; the others take the image from it, without a registry',
   cap_add: 'in addition to the default set',
   cap_drop: 'taken from the default set',
   cgroup: 'private or host control group namespace',
@@ -57,7 +57,7 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   labels: 'labels of containers; `deploy.labels` are the service’s',
   links: 'aliases on networks that both are on, across hosts',
   logging:
-    'json-file, local (written as json-file) and none, with rotation, `tag` templates, labels and variables; kept on the host it runs on and read from any host; drivers that send lines elsewhere are refused: a collector reads them from each node’s Docker API',
+    'json-file, local (written as json-file), none, and syslog, gelf, fluentd and journald, which send it on from the host it runs on; kept there in any case and read from any host; with rotation, `tag` templates, labels and variables; drivers of one vendor (splunk, awslogs, gcplogs …) are refused',
   mac_address:
     'of the interface on the first network, or per network; endpoints are routed, not bridged: only the host sees it',
   mem_limit: 'a limit on whichever host it runs',
@@ -79,7 +79,7 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   post_start:
     'commands in each container after it has started; it counts as running only then, and one that fails ends it',
   pre_start:
-    'containers that run to their end before it starts, once for the service, wherever there is room; `per_replica` is refused',
+    'containers that run to their end before it starts: once for the service, wherever there is room, or with `per_replica` on each replica’s host before its first start',
   pre_stop: 'commands in each container before its stop signal, within the grace period',
   privileged: 'all rights on the host it runs on',
   profiles: 'resolved by the loader',
@@ -101,7 +101,7 @@ export const KEY_NOTES: Readonly<Record<string, string>> = {
   stop_grace_period: 'time between the stop signal and the end; open connections end before it',
   stop_signal: 'instead of SIGTERM',
   storage_opt:
-    'hosts refuse it as dockerd does without xfs and pquota; mount a volume or a tmpfs with a size',
+    'hosts refuse it, as dockerd does where the file system has no project quotas; mount a volume or a tmpfs with a size',
   sysctls: 'of the container’s namespaces',
   tmpfs: 'in memory of the host it runs on',
   tty: 'a terminal',

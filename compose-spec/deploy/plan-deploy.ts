@@ -404,11 +404,12 @@ function plannedExtras(
   return { secrets, contexts: Object.fromEntries(contexts), after };
 }
 
-/** A context is a folder or a git repository. */
+/** A context is a folder, a git repository or something at an http or https address. */
 function checkContext(path: string, context: string, problems: Problems): void {
   if (!isRemote(context) || gitContext(context) !== undefined) return;
-  const hint = 'download it and name the folder, or use a git repository: https://HOST/PATH.git';
-  problems.error(path, `${context} is neither a folder nor a git repository`, hint, 'unsupported');
+  if (/^https?:\/\//i.test(context)) return;
+  const message = `${context} is no folder, git repository or http or https address`;
+  problems.error(path, message, 'download it and name the folder', 'unsupported');
 }
 
 /** What of a build can only be said of the whole project. */

@@ -1,6 +1,7 @@
 // `pre_start`: what must have run to its end before a service starts. Each hook becomes a service of its own, which runs once, with the service's networks, volumes and files; the
 // service waits for the last of them, as for any dependency that must complete. So a hook waits across hosts, is seen in `ps` and `logs`, runs again when it has changed, and
-// does not when it has gone through and nothing has changed. Refuses `per_replica`.
+// does not when it has gone through and nothing has changed. Hooks of each replica (`per_replica`) stay with the service: the node runs them before the container's first start (worker/pre-start.ts);
+// they come last, so a hook behind them that runs once is refused.
 
 import type { Hook, Project, Service } from '../load/project.ts';
 import { imageName } from './names.ts';
@@ -17,7 +18,10 @@ export function hookOwner(key: string): string {
 export function withPreStart(project: Project, problems: Problems): Project {
   const services: Record<string, Service> = {};
   for (const [key, service] of Object.entries(project.services)) {
-    const { pre_start: hooks = [], ...rest } = service;
+    const { pre_start: all = [], ...rest } = service;
+    const replicas = all.filter(({ per_replica: each }) => each === true);
+    const hooks = all.slice(0, all.length - replicas.length);
+    checkOrder(`services.${key}.pre_start`, all, hooks.length, problems);
     if (hooks.length === 0) {
       services[key] = service;
       continue;
@@ -26,11 +30,15 @@ export function withPreStart(project: Project, problems: Problems): Project {
     for (const [index, hook] of hooks.entries()) {
       const path = `services.${key}.pre_start.${index}`;
       const name = `${key}-pre_start-${index + 1}`;
-      checkHook(project, hook, name, path, problems);
+      checkName(project, name, path, problems);
       services[name] = hookService(project, key, service, hook, dependencies);
       dependencies = { [name]: COMPLETED };
     }
-    services[key] = { ...rest, depends_on: { ...service.depends_on, ...dependencies } };
+    services[key] = {
+      ...rest,
+      ...(replicas.length === 0 ? {} : { pre_start: replicas }),
+      depends_on: { ...service.depends_on, ...dependencies },
+    };
   }
   return { ...project, services };
 }
@@ -41,18 +49,21 @@ const COMPLETED = {
   required: true,
 } as const;
 
-function checkHook(
-  project: Project,
-  { per_replica: perReplica }: Hook,
-  name: string,
+/** Hooks run in order: those that run once have all gone through before the first replica begins. */
+function checkOrder(
   path: string,
+  hooks: readonly Hook[],
+  onceCount: number,
   problems: Problems,
 ): void {
-  if (perReplica === true) {
-    const reason =
-      'hooks run once for the service; what each replica needs belongs into its entrypoint';
-    problems.unsupported(`${path}.per_replica`, reason);
+  for (const [index, { per_replica: each }] of hooks.entries()) {
+    if (index < onceCount || each === true) continue;
+    const message = 'runs once for the service, behind a hook that runs for each replica';
+    problems.error(`${path}.${index}`, message, 'put it first, or give it `per_replica: true`');
   }
+}
+
+function checkName(project: Project, name: string, path: string, problems: Problems): void {
   if (Object.hasOwn(project.services, name) || Object.hasOwn(project.disabledServices, name))
     problems.error(path, `its service would be called ${name}, which is there`, 'rename that one');
 }

@@ -85,7 +85,9 @@ export const SERVICE_SUPPORT: Readonly<Record<string, Support>> = {
   platform: DONE,
   ports: DONE,
   post_start: DONE,
-  pre_start: emulated('each hook is a service that runs once, before this one'),
+  pre_start: emulated(
+    'each hook is a service that runs once, before this one; with `per_replica` a container before each replica’s',
+  ),
   pre_stop: DONE,
   privileged: DONE,
   profiles: DONE,

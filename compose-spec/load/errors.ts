@@ -110,23 +110,3 @@ function locate(details: ErrorDetails): Partial<ComposeError> {
   if (details.file === undefined) return {};
   return { file: typeof details.file === 'string' ? details.file : details.file.path };
 }
-
-/** The error as people read it: sentence, `file:line:column`, the line with a caret, the hint. */
-export function formatComposeError(error: ComposeError): string {
-  const lines = [error.message];
-  if (error.file !== undefined) {
-    const at = error.line === undefined ? '' : `:${error.line}:${error.column ?? 1}`;
-    const path = error.path === undefined ? '' : `  (${error.path})`;
-    lines.push(`  --> ${error.file}${at}${path}`);
-  } else if (error.path !== undefined) {
-    lines.push(`  --> ${error.path}`);
-  }
-  if (error.sourceLine !== undefined && error.line !== undefined) {
-    const gutter = String(error.line);
-    const before = error.sourceLine.slice(0, (error.column ?? 1) - 1).replace(/[^\t]/g, ' ');
-    lines.push(`  ${gutter} | ${error.sourceLine}`);
-    lines.push(`  ${' '.repeat(gutter.length)} | ${before}^`);
-  }
-  if (error.hint !== undefined) lines.push(`  hint: ${error.hint}`);
-  return lines.join('\n');
-}

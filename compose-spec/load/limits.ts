@@ -14,6 +14,3 @@ export const INCLUDE_DEPTH_MAX: number = 50;
 
 /** Levels of `${A:-${B:-…}}`; each costs stack. */
 export const INTERPOLATION_DEPTH_MAX: number = 100;
-
-/** Ports that one short-form range may stand for: all there are. */
-export const PORT_RANGE_MAX: number = 65_536;

@@ -14,6 +14,18 @@ export function normalizeProjectName(name: string): string {
   return letters.join('').replace(/^[_-]+/, '');
 }
 
+/** What is wrong with a name that somebody gave; undefined = nothing. */
+export function projectNameFault(
+  given: string,
+): { readonly message: string; readonly hint?: string } | undefined {
+  const fits = normalizeProjectName(given);
+  if (fits === given) return undefined;
+  return {
+    message: `invalid project name ${JSON.stringify(given)}: must consist only of lowercase alphanumeric characters, hyphens, and underscores as well as start with a letter or number`,
+    ...(fits === '' ? {} : { hint: `for example ${fits}` }),
+  };
+}
+
 /** The name, empty when none can be found; an invalid one is reported. */
 export function chooseProjectName(
   options: {
@@ -30,13 +42,10 @@ export function chooseProjectName(
   const { flag, variables, configFiles, workingDir, lookup } = options;
   for (const given of [flag, variables.COMPOSE_PROJECT_NAME]) {
     if (given === undefined || given === '') continue;
-    const fits = normalizeProjectName(given);
-    if (fits !== given) {
-      diagnostics.error(
-        'name',
-        `invalid project name ${JSON.stringify(given)}: must consist only of lowercase alphanumeric characters, hyphens, and underscores as well as start with a letter or number`,
-        fits === '' ? {} : { hint: `for example ${fits}` },
-      );
+    const fault = projectNameFault(given);
+    if (fault) {
+      const { message, ...hint } = fault;
+      diagnostics.error('name', message, hint);
     }
     return given;
   }
