@@ -1,7 +1,7 @@
 // Files of this machine as a tar stream, and a tar stream as files: what `cp` sends and receives. Unpacking never leaves its folder, whatever the
 // archive says: names with `..`, and ways through symbolic links that it brings along, are refused.
 import { createReadStream, createWriteStream } from 'node:fs';
-import { lstat, mkdir, readdir, readlink, rm, stat, symlink, utimes } from 'node:fs/promises';
+import { link, lstat, mkdir, readdir, readlink, rm, stat, symlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -62,23 +62,49 @@ async function addPath(pack: tar.Pack, path: string, options: PackOptions): Prom
   }
 }
 
-/** Writes the entries of a tar stream below `folder`, the first component of each name replaced by `name` ('' = the folder itself). */
-export async function unpackTo(source: Readable, folder: string, name: string): Promise<void> {
+/** Writes the entries of a tar stream below `folder`, the first component of each name replaced by `name` ('' = the folder itself); of a whole root file system
+ * (`isRoot`), whose names have no such component, all of it below `name`. */
+export async function unpackTo(
+  source: Readable,
+  folder: string,
+  name: string,
+  isRoot = false,
+): Promise<void> {
   const extract = tar.extract();
   const done = pipeline(source, extract);
   // The loop meets the same error, or one of its own, and throws it.
   done.catch(() => {});
+  const partsOf = (inArchive: string): readonly string[] => {
+    const names = inArchive.split('/').filter((part) => part !== '' && part !== '.');
+    const parts = [...(name === '' ? [] : [name]), ...(isRoot ? names : names.slice(1))];
+    if (!parts.includes('..')) return parts;
+    throw new TswarmError('invalid_argument', `the archive leaves its folder: ${inArchive}`);
+  };
   for await (const entry of extract) {
-    const [, ...rest] = entry.header.name.replace(/^\.\//, '').split('/').filter(Boolean);
-    const parts = [...(name === '' ? [] : [name]), ...rest];
-    if (parts.includes('..'))
-      throw new TswarmError(
-        'invalid_argument',
-        `the archive leaves its folder: ${entry.header.name}`,
-      );
-    await writeEntry(entry, folder, parts);
+    const { type, name: own, linkname } = entry.header;
+    const parts = partsOf(own);
+    if (type === 'link') {
+      await linkEntry(folder, parts, partsOf(linkname ?? ''));
+      entry.resume();
+    } else {
+      await writeEntry(entry, folder, parts);
+    }
   }
   await done;
+}
+
+/** A second name for a file that has come before. */
+async function linkEntry(
+  folder: string,
+  parts: readonly string[],
+  target: readonly string[],
+): Promise<void> {
+  await checkParents(folder, parts.slice(0, -1));
+  await checkParents(folder, target);
+  const path = join(folder, ...parts);
+  await mkdir(dirname(path), { recursive: true });
+  await rm(path, { force: true });
+  await link(join(folder, ...target), path);
 }
 
 type Entry = tar.Extract extends AsyncIterable<infer T> ? T : never;
@@ -92,16 +118,25 @@ async function writeEntry(entry: Entry, folder: string, parts: readonly string[]
   } else if (type === 'symlink') {
     await rm(path, { force: true });
     await symlink(linkname ?? '', path);
-  } else if (type === 'file') {
+  } else if (type === 'file' || type === 'contiguous-file') {
     await mkdir(dirname(path), { recursive: true });
     // Not through a link that is there already.
     if ((await lstat(path).catch(() => undefined))?.isSymbolicLink()) await rm(path);
     await pipeline(entry, createWriteStream(path, { mode }));
     await utimes(path, mtime, mtime);
     return;
+  } else {
+    process.stderr.write(`Note: ${parts.join('/')} is left out: a ${KINDS[type ?? ''] ?? type}\n`);
   }
   entry.resume();
 }
+
+/** What only root could make, and nobody means by copying a folder. */
+const KINDS: Readonly<Record<string, string>> = {
+  'character-device': 'device',
+  'block-device': 'device',
+  fifo: 'pipe',
+};
 
 /** @throws TswarmError for a component that is a symbolic link */
 async function checkParents(folder: string, parents: readonly string[]): Promise<void> {

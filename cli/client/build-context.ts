@@ -55,6 +55,22 @@ export function buildContext(options: ContextOptions): BuildContext {
   return { stream: pack as unknown as AsyncIterable<Uint8Array>, dockerfile: name };
 }
 
+/** What goes along with a context that the node fetches from a URL. */
+export function besideRemote(options: Omit<ContextOptions, 'folder'>): BuildContext {
+  const { inline, more = {} } = options;
+  const pack = tar.pack();
+  if (inline !== undefined) pack.entry({ name: FOREIGN_DOCKERFILE, mode: 0o644 }, inline);
+  const filled = fillMore(pack, more).then(() => pack.finalize());
+  void filled.catch((error: Error) => pack.destroy(error));
+  const dockerfile = inline === undefined ? options.dockerfile : FOREIGN_DOCKERFILE;
+  return { stream: pack as unknown as AsyncIterable<Uint8Array>, dockerfile };
+}
+
+/** A context that is not here, but at a URL. */
+export function isRemoteContext(context: string): boolean {
+  return /^https?:\/\//i.test(context);
+}
+
 /** Enough for the mark of a tar archive. */
 const HEAD_BYTES = 512;
 

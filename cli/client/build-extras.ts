@@ -9,7 +9,7 @@ export interface BuildExtras {
   readonly secrets: ReadonlyMap<string, Uint8Array>;
   /** `default`, `id` or `id=path` of an agent's socket. */
   readonly ssh: readonly string[];
-  /** Name → folder, or docker-image://REF. */
+  /** Name → folder, docker-image://REF, or an http or https address. */
   readonly contexts: Readonly<Record<string, string>>;
 }
 
@@ -25,10 +25,10 @@ export function extraQuery(
   const contexts: Record<string, string> = {};
   for (const [name, source] of Object.entries(extras.contexts)) {
     const [, scheme = ''] = /^([a-z-]+):\/\//.exec(source) ?? [];
-    if (scheme === 'docker-image') contexts[name] = source;
+    if (/^(docker-image|https?)$/.test(scheme)) contexts[name] = source;
     else if (scheme !== '' || source.startsWith('git@')) {
       throw new TswarmError('not_supported', `build context ${name}: ${source} is not supported`, {
-        hint: 'Give a folder or docker-image://REFERENCE.',
+        hint: 'Give a folder, a git repository, docker-image://REFERENCE or an http or https address.',
       });
     } else {
       contexts[name] = '';

@@ -4,13 +4,36 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { GitContext } from '#compose-spec/deploy/git-context';
+import { type GitContext, gitContext } from '#compose-spec/deploy/git-context';
 import { TswarmError } from '#protocol/errors';
 
 /** A folder with the files, and how to be rid of it. */
 export interface Checkout {
   readonly folder: string;
   remove(): Promise<void>;
+}
+
+/** The repositories of one build. */
+export class Checkouts {
+  readonly #all: Checkout[] = [];
+
+  /** The folder of a repository's files, for a context that is one; any other context as it is. `fetching` is told before it is fetched. */
+  async local(
+    context: string,
+    options: { readonly signal?: AbortSignal; fetching?(url: string): void } = {},
+  ): Promise<string> {
+    const repository = gitContext(context);
+    if (!repository) return context;
+    options.fetching?.(shownUrl(repository.url));
+    const checkout = await checkOut(repository, options.signal);
+    this.#all.push(checkout);
+    return checkout.folder;
+  }
+
+  /** With the end of the build. */
+  async remove(): Promise<void> {
+    for (const checkout of this.#all.splice(0)) await checkout.remove();
+  }
 }
 
 /** @throws TswarmError with git's own words */

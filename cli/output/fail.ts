@@ -35,9 +35,23 @@ export function reportFailure(error: unknown): number {
     if (error.hint) process.stderr.write(`${style.dim('Hint:')}  ${error.hint}\n`);
     return error.code === 'cancelled' ? EXIT.interrupted : EXIT.failed;
   }
+  const fault = systemFault(error);
+  if (fault !== undefined) {
+    process.stderr.write(`${style.red('Error:')} ${fault}\n`);
+    return EXIT.failed;
+  }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`${style.red('Internal error, please report it:')}\n${text}\n`);
   return EXIT.internal;
+}
+
+/** What the kernel refused, as `open /x: permission denied`; undefined = the error is of another kind. It is about the user's own files or connection, so no bug. */
+export function systemFault(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('syscall' in error)) return undefined;
+  const { syscall, path, dest, message } = error as NodeJS.ErrnoException & { dest?: string };
+  const words = /^E[A-Z0-9]+: (.+?), /.exec(message)?.[1];
+  if (words === undefined) return message;
+  return `${[syscall, path, dest].filter((part) => part !== undefined).join(' ')}: ${words}`;
 }
 
 /** Does the same for each name; one that fails is reported and does not stop the others. @returns the exit code */

@@ -31,16 +31,20 @@ export function formatList(view: ListView, options: ListOptions): string {
       cells,
     );
   }
+  // Also where there is no row to show.
+  checkTemplate(format);
   if (format.startsWith('table ')) return templateTable(view, format.slice('table '.length));
   return view.rows.map((row) => `${renderTemplate(format, row)}\n`).join('');
 }
 
 function templateTable(view: ListView, template: string): string {
   const parts = template.split(/\\t|\t/);
-  const titles = parts.map((part) => {
-    const field = /\.([A-Za-z]+)/.exec(part)?.[1] ?? part;
-    return view.columns.find(([, name]) => name === field)?.[0] ?? field.toUpperCase();
-  });
+  const titleOf = (field: string): string =>
+    view.columns.find(([, name]) => name === field)?.[0] ?? field.toUpperCase();
+  // Words between two fields of a column stay between their titles.
+  const titles = parts.map((part) =>
+    part.replace(/\{\{[^}]*?\.([A-Za-z]*)[^}]*\}\}/g, (_, field: string) => titleOf(field)),
+  );
   return formatTable(
     titles,
     view.rows.map((row) => parts.map((part) => renderTemplate(part, row))),
@@ -49,10 +53,17 @@ function templateTable(view: ListView, template: string): string {
 
 /** One object through a template. @throws TswarmError invalid_argument for what templates here cannot do. */
 export function renderTemplate(template: string, value: unknown): string {
+  checkTemplate(template);
   return template
     .replace(/\\t/g, '\t')
     .replace(/\\n/g, '\n')
     .replace(/\{\{\s*(.*?)\s*\}\}/g, (_, expression: string) => evaluate(expression, value));
+}
+
+function checkTemplate(template: string): void {
+  if (template.replace(/\{\{.*?\}\}/g, '').includes('{{')) {
+    throw new TswarmError('invalid_argument', `--format: a "{{" has no "}}" in ${template}`);
+  }
 }
 
 function evaluate(expression: string, value: unknown): string {

@@ -26,6 +26,15 @@ function shorten(id: string, width: number): string {
   return `${id.slice(0, width - 1 - tail)}…${id.slice(id.length - tail)}`;
 }
 
+/** So many, in their order: what is being worked on, then what came last. */
+function lastOf(lines: readonly Line[], count: number): readonly Line[] {
+  if (lines.length <= count) return lines;
+  const working = lines.filter((line) => line.state === 'working').slice(-count);
+  const others = lines.filter((line) => line.state !== 'working');
+  const chosen = new Set([...working, ...others.slice(others.length - (count - working.length))]);
+  return lines.filter((line) => chosen.has(line));
+}
+
 export class ProgressDisplay {
   readonly #mode: 'tty' | 'plain' | 'quiet' | 'json';
   readonly #style: Style;
@@ -63,6 +72,18 @@ export class ProgressDisplay {
     line.endedMs = state === 'working' ? undefined : now;
     this.#lines.set(id, line);
     this.#show(line);
+  }
+
+  /** Whether every change is a line of its own. */
+  get isList(): boolean {
+    return this.#mode === 'plain' || this.#mode === 'json';
+  }
+
+  /** What is worth a line of its own where every change has one, and only there. */
+  detail(id: string, text: string): void {
+    if (this.#mode === 'plain') process.stderr.write(` ${id}  ${text}\n`);
+    else if (this.#mode === 'json')
+      process.stderr.write(`${JSON.stringify({ id, status: 'Working', text, tail: true })}\n`);
   }
 
   /** A line above the picture (or between the lines). */
@@ -120,7 +141,7 @@ export class ProgressDisplay {
     const all = [...this.#lines.values()];
     const done = all.filter((line) => line.state !== 'working').length;
     const room = final ? all.length : Math.max(1, (process.stderr.rows ?? 24) - 3);
-    const shown = all.slice(-room);
+    const shown = lastOf(all, room);
     // Rows must not wrap: the next picture could not go back over them.
     const words = Math.max(...shown.map((line) => line.text.length));
     const roomForId = Math.max(8, (process.stderr.columns ?? 100) - words - 14);

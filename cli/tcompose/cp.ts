@@ -132,7 +132,7 @@ export async function copyOut(
     query: { path },
   });
   if (!target) await pipeline(response, process.stdout, { end: false });
-  else await unpackTo(response, target.folder, target.name);
+  else await unpackTo(response, target.folder, target.name, posix.resolve('/', path) === '/');
 }
 
 /** Where the copy goes and what it is called there. */

@@ -313,6 +313,11 @@ function showReplaced({ containerName }: TaskView, display: ProgressDisplay): vo
   display.update(`Container ${containerName}`, 'working', 'Recreate');
 }
 
+/** "Waiting waiting for …" says it twice. */
+function withoutVerb({ text, details }: Assessment): string {
+  return text === 'Waiting' ? details.replace(/^waiting /, '') : details;
+}
+
 /** Shows where a task stands. One that has not come far enough to be judged is pending. */
 function showTask(task: TaskView, options: FollowOptions): Assessment {
   const isSettled = options.settled?.(task) !== false;
@@ -320,7 +325,7 @@ function showTask(task: TaskView, options: FollowOptions): Assessment {
     ? assess(task, options.goal)
     : verdict('working', options.goal === 'started' ? 'Starting' : 'Waiting', '', 'pending');
   // Why it failed is said once, as the error at the end.
-  const details = assessment.verdict === 'failed' ? '' : assessment.details;
+  const details = assessment.verdict === 'failed' ? '' : withoutVerb(assessment);
   options.display.update(
     `Container ${task.containerName}`,
     assessment.state,

@@ -35,6 +35,7 @@ export function addImageCommands(
     .command('build [services...]')
     .description('Build images')
     .option('--build-arg <key=value>', 'argument of the build (repeatable)', collect)
+    .option('-m, --memory <bytes>', 'memory of each step')
     .option('--no-cache', 'do every step anew')
     .option('--pull', 'pull newer base images')
     .option('--push', 'push what was built')

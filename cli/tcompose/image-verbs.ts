@@ -1,12 +1,13 @@
 // tcompose build, pull and push: the images of the file's services, of the named ones or of all.
 import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
+import { parseBytes } from '#compose-spec/load/units';
 import { messageOf, TswarmError } from '#protocol/errors';
 import { buildArguments } from '../client/build-context.ts';
 import { EXIT } from '../output/fail.ts';
 import { ProgressDisplay } from '../output/progress.ts';
 import type { ComposeContext } from './context.ts';
 import { keyOf, type Plan, planProject, selectServices } from './deploy.ts';
-import { buildImage, ensureImages, inOrder, pushImage } from './images.ts';
+import { ensureImages, type ImageOptions, pushImage } from './images.ts';
 import { atMost } from './parallel.ts';
 
 /** Images of the named services (all when none is named), `deps`: also of what they depend on. */
@@ -27,6 +28,7 @@ export interface BuildOptions {
   readonly push?: boolean;
   readonly withDependencies?: boolean;
   readonly buildArg?: readonly string[];
+  readonly memory?: string;
   readonly ssh?: readonly string[];
 }
 
@@ -40,22 +42,33 @@ export async function build(
   const all = imagesOf(plan, keys, options.withDependencies === true);
   const wanted = all.filter((image) => image.build);
   if (wanted.length === 0) process.stderr.write('No services to build\n');
+  const changed = wanted.map((image) =>
+    withArgs(image, args, { pull: options.pull === true, ssh: options.ssh ?? [] }),
+  );
   const display = new ProgressDisplay('Building', options.quiet ? 'quiet' : context.progress);
-  const noCache = options.cache === false;
+  const how: ImageOptions = {
+    ...{ build: 'always', pull: '', parallel: context.parallel },
+    noCache: options.cache === false,
+    ...(options.memory === undefined ? {} : { memoryBytes: memoryOf(options.memory) }),
+  };
   try {
-    for (const image of inOrder(wanted)) {
-      const changed = withArgs(image, args, {
-        pull: options.pull === true,
-        ssh: options.ssh ?? [],
-      });
-      await buildImage(context.client, changed, { build: 'always', pull: '', noCache }, display);
-      const hasName = plan.loaded.project.services[image.service]?.image !== undefined;
-      if (options.push && hasName) await pushImage(context.client, image.image, display);
-    }
+    await ensureImages(context.client, changed, how, display);
+    const isNamed = ({ service }: PlannedImage): boolean =>
+      plan.loaded.project.services[service]?.image !== undefined;
+    const names = new Set(changed.filter(isNamed).map(({ image }) => image));
+    if (options.push) for (const name of names) await pushImage(context.client, name, display);
     return EXIT.ok;
   } finally {
     display.stop();
   }
+}
+
+function memoryOf(text: string): number {
+  const parsed = parseBytes(text);
+  if (parsed.ok) return parsed.value;
+  throw new TswarmError('invalid_argument', `--memory: ${parsed.message}`, {
+    hint: 'Write it like 512m or 2g.',
+  });
 }
 
 function withArgs(

@@ -1,16 +1,17 @@
 // Images before an `up`: built where the file says how, pulled where they are missing, so that a wrong name fails here, at once and clearly, and
 // nothing is created. Afterwards each service carries the id of its image, so that a rebuilt image replaces its containers.
 import { readFileSync } from 'node:fs';
-import { gitContext } from '#compose-spec/deploy/git-context';
 import type { PlannedImage } from '#compose-spec/deploy/plan-deploy';
+import { BUILD_STEP_LINE, type BuildStepEvent } from '#protocol/engine';
 import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import { refreshAfterMs } from '#protocol/pull-policy';
-import { buildContext } from '../client/build-context.ts';
+import { besideRemote, buildContext, isRemoteContext } from '../client/build-context.ts';
 import { type BuildExtras, buildBody, extraQuery } from '../client/build-extras.ts';
-import { type Checkout, checkOut, shownUrl } from '../client/git-checkout.ts';
+import { Checkouts } from '../client/git-checkout.ts';
 import type { ApiClient, CallOptions, Json } from '../client/http.ts';
 import { pushCall, streamError } from '../client/image-calls.ts';
 import { allRegistriesHeaders, registryHeaders } from '../client/registry-auth.ts';
+import { ImageSteps } from '../output/build-steps.ts';
 import type { ProgressDisplay } from '../output/progress.ts';
 import { atMost } from './parallel.ts';
 
@@ -19,6 +20,8 @@ export interface ImageOptions {
   /** `--pull`; '' = as each service says. */
   readonly pull: '' | 'always' | 'missing' | 'never';
   readonly noCache?: boolean;
+  /** Of each step of a build; absent: no limit. */
+  readonly memoryBytes?: number;
   /** No progress of pulls. */
   readonly quiet?: boolean;
   readonly quietBuild?: boolean;
@@ -28,7 +31,7 @@ export interface ImageOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Makes every image present on this node. @returns service key → image id */
+/** Makes every image present on this node; with the first that fails the others end. @returns service key → image id */
 export async function ensureImages(
   client: ApiClient,
   images: readonly PlannedImage[],
@@ -42,10 +45,14 @@ export async function ensureImages(
     if (!known?.build) byName.set(image.image, image);
   }
   const begun = new Map<string, Promise<string>>();
+  const failed = new AbortController();
+  const signals = [failed.signal, ...(options.signal ? [options.signal] : [])];
+  const each = { ...options, signal: AbortSignal.any(signals) };
   await atMost(options.parallel, inOrder([...byName.values()]), async (image) => {
     // They stand before it in the order, so they have begun.
     const before = image.after.map((service) => begun.get(service));
-    const made = Promise.all(before).then(() => ensureImage(client, image, options, display));
+    const made = Promise.all(before).then(() => ensureImage(client, image, each, display));
+    made.catch(() => failed.abort());
     const named = images.filter((other) => other.image === image.image);
     for (const { service } of named) begun.set(service, made);
     const id = await made;
@@ -189,20 +196,13 @@ export async function buildImage(
 ): Promise<void> {
   const { build } = image;
   if (!build) return;
-  const checkouts: Checkout[] = [];
-  const local = async (context: string): Promise<string> => {
-    const repository = gitContext(context);
-    if (!repository) return context;
-    display.update(
-      `Image ${image.image}`,
-      'working',
-      'Building',
-      `git fetch ${shownUrl(repository.url)}`,
-    );
-    const checkout = await checkOut(repository, options.signal);
-    checkouts.push(checkout);
-    return checkout.folder;
-  };
+  const checkouts = new Checkouts();
+  const local = (context: string): Promise<string> =>
+    checkouts.local(context, {
+      ...(options.signal ? { signal: options.signal } : {}),
+      fetching: (url) =>
+        display.update(`Image ${image.image}`, 'working', 'Building', `git fetch ${url}`),
+    });
   try {
     const contexts: Record<string, string> = {};
     for (const [name, source] of Object.entries(image.contexts))
@@ -210,7 +210,7 @@ export async function buildImage(
     const context = await local(build.context ?? '.');
     await buildLocal(client, { ...image, contexts }, { ...build, context }, { options, display });
   } finally {
-    for (const checkout of checkouts) await checkout.remove();
+    await checkouts.remove();
   }
 }
 
@@ -223,16 +223,19 @@ async function buildLocal(
   const id = `Image ${image.image}`;
   const extras = extrasOf(image, build);
   const { query: extra, folders } = extraQuery(extras, client.endpoint);
-  const context = buildContext({
-    folder: build.context ?? '.',
+  const folder = build.context ?? '.';
+  const isRemote = isRemoteContext(folder);
+  const own = {
     dockerfile: build.dockerfile ?? 'Dockerfile',
     inline: build.dockerfile_inline,
     more: folders,
-  });
+  };
+  const context = isRemote ? besideRemote(own) : buildContext({ folder, ...own });
   display.update(id, 'working', 'Building');
   const query = {
     t: [image.image, ...(build.tags ?? [])],
     dockerfile: context.dockerfile,
+    remote: isRemote ? folder : undefined,
     target: build.target,
     nocache: options.noCache === true || build.no_cache === true ? 1 : undefined,
     pull: build.pull === true ? 1 : undefined,
@@ -249,18 +252,23 @@ async function buildLocal(
     buildargs: JSON.stringify(build.args ?? {}),
     labels: JSON.stringify(build.labels ?? {}),
     platform: image.platform || undefined,
+    memory: options.memoryBytes,
+    stepevents: 1,
     version: 1,
   };
+  const steps = options.quietBuild === true ? undefined : new ImageSteps(display, id);
   let output = '';
   try {
     const stream = { data: buildBody(context.stream, extras), type: 'application/x-tar' };
     const headers = await allRegistriesHeaders(process.env);
     await drain(client, '/build', { query, stream, headers }, options.signal, (line) => {
+      if (line.id === BUILD_STEP_LINE) {
+        steps?.take(line.aux as BuildStepEvent);
+        return;
+      }
       // A piece of output may end anywhere, in the middle of a line too.
       const text = String(line.stream ?? `${line.status ?? ''}\n`);
       output = (output + text).slice(-BUILD_OUTPUT_KEPT);
-      const step = /^Step \d+\/\d+ : .*/.exec(text)?.[0];
-      if (step && options.quietBuild !== true) display.update(id, 'working', 'Building', step);
     });
     display.update(id, 'done', 'Built');
   } catch (error) {
@@ -269,8 +277,10 @@ async function buildLocal(
       throw error;
     }
     display.update(id, 'error', 'Error');
-    const said = output.trimEnd();
-    if (said !== '') display.say(said.split('\n').slice(-BUILD_LINES_SHOWN).join('\n'));
+    // Listed line by line it has been said already.
+    const said = steps ? steps.failure : output.trimEnd();
+    if (said !== '' && !(steps && display.isList))
+      display.say(said.split('\n').slice(-BUILD_LINES_SHOWN).join('\n'));
     throw error;
   }
 }

@@ -2,7 +2,8 @@
 // that a project can be looked at, stopped and removed from anywhere. What the files would say is taken from the cluster then. Verbs that make something
 // need the files.
 import type { Project, Service } from '#compose-spec/load/project';
-import { hasCode } from '#protocol/errors';
+import { projectNameFault } from '#compose-spec/load/project-name';
+import { hasCode, TswarmError } from '#protocol/errors';
 import { call } from '../client/cluster-call.ts';
 import type { Json } from '../client/http.ts';
 import { composeKey } from '../client/stack-model.ts';
@@ -39,6 +40,12 @@ export async function projectName(
 /** One that is not there has no services. */
 async function fromCluster(context: ComposeContext, name: string): Promise<KnownProject> {
   const found = await servicesOf(context, name);
+  // Asked first: a stack of "docker stack deploy" may have a name that no project can have.
+  const fault = found.length === 0 ? projectNameFault(name) : undefined;
+  if (fault) {
+    const { message, ...hint } = fault;
+    throw new TswarmError('invalid_argument', message, hint);
+  }
   const services = Object.fromEntries(
     found.map((service) => {
       const container = containerSpecOf(service);

@@ -49,7 +49,7 @@ function labelsOf(container: Json): Readonly<Record<string, string>> {
 }
 
 function nameOf(container: Json): string {
-  return String((container.Names as readonly string[])[0]).replace(/^\//, '');
+  return String((container.Names as readonly string[] | undefined)?.[0]).replace(/^\//, '');
 }
 
 async function confirm(question: string): Promise<boolean> {
@@ -75,8 +75,7 @@ export async function kill(
   const project = await projectName(context, keys);
   const containers = await projectContainers(context, project, false);
   for (const container of containers) {
-    const key = labelsOf(container)['com.docker.compose.service'] ?? '';
-    if (keys.length > 0 && !keys.includes(key)) continue;
+    if (keys.length > 0 && !keys.includes(serviceOf(container))) continue;
     await context.client.post(`/containers/${container.Id}/kill`, {
       query: { signal: options.signal ?? 'SIGKILL' },
     });
@@ -118,21 +117,43 @@ export async function port(
   return EXIT.ok;
 }
 
+interface Processes {
+  readonly Titles: readonly string[];
+  readonly Processes: readonly (readonly string[])[];
+}
+
 export async function top(context: ComposeContext, keys: readonly string[]): Promise<number> {
-  for (const container of await projectContainers(
-    context,
-    await projectName(context, keys),
-    false,
-  )) {
-    const key = (container.Labels as Record<string, string>)['com.docker.compose.service'] ?? '';
-    if (keys.length > 0 && !keys.includes(key)) continue;
-    const result = await context.client.get<{ Titles: string[]; Processes: string[][] }>(
-      `/containers/${container.Id}/top`,
-    );
-    process.stdout.write(`${String((container.Names as string[])[0]).replace(/^\//, '')}\n`);
-    process.stdout.write(`${formatTable(result.Titles, result.Processes)}\n`);
-  }
+  const project = await projectName(context, keys);
+  const all = await projectContainers(context, project, false);
+  const containers = all
+    .filter((one) => keys.length === 0 || keys.includes(serviceOf(one)))
+    .sort((a, b) => nameOf(a).localeCompare(nameOf(b), undefined, { numeric: true }));
+  const tops = await Promise.all(
+    containers.map((one) => context.client.get<Processes>(`/containers/${one.Id}/top`)),
+  );
+  const titles = topTitles(tops.map(({ Titles }) => Titles));
+  const rows = tops.flatMap(({ Titles, Processes: processes }, at) => {
+    const container = containers[at] ?? {};
+    // A container with a name of its own is the only one of its service.
+    const [, number = '1'] = /[-_](\d+)$/.exec(nameOf(container)) ?? [];
+    const own = [serviceOf(container), number];
+    return processes.map((fields) => [
+      ...own,
+      ...titles.map((title) => fields[Titles.indexOf(title)] ?? '-'),
+    ]);
+  });
+  if (rows.length > 0) process.stdout.write(`${formatTable(['SERVICE', '#', ...titles], rows)}\n`);
   return EXIT.ok;
+}
+
+/** Columns of all containers, in the order in which they are met; the command is the last. */
+export function topTitles(titles: readonly (readonly string[])[]): readonly string[] {
+  const all = [...new Set(titles.flat())];
+  return all.includes('CMD') ? [...all.filter((title) => title !== 'CMD'), 'CMD'] : all;
+}
+
+function serviceOf(container: Json): string {
+  return labelsOf(container)['com.docker.compose.service'] ?? '';
 }
 
 export async function scale(

@@ -1,6 +1,7 @@
 // What docker compose has and tswarm has not, refused by name: what it is asked for instead, never a flag that is taken and ignored. test/unit/cli/compose-cli.test.ts
 // holds docker compose's list against the tree of commands.
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
+import { addRefusedFlags, type RefusedFlag } from '../help/refused-flags.ts';
 
 interface RefusedCommand {
   readonly name: string;
@@ -22,29 +23,25 @@ const REFUSED_COMMANDS: readonly RefusedCommand[] = [
   },
 ];
 
-interface RefusedFlag {
-  readonly command: string;
-  readonly flags: string;
-  readonly hint: string;
-  /** Asks for what happens anyway. */
-  readonly idle?: string;
-}
-
 const BUILDER = 'images are built by the node itself';
 
-const REFUSED_FLAGS: readonly RefusedFlag[] = [
-  { command: 'build', flags: '--builder <name>', hint: BUILDER },
-  { command: 'build', flags: '--check', hint: 'a build reports every mistake of its Dockerfile' },
-  { command: 'build', flags: '-m, --memory <bytes>', hint: 'builds have no limit of their own' },
-  { command: 'build', flags: '--print', hint: 'there is no bake file; "tcompose config" shows it' },
-  { command: 'build', flags: '--provenance <mode>', hint: BUILDER, idle: 'false' },
-  { command: 'build', flags: '--sbom <mode>', hint: BUILDER, idle: 'false' },
-  {
-    command: 'up',
-    flags: '--menu',
-    hint: 'there is no menu: Ctrl-C stops, -d leaves it running, --watch follows files, "tswarm dashboard" shows it',
-  },
-];
+const ATTESTATIONS = 'images carry no attestations';
+
+const REFUSED_FLAGS: Readonly<Record<string, readonly RefusedFlag[]>> = {
+  build: [
+    { flags: '--builder <name>', hint: BUILDER, idle: ['default'] },
+    { flags: '--check', hint: 'a build reports every mistake of its Dockerfile' },
+    { flags: '--print', hint: 'there is no bake file; "tcompose config" shows it' },
+    { flags: '--provenance <mode>', hint: ATTESTATIONS, idle: ['false'] },
+    { flags: '--sbom <mode>', hint: ATTESTATIONS, idle: ['false'] },
+  ],
+  up: [
+    {
+      flags: '--menu',
+      hint: 'there is no menu: Ctrl-C stops, -d leaves it running, --watch follows files, "tswarm dashboard" shows it',
+    },
+  ],
+};
 
 /** Adds commands and flags whose use ends with what to do instead. */
 export function addRefused(program: Command): void {
@@ -55,14 +52,8 @@ export function addRefused(program: Command): void {
       .description('not there')
       .action(() => program.error(`error: "${name}" is not supported: ${hint}`));
   }
-  for (const { command: name, flags, hint, idle } of REFUSED_FLAGS) {
+  for (const [name, refused] of Object.entries(REFUSED_FLAGS)) {
     const command = program.commands.find((known) => known.name() === name);
-    const option = new Option(flags, 'not there').hideHelp();
-    command?.addOption(option);
-    command?.hook('preAction', (_hooked, called) => {
-      const value: unknown = called.getOptionValue(option.attributeName());
-      if (value === undefined || value === idle) return;
-      program.error(`error: ${option.long} is not supported: ${hint}`);
-    });
+    if (command) addRefusedFlags(program, command, refused);
   }
 }

@@ -1,5 +1,5 @@
 // tcompose wait: until the services' containers have ended. The exit code is the last one's; with --down-project the project goes with the first end.
-import { EXIT } from '../output/fail.ts';
+import { EXIT, reportFailure } from '../output/fail.ts';
 import { serviceContainers } from './containers.ts';
 import type { ComposeContext } from './context.ts';
 import { down } from './down.ts';
@@ -25,14 +25,15 @@ export async function wait(
     process.stdout.write(`container "${name}" exited with status code ${StatusCode}\n`);
     last = StatusCode;
   });
-  if (options.downProject) {
-    await Promise.race(ends);
-    const code = last;
-    // The others end because of the removal, and nobody waits for them any more.
-    for (const end of ends) end.catch(() => {});
-    await down(context, [], {});
-    return code;
+  // With --down-project the others end because of the removal, and nobody waits for them any more.
+  for (const end of ends) end.catch(() => {});
+  try {
+    await (options.downProject ? Promise.race(ends) : Promise.all(ends));
+  } catch (error) {
+    reportFailure(error);
+    return WAIT_FAILED;
   }
-  await Promise.all(ends);
-  return last;
+  const code = last;
+  if (options.downProject) await down(context, [], {});
+  return code;
 }

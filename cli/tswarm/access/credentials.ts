@@ -1,8 +1,8 @@
 // tswarm token, client-cert, audit: who may come over the network, and what was done. A token is printed once, alone on standard output, so that it can be
 // piped; the key of a certificate is made here and never leaves this host.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { CredentialInfo } from '#api/cluster/types';
 import { ROLES, type Role } from '#protocol/access';
 import { TswarmError } from '#protocol/errors';
@@ -68,6 +68,11 @@ export async function createCertificate(
     });
   }
   const expiresAt = expiryOf(options.expires, Date.now());
+  // Before the certificate is made: one that cannot be written down would only be taken back again.
+  const folder = options.out ?? `tswarm-${name}`;
+  // Where nothing can be made (/proc), Node's mkdir with parents tries for ever.
+  const recursive = !existsSync(dirname(folder)) || existsSync(folder);
+  mkdirSync(folder, { recursive, mode: FOLDER_MODE });
   const key = newNodeKey();
   const made = await call(client, 'POST /tswarm/v1/certificates', {
     body: {
@@ -77,11 +82,11 @@ export async function createCertificate(
       ...(expiresAt ? { expiresAt } : {}),
     },
   });
-  const folder = options.out ?? `tswarm-${name}`;
-  mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
   writeFileSync(join(folder, 'ca.pem'), made.caCert);
   writeFileSync(join(folder, 'cert.pem'), made.certificate);
-  writeFileSync(join(folder, 'key.pem'), key, { mode: KEY_MODE });
+  // A file that is there already would keep its mode.
+  rmSync(join(folder, 'key.pem'), { force: true });
+  writeFileSync(join(folder, 'key.pem'), key, { mode: KEY_MODE, flag: 'wx' });
   process.stdout.write(`${folder}\n`);
   process.stderr.write(
     `Certificate "${made.name}" (${made.role}, until ${made.expiresAt}). Use it with:\n  export DOCKER_HOST=tcp://HOST:2376 DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=${folder}\n`,

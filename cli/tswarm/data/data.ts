@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { messageOf, TswarmError } from '#protocol/errors';
 import { humanDuration } from '#protocol/human-duration';
 import type { ApiClient, Json } from '../../client/http.ts';
-import { EXIT, forEachName } from '../../output/fail.ts';
+import { EXIT, forEachName, systemFault } from '../../output/fail.ts';
 import { formatList } from '../../output/format.ts';
 import { ageMs } from '../../output/human.ts';
 import { checkInspectOptions, type InspectOptions, inspected } from '../../output/inspect.ts';
@@ -59,7 +59,7 @@ async function bytesOf(kind: DataKind, file: string): Promise<Buffer> {
   } catch (error) {
     throw new TswarmError(
       'invalid_argument',
-      `error reading content from "${file}": ${messageOf(error)}`,
+      `error reading content from "${file}": ${systemFault(error) ?? messageOf(error)}`,
       {
         hint: `Write: tswarm ${kind} create NAME FILE.`,
       },

@@ -1,7 +1,7 @@
-// Flags and help of tswarm image; the verbs are loaded when they are called. Flags of docker's that ask for what there is none of here (content trust, cgroup
-// parents of build steps, BuildKit) are not known, and refused as such.
-import { type Command, Option } from 'commander';
+// Flags and help of tswarm image, but for `build` (build-command.ts); the verbs are loaded when they are called.
+import type { Command } from 'commander';
 import { type CommandTools, collect } from '../command-tools.ts';
+import { addBuild } from './build-command.ts';
 
 type Options = Readonly<Record<string, never>>;
 type Names = readonly string[];
@@ -55,57 +55,6 @@ function addViews(images: Command, { run, client }: CommandTools): void {
     .action(
       run(async (name: string, options: Options) =>
         (await views()).history(client(), name, options),
-      ),
-    );
-}
-
-/** No negation, although it begins with --no. */
-function noCacheFilter(): Option {
-  const option = new Option('--no-cache-filter <stages>', 'do the steps of these stages anew');
-  option.negate = false;
-  return option.argParser(collect);
-}
-
-function addBuild(images: Command, { run, client }: CommandTools): void {
-  images
-    .command('build <path>')
-    .description(
-      'Build an image; PATH is a folder, or - for a Dockerfile or archive that is piped in',
-    )
-    .option('--add-host <host:address>', 'line of /etc/hosts for the steps (repeatable)', collect)
-    .option('--allow <entitlement>', 'allow steps security.insecure (repeatable)', collect)
-    .option(
-      '--build-context <name=source>',
-      'further folder, or docker-image://REF (repeatable)',
-      collect,
-    )
-    .addOption(noCacheFilter())
-    .option(
-      '--secret <id=…>',
-      'id=NAME,src=FILE or env=VARIABLE, for RUN --mount (repeatable)',
-      collect,
-    )
-    .option(
-      '--ssh <id>',
-      'SSH agent for RUN --mount=type=ssh: default, or id=socket (repeatable)',
-      collect,
-    )
-    .option('--ulimit <name=soft[:hard]>', 'limit of the steps (repeatable)', collect)
-    .option('--build-arg <key=value>', 'argument of the build (repeatable)', collect)
-    .option('-f, --file <file>', 'Dockerfile (default PATH/Dockerfile; - is standard input)')
-    .option('--iidfile <file>', 'write the id of the image there')
-    .option('--label <key=value>', 'label of the image (repeatable)', collect)
-    .option('--network <mode>', 'network of the steps: default, host or none')
-    .option('--no-cache', 'do every step anew')
-    .option('--platform <platform>', 'os/arch')
-    .option('--pull', 'pull newer base images')
-    .option('-q, --quiet', 'only the id')
-    .option('--shm-size <bytes>', 'size of /dev/shm of the steps')
-    .option('-t, --tag <name>', 'name[:tag] of the image (repeatable)', collect)
-    .option('--target <stage>', 'stop at this stage')
-    .action(
-      run(async (path: string, options: Options) =>
-        (await import('./build.ts')).build(client(), path, options),
       ),
     );
 }

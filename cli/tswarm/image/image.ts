@@ -189,6 +189,7 @@ export async function importImage(
 export async function printStream(
   lines: AsyncIterable<Json>,
   onAux: (aux: Json) => void = () => {},
+  out: NodeJS.WriteStream = process.stdout,
 ): Promise<void> {
   for await (const line of lines) {
     const failure = streamError(line);
@@ -196,7 +197,7 @@ export async function printStream(
     if (typeof line.aux === 'object' && line.aux !== null) onAux(line.aux as Json);
     const text = String(line.stream ?? line.status ?? '');
     if (text !== '' && line.progressDetail === undefined)
-      process.stdout.write(line.stream !== undefined ? text : `${text.trimEnd()}\n`);
+      out.write(line.stream !== undefined ? text : `${text.trimEnd()}\n`);
   }
 }
 
@@ -240,7 +241,7 @@ export function prunedLines(removed: readonly Json[] | null | undefined): readon
 
 export async function diskUsage(
   client: ApiClient,
-  options: { readonly format?: string },
+  options: { readonly format?: string; readonly json?: boolean },
 ): Promise<number> {
   const usage = await client.get<Json>('/system/df');
   const list = (key: string): readonly Json[] => (usage[key] as readonly Json[] | null) ?? [];

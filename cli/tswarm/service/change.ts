@@ -28,11 +28,12 @@ export async function create(
 ): Promise<number> {
   const spec: JsonObject = { Name: String(options.name ?? '') };
   const container = child(spec, 'TaskTemplate', 'ContainerSpec');
-  container.Image = await pinnedImage(client, image, options);
   if (command.length > 0) container.Args = command;
   spec.Mode = modeOf(options);
   applyFlags(spec, options);
   await resolveReferences(client, spec);
+  // Last, because it may wait for a registry: what is wrong with the flags is said at once.
+  container.Image = await pinnedImage(client, image, options);
   const made = await client.post<Json>('/services/create', {
     body: spec,
     headers: await registryHeaders(image, options),
@@ -99,17 +100,17 @@ export async function update(client: ApiClient, name: string, options: Options):
   const template = child(spec, 'TaskTemplate');
   const container = child(template, 'ContainerSpec');
   const image = options.image === undefined ? String(container.Image) : String(options.image);
-  if (options.image !== undefined) {
-    container.Image = await pinnedImage(client, image, options);
-    // Which image that is on the nodes is found out anew, also for a name that has been built again.
-    delete container.ImageID;
-  }
   if (options.args !== undefined) container.Args = words('args', String(options.args));
   if (options.force) template.ForceUpdate = Number(template.ForceUpdate ?? 0) + 1;
   changeReplicas(spec, options);
   const given = await withNetworkIds(client, options);
   applyFlags(spec, given);
   await resolveReferences(client, spec);
+  if (options.image !== undefined) {
+    container.Image = await pinnedImage(client, image, options);
+    // Which image that is on the nodes is found out anew, also for a name that has been built again.
+    delete container.ImageID;
+  }
   await send(client, service, { spec, headers: await registryHeaders(image, options) });
   process.stdout.write(`${name}\n`);
   if (options.detach) return EXIT.ok;

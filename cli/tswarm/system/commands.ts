@@ -39,6 +39,7 @@ export function addSystemCommands(system: Command, { run, client }: CommandTools
     .command('df')
     .description('Show what takes disk space')
     .option('--format <template>', 'table, json or a template')
+    .option('--json', 'one JSON object a line')
     .action(
       run(async (options: Options) =>
         (await import('../image/image.ts')).diskUsage(client(), options),
