@@ -12,11 +12,11 @@ import {
 import { join } from 'node:path';
 import { ROOT } from './setup.mjs';
 
-/** Commands on PATH and the script that each one is. */
+/** Commands on PATH and what Node is called with for each. After `--`, Node leaves a flag of ours that it has too (`--env-file`) alone. */
 export const PROGRAMS = {
-  tswarm: 'dist/cli/tswarm/main.js',
-  tcompose: 'dist/cli/tcompose/main.js',
-  tswarmd: 'dist/daemon/main.js',
+  tswarm: ['--', 'dist/cli/tswarm/main.js'],
+  tcompose: ['--', 'dist/cli/tcompose/main.js'],
+  tswarmd: ['dist/daemon/main.js'],
 };
 
 const PARTS = [
@@ -52,9 +52,9 @@ export function makeLibrary(folder, { node, native }) {
 export function writeCommands(library, folder) {
   const commands = {
     ...Object.fromEntries(
-      Object.entries(PROGRAMS).map(([name, script]) => [
+      Object.entries(PROGRAMS).map(([name, words]) => [
         name,
-        `${library}/node ${library}/${script}`,
+        [`${library}/node`, ...words.slice(0, -1), `${library}/${words.at(-1)}`].join(' '),
       ]),
     ),
     ...Object.fromEntries(

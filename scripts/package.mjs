@@ -49,6 +49,7 @@ try {
   for (const path of libraries) {
     copyFileSync(path, join(top, 'lib/native/build/lib', basename(path)));
   }
+  cpSync(join(ROOT, 'scripts/take-down.mjs'), join(top, 'lib/take-down.mjs'));
   for (const file of ['install.sh', 'README.txt']) {
     cpSync(join(ROOT, 'scripts/package', file), join(top, file));
   }

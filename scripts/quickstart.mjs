@@ -32,6 +32,7 @@ import {
   run,
   say,
 } from './setup.mjs';
+import { daemonPid, stopDaemon } from './take-down.mjs';
 
 const PREFIX = '/usr/local';
 const LIBRARY = `${PREFIX}/lib/tswarm`;
@@ -136,14 +137,14 @@ async function startNode(changed) {
   if (hasSystemd()) {
     cpSync(join(ROOT, 'daemon/tswarmd.service'), UNIT);
     run('systemctl', ['daemon-reload']);
-    const pid = daemonPid();
+    const pid = daemonPid(LIBRARY);
     const old = changed || (pid !== undefined && isOutdated(pid));
     run('systemctl', [old ? 'restart' : 'start', 'tswarmd']);
     spawnSync('systemctl', ['enable', '-q', 'tswarmd']);
   } else {
-    const pid = daemonPid();
+    const pid = daemonPid(LIBRARY);
     const old = changed || (pid !== undefined && isOutdated(pid));
-    if (pid && old) await stopDaemon(pid);
+    if (pid && old && !(await stopDaemon(pid))) fail(`tswarmd (pid ${pid}) does not end.`);
     if (!pid || old) {
       const log = openSync(LOG, 'a', 0o600);
       spawn(`${PREFIX}/bin/tswarmd`, [], {
@@ -164,32 +165,9 @@ async function startNode(changed) {
   fail(`tswarmd does not answer; the last line of ${LOG}: ${last}`);
 }
 
-/** The daemon that runs from our library, found by its command line. */
-function daemonPid() {
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue;
-    try {
-      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-      if (words[1] === `${LIBRARY}/dist/daemon/main.js`) return Number(pid);
-    } catch {
-      // The process has ended meanwhile.
-    }
-  }
-  return undefined;
-}
-
 /** Does it run a library that has been replaced since? So it is after a run that was killed between the two. */
 function isOutdated(pid) {
   return readlinkSync(`/proc/${pid}/exe`).endsWith(' (deleted)');
-}
-
-async function stopDaemon(pid) {
-  process.kill(pid, 'SIGTERM');
-  for (let tried = 0; tried < 150; tried++) {
-    if (!existsSync(`/proc/${pid}`)) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  fail(`tswarmd (pid ${pid}) does not end.`);
 }
 
 // ---- guestbook --------------------------------------------------------------------------------------
@@ -246,8 +224,6 @@ async function down() {
     rmSync(UNIT);
     run('systemctl', ['daemon-reload']);
   }
-  const pid = daemonPid();
-  if (pid) await stopDaemon(pid);
   say('Removing programs and state');
   takeDown();
   for (const name of existsSync(`${PREFIX}/bin`) ? readdirSync(`${PREFIX}/bin`) : []) {
@@ -270,7 +246,9 @@ function takeDown() {
   const library = existsSync(`${LIBRARY}/node`) ? LIBRARY : `${LIBRARY}.old`;
   const program = existsSync(`${library}/node`) ? `${library}/node` : process.execPath;
   const script = join(ROOT, 'scripts/take-down.mjs');
-  spawnSync(program, [script, library, DATA_ROOT, RUN_ROOT], { stdio: 'inherit' });
+  const args = [script, library, DATA_ROOT, RUN_ROOT];
+  const { status } = spawnSync(program, args, { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
 }
 
 /** A daemon that was killed may have left mounts; deepest first. */

@@ -1,12 +1,34 @@
-// Takes away what a node has on this host: containers, networks, mounts, control groups, helper processes. For `quickstart --down`, when no daemon runs
-// any more; so it also cleans up after a daemon that was killed. First the worker itself does it, with its records; then what the tag of the
-// node still finds (processes, control groups) goes without asking. Arguments: library folder, data root, run root. Runs on the library's Node.
+// Takes away what a node has on this host: containers, networks, mounts, control groups, helper processes. For `quickstart --down` and the archive's
+// `install.sh --uninstall`. The daemon is stopped first, if it runs; so it also cleans up after one that was killed. First the worker itself does it,
+// with its records; then what the tag of the node still finds (processes, control groups) goes without asking. Images stay in the data root.
+// Arguments: library folder, data root, run root. Runs on the library's Node.
 import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** The daemon leaves its containers running, so that stopping is quick; what takes longer hangs. */
+const DAEMON_END_TIMEOUT_MS = 15_000;
 /** Enough for a stop signal's way to a process and back. */
 const END_TIMEOUT_MS = 5000;
+
+/** The daemon that runs from this library, found by its command line. */
+export function daemonPid(library) {
+  const found = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .find((pid) => commandLine(pid)[1] === `${library}/dist/daemon/main.js`);
+  return found === undefined ? undefined : Number(found);
+}
+
+/** @returns false when it has not ended in time */
+export async function stopDaemon(pid) {
+  process.kill(pid, 'SIGTERM');
+  const ends = Date.now() + DAEMON_END_TIMEOUT_MS;
+  while (existsSync(`/proc/${pid}`)) {
+    if (Date.now() > ends) return false;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return true;
+}
 
 /** Lets the worker take everything away that it knows of. */
 export async function destroyWorker(library, dataRoot, runRoot) {
@@ -69,7 +91,8 @@ function processesOf(library) {
   return readdirSync('/proc')
     .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
     .filter((pid) => {
-      const [program = '', script = ''] = readText(`/proc/${pid}/cmdline`).split('\0');
+      const [program = '', ...words] = commandLine(pid);
+      const script = words.find((word) => word !== '--') ?? '';
       return program.startsWith(`${library}/native/`) || script.startsWith(`${library}/dist/`);
     })
     .map(Number);
@@ -92,6 +115,10 @@ function subfolders(folder) {
   return [folder, ...below.flatMap((entry) => subfolders(join(folder, entry.name)))];
 }
 
+function commandLine(pid) {
+  return readText(`/proc/${pid}/cmdline`).split('\0');
+}
+
 function kill(pid) {
   try {
     process.kill(pid, 'SIGKILL');
@@ -111,6 +138,11 @@ function readText(path) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [library = '', dataRoot = '', runRoot = ''] = process.argv.slice(2);
   const tag = readText(join(dataRoot, 'node-tag')).trim();
+  const pid = daemonPid(library);
+  if (pid !== undefined && !(await stopDaemon(pid))) {
+    process.stderr.write(`Error: tswarmd (pid ${pid}) does not end.\n`);
+    process.exit(1);
+  }
   try {
     if (tag !== '') await destroyWorker(library, dataRoot, runRoot);
   } catch (error) {

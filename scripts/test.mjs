@@ -17,6 +17,7 @@ import {
   requireRoot,
   say,
 } from './setup.mjs';
+import { SKIPS } from './skips.mjs';
 
 /** Minutes after which a part is ended and counts as failed: several times what it takes. */
 const PARTS = { unit: 10, golden: 2, sim: 20, cluster: 25, e2e: 30 };
@@ -53,6 +54,8 @@ buildNative();
 buildTypeScript();
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
+/** Files with skipped tests, with the reason. */
+const skips = new Set();
 /** What failed, with its message; what failed first and passed then. */
 const failures = [];
 const secondTries = [];
@@ -74,7 +77,7 @@ if (secondTries.length > 0) {
   say(`\nFailed at first and passed alone:\n${secondTries.join('\n')}`);
 }
 if (failures.length > 0) say(`\nFailed:\n${failures.join('\n')}\n`);
-if (totals.skipped > 0) say(`${totals.skipped} skipped: what they need is not on this machine`);
+if (totals.skipped > 0) say(`${totals.skipped} skipped:\n${[...skips].join('\n')}`);
 say(`${totals.passed} passed, ${totals.failed} failed`);
 process.exit(totals.failed > 0 || totals.passed === 0 ? 1 : 0);
 
@@ -116,9 +119,20 @@ async function runPart(part, limitMs) {
   }
 }
 
+/** A test that was skipped for a reason that nobody has written down has failed. */
 function count({ passed, skipped }) {
   totals.passed += passed;
-  totals.skipped += skipped;
+  for (const { file, name } of skipped) {
+    const reason = SKIPS[file];
+    if (reason === undefined) {
+      fail([
+        { name: `${file} > ${name}`, message: 'skipped, and scripts/skips.mjs has no reason' },
+      ]);
+    } else {
+      totals.skipped += 1;
+      skips.add(`- ${file}: ${reason}`);
+    }
+  }
 }
 
 function fail(list) {
@@ -154,18 +168,16 @@ async function vitest(project, limitMs, files) {
     ...files,
   ]);
   try {
-    const { numPassedTests, numPendingTests, testResults } = JSON.parse(
-      readFileSync(report, 'utf8'),
-    );
+    const { numPassedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
     const failed = testResults.flatMap(failuresOf);
     // An error outside of every test, which vitest shows above.
     if (failed.length === 0 && status !== 0) {
       failed.push({ name: project, message: `vitest ended with status ${status}` });
     }
-    return { passed: numPassedTests, skipped: numPendingTests, failed };
+    return { passed: numPassedTests, skipped: testResults.flatMap(skippedOf), failed };
   } catch {
     const message = `no report: vitest ended with status ${status}`;
-    return { passed: 0, skipped: 0, failed: [{ name: project, message }] };
+    return { passed: 0, skipped: [], failed: [{ name: project, message }] };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -182,6 +194,14 @@ function failuresOf({ name: file, status, message, assertionResults }) {
     }));
   if (failed.length > 0 || status !== 'failed') return failed;
   return [{ file, name: relative(ROOT, file), message }];
+}
+
+/** What a file says it cannot try here. In one that failed others were left out for that, which is told already. */
+function skippedOf({ name: file, status, assertionResults }) {
+  if (status !== 'passed') return [];
+  return assertionResults
+    .filter((test) => test.status !== 'passed')
+    .map((test) => ({ file: relative(ROOT, file), name: test.fullName }));
 }
 
 /**

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs tswarm on this host from the folder that this file is in: programs, user, systemd unit. Needs no network. Says what the kernel lacks.
-# Running it again upgrades: containers go on. `./install.sh --uninstall` takes the programs away (state stays unless --purge is given).
+# Running it again upgrades: containers go on. `./install.sh --uninstall` takes containers, networks and programs away (images and volumes stay unless
+# --purge is given).
 set -eu
 
 PREFIX=/usr/local
@@ -77,8 +78,9 @@ install_files() {
 	[ ! -e "$LIBRARY" ] || mv "$LIBRARY" "$LIBRARY.old"
 	mv "$LIBRARY.new" "$LIBRARY"
 	rm -rf "$LIBRARY.old"
-	write_command tswarm "$LIBRARY/node $LIBRARY/dist/cli/tswarm/main.js"
-	write_command tcompose "$LIBRARY/node $LIBRARY/dist/cli/tcompose/main.js"
+	# After "--", Node leaves a flag of ours that it has too (--env-file) alone.
+	write_command tswarm "$LIBRARY/node -- $LIBRARY/dist/cli/tswarm/main.js"
+	write_command tcompose "$LIBRARY/node -- $LIBRARY/dist/cli/tcompose/main.js"
 	write_command tswarmd "$LIBRARY/node $LIBRARY/dist/daemon/main.js"
 	for program in "$LIBRARY"/native/build/tswarm-*; do
 		write_command "$(basename "$program")" "$program"
@@ -121,6 +123,10 @@ uninstall() {
 		systemctl disable -q --now tswarmd || true
 		rm -f "$UNIT"
 		systemctl daemon-reload
+	fi
+	# Containers run without the daemon: they and what they have in the kernel go while there is a program that knows them.
+	if [ -x "$LIBRARY/node" ] && [ -e "$LIBRARY/take-down.mjs" ]; then
+		"$LIBRARY/node" "$LIBRARY/take-down.mjs" "$LIBRARY" "$DATA_ROOT" "$RUN_ROOT"
 	fi
 	for path in "$PREFIX"/bin/tswarm* "$PREFIX/bin/tcompose"; do
 		if [ -f "$path" ] && grep -qs "$LIBRARY" "$path"; then rm -f "$path"; fi

@@ -1,5 +1,6 @@
 // npm run vm: the native programs on Debian's kernel with nothing but cgroup v2, in a virtual machine (no KVM needed, about 5 s to boot).
-// `npm run vm -- limits host` runs only those of test/vm/*.test.sh; `npm run vm -- mesh figures` also measures. Exit code 0 only if at least one test ran and none failed.
+// `npm run vm -- limits host` runs only those of test/vm/*.test.sh; `npm run vm -- mesh figures` also measures; `npm run vm -- native` runs test/native there
+// (`native test/native/net.test.ts` one file of it). Exit code 0 only if at least one test ran and none failed.
 import { spawn } from 'node:child_process';
 import {
   cpSync,
@@ -23,31 +24,32 @@ import {
   run,
   say,
 } from '../setup.mjs';
-import { makeDaemonDisk } from './daemon-disk.mjs';
+import { DISKS, makeDisk } from './disks.mjs';
 import { ensureImages } from './images.mjs';
 
-/** Emulation is tens of times slower than the machine; all tests take about two minutes. */
+/** Emulation is tens of times slower than the machine; all tests but the slow ones take about two minutes. */
 const TIMEOUT_MS = 15 * 60_000;
+const SLOW_TIMEOUT_MS = 90 * 60_000;
 const MEMORY_MIB = 1024;
-/** Left out unless asked for by name. */
-const SLOW = ['daemon'];
+const SLOW_MEMORY_MIB = 2048;
 const WIREGUARD_GO = '/usr/bin/wireguard-go';
 const TESTS = join(ROOT, 'test/vm');
 
 requireNode();
 requireRoot('npm run vm');
 const withFigures = process.argv.includes('figures');
-const wanted = process.argv.slice(2).filter((word) => word !== 'figures');
-const scripts = readdirSync(TESTS).filter(
-  (name) =>
-    name.endsWith('.test.sh') &&
-    (wanted.length === 0
-      ? !SLOW.includes(name.slice(0, -'.test.sh'.length))
-      : wanted.includes(name.slice(0, -'.test.sh'.length))),
-);
-if (scripts.length === 0) fail(`no test of test/vm is called ${wanted.join(' or ')}.`);
+/** Files of test/native for its vitest; none: all. */
+const files = process.argv.slice(2).filter((word) => word.startsWith('test/native/'));
+const wanted = process.argv.slice(2).filter((word) => word !== 'figures' && !files.includes(word));
+const tests = readdirSync(TESTS)
+  .filter((name) => name.endsWith('.test.sh'))
+  .map((name) => name.slice(0, -'.test.sh'.length))
+  .filter((name) => (wanted.length === 0 ? !(name in DISKS) : wanted.includes(name)));
+if (tests.length === 0) fail(`no test of test/vm is called ${wanted.join(' or ')}.`);
+/** Those that run on Node, each with a disk of its own; left out unless asked for by name. */
+const slow = tests.filter((name) => name in DISKS);
 buildNative();
-if (scripts.includes('daemon.test.sh')) buildTypeScript();
+if (slow.includes('daemon')) buildTypeScript();
 const images = ensureImages();
 const work = mkdtempSync(join(tmpdir(), 'tswarm-vm-'));
 try {
@@ -65,7 +67,7 @@ function pack(folder) {
     if (name.startsWith('tswarm-')) cpSync(join(built, name), join(content, name));
   }
   for (const name of readdirSync(TESTS)) {
-    if (!name.endsWith('.test.sh') || scripts.includes(name)) {
+    if (!name.endsWith('.test.sh') || tests.includes(name.slice(0, -'.test.sh'.length))) {
       cpSync(join(TESTS, name), join(content, 'tests', name));
     }
   }
@@ -75,9 +77,18 @@ function pack(folder) {
   // The mixed mesh is tested where it is installed.
   if (existsSync(WIREGUARD_GO)) cpSync(WIREGUARD_GO, join(content, 'wireguard-go'));
   if (withFigures) writeFileSync(join(content, 'figures'), '');
+  if (files.length > 0) writeFileSync(join(content, 'native-files'), files.join(' '));
   const archive = join(folder, 'content.tar');
   run('tar', ['--owner=0', '--group=0', '--numeric-owner', '-C', content, '-cf', archive, '.']);
   return archive;
+}
+
+/** A disk by name, which the machine sees as its serial number. */
+function drive(name, file, option) {
+  return [
+    ...['-drive', `file=${file},if=none,id=${name},format=raw,${option}`],
+    ...['-device', `virtio-blk-pci,drive=${name},serial=${name}`],
+  ];
 }
 
 /** Runs the machine; its console is our output. @returns the exit code */
@@ -89,29 +100,30 @@ async function boot(archive) {
     '-L',
     join(images.qemu, 'usr/share', name),
   ]);
+  const memoryMib = slow.length > 0 ? SLOW_MEMORY_MIB : MEMORY_MIB;
+  const timeoutMs = slow.length > 0 ? SLOW_TIMEOUT_MS : TIMEOUT_MS;
   const args = [
     ...['--library-path', `${library}:${join(images.qemu, 'lib/x86_64-linux-gnu')}`],
     join(images.qemu, 'usr/bin/qemu-system-x86_64'),
     ...shares,
-    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(MEMORY_MIB)],
+    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(memoryMib)],
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-serial', 'stdio'],
     ...['-kernel', images.kernel, '-initrd', images.initramfs],
     ...['-append', 'console=ttyS0 quiet panic=-1 mitigations=off nokaslr'],
-    ...['-drive', `file=${images.disk},if=virtio,format=raw,snapshot=on`],
-    ...['-drive', `file=${archive},if=virtio,format=raw,readonly=on`],
+    // In this order they become vda, vdb, …
+    ...drive('root', images.disk, 'snapshot=on'),
+    ...drive('content', archive, 'readonly=on'),
+    ...slow.flatMap((name) => drive(name, makeDisk(work, name), 'readonly=off')),
   ];
-  if (scripts.includes('daemon.test.sh')) {
-    args.push('-drive', `file=${makeDaemonDisk(work)},if=virtio,format=raw`);
-  }
   const machine = spawn(loader, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { QEMU_MODULE_DIR: join(library, 'qemu'), TMPDIR: work, PATH: process.env.PATH },
   });
   const stop = () => machine.kill('SIGKILL');
   const timer = setTimeout(() => {
-    say(`the machine did not end within ${TIMEOUT_MS / 60_000} minutes`);
+    say(`the machine did not end within ${timeoutMs / 60_000} minutes`);
     stop();
-  }, TIMEOUT_MS);
+  }, timeoutMs);
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   let text = '';
