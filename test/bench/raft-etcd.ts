@@ -25,7 +25,7 @@ const ROUNDS = Number(process.argv[2] ?? 5);
 const PARTS = (process.argv[3] ?? 'one,three,raft').split(',');
 const WARM_UP = 500;
 /** Under load, for all sides: code that is compiled as it runs takes that long to be what it stays. */
-const WARM_UP_MS = 3_000;
+const WARM_UP_MS = 8_000;
 /** Writes one after another per turn. */
 const SEQUENTIAL = 200;
 const CLIENTS = 64;

@@ -188,6 +188,11 @@ describe('a cluster of one', () => {
       refused(await lab.tswarm('a', ['unlock'], { input: 'SWMKEY-1-AAAA' }), 'unlock key');
       await lab.ok('a', ['unlock'], { input: `${key}\n` });
       await untilNodes(lab, 'a', (rows) => rowOf(rows, 'a').Status === 'Ready');
+      // Who is to go on alone needs the key, too, and then does.
+      const alone = await lab.tswarm('a', ['init', '--force-new-cluster']);
+      refused(alone, 'this manager is locked: it waits for the unlock key');
+      await lab.ok('a', ['unlock'], { input: `${key}\n` });
+      await untilNodes(lab, 'a', (rows) => rowOf(rows, 'a').Status === 'Ready');
     },
   );
 

@@ -1,7 +1,7 @@
 // Goal: on cluster.sock containers of every node are listed and operated as if they were here, from a leader and from a follower; nothing hangs when a node is
 // away. Method: three hosts in a lab, real containers, the stock docker command and tcompose.
 import { Buffer } from 'node:buffer';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -181,6 +181,36 @@ it('gathers images and figures of all nodes', async () => {
   }, 20_000);
 });
 
+it('tells of what happens to the containers of all nodes, as it happens and afterwards', async () => {
+  const since = String(Date.now() / 1000);
+  const seen = join(folder, 'events');
+  writeFileSync(seen, '');
+  const ids = new Set<string>();
+  // Again until the streams of all nodes are open.
+  const interruptWhen = until(async () => {
+    for (const verb of ['pause', 'unpause'])
+      for (const name of (await places()).keys()) await docker('m2', [verb, name]);
+    for (const line of readFileSync(seen, 'utf8').split('\n').slice(0, -1)) {
+      const { action, id } = JSON.parse(line);
+      if (action === 'unpause') ids.add(id);
+    }
+    return ids.size === NODES.length;
+  }, 60_000);
+  const words = `tcompose -f ${join(folder, 'compose.yaml')} events --json`;
+  await lab.exec('m2', ['sh', '-c', `exec ${words} >${seen}`], { interruptWhen });
+  await interruptWhen;
+  const span = ['--since', since, '--until', String(Date.now() / 1000)];
+  const past = await docker('m2', ['events', ...span, '--format', '{{json .}}']);
+  const events = past.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const paused = events.filter(({ Action }) => Action === 'pause');
+  expect(new Set(paused.map(({ Actor }) => Actor.ID))).toEqual(ids);
+  const times = events.map(({ timeNano }) => timeNano);
+  expect(times).toEqual([...times].sort((a, b) => a - b));
+});
+
 it('goes on when a node is away, and says which', async () => {
   await lab.kill('w1');
   expect((await ask<Whole>('m1', '/stats')).missing).toMatchObject([{ node: 'w1' }]);
@@ -190,7 +220,7 @@ it('goes on when a node is away, and says which', async () => {
   expect(lines).toContainEqual(mark);
   const startedMs = performance.now();
   const listed = await compose('m1', ['ps', '-q']);
-  expect(performance.now() - startedMs).toBeLessThan(10_000);
+  expect(performance.now() - startedMs).toBeLessThan(20_000);
   expect(listed.stdout.trim().split('\n').length).toBeGreaterThanOrEqual(2);
   expect(listed.stderr).toContain('no answer from w1');
   await lab.start('w1');

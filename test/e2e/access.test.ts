@@ -1,7 +1,7 @@
 // The API over the network: a node that listens with TLS, and who is let in with what: tokens, client certificates (ours and stock docker's), roles, contexts,
 // what is refused and what is written down about it. Clients run in the node's network namespace.
 // Longer than 500 lines because all of it shares one node, whose start costs more than most tests.
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -196,6 +196,14 @@ describe('client certificates', () => {
       const args = ['client-cert', 'create', 'bert', '--role', 'operator', '--expires', '3d'];
       expect(await out(...args, '--out', folder)).toBe(`${folder}\n`);
       expect(statSync(join(folder, 'key.pem')).mode & 0o777).toBe(0o600);
+      // Nothing is made that could not be written down, and a key never lies in a file that others may read.
+      const lost = await node.tswarm(['client-cert', 'create', 'lost', '--out', '/proc/none']);
+      expect([lost.code, lost.stderr]).toEqual([1, expect.stringContaining('/proc/none')]);
+      const key = join(node.folder, 'key.pem');
+      writeFileSync(key, '', { mode: 0o644 });
+      await out('client-cert', 'create', 'lost', '--out', node.folder);
+      expect(statSync(key).mode & 0o777).toBe(0o600);
+      await out('client-cert', 'rm', 'lost');
       const env = { DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: folder };
       const docker = (...rest: string[]): Promise<Result> =>
         node.inside('docker', ['-H', `tcp://${PLACE}`, ...rest], { env });

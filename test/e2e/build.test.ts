@@ -9,9 +9,9 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { createServer as createWebServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EngineJson } from '#protocol/engine';
+import { type BuildStepEvent, type EngineJson, FOREIGN_DOCKERFILE } from '#protocol/engine';
 import { BuildCache } from '#worker/build/cache';
 import { type BuildFixture, buildFixture, outputOf } from '../support/builds.ts';
 import { type Files, streamOf, tarOf } from '../support/image-tar.ts';
@@ -529,9 +529,14 @@ FROM bb:1
 RUN false
 COPY --from=slow / /x/
 `;
-    expect(await output({ Dockerfile }, { noCache: true })).toContain(
-      "'/bin/sh -c false' returned",
-    );
+    const lines = await builds.build({ Dockerfile }, { noCache: true, events: true });
+    expect(outputOf(lines)).toContain("'/bin/sh -c false' returned");
+    // Who follows the steps sees which one it was.
+    const ends = lines.flatMap(({ aux }) => {
+      const { stage, step, state } = (aux ?? {}) as Partial<BuildStepEvent>;
+      return state === 'failed' || state === 'cancelled' ? [`${stage} ${step} ${state}`] : [];
+    });
+    expect(ends.sort()).toEqual(['1 2 failed', 'slow 2 cancelled']);
   });
 
   it('some stages without the cache', async () => {
@@ -540,6 +545,52 @@ COPY --from=slow / /x/
     const text = await output({ Dockerfile }, { noCacheFilter: ['a'] });
     expect(text).toMatch(/in-a[\s\S]*Running in[\s\S]*Removing/);
     expect(await output({ Dockerfile })).not.toContain('Running in');
+  });
+
+  it('a context from a URL: an archive in any packing, a Dockerfile alone, further contexts; what is neither is refused', async () => {
+    const archive = await tarOf({
+      'd/Dockerfile': 'FROM bb:1\nCOPY a.txt /\nCOPY --from=more x.txt /\nRUN cat a.txt x.txt\n',
+      'a.txt': 'from a\n',
+      'ignored.txt': '',
+      '.dockerignore': 'ignored.txt\n',
+    });
+    const served: Record<string, string | Uint8Array> = {
+      '/c.tar': archive,
+      '/c.tar.gz': gzipSync(archive),
+      '/c.tar.zst': zstdCompressSync(archive),
+      '/c.tar.xz': spawnSync('xz', ['-c'], { input: archive }).stdout,
+      '/more': gzipSync(await tarOf({ 'x.txt': 'from x\n' })),
+      '/plain': 'FROM bb:1\nRUN echo alone; ls /\n',
+      '/binary': Buffer.from([1, 2, 0, 4]),
+    };
+    const server = createWebServer((request, response) => {
+      const path = request.url ?? '';
+      response.statusCode = path === '/moved' ? 302 : path in served ? 200 : 404;
+      if (path === '/moved') response.setHeader('location', '/c.tar.gz');
+      response.end(served[path]);
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const contexts = { more: `${url}/more` };
+    try {
+      for (const path of ['/c.tar', '/c.tar.gz', '/c.tar.zst', '/c.tar.xz', '/moved']) {
+        const remote = `${url}${path}`;
+        const options = { dockerfile: 'd/Dockerfile', remote, contexts, noCache: true };
+        expect(await output({}, options)).toContain('from a\nfrom x\n');
+      }
+      // What is sent lies over it.
+      const own = { [FOREIGN_DOCKERFILE]: 'FROM bb:1\nCOPY . /got/\nRUN ls /got\n' };
+      const mixed = { dockerfile: FOREIGN_DOCKERFILE, remote: `${url}/c.tar` };
+      expect(await output(own, mixed)).toContain('\na.txt\nd\n');
+      const alone = await output({}, { dockerfile: 'other', remote: `${url}/plain` });
+      expect(alone).toContain('alone');
+      const failing = (remote: string): Promise<unknown> => builds.build({}, { remote });
+      await expect(failing(`${url}/binary`)).rejects.toThrow('neither an archive nor a Dockerfile');
+      await expect(failing(`${url}/no`)).rejects.toThrow('with status 404 Not Found');
+      await expect(failing('git@h:x')).rejects.toThrow('no http or https address');
+    } finally {
+      server.close();
+    }
   });
 
   it('ADD of a URL: name, mode, time and checksum; never unpacked', async () => {

@@ -161,6 +161,11 @@ describe('a project by its name alone', () => {
     expect((await named('down', '-v')).stderr).toContain('Container far-web-1  Removed');
     expect((await named('ps', '-aq')).stdout).toBe('');
     expect((await named('down')).stderr).toContain('No resource found to remove');
+    const wrong = await node.tcompose(['-p', 'Far Away', 'down'], { cwd: away });
+    expect([wrong.stderr, wrong.code]).toEqual([
+      expect.stringContaining('invalid project name "Far Away"'),
+      1,
+    ]);
   });
 });
 
@@ -348,6 +353,40 @@ volumes: {log: {}}
     await node.tcompose(['down', '-v', '-t', '0'], { cwd });
   });
 
+  it('of each replica run before its first start, and for each new one', async () => {
+    const file = `
+services:
+  web:
+    ${SERVICE.replace(', ', '\n    ')}
+    volumes: ["log:/log"]
+    scale: 2
+    command: ["sh", "-c", "echo main-$$(hostname) >> /log/all; exec sleep 1000"]
+    pre_start:
+      - {command: [sh, -c, "echo once > /log/all; chmod 666 /log/all"]}
+      - {command: [sh, -c, "echo each-$$A >> /log/all"], per_replica: true, environment: {A: "1"}, user: "7"}
+volumes: {log: {}}
+`;
+    const cwd = node.project('each', { 'compose.yaml': file });
+    expect(await node.tcompose(['up', '-d'], { cwd })).toMatchObject({ code: 0 });
+    const all = async (): Promise<readonly string[]> =>
+      (await out(cwd, 'exec', '-T', 'web', 'cat', '/log/all'))
+        .trim()
+        .split('\n')
+        .map((line) => line.replace(/main-.*/, 'main'));
+    const first = await all();
+    expect(first.slice(0, 2)).toEqual(['once', 'each-1']);
+    expect([...first].sort()).toEqual(['each-1', 'each-1', 'main', 'main', 'once']);
+    // The same containers again: no hook. A further one: its own.
+    expect((await node.tcompose(['restart', 'web'], { cwd })).code).toBe(0);
+    expect((await all()).filter((line) => line === 'each-1')).toHaveLength(2);
+    expect((await node.tcompose(['up', '-d', '--scale', 'web=3'], { cwd })).code).toBe(0);
+    expect((await all()).filter((line) => line === 'each-1')).toHaveLength(3);
+    expect(
+      (await node.docker(['ps', '-aq', '--filter', 'name=each-web-[0-9]+-pre_start'])).stdout,
+    ).toBe('');
+    await node.tcompose(['down', '-v', '-t', '0'], { cwd });
+  });
+
   it('that fail are the reason why the service does not start', async () => {
     const failing = (hooks: string): string =>
       node.project('hookless', {
@@ -366,11 +405,19 @@ volumes: {log: {}}
     expect(kept.code).toBe(1);
     expect(kept.stderr).toContain('pre_start-1');
     await node.tcompose(['down'], { cwd: pre });
+    const hook = '{command: [sh, -c, "echo bad luck; exit 5"], per_replica: true}';
+    const each = failing(`pre_start: [${hook}]`);
+    const refused = await node.tcompose(['up', '-d'], { cwd: each });
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain(
+      'pre_start hook 1 (sh -c echo bad luck; exit 5) exited with status 5: bad luck',
+    );
+    await node.tcompose(['down'], { cwd: each });
   });
 
   it('that never end do not hold up what is not wanted any more', async () => {
     const cwd = node.project('hanging', {
-      'compose.yaml': `services: {web: {${SERVICE}, command: sleep 1000, post_start: [{command: [sleep, "1000"]}], pre_stop: [{command: [sleep, "1000"]}]}}`,
+      'compose.yaml': `services: {web: {${SERVICE}, command: sleep 1000, post_start: [{command: [sleep, "1000"]}], pre_stop: [{command: [sleep, "1000"]}]}, slow: {${SERVICE}, command: sleep 1000, pre_start: [{command: [sleep, "1000"], per_replica: true}]}}`,
     });
     await node.tcompose(['up', '-d'], { cwd, interruptAfterMs: 3000 });
     const down = await node.tcompose(['down'], { cwd, timeoutMs: 30_000 });

@@ -300,17 +300,10 @@ describe('refused by name', () => {
 
   flagTest(
     'tcompose build',
-    ['--builder', '--check', '--memory', '--print', '--provenance', '--sbom'],
+    ['--builder', '--check', '--print', '--provenance', '--sbom'],
     'what the builder does not do',
     async () => {
-      for (const flag of [
-        '--builder=x',
-        '--check',
-        '--memory=1g',
-        '--print',
-        '--provenance=max',
-        '--sbom=true',
-      ])
+      for (const flag of ['--builder=x', '--check', '--print', '--provenance=max', '--sbom=true'])
         expect(await refusal('build', flag)).toContain(
           `error: ${flag.split('=')[0]} is not supported: `,
         );
@@ -320,7 +313,7 @@ describe('refused by name', () => {
     },
   );
 
-  flagTest('tcompose build', ['--ssh'], 'what a build is given', async () => {
+  flagTest('tcompose build', ['--ssh', '--memory'], 'what a build is given', async () => {
     const path = join(node.folder, 'agent.sock');
     const agent = createServer((socket) => socket.end()).listen(path);
     const tcompose = projectOf('given', {
@@ -351,8 +344,13 @@ RUN --mount=type=secret,id=token,required --mount=type=secret,id=tls --mount=typ
       'more/a.txt': 'more\n',
     });
     try {
-      const built = await tcompose('build', '--ssh', `default=${path}`);
+      const built = await tcompose('build', '--memory', '64m', '--ssh', `default=${path}`);
       expect([built.code, built.stderr]).toEqual([0, expect.not.stringContaining('Error')]);
+      // Each step, and what it writes, is a line behind the image that it is of.
+      expect(built.stderr).toContain(' Image given-base  [0 1/2] FROM busybox:test\n');
+      const small = await tcompose('build', '--memory', '1k', '--ssh', `default=${path}`);
+      expect([small.code, small.stderr]).toEqual([1, expect.stringContaining('6MB')]);
+      expect((await tcompose('build', '--memory', 'much')).stderr).toContain('--memory: ');
       const look = ['run', '--rm', 'given-app:extra', 'cat', '/seen', '/from/base', '/more'];
       expect((await node.docker(look)).stdout).toBe(
         'fromtheenvironment\ncertificate\nagent\n10.1.2.3\n1\n321\nbase\nmore\n',

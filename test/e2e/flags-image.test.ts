@@ -1,12 +1,11 @@
-// tswarm image: each flag by what is in the store or the registry afterwards, each command with something that it refuses. One node, and a registry where one is
+// tswarm image (build: flags-build.test.ts): each flag by what is in the store or the registry afterwards, each command with something that it refuses. One node, and a registry where one is
 // needed.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { flagTest } from '../support/flag-tests.ts';
 import { registryInside } from '../support/node-registry.ts';
-import { NODE, type Result, ROOT, type RunOptions, TestNode } from '../support/test-node.ts';
+import { NODE, type Result, ROOT, TestNode } from '../support/test-node.ts';
 
 let node: TestNode;
 
@@ -176,7 +175,9 @@ describe('image', () => {
     await node.docker(['rm', 'stopped']);
   });
 
-  flagTest('tswarm system df', ['--format'], 'counts what is there', async () => {
+  flagTest('tswarm system df', ['--format', '--json'], 'counts what is there', async () => {
+    const [images = ''] = (await out('system', 'df', '--json')).split('\n');
+    expect(JSON.parse(images)).toMatchObject({ Type: 'Images' });
     expect(await out('system', 'df', '--format', '{{.Type}} {{.Active}}')).toContain('Images ');
     const text = await out('system', 'df');
     expect(text).toMatch(/^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE\nImages +[1-9]/);
@@ -184,147 +185,21 @@ describe('image', () => {
   });
 });
 
-describe('image build', () => {
-  const DOCKERFILE = 'FROM busybox:test\nCOPY note /note\nRUN cat /note\n';
-
-  /** A folder with a Dockerfile and a file. */
-  function folder(dockerfile = DOCKERFILE, name = 'Dockerfile'): string {
-    const path = join(node.folder, 'build');
-    mkdirSync(path, { recursive: true });
-    writeFileSync(join(path, name), dockerfile);
-    writeFileSync(join(path, 'note'), 'noted\n');
-    return path;
-  }
-
-  const shown = (format: string, image: string): Promise<string> =>
-    out('image', 'inspect', '--format', format, image);
-
-  async function build(args: readonly string[], options: RunOptions = {}): Promise<string> {
-    const result = await node.tswarm(['image', 'build', ...args], options);
-    expect(result.code, `${args.join(' ')}: ${result.stderr}`).toBe(0);
-    return result.stdout;
-  }
-
-  flagTest('tswarm image build', ['--tag', '--file', '--iidfile', '--quiet'], 'which', async () => {
-    const file = join(node.folder, 'id');
-    const said = await build(['--tag', 'built:1', '--tag', 'built:2', '--iidfile', file, folder()]);
-    expect(said).toMatch(/^Step 1\/3 : FROM busybox:test\n/);
-    expect(said).toContain('\nnoted\n');
-    expect(said).toContain('Successfully tagged built:2\n');
-    const id = readFileSync(file, 'utf8');
-    expect(await shown('{{.Id}}', 'built:1')).toBe(`${id}\n`);
-    const other = join(folder('FROM busybox:test\nENV OTHER=1\n', 'Other'), 'Other');
-    expect(await build(['--quiet', '--file', other, folder()])).toMatch(/^sha256:\w{64}\n$/);
-    expect(await refused('image', 'build', '-f', '/nowhere', folder())).toContain('/nowhere');
-    expect(await refused('image', 'build', '/nowhere')).toContain('path "/nowhere" not found');
-    expect(await refused('image', 'build', file)).toContain('must be a directory');
-    expect(await refused('image', 'build', 'https://x.example/a.git')).toContain('Fetch');
-    expect(await refused('image', 'build', '--iidfile', '/no/where', folder())).toContain(
-      '--iidfile /no/where',
-    );
-  });
-
-  flagTest(
-    'tswarm image build',
-    ['--build-arg', '--label', '--target', '--no-cache', '--platform'],
-    'how',
-    async () => {
-      const path = folder(
-        'FROM busybox:test AS one\nARG A=x\nARG B=x\nENV A=$A B=$B\nFROM one AS two\nENV TWO=2\n',
-      );
-      const args = ['--build-arg', 'A=given', '--build-arg', 'B', '--label', 'a=b'];
-      await build([...args, '--target', 'one', '-t', 'how:1', path], { env: { B: 'ours' } });
-      expect(await shown('{{json .Config}}', 'how:1')).toMatch(/"A=given","B=ours".*"a":"b"/);
-      expect(await shown('{{json .Config.Env}}', 'how:1')).not.toContain('TWO');
-      const steps = folder();
-      expect(await build([steps])).toContain('Using cache');
-      expect(await build(['--no-cache', steps])).not.toContain('Using cache');
-      // Another platform's base image is in no registry here.
-      expect(await refused('image', 'build', '--platform', 'linux/s390x', steps)).not.toBe('');
-      expect(await refused('image', 'build', '--target', 'none', path)).toContain('none');
-    },
-  );
-
-  flagTest(
-    'tswarm image build',
-    ['--network', '--add-host', '--shm-size', '--pull'],
-    'what steps see',
-    async () => {
-      const path = folder('FROM busybox:test\nRUN cat /etc/hosts /proc/net/dev; df -k /dev/shm\n');
-      const said = await build(['--add-host', 'db:10.1.2.3', '--shm-size', '8m', path]);
-      expect(said).toMatch(/10\.1\.2\.3\s+db\n/);
-      expect(said).toMatch(/ 8192 /);
-      expect(said).toMatch(/^ *eth0:/m);
-      expect(await build(['--no-cache', '--network', 'none', path])).not.toMatch(/^ *eth0:/m);
-      expect(await refused('image', 'build', '--shm-size', 'much', path)).toContain('--shm-size');
-      // It is in no registry.
-      const pulled = await tswarm('image', 'build', '--pull', path);
-      expect(pulled.code, pulled.stdout).toBe(1);
-    },
-  );
-
-  flagTest(
-    'tswarm image build',
-    ['--secret', '--ssh', '--build-context', '--ulimit', '--allow', '--no-cache-filter'],
-    'what steps are given',
-    async () => {
-      const socket = join(node.folder, 'ssh.sock');
-      const agent = createServer((client) => client.end()).listen(socket);
-      const text = `FROM busybox:test AS first
-RUN --mount=type=secret,id=s cat /run/secrets/s; ulimit -n
-RUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && echo agent
-FROM first
-RUN --security=insecure --mount=from=more,target=/m cat /m/note`;
-      const path = folder(text);
-      try {
-        const secret = join(path, 'note');
-        const args = ['--secret', `id=s,src=${secret}`, '--ssh', `default=${socket}`, '--ulimit'];
-        const all = [...args, 'nofile=222', '--build-context', `more=${path}`, '--allow'];
-        const said = await build([...all, 'security.insecure', path]);
-        expect(said).toMatch(/\n222\n[\s\S]*\nagent\n/);
-        const note = readFileSync(secret, 'utf8');
-        expect(said.split(note)).toHaveLength(3);
-        const again = await build([
-          ...all,
-          'security.insecure',
-          '--no-cache-filter',
-          'first',
-          path,
-        ]);
-        expect(again.split('Using cache')).toHaveLength(1);
-        expect(await refused('image', 'build', '--secret', 'id=x,src=/none', path)).toContain(
-          '/none',
-        );
-        expect(await refused('image', 'build', '--ssh', 'default=/none', path)).toContain('/none');
-        expect(await refused('image', 'build', '--allow', 'x', path)).toContain('entitlement');
-        const denied = await tswarm('image', 'build', ...all.slice(0, -1), path);
-        expect([denied.code, denied.stdout + denied.stderr]).toEqual([
-          1,
-          expect.stringContaining('security.insecure is not allowed'),
-        ]);
-      } finally {
-        agent.close();
-      }
-    },
-  );
-
-  it('takes a Dockerfile or an archive that is piped in', async () => {
-    const text = 'FROM busybox:test\nENV PIPED=1\n';
-    await build(['-t', 'piped:1', '-'], { input: text });
-    expect(await shown('{{json .Config.Env}}', 'piped:1')).toContain('PIPED=1');
-    await build(['-t', 'piped:2', '-f', '-', folder()], { input: `${text}COPY note /n\n` });
-    expect(await shown('{{len .RootFS.Layers}}', 'piped:2')).toBe('2\n');
-    const whole = `tar -C ${folder()} -cz . | ${NODE} ${join(ROOT, 'dist/cli/tswarm/main.js')}`;
-    const piped = await node.inside('sh', [
-      '-c',
-      `${whole} -H unix://${node.clusterSocket} image build -t piped:3 -`,
-    ]);
-    expect(piped.stdout, piped.stderr).toContain('Successfully tagged piped:3');
-    expect(await refused('image', 'build', '-f', '-', '-')).toContain('both');
-  });
-});
-
 describe('image names, archives and registries', () => {
+  beforeAll(async () => {
+    const folder = join(node.folder, 'layers');
+    await node.inside('mkdir', ['-p', folder]);
+    writeFileSync(join(folder, 'note'), 'noted\n');
+    for (const [tag, rest] of [
+      ['piped:1', ''],
+      ['piped:2', 'COPY note /n\n'],
+    ] as const) {
+      const input = `FROM busybox:test\nENV PIPED=1\n${rest}`;
+      const built = await node.tswarm(['image', 'build', '-t', tag, '-f', '-', folder], { input });
+      expect(built.code, built.stderr).toBe(0);
+    }
+  });
+
   flagTest('tswarm image push', ['--all-tags', '--quiet'], 'one tag or all', async () => {
     await using registry = await registryInside(node);
     const name = `${registry.host}/pushed`;

@@ -424,10 +424,13 @@ describe('stack', () => {
 
   flagTest(
     'tswarm stack ps',
-    ['--filter', '--format', '--no-resolve', '--no-trunc', '--quiet'],
+    ['--filter', '--format', '--json', '--no-resolve', '--no-trunc', '--quiet'],
     'its tasks',
     async () => {
       const filter = ['--filter', 'desired-state=running'];
+      expect(JSON.parse(await out('stack', 'ps', ...filter, '--json', 'shop'))).toMatchObject({
+        Name: 'shop_a.1',
+      });
       expect(await out('stack', 'ps', ...filter, '--format', '{{.Name}}', 'shop')).toBe(
         'shop_a.1\n',
       );
@@ -444,9 +447,12 @@ describe('stack', () => {
 
   flagTest(
     'tswarm stack services',
-    ['--filter', '--format', '--quiet'],
+    ['--filter', '--format', '--json', '--quiet'],
     'its services',
     async () => {
+      expect(JSON.parse(await out('stack', 'services', '--json', 'shop'))).toMatchObject({
+        Name: 'shop_a',
+      });
       expect(await out('stack', 'services', '--filter', 'name=shop_b', '--quiet', 'shop')).toBe('');
       expect(await out('stack', 'services', '--format', '{{.Name}}', 'shop')).toBe('shop_a\n');
       expect(await refused('stack', 'services', 'none')).toContain('nothing found in stack');
@@ -529,6 +535,9 @@ describe('system', () => {
         Type: 'volume',
       });
       expect(await refused('system', 'events', '--since', 'soon')).toContain('--since');
+      expect(await refused('system', 'events', ...past, '--filter', 'contianer=a')).toContain(
+        "invalid filter 'contianer'",
+      );
     },
   );
 

@@ -225,6 +225,14 @@ describe('service create', () => {
     expect(made.stderr).toContain(words);
     expect(made.code).toBeGreaterThan(0);
   });
+
+  it('says what is wrong with a flag before any registry is asked', async () => {
+    const made = await service('create', '--replicas', 'three', '127.0.0.1:1/none:1');
+    expect([made.stderr, made.code]).toEqual([
+      'Error: --replicas: "three" is not a whole number from 0\n',
+      1,
+    ]);
+  });
 });
 
 describe('service scale', () => {

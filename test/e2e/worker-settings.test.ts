@@ -1,17 +1,23 @@
 // Goal: every remaining setting of a container that is accepted is seen on the process or the kernel object that it is about; network settings on a real
 // bridge. Method: a real worker, busybox. Needs root.
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmdirSync,
+  statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EngineJson } from '#protocol/engine';
+import { writeBusyboxRoot } from '../support/busybox-root.ts';
 import { eventually, WorkerNode } from '../support/worker-node.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -212,6 +218,39 @@ describe.skipIf(!isRoot)('a container’s settings', () => {
     await node.engine.volumes.remove('parts', false);
   });
 
+  it('an image’s volumes and labels reach nothing of the host (CVE-2022-23648, CVE-2026-53488)', async () => {
+    const root = join(node.folder, 'hostile-root');
+    writeBusyboxRoot(root);
+    const [linked, above] = [join(node.folder, 'linked'), join(node.folder, 'above')];
+    for (const path of [linked, above]) {
+      mkdirSync(path);
+      writeFileSync(join(path, 'secret'), 'of the host\n');
+      chmodSync(path, 0o711);
+    }
+    // The image has a folder of the first one's name too, and a link that leads to it, or to the host's for who follows it there.
+    mkdirSync(join(root, linked), { recursive: true });
+    writeFileSync(join(root, linked, 'f'), 'of the image\n');
+    chmodSync(join(root, linked), 0o1750);
+    symlinkSync(linked, join(root, 'link'));
+    await node.importRoot(root, 'hostile:1', [
+      `VOLUME ["/link", "${'/..'.repeat(12)}${above}"]`,
+      'LABEL com.docker.swarm.task.id=t com.docker.swarm.service.id=s name=other image=other',
+    ]);
+    const image = { Image: 'hostile:1' };
+    const script = `stat -L -c %a /link ${above}; ls -A /link/; cat /link/f; ls -A ${above}; mount | grep -c " ${above} "`;
+    const { out } = await node.sh(script, {}, image);
+    expect(out).toBe('1750\n755\nf\nof the image\n1\n');
+    const id = await sleeping({}, image);
+    const tasks = { 'is-task': ['true'] };
+    const listed = { all: true, limit: 0, size: false };
+    expect(await node.engine.containers.list({ ...listed, filters: tasks })).toEqual([]);
+    for (const path of [linked, above]) {
+      expect(readdirSync(path)).toEqual(['secret']);
+      expect(statSync(path).mode & 0o7777).toBe(0o711);
+    }
+    await remove(id);
+  });
+
   it('Mounts: volume with labels, driver options; tmpfs with mode; read-only bind', async () => {
     const source = join(node.folder, 'm-src');
     mkdirSync(join(source, 'sub'), { recursive: true });
@@ -286,6 +325,48 @@ describe.skipIf(!isRoot)('a container’s settings', () => {
     const path = join(node.folder, 'data/containers', id, `${id}-json.log`);
     expect([existsSync(`${path}.2`), existsSync(`${path}.3`)]).toEqual([true, false]);
     await remove(id);
+  });
+
+  it('LogConfig syslog: kept and sent, over restarts of container and worker; without a server it does not start', async () => {
+    let text = '';
+    const server = createServer((socket) => {
+      socket.on('data', (bytes) => {
+        text += String(bytes);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const address = `tcp://127.0.0.1:${port}`;
+    const hostConfig = (more: object = {}): EngineJson => ({
+      NetworkMode: 'none',
+      LogConfig: {
+        Type: 'syslog',
+        Config: { 'syslog-address': address, tag: '{{.Name}}', ...more },
+      },
+    });
+    const lines = (): string[] => text.match(/(?<=sent\[\d+\]: ).*/g) ?? [];
+    const script = 'trap "echo end; exit" TERM; echo begin; while :; do sleep 0.1; done';
+    const Cmd = ['sh', '-c', script];
+    const id = await node.run({ Cmd, HostConfig: hostConfig() }, 'sent');
+    await eventually(() => lines().length === 1, 30_000);
+    await node.restart();
+    await node.engine.containers.restart(id, { signal: '', timeoutSeconds: 60 });
+    await eventually(() => lines().length === 3, 30_000);
+    expect(lines()).toEqual(['begin', 'end', 'begin']);
+    expect(await node.logs(id)).toBe('begin\nend\nbegin\n');
+    const { LogPath } = await node.engine.containers.inspect(id, { size: false });
+    expect(LogPath).toBe('');
+    await remove(id);
+    // What was written last is sent before the container is removed with its log.
+    const once = { ...hostConfig({ 'cache-disabled': 'true' }), AutoRemove: true };
+    const last = await node.run({ Cmd: ['echo', 'last'], HostConfig: once }, 'sent-2');
+    await expect(node.logs(last)).rejects.toThrow(/does not support reading|No such container/);
+    await eventually(() => text.includes(']: last\n'), 30_000);
+    await new Promise((resolve) => server.close(resolve));
+    await expect(node.run({ Cmd, HostConfig: hostConfig() }, 'sent-3')).rejects.toThrow(
+      `failed to initialize logging driver: dial tcp 127.0.0.1:${port}: connect: connection refused`,
+    );
+    await remove('sent-3');
   });
 
   it('LogConfig none keeps nothing and says so', async () => {

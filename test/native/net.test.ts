@@ -303,6 +303,28 @@ describe.skipIf(!isRoot)('tswarm-net', () => {
     );
   });
 
+  it('leaves connections alone whose clients use their ports again', async () => {
+    net.sh('ip link set lo up');
+    const script = join(import.meta.dirname, 'port-reuse.ts');
+    const args = ['-t', String(net.child.pid), '-n', '-m', '--', process.execPath, script];
+    const clients = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const lines = createInterface(clients.stdout)[Symbol.asyncIterator]();
+    expect((await lines.next()).value).toBe('ready');
+    let result = '';
+    const end = lines.next().then(({ value }) => {
+      result = String(value);
+    });
+    let forgotten = 0;
+    while (result === '') {
+      forgotten += Number((await net.ask('conntrack', { gone: ['127.0.0.2'] })).flows);
+    }
+    await end;
+    const { second, broken } = JSON.parse(result);
+    expect(broken).toBe(0);
+    expect(second).toBeGreaterThan(0);
+    expect(forgotten).toBeGreaterThan(0);
+  }, 60_000);
+
   it('reports what others change, and only that', async () => {
     expect(await net.ask('watch', { table: 'mine', links: 'tx' })).toMatchObject({ ok: true });
     const told = async (): Promise<string[]> => {

@@ -110,6 +110,24 @@ describe('resources', () => {
     box.run(['delete', '--force', id]);
     expect(leftovers(box, id)).toEqual([]);
   });
+
+  it.each([
+    [1, 'minimum allowed cpu-shares is 2'],
+    [300_000, 'maximum allowed cpu-shares is 262144'],
+  ])(
+    '%i processor shares: refused where the kernel would take others (v1), a weight with v2',
+    (shares, why) => {
+      const id = box.id();
+      const bundle = box.bundle(id, ['/bin/true'], (config) => {
+        config.linux.resources = { cpu: { shares } };
+      });
+      const ran = box.run(['run', '--bundle', bundle, id]);
+      if (existsSync('/sys/fs/cgroup/memory'))
+        expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining(why)]);
+      else expect([ran.code, ran.stderr]).toEqual([0, '']);
+      expect(leftovers(box, id)).toEqual([]);
+    },
+  );
 });
 
 describe('refused by name, and nothing is left', () => {

@@ -19,6 +19,8 @@ import { IS_SANITIZED, program } from './programs.ts';
 import { Client, type Container, RUNTIME } from './shim-client.ts';
 import { container, containers, residentKb, started, until } from './shim-fixture.ts';
 
+const RUNC = '/usr/sbin/runc';
+
 describe('life of a container', () => {
   it('goes from created over running to stopped, and leaves its files', async () => {
     const made = container('exec sleep 1000');
@@ -199,10 +201,8 @@ describe('failing to create', () => {
     expect(readdirSync(made.state)).toEqual([]);
   });
 
-  it('passes on what runc says', () => {
-    const runc = '/usr/sbin/runc';
-    if (!existsSync(runc)) return;
-    const { status, stderr } = container(['nope']).create(runc);
+  it.skipIf(!existsSync(RUNC))('passes on what runc says', () => {
+    const { status, stderr } = container(['nope']).create(RUNC);
     expect(status).toBe(1);
     expect(JSON.parse(stderr)).toMatchObject({ code: 'not_found' });
   });

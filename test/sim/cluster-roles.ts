@@ -5,6 +5,7 @@
 // The first managers have no worker; once demoted they stay what they are.
 import { managersOf, raftIdOf } from '#manager/control/managers';
 import { removeNode, updateNode } from '#manager/control/nodes';
+import { SEAT_LOOK_MS } from '#manager/limits';
 import type { StoreWriteView } from '#manager/store/state';
 import { CERTIFICATE_ROLE, certificateRequest } from '#protocol/certificates';
 import { IssueNodeCertificateRequest } from '#protocol/generated/ca';
@@ -25,8 +26,7 @@ const MANAGERS_MAX = 5;
 /** Hosts look so often at what they are to be. */
 const LOOK_US = 300_000;
 const JOIN_MS = 1_500;
-/** Much longer than a member waits for its first entries. */
-const PATIENCE_US = 15_000_000;
+const SEAT_MS = 1_500;
 
 export interface RolesDeps {
   readonly world: World;
@@ -40,8 +40,8 @@ export class Roles {
   readonly #deps: RolesDeps;
   /** The member that runs on a node's host, from when it asks to join. */
   readonly #members = new Map<SimNode, SimMember>();
-  /** When that was. */
-  readonly #joinedUs = new Map<SimNode, number>();
+  /** When it last asked whether it still may, or did join. */
+  readonly #askedUs = new Map<SimNode, number>();
 
   constructor(deps: RolesDeps) {
     this.#deps = deps;
@@ -56,21 +56,35 @@ export class Roles {
 
   #look(node: SimNode): void {
     const member = this.#members.get(node);
-    if (member) this.#giveUp(node, member);
+    if (member && node.actor)
+      this.#deps.world.become(node.actor, () => this.#askForSeat(node, member));
     if (member?.isGone) this.#members.delete(node);
     const { actor } = node;
     if (actor === null || node.role !== NodeRole.MANAGER || this.#members.has(node)) return;
     this.#deps.world.become(actor, () => this.#join(node));
   }
 
-  /** A seat that nobody knows of any more: the group was forced to begin anew without the state that had it. A person would start the host again. */
-  #giveUp(node: SimNode, member: SimMember): void {
-    const { group, world } = this.#deps;
-    const isWaiting = member.process?.host?.core.raft.log.committed === 0;
-    const sinceUs = this.#joinedUs.get(node) ?? 0;
-    if (!isWaiting || world.nowUs - sinceUs < PATIENCE_US) return;
-    group.kill(member);
-    member.isGone = true;
+  /** As host/seat-watch.ts: while it waits for its vote it asks whether it still may have one. */
+  #askForSeat(node: SimNode, member: SimMember): void {
+    const { group, wire, world, prng } = this.#deps;
+    const raft = member.process?.host?.core.raft;
+    const isWaiting = raft !== undefined && !raft.tracker.conf.voters.includes(member.id);
+    const sinceUs = world.nowUs - (this.#askedUs.get(node) ?? 0);
+    if (!isWaiting || member.isGone || sinceUs < SEAT_LOOK_MS * 1000) return;
+    const manager = wire.pick(prng);
+    if (manager === null || manager.id === member.id) return;
+    this.#askedUs.set(node, world.nowUs);
+    const { process } = member;
+    wire.call(
+      { node, manager, timeoutMs: SEAT_MS },
+      () => manager.hasSeat({ nodeId: node.nodeId, raftId: member.id }),
+      (isGiven) => {
+        if (isGiven || member.process !== process) return;
+        group.kill(member);
+        member.isGone = true;
+      },
+      () => {},
+    );
   }
 
   /** Each try is a new member: nobody knows what became of the one before. */
@@ -80,7 +94,7 @@ export class Roles {
     if (manager === null) return;
     const member = group.addMember();
     this.#members.set(node, member);
-    this.#joinedUs.set(node, this.#deps.world.nowUs);
+    this.#askedUs.set(node, this.#deps.world.nowUs);
     const { nodeId } = node;
     wire.call(
       { node, manager, timeoutMs: JOIN_MS },

@@ -48,7 +48,7 @@ export class DurableLog {
   }
 
   get lastIndex(): number {
-    return this.#state.baseIndex + this.#state.entries.length;
+    return lastIndexOf(this.#state);
   }
 
   get snapshotIndex(): number {
@@ -57,9 +57,7 @@ export class DurableLog {
 
   /** Null outside of the log. */
   termAt(index: number): number | null {
-    const { baseIndex, baseTerm, entries } = this.#state;
-    if (index === baseIndex) return baseTerm;
-    return entries[index - baseIndex - 1]?.term ?? null;
+    return termIn(this.#state, index);
   }
 
   /** Whether the log holds, or a snapshot stands for, the entry of `term` at `index`. */
@@ -100,13 +98,12 @@ export class DurableLog {
     }));
     const now = textOf(stateOf(contents));
     if (now === textOf(before)) return;
-    const other = { ...before, entries: before.entries.slice() };
-    if (this.#onItsWay !== null) apply(other, this.#onItsWay);
+    const other = this.#withLastBatch();
     const last = contents.entries.at(-1);
     const isAdded = isForced && last?.type === EntryType.confChange && now !== textOf(other);
     if (isAdded) {
       const added = { hardState: contents.hardState, entries: [last], mark: null };
-      apply(before.baseIndex + before.entries.length + 1 === last.index ? before : other, added);
+      apply(lastIndexOf(before) + 1 === last.index ? before : other, added);
       if (now === textOf(before)) return;
     }
     check(now === textOf(other), 'what was durable is there after a restart', () => ({
@@ -125,19 +122,26 @@ export class DurableLog {
       member: this.#id,
       found: textOf(now),
       durable: textOf(before),
+      onItsWay: this.#onItsWay === null ? '' : textOf(this.#withLastBatch()),
       damage: contents.damage,
       recoverUpTo: contents.recoverUpTo,
     });
-    const lastBefore = before.baseIndex + before.entries.length;
-    const isShorter = now.baseIndex + now.entries.length < lastBefore;
     const isReported = contents.damage !== null || contents.recoverUpTo > 0;
-    check(isReported || !isShorter, 'damage that loses entries is reported', values);
+    // The write that was on its way may have overwritten the end of the log, and given the vote.
+    const isWhole = reachesEndOf(before, now) || reachesEndOf(this.#withLastBatch(), now);
+    check(isReported || isWhole, 'damage that loses entries is reported', values);
     // The last write is spared, and every frame and every header says term and vote.
     const { term, vote } = before.hardState;
-    // The write that was on its way may have given the vote.
     const hasVote = vote === 0 || hardState.vote === vote;
     const isKept = hardState.term > term || (hardState.term === term && hasVote);
     check(isKept, 'damage takes away neither term nor vote', values);
+  }
+
+  /** As it is when the write that is on its way has reached the disk. */
+  #withLastBatch(): LogState {
+    const state = { ...this.#state, entries: this.#state.entries.slice() };
+    if (this.#onItsWay !== null) apply(state, this.#onItsWay);
+    return state;
   }
 
   /** The start has added an entry of its own: the group begins anew with this member. */
@@ -154,6 +158,22 @@ function stateOf(contents: WalContents): LogState {
     snapshotIndex: contents.mark?.meta.index ?? 0,
     entries: [...contents.entries],
   };
+}
+
+function lastIndexOf({ baseIndex, entries }: LogState): number {
+  return baseIndex + entries.length;
+}
+
+/** Null outside of the log. */
+function termIn({ baseIndex, baseTerm, entries }: LogState, index: number): number | null {
+  if (index === baseIndex) return baseTerm;
+  return entries[index - baseIndex - 1]?.term ?? null;
+}
+
+/** Whether `now` has the last entry of `log`: with it come all before. */
+function reachesEndOf(log: LogState, now: LogState): boolean {
+  const last = lastIndexOf(log);
+  return now.baseIndex > last || termIn(now, last) === termIn(log, last);
 }
 
 function apply(state: LogState, batch: WalBatch): void {

@@ -184,6 +184,12 @@ export class GroupChecks {
       leaders: [other, member.id],
     }));
     this.#leaders.set(raft.term, member.id);
+    const { term, vote } = member.durable;
+    check(term === raft.term && vote === member.id, 'a leader’s own vote is durable', () => ({
+      leader: member.id,
+      term: raft.term,
+      durable: { term, vote },
+    }));
     // A member that is being removed may still be needed, until its removal is committed.
     const committedConf = raft.confHistory.at(raft.log.committed);
     const isVoter = [raft.tracker.conf, committedConf].some(

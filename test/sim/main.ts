@@ -2,7 +2,8 @@
 // then until the group is whole again. Ends with 1 at the first seed that breaks a rule, and prints
 // the command that repeats it. --seconds S: as many seeds as fit into that time; --only cluster or
 // registers: of these seeds those of the one kind; --keep-going: go on after a broken rule; --jobs N:
-// so many seeds at a time. A run that does not end breaks a rule, too.
+// so many seeds at a time. A run that does not end breaks a rule, too. SIGINT and SIGTERM end it after the
+// seeds that are under way, with the figures so far.
 import { parseArgs } from 'node:util';
 import { kindOf, repeatCommand, type SeedResult } from './seed-result.ts';
 import { SeedRunner } from './seed-runner.ts';
@@ -75,7 +76,14 @@ async function main(): Promise<void> {
   const count = values.count === '' ? fallback : number('count', values.count);
   const sum = new Sum();
   let seed = first;
+  let isStopped = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      isStopped = true;
+    });
+  }
   const isOver = (): boolean =>
+    isStopped ||
     seed >= first + count ||
     (seconds !== null && sum.elapsedSeconds > seconds) ||
     (sum.failed > 0 && !values['keep-going']);

@@ -71,6 +71,13 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     if (raft.earlyReads`,
   },
   {
+    name: 'leads before its own vote is on its disk',
+    source: 'Raft paper, figure 2',
+    file: `${RAFT}/election.ts`,
+    find: "const counted = isEarly ? 'pending' : result;",
+    replace: 'const counted = result;',
+  },
+  {
     name: 'answers reads without asking a quorum',
     source: 'thesis §6.4',
     file: `${RAFT}/reads.ts`,

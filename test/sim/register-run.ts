@@ -156,7 +156,9 @@ export class RegisterRun {
   #call(member: SimMember, operation: Operation, size: number): void {
     const { process } = member;
     const registers = this.#registers.get(member);
-    if (process === null || registers === undefined) {
+    // Who is to go on alone listens when it does: what it was told before might be of either group.
+    const isBeginning = this.#awaited !== null || member.onForced !== null;
+    if (process === null || registers === undefined || isBeginning) {
       operation.outcome = 'refused'; // Nobody listens there.
       return;
     }

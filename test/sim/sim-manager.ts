@@ -10,6 +10,7 @@ import { type Member, managerOf } from '#manager/control/managers';
 import {
   admitManager,
   announceManager,
+  hasSeat,
   type JoinAddresses,
   takeOver,
 } from '#manager/control/membership';
@@ -25,7 +26,11 @@ import type { DecisionContext } from '#manager/store/view';
 import { TswarmError } from '#protocol/errors';
 import type { IssueNodeCertificateRequest } from '#protocol/generated/ca';
 import type { DispatcherMethods } from '#protocol/generated/dispatcher';
-import { AnnounceRequest, type JoinRequest } from '#protocol/generated/membership';
+import {
+  AnnounceRequest,
+  type JoinRequest,
+  type SeatRequest,
+} from '#protocol/generated/membership';
 import { ManagerStatus, type Node } from '#protocol/generated/objects';
 import { newId } from '#protocol/ids';
 import { RateLimit } from '#protocol/rate-limit';
@@ -140,6 +145,12 @@ export class SimManager {
     await this.replicated.update(options, (tx) =>
       admitManager(tx, request, addresses, this.members(), () => raftId),
     );
+  }
+
+  /** As membership-service.ts. */
+  async hasSeat(request: SeatRequest): Promise<boolean> {
+    await this.#deps.node.readIndex();
+    return hasSeat(this.replicated.view, request);
   }
 
   async announce(request: AnnounceRequest): Promise<void> {

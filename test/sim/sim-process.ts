@@ -19,7 +19,7 @@ import { openingTurn } from '#manager/host/raft/turn-report';
 import { decodeMessages, encodeMessages } from '#manager/raft/codec';
 import type { Message } from '#manager/raft/types';
 import type { Wal } from '#manager/wal/wal';
-import type { TswarmError } from '#protocol/errors';
+import { hasCode, type TswarmError } from '#protocol/errors';
 import type { Log } from '#protocol/world';
 import type { Prng } from '#test/support/prng';
 import type { OpenPlace, SimMember } from './sim-member.ts';
@@ -132,17 +132,25 @@ export class SimProcess {
   }
 
   #open(): void {
-    const place = this.#member.open();
-    openLog(this.#deps.options, place).then(
-      (opened) => {
-        try {
-          this.#run(opened, place);
-        } catch (error) {
-          this.#deps.world.failure ??= error;
-        }
-      },
-      (error: unknown) => this.#post({ type: 'failed', error: toThreadError(error) }),
-    );
+    const failed = (error: unknown): void => {
+      this.#post({ type: 'failed', error: toThreadError(error) });
+    };
+    let place: OpenPlace;
+    try {
+      place = this.#member.open();
+    } catch (error) {
+      // A member's first start writes its keys: not on a full disk.
+      if (!hasCode(error, 'no_space')) throw error;
+      failed(error);
+      return;
+    }
+    openLog(this.#deps.options, place).then((opened) => {
+      try {
+        this.#run(opened, place);
+      } catch (error) {
+        this.#deps.world.failure ??= error;
+      }
+    }, failed);
   }
 
   #run(opened: OpenedLog, place: OpenPlace): void {

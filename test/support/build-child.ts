@@ -1,5 +1,6 @@
 // A worker that builds and may be killed at any moment: the argument is its folder. Prints what the
 // build prints.
+import { NO_BUILD_LIMITS } from '#protocol/engine';
 import { streamOf, tarOf } from './image-tar.ts';
 import { WorkerNode } from './worker-node.ts';
 
@@ -18,11 +19,13 @@ const options = {
   noCache: false,
   pull: false,
   quiet: false,
+  events: false,
   networkMode: 'none',
   extraHosts: [],
   shmBytes: 0,
   noCacheFilter: [],
   ulimits: [],
+  limits: NO_BUILD_LIMITS,
   entitlements: [],
   secrets: new Map(),
   sshAgents: {},

@@ -2,7 +2,7 @@
 // namespace.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BuildOptions, EngineJson } from '#protocol/engine';
+import { type BuildOptions, type EngineJson, NO_BUILD_LIMITS } from '#protocol/engine';
 import { createBuilder } from '#worker/build/builder';
 import type { Builder } from '#worker/images/types';
 import { createBuildStepRunner } from '#worker/runtime/build-step';
@@ -32,11 +32,13 @@ export const BUILD_DEFAULTS: BuildOptions = {
   noCache: false,
   pull: false,
   quiet: false,
+  events: false,
   networkMode: '',
   extraHosts: [],
   shmBytes: 0,
   noCacheFilter: [],
   ulimits: [],
+  limits: NO_BUILD_LIMITS,
   entitlements: [],
   secrets: new Map(),
   sshAgents: {},
@@ -82,6 +84,13 @@ export async function buildFixture(): Promise<BuildFixture> {
     table: new ContainerTable(),
     users: new UserLookup(NATIVE_DIR),
     fileSource: { read: () => undefined },
+    // The output of a step is read as it comes.
+    forwarding: {
+      open: async () => {},
+      follow: () => {},
+      finish: async () => {},
+      release: async () => {},
+    },
     changed: () => {},
   });
   const builder = createBuilder(

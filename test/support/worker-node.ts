@@ -91,14 +91,15 @@ export class WorkerNode {
   async addImage(): Promise<void> {
     const root = join(this.folder, 'bb-root');
     writeBusyboxRoot(root);
+    await this.importRoot(root, 'bb:1', ['CMD ["sh"]', 'ENV FROM_IMAGE=1']);
+  }
+
+  /** An image of a folder; `name` with its tag. */
+  async importRoot(root: string, name: string, changes: readonly string[]): Promise<void> {
     const tar = spawn('tar', ['-C', root, '-c', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const lines = await this.engine.images.importTar(tar.stdout, {
-      repo: 'bb',
-      tag: '1',
-      message: '',
-      changes: ['CMD ["sh"]', 'ENV FROM_IMAGE=1'],
-    });
-    for await (const line of lines) void line;
+    const [repo = '', tag = ''] = name.split(':');
+    const options = { repo, tag, message: '', changes };
+    for await (const line of await this.engine.images.importTar(tar.stdout, options)) void line;
   }
 
   /** Creates and starts. @returns the id */

@@ -1,8 +1,8 @@
 # tswarmd itself, once: an image, a container with limits by the Engine API, what the kernel has of them, and nothing left behind.
 # JavaScript is slow in an emulated machine, so this one only runs when it is asked for: npm run vm -- daemon.
 . /opt/tswarm/tests/lib.sh
-mkdir -p /opt/daemon /var/tswarm
-mount -t ext4 -o ro /dev/vdc /opt/daemon
+mkdir -p /var/tswarm
+disk daemon ro
 SOCKET=/run/tswarm/docker.sock
 
 # api METHOD PATH [BODYFILE [TYPE]]: the answer's body; its status in /run/status

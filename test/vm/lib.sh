@@ -37,6 +37,17 @@ finish() {
 	echo "1..$count"
 }
 
+# disk NAME OPTIONS: mounts the disk that scripts/vm/disks.mjs has made under this name at /opt/NAME.
+disk() {
+	mkdir -p "/opt/$1"
+	for serial in /sys/block/vd*/serial; do
+		[ "$(cat "$serial")" = "$1" ] || continue
+		mount -t ext4 -o "$2" "/dev/$(basename "$(dirname "$serial")")" "/opt/$1" && return
+	done
+	echo "# there is no disk $1"
+	return 1
+}
+
 rt() {
 	tswarm-runtime --root $ROOT "$@"
 }

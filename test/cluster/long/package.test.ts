@@ -20,6 +20,8 @@ function onBareHost(script: string): { readonly status: number | null; readonly 
   const enter = [
     'ip link set lo up',
     'mount --make-rprivate /',
+    // Containers need a root that is a mount, as every host's is.
+    `mount --rbind ${root} ${root}`,
     `mount --rbind /sys ${root}/sys`,
     `mount -t proc proc ${root}/proc`,
     `mount -t tmpfs tmpfs ${root}/run`,
@@ -52,14 +54,20 @@ it('installs, makes a cluster, and goes without a trace', () => {
     for i in $(seq 50); do tswarm info >/dev/null 2>&1 && break; sleep 0.2; done
     tswarm init --advertise-addr 127.0.0.1 | grep 'tswarm join --token'
     tswarm node ls --format '{{.Status}} {{.ManagerStatus}}'
-    tswarm leave --force
+    tcompose --env-file /none config || echo "tcompose ended with $?"
+    # A container that belongs to no cluster, so that leaving does not end it.
+    tar -chf - /bin/sleep $(ldd /bin/sleep | grep -o '/[^ ]*') 2>/dev/null | tswarm image import - box
+    tswarm container run -d --name plain box /bin/sleep 1000
     ./install.sh --uninstall --purge
+    if grep -la -e '[t]swarm' -e '[/]bin/sleep' /proc/[0-9]*/cmdline; then exit 91; fi
+    if grep -e /var/lib/tswarm -e /run/tswarm /proc/self/mounts; then exit 92; fi
     ls /usr/local/bin /usr/local/lib
-    ! ls /var/lib/tswarm 2>/dev/null
-    ! getent passwd tswarm
+    if ls /var/lib/tswarm /run/tswarm 2>/dev/null; then exit 93; fi
+    if getent passwd tswarm-manager || getent group tswarm; then exit 94; fi
   `);
   expect([status, out]).toEqual([0, expect.stringContaining('Ready Leader')]);
   expect(out).toContain('tswarm is installed. Next:');
+  expect(out).toContain('tcompose ended with 1\n');
   expect(out).toContain('tswarm and its state are gone.');
   expect(readdirSync(join(root, 'usr/local/bin'))).toEqual([]);
 });

@@ -21,7 +21,8 @@ import { PowerDisk } from './power-disk.ts';
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 const CRASH_POINTS = join(import.meta.dirname, 'crash-points.mjs');
-const START_TIMEOUT_MS = 30_000;
+/** All deadlines here are for a machine that has much else to do. */
+const START_TIMEOUT_MS = 120_000;
 
 export type Victim = 'daemon' | 'manager' | 'both';
 
@@ -119,7 +120,7 @@ export class CrashNode extends TestNode {
   async arm(step: number): Promise<void> {
     writeFileSync(this.crashPointFile, String(step));
     process.kill(this.pid, 'SIGUSR2');
-    await until(() => readQuietly(this.crashPointFile) !== String(step), 5_000);
+    await until(() => readQuietly(this.crashPointFile) !== String(step), 60_000);
   }
 
   /** @returns what it was about to do when it was killed; '' when it has not been: it runs on then and counts no more */
@@ -134,7 +135,7 @@ export class CrashNode extends TestNode {
     const text = readQuietly(this.crashPointFile).trim();
     rmSync(this.crashPointFile, { force: true });
     if (!text.startsWith('killed')) return '';
-    await until(() => daemon?.signalCode === 'SIGKILL', 5_000);
+    await until(() => daemon?.signalCode === 'SIGKILL', 60_000);
     this.#process = undefined;
     return text;
   }
@@ -159,14 +160,14 @@ export class CrashNode extends TestNode {
     const manager = victim === 'daemon' ? 0 : this.managerPid();
     if (manager > 0) trySignal(manager, 'SIGKILL');
     if (victim === 'manager') {
-      await until(() => !existsSync(`/proc/${manager}`) || isZombie(manager), 5_000);
+      await until(() => !existsSync(`/proc/${manager}`) || isZombie(manager), 60_000);
       return;
     }
     await this.stop('SIGKILL');
   }
 
   /** Resolves when the cluster takes changes (again): proven by making one. */
-  async untilCluster(timeoutMs = 30_000): Promise<void> {
+  async untilCluster(timeoutMs = 120_000): Promise<void> {
     let reason = '';
     await until(
       async () => {
@@ -206,7 +207,7 @@ export class CrashNode extends TestNode {
       for (const pid of this.nodeProcesses()) trySignal(pid, 'SIGKILL');
       for (const pid of this.containerProcesses(tag)) trySignal(pid, 'SIGKILL');
       return this.nodeProcesses().length + this.containerProcesses(tag).length === 0;
-    }, 10_000);
+    }, 60_000);
     this.#powerOff(tag);
     await this.#disk?.unmount();
     this.#disk?.mount();

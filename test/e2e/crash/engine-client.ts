@@ -33,7 +33,7 @@ export class EngineClient {
     return new Promise((resolve, reject) => {
       const headers = body === undefined ? {} : { 'Content-Type': type };
       const call = request(
-        { socketPath: this.#socket, path, method, headers, agent: false, timeout: 60_000 },
+        { socketPath: this.#socket, path, method, headers, agent: false, timeout: 180_000 },
         (answer) => {
           const chunks: Buffer[] = [];
           answer.on('data', (chunk: Buffer) => chunks.push(chunk));

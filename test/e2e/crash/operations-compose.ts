@@ -63,7 +63,7 @@ export const down: Operation = {
 async function compose(node: CrashNode, project: Project, args: readonly string[]): Promise<void> {
   const files = { 'compose.yaml': composeFile(project), 'word.txt': 'swordfish\n' };
   const cwd = node.project(project.name, files);
-  const result = await node.tcompose(args, { cwd, timeoutMs: 60_000 });
+  const result = await node.tcompose(args, { cwd, timeoutMs: 240_000 });
   if (result.code !== 0)
     throw new Cut(`tcompose ${args.join(' ')}: ${result.code} ${result.stderr}`);
 }
@@ -81,7 +81,7 @@ async function checkProject(node: CrashNode, when: string): Promise<string[]> {
       .sort()
       .join(', ');
   const expected = `${name}-back-1 running, ${name}-front-1 running`;
-  await until(async () => (await seen()) === expected, 20_000).catch(() => {});
+  await until(async () => (await seen()) === expected, 90_000).catch(() => {});
   const found = await seen();
   if (found !== expected) return [`${when}: ${found}`];
   let answer = '';
@@ -89,7 +89,7 @@ async function checkProject(node: CrashNode, when: string): Promise<string[]> {
     const url = `http://127.0.0.1:${port}/`;
     answer = (await node.inside('curl', ['-s', '-m', '2', url])).stdout;
     return answer === 'front\n';
-  }, 5_000).catch(() => {});
+  }, 60_000).catch(() => {});
   const wrong =
     answer === 'front\n' ? [] : [`${when}: port ${port} answers ${JSON.stringify(answer)}`];
   const script = 'cat /run/secrets/word; wget -q -O - http://front/; sort -u /data/runs';
@@ -118,6 +118,6 @@ async function checkGone(node: CrashNode, project: Project): Promise<string[]> {
     ];
     return names.filter((name) => name.startsWith(project.name));
   };
-  await until(async () => (await left()).length === 0, 10_000).catch(() => {});
+  await until(async () => (await left()).length === 0, 60_000).catch(() => {});
   return (await left()).map((name) => `left after down: ${name}`);
 }

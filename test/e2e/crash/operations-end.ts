@@ -9,7 +9,7 @@ import { createAndStart } from './witnesses.ts';
 /** What the program answers to its stop signal. */
 const STOPPED_CODE = 7;
 const OBEYS = `trap "echo bye; exit ${STOPPED_CODE}" TERM; echo begin; while :; do usleep 20000; done`;
-const SETTLE_MS = 10_000;
+const SETTLE_MS = 60_000;
 
 /** Not in the middle of a restart. */
 async function settledState(node: CrashNode, name: string): Promise<Json> {

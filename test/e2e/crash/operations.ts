@@ -78,7 +78,7 @@ async function checkStarted(
   const output = OUTPUTS[name.startsWith('quick') ? 'quick' : 'started'];
   const settled = async (): Promise<Json> => {
     if (endsWith !== undefined) {
-      await until(async () => (await stateOf(node, name)).Status !== 'running', 5_000);
+      await until(async () => (await stateOf(node, name)).Status !== 'running', 60_000);
     }
     return stateOf(node, name);
   };
@@ -109,7 +109,7 @@ async function checkStarted(
     const text = await logs();
     return text === wanted || (diskLost && endsWith !== undefined && text === '');
   };
-  await until(isLogged, 3_000).catch(async () => {
+  await until(isLogged, 30_000).catch(async () => {
     wrong.push(`${name} has written ${JSON.stringify(await logs())}`);
   });
   await node.api.text(`${path}?force=1`, 'DELETE');
@@ -152,14 +152,14 @@ const exec: Operation = {
     }
     // A process that was begun goes on, whoever asked for it.
     if (acknowledged && !rebooted) {
-      await until(async () => (await run('cat /done')).stdout === 'done\n', 5_000).catch(() =>
+      await until(async () => (await run('cat /done')).stdout === 'done\n', 60_000).catch(() =>
         wrong.push('a detached exec did not go on'),
       );
     }
     const left = async (): Promise<string> =>
       (await run('ps -o args | grep -c "^sh -c\\|^usleep"; true')).stdout.trim();
     // Its own shell and the grep are there when we look.
-    await until(async () => Number(await left()) <= 2, 5_000).catch(async () =>
+    await until(async () => Number(await left()) <= 2, 60_000).catch(async () =>
       wrong.push(`processes of an exec are left: ${(await run('ps -o args')).stdout}`),
     );
     const state = await stateOf(node, name);

@@ -41,7 +41,7 @@ export class NodeRegistry {
     const args = [`--net=${this.#node.netns}`, 'docker-registry', 'serve', this.#config];
     this.#process = spawn('nsenter', args, { stdio: 'ignore' });
     const url = `http://127.0.0.1:${REGISTRY_PORT}/v2/`;
-    await until(async () => (await this.#node.inside('curl', ['-sf', url])).code === 0, 10_000);
+    await until(async () => (await this.#node.inside('curl', ['-sf', url])).code === 0, 60_000);
   }
 
   async stop(): Promise<void> {

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import tar from 'tar-stream';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { packPath, unpackTo } from '#cli/client/archive';
 
 let root: string;
@@ -24,12 +24,16 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-type Entry = readonly [name: string, type: 'file' | 'symlink' | 'directory', text?: string];
+type Entry = readonly [
+  name: string,
+  type: 'file' | 'symlink' | 'link' | 'directory' | 'fifo',
+  text?: string,
+];
 
 function archive(...entries: readonly Entry[]): Readable {
   const pack = tar.pack();
   for (const [name, type, text = ''] of entries) {
-    if (type === 'symlink') pack.entry({ name, type, linkname: text }, '');
+    if (type === 'symlink' || type === 'link') pack.entry({ name, type, linkname: text }, '');
     else pack.entry({ name, type }, text);
   }
   pack.finalize();
@@ -47,6 +51,32 @@ it('packs and unpacks a folder under another name, with links, modes and empty f
   expect(lstatSync(join(root, 'out/run')).mode & 0o777).toBe(0o755);
   expect(lstatSync(join(root, 'out/link')).isSymbolicLink()).toBe(true);
   expect(readFileSync(join(root, 'out/sub/empty'), 'utf8')).toBe('');
+});
+
+it('gives a file its further names, and says what it leaves out', async () => {
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const twice = archive(['d/a', 'file', 'x'], ['d/sub/b', 'link', 'd/a'], ['d/pipe', 'fifo']);
+  await unpackTo(twice, root, 'out');
+  expect(readFileSync(join(root, 'out/sub/b'), 'utf8')).toBe('x');
+  expect(lstatSync(join(root, 'out/a')).nlink).toBe(2);
+  expect(said.mock.calls).toEqual([['Note: out/pipe is left out: a pipe\n']]);
+  said.mockRestore();
+});
+
+it('unpacks a whole root file system, whose names have nothing before them', async () => {
+  const whole = archive(['./', 'directory'], ['note', 'file', 'x'], ['etc/one', 'file', 'y']);
+  await unpackTo(whole, root, 'out', true);
+  expect(readFileSync(join(root, 'out/note'), 'utf8')).toBe('x');
+  expect(readFileSync(join(root, 'out/etc/one'), 'utf8')).toBe('y');
+});
+
+it('refuses a second name for what is outside', async () => {
+  writeFileSync(join(root, 'secret'), 'x');
+  symlinkSync(root, join(root, 'way'));
+  const climbing = archive(['d/a', 'link', 'd/../secret']);
+  await expect(unpackTo(climbing, join(root, 'in'), 'd')).rejects.toThrow('leaves its folder');
+  const through = archive(['d/a', 'link', 'd/way/secret']);
+  await expect(unpackTo(through, root, '')).rejects.toThrow('symbolic link');
 });
 
 it('refuses names that climb', async () => {

@@ -159,27 +159,6 @@ const OF_ONE: Readonly<Record<string, string>> = {
   'volume update': 'it changes CSI volumes of the cluster only',
   'container rm -l': 'links are names in /etc/hosts here, no objects of their own',
   'container rm --link': 'links are names in /etc/hosts here, no objects of their own',
-  'image build --cache-from':
-    'the cache of a node is its own; layers that another node or registry has are found by their digest',
-  'image build --cgroup-parent': 'steps of a build run in the group of the daemon’s containers',
-  'image build --compress': 'the context goes over a socket or TLS as it is',
-  'image build --force-rm': 'steps leave no containers behind, whether they fail or not',
-  'image build --rm': 'steps leave no containers behind, whether they fail or not',
-  'image build --security-opt': 'steps have the rights of an ordinary container',
-  'image build --squash': 'experimental, and of the classic builder alone',
-  ...Object.fromEntries(
-    [
-      '--cpu-period',
-      '--cpu-quota',
-      '-c',
-      '--cpu-shares',
-      '--cpuset-cpus',
-      '--cpuset-mems',
-      '-m',
-      '--memory',
-      '--memory-swap',
-    ].map((flag) => [`image build ${flag}`, 'steps of a build have no limits of their own']),
-  ),
   ...Object.fromEntries(
     ['history', 'import', 'inspect', 'load', 'push', 'rm', 'save'].map((verb) => [
       `image ${verb} --platform`,

@@ -1,5 +1,7 @@
 // What people see: tables, sizes and ages, templates, times, and progress in each of its modes.
+import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { reportFailure } from '#cli/output/fail';
 import { formatList, renderTemplate } from '#cli/output/format';
 import { ellipsis, humanSize, quoted, shortId } from '#cli/output/human';
 import { ProgressDisplay } from '#cli/output/progress';
@@ -55,9 +57,12 @@ describe('templates', () => {
     ['{{json .}}', JSON.stringify(row)],
   ])('%s', (template, text) => expect(renderTemplate(template, row)).toBe(text));
 
-  it.each([['{{.Nope}}'], ['{{range .Ports}}'], ['{{.Name.x}}']])('refuses %s', (template) => {
-    expect(() => renderTemplate(template, row)).toThrow(/--format/);
-  });
+  it.each([['{{.Nope}}'], ['{{range .Ports}}'], ['{{.Name.x}}'], ['{{.Name'], ['{{.Name}} {{']])(
+    'refuses %s',
+    (template) => {
+      expect(() => renderTemplate(template, row)).toThrow(/--format/);
+    },
+  );
 
   it('lists as table, json, ids and a table of a template', () => {
     const view = { columns: [['NAME', 'Name']] as const, rows: [{ ID: '1', Name: 'web' }] };
@@ -65,6 +70,31 @@ describe('templates', () => {
     expect(formatList(view, { quiet: true })).toBe('1\n');
     expect(formatList(view, { json: true })).toBe('{"ID":"1","Name":"web"}\n');
     expect(formatList(view, { format: 'table {{.ID}}\\t{{.Name}}' })).toBe('ID   NAME\n1    web\n');
+    const words = 'table {{.ID}} of {{ upper .Name }}';
+    expect(formatList(view, { format: words })).toBe('ID of NAME\n1 of WEB\n');
+  });
+});
+
+describe('failures', () => {
+  it.each([
+    [() => mkdirSync('/proc/none'), 'Error: mkdir /proc/none: no such file or directory\n', 1],
+    [() => readFileSync('/proc'), 'Error: read: illegal operation on a directory\n', 1],
+    [
+      () => renameSync('/proc/none', '/proc/other'),
+      'Error: rename /proc/none /proc/other: no such file or directory\n',
+      1,
+    ],
+  ])('of the kernel are sentences, not bugs: %s', (work, text, code) => {
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    try {
+      work();
+      throw new Error('it worked');
+    } catch (error) {
+      expect(reportFailure(error)).toBe(code);
+    }
+    const written = write.mock.calls.join('');
+    write.mockRestore();
+    expect(written).toBe(text);
   });
 });
 

@@ -2,7 +2,15 @@
 // at the sentence and the exit code. Nothing is installed: every case ends before the first change, and PATH holds only what the test puts there.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -146,6 +154,21 @@ describe('port', () => {
     const outcome = evaluate('port-holder.mjs', `console.log(m.portHolder(${port}));`);
     server.close();
     expect(outcome.stdout).toContain(`(pid ${process.pid})`);
+  });
+});
+
+describe('commands', () => {
+  it('pass every flag on to the program, also those that Node has too', () => {
+    for (const path of ['native/build', 'dist/cli/tcompose', 'bin'])
+      mkdirSync(join(folder, path), { recursive: true });
+    symlinkSync(process.execPath, join(folder, 'node'));
+    const program = join(folder, 'dist/cli/tcompose/main.js');
+    writeFileSync(program, 'console.log(JSON.stringify(process.argv.slice(2)))');
+    const bin = join(folder, 'bin');
+    evaluate('library.mjs', `m.writeCommands(${JSON.stringify(folder)}, ${JSON.stringify(bin)})`);
+    const args = ['--env-file', '/does/not/exist', 'up', '--', '-x y'];
+    const ran = spawnSync(join(bin, 'tcompose'), args, { encoding: 'utf8' });
+    expect([ran.status, ran.stdout, ran.stderr]).toEqual([0, `${JSON.stringify(args)}\n`, '']);
   });
 });
 

@@ -6,8 +6,36 @@ import { KEY_NOTES } from '#compose-spec/deploy/key-notes';
 import { PEERS, type Peer, type Treatment, treatmentsOf } from '#compose-spec/deploy/peers';
 import { SERVICE_SUPPORT, type Support } from '#compose-spec/deploy/support';
 import { SERVICE_KEYS } from '#compose-spec/load/schema';
+import { problemsOf } from './planned.ts';
 
 const FILE = join(import.meta.dirname, '../../../../docs/compose-keys.md');
+
+/** Forms of keys that are done otherwise: what is asked for, as a service's fields and the rest of a file. */
+const REFUSED_FORMS: readonly (readonly [string, string])[] = [
+  ['logging: {driver: splunk}', ''],
+  ['build: "ftp://h/context.tar"', ''],
+  ['userns_mode: keep-id', ''],
+  ['network_mode: vpn', ''],
+  ['volumes: [{type: npipe, source: p, target: /p}]', ''],
+  ['volumes: [{type: cluster, source: v, target: /v}]', ''],
+  ['pre_start: [{command: [a], per_replica: true}, {command: [b]}]', ''],
+  ['networks: [n]', 'networks: {n: {driver: macvlan}}'],
+  ['networks: [n]', 'networks: {n: {driver_opts: {com.docker.network.bridge.name: br0}}}'],
+  ['networks: [n]', 'networks: {n: {enable_ipv4: false}}'],
+  ['networks: [n]', 'networks: {n: {ipam: {driver: dhcp}}}'],
+  ['volumes: ["data:/d"]', 'volumes: {data: {driver: rexray}}'],
+  ['secrets: [s]', 'secrets: {s: {driver: vault, file: /p/pw}}'],
+  ['extends: {file: "https://h/base.yaml", service: b}', ''],
+];
+
+/** What is said of each: the reason, and what to do. */
+function refusedRows(): string[] {
+  return REFUSED_FORMS.map(([fields, more]) => {
+    const [error] = problemsOf(fields, more);
+    const form = more === '' ? fields : more;
+    return `| \`${form}\` | ${error?.message ?? 'done'} | ${error?.hint ?? ''} |`;
+  });
+}
 
 const MARKS: Readonly<Record<Treatment, string>> = {
   ignores: '**ignored**',
@@ -55,6 +83,15 @@ function table(): string {
     `| --- | --- | --- |${' --- |'.repeat(peers.length)}`,
     ...rows,
     '',
+    '## Forms that are refused',
+    '',
+    'Of the keys that are done, these forms are refused when a file is read. Hosts refuse what only they can know: `storage_opt` on file systems without project quotas, `runtime`, AppArmor profiles and',
+    'devices that are not there, labels where SELinux is on.',
+    '',
+    '| asked for | answer | what to do |',
+    '| --- | --- | --- |',
+    ...refusedRows(),
+    '',
     'Written by test/unit/compose-spec/deploy/compose-keys.test.ts.',
     '',
   ].join('\n');
@@ -78,6 +115,14 @@ it('refuses only what there is no way to do', () => {
     'models',
     'provider',
   ]);
+});
+
+it('says of each refused form where it is and what to do', () => {
+  for (const [fields, more] of REFUSED_FORMS) {
+    const problems = problemsOf(fields, more);
+    expect([fields, more, problems.length]).toEqual([fields, more, 1]);
+    expect(problems[0]?.hint ?? '').not.toBe('');
+  }
 });
 
 it('is what docs/compose-keys.md says', async () => {

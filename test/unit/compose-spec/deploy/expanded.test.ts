@@ -103,10 +103,25 @@ volumes: {data: {}}
     expect(hash(served, 'p_web-pre_start-1')).toBe(hash(before, 'p_web-pre_start-1'));
   });
 
-  it('refuses hooks for each replica, and a name that is taken', () => {
+  it('leaves hooks of each replica to the service, behind those that run once', () => {
+    const made = services(
+      'services: {a: {image: x, pre_start: [{command: [y]}, {command: [z], per_replica: true, image: i, user: u}]}}',
+    );
+    expect(Object.keys(made).sort()).toEqual(['p_a', 'p_a-pre_start-1']);
+    expect(made.p_a?.taskTemplate?.containerSpec?.preStart).toMatchObject([
+      { command: ['z'], image: 'i', user: 'u' },
+    ]);
+    expect(dependencies(made.p_a)).toEqual([['p_a-pre_start-1', DependencyCondition.COMPLETED]]);
     expect(
-      errors('services: {a: {image: x, pre_start: [{command: [y], per_replica: true}]}}')[0],
-    ).toContain('services.a.pre_start.0.per_replica: not supported');
+      errors(
+        'services: {a: {image: x, pre_start: [{command: [y], per_replica: true}, {command: [z]}]}}',
+      ),
+    ).toEqual([
+      'services.a.pre_start.1: runs once for the service, behind a hook that runs for each replica',
+    ]);
+  });
+
+  it('refuses a name that is taken', () => {
     expect(
       errors('services: {a: {image: x, pre_start: [{command: [y]}]}, a-pre_start-1: {image: z}}'),
     ).toEqual([

@@ -136,6 +136,9 @@ test('what a container alone calls others', () => {
   ]);
 });
 
-test.each(['json-file', 'local', 'none'])('log driver %s', (driver) => {
-  expect(serviceOf(`logging: {driver: ${driver}}`).taskTemplate?.logDriver?.name).toBe(driver);
-});
+test.each(['fluentd', 'journald', 'json-file', 'local', 'none', 'syslog'])(
+  'log driver %s',
+  (driver) => {
+    expect(serviceOf(`logging: {driver: ${driver}}`).taskTemplate?.logDriver?.name).toBe(driver);
+  },
+);

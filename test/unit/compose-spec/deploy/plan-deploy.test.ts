@@ -27,13 +27,17 @@ describe('keys', () => {
     ['network_mode: vpn', 'services.a.network_mode: unknown mode vpn'],
     ['pid: "container"', 'services.a.pid: unknown mode container'],
     [
-      'logging: {driver: syslog}',
-      'services.a.logging.driver: nodes keep the output themselves and send none of it to syslog',
+      'logging: {driver: awslogs}',
+      "services.a.logging.driver: logger: no log driver named 'awslogs' is registered",
     ],
-    ['logging: {driver: paper}', 'services.a.logging.driver: no such driver: paper'],
+    ['logging: {driver: gelf}', 'services.a.logging.options: gelf: gelf-address is a required'],
+    [
+      'logging: {driver: syslog, options: {syslog-facility: radio}}',
+      'services.a.logging.options.syslog-facility: log opt syslog-facility: invalid syslog facility',
+    ],
     [
       'logging: {driver: none, options: {tag: x}}',
-      'services.a.logging.options.tag: unknown option of none',
+      "services.a.logging.options.tag: unknown log opt 'tag' for none log driver",
     ],
     ['security_opt: [label=colour:red]', 'services.a.security_opt.0: unknown option label=colour'],
     ['security_opt: [seccomp=none.json]', 'services.a.security_opt.0: /p/none.json is missing'],
@@ -47,10 +51,10 @@ describe('keys', () => {
     ['build: {isolation: hyperv}', 'services.a.build.isolation: not supported'],
     ['build: {entitlements: [x]}', 'services.a.build.entitlements.0: unknown entitlement x'],
     [
-      'build: {additional_contexts: {src: "https://h/x.tgz"}}',
-      'services.a.build.additional_contexts.src: https://h/x.tgz is neither a folder nor a git',
+      'build: {additional_contexts: {src: "ftp://h/x.tgz"}}',
+      'services.a.build.additional_contexts.src: ftp://h/x.tgz is no folder, git repository or http',
     ],
-    ['build: "https://h/x.tgz"', 'services.a.build.context: https://h/x.tgz is neither a folder'],
+    ['build: "ftp://h/x.tgz"', 'services.a.build.context: ftp://h/x.tgz is no folder'],
     ['pull_policy: refresh, pull_refresh_after: soon', 'services.a.pull_refresh_after: unknown'],
     [
       'ports: ["8000-8010:80", "8005:81"]',

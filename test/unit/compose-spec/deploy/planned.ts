@@ -46,6 +46,18 @@ export function containerOf(fields: string, more = ''): specs.ContainerSpec {
   return spec;
 }
 
+/** What is refused of the service `a`, by the loader or the plan. */
+export function problemsOf(
+  fields: string,
+  more = '',
+): readonly { readonly message: string; readonly hint?: string }[] {
+  const text = `services:\n  a: {image: x, ${fields}}\n${more}`;
+  const loaded = load(text);
+  if (!loaded.ok) return loaded.errors;
+  const result = plan(text);
+  return result.ok ? [] : result.errors;
+}
+
 export function errorsOf(fields: string, more = ''): string[] {
   const result = plan(`services:\n  a: {image: x, ${fields}}\n${more}`);
   return result.ok ? [] : result.errors.map(({ message }) => message);

@@ -1,11 +1,15 @@
 // Goal: no file ends the loader, the planner or the printer in another way than by errors with a place, and none takes long. Method: every key of every kind of object with values of every shape, and
 // a good file with pieces of it exchanged, cut, repeated or spoilt, from fixed seeds; a failure prints its input.
+// TSWARM_FUZZ_ROUNDS=50 TSWARM_FUZZ_SEED=100000 tries more of them, from there on.
 import { describe, expect, it } from 'vitest';
 import { planDeploy } from '#compose-spec/deploy/plan-deploy';
 import { toCanonicalJson } from '#compose-spec/load/canonical-json';
 import { SERVICE_KEYS } from '#compose-spec/load/schema';
 import { Prng } from '../../../support/prng.ts';
 import { load } from '../memory-files.ts';
+
+const ROUNDS = Number(process.env.TSWARM_FUZZ_ROUNDS ?? '1');
+const SEED = Number(process.env.TSWARM_FUZZ_SEED ?? '0');
 
 /** What somebody may write where something else belongs, in YAML's flow style. */
 const SHAPES: readonly string[] = [
@@ -259,8 +263,9 @@ describe('a good file, spoilt', () => {
     expect(load(GOOD)).toMatchObject({ ok: true });
   });
 
-  it.each(Array.from({ length: 4 }, (_, part) => part))('seeds of part %i', (part) => {
-    for (let seed = part * 100; seed < part * 100 + 100; seed += 1) {
+  it.each(Array.from({ length: 4 * ROUNDS }, (_, part) => part))('seeds of part %i', (part) => {
+    const first = SEED + part * 100;
+    for (let seed = first; seed < first + 100; seed += 1) {
       const prng = new Prng(seed);
       let text = GOOD;
       for (let i = prng.below(3); i >= 0; i -= 1) {

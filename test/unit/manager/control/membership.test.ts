@@ -6,6 +6,7 @@ import { canRemoveMember, type Member, refuseUnsafeDemotion } from '#manager/con
 import {
   admitManager,
   announceManager,
+  hasSeat,
   type MembershipStep,
   membershipSteps,
   refreshManagers,
@@ -247,6 +248,23 @@ it('an announcement counts only from the seat that the node has', () => {
     rootDigest: 'd',
     managerStatus: { addr: 'x:1', raftAddr: 'x:2', rootDigest: 'e', adminRootDigest: 'd' },
   });
+});
+
+it('a seat that was taken back is not had any more, also when the node is wanted again', () => {
+  const c = clusterOf(manager('a', 1), manager('b', 2), node('w'));
+  const seatOf = (nodeId: string, raftId: number): boolean =>
+    hasSeat(c.store.view, { nodeId, raftId });
+  expect([seatOf('b', 2), seatOf('b', 1), seatOf('w', 0), seatOf('gone', 2)]).toEqual([
+    true,
+    false,
+    false,
+    false,
+  ]);
+  setRole(c, 'b', NodeRole.WORKER);
+  expect(seatOf('b', 2)).toBe(true);
+  c.run((tx) => refreshManagers(tx, 1, [voter(1)]));
+  setRole(c, 'b', NodeRole.MANAGER);
+  expect(seatOf('b', 2)).toBe(false);
 });
 
 it('who takes over alone makes workers of all others', () => {

@@ -79,6 +79,31 @@ describe('SortedMap', () => {
     );
   });
 
+  it('inserts what is not there, and leaves alone what is', () => {
+    const step = fc.record({ key, value: fc.nat(), keep: fc.integer({ min: 0, max: 40 }) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 1500, size: 'max' }), (steps) => {
+        let map = SortedMap.empty<number>();
+        const twin = new Map<string, number>();
+        let editor: object | undefined = {};
+        const versions: { map: SortedMap<number>; expected: [string, number][] }[] = [];
+        for (const { key, value, keep } of steps) {
+          const inserted = map.insert(key, value, editor);
+          expect(inserted === undefined).toBe(twin.has(key));
+          if (inserted) twin.set(key, value);
+          map = inserted ?? map;
+          expect(map.size).toBe(twin.size);
+          if (keep > 1) continue;
+          versions.push({ map, expected: twinEntries(twin) });
+          editor = keep === 0 ? {} : undefined;
+        }
+        versions.push({ map, expected: twinEntries(twin) });
+        for (const { map, expected } of versions) expect([...map.entries()]).toEqual(expected);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
   it('finds exactly the entries of a prefix', () => {
     fc.assert(
       fc.property(

@@ -45,6 +45,37 @@ describe('transactions', () => {
     });
   });
 
+  it('may go on after a creation that was refused: it has left nothing behind', () => {
+    const { store, run } = harness();
+    run((tx) => tx.create('network', network('n1', 'front')));
+    run((tx) => {
+      expect(() => tx.create('network', network('n2', 'front'))).toThrow(/network front already/);
+      expect(() => tx.create('network', network('n1', 'back'))).toThrow(/network n1 already/);
+      expect(tx.get('network', 'n2')).toBeUndefined();
+      expect(tx.byName('network', 'back')).toBeUndefined();
+      expect(tx.byName('network', 'front')?.id).toBe('n1');
+      tx.create('network', network('n3', 'back'));
+    });
+    expect([...store.view.list('network')].map(({ id }) => id)).toEqual(['n1', 'n3']);
+    expect(store.view.byName('network', 'back')?.id).toBe('n3');
+  });
+
+  it('fold what is created, removed and created again into one creation, behind what came between', () => {
+    const { run } = harness();
+    const [applied] = run((tx) => {
+      tx.create('network', network('n1', 'front'));
+      tx.remove('network', 'n1');
+      tx.create('network', network('n2', 'front'));
+      tx.update('network', network('n2', 'back'));
+      tx.create('network', network('n1', 'front'));
+      tx.create('network', network('n3'));
+      tx.remove('network', 'n3');
+    });
+    expect(applied?.accepted).toBe(true);
+    expect(applied?.changes.map(({ id }) => id)).toEqual(['n2', 'n1']);
+    expect(applied?.changes.every(({ before }) => before === undefined)).toBe(true);
+  });
+
   it('may write while they go through what is there: a list is as it was when it was asked for', () => {
     const { store, run } = harness();
     run((tx) => {

@@ -97,6 +97,8 @@ describe('a create request', () => {
       ],
       [() => parse({}, { MemorySwap: 1e8 }), 'invalid_argument', 'set the Memory limit'],
       [() => parse({}, { CpuQuota: 5 }), 'invalid_argument', 'CPU cfs quota'],
+      [() => parse({}, { CpusetCpus: '0-' }), 'invalid_argument', 'Invalid value 0- for cpuset'],
+      [() => parse({}, { CpusetMems: '9999' }), 'invalid_argument', 'Requested memory nodes'],
       [() => parse({}, { BlkioWeight: 5 }), 'invalid_argument', 'from 10 to 1000'],
       [
         () => parse({}, { RestartPolicy: { Name: 'maybe' } }),
@@ -121,7 +123,8 @@ describe('a create request', () => {
       ],
       [() => parse({}, { SecurityOpt: ['bogus=1'] }), 'invalid_argument', 'invalid --security-opt'],
       [() => parse({}, { SecurityOpt: ['apparmor=mine'] }), 'not_supported', 'AppArmor'],
-      [() => parse({}, { LogConfig: { Type: 'gelf' } }), 'not_supported', "'gelf'"],
+      [() => parse({}, { LogConfig: { Type: 'gelf' } }), 'invalid_argument', 'gelf-address'],
+      [() => parse({}, { LogConfig: { Type: 'splunk' } }), 'not_supported', "'splunk'"],
       [
         () => parse({}, { Ulimits: [{ Name: 'bogus' }] }),
         'invalid_argument',
@@ -185,5 +188,15 @@ describe('an update request', () => {
     expect(refusal(() => updatedHostConfig(before, { Memory: 3e8 })).message).toContain(
       'memoryswap',
     );
+  });
+
+  it('does not limit memory alone where swap was never limited', () => {
+    for (const current of [{}, { Memory: 1e8, MemorySwap: -1 }]) {
+      const before = parseHostConfig(current);
+      expect(refusal(() => updatedHostConfig(before, { Memory: 3e8 })).message).toContain(
+        'update the memoryswap at the same time',
+      );
+      expect(updatedHostConfig(before, { Memory: 3e8, MemorySwap: -1 }).Memory).toBe(3e8);
+    }
   });
 });

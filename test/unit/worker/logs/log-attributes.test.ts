@@ -10,6 +10,8 @@ const CONTAINER = {
   name: 'shop-web-1',
   imageId: `sha256:${'fedcba9876543210'.repeat(4)}`,
   imageName: 'nginx:1',
+  hostname: 'node-1',
+  command: 'nginx',
 };
 
 describe('attributes of a container’s log', () => {

@@ -14,7 +14,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { piecesOf } from '#api/http/frames';
 import type { LogOptions, OutputFrame } from '#protocol/engine';
 import { microsOf, parseLogLine } from '#worker/logs/log-line';
-import type { LogSource } from '#worker/logs/read-logs';
+import type { LogSource } from '#worker/logs/log-waker';
 import { readLogs } from '#worker/logs/read-logs';
 
 const folders: string[] = [];

@@ -254,16 +254,26 @@ describe('the hosts file', () => {
 describe('log settings', () => {
   it('understand sizes', () => {
     const of = (Config: Record<string, string>) => logSettings({ Type: 'json-file', Config });
-    expect(of({})).toEqual({ enabled: true, bytesMax: 0, filesMax: 1 });
+    const isReadable = true;
+    expect(of({})).toEqual({ enabled: true, bytesMax: 0, filesMax: 1, isReadable });
     expect(of({ 'max-size': '10m', 'max-file': '3' })).toEqual({
       enabled: true,
       bytesMax: 10_485_760,
       filesMax: 3,
+      isReadable,
     });
     expect(logSettings({ Type: 'none', Config: {} }).enabled).toBe(false);
     expect(() => of({ 'max-size': 'big' })).toThrow("invalid size: 'big'");
     expect(() => of({ bogus: '1' })).toThrow("unknown log opt 'bogus'");
-    expect(() => logSettings({ Type: 'gelf', Config: {} })).toThrow("'gelf'");
+    expect(() => logSettings({ Type: 'splunk', Config: {} })).toThrow("'splunk'");
+    // Never emptied in place: what is sent is read from it.
+    const sent = { 'cache-max-size': '1k', 'cache-max-file': '1', 'cache-disabled': 'true' };
+    expect(logSettings({ Type: 'journald', Config: sent })).toEqual({
+      enabled: true,
+      bytesMax: 1024,
+      filesMax: 2,
+      isReadable: false,
+    });
   });
 });
 

@@ -108,3 +108,37 @@ describe('a snapshot from the leader', () => {
     expect(marks.map(({ meta, base }) => [meta.index, base.index])).toEqual([[31, 28]]);
   });
 });
+
+describe('a local snapshot of a large state', () => {
+  const asks = (snapshotter: Snapshotter, entries: number, bytes: number): boolean => {
+    snapshotter.applied(entries, bytes);
+    snapshotter.wantIfDue();
+    return snapshotter.takeWish();
+  };
+  const write = async (
+    { snapshotter, settle }: ReturnType<typeof setUp>,
+    bytes: number,
+  ): Promise<void> => {
+    expect(asks(snapshotter, 5, 10)).toBe(true);
+    snapshotter.store(31, new Uint8Array(bytes));
+    await settle();
+    snapshotter.marked({ ...markOf(31), replacesLog: false });
+  };
+
+  it('waits until the log is as large as it', async () => {
+    const parts = setUp();
+    await write(parts, 6 * 1024 * 1024);
+    expect(asks(parts.snapshotter, 5, 2 * 1024 * 1024)).toBe(false);
+    expect(asks(parts.snapshotter, 5, 4 * 1024 * 1024)).toBe(true);
+  });
+
+  it('but not for more than five intervals, and not when it is small', async () => {
+    const large = setUp();
+    await write(large, 6 * 1024 * 1024);
+    expect(asks(large.snapshotter, 24, 10)).toBe(false);
+    expect(asks(large.snapshotter, 1, 10)).toBe(true);
+    const small = setUp();
+    await write(small, 4 * 1024 * 1024);
+    expect(asks(small.snapshotter, 5, 10)).toBe(true);
+  });
+});
