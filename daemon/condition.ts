@@ -1,6 +1,6 @@
 // What a node says of itself in `info`: Swarm's state of a node and the one thing that is wrong, with what to do about it.
 import type { NodeState } from '#api/node-control';
-import { hasCode, messageOf } from '#protocol/errors';
+import { hasCode, messageOf, TswarmError } from '#protocol/errors';
 import type { LocalManager } from './local-manager.ts';
 import type { Membership } from './membership.ts';
 
@@ -37,5 +37,13 @@ export function conditionOf(
     const isReady = manager?.link?.cache.isReady === true && !isLeaving;
     return [isReady ? 'active' : 'pending', manager?.error ?? ''];
   }
-  return hasSession ? ['active', ''] : ['pending', why];
+  // A worker that is to be a manager says what keeps it from that.
+  return hasSession ? ['active', manager?.error ?? ''] : ['pending', why];
+}
+
+/** For whoever has asked a manager to go on alone that is locked. */
+export function waitsForKey(): TswarmError {
+  return new TswarmError('locked', 'this manager is locked: it waits for the unlock key', {
+    hint: 'Run `tswarm unlock` on this host: with the key the manager goes on alone.',
+  });
 }

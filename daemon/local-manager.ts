@@ -44,6 +44,8 @@ export class LocalManager {
   #link: ClusterLink | undefined;
   #unfollow: (() => void) | undefined;
   #isLocked = false;
+  readonly #locked = Promise.withResolvers<'locked'>();
+  #isStopped = false;
   #wasRemoved = false;
   #error = '';
 
@@ -72,6 +74,7 @@ export class LocalManager {
         sign: deps.sign,
         onLocked: () => {
           this.#isLocked = true;
+          this.#locked.resolve('locked');
           this.#deps.log.warn('the manager is locked: it waits for the unlock key');
         },
         onDown: (reason) => {
@@ -93,6 +96,16 @@ export class LocalManager {
 
   get isLocked(): boolean {
     return this.#isLocked;
+  }
+
+  /** Resolves when it first waits for the unlock key. */
+  get untilLocked(): Promise<'locked'> {
+    return this.#locked.promise;
+  }
+
+  /** It was asked to stop. */
+  get isStopped(): boolean {
+    return this.#isStopped;
   }
 
   /** It left the Raft group and will not be started again. */
@@ -119,6 +132,7 @@ export class LocalManager {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     await this.#renewal?.stop();
     this.#unfollow?.();
     this.#unfollow = undefined;

@@ -4,6 +4,7 @@
 //        On the manager of a cluster that only this host can reach, init opens it: the manager is started again where others reach it.
 // leave  node.json says `leaving` → manager stopped → containers and networks removed → state removed → node.json removed last.
 // start  node.json read → worker joins at once (it needs no manager for what runs) → manager started again and again until it runs.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterEvents } from '#api/cache/cluster-events';
 import type {
   ClusterSession,
@@ -13,7 +14,7 @@ import type {
   NodeState,
   RestoreOptions,
 } from '#api/node-control';
-import { TswarmError } from '#protocol/errors';
+import { messageOf, TswarmError } from '#protocol/errors';
 import { NodeAvailability, NodeRole } from '#protocol/generated/specs';
 import { parseJoinToken } from '#protocol/join-token';
 import type { ManagerReady, ManagerRequest } from '#protocol/manager-ipc';
@@ -24,7 +25,7 @@ import { joinCluster } from '#worker/identity/join';
 import type { Worker } from '#worker/worker';
 import { AddressWatch } from './address-watch.ts';
 import { parseAddress } from './addresses.ts';
-import { conditionOf, NO_CLUSTER } from './condition.ts';
+import { conditionOf, NO_CLUSTER, waitsForKey } from './condition.ts';
 import type { Config } from './config.ts';
 import { explainJoinFailure } from './join-errors.ts';
 import { demoteSelf, setAvailability } from './leaving.ts';
@@ -285,7 +286,7 @@ export class NodeController implements NodeControl {
         managers: [{ nodeId: ready.nodeId, addr: ready.controlAddress }],
       });
       await this.#member.joinWorker();
-      await untilReady(() => this.#manager, ready.nodeId, this.#deps.clock);
+      await untilReady(() => this.#manager, ready.nodeId, this.#member, this.#deps.clock);
       await finish(ready.nodeId);
       this.#deps.log.info('cluster created', { node: ready.nodeId, address: ready.controlAddress });
       return ready.nodeId;
@@ -318,28 +319,41 @@ export class NodeController implements NodeControl {
     return record.nodeId;
   }
 
-  /** Starts the manager as the only one, elsewhere when `places` are given. @throws after it is as before. */
+  /** Starts the manager as the only one, elsewhere when `places` are given. @throws after it is as before; `locked`: it goes on alone once it is unlocked. */
   async #startAlone(places: Places | undefined, record: NodeRecord): Promise<void> {
     const addresses = places ? addressesOf(places, this.#config) : record;
     await this.#manager?.stop();
     const manager = this.#newManager(addresses);
     this.#manager = manager;
+    const alone = this.#goOnAlone(manager, places, { ...record, ...addresses });
+    if ((await Promise.race([alone, manager.untilLocked])) === 'locked') {
+      alone.catch((error: unknown) => this.#deps.log.warn('not alone', { why: messageOf(error) }));
+      throw waitsForKey();
+    }
+    await untilReady(() => this.#manager, record.nodeId, this.#member, this.#deps.clock);
+  }
+
+  async #goOnAlone(
+    manager: LocalManager,
+    places: Places | undefined,
+    record: NodeRecord,
+  ): Promise<void> {
+    const before = this.#member.record;
     try {
       if (places) await checkPlacesFree(places);
       const ready = await manager.start({ ...this.#startRequest(), forceNewCluster: true });
-      const { listenAddr, advertiseAddr, advertiseIs, advertiseFlag } = addresses;
-      const moved = { listenAddr, advertiseAddr, advertiseIs, advertiseFlag };
       const managers = [{ nodeId: ready.nodeId, addr: ready.controlAddress }];
-      await this.#member.change(() => this.#member.setRecord({ ...record, ...moved, managers }));
+      await this.#member.change(() => this.#member.setRecord({ ...record, managers }));
       this.#deps.worker.setManagers([ready.controlAddress]);
     } catch (error) {
-      // As it was: it is started again by itself.
-      await manager.stop();
-      this.#manager = this.#newManager(record);
-      this.#manager.keepStarting();
+      // As it was: it is started again by itself. Whoever has stopped it has put another in its place.
+      if (before && !manager.isStopped) {
+        await manager.stop();
+        this.#manager = this.#newManager(before);
+        this.#manager.keepStarting();
+      }
       throw error;
     }
-    await untilReady(() => this.#manager, record.nodeId, this.#deps.clock);
   }
 
   /** @returns the role that the token stands for. */
@@ -481,8 +495,4 @@ export class NodeController implements NodeControl {
 function availabilityOf(text: InitOptions['availability']): NodeAvailability {
   if (text === 'active') return NodeAvailability.ACTIVE;
   return text === 'pause' ? NodeAvailability.PAUSE : NodeAvailability.DRAIN;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

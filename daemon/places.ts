@@ -3,6 +3,7 @@
 import { connect } from 'node:net';
 import type { InitOptions } from '#api/node-control';
 import { TswarmError } from '#protocol/errors';
+import { reachErrorText } from '#protocol/transport/reach-errors';
 import {
   type Address,
   formatAddress,
@@ -133,21 +134,19 @@ function timeoutError(): NodeJS.ErrnoException {
   return Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' });
 }
 
-const REACH_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
-  ECONNREFUSED: [
-    'nothing listens there',
-    'Check the address, and that the manager runs (tswarm info on that host).',
-  ],
-  ETIMEDOUT: [
-    `no answer within ${REACH_TIMEOUT_MS / 1000} s`,
-    'Check the address, and that no firewall drops the port.',
-  ],
-  EHOSTUNREACH: ['the host is not reachable', 'Check address, cable and routes.'],
-  ENETUNREACH: ['this host has no route there', 'Check the address and this host’s routes.'],
+const REACH_HINTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'Check the address, and that the manager runs (tswarm info on that host).',
+  ETIMEDOUT: 'Check the address, and that no firewall drops the port.',
+  EHOSTUNREACH: 'Check address, cable and routes.',
+  ENETUNREACH: 'Check the address and this host’s routes.',
+  ENOTFOUND: 'Check the name, or give an IP address.',
+  EAI_AGAIN: 'Check the name and how this host resolves names, or give an IP address.',
 };
 
 function unreachable(target: string, code: string): TswarmError {
-  const [why, hint] = REACH_ERRORS[code] ?? [code, 'Check the address.'];
+  const hint = REACH_HINTS[code] ?? 'Check the address.';
+  const why =
+    code === 'ETIMEDOUT' ? `no answer within ${REACH_TIMEOUT_MS / 1000} s` : reachErrorText(code);
   return new TswarmError(
     'unavailable',
     `manager ${target} cannot be reached from ${hostAddressText()}: ${why}`,
