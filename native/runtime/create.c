@@ -96,6 +96,20 @@ static void fill_state(struct creation *c)
 	}
 }
 
+/*
+ * What was copied here is still tied to the host's mounts: in the first process, which copies a
+ * namespace, that is undone by making "/" a slave before it opens anything.
+ */
+static int untie(int tree, const char *where, struct ts_err *err)
+{
+	struct mount_attr attr = {.propagation = MS_SLAVE};
+
+	if (ts_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) < 0)
+		return ts_fail_errno(err, "mount_setattr", where,
+				     "%s: cannot part it from the host's mounts", where);
+	return 0;
+}
+
 /* A mapped root may not see the host's paths: what it will mount is opened here. */
 static int open_sources(struct creation *c, struct ts_err *err)
 {
@@ -107,6 +121,8 @@ static int open_sources(struct creation *c, struct ts_err *err)
 	if (c->plan.rootfs_source_fd < 0)
 		return ts_fail_errno(err, "open_tree", c->config.rootfs,
 				     "root.path: cannot open %s", c->config.rootfs);
+	if (untie(c->plan.rootfs_source_fd, "root.path", err) < 0)
+		return -1;
 	for (size_t i = 0; i < c->config.mount_count; i++) {
 		struct mount_spec *m = &c->config.mounts[i];
 		char where[32];
@@ -115,7 +131,7 @@ static int open_sources(struct creation *c, struct ts_err *err)
 			continue;
 		snprintf(where, sizeof(where), "mounts[%zu]", i);
 		m->source_fd = rootfs_open_source(m, where, err);
-		if (m->source_fd < 0)
+		if (m->source_fd < 0 || untie(m->source_fd, where, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -35,7 +35,7 @@ int rootfs_open_null(struct ts_err *err)
 	return steal_fd(&fd);
 }
 
-/* rootfsPropagation "shared": the mount that holds the root must not pass our mounts on. */
+/* The mount that holds the root must not pass our mounts on. */
 static int make_parent_private(const char *path, struct ts_err *err)
 {
 	char real[PATH_MAX];
@@ -75,13 +75,15 @@ int rootfs_prepare(struct rootfs *r, const char *path, struct ts_err *err)
 	if (r->source_fd >= 0) {
 		/* The path may be closed to the mapped root; the parent has opened the tree. */
 		tree = steal_fd(&r->source_fd);
-		at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	} else {
-		if ((flags & MS_SHARED) && make_parent_private(path, err) < 0)
-			return -1;
-		tree = ts_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | AT_RECURSIVE);
-		at = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		path = "/";
 	}
+	/* A propagation that was asked for may have left it as it was: shared with the host,
+	   where it is not the mount of "/". */
+	if (given && make_parent_private(path, err) < 0)
+		return -1;
+	if (tree < 0)
+		tree = ts_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | AT_RECURSIVE);
+	at = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (tree < 0 || at < 0)
 		return ts_fail_errno(err, "open_tree", path, "root.path: cannot open %s", path);
 	if (rootfs_attach(tree, at, path, err) < 0)

@@ -1,7 +1,7 @@
 // Namespaces that a container shares: none of its own, those of others by path (mount and user namespaces too), and who runs its hooks.
 // Method: real containers; what they see is compared with the kernel's view from outside, and the host's mounts with those before.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { outputLines as lines, type Oci, Sandbox } from './runtime-bundle.ts';
@@ -198,32 +198,61 @@ describe('hooks on the host', () => {
   });
 });
 
+/** Runs a container where all mounts are shared, among themselves and with a copy of the namespace, but not with the host that runs the test; the bundle's
+ * mount is one of its own, as /tmp or /var often is. @returns what the container printed, and the mounts around it before and after */
+function runAmongShared(
+  bundle: string,
+  id: string,
+): { before: string; after: string; output: string } {
+  // A mount that has got out stays in the copy, also when it is taken away here.
+  const script = `mount --bind ${box.dir} ${box.dir} && mount --make-rshared / || exit 1
+    unshare --mount --propagation unchanged sleep 1000 & trap "kill $!" EXIT
+    until [ "$(cat /proc/$!/comm)" = sleep ]; do sleep 0.01; done
+    wc -l < /proc/$!/mountinfo; "$@" || exit 1; wc -l < /proc/$!/mountinfo`;
+  const command = [box.binary, '--root', box.root, 'run', '--bundle', bundle, id];
+  const ran = spawnSync(
+    'unshare',
+    ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', ...command],
+    { encoding: 'utf8' },
+  );
+  expect([ran.status, ran.stderr]).toEqual([0, '']);
+  const [before = '', ...rest] = ran.stdout.trim().split('\n');
+  return { before, after: rest.pop() ?? '', output: rest.join('\n') };
+}
+
 describe('rootfsPropagation', () => {
-  it.each(['private', 'slave', 'shared', 'unbindable', 'rprivate', 'runbindable'])(
-    '%s takes no mount of the host away, whose mounts are shared',
-    (word) => {
+  const words = ['private', 'slave', 'shared', 'unbindable', 'rprivate', 'runbindable', undefined];
+
+  it.each([false, true].flatMap((mapped) => words.map((word) => [word, mapped] as const)))(
+    '%s takes no mount of the host away and adds none, whose mounts are shared (user namespace: %s)',
+    (word, mapped) => {
       const id = box.id();
-      const bundle = box.bundle(
-        id,
-        ['/bin/sh', '-c', 'head -n1 /proc/self/mountinfo'],
-        (config) => {
-          config.linux.rootfsPropagation = word;
-        },
-      );
-      // Shared among themselves, but not with the host that runs the test.
-      const script =
-        'mount --make-rshared / || exit 1; wc -l < /proc/self/mountinfo; "$@" || exit 1; wc -l < /proc/self/mountinfo';
-      const command = [box.binary, '--root', box.root, 'run', '--bundle', bundle, id];
-      const ran = spawnSync(
-        'unshare',
-        ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', ...command],
-        { encoding: 'utf8' },
-      );
-      expect(ran.stderr).toBe('');
-      const [before, , after] = ran.stdout.trim().split('\n');
+      const shell = ['/bin/sh', '-c', 'tail -n1 /proc/self/mountinfo'];
+      const bundle = box.bundle(id, shell, (config, rootfs) => {
+        if (word !== undefined) config.linux.rootfsPropagation = word;
+        if (mapped) withUserNamespace(config, rootfs);
+      });
+      const { before, after, output } = runAmongShared(bundle, id);
       expect(after).toBe(before);
+      expect(output).not.toBe('');
     },
   );
+});
+
+describe('a bind mount', () => {
+  it.each([false, true])('passes no mount on to the host (user namespace: %s)', (mapped) => {
+    const id = box.id();
+    const source = join(box.dir, `volume-${id}`);
+    mkdirSync(source);
+    const shell = ['/bin/sh', '-c', 'grep " /data " /proc/self/mountinfo'];
+    const bundle = box.bundle(id, shell, (config, rootfs) => {
+      if (mapped) withUserNamespace(config, rootfs);
+      config.mounts.push({ destination: '/data', type: 'bind', source, options: ['rbind'] });
+    });
+    const { output } = runAmongShared(bundle, id);
+    expect(output).toContain(' /data ');
+    expect(output).not.toContain('shared:');
+  });
 });
 
 describe('mount options of a bind mount', () => {
