@@ -89,8 +89,11 @@ export class GroupChecks {
     for (let index = 0; index <= agreed; index++) checks.#declare(index, before.#committed[index]);
     for (const entry of log.entries) {
       const { index, term } = entry;
-      if (before.#committed[index]?.term === term) agreed = index;
-      checks.#declare(index, { term, hash: hashOf(entry), hasData: hasData(entry), inTerm: term });
+      const hash = hashOf(entry);
+      const known = before.#committed[index];
+      // Without a gap: the term that the group was forced into may be one that the others were in, too.
+      if (agreed === index - 1 && known?.term === term && known.hash === hash) agreed = index;
+      checks.#declare(index, { term, hash, hasData: hasData(entry), inTerm: term });
     }
     for (let index = 0; index <= agreed; index++) {
       checks.#applied[index] = before.#applied[index];
