@@ -24,12 +24,12 @@
 #include "cleanup.h"
 #include "fs.h"
 #include "json.h"
+#include "lines.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_BAD_REQUEST = 2, SEND_TIMEOUT_S = 5 };
 
 /* The worker sends at most some hundred KiB at a time; base64 makes it a third more. */
 #define LINE_BYTES_MAX (8 * 1024 * 1024)
-#define READ_BYTES 65536
 
 struct target {
 	struct sockaddr_un address;
@@ -156,8 +156,9 @@ static int send_all(struct target *target, const struct ts_json *req, uint64_t *
 }
 
 /* Answers one line. -1 = the answer could not be written. */
-static int handle(const char *line, size_t len, struct target *target)
+static int handle(const char *line, size_t len, void *context)
 {
+	struct target *target = context;
 	struct ts_json_doc *doc = NULL;
 	struct ts_err err = {0};
 	uint64_t id = 0, sent = 0;
@@ -178,27 +179,13 @@ static int handle(const char *line, size_t len, struct target *target)
 
 static int serve(struct target *target)
 {
-	cleanup_buf struct ts_buf in = TS_BUF_INIT;
-
-	for (;;) {
-		ssize_t n;
-		size_t start = 0;
-
-		ts_buf_reserve(&in, READ_BYTES);
-		n = read(STDIN_FILENO, in.data + in.len, READ_BYTES);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n == 0 ? EXIT_OK : EXIT_FAILED;
-		in.len += (size_t)n;
-		for (char *end; (end = memchr(in.data + start, '\n', in.len - start));
-		     start = (size_t)(end - in.data) + 1)
-			if (handle(in.data + start, (size_t)(end - in.data) - start, target) < 0)
-				return EXIT_FAILED;
-		memmove(in.data, in.data + start, in.len - start);
-		in.len -= start;
-		if (in.len > LINE_BYTES_MAX)
-			return EXIT_BAD_REQUEST;
+	switch (ts_lines_serve(STDIN_FILENO, LINE_BYTES_MAX, handle, target)) {
+	case TS_LINES_END:
+		return EXIT_OK;
+	case TS_LINES_TOO_LONG:
+		return EXIT_BAD_REQUEST;
+	default:
+		return EXIT_FAILED;
 	}
 }
 

@@ -8,20 +8,19 @@
  * order of the requests. It ends with its input; what it has mounted stays mounted.
  * It refuses to be anything but a thin hand for the worker: it keeps no list and decides nothing.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fs.h"
+#include "lines.h"
 #include "mount.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_BAD_REQUEST = 2 };
 
 /* 500 layer paths of PATH_MAX would be 2 MiB; real ones are some 150 bytes. */
 #define LINE_BYTES_MAX (1024 * 1024)
-#define READ_BYTES 65536
 
 static int run(const struct ts_json *req, const struct mount_options *opt, struct ts_err *err)
 {
@@ -43,8 +42,9 @@ static int run(const struct ts_json *req, const struct mount_options *opt, struc
 }
 
 /* Answers one line. -1 = the answer could not be written. */
-static int handle(const char *line, size_t len, const struct mount_options *opt)
+static int handle(const char *line, size_t len, void *context)
 {
+	const struct mount_options *opt = context;
 	struct ts_json_doc *doc = NULL;
 	struct ts_err err = {0};
 	uint64_t id = 0;
@@ -63,29 +63,15 @@ static int handle(const char *line, size_t len, const struct mount_options *opt)
 	return ts_write_all(STDOUT_FILENO, out.data, out.len);
 }
 
-static int serve(const struct mount_options *opt)
+static int serve(struct mount_options *opt)
 {
-	cleanup_buf struct ts_buf in = TS_BUF_INIT;
-
-	for (;;) {
-		ssize_t n;
-		size_t start = 0;
-
-		ts_buf_reserve(&in, READ_BYTES);
-		n = read(STDIN_FILENO, in.data + in.len, READ_BYTES);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n == 0 ? EXIT_OK : EXIT_FAILED;
-		in.len += (size_t)n;
-		for (char *end; (end = memchr(in.data + start, '\n', in.len - start));
-		     start = (size_t)(end - in.data) + 1)
-			if (handle(in.data + start, (size_t)(end - in.data) - start, opt) < 0)
-				return EXIT_FAILED;
-		memmove(in.data, in.data + start, in.len - start);
-		in.len -= start;
-		if (in.len > LINE_BYTES_MAX)
-			return EXIT_BAD_REQUEST;
+	switch (ts_lines_serve(STDIN_FILENO, LINE_BYTES_MAX, handle, opt)) {
+	case TS_LINES_END:
+		return EXIT_OK;
+	case TS_LINES_TOO_LONG:
+		return EXIT_BAD_REQUEST;
+	default:
+		return EXIT_FAILED;
 	}
 }
 

@@ -15,15 +15,15 @@
 #include "cleanup.h"
 #include "fs.h"
 #include "json-write.h"
+#include "lines.h"
 #include "net.h"
 
 /* A full rule set of a large node is well below this; a line that is longer ends the program. */
 #define LINE_BYTES_MAX (32u << 20)
-#define READ_BYTES 65536
 
 enum { EXIT_FAILED = 1, EXIT_BAD_REQUEST = 2 };
 
-static void answer_line(const struct net_host *host, const char *line, size_t len)
+static int answer_line(const char *line, size_t len, void *host)
 {
 	struct ts_err err = {0};
 	cleanup_json struct ts_json_doc *doc = NULL;
@@ -45,39 +45,12 @@ static void answer_line(const struct net_host *host, const char *line, size_t le
 	ts_buf_puts(&out, "}\n");
 	if (ts_write_all(STDOUT_FILENO, out.data, out.len) < 0)
 		_exit(0);
+	return 0;
 }
 
-struct input {
-	struct ts_buf bytes;
-	size_t scanned; /* no newline before this */
-};
-
-/* Reads and answers what there is. 1 = go on, 0 = the input has ended, -1 = it is broken. */
-static int input_ready(const struct net_host *host, struct input *input)
+static int run(struct net_host *host)
 {
-	struct ts_buf *bytes = &input->bytes;
-	ts_buf_reserve(bytes, READ_BYTES);
-	ssize_t n = read(STDIN_FILENO, bytes->data + bytes->len, READ_BYTES);
-	if (n < 0 && errno == EINTR)
-		return 1;
-	if (n <= 0)
-		return n == 0 ? 0 : -1;
-	bytes->len += (size_t)n;
-	char *end;
-	size_t start = 0;
-	while ((end = memchr(bytes->data + input->scanned, '\n', bytes->len - input->scanned))) {
-		answer_line(host, bytes->data + start, (size_t)(end - bytes->data) - start);
-		start = input->scanned = (size_t)(end - bytes->data) + 1;
-	}
-	memmove(bytes->data, bytes->data + start, bytes->len - start);
-	bytes->len -= start;
-	input->scanned = bytes->len;
-	return bytes->len > LINE_BYTES_MAX ? -1 : 1;
-}
-
-static int run(const struct net_host *host)
-{
-	struct input input = {.bytes = TS_BUF_INIT};
+	struct ts_lines lines = {.bytes = TS_BUF_INIT, .max = LINE_BYTES_MAX};
 	struct pollfd fds[1 + NET_WATCH_FDS];
 	while (1) {
 		fds[0] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
@@ -90,10 +63,10 @@ static int run(const struct net_host *host)
 		net_watch_ready(fds + 1);
 		if (!fds[0].revents)
 			continue;
-		int result = input_ready(host, &input);
-		if (result <= 0) {
-			ts_buf_free(&input.bytes);
-			return result == 0 ? 0 : EXIT_BAD_REQUEST;
+		enum ts_lines_result result = ts_lines_read(&lines, STDIN_FILENO, answer_line, host);
+		if (result != TS_LINES_MORE) {
+			ts_buf_free(&lines.bytes);
+			return result == TS_LINES_END ? 0 : EXIT_BAD_REQUEST;
 		}
 	}
 }
