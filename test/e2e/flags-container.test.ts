@@ -6,8 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { flagTest } from '../support/flag-tests.ts';
 import { Terminal } from '../support/terminal.ts';
 import { NODE, ROOT, TestNode, until } from '../support/test-node.ts';
+import { tswarmOn } from '../support/tswarm-on.ts';
 
 let node: TestNode;
+const { out, refused } = tswarmOn(() => node);
 
 beforeAll(async () => {
   node = new TestNode();
@@ -22,18 +24,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await node[Symbol.asyncDispose]();
 });
-
-async function out(...args: string[]): Promise<string> {
-  const result = await node.tswarm(args);
-  expect(result.code, `${args.join(' ')}: ${result.stderr}`).toBe(0);
-  return result.stdout;
-}
-
-async function refused(...args: string[]): Promise<string> {
-  const result = await node.tswarm(args);
-  expect(result.code, `${args.join(' ')}: ${result.stdout}`).not.toBe(0);
-  return result.stderr;
-}
 
 describe('streams', () => {
   flagTest(

@@ -6,8 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { flagTest } from '../support/flag-tests.ts';
 import { registryInside } from '../support/node-registry.ts';
 import { NODE, type Result, ROOT, TestNode } from '../support/test-node.ts';
+import { jsonLines, tswarmOn } from '../support/tswarm-on.ts';
 
 let node: TestNode;
+const { out, refused } = tswarmOn(() => node);
 
 beforeAll(async () => {
   node = new TestNode();
@@ -20,27 +22,6 @@ afterAll(async () => {
 });
 
 const tswarm = (...args: string[]): Promise<Result> => node.tswarm(args);
-
-/** Standard output of a command that must succeed. */
-async function out(...args: string[]): Promise<string> {
-  const result = await tswarm(...args);
-  expect(result.code, `${args.join(' ')}: ${result.stderr}`).toBe(0);
-  return result.stdout;
-}
-
-/** What a command that must fail says. */
-async function refused(...args: string[]): Promise<string> {
-  const result = await tswarm(...args);
-  expect(result.code, `${args.join(' ')}: ${result.stdout}`).toBe(1);
-  return result.stderr;
-}
-
-const jsonLines = (text: string): Record<string, unknown>[] =>
-  text
-    .trim()
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
 
 describe('image', () => {
   const names = async (...flags: string[]): Promise<string[]> =>

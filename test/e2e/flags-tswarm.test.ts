@@ -6,8 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandLines } from '../support/command-lines.ts';
 import { flagTest } from '../support/flag-tests.ts';
 import { NODE, type Result, ROOT, TestNode, until } from '../support/test-node.ts';
+import { jsonLines, tswarmOn } from '../support/tswarm-on.ts';
 
 let node: TestNode;
+const { out } = tswarmOn(() => node);
 
 const HERE = ['--advertise-addr', '127.0.0.1:23796', '--listen-addr', '127.0.0.1:23796'];
 
@@ -22,20 +24,6 @@ afterAll(async () => {
 });
 
 const tswarm = (...args: string[]): Promise<Result> => node.tswarm(args);
-
-/** Standard output of a command that must succeed. */
-async function out(...args: string[]): Promise<string> {
-  const result = await tswarm(...args);
-  expect(result.code, result.stderr).toBe(0);
-  return result.stdout;
-}
-
-const jsonLines = (text: string): Record<string, unknown>[] =>
-  text
-    .trim()
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
 
 describe('init and leave', () => {
   const leave = async (): Promise<void> => {

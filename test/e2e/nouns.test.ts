@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { flagTest } from '../support/flag-tests.ts';
 import { type Result, TestNode, until } from '../support/test-node.ts';
+import { tswarmOn } from '../support/tswarm-on.ts';
 
 let node: TestNode;
+const { out, refused } = tswarmOn(() => node);
 
 beforeAll(async () => {
   node = new TestNode();
@@ -18,20 +20,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await node[Symbol.asyncDispose]();
 });
-
-/** Standard output of a command that must succeed. */
-async function out(...args: string[]): Promise<string> {
-  const result = await node.tswarm(args);
-  expect(result.code, `${args.join(' ')}: ${result.stderr}`).toBe(0);
-  return result.stdout;
-}
-
-/** What a command that must fail says. */
-async function refused(...args: string[]): Promise<string> {
-  const result = await node.tswarm(args);
-  expect(result.code, `${args.join(' ')}: ${result.stdout}`).not.toBe(0);
-  return result.stderr;
-}
 
 async function docker(...args: string[]): Promise<Result> {
   const result = await node.docker(args);

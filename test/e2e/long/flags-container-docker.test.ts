@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { flagTest } from '../../support/flag-tests.ts';
 import { type Result, TestNode } from '../../support/test-node.ts';
+import { tswarmOn } from '../../support/tswarm-on.ts';
 
 let node: TestNode;
+const { out, refused } = tswarmOn(() => node);
 
 beforeAll(async () => {
   node = new TestNode();
@@ -21,18 +23,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await node[Symbol.asyncDispose]();
 });
-
-async function out(...args: string[]): Promise<string> {
-  const result = await node.tswarm(args);
-  expect(result.code, `${args.join(' ')}: ${result.stderr}`).toBe(0);
-  return result.stdout;
-}
-
-async function refused(...args: string[]): Promise<string> {
-  const result = await node.tswarm(args);
-  expect(result.code, `${args.join(' ')}: ${result.stdout}`).not.toBe(0);
-  return result.stderr;
-}
 
 type Json = Record<string, unknown>;
 
