@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { DatagramHelpers, UnixDatagramSink } from '#worker/logs/forward/datagram-sink';
 import { routeOf } from '#worker/logs/forward/sinks';
-import { program } from './programs.ts';
+import { PATIENCE, program } from './programs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tswarm-datagram-'));
 const receiver = join(folder, 'receiver');
@@ -27,7 +27,7 @@ async function listen(): Promise<void> {
     text += String(bytes);
     lines = text.split('\n').slice(0, -1);
   });
-  await vi.waitFor(() => expect(lines).toEqual(['ready']), 10_000);
+  await vi.waitFor(() => expect(lines).toEqual(['ready']), 10_000 * PATIENCE);
 }
 
 async function end(): Promise<void> {
@@ -54,7 +54,7 @@ describe('datagrams to a socket of the file system', () => {
     await sink.send([packet('one'), packet('two ✓'), packet('x'.repeat(700_000))]);
     await vi.waitFor(
       () => expect(lines.slice(1)).toEqual(['3 one', '7 two ✓', `file 700000 ${'x'.repeat(40)}`]),
-      10_000,
+      10_000 * PATIENCE,
     );
     sink.close();
   });
@@ -67,7 +67,7 @@ describe('datagrams to a socket of the file system', () => {
     await expect(sink.send([packet('lost')])).rejects.toMatchObject({ sentCount: 0 });
     await listen();
     await sink.send([packet('again')]);
-    await vi.waitFor(() => expect(lines).toContain('5 again'), 10_000);
+    await vi.waitFor(() => expect(lines).toContain('5 again'), 10_000 * PATIENCE);
     sink.close();
     await end();
     await expect(sink.open()).rejects.toThrow(
@@ -106,7 +106,7 @@ describe('datagrams to a socket of the file system', () => {
       await sink.send(encode(message));
       sink.close();
     }
-    await vi.waitFor(() => expect(lines.join('\n')).toContain('CONTAINER_ID='), 10_000);
+    await vi.waitFor(() => expect(lines.join('\n')).toContain('CONTAINER_ID='), 10_000 * PATIENCE);
     expect(lines[1]).toMatch(/^\d+ <30>/);
     await end();
     await expect(routeOf('journald', {}, origin, deps).sink.open()).rejects.toThrow(

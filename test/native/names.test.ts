@@ -24,7 +24,7 @@ import {
   Upstream,
   wireName,
 } from './dns-client.ts';
-import { program } from './programs.ts';
+import { PATIENCE, program } from './programs.ts';
 
 const NAMES = program('tswarm-names');
 const REFUSED = 5;
@@ -108,7 +108,7 @@ function writeConfig(value: unknown): void {
 }
 
 async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 250; i++) {
+  for (let i = 0; i < 250 * PATIENCE; i++) {
     if (await check()) return;
     await sleep(20);
   }

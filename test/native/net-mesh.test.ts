@@ -3,7 +3,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { program } from './programs.ts';
+import { PATIENCE, program } from './programs.ts';
 
 const isRoot = process.getuid?.() === 0;
 const TABLE = 0x7473_0001;
@@ -45,7 +45,7 @@ function sh(command: string): string {
 }
 
 async function eventually(check: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !check(); i++) await new Promise((r) => setTimeout(r, 10));
+  for (let i = 0; i < 200 * PATIENCE && !check(); i++) await new Promise((r) => setTimeout(r, 10));
   expect(check()).toBe(true);
 }
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { program } from './programs.ts';
+import { PATIENCE, program } from './programs.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -218,7 +218,7 @@ describe.skipIf(!isRoot)('tswarm-net', () => {
     for (let i = 1; i < 9; i++)
       await net.ask('detach', { netns: net.path(`n${i}`), links: [`txn${i}`] });
     expect(readdirSync(net.folder)).toEqual([]);
-    for (let i = 0; i < 300 && net.links().length > 0; i++)
+    for (let i = 0; i < 300 * PATIENCE && net.links().length > 0; i++)
       await new Promise((r) => setTimeout(r, 10));
     expect(net.links()).toEqual([]);
   });
@@ -375,7 +375,7 @@ describe.skipIf(!isRoot)('tswarm-net', () => {
     expect((await net.ask('watch-process', { pid, startTime: startTime + 1 })).ok).toBe(false);
     expect(await net.ask('watch-process', { pid, startTime })).toMatchObject({ ok: true });
     sleeper.kill('SIGKILL');
-    for (let i = 0; i < 200 && net.events.length === 0; i++)
+    for (let i = 0; i < 200 * PATIENCE && net.events.length === 0; i++)
       await new Promise((r) => setTimeout(r, 10));
     expect(net.events).toEqual([{ event: 'ended', pid }]);
   });

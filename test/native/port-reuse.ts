@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { PATIENCE } from './programs.ts';
 
 const PORTS = 40;
 const FIRST_PORT = 30_000;
@@ -14,7 +15,7 @@ const OTHER_FLOWS = 20_000;
 const SILENCE_MS = 40;
 /** Calls to the first may be forgotten before they are answered. */
 const CALL_MS = 500;
-const ANSWER_MS = 5_000;
+const ANSWER_MS = 5_000 * PATIENCE;
 
 const rule =
   'dnat ip addr . port to numgen random mod 2 map { 0 : 127.0.0.2 . 8080, 1 : 127.0.0.3 . 8080 }';

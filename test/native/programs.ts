@@ -14,3 +14,6 @@ export function program(name: string): string {
 
 /** Sanitizers need memory of their own: figures about memory say nothing then. */
 export const IS_SANITIZED: boolean = (process.env.TSWARM_TEST_NATIVE ?? '').includes('asan');
+
+/** How much longer than usual everything may take: more than 1 where the processor is emulated. */
+export const PATIENCE = Number(process.env.TSWARM_TEST_PATIENCE ?? 1);

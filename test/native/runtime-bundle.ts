@@ -18,6 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { defaultSeccomp } from '#worker/runtime/seccomp';
+import { PATIENCE } from './programs.ts';
 
 /** The parts of an OCI configuration that tests change; everything else passes through. */
 export interface Oci {
@@ -186,7 +187,7 @@ export class Sandbox {
   }
 
   /** Output goes through files: a container that stays would keep a pipe open, and us waiting. */
-  run(args: string[], input?: string, timeoutMs = 30_000): Ran {
+  run(args: string[], input?: string, timeoutMs = 30_000 * PATIENCE): Ran {
     const out = openSync(join(this.dir, '.stdout'), 'w+');
     const err = openSync(join(this.dir, '.stderr'), 'w+');
     try {

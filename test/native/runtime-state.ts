@@ -1,6 +1,7 @@
 // What callers of the runtime read of it (states and errors as JSON), and what a container could have left on the host.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PATIENCE } from './programs.ts';
 import { hierarchies, type Sandbox } from './runtime-bundle.ts';
 
 export interface StateJson {
@@ -30,7 +31,7 @@ export const errorOf = (stderr: string): ErrorJson =>
 
 /** Waits until the condition holds. */
 export async function until(check: () => boolean, what: string): Promise<void> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 10_000 * PATIENCE;
   while (!check()) {
     if (Date.now() > end) throw new Error(`timed out: ${what}`);
     await new Promise((done) => setTimeout(done, 5));

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { PATIENCE } from './programs.ts';
 
 let dir = '';
 let program = '';
@@ -24,7 +25,7 @@ beforeAll(() => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 function tap(...args: string[]): string[] {
-  const ran = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000 });
+  const ran = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000 * PATIENCE });
   const lines = ran.stdout.trim().split('\n');
   expect(lines.filter((line) => line.startsWith('not ok'))).toEqual([]);
   expect([ran.status, ran.stderr]).toEqual([0, '']);

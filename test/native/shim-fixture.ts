@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, expect } from 'vitest';
+import { PATIENCE } from './programs.ts';
 import { type BundleOptions, Container } from './shim-client.ts';
 
 export const containers: Container[] = [];
@@ -33,7 +34,7 @@ export async function started(
 
 /** Waits until `check` holds, at most 10 s. */
 export async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 500; i++) {
+  for (let i = 0; i < 500 * PATIENCE; i++) {
     if (await check()) return;
     await sleep(20);
   }

@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { IS_SANITIZED, program } from './programs.ts';
+import { IS_SANITIZED, PATIENCE, program } from './programs.ts';
 import { Client, type Container, RUNTIME } from './shim-client.ts';
 import { container, containers, residentKb, started, until } from './shim-fixture.ts';
 
@@ -304,10 +304,12 @@ describe('the shim itself', () => {
   });
 
   it('bounds the wait for output that a stray child holds', async () => {
-    const made = await started('setsid sleep 4 & echo hi; exit 3', { sharePids: true });
+    const made = await started(`setsid sleep ${4 * PATIENCE} & echo hi; exit 3`, {
+      sharePids: true,
+    });
     const begin = Date.now();
     expect(await made.wait()).toMatchObject({ exitCode: 3 });
-    expect(Date.now() - begin).toBeLessThan(2600);
+    expect(Date.now() - begin).toBeLessThan(2600 * PATIENCE);
     expect(made.logged('stdout')).toBe('hi\n');
   });
 });

@@ -15,7 +15,7 @@ mkdir -p /usr/lib64
 cp -an /bin/. /usr/bin/ && cp -an /sbin/. /usr/sbin/ && cp -an /lib64/. /usr/lib64/
 cp -an /lib/x86_64-linux-gnu/. /usr/lib/x86_64-linux-gnu/
 cd /opt/native || exit 1
-PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin NO_COLOR=1 \
+PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin NO_COLOR=1 TSWARM_TEST_PATIENCE=10 \
 	./node --no-memory-protection-keys node_modules/vitest/vitest.mjs run --project e2e --maxWorkers=2 \
 	--reporter=default --reporter=json --outputFile=$OUT --testTimeout=$TIMEOUT_MS --hookTimeout=$TIMEOUT_MS \
 	$(cat /opt/tswarm/native-files 2>/dev/null || echo test/native/) 2>&1 | sed 's/^/# /'
