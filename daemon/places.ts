@@ -1,6 +1,6 @@
 // Where a manager on this node listens and what it tells others: from flags, settings, or found out. The control port and Raft's (one higher) are checked
 // to be free here, so that the error names who has them. Refuses addresses that are not of this host, and names of interfaces without an address.
-import { connect } from 'node:net';
+import { connect, isIP, type LookupFunction } from 'node:net';
 import type { InitOptions } from '#api/node-control';
 import { TswarmError } from '#protocol/errors';
 import { reachErrorText } from '#protocol/transport/reach-errors';
@@ -112,12 +112,30 @@ export function refuseForOpened(
   );
 }
 
+/** For tests. */
+interface ReachOptions {
+  /** Finds addresses; the system unless given. */
+  readonly lookup?: LookupFunction;
+  readonly timeoutMs?: number;
+}
+
 /** Connects to a manager's port and closes again. @returns this host's address on that way. @throws unavailable: what is wrong, seen from where. */
-export function addressTowards(manager: Address): Promise<string> {
+export function addressTowards(
+  manager: Address,
+  { lookup, timeoutMs = REACH_TIMEOUT_MS }: ReachOptions = {},
+): Promise<string> {
   const target = formatAddress(manager);
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: manager.host, port: manager.port });
-    const timer = setTimeout(() => socket.destroy(timeoutError()), REACH_TIMEOUT_MS);
+    const { host, port } = manager;
+    const socket = connect(lookup === undefined ? { host, port } : { host, port, lookup });
+    // Silent name servers are told from a silent host.
+    let isFound = isIP(manager.host) !== 0;
+    socket.on('lookup', (error: Error | null) => {
+      isFound = error === null;
+    });
+    const timer = setTimeout(() => {
+      socket.destroy(codeError(isFound ? 'ETIMEDOUT' : 'EAI_AGAIN'));
+    }, timeoutMs);
     socket.on('connect', () => {
       clearTimeout(timer);
       resolve((socket.localAddress ?? '').replace(/^::ffff:/, ''));
@@ -130,8 +148,8 @@ export function addressTowards(manager: Address): Promise<string> {
   });
 }
 
-function timeoutError(): NodeJS.ErrnoException {
-  return Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' });
+function codeError(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(code), { code });
 }
 
 const REACH_HINTS: Readonly<Record<string, string>> = {

@@ -20,7 +20,12 @@ import { hex } from '#protocol/ids';
 import { base36, parseJoinToken } from '#protocol/join-token';
 import type { CaCrypto } from './crypto.ts';
 import { utf8Bytes } from './der.ts';
-import { HOSTNAME_CHARS_MAX, LEAF_VALIDITY_MICROS, LEAF_VALIDITY_MICROS_MIN } from './limits.ts';
+import {
+  CLOCK_DIFFERENCE_MICROS_MAX,
+  HOSTNAME_CHARS_MAX,
+  LEAF_VALIDITY_MICROS,
+  LEAF_VALIDITY_MICROS_MIN,
+} from './limits.ts';
 
 const NODE_ID_CHARS = 25;
 
@@ -41,6 +46,33 @@ export interface Grant {
 /** The id of the node with this key: a join that is tried again gives the same node. */
 export function nodeIdOf(crypto: CaCrypto, publicKey: Uint8Array): string {
   return base36(crypto.sha256(publicKey).subarray(0, 16), NODE_ID_CHARS);
+}
+
+/**
+ * Refuses to begin with a node whose clock is far from the leader's: as a manager it would once lead, and
+ * sign for a time that is not yet, or over. Renewals go on: a clock that went wrong must not lock its node out.
+ * @throws TswarmError failed_precondition
+ */
+export function checkClock(
+  request: Pick<IssueNodeCertificateRequest, 'token' | 'role' | 'nowMicros'>,
+  applicant: Applicant,
+  nowMicros: number,
+): void {
+  const becomesManager =
+    request.role === NodeRole.MANAGER && applicant.role === CERTIFICATE_ROLE.worker;
+  if (request.nowMicros === 0 || (request.token === '' && !becomesManager)) return;
+  if (Math.abs(request.nowMicros - nowMicros) <= CLOCK_DIFFERENCE_MICROS_MAX) return;
+  throw new TswarmError(
+    'failed_precondition',
+    `the clocks differ: it is ${iso(request.nowMicros)} on this host and ${iso(nowMicros)} on the leader`,
+    { hint: 'Set both clocks (timedatectl, chrony), then try again.' },
+  );
+}
+
+/** Of any number that a caller may send. */
+function iso(micros: number): string {
+  const date = new Date(micros / 1000);
+  return Number.isNaN(date.getTime()) ? `${micros} µs after 1970` : date.toISOString();
 }
 
 /**

@@ -8,6 +8,11 @@ const DAY_MICROS: number = 24 * HOUR_MICROS;
  * once.
  */
 export const LEAF_BACKDATE_MICROS: number = HOUR_MICROS;
+/**
+ * Clocks of a node that joins, or becomes a manager, and of the leader may differ by so much: a leader
+ * that is ahead by more than the time above makes certificates that nobody can use yet.
+ */
+export const CLOCK_DIFFERENCE_MICROS_MAX: number = LEAF_BACKDATE_MICROS / 2;
 /** Swarm's default, 90 days; nodes renew at 50 to 80 % of it. */
 export const LEAF_VALIDITY_MICROS: number = 90 * DAY_MICROS;
 /** Swarm's minimum: shorter ones would expire between two renewals. */

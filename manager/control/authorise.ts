@@ -38,7 +38,8 @@ export function requireAdministrator(
   if (view.get('node', peer.nodeId)?.spec?.role === NodeRole.MANAGER) return;
   throw new TswarmError(
     'permission_denied',
-    `the certificate is of host ${peer.nodeId}, which is no manager of this cluster`,
+    `node ${peer.nodeId} is no manager of this cluster any more`,
+    { hint: 'Give the command to one that is: `tswarm node ls` there shows them all.' },
   );
 }
 

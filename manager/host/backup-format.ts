@@ -147,7 +147,7 @@ function keyFor(header: BackupHeader, unlockKey: Uint8Array | null): Uint8Array 
   if (header.sealId === '') return undefined;
   if (!unlockKey) {
     throw new TswarmError('locked', 'the backup is sealed by the unlock key of its cluster', {
-      hint: 'Give the unlock key that was valid when the backup was made.',
+      hint: 'Give --unlock-key, and the key that was valid when the backup was made.',
     });
   }
   if (sealId(unlockKey) !== header.sealId) {

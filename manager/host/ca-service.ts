@@ -12,6 +12,7 @@ import {
 } from '#manager/ca/certificates';
 import {
   admitNode,
+  checkClock,
   decideRenewal,
   type Grant,
   leafValidityMicros,
@@ -123,6 +124,7 @@ export class CertificateAuthority {
     peer: Peer,
   ): Promise<IssueNodeCertificateResponse> {
     const publicKey = publicKeyOfCsr(request.csr);
+    checkClock(request, peer, this.#deps.nowMicros());
     const grant =
       request.token === ''
         ? decideRenewal(this.#deps.replicated.view, request, peer)

@@ -72,6 +72,8 @@ export interface IssueNodeCertificateRequest {
   readonly hostname: string;
   /** of the certificate: a node has one for its worker, and as a manager another one for another key */
   readonly role: NodeRole;
+  /** the caller's clock; 0: it does not say */
+  readonly nowMicros: number;
 }
 export const IssueNodeCertificateRequest: MessageType<IssueNodeCertificateRequest> = {
   name: 'IssueNodeCertificateRequest',
@@ -81,19 +83,21 @@ export const IssueNodeCertificateRequest: MessageType<IssueNodeCertificateReques
     { name: 'availability', json: 'Availability', id: 3, kind: 'enum', shape: 'one', text: NodeAvailabilityText },
     { name: 'hostname', json: 'Hostname', id: 4, kind: 'string', shape: 'one' },
     { name: 'role', json: 'Role', id: 5, kind: 'enum', shape: 'one', text: NodeRoleText },
+    { name: 'nowMicros', json: 'NowMicros', id: 6, kind: 'uint64', shape: 'one' },
   ],
-  create: (p: Partial<IssueNodeCertificateRequest> = {}): IssueNodeCertificateRequest => ({ csr: p.csr ?? '', token: p.token ?? '', availability: p.availability ?? 0, hostname: p.hostname ?? '', role: p.role ?? 0 }),
+  create: (p: Partial<IssueNodeCertificateRequest> = {}): IssueNodeCertificateRequest => ({ csr: p.csr ?? '', token: p.token ?? '', availability: p.availability ?? 0, hostname: p.hostname ?? '', role: p.role ?? 0, nowMicros: p.nowMicros ?? 0 }),
   write(m: IssueNodeCertificateRequest, w: Writer): Writer {
     if (m.csr !== '') w.uint32(10).string(m.csr);
     if (m.token !== '') w.uint32(18).string(m.token);
     if (m.availability !== 0) w.uint32(24).int32(m.availability);
     if (m.hostname !== '') w.uint32(34).string(m.hostname);
     if (m.role !== 0) w.uint32(40).int32(m.role);
+    if (m.nowMicros !== 0) w.uint32(48).uint64(m.nowMicros);
     return w;
   },
   read(r: Reader, length: number): IssueNodeCertificateRequest {
     const end = r.pos + length;
-    const m: { csr: string; token: string; availability: NodeAvailability; hostname: string; role: NodeRole } = { csr: '', token: '', availability: 0, hostname: '', role: 0 };
+    const m: { csr: string; token: string; availability: NodeAvailability; hostname: string; role: NodeRole; nowMicros: number } = { csr: '', token: '', availability: 0, hostname: '', role: 0, nowMicros: 0 };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -111,6 +115,9 @@ export const IssueNodeCertificateRequest: MessageType<IssueNodeCertificateReques
           break;
         case 5:
           m.role = r.int32() as NodeRole;
+          break;
+        case 6:
+          m.nowMicros = readInt64(r.uint64());
           break;
         default:
           r.skipType(t & 7);

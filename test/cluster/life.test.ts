@@ -298,10 +298,12 @@ describe('bad input', () => {
     expect(await joinAs(worker, 'http://m1')).toContain('is not an address');
   });
 
-  it('a clock that is hours behind', async () => {
+  it('a clock that is hours behind or ahead', async () => {
     const token = await lab.token('m1', 'worker');
-    const skewed = await skewedJoin(token);
-    expect(skewed).toMatch(/the clocks of this host and of 192\.168\.177\.10:2377 differ/);
+    const behind = await skewedJoin(token, -86_400);
+    expect(behind).toMatch(/the clocks of this host and of 192\.168\.177\.10:2377 differ/);
+    const ahead = await skewedJoin(token, 5 * 3_600);
+    expect(ahead).toMatch(/the clocks differ: it is \S+Z on this host and \S+Z on the leader/);
   });
 
   it('leaves nothing of the attempts', async () => {
@@ -360,10 +362,10 @@ describe('bad input', () => {
     return stdout.split(':')[0] ?? '';
   }
 
-  /** Joins with a daemon whose clock is a day behind. */
-  async function skewedJoin(token: string): Promise<string> {
+  /** Joins with a daemon whose clock is off. */
+  async function skewedJoin(token: string, clockOffsetS: number): Promise<string> {
     await lab.stop('x1');
-    await lab.start('x1', [], { clockOffsetS: -86_400 });
+    await lab.start('x1', [], { clockOffsetS });
     const text = await joinAs(token, lab.node('m1').address);
     await lab.stop('x1');
     await lab.start('x1');

@@ -250,6 +250,7 @@ describe('a manager', () => {
       availability: 0,
       hostname: 'host2',
       role: 0,
+      nowMicros: 0,
     });
     const member = connect(ready, { certificate: joined.certificate, key });
     const renewed = await member.ca.issueNodeCertificate({
@@ -258,10 +259,18 @@ describe('a manager', () => {
       availability: 0,
       hostname: '',
       role: 0,
+      nowMicros: 0,
     });
     expect(renewed.nodeId).toBe(joined.nodeId);
     await expect(
-      ca.issueNodeCertificate({ csr, token: '', availability: 0, hostname: '', role: 0 }),
+      ca.issueNodeCertificate({
+        csr,
+        token: '',
+        availability: 0,
+        hostname: '',
+        role: 0,
+        nowMicros: 0,
+      }),
     ).rejects.toMatchObject({ code: 'unauthenticated' });
   });
 

@@ -70,6 +70,7 @@ export class ManagerNode {
         availability: 0,
         hostname: this.name,
         role: 0,
+        nowMicros: 0,
       });
       this.workerCertificate = answer.certificate;
       this.caCert = answer.caCert;
@@ -228,6 +229,7 @@ export class ManagerNode {
         availability: 0,
         hostname: '',
         role: NodeRole.MANAGER,
+        nowMicros: 0,
       });
       answer = { type: 'signed', certificate, caCert, error: null };
     } catch (error) {

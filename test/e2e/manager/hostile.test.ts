@@ -163,6 +163,7 @@ describe('callers', () => {
         availability: 0,
         hostname: '',
         role: 1,
+        nowMicros: 0,
       }),
     ).rejects.toThrow('is not a manager');
     await stillWell();

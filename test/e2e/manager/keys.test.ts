@@ -108,6 +108,7 @@ async function renewWorker(node: ManagerNode, at: ManagerNode): Promise<void> {
     availability: 0,
     hostname: '',
     role: 0,
+    nowMicros: 0,
   });
   node.workerKey = key;
   node.workerCertificate = answer.certificate;
@@ -122,6 +123,7 @@ async function renewAdmin(node: ManagerNode): Promise<void> {
     availability: 0,
     hostname: '',
     role: NodeRole.MANAGER,
+    nowMicros: 0,
   });
   if (node.ready) node.ready = { ...node.ready, adminCertificate: certificate };
 }

@@ -73,6 +73,12 @@ describe('the address of a manager', () => {
     const address = server.address();
     const port = typeof address === 'object' && address ? address.port : 0;
     expect(await addressTowards({ host: '127.0.0.1', port })).toBe('127.0.0.1');
+    // Name servers that never answer.
+    const silent = { lookup: () => undefined, timeoutMs: 20 };
+    await expect(addressTowards({ host: 'm1.example', port }, silent)).rejects.toMatchObject({
+      message: expect.stringContaining('its name cannot be looked up'),
+      hint: expect.stringContaining('how this host resolves names'),
+    });
     const found = await firstReachable(['127.0.0.1:1', `127.0.0.1:${port}`]);
     expect(found).toEqual({ address: `127.0.0.1:${port}`, towards: '127.0.0.1' });
     await new Promise((resolve) => server.close(resolve));

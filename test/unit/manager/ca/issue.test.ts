@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { newCluster, rootDigest } from '#manager/ca/cluster';
 import {
   admitNode,
+  checkClock,
   decideRenewal,
   leafValidityMicros,
   nodeIdOf,
@@ -182,6 +183,34 @@ it('with autolock a worker’s key brings a manager in once, and not a second ti
   expect(ask('was', 'swarm-manager')()).toMatchObject({ certificateRole: 'swarm-manager' });
   run((tx) => tx.update('cluster', cluster));
   expect(ask('was', 'swarm-worker')()).toMatchObject({ certificateRole: 'swarm-manager' });
+});
+
+describe('a clock that is far from the leader’s', () => {
+  const hour = 3600 * 1e6;
+  const now = 1.7e15;
+  const ask =
+    (over: Partial<IssueNodeCertificateRequest>, role = '') =>
+    () =>
+      checkClock(request(over), { nodeId: role === '' ? '' : 'w1', role }, now);
+
+  it('is refused when a node joins or becomes a manager, with both times', () => {
+    for (const nowMicros of [now + 5 * hour, now - 5 * hour, Number.MAX_SAFE_INTEGER, 1]) {
+      expect(ask({ token: 't', nowMicros })).toThrow('the clocks differ: it is');
+      expect(ask({ role: NodeRole.MANAGER, nowMicros }, 'swarm-worker')).toThrow('on the leader');
+    }
+    const nowMicros = now + 5 * hour;
+    expect(ask({ token: 't', nowMicros })).toThrow(
+      'it is 2023-11-15T03:13:20.000Z on this host and 2023-11-14T22:13:20.000Z on the leader',
+    );
+  });
+
+  it('does not matter for renewals, within half an hour, or unsaid', () => {
+    expect(ask({ nowMicros: now + 5 * hour }, 'swarm-worker')).not.toThrow();
+    const manager = { role: NodeRole.MANAGER, nowMicros: now + 5 * hour };
+    expect(ask(manager, 'swarm-manager')).not.toThrow();
+    expect(ask({ token: 't', nowMicros: now + hour / 2 })).not.toThrow();
+    expect(ask({ token: 't' })).not.toThrow();
+  });
 });
 
 it('validity follows the cluster’s settings, an hour at least', () => {

@@ -183,6 +183,7 @@ describe('errors', () => {
       availability: 0,
       hostname: '',
       role: 0,
+      nowMicros: 0,
     });
     await expect(call).rejects.toMatchObject({
       code: 'out_of_sequence',
@@ -198,6 +199,7 @@ describe('errors', () => {
       availability: 0,
       hostname: '',
       role: 0,
+      nowMicros: 0,
     });
     await expect(call).rejects.toMatchObject({ code: 'internal' });
   });
