@@ -11,6 +11,9 @@ import type { RuleNames } from './ruleset.ts';
 /** The resolver as every container knows it. */
 export const RESOLVER_ADDRESS = '127.0.0.11';
 
+/** Set of peers that are not to be heard through another node for a moment: their addresses there. It empties itself, so it is no part of the state. */
+export const HUSHED = 'hushed6';
+
 export function baseChains(names: RuleNames): readonly string[] {
   const ours = `"${names.links}*"`;
   return [
@@ -41,6 +44,7 @@ function guard(ours: string, { dns, mesh }: RuleNames): string[] {
     `    iifname ${remote(mesh)} fib saddr . iif oif missing drop`,
     `    iifname "${mesh.prefix}*" ip daddr 127.0.0.0/8 drop`,
     `    iifname != "${mesh.tunnel}" iifname != "lo" ip6 daddr { ${MESH_SUBNET}, ${RELAY_SUBNET} } drop`,
+    `    iifname "${mesh.tunnel}" ip6 saddr @${HUSHED} meta l4proto udp drop`,
     `    iifname "${mesh.tunnel}" ip6 saddr ${MESH_SUBNET} ip6 daddr ${RELAY_SUBNET} goto relay`,
     `    iifname != "${mesh.tunnel}" meta nfproto ipv6 udp dport ${DOOR_UDP_PORT} fib daddr type local drop`,
     `    iifname != ${ours} return`,

@@ -123,5 +123,9 @@ export const RELAY_CANDIDATES_MAX = 16;
 export const RELAY_LOST_LOOKS = 2;
 /** How often the direct way to a relayed peer is tried again, while nothing is said: at most some packets are late. */
 export const RELAY_DIRECT_MS = 120_000;
+/** The same while something is said: what is said then is late by a third of a second when the way is still closed. */
+export const RELAY_DIRECT_BUSY_MS = 600_000;
+/** While the direct way is tried, and a moment after, the peer is not heard by the relay. */
+export const RELAY_HUSH_MS = 2_000;
 /** Bytes between two looks that are only keepalives and our own questions. */
 export const RELAY_IDLE_BYTES = 4_096;

@@ -4,6 +4,7 @@ import {
   HANDSHAKE_FIRST_MS,
   HANDSHAKE_STALE_MS,
   MESH_LOOK_PERIOD_MS,
+  RELAY_HUSH_MS,
   WIREGUARD_GO,
 } from './limits.ts';
 import type { MeshNames } from './mesh/addresses.ts';
@@ -14,6 +15,7 @@ import { probe } from './mesh/probe.ts';
 import { RelayFinder } from './mesh/relay-finder.ts';
 import { UserspaceDevice } from './mesh/userspace-device.ts';
 import type { NetHelper } from './net-helper.ts';
+import { hushScript, type RuleNames, unhushScript } from './ruleset.ts';
 import type { NetworkDeps, NetworkOptions } from './types.ts';
 
 /** The mesh of this node, with its key, memory and port in the node's folders. */
@@ -52,6 +54,8 @@ export function meshOf(
 /** Looks whether the nodes of the mesh answer; what changes is in the log, and told. */
 export function meshWatchOf(
   mesh: Mesh,
+  names: RuleNames,
+  helper: NetHelper,
   { nativeDir }: NetworkOptions,
   { clock, log, meshChanged }: NetworkDeps,
 ): MeshWatch {
@@ -65,6 +69,8 @@ export function meshWatchOf(
       periodMs: MESH_LOOK_PERIOD_MS,
       relays: new RelayFinder({
         probe: (addresses) => probe(`${nativeDir}/tswarm-net`, 0, addresses),
+        hush: (address) => helper.nft(hushScript(names, address, RELAY_HUSH_MS)),
+        unhush: () => helper.nft(unhushScript(names)),
         log,
       }),
       changed: (faults) => {

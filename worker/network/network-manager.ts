@@ -114,7 +114,7 @@ export class NodeNetworks implements NetworkManager {
       this.#replanned = this.#kernel.flush();
       this.#background('network rules not applied', this.#replanned);
     });
-    this.#meshWatch = meshWatchOf(this.#mesh, options, deps);
+    this.#meshWatch = meshWatchOf(this.#mesh, this.#rules, this.#helper, options, deps);
     this.#hostWatch = hostWatchOf(
       this.#mesh,
       deps,

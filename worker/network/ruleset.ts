@@ -1,7 +1,7 @@
 // The node's nftables rules: their data, and the commands that turn what the kernel has into what it should have. Pure.
 // Fixed chains (base-rules.ts) hold a handful of rules over sets and maps; what changes with containers and services are elements of those and one
 // small chain per virtual address or published port, so that a packet's cost does not grow with their number and a change costs what changed.
-import { baseChains } from './base-rules.ts';
+import { baseChains, HUSHED } from './base-rules.ts';
 import type { MeshNames } from './mesh/addresses.ts';
 import { SESSION_SEED, SESSION_SLOTS, slotOwners } from './session-slots.ts';
 
@@ -93,6 +93,16 @@ export function emptyRules(): RuleState {
   return { sets: sets as unknown as RuleState['sets'], chains: new Map() };
 }
 
+/** What comes from a relayed peer by this address is dropped, for so long. */
+export function hushScript(names: RuleNames, address: string, ms: number): string {
+  return `add element inet ${names.table} ${HUSHED} { ${address} timeout ${ms}ms }\n`;
+}
+
+/** Nobody is hushed any more. */
+export function unhushScript(names: RuleNames): string {
+  return `flush set inet ${names.table} ${HUSHED}\n`;
+}
+
 /** The fixed part. Makes the table anew, so it also heals one that somebody changed. */
 export function baseScript(names: RuleNames): string {
   const sets = SET_NAMES.map((name) => {
@@ -104,6 +114,7 @@ export function baseScript(names: RuleNames): string {
     `delete table inet ${names.table}`,
     `table inet ${names.table} {`,
     ...sets,
+    `  set ${HUSHED} { type ipv6_addr; flags timeout; }`,
     ...baseChains(names),
     '}',
     '',

@@ -145,6 +145,41 @@ describe.skipIf(!isRoot)('the mesh behind translations of addresses', () => {
     expect(await placeOf('n1', 'n2')).toBe('through n3');
   }, 60_000);
 
+  it('is tried directly while something is said, too, and nothing breaks', async () => {
+    await mesh.who('a1').tcp('10.84.1.12', 80, { keep: 'busy' });
+    const text = 'z'.repeat(2_000);
+    let slowestMs = 0;
+    let isDone = false;
+    const talk = async (): Promise<void> => {
+      while (!isDone) {
+        const began = performance.now();
+        const answer = await mesh.who('a1').ask('talk', { key: 'busy', text });
+        if (answer.text !== text) throw new Error(`broken: ${JSON.stringify(answer)}`);
+        slowestMs = Math.max(slowestMs, performance.now() - began);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    const talking = talk();
+    const { n1, n2 } = nats;
+    if (!n1 || !n2) throw new Error('no routers');
+    const tries = [n1.counter(n2.address, 52_003), n2.counter(n1.address, 52_003)];
+    const skip = async (): Promise<void> => {
+      for (const node of ['n1', 'n2'] as const) await mesh.lab(node).call('skipTime', 600_000);
+    };
+    // Closed: tried by one of the two, and back at once.
+    await skip();
+    await eventually(() => tries.some((count) => count() > 0), FOUND_MS);
+    await eventually(async () => (await placeOf('n1', 'n2')) === 'through n3', FOUND_MS);
+    expect(slowestMs).toBeLessThan(3_000);
+    for (const nat of [n1, n2]) nat.forward(52_003);
+    await skip();
+    await eventually(async () => (await placeOf('n1', 'n2'))?.startsWith('192.0.2.'), FOUND_MS);
+    await eventually(async () => (await placeOf('n2', 'n1'))?.startsWith('192.0.2.'), FOUND_MS);
+    isDone = true;
+    await talking;
+    expect(slowestMs).toBeLessThan(3_000);
+  }, 200_000);
+
   it('says so when nobody reaches both', async () => {
     await mesh.anew('other', 52_004, ['n1', 'n2']);
     await eventually(async () => {

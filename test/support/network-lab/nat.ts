@@ -53,6 +53,29 @@ table ip translation {
 END`);
   }
 
+  /** Lets in what the world sends to this port, to the host behind it. */
+  forward(port: number): void {
+    this.run(`nft -f - <<'END'
+table ip translation {
+  chain forwarded { type nat hook prerouting priority -100; iifname wan0 udp dport ${port} dnat to 10.20.${this.#number}.2; }
+}
+insert rule ip translation through iifname wan0 ct status dnat accept
+END`);
+  }
+
+  /** How many packets have come from `address` to this port of the router. @returns a function that counts since the call */
+  counter(address: string, port: number): () => number {
+    this.run(`nft -f - <<'END'
+table ip translation {
+  chain counted { type filter hook prerouting priority -300; ip saddr ${address} udp dport ${port} counter; }
+}
+END`);
+    return () => {
+      const text = this.run('nft list chain ip translation counted');
+      return Number(/packets (\d+)/.exec(text)?.[1] ?? 0);
+    };
+  }
+
   run(command: string): string {
     const args = ['-t', String(this.#holder.pid), '-n', '--', 'sh', '-ec', command];
     return execFileSync('nsenter', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });

@@ -2,7 +2,12 @@
 // Nothing is kept that the device does not know: a peer's endpoint says by whom it is reached, also after a restart.
 import { messageOf } from '#protocol/errors';
 import type { Log } from '#protocol/world';
-import { RELAY_DIRECT_MS, RELAY_IDLE_BYTES, RELAY_LOST_LOOKS } from '../limits.ts';
+import {
+  RELAY_DIRECT_BUSY_MS,
+  RELAY_DIRECT_MS,
+  RELAY_IDLE_BYTES,
+  RELAY_LOST_LOOKS,
+} from '../limits.ts';
 import { meshIdentity, relayIn } from './addresses.ts';
 import { callsFirst } from './greeting.ts';
 import type { Probe } from './probe.ts';
@@ -12,6 +17,10 @@ import { keepAlive, type PeerChange, type WireguardDevice } from './wireguard.ts
 export interface RelayFinderDeps {
   /** Which of these addresses inside the tunnel answer, asked in a hurry. */
   readonly probe: (addresses: readonly string[]) => Promise<ReadonlyMap<string, Probe>>;
+  /** For a moment nothing of the peer's comes by this address of a relay. */
+  readonly hush: (address: string) => Promise<void>;
+  /** All come again. */
+  readonly unhush: () => Promise<void>;
   readonly log: Log;
 }
 
@@ -73,7 +82,7 @@ export class RelayFinder {
     });
   }
 
-  /** Relayed peers that do not answer any more. Where nothing is said, the direct way is tried. */
+  /** Relayed peers that do not answer any more. The direct way is tried, seldom where something is said. */
   async #followRelayed(device: WireguardDevice, moment: Moment): Promise<ReadonlySet<string>> {
     const { plan, state, monotonicMs } = moment;
     const keys = [...relayedPeers(state).keys()].filter((key) => plan.peers.has(key));
@@ -90,9 +99,10 @@ export class RelayFinder {
       const unanswered = isAnswered ? 0 : before.unanswered + 1;
       if (unanswered >= RELAY_LOST_LOOKS) lost.add(key);
       const isIdle = bytes - before.bytes < RELAY_IDLE_BYTES;
-      const isDue = monotonicMs - before.triedMs >= RELAY_DIRECT_MS;
+      const periodMs = isIdle ? RELAY_DIRECT_MS : RELAY_DIRECT_BUSY_MS;
+      const isDue = monotonicMs - before.triedMs >= periodMs;
       const isOurs = callsFirst(state.publicKey, key);
-      const triesNow = isAnswered && isIdle && isDue && isOurs;
+      const triesNow = isAnswered && isDue && isOurs;
       const triedMs = triesNow ? monotonicMs : before.triedMs;
       this.#relayed.set(key, { unanswered, triedMs, bytes });
       if (triesNow) await this.#tryDirect(device, moment, key, endpoint, inside(key));
@@ -100,7 +110,10 @@ export class RelayFinder {
     return lost;
   }
 
-  /** `relayed`: the endpoint that it has. */
+  /**
+   * `relayed`: the endpoint that it has. What the peer still says through the relay is not heard meanwhile: WireGuard answers where the last packet came from,
+   * so with each of them it would go back to the relay before the peer has heard us directly and answers there.
+   */
   async #tryDirect(
     device: WireguardDevice,
     { plan }: Moment,
@@ -110,6 +123,8 @@ export class RelayFinder {
   ): Promise<void> {
     const peer = plan.peers.get(publicKey);
     if (!peer || peer.endpoint === '') return;
+    const relay = relayIn(relayed);
+    if (relay !== undefined) await this.#deps.hush(relay);
     await device.write({ peers: callAt(publicKey, peer.endpoint) });
     const isAnswered = await this.#deps.probe([inside]).then(
       (answers) => (answers.get(inside)?.received ?? 0) > 0,
@@ -125,6 +140,7 @@ export class RelayFinder {
       return;
     }
     if (now === peer.endpoint) await device.write({ peers: callAt(publicKey, relayed) });
+    if (relay !== undefined) await this.#deps.unhush();
   }
 }
 

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { MeshPeer } from '#protocol/generated/dispatcher';
 import {
   RELAY_CANDIDATES_MAX,
+  RELAY_DIRECT_BUSY_MS,
   RELAY_DIRECT_MS,
   RELAY_FIRST_MS,
   RELAY_OTHER_MS,
@@ -134,6 +135,7 @@ it('is looked for by one end first, then less and less often, among others each 
 /** A device, and who answers; nobody does by the endpoint `closed`. */
 function world(answering: Readonly<Record<string, number>>, closed = '') {
   const written: PeerChange[] = [];
+  const hushed: string[] = [];
   const answers: Record<string, number> = { ...answering };
   let state = momentOf({}).state;
   const device = {
@@ -163,6 +165,8 @@ function world(answering: Readonly<Record<string, number>>, closed = '') {
             return [address, { address, sent: 3, received: 3, rttMs, full: false }];
           }),
       ),
+    hush: async (address) => void hushed.push(address),
+    unhush: async () => void hushed.push(''),
     log,
   });
   const look = async (moment: Moment): Promise<readonly string[]> => {
@@ -170,7 +174,7 @@ function world(answering: Readonly<Record<string, number>>, closed = '') {
     await finder.look(device, moment);
     return written.splice(0).flatMap(({ endpoint }) => (endpoint ? [endpoint] : []));
   };
-  return { look, answers };
+  return { look, answers, hushed };
 }
 
 it('takes the nearest that answers, and nothing while nobody does', async () => {
@@ -186,7 +190,7 @@ it('takes the nearest that answers, and nothing while nobody does', async () => 
   ]);
 });
 
-it('goes back to the direct way when that is open, tried only while nothing is said', async () => {
+it('goes back to the direct way when that is open, tried seldom while something is said', async () => {
   const inside = meshIdentity('nb').address;
   const relayed = (bytes: number, monotonicMs: number): Moment =>
     momentOf(
@@ -201,6 +205,14 @@ it('goes back to the direct way when that is open, tried only while nothing is s
   const back = world({ [inside]: 5 }, DIRECT);
   expect(await back.look(relayed(0, 0))).toEqual([]);
   expect(await back.look(relayed(0, RELAY_DIRECT_MS))).toEqual([DIRECT, `[${THROUGH}]:51820`]);
+  expect(back.hushed).toEqual([THROUGH, '']);
+  const busy = world({ [inside]: 5 });
+  const times = [0, RELAY_DIRECT_MS, RELAY_DIRECT_BUSY_MS - 1, RELAY_DIRECT_BUSY_MS];
+  const tried: (readonly string[])[] = [];
+  for (const [index, at] of times.entries()) tried.push(await busy.look(relayed(index * 1e6, at)));
+  expect(tried).toEqual([[], [], [], [DIRECT]]);
+  // What comes late through the relay is not heard.
+  expect(busy.hushed).toEqual([THROUGH]);
 });
 
 it('a relayed peer is called directly when nobody passes packets on any more', async () => {
