@@ -27,11 +27,12 @@ import {
   contains,
   formatAddress,
   formatCidr,
+  meaningOf,
   overlaps,
   parseAddress,
   parseCidr,
-  sizeOf,
 } from './cidr.ts';
+import { freeSubnet } from './free-subnet.ts';
 
 /** Of an exhausted subnet: so many addresses are looked at, and so many of those who have them are named. */
 const HOLDERS_LOOKED_AT_MAX = 4_096;
@@ -41,8 +42,6 @@ const NETWORKS_OWN = "the network's ";
 /** Networks that every node has by itself; a service joins them by these names and gets no address from us. */
 export const NODE_LOCAL_NETWORKS: ReadonlySet<string> = new Set(['host', 'none', 'bridge']);
 
-const DEFAULT_POOL = '10.0.0.0/8';
-const DEFAULT_SUBNET_LENGTH = 24;
 /** Swarm's range for published ports that nobody chose. */
 const AUTO_PORT_FIRST = 30000;
 const AUTO_PORT_LAST = 32767;
@@ -125,7 +124,8 @@ export class Allocator {
     const asked = network.spec?.ipam?.config ?? [];
     const configs = asked.map((config) => this.#checkedSubnet(network, config, view));
     if (!configs.some((config) => !config.subnet.includes(':'))) {
-      configs.unshift(this.#freeSubnet(network, view));
+      const isTaken = (subnet: Cidr): boolean => this.#overlapping(subnet, '') !== undefined;
+      configs.unshift(freeSubnet(view.cluster(), network.spec?.name ?? network.id, isTaken));
     }
     if (network.spec?.ipv6Enabled && !configs.some((config) => config.subnet.includes(':'))) {
       configs.push(this.#freeIpv6Subnet(view));
@@ -154,30 +154,6 @@ export class Allocator {
       if (id !== exceptId && subnets.some((other) => overlaps(other, subnet))) return id;
     }
     return undefined;
-  }
-
-  #freeSubnet(network: Network, view: ReadView): IpamConfig {
-    const cluster = view.cluster();
-    const pools = cluster.defaultAddrPool.length > 0 ? cluster.defaultAddrPool : [DEFAULT_POOL];
-    const length = cluster.subnetSize > 0 ? cluster.subnetSize : DEFAULT_SUBNET_LENGTH;
-    for (const text of pools) {
-      const pool = parseCidr(text, 'DefaultAddrPool');
-      const step = 1n << BigInt(32 - length);
-      // The pool's first subnet stays free: hosts and people like to use it (10.0.0.0/24).
-      for (let base = pool.base + step; base + step <= pool.base + sizeOf(pool); base += step) {
-        const candidate: Cidr = { family: 4, base, length };
-        if (this.#overlapping(candidate, '') !== undefined) continue;
-        return IpamConfig.create({
-          subnet: formatCidr(candidate),
-          gateway: formatAddress(base + 1n, 4),
-        });
-      }
-    }
-    throw new TswarmError(
-      'resource_exhausted',
-      `network ${network.spec?.name}: no free /${length} subnet left in ${pools.join(', ')}`,
-      { hint: 'Remove unused networks or give the network a subnet of its own.' },
-    );
   }
 
   /** A /64 of the cluster's own unique local prefix (RFC 4193), derived from the cluster id. */
@@ -355,12 +331,7 @@ export class Allocator {
           continue;
         }
         const pools = this.#pools.get(config.target);
-        if (!pools) {
-          throw new TswarmError(
-            'failed_precondition',
-            `network ${config.target} does not exist (yet)`,
-          );
-        }
+        if (!pools) throw this.#withoutPools(config.target, view);
         const addresses: string[] = [];
         attachments.push({ networkId: config.target, addresses, aliases: config.aliases });
         for (const pool of pools) {
@@ -373,6 +344,18 @@ export class Allocator {
       throw error;
     }
     return attachments;
+  }
+
+  /** Why nobody gets an address there: the network is gone, or there is no subnet for it. */
+  #withoutPools(networkId: string, view: ReadView): unknown {
+    const network = view.get('network', networkId);
+    try {
+      if (network) this.networkIpam(network, view);
+    } catch (error) {
+      return error;
+    }
+    const what = network ? `${network.spec?.name} has no subnet` : `${networkId} does not exist`;
+    return new TswarmError('failed_precondition', `network ${what} (yet)`);
   }
 
   #taskAddress(
@@ -392,7 +375,16 @@ export class Allocator {
     if (value === undefined || !contains(pool.subnet, value)) {
       throw new TswarmError(
         'failed_precondition',
-        `address ${asked} is outside subnet ${formatCidr(pool.subnet)} of network ${name}`,
+        value === undefined
+          ? `${JSON.stringify(asked)} is not an IPv${pool.subnet.family} address`
+          : `address ${asked} is outside subnet ${formatCidr(pool.subnet)} of network ${name}`,
+      );
+    }
+    const meaning = meaningOf(pool.subnet, value);
+    if (meaning !== undefined) {
+      throw new TswarmError(
+        'failed_precondition',
+        `address ${asked} is ${meaning} of network ${name}`,
       );
     }
     const holder = pool.claim(asked, task.id, task.serviceId);

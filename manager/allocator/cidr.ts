@@ -96,6 +96,13 @@ export function contains(cidr: Cidr, address: bigint): boolean {
   return address >= cidr.base && address < cidr.base + sizeOf(cidr);
 }
 
+/** What an address is for when no container can have it, whatever the network. */
+export function meaningOf(subnet: Cidr, address: bigint): string | undefined {
+  if (address === subnet.base) return 'the network address';
+  const isLast = address === subnet.base + sizeOf(subnet) - 1n;
+  return isLast && subnet.family === 4 ? 'the broadcast address' : undefined;
+}
+
 export function overlaps(a: Cidr, b: Cidr): boolean {
   return a.family === b.family && a.base < b.base + sizeOf(b) && b.base < a.base + sizeOf(a);
 }

@@ -7,9 +7,9 @@ import {
   type Cidr,
   contains,
   formatAddress,
+  meaningOf,
   parseAddress,
   parseCidr,
-  sizeOf,
 } from '#manager/allocator/cidr';
 import type { ReadView } from '#manager/store/view';
 import { type Network, type Service, TaskState } from '#protocol/generated/objects';
@@ -93,7 +93,7 @@ function checkPlace(wish: Wish): void {
     const texts = subnets.map(([, one]) => one.subnet).join(', ');
     throw invalid(FIELD, `address ${text} is outside subnet ${texts} of network ${name}`);
   }
-  const meaning = meaningOf(subnet, config, value);
+  const meaning = placeOf(subnet, config, value);
   if (meaning === undefined) return;
   throw invalid(
     FIELD,
@@ -102,12 +102,10 @@ function checkPlace(wish: Wish): void {
   );
 }
 
-/** What an address is for when no container can have it. */
-function meaningOf(subnet: Cidr, config: IpamConfig, value: bigint): string | undefined {
-  if (value === subnet.base) return 'the network address';
-  if (subnet.family === 4 && value === subnet.base + sizeOf(subnet) - 1n) {
-    return 'the broadcast address';
-  }
+/** What an address is for when no container of this network can have it. */
+function placeOf(subnet: Cidr, config: IpamConfig, value: bigint): string | undefined {
+  const meaning = meaningOf(subnet, value);
+  if (meaning !== undefined) return meaning;
   const gateway =
     config.gateway === '' ? formatAddress(subnet.base + 1n, subnet.family) : config.gateway;
   if (parseAddress(gateway) === value) return 'the gateway';

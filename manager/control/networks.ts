@@ -3,6 +3,7 @@
 
 import { NODE_LOCAL_NETWORKS } from '#manager/allocator/allocator';
 import { type Cidr, contains, overlaps, parseAddress, parseCidr } from '#manager/allocator/cidr';
+import { freeSubnet } from '#manager/allocator/free-subnet';
 import type { StoreView } from '#manager/store/state';
 import type { ReadView, WriteView } from '#manager/store/view';
 import { includesRole } from '#protocol/access';
@@ -10,6 +11,8 @@ import { attachedName, isAttachment } from '#protocol/attachments';
 import { TswarmError } from '#protocol/errors';
 import { Network, type Task, TaskState } from '#protocol/generated/objects';
 import type { IpamConfig, NetworkSpec } from '#protocol/generated/specs';
+import { taskName } from '#protocol/ids';
+import { RESERVED_SUBNETS, SUBNET_LENGTH_MAX, SUBNET_LENGTH_MIN } from '#protocol/reserved-subnets';
 import type { Actor } from './authorise.ts';
 import { checkDnsName, checkLabels, invalid, quote } from './validate-names.ts';
 
@@ -143,6 +146,7 @@ function checkIpam(config: IpamConfig): void {
     throw invalid(field, 'a gateway or range needs a subnet');
   }
   const subnet = parseCidr(config.subnet, `${field}.Subnet`);
+  checkUsable(subnet, config.subnet);
   if (config.ipRange !== '') {
     const range = parseCidr(config.ipRange, `${field}.IPRange`);
     if (!contains(subnet, range.base) || range.length < subnet.length) {
@@ -156,6 +160,22 @@ function checkIpam(config: IpamConfig): void {
   for (const [name, address] of Object.entries(config.auxAddresses)) {
     checkInside(subnet, address, config.subnet, `auxiliary address ${name}`);
   }
+}
+
+function checkUsable(subnet: Cidr, text: string): void {
+  const field = 'IPAM.Config.Subnet';
+  const longest = SUBNET_LENGTH_MAX[subnet.family];
+  if (subnet.length < SUBNET_LENGTH_MIN || subnet.length > longest) {
+    const wanted = `a prefix from /${SUBNET_LENGTH_MIN} to /${longest} is wanted`;
+    throw invalid(field, `subnet ${text}: ${wanted}`);
+  }
+  const taken = RESERVED_SUBNETS.find((one) => overlaps(subnet, parseCidr(one.subnet, field)));
+  if (!taken) return;
+  throw invalid(
+    field,
+    `subnet ${text} overlaps ${taken.what} (${taken.subnet})`,
+    'Choose another subnet, or leave it out.',
+  );
 }
 
 function checkInside(subnet: Cidr, address: string, subnetText: string, what: string): void {
@@ -179,18 +199,36 @@ export function createNetwork(tx: WriteView, id: string, spec: NetworkSpec, stac
     });
   }
   refuseOverlap(tx, spec);
+  refuseWithoutRoom(tx, spec);
   const network = Network.create({ id, spec, stack });
   tx.create('network', network);
   return network;
+}
+
+function configsOf(network: Network): readonly IpamConfig[] {
+  return [...network.ipam, ...(network.spec?.ipam?.config ?? [])];
+}
+
+/** Said now, since whoever is on it would wait for its subnet for ever. */
+function refuseWithoutRoom(view: ReadView, spec: NetworkSpec): void {
+  const isLocal = NODE_LOCAL_NETWORKS.has(spec.driverConfig?.name ?? '');
+  const asks = (spec.ipam?.config ?? []).some(
+    ({ subnet }) => subnet !== '' && !subnet.includes(':'),
+  );
+  if (isLocal || asks) return;
+  const taken = [...view.list('network')]
+    .flatMap(configsOf)
+    .filter(({ subnet }) => subnet !== '')
+    .map(({ subnet }) => parseCidr(subnet, 'IPAM.Config.Subnet'));
+  freeSubnet(view.cluster(), spec.name, (one) => taken.some((other) => overlaps(one, other)));
 }
 
 function refuseOverlap(view: ReadView, spec: NetworkSpec): void {
   const wanted = (spec.ipam?.config ?? [])
     .filter((config) => config.subnet !== '')
     .map((config) => parseCidr(config.subnet, 'IPAM.Config.Subnet'));
-  if (wanted.length === 0) return;
   for (const other of view.list('network')) {
-    const taken = [...other.ipam, ...(other.spec?.ipam?.config ?? [])];
+    const taken = configsOf(other);
     for (const { subnet } of taken) {
       if (subnet === '' || !wanted.some((cidr) => overlaps(cidr, parseCidr(subnet, 'Subnet'))))
         continue;
@@ -208,10 +246,12 @@ function refuseOverlap(view: ReadView, spec: NetworkSpec): void {
  * it.
  */
 export function networkUser(view: StoreView, id: string): string | undefined {
-  for (const service of view.servicesUsing('network', id)) return `service ${service.id}`;
+  for (const { spec, id: serviceId } of view.servicesUsing('network', id)) {
+    return `service ${spec?.name ?? serviceId}`;
+  }
   for (const task of view.list('task')) {
     if (!isAlive(task) || !usesNetwork(task, id)) continue;
-    if (!isAttachment(task)) return `task ${task.id}`;
+    if (!isAttachment(task)) return `task ${taskName(task)}`;
     const { description } = view.get('node', task.nodeId) ?? {};
     return `container ${attachedName(task)} on node ${description?.hostname || task.nodeId}`;
   }

@@ -166,8 +166,12 @@ export function removeObject(
 }
 
 function removeNetwork(tx: StoreWriteView, id: string): void {
-  if (!tx.get('network', id)) throw new TswarmError('not_found', `network ${id} not found`);
+  const network = tx.get('network', id);
+  if (!network) throw new TswarmError('not_found', `network ${id} not found`);
   const user = networkUser(tx, id);
-  if (user) throw new TswarmError('failed_precondition', `network ${id} is in use by ${user}`);
+  if (user) {
+    const name = network.spec?.name ?? id;
+    throw new TswarmError('failed_precondition', `network ${name} is in use by ${user}`);
+  }
   tx.remove('network', id);
 }

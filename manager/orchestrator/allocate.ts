@@ -20,9 +20,8 @@ export function allocateNetwork(pass: Pass, network: Network): void {
     const after = Network.create({ ...network, ipam });
     tx.update('network', after);
     memory.allocator.apply({ kind: 'network', before: network, after });
-    memory.networkFaults.delete(network.id);
-  } catch (error) {
-    memory.networkFaults.set(network.id, messageOf(error));
+  } catch {
+    // What asks for an address there is told why (taskAttachments).
   }
 }
 

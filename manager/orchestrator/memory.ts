@@ -22,7 +22,6 @@ export interface ControllerMemory {
   /** service id → time (µs since 1970) to look again */
   readonly wakeups: Map<string, number>;
   /** ids of networks that could not get a subnet yet, with the reason shown in the log */
-  readonly networkFaults: Map<string, string>;
   /** ids of services that could not get a port or an address, with the reason */
   readonly serviceFaults: Map<string, string>;
 }
@@ -38,7 +37,6 @@ export function newControllerMemory(): ControllerMemory {
     backlog: new Set(),
     evicted: new Set(),
     wakeups: new Map(),
-    networkFaults: new Map(),
     serviceFaults: new Map(),
   };
 }

@@ -2,6 +2,7 @@
 // containers have on them. Cluster networks are the manager's and never appear here.
 import { TswarmError } from '#protocol/errors';
 import { newContainerId } from '#protocol/ids';
+import { RESERVED_SUBNETS } from '#protocol/reserved-subnets';
 import type { Clock, Random } from '#protocol/world';
 import { readJsonFile, writeFileAtomic } from '../files.ts';
 import { AddressPool, exactSubnet, firstAddress, hasHost } from './address-pool.ts';
@@ -233,6 +234,14 @@ export class LocalNetworks {
       throw new TswarmError(
         'invalid_argument',
         `invalid subnet ${ipam.subnet}: a prefix from /8 to /30 (IPv6: /126) is wanted`,
+        { field: 'IPAM.Config.Subnet' },
+      );
+    }
+    const reserved = RESERVED_SUBNETS.find((one) => subnetsMeet(one.subnet, subnet));
+    if (reserved) {
+      throw new TswarmError(
+        'invalid_argument',
+        `subnet ${subnet} overlaps ${reserved.what} (${reserved.subnet})`,
         { field: 'IPAM.Config.Subnet' },
       );
     }

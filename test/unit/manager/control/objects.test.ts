@@ -216,6 +216,29 @@ describe('networks', () => {
       net({ ipam: ipam({ subnet: '10.0.0.0/24', ipRange: '10.0.1.0/25' }) }),
       'is not within subnet 10.0.0.0/24',
     ],
+    [
+      'a subnet without room',
+      net({ ipam: ipam({ subnet: '10.0.0.0/31' }) }),
+      'subnet 10.0.0.0/31: a prefix from /8 to /30 is wanted',
+    ],
+    [
+      'a subnet without end',
+      net({ ipam: ipam({ subnet: '64.0.0.0/4' }) }),
+      'a prefix from /8 to /30 is wanted',
+    ],
+    ...[
+      '0.0.0.0/8',
+      '127.0.1.0/24',
+      '169.254.0.0/16',
+      '224.0.0.0/24',
+      'fe80::/64',
+      'ff02::/16',
+      'fd74:7377:6d00:1::/64',
+    ].map((subnet): [string, NetworkSpec, string] => [
+      `subnet ${subnet}`,
+      net({ ipam: ipam({ subnet }) }),
+      `subnet ${subnet} overlaps`,
+    ]),
   ])('refuse %s', (_what, spec, message) => {
     expect(() => make(testCluster(), { network: spec })).toThrow(message);
   });
@@ -239,6 +262,22 @@ describe('networks', () => {
     expect(() => check('operator', clear('open', 'vxlan'))).toThrow('role admin');
   });
 
+  it('are refused when no subnet is left for them', () => {
+    const c = testCluster();
+    c.run((tx) =>
+      tx.update('cluster', {
+        ...c.store.view.cluster(),
+        defaultAddrPool: ['10.90.0.0/23'],
+        subnetSize: 24,
+      }),
+    );
+    make(c, { network: net({ ipam: ipam({ subnet: '10.90.1.128/25' }) }) });
+    expect(() => make(c, { network: net({ name: 'b' }) })).toThrow(
+      'network b: no free /24 subnet left in 10.90.0.0/23',
+    );
+    make(c, { network: net({ name: 'b', ipam: ipam({ subnet: '10.91.0.0/24' }) }) });
+  });
+
   it('do not overlap and have one name each', () => {
     const c = testCluster();
     make(c, { network: net({ ipam: ipam({ subnet: '10.9.0.0/16' }) }) });
@@ -258,7 +297,7 @@ describe('networks', () => {
       }),
     });
     expect(() => remove(c, ObjectKind.NETWORK, id)).toThrow(
-      `network ${id} is in use by service ${web}`,
+      'network front is in use by service web',
     );
     c.run((tx) =>
       tx.create(
@@ -270,7 +309,9 @@ describe('networks', () => {
       ),
     );
     remove(c, ObjectKind.SERVICE, web);
-    expect(() => remove(c, ObjectKind.NETWORK, id)).toThrow(`network ${id} is in use by task t1`);
+    expect(() => remove(c, ObjectKind.NETWORK, id)).toThrow(
+      /^network front is in use by task \S+\.1\.t1$/,
+    );
     c.run((tx) =>
       tx.update('task', {
         ...(tx.get('task', 't1') as Task),

@@ -85,6 +85,16 @@ describe('an attachment', () => {
     expect(taskOf(second)).toBeUndefined();
   });
 
+  it.each([
+    ['10.9.0.0', 'address 10.9.0.0 is the network address of network open'],
+    ['10.9.0.7', 'address 10.9.0.7 is the broadcast address of network open'],
+    ['10.9.0.9', 'address 10.9.0.9 is outside subnet 10.9.0.0/29 of network open'],
+    ['nonsense', '"nonsense" is not an IPv4 address'],
+  ])('with an address that nobody can have, %s, is told so', (ipv4Address, err) => {
+    const id = attach('n1', 'a', { ipv4Address });
+    expect(taskOf(id)?.status).toMatchObject({ state: TaskState.REJECTED, err });
+  });
+
   it('goes when its node reports it over, and when the node leaves; the address is free then', () => {
     const first = attach('n1', 'a', { ipv4Address: '10.9.0.5' });
     cluster.report(first, { state: TaskState.COMPLETE });

@@ -184,6 +184,14 @@ describe('networks of one node', () => {
     });
   });
 
+  it('not with what no container can have', async () => {
+    const local = await networks();
+    for (const subnet of ['127.0.0.0/8', '169.254.3.0/24', '224.0.0.0/24', 'fe80::/64']) {
+      const asked = wanted('b', { ipv6: true, ipam: [ipam(subnet)] });
+      await expect(local.create(asked)).rejects.toThrow(`subnet ${subnet} overlaps the `);
+    }
+  });
+
   it('not with an overlap, two subnets of a family, or a driver that we have not', async () => {
     const local = await networks();
     await local.create(wanted('a', { ipam: [ipam('10.77.0.0/16', { gateway: '10.77.9.9' })] }));
