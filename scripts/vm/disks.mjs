@@ -1,27 +1,51 @@
-// Disks with what runs on Node in the machine: tswarmd, laid out as an installation is, and the tests of test/native with vitest and the sources that they
-// import. JavaScript takes tens of times longer there, so each is only made when it is asked for.
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+// Disks with what is slow in the machine: tswarmd, laid out as an installation is; the tests of test/native with vitest and the sources that they import; Debian's
+// Docker with what it is measured by. JavaScript takes tens of times longer there and a dockerd ten times, so each is only made when it is asked for.
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { node24, ROOT, run } from '../setup.mjs';
+import { debianSources, unpack } from './images.mjs';
 
-const DISK_MIB = 320;
+/** By test: what fills its disk, and the disk's size. */
+export const DISKS = {
+  daemon: { fill: fillDaemon, sizeMib: 320 },
+  native: { fill: fillNative, sizeMib: 320 },
+  'swarm-mesh': { fill: fillSwarmMesh, sizeMib: 1024 },
+  'tswarm-mesh': { fill: fillTswarmMesh, sizeMib: 1024 },
+};
 
-/** Disks by the test that needs them. */
-export const DISKS = { daemon: fillDaemon, native: fillNative };
+/** Of the root with Docker in it, which is mounted in the place of the machine's own. */
+const DOCKER_PACKAGES = [
+  'dash',
+  'docker.io',
+  'grep',
+  'iproute2',
+  'iptables',
+  'jq',
+  'mount',
+  'procps',
+];
 
 /** Writes the image of a disk below `folder`. @returns its path */
 export function makeDisk(folder, name) {
   const content = join(folder, name);
   mkdirSync(content);
-  cpSync(join(ROOT, 'package.json'), join(content, 'package.json'));
-  cpSync(node24(), join(content, 'node'));
-  DISKS[name](content);
+  const { fill, sizeMib } = DISKS[name];
+  fill(content);
   const disk = join(folder, `${name}.ext4`);
-  run('mke2fs', ['-q', '-t', 'ext4', '-O', '^has_journal', '-d', content, disk, `${DISK_MIB}M`]);
+  run('mke2fs', ['-q', '-t', 'ext4', '-O', '^has_journal', '-d', content, disk, `${sizeMib}M`]);
   return disk;
 }
 
 function fillDaemon(content) {
+  addNode(content);
   mkdirSync(join(content, 'native/build'), { recursive: true });
   copyHere(content, 'dist');
   for (const name of readdirSync(join(ROOT, 'native/build'))) {
@@ -34,10 +58,47 @@ function fillDaemon(content) {
 }
 
 function fillNative(content) {
+  addNode(content);
   const sources = ['test/native', 'worker', 'protocol', 'native'];
   for (const path of ['vitest.config.ts', 'tsconfig.base.json', ...sources])
     copyHere(content, path);
   for (const path of packagesOf('node_modules/vitest')) copyHere(content, path);
+}
+
+function addNode(content) {
+  cpSync(join(ROOT, 'package.json'), join(content, 'package.json'));
+  cpSync(node24(), join(content, 'node'));
+}
+
+/** Debian's root with Docker. */
+function fillSwarmMesh(content) {
+  const root = join(content, 'root');
+  unpack(DOCKER_PACKAGES, root, debianSources());
+  // What the packages would do when they are set up.
+  for (const name of ['iptables', 'ip6tables']) {
+    symlinkSync('xtables-nft-multi', join(root, 'usr/sbin', name));
+  }
+  if (!existsSync(join(root, 'bin/sh'))) symlinkSync('dash', join(root, 'bin/sh'));
+  writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
+  writeFileSync(join(root, 'etc/group'), 'root:x:0:\ndocker:x:999:\n');
+  addLoad(content);
+}
+
+function fillTswarmMesh(content) {
+  fillDaemon(content);
+  addLoad(content);
+}
+
+/** The image of the rolling-update tests and the client that loads it. */
+function addLoad(content) {
+  const sources = join(ROOT, 'test/support/rolling');
+  const image = join(content, 'image');
+  mkdirSync(image);
+  const compile = (source, target) =>
+    run('gcc', ['-O2', '-static', '-pthread', '-o', target, join(sources, source)]);
+  compile('graceful-server.c', join(image, 'server'));
+  run('tar', ['-C', image, '-cf', join(content, 'image.tar'), '.']);
+  compile('load.c', join(content, 'load'));
 }
 
 /** With its times: make must find nothing to do. */

@@ -108,7 +108,7 @@ export function ensureImages() {
 }
 
 /** Unpacks packages with all that they depend on; nothing of them is run. */
-function unpack(packages, folder, sources) {
+export function unpack(packages, folder, sources) {
   run('mmdebstrap', [
     '--variant=extract',
     '--mode=root',
@@ -129,7 +129,8 @@ function dropModules(folder) {
   }
 }
 
-function debianSources() {
+/** This host's own. */
+export function debianSources() {
   const release = readFileSync('/etc/os-release', 'utf8');
   if (!/^ID=debian$/m.test(release) || process.arch !== 'x64') {
     fail('npm run vm takes the kernel from Debian for amd64: run it on a Debian host on x64.');

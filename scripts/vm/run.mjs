@@ -1,6 +1,6 @@
 // npm run vm: the native programs on Debian's kernel with nothing but cgroup v2, in a virtual machine (no KVM needed, about 5 s to boot).
 // `npm run vm -- limits host` runs only those of test/vm/*.test.sh; `npm run vm -- mesh figures` also measures; `npm run vm -- native` runs test/native there
-// (`native test/native/net.test.ts` one file of it). Exit code 0 only if at least one test ran and none failed.
+// (`native test/native/net.test.ts` one file of it); `RATE=100 CHANGES=16 npm run vm -- swarm-mesh` loads Docker Swarm's mesh, `tswarm-mesh` ours. Exit code 0 only if at least one test ran and none failed.
 import { spawn } from 'node:child_process';
 import {
   cpSync,
@@ -46,10 +46,10 @@ const tests = readdirSync(TESTS)
   .map((name) => name.slice(0, -'.test.sh'.length))
   .filter((name) => (wanted.length === 0 ? !(name in DISKS) : wanted.includes(name)));
 if (tests.length === 0) fail(`no test of test/vm is called ${wanted.join(' or ')}.`);
-/** Those that run on Node, each with a disk of its own; left out unless asked for by name. */
+/** Those that take their time, each with a disk of its own; left out unless asked for by name. */
 const slow = tests.filter((name) => name in DISKS);
 buildNative();
-if (slow.includes('daemon')) buildTypeScript();
+if (slow.some((name) => ['daemon', 'tswarm-mesh'].includes(name))) buildTypeScript();
 const images = ensureImages();
 const work = mkdtempSync(join(tmpdir(), 'tswarm-vm-'));
 try {
@@ -77,6 +77,9 @@ function pack(folder) {
   // The mixed mesh is tested where it is installed.
   if (existsSync(WIREGUARD_GO)) cpSync(WIREGUARD_GO, join(content, 'wireguard-go'));
   if (withFigures) writeFileSync(join(content, 'figures'), '');
+  const settings = ['RATE', 'CHANGES'].filter((name) => process.env[name] !== undefined);
+  const lines = settings.map((name) => `${name}=${Number(process.env[name])}\n`);
+  writeFileSync(join(content, 'load-settings'), lines.join(''));
   if (files.length > 0) writeFileSync(join(content, 'native-files'), files.join(' '));
   const archive = join(folder, 'content.tar');
   run('tar', ['--owner=0', '--group=0', '--numeric-owner', '-C', content, '-cf', archive, '.']);

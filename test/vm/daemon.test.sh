@@ -5,22 +5,6 @@ mkdir -p /var/tswarm
 disk daemon ro
 SOCKET=/run/tswarm/docker.sock
 
-# api METHOD PATH [BODYFILE [TYPE]]: the answer's body; its status in /run/status
-api() {
-	length=0
-	: >/run/answer
-	[ -n "$3" ] && length=$(stat -c %s "$3")
-	{
-		printf '%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %s\r\n\r\n' \
-			"$1" "$2" "${4:-application/json}" "$length"
-		[ -n "$3" ] && cat "$3"
-		# The server takes a half-closed connection for one that is gone.
-		for _ in $(seq 600); do [ -s /run/answer ] && break; usleep 200000; done
-	} | socat -t 5 - UNIX-CONNECT:$SOCKET >/run/answer
-	awk 'NR==1{print $2; exit}' /run/answer >/run/status
-	sed '1,/^\r*$/d' /run/answer
-}
-
 mkdir -p /run/tswarm
 /opt/daemon/node /opt/daemon/dist/daemon/main.js --data-root /var/tswarm --run-root /run/tswarm \
 	--native-dir /opt/daemon/native/build >/run/tswarmd.log 2>&1 &
