@@ -209,10 +209,11 @@ class NodeWorker implements Worker {
   async #sweep(): Promise<void> {
     const { dataRoot, runRoot } = this.#options;
     await Promise.all([
-      sweepTemporaries(dataRoot),
-      ...['agent', 'containers', 'identity', 'network', 'volumes'].map((name) =>
+      ...['', 'build', 'images'].map((name) => sweepTemporaries(join(dataRoot, name))),
+      ...['agent', 'containers', 'identity', 'images/layers', 'network', 'volumes'].map((name) =>
         sweepTemporaries(join(dataRoot, name), 1),
       ),
+      sweepTemporaries(runRoot),
       sweepTemporaries(join(runRoot, 'network'), 1),
       sweepTemporaries(this.#secretsRoot(), 2),
     ]);

@@ -2,8 +2,16 @@
 // logs are whole, and what was half made is gone (folders, mounts, namespaces, cgroups, shims). Method: the worker in a process of its own, kill -9 after
 // a random time, a new one on the same folders, and a look at everything that could have stayed behind. Needs root.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeCgroups } from '../support/cluster-lab/take-down.ts';
 import { Prng } from '../support/prng.ts';
@@ -79,6 +87,30 @@ describe.skipIf(!isRoot)('a worker that is killed', () => {
     expect(numbers.length).toBeGreaterThan(50);
     expect(numbers).toEqual(numbers.map((_, index) => index));
     await worker.call('containers.remove', brief, { force: true, volumes: true });
+  });
+
+  it('removes the files that it was writing when it was killed, and no file of others', async () => {
+    const id = await create('owner', 'true');
+    const layer = readdirSync(join(folder, 'data/images/layers'))[0] ?? '';
+    const name = 'file.json.12345.67.tmp';
+    const own = [
+      ...['data', 'data/agent', 'data/build', 'data/images', `data/images/layers/${layer}`],
+      ...[`data/containers/${id}`, 'data/network', 'data/volumes', 'run', 'run/network'],
+    ].map((path) => join(folder, path, name));
+    const others = [`data/images/layers/${layer}/diff`, 'data/build/caches/x'].map((path) =>
+      join(folder, path, name),
+    );
+    await worker.kill();
+    for (const path of [...own, ...others]) {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, '{');
+    }
+    await worker.start();
+    expect(own.filter((path) => existsSync(path))).toEqual([]);
+    expect(others.filter((path) => !existsSync(path))).toEqual([]);
+    rmSync(others[0] ?? '');
+    rmSync(join(folder, 'data/build/caches/x'), { recursive: true });
+    await worker.call('containers.remove', id, { force: true, volumes: true });
   });
 
   it(`comes back clean after ${ROUNDS} kills at random moments`, async () => {
