@@ -124,8 +124,8 @@ export class Allocator {
     const asked = network.spec?.ipam?.config ?? [];
     const configs = asked.map((config) => this.#checkedSubnet(network, config, view));
     if (!configs.some((config) => !config.subnet.includes(':'))) {
-      const isTaken = (subnet: Cidr): boolean => this.#overlapping(subnet, '') !== undefined;
-      configs.unshift(freeSubnet(view.cluster(), network.spec?.name ?? network.id, isTaken));
+      const taken = [...this.#subnets.values()].flat();
+      configs.unshift(freeSubnet(view.cluster(), network.spec?.name ?? network.id, taken));
     }
     if (network.spec?.ipv6Enabled && !configs.some((config) => config.subnet.includes(':'))) {
       configs.push(this.#freeIpv6Subnet(view));

@@ -220,7 +220,7 @@ function refuseWithoutRoom(view: ReadView, spec: NetworkSpec): void {
     .flatMap(configsOf)
     .filter(({ subnet }) => subnet !== '')
     .map(({ subnet }) => parseCidr(subnet, 'IPAM.Config.Subnet'));
-  freeSubnet(view.cluster(), spec.name, (one) => taken.some((other) => overlaps(one, other)));
+  freeSubnet(view.cluster(), spec.name, taken);
 }
 
 function refuseOverlap(view: ReadView, spec: NetworkSpec): void {

@@ -21,7 +21,6 @@ export interface ControllerMemory {
   readonly evicted: Set<string>;
   /** service id → time (µs since 1970) to look again */
   readonly wakeups: Map<string, number>;
-  /** ids of networks that could not get a subnet yet, with the reason shown in the log */
   /** ids of services that could not get a port or an address, with the reason */
   readonly serviceFaults: Map<string, string>;
 }
