@@ -146,8 +146,13 @@ export function parseTcp(text: string): { readonly host: string; readonly port: 
   throw new TswarmError('invalid_argument', `host "${text}": must be HOST or HOST:PORT`);
 }
 
-/** Words for a daemon that went away in the middle of an answer. */
-export function connectionLost(endpoint: Endpoint): TswarmError {
+/** Words for an answer that broke off. `answers`: the daemon is there, so it was the connection. */
+export function connectionLost(endpoint: Endpoint, answers = false): TswarmError {
+  if (answers) {
+    return new TswarmError('unavailable', `the connection to tswarmd at ${endpoint.text} broke`, {
+      hint: 'tswarmd answers again, and its log says why. What was under way may have been done or not: look with "tcompose ps".',
+    });
+  }
   return new TswarmError('unavailable', `tswarmd at ${endpoint.text} went away in the middle`, {
     hint: 'What was under way may have been done or not: look with "tcompose ps" when it is back.',
   });

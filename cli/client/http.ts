@@ -38,11 +38,16 @@ const MISSING_NODES = 'x-tswarm-missing-nodes';
 /** Header of what no leader has confirmed. */
 const UNCONFIRMED = 'x-tswarm-unconfirmed';
 
+/** How long is waited for a sign of life. */
+const ANSWERS_TIMEOUT_MS = 2_000;
+
 export class ApiClient {
   readonly endpoint: Endpoint;
   #checked: boolean;
-  /** TLS connections are used again: a handshake costs more than most answers. */
+  /** TLS connections are used again for what only reads: a handshake costs more than most answers. */
   readonly #agent: Agent = new Agent({ keepAlive: true });
+  /** A connection for each call that changes something, with a short handshake. */
+  readonly #freshAgent: Agent = new Agent();
   /** Nodes that have been named in a warning. */
   #missing = '';
   #hasWarnedOfOld = false;
@@ -67,8 +72,8 @@ export class ApiClient {
   /** One JSON answer; undefined for an empty one. */
   async json(method: string, path: string, options: CallOptions = {}): Promise<unknown> {
     const response = await this.open(method, path, options);
-    const text = await readText(response).catch((error: NodeJS.ErrnoException) => {
-      throw this.#failure(error);
+    const text = await readText(response).catch(async (error: NodeJS.ErrnoException) => {
+      throw await this.#failure(error);
     });
     return text === '' ? undefined : (JSON.parse(text) as unknown);
   }
@@ -86,7 +91,7 @@ export class ApiClient {
       }
       if (rest.trim() !== '') yield JSON.parse(rest) as Json;
     } catch (error) {
-      if (!options.signal?.aborted) throw this.#failure(error as NodeJS.ErrnoException);
+      if (!options.signal?.aborted) throw await this.#failure(error as NodeJS.ErrnoException);
     } finally {
       response.destroy();
     }
@@ -132,7 +137,9 @@ export class ApiClient {
       req.on('response', (response) => {
         errorOf(response).then(reject, reject);
       });
-      req.on('error', (error: NodeJS.ErrnoException) => reject(this.#failure(error)));
+      req.on('error', (error: NodeJS.ErrnoException) => {
+        this.#failure(error).then(reject);
+      });
       req.end(options.body === undefined ? undefined : JSON.stringify(options.body));
     });
   }
@@ -153,22 +160,30 @@ export class ApiClient {
     );
   }
 
-  #send(method: string, path: string, options: CallOptions): Promise<IncomingMessage> {
-    const req = this.#request(method, path, options);
-    return new Promise((resolve, reject) => {
-      req.on('response', resolve);
-      req.on('error', (error: NodeJS.ErrnoException) => reject(this.#failure(error)));
-      if (options.stream) {
-        // Without this they would wait for the first bytes of the body, and the server for them no longer than its limit.
-        req.flushHeaders();
-        sendStream(req, options.stream.data).catch((error: Error) => req.destroy(error));
-      } else {
-        req.end(options.body === undefined ? undefined : JSON.stringify(options.body));
-      }
+  /**
+   * A connection that was used before may have been closed by the server just when the next call went out. What only reads is asked again then, on a new one; what
+   * changes something never goes over a used one, because nobody could tell whether it was heard.
+   */
+  async #send(method: string, path: string, options: CallOptions): Promise<IncomingMessage> {
+    const first = this.#request(method, path, options);
+    try {
+      return await answerOf(first, options);
+    } catch (error) {
+      const canAgain = first.reusedSocket && isLost(error) && !options.signal?.aborted;
+      if (!canAgain) throw await this.#failure(error as NodeJS.ErrnoException);
+    }
+    const again = this.#request(method, path, options, this.#freshAgent);
+    return answerOf(again, options).catch(async (error: NodeJS.ErrnoException) => {
+      throw await this.#failure(error);
     });
   }
 
-  #request(method: string, path: string, options: CallOptions): ClientRequest {
+  #request(
+    method: string,
+    path: string,
+    options: CallOptions,
+    agent: Agent = method === 'GET' ? this.#agent : this.#freshAgent,
+  ): ClientRequest {
     const query = new URLSearchParams();
     for (const [key, value] of Object.entries(options.query ?? {})) {
       if (value === undefined) continue;
@@ -190,15 +205,28 @@ export class ApiClient {
       ...(options.signal ? { signal: options.signal } : {}),
     };
     return tls
-      ? requestTls({ ...common, ...tlsOptions(tls), agent: this.#agent })
-      : request({ ...common, socketPath });
+      ? requestTls({ ...common, ...tlsOptions(tls), agent })
+      : // Of sockets none is kept: a new one costs nothing.
+        request({ ...common, socketPath, agent: false });
+  }
+
+  /** Somebody is there, after a connection was lost. */
+  async #answers(): Promise<boolean> {
+    const signal = AbortSignal.timeout(ANSWERS_TIMEOUT_MS);
+    try {
+      const req = this.#request('GET', '/_ping', { signal }, this.#freshAgent);
+      (await answerOf(req, {})).resume();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** What went wrong with the connection, in words; errors with words of their own stay. */
-  #failure(error: NodeJS.ErrnoException): Error {
+  async #failure(error: NodeJS.ErrnoException): Promise<Error> {
     if (error instanceof TswarmError || error instanceof SyntaxError) return error;
     const code = error.code ?? '';
-    if (code === 'ECONNRESET' || code === 'EPIPE') return connectionLost(this.endpoint);
+    if (isLost(error)) return connectionLost(this.endpoint, await this.#answers());
     if (['ENOENT', 'ECONNREFUSED', 'EACCES', 'ENOTSOCK'].includes(code))
       return unreachable(this.endpoint, code);
     if (this.endpoint.tls && code !== 'ABORT_ERR')
@@ -212,6 +240,26 @@ export class ApiClient {
       },
     );
   }
+}
+
+function isLost(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ECONNRESET' || code === 'EPIPE';
+}
+
+/** Sends what the call has to send. Resolves when an answer begins. */
+function answerOf(req: ClientRequest, options: CallOptions): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    req.on('response', resolve);
+    req.on('error', reject);
+    if (options.stream) {
+      // Without this they would wait for the first bytes of the body, and the server for them no longer than its limit.
+      req.flushHeaders();
+      sendStream(req, options.stream.data).catch((error: Error) => req.destroy(error));
+    } else {
+      req.end(options.body === undefined ? undefined : JSON.stringify(options.body));
+    }
+  });
 }
 
 /** The server's certificate must be for the name that the user gave, signed by the cluster. */

@@ -1,5 +1,4 @@
 // tcompose config: the project as loaded, in compose-go's canonical form; lists of names; hashes.
-import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { imageName } from '#compose-spec/deploy/names';
 import { toCanonicalJson } from '#compose-spec/load/canonical-json';
@@ -147,19 +146,19 @@ async function listOf(
 /** `service sha256`, for all (`*`) or the named services. */
 async function hashes(context: ComposeContext, which: string): Promise<string[]> {
   const { keyOf, planProject } = await import('./deploy.ts');
+  // Few ask for it, and it takes as long to load as a small file.
+  const { createHash } = await import('node:crypto');
   const { loaded, stack } = planProject(context, []);
   const wanted = which === '*' ? undefined : new Set(which.split(','));
   requireServices(loaded.project, [...(wanted ?? [])]);
   return stack.services
     .filter((service) => wanted === undefined || wanted.has(keyOf(service)))
     .map((service) => {
-      const hash = service.labels['com.docker.compose.config-hash'] ?? sha256(service.name);
+      const hash =
+        service.labels['com.docker.compose.config-hash'] ??
+        createHash('sha256').update(service.name).digest('hex');
       return `${keyOf(service)} ${hash}`;
     });
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }
 
 /** The YAML form leaves out what the JSON form shows as null or empty. */

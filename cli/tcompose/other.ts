@@ -142,7 +142,7 @@ export async function top(context: ComposeContext, keys: readonly string[]): Pro
       ...titles.map((title) => fields[Titles.indexOf(title)] ?? '-'),
     ]);
   });
-  if (rows.length > 0) process.stdout.write(`${formatTable(['SERVICE', '#', ...titles], rows)}\n`);
+  if (rows.length > 0) process.stdout.write(formatTable(['SERVICE', '#', ...titles], rows));
   return EXIT.ok;
 }
 
