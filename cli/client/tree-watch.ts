@@ -1,6 +1,6 @@
 // What changes in a folder (or a file), told in batches. The kernel's events only say when to look: what has changed is found by comparing the tree with the
 // last look at it, so that nothing is missed when events are lost, merged, or come from a folder that is not watched yet.
-import { type FSWatcher, watch } from 'node:fs';
+import { existsSync, type FSWatcher, watch } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 
@@ -22,6 +22,7 @@ export class TreeWatch {
   #folders: ReadonlySet<string> = new Set();
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   /** `isIgnored`: what is not looked at; of an ignored folder nothing is. `counts`: which files are meant. */
   constructor(
@@ -56,20 +57,28 @@ export class TreeWatch {
     };
   }
 
-  /** Calls back when it has become quiet after a change. */
+  /** Calls back when it has become quiet after a change. What is not there yet is waited for. */
   async start(onChange: () => void): Promise<void> {
-    const info = await lstat(this.#path);
+    const info = await lstat(this.#path).catch(() => undefined);
+    if (this.#isClosed) return;
     // A file that is replaced is another one: its folder is watched.
-    const folder = info.isDirectory() ? this.#path : dirname(this.#path);
-    this.#watcher = watch(folder, { recursive: info.isDirectory() }, () => {
+    const isFolder = info?.isDirectory() === true;
+    const folder = isFolder ? this.#path : existingAbove(this.#path);
+    this.#watcher?.close();
+    this.#watcher = watch(folder, { recursive: isFolder }, () => {
       clearTimeout(this.#timer);
-      this.#timer = setTimeout(onChange, QUIET_MS);
+      this.#timer = setTimeout(() => {
+        // It may be there by now, or a folder nearer to it.
+        if (!info) void this.start(onChange).catch(() => undefined);
+        onChange();
+      }, QUIET_MS);
     });
     // A folder that goes away is seen at the next look.
     this.#watcher.on('error', () => {});
   }
 
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
     this.#watcher?.close();
   }
@@ -90,4 +99,10 @@ export class TreeWatch {
     for (const name of await readdir(full).catch(() => []))
       await this.#walk(path === '' ? name : `${path}/${name}`, into, folders);
   }
+}
+
+/** The nearest folder above that is there. */
+function existingAbove(path: string): string {
+  const above = dirname(path);
+  return above === path || existsSync(above) ? above : existingAbove(above);
 }

@@ -1,6 +1,7 @@
 // The project that a verb for what runs is about: of the files, or, as with docker compose, by its name alone: with `-p NAME` and no `-f` no file is read, so
 // that a project can be looked at, stopped and removed from anywhere. What the files would say is taken from the cluster then. Verbs that make something
 // need the files.
+import { hookKeys, hookOwner } from '#compose-spec/deploy/pre-start';
 import type { Project, Service } from '#compose-spec/load/project';
 import { projectNameFault } from '#compose-spec/load/project-name';
 import { hasCode, TswarmError } from '#protocol/errors';
@@ -24,9 +25,22 @@ export async function knownProject(
 ): Promise<KnownProject> {
   const { projectName, file } = context.options;
   const isByName = projectName !== undefined && file === undefined;
-  const project = isByName ? await fromCluster(context, projectName) : context.load(keys).project;
+  const project = isByName ? await fromCluster(context, projectName) : fromFiles(context, keys);
   requireServices(project, keys);
   return project;
+}
+
+/** With those of the named services that hooks have become: `ps` shows them, so they can be asked for. */
+function fromFiles(context: ComposeContext, keys: readonly string[]): KnownProject {
+  const named = keys.filter((key) => hookOwner(key) !== key);
+  if (named.length === 0) return context.load(keys).project;
+  const { project } = context.load(keys.map(hookOwner));
+  const hooks = Object.entries(project.services).flatMap(([key, service]) =>
+    hookKeys(key, service)
+      .filter((hook) => named.includes(hook))
+      .map((hook) => [hook, { image: service.image }] as const),
+  );
+  return { ...project, services: { ...project.services, ...Object.fromEntries(hooks) } };
 }
 
 /** Its name, for verbs that need nothing else of it. */

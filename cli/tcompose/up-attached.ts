@@ -21,6 +21,8 @@ export interface Attached {
   readonly services: ReadonlySet<string>;
   /** When `up` began, in ms since 1970: what ended before is history. */
   readonly sinceMs: number;
+  /** Some of the services were there before, with a log of what they did. */
+  readonly hasHistory: boolean;
 }
 
 /** After the last container has ended its last lines may still be on their way. */
@@ -50,6 +52,8 @@ export async function attachToLogs(
     services: attached.keys,
     follow: true,
     tail: 'all',
+    // What is new is all, where nothing is old: no clock is asked then.
+    ...(attached.hasHistory ? { since: new Date(attached.sinceMs).toISOString() } : {}),
     prefix: options.noLogPrefix !== true,
     timestamps: options.timestamps === true,
     signal: logs.signal,

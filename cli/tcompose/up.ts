@@ -131,7 +131,9 @@ async function bringUp(
     display.stop();
     await watcher?.start();
     const shown = attachedKeys(keys, services, options);
-    const attachment = { stack, keys: shown, services: startedIds(result), sinceMs };
+    const deployedServices = result.changes.filter(({ kind }) => kind === 'service');
+    const hasHistory = deployedServices.some(({ action }) => action !== 'created');
+    const attachment = { stack, keys: shown, services: startedIds(result), sinceMs, hasHistory };
     return await attachToLogs(context, attachment, options, interrupt);
   } finally {
     watcher?.close();
@@ -146,7 +148,9 @@ async function watcherOf(
   services: readonly string[],
 ): Promise<ProjectWatch> {
   const { ProjectWatch } = await import('./watch.ts');
-  return ProjectWatch.of(context, services, {});
+  // Its progress comes between lines of the logs, and must not draw over them.
+  const draws = context.progress === 'auto' || context.progress === 'tty';
+  return ProjectWatch.of(draws ? context.with({ progress: 'plain' }) : context, services, {});
 }
 
 /** `--no-recreate`: the services that are in the cluster already, as a deployment that changes nothing about them. */

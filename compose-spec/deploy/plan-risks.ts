@@ -116,7 +116,19 @@ function changeRisks(service: PlanChange, plan: Plan): PlanRisk[] {
     return [{ code: 'mode-change', about, message, hint: '' }];
   }
   if (replaced.length === 0) return [];
-  return [...interruptionRisks(service, replaced.length, tasks.length), ...dataRisks(service)];
+  const interruption = completesFor(service, plan)
+    ? []
+    : interruptionRisks(service, replaced.length, tasks.length);
+  return [...interruption, ...dataRisks(service)];
+}
+
+/** Another waits for its end: it is not there to stay, so it is not missed. */
+function completesFor({ name }: PlanChange, plan: Plan): boolean {
+  const dependencies = plan.changes.flatMap(({ after }) => {
+    const template = (after?.TaskTemplate ?? {}) as Json;
+    return (template.DependsOn ?? []) as readonly Json[];
+  });
+  return dependencies.some((one) => one.Service === name && one.Condition === 'completed');
 }
 
 /** Whether there is a moment without any container. */

@@ -14,6 +14,15 @@ export function hookOwner(key: string): string {
   return key.replace(SUFFIX, '');
 }
 
+/** Keys of the services that a service's hooks become. */
+export function hookKeys(key: string, { pre_start: hooks = [] }: Service): readonly string[] {
+  return hooks.filter(({ per_replica: each }) => each !== true).map((_, at) => hookKey(key, at));
+}
+
+function hookKey(key: string, index: number): string {
+  return `${key}-pre_start-${index + 1}`;
+}
+
 /** The project with its `pre_start` hooks as services. */
 export function withPreStart(project: Project, problems: Problems): Project {
   const services: Record<string, Service> = {};
@@ -29,7 +38,7 @@ export function withPreStart(project: Project, problems: Problems): Project {
     let dependencies: Service['depends_on'] = service.depends_on ?? {};
     for (const [index, hook] of hooks.entries()) {
       const path = `services.${key}.pre_start.${index}`;
-      const name = `${key}-pre_start-${index + 1}`;
+      const name = hookKey(key, index);
       checkName(project, name, path, problems);
       services[name] = hookService(project, key, service, hook, dependencies);
       dependencies = { [name]: COMPLETED };

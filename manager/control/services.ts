@@ -298,7 +298,9 @@ function requestRestart(tx: WriteView, service: Service, only: readonly string[]
   for (const task of tasks) {
     if (!only.includes(task.id)) continue;
     const restartRequest = Math.max(task.restartRequest, service.restartRequest) + 1;
-    tx.update('task', Task.create({ ...task, restartRequest }));
+    // Whoever names tasks has looked at them: one that was started meanwhile is not disturbed.
+    const restartAfterRun = task.status?.run ?? 0;
+    tx.update('task', Task.create({ ...task, restartRequest, restartAfterRun }));
   }
   return service.restartRequest;
 }

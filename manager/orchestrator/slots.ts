@@ -127,8 +127,10 @@ export function propagate(pass: Pass, service: Service, slot: Slot): void {
   const runState = service.spec?.runState ?? 0;
   for (const task of wantedIn(slot)) {
     if (task.runState === runState && task.restartRequest >= service.restartRequest) continue;
-    const restartRequest = Math.max(task.restartRequest, service.restartRequest);
-    replaceIn(slot, pass.updateTask(task, { runState, restartRequest }));
+    const isAsked = service.restartRequest > task.restartRequest;
+    const restartRequest = isAsked ? service.restartRequest : task.restartRequest;
+    const restartAfterRun = isAsked ? 0 : task.restartAfterRun;
+    replaceIn(slot, pass.updateTask(task, { runState, restartRequest, restartAfterRun }));
   }
 }
 

@@ -441,6 +441,8 @@ export interface Task {
   readonly drain: Drain | undefined;
   /** there is a better node for it: replaced as if it were of an older specification */
   readonly toMove: boolean;
+  /** the request is for this run (status.run) or one before it; a later one, which has begun meanwhile, goes on. 0 = for any */
+  readonly restartAfterRun: number;
   /** ids of the tasks whose namespaces its container joins, all on its node; scheduler */
   readonly beside: readonly string[];
 }
@@ -467,9 +469,10 @@ export const Task: MessageType<Task> = {
     { name: 'waitingFor', json: 'WaitingFor', id: 102, kind: 'string', shape: 'one' },
     { name: 'drain', json: 'Drain', id: 103, kind: 'message', shape: 'optional', message: () => Drain },
     { name: 'toMove', json: 'ToMove', id: 104, kind: 'bool', shape: 'one', internal: true },
+    { name: 'restartAfterRun', json: 'RestartAfterRun', id: 106, kind: 'int64', shape: 'one', internal: true },
     { name: 'beside', json: 'Beside', id: 105, kind: 'string', shape: 'repeated' },
   ],
-  create: (p: Partial<Task> = {}): Task => ({ id: p.id ?? '', meta: p.meta, labels: p.labels ?? {}, spec: p.spec, serviceId: p.serviceId ?? '', slot: p.slot ?? 0, nodeId: p.nodeId ?? '', desiredState: p.desiredState ?? 0, status: p.status, networkAttachments: p.networkAttachments ?? [], assignedGenericResources: p.assignedGenericResources ?? [], jobIteration: p.jobIteration, specVersion: p.specVersion, endpoint: p.endpoint, serviceName: p.serviceName ?? '', runState: p.runState ?? 0, restartRequest: p.restartRequest ?? 0, waitingFor: p.waitingFor ?? '', drain: p.drain, toMove: p.toMove ?? false, beside: p.beside ?? [] }),
+  create: (p: Partial<Task> = {}): Task => ({ id: p.id ?? '', meta: p.meta, labels: p.labels ?? {}, spec: p.spec, serviceId: p.serviceId ?? '', slot: p.slot ?? 0, nodeId: p.nodeId ?? '', desiredState: p.desiredState ?? 0, status: p.status, networkAttachments: p.networkAttachments ?? [], assignedGenericResources: p.assignedGenericResources ?? [], jobIteration: p.jobIteration, specVersion: p.specVersion, endpoint: p.endpoint, serviceName: p.serviceName ?? '', runState: p.runState ?? 0, restartRequest: p.restartRequest ?? 0, waitingFor: p.waitingFor ?? '', drain: p.drain, toMove: p.toMove ?? false, restartAfterRun: p.restartAfterRun ?? 0, beside: p.beside ?? [] }),
   write(m: Task, w: Writer): Writer {
     if (m.id !== '') w.uint32(10).string(m.id);
     if (m.meta !== undefined) Meta.write(m.meta, w.uint32(18).fork()).ldelim();
@@ -496,12 +499,13 @@ export const Task: MessageType<Task> = {
     if (m.waitingFor !== '') w.uint32(818).string(m.waitingFor);
     if (m.drain !== undefined) Drain.write(m.drain, w.uint32(826).fork()).ldelim();
     if (m.toMove) w.uint32(832).bool(m.toMove);
+    if (m.restartAfterRun !== 0) w.uint32(848).int64(m.restartAfterRun);
     for (const v of m.beside) w.uint32(842).string(v);
     return w;
   },
   read(r: Reader, length: number): Task {
     const end = r.pos + length;
-    const m: { id: string; meta: Meta | undefined; labels: Record<string, string>; spec: TaskSpec | undefined; serviceId: string; slot: number; nodeId: string; desiredState: TaskState; status: TaskStatus | undefined; networkAttachments: NetworkAttachment[]; assignedGenericResources: GenericResource[]; jobIteration: Version | undefined; specVersion: Version | undefined; endpoint: EndpointSpec | undefined; serviceName: string; runState: RunState; restartRequest: number; waitingFor: string; drain: Drain | undefined; toMove: boolean; beside: string[] } = { id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '', drain: undefined, toMove: false, beside: [] };
+    const m: { id: string; meta: Meta | undefined; labels: Record<string, string>; spec: TaskSpec | undefined; serviceId: string; slot: number; nodeId: string; desiredState: TaskState; status: TaskStatus | undefined; networkAttachments: NetworkAttachment[]; assignedGenericResources: GenericResource[]; jobIteration: Version | undefined; specVersion: Version | undefined; endpoint: EndpointSpec | undefined; serviceName: string; runState: RunState; restartRequest: number; waitingFor: string; drain: Drain | undefined; toMove: boolean; restartAfterRun: number; beside: string[] } = { id: '', meta: undefined, labels: {}, spec: undefined, serviceId: '', slot: 0, nodeId: '', desiredState: 0, status: undefined, networkAttachments: [], assignedGenericResources: [], jobIteration: undefined, specVersion: undefined, endpoint: undefined, serviceName: '', runState: 0, restartRequest: 0, waitingFor: '', drain: undefined, toMove: false, restartAfterRun: 0, beside: [] };
     while (r.pos < end) {
       const t = r.uint32();
       switch (t >>> 3) {
@@ -574,6 +578,9 @@ export const Task: MessageType<Task> = {
           break;
         case 104:
           m.toMove = r.bool();
+          break;
+        case 106:
+          m.restartAfterRun = readInt64(r.int64());
           break;
         case 105:
           m.beside.push(r.string());

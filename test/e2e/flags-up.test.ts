@@ -178,6 +178,23 @@ describe('up', () => {
     },
   );
 
+  it('again right after Ctrl-C: each container starts once, and shows only what is new', async () => {
+    const cwd = node.project('again', {
+      'compose.yaml': `services: {web: {${SERVICE}, scale: 4, command: [sh, -c, "echo hello; exec sleep 1000"]}}`,
+    });
+    const hellos = (text: string): number => text.match(/web-\d +\| hello$/gm)?.length ?? 0;
+    for (let run = 1; run <= 3; run += 1) {
+      const up = attached(cwd, 'up');
+      await until(() => hellos(up.text()) >= 4, 15_000, up.text);
+      // One that is started twice is within this.
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      expect(hellos(up.text()), up.text()).toBe(4);
+      expect(hellos((await node.tcompose(['logs'], { cwd })).stdout)).toBe(run * 4);
+      expect(await up.stop()).toBe(130);
+    }
+    await node.tcompose(['down'], { cwd });
+  });
+
   flagTest('tcompose up', ['--timestamps', '--no-log-prefix'], 'change the lines', async () => {
     const cwd = node.project('lines', { 'compose.yaml': TALK });
     for (const [flag, line] of [

@@ -45,6 +45,7 @@ function convergeUp(entry: Entry, down: boolean, pass: Pass): void {
   const { runState, restartRequest } = entry.task;
   const { containerId } = entry;
   const taskId = entry.task.id;
+  if (!isForThisRun(entry)) entry.restartSeen = restartRequest;
   if (down) stop(entry, 'shutdown', pass);
   else if (runState === RunState.STOPPED) stop(entry, 'requested', pass);
   else if (restartRequest > entry.restartSeen) stop(entry, 'restart', pass);
@@ -59,6 +60,12 @@ function convergeUp(entry: Entry, down: boolean, pass: Pass): void {
     entry.busy = 'pausing';
     pass.effects.push({ type: 'unpause', taskId, containerId });
   }
+}
+
+/** Whoever asked for the restart may have seen an earlier run, which is over. */
+function isForThisRun(entry: Entry): boolean {
+  const { restartAfterRun } = entry.task;
+  return restartAfterRun === 0 || entry.run <= restartAfterRun;
 }
 
 function stop(entry: Entry, reason: StopReason, pass: Pass): void {

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { TreeWatch } from '#cli/client/tree-watch';
 
 let folder = '';
@@ -34,4 +34,26 @@ it('takes away only the files that are meant where not all are', async () => {
   expect((await tree.look()).changed).toEqual(['a/b/two']);
   rmSync(join(folder, 'a'), { recursive: true });
   expect(await tree.look()).toEqual({ changed: [], removed: ['a/b/two'] });
+});
+
+it('hears of a file and of a folder that were not there when it began', async () => {
+  for (const [path, file] of [
+    ['new.ini', 'new.ini'],
+    ['deep/er/folder', 'deep/er/folder/file'],
+  ] as const) {
+    const tree = new TreeWatch(join(folder, path), isIgnored);
+    expect(await tree.look()).toEqual({ changed: [], removed: [] });
+    const changed: string[] = [];
+    const look = async (): Promise<void> => {
+      changed.push(...(await tree.look()).changed);
+    };
+    await tree.start(() => void look());
+    mkdirSync(join(folder, file, '..'), { recursive: true });
+    writeFileSync(join(folder, file), 'new');
+    const name = file === path ? '' : 'file';
+    await vi.waitFor(() => expect(changed).toEqual([name]), { timeout: 5000 });
+    writeFileSync(join(folder, file), 'newer');
+    await vi.waitFor(() => expect(changed).toEqual([name, name]), { timeout: 5000 });
+    tree.close();
+  }
 });

@@ -32,6 +32,17 @@ describe('at risk is', () => {
     expect(codes([web({ after })], [task(1)])).toEqual([]);
   });
 
+  it('no service that another waits for until it has done its work', () => {
+    const dependsOn = (Condition: string): PlanChange['after'] => ({
+      TaskTemplate: { DependsOn: [{ Service: 'shop_web', Condition, Required: true }] },
+    });
+    const app = web({ name: 'shop_app', action: 'none', after: dependsOn('completed') });
+    expect(codes([web(), app], [task(1)])).toEqual([]);
+    expect(codes([web(), { ...app, after: dependsOn('started') }], [task(1)])).toEqual([
+      'interruption',
+    ]);
+  });
+
   it('a service whose containers are all replaced at once', () => {
     const atOnce = { ...web().after, UpdateConfig: { Order: 'stop-first', Parallelism: 0 } };
     expect(codes([web({ after: atOnce })], [task(1), task(2)])).toEqual(['interruption']);

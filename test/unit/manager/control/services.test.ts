@@ -8,7 +8,7 @@ import {
   RolloutAction,
   ServiceActionRequest,
 } from '#protocol/generated/control';
-import { Endpoint, Task, UpdateState, UpdateStatus } from '#protocol/generated/objects';
+import { Endpoint, Task, TaskStatus, UpdateState, UpdateStatus } from '#protocol/generated/objects';
 import {
   EndpointSpec,
   IpamConfig,
@@ -209,7 +209,9 @@ describe('acting', () => {
   it('restarts some tasks without the others, and all of them after that', () => {
     const c = testCluster();
     const id = makeService(c, spec('web'));
-    const [one, two] = ['t1', 't2'].map((task) => Task.create({ id: task, serviceId: id }));
+    const [one, two] = ['t1', 't2'].map((task) =>
+      Task.create({ id: task, serviceId: id, status: TaskStatus.create({ run: 7 }) }),
+    );
     c.run((tx) => {
       for (const task of [one, two]) if (task) tx.create('task', task);
     });
@@ -217,6 +219,7 @@ describe('acting', () => {
       ['t1', 't2'].map((task) => c.store.view.get('task', task)?.restartRequest ?? -1);
     act(c, { services: [id], restart: true, restartTasks: ['t2'] });
     expect([requests(), get(c, id).restartRequest]).toEqual([[0, 1], 0]);
+    expect(c.store.view.get('task', 't2')?.restartAfterRun).toBe(7);
     act(c, { services: [id], restart: true, restartTasks: ['t2', 'of another service'] });
     expect(requests()).toEqual([0, 2]);
     act(c, { services: [id], restart: true });

@@ -138,6 +138,36 @@ describe('run state and restart requests', () => {
     driver.change(options, { restartRequest: 1 });
     expect(driver.kinds()).toEqual([]);
   });
+
+  it('restarts no run that has begun after the one that was meant', () => {
+    const driver = new Driver();
+    driver.run(options);
+    driver.change(options, { runState: RunState.STOPPED });
+    driver.exited(143);
+    driver.change(options, { runState: RunState.RUNNING });
+    driver.started();
+    driver.change(options, { restartRequest: 1, restartAfterRun: 1 });
+    expect(driver.kinds()).toEqual([]);
+    driver.change(options, { restartRequest: 2, restartAfterRun: 2 });
+    expect(driver.kinds()).toEqual(['stop']);
+    driver.exited(143);
+    driver.started();
+    driver.change(options, { restartRequest: 3, restartAfterRun: 2 });
+    driver.exited(0);
+    expect(driver.kinds()).toEqual([]);
+  });
+
+  it('starts what has ended again, whichever run was meant', () => {
+    const driver = new Driver();
+    driver.run(options);
+    driver.exited(1);
+    driver.change(options, { restartRequest: 1, restartAfterRun: 1 });
+    expect(driver.kinds()).toEqual(['start']);
+    driver.started();
+    driver.exited(1);
+    driver.change(options, { restartRequest: 2, restartAfterRun: 1 });
+    expect(driver.kinds()).toEqual(['start']);
+  });
 });
 
 describe('on the way out', () => {
