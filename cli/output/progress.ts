@@ -17,6 +17,8 @@ interface Line {
 
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const REFRESH_MS = 100;
+/** What the daemon does only as long as somebody waits for it; other work goes on without us. */
+const ENDS_WITH_US: ReadonlySet<string> = new Set(['Building', 'Pulling', 'Pushing']);
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Cuts in the middle: kind and number of a container both tell something. */
@@ -45,6 +47,7 @@ export class ProgressDisplay {
   #frame = 0;
   /** Where nobody else looks after a signal, the cursor would stay hidden. */
   readonly #signalled = (signal: NodeJS.Signals): void => {
+    if (ENDS_WITH_US.has(this.#title)) this.#interrupt();
     this.stop();
     if (signal === 'SIGINT') process.exit(EXIT.interrupted);
     process.kill(process.pid, signal);
@@ -132,8 +135,18 @@ export class ProgressDisplay {
     }
   }
 
+  #interrupt(): void {
+    for (const line of this.#lines.values()) {
+      if (line.state !== 'working') continue;
+      line.state = 'warning';
+      line.text = 'Interrupted';
+      line.details = '';
+      line.endedMs = performance.now();
+    }
+  }
+
   #erase(): void {
-    if (this.#drawnRows > 0) process.stderr.write(`\u001b[${this.#drawnRows}A\u001b[0J`);
+    if (this.#drawnRows > 0) process.stderr.write(`\r\u001b[${this.#drawnRows}A\u001b[0J`);
     this.#drawnRows = 0;
   }
 
@@ -152,7 +165,8 @@ export class ProgressDisplay {
     ];
     if (shown.length < all.length) rows.push(`    ... ${all.length - shown.length} more`);
     // Row over row, in one piece: clearing first would flicker, and fill the scroll-back of some terminals.
-    const back = this.#drawnRows > 0 ? `\u001b[${this.#drawnRows}A` : '';
+    // The terminal may have written "^C" at the cursor.
+    const back = this.#drawnRows > 0 ? `\r\u001b[${this.#drawnRows}A` : '';
     process.stderr.write(`${back}${rows.map((row) => `${row}\u001b[K\n`).join('')}\u001b[0J`);
     this.#drawnRows = rows.length;
   }

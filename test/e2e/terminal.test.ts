@@ -143,6 +143,22 @@ describe('progress of tcompose up', () => {
   });
 });
 
+describe('progress of a build', () => {
+  it('says after Ctrl-C what did not come to its end, below a whole picture', async () => {
+    const cwd = node.project('longbuild', {
+      Dockerfile: `FROM ${IMAGE}\nRUN sleep 1000\n`,
+      'compose.yaml': 'services: {one: {build: .}}',
+    });
+    const build = tcompose(['build'], { cwd, columns: 90, rows: 20 });
+    await build.shows(/Image longbuild-one +Building \[1 2\/2\] RUN sleep 1000/);
+    build.type('\u0003');
+    expect(await build.exited).toBe(130);
+    expect(build.output).toMatch(/\[\+\] Building 1\/1[^[]*\u001b\[K\r\n[^\r\n]*Interrupted/);
+    // What the terminal echoes stays in front of the row otherwise.
+    expect(build.output).not.toMatch(/[^\r]\u001b\[\d+A/);
+  });
+});
+
 describe('progress of a rollout', () => {
   it('says what each task waits for; Ctrl-C ends the looking, not the rollout', async () => {
     const size = { columns: 100, rows: 30 };
