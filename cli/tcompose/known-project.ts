@@ -38,7 +38,7 @@ function fromFiles(context: ComposeContext, keys: readonly string[]): KnownProje
   const hooks = Object.entries(project.services).flatMap(([key, service]) =>
     hookKeys(key, service)
       .filter((hook) => named.includes(hook))
-      .map((hook) => [hook, { image: service.image }] as const),
+      .map((hook) => [hook, service.image === undefined ? {} : { image: service.image }] as const),
   );
   return { ...project, services: { ...project.services, ...Object.fromEntries(hooks) } };
 }
