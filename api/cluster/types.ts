@@ -290,7 +290,7 @@ export interface ServiceAction {
   readonly services: readonly string[];
   readonly runState?: 'running' | 'stopped' | 'paused';
   readonly restart?: boolean;
-  /** With `restart`: ids of the tasks of these services that are meant; empty = all. */
+  /** With `restart`: ids of the tasks of these services that are meant, in the runs that they are in now: one that has been started again meanwhile goes on. Empty = all. */
   readonly restartTasks?: readonly string[];
   readonly replicas?: number;
 }

@@ -964,7 +964,7 @@ export const BODY_SCHEMAS: Readonly<Record<string, Readonly<Record<string, unkno
         "items": {
           "type": "string"
         },
-        "description": "With `restart`: ids of the tasks of these services that are meant; empty = all."
+        "description": "With `restart`: ids of the tasks of these services that are meant, in the runs that they are in now: one that has been started again meanwhile goes on. Empty = all."
       },
       "replicas": {
         "type": "number"
