@@ -401,9 +401,10 @@ describe('up in the foreground', () => {
       expect(await shown('--no-attach', 'db')).toEqual(['web']);
       expect(await shown('--attach', 'db')).toEqual(['db']);
       expect(await shown('web')).toEqual(['web']);
-      expect(await shown('--attach-dependencies', 'web')).toEqual(['db', 'web']);
-      const both = await tcompose('up', '-d', '--attach', 'web');
-      expect([both.code, both.stderr]).toEqual([
+      const both = ['--attach-dependencies', '--always-recreate-deps', 'web'];
+      expect(await shown(...both)).toEqual(['db', 'web']);
+      const detached = await tcompose('up', '-d', '--attach', 'web');
+      expect([detached.code, detached.stderr]).toEqual([
         1,
         expect.stringContaining('--detach cannot be combined with'),
       ]);

@@ -150,7 +150,7 @@ describe('progress of a build', () => {
       'compose.yaml': 'services: {one: {build: .}}',
     });
     const build = tcompose(['build'], { cwd, columns: 90, rows: 20 });
-    await build.shows(/Image longbuild-one +Building \[1 2\/2\] RUN sleep 1000/);
+    await build.shows(/Image longbuild-one +Building \[0 2\/2\] RUN sleep 1000/);
     build.type('\u0003');
     expect(await build.exited).toBe(130);
     expect(build.output).toMatch(/\[\+\] Building 1\/1[^[]*\u001b\[K\r\n[^\r\n]*Interrupted/);
