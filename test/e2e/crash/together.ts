@@ -13,6 +13,8 @@ export interface Ended {
 
 /** Longer than it takes: some are done by then, the moment just after is of interest too. */
 const BEYOND = 1.15;
+/** How much of what is thought typical each newer measurement replaces. */
+const LEARNING = 0.4;
 
 export class Together {
   readonly #node: CrashNode;
@@ -42,12 +44,21 @@ export class Together {
     if (wrong.length > 0) throw new Error(wrong.join('; '));
   }
 
+  /** The first time is a slow one: with what is known of then, most of the later ones would be done before their moment. */
+  #learnt(operation: Operation, ms: number): void {
+    const before = this.#typical(operation);
+    this.#typicalMs.set(operation, before + (ms - before) * LEARNING);
+  }
+
+  #typical(operation: Operation): number {
+    return this.#typicalMs.get(operation) ?? 100;
+  }
+
   /** A random moment of each. */
   moments(prng: Prng, operations: readonly Operation[]): ReadonlyMap<Operation, number> {
     return new Map(
       operations.map((operation) => {
-        const typicalMs = this.#typicalMs.get(operation) ?? 100;
-        return [operation, Math.round(prng.next() * BEYOND * typicalMs)];
+        return [operation, Math.round(prng.next() * BEYOND * this.#typical(operation))];
       }),
     );
   }
@@ -60,10 +71,14 @@ export class Together {
     const commonMs = commonMoment(moments);
     const ended = [...moments].map(async ([operation, elapsedMs]) => {
       await sleep(commonMs - elapsedMs);
+      const started = performance.now();
       try {
         await operation.run(this.#node, round);
+        this.#learnt(operation, performance.now() - started);
         return [operation, { elapsedMs, error: undefined }] as const;
       } catch (error) {
+        // It takes longer than was thought.
+        if (elapsedMs > this.#typical(operation)) this.#learnt(operation, elapsedMs * BEYOND);
         return [operation, { elapsedMs, error }] as const;
       }
     });
