@@ -2,6 +2,7 @@
 // `[^a-z]` are sets, `\` takes the meaning from what follows. `**` as a whole path component
 // matches any number of folders (BuildKit).
 import { TswarmError } from '#protocol/errors';
+import { matchesWhole, type Piece, setOf } from '#protocol/wildcards';
 import type { RootView } from './root-view.ts';
 
 export function hasWildcards(pattern: string): boolean {
@@ -13,7 +14,7 @@ export function hasWildcards(pattern: string): boolean {
  * `invalid_argument` for a bad pattern
  */
 export function matchesName(pattern: string, name: string): boolean {
-  return new RegExp(`^${componentSource(pattern)}$`, 'su').test(name);
+  return matchesWhole(piecesOf(pattern), name);
 }
 
 /** Paths (absolute in the view) that match, sorted. */
@@ -50,34 +51,36 @@ async function walk(
   }
 }
 
-function componentSource(pattern: string): string {
-  let source = '';
-  for (let i = 0; i < pattern.length; i += 1) {
-    const char = pattern.charAt(i);
-    if (char === '*') source += '[^/]*';
-    else if (char === '?') source += '[^/]';
+const notSlash = (char: string): boolean => char !== '/';
+
+function piecesOf(pattern: string): readonly Piece[] {
+  const pieces: Piece[] = [];
+  const chars = [...pattern];
+  const literal = (wanted: string): void => {
+    pieces.push({ kind: 'one', matches: (char) => char === wanted });
+  };
+  for (let i = 0; i < chars.length; i += 1) {
+    const char = chars[i] ?? '';
+    if (char === '*') pieces.push({ kind: 'many', matches: notSlash });
+    else if (char === '?') pieces.push({ kind: 'one', matches: notSlash });
     else if (char === '\\') {
       i += 1;
-      if (i >= pattern.length) throw bad(pattern);
-      source += literal(pattern.charAt(i));
+      if (i >= chars.length) throw bad(pattern);
+      literal(chars[i] ?? '');
     } else if (char === '[') {
-      const end = pattern.indexOf(']', i + (pattern.charAt(i + 1) === '^' ? 3 : 2));
+      const end = chars.indexOf(']', i + (chars[i + 1] === '^' ? 3 : 2));
       if (end < 0) throw bad(pattern);
-      source += setSource(pattern.slice(i + 1, end));
+      pieces.push({ kind: 'one', matches: memberOf(chars.slice(i + 1, end).join('')) });
       i = end;
-    } else source += literal(char);
+    } else literal(char);
   }
-  return source;
+  return pieces;
 }
 
-function setSource(body: string): string {
-  const negation = body.startsWith('^') ? '^' : '';
-  const members = body.slice(negation.length).replaceAll(/\\(?=.)/g, '');
-  return `[${negation}${members.replaceAll(/[\\\]^]/g, '\\$&')}]`;
-}
-
-function literal(char: string): string {
-  return char.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&');
+function memberOf(body: string): (char: string) => boolean {
+  if (!body.startsWith('^')) return setOf(body, '\\');
+  const isMember = setOf(body.slice(1), '\\');
+  return (char) => !isMember(char);
 }
 
 function bad(pattern: string): TswarmError {

@@ -2,6 +2,7 @@
 // ${v#p} ${v##p} ${v%p} ${v%%p} ${v/p/r} ${v//p/r}. Single quotes keep everything, double quotes
 // keep blanks, the escape character keeps what follows. Patterns know *, ? and [sets].
 import { TswarmError } from '#protocol/errors';
+import { endsOf, type Piece, setOf } from '#protocol/wildcards';
 import { EXPANSION_DEPTH_MAX, WORD_BYTES_MAX } from '../limits.ts';
 
 export interface Scope {
@@ -210,49 +211,94 @@ class Expander {
     const isDoubled = rest.charAt(1) === operator;
     const word = rest.slice(isDoubled ? 2 : 1);
     if (operator === '/') return this.#replace(value, word, isDoubled);
-    const pattern = globSource(this.#nested(word), isDoubled);
-    if (operator === '#') return value.replace(new RegExp(`^(?:${pattern})`, 's'), '');
-    return withoutSuffix(value, pattern, isDoubled);
+    const pieces = piecesOf(this.#nested(word));
+    const chars = [...value];
+    if (operator === '#') return chars.slice(endOf(pieces, chars, isDoubled) ?? 0).join('');
+    const size = endOf(pieces.toReversed(), chars.toReversed(), isDoubled) ?? 0;
+    return chars.slice(0, chars.length - size).join('');
   }
 
   #replace(value: string, word: string, isAll: boolean): string {
     const slash = word.indexOf('/');
-    const pattern = globSource(this.#nested(slash < 0 ? word : word.slice(0, slash)), true);
-    if (pattern === '') return value;
+    const pieces = piecesOf(this.#nested(slash < 0 ? word : word.slice(0, slash)));
+    if (pieces.length === 0) return value;
     const replacement = slash < 0 ? '' : this.#nested(word.slice(slash + 1));
-    return value.replace(new RegExp(pattern, isAll ? 'gs' : 's'), () => replacement);
+    return replaced([...value], pieces, replacement, isAll);
   }
 }
 
-/** The shortest (%) or longest (%%) end that matches goes. */
-function withoutSuffix(value: string, pattern: string, isLongest: boolean): string {
-  const whole = new RegExp(`^(?:${pattern})$`, 's');
-  const starts = Array.from({ length: value.length + 1 }, (_, i) => i);
-  const order = isLongest ? starts : starts.reverse();
-  const start = order.find((i) => whole.test(value.slice(i)));
-  return start === undefined ? value : value.slice(0, start);
+/** Where the shortest or longest beginning ends that matches. */
+function endOf(
+  pieces: readonly Piece[],
+  chars: readonly string[],
+  isLongest: boolean,
+  from = 0,
+): number | undefined {
+  let last: number | undefined;
+  for (const end of endsOf(pieces, chars, { from })) {
+    last = end;
+    if (!isLongest) break;
+  }
+  return last;
 }
 
-function globSource(pattern: string, isGreedy: boolean): string {
-  let source = '';
-  for (let i = 0; i < pattern.length; i += 1) {
-    const char = pattern.charAt(i);
-    const set = char === '[' ? /^\[!?\]?[^\]]*\]/.exec(pattern.slice(i))?.[0] : undefined;
-    if (char === '*') source += isGreedy ? '.*' : '.*?';
-    else if (char === '?') source += '.';
-    else if (set !== undefined) {
-      source += set.replace(/^\[!/, '[^').replaceAll('\\', '\\\\');
-      i += set.length - 1;
-    } else if (char === '\\' && i + 1 < pattern.length) {
+/** With the first, or all, of the longest parts that match replaced. */
+function replaced(
+  chars: readonly string[],
+  pieces: readonly Piece[],
+  replacement: string,
+  isAll: boolean,
+): string {
+  // Where matches begin is where those of the pattern from behind end: nothing else is tried.
+  const reversed = endsOf(pieces.toReversed(), chars.toReversed(), { anywhere: true });
+  const starts = [...reversed].map((end) => chars.length - end).reverse();
+  let out = '';
+  let at = 0;
+  for (const start of starts) {
+    // What stands right behind a match and is nothing is none.
+    if (start < at || (start === at && start > 0 && start === chars.length)) continue;
+    const end = endOf(pieces, chars, true, start) ?? start;
+    out += chars.slice(at, start).join('') + replacement;
+    if (out.length > WORD_BYTES_MAX) throw syntax('a word becomes too long');
+    at = end;
+    if (!isAll) break;
+  }
+  return out + chars.slice(at).join('');
+}
+
+const anything = (): boolean => true;
+
+function piecesOf(pattern: string): readonly Piece[] {
+  const pieces: Piece[] = [];
+  const literal = (wanted: string): void => {
+    pieces.push({ kind: 'one', matches: (char) => char === wanted });
+  };
+  const chars = [...pattern];
+  for (let i = 0; i < chars.length; i += 1) {
+    const char = chars[i] ?? '';
+    const end = char === '[' ? setEnd(chars, i) : -1;
+    if (char === '*') pieces.push({ kind: 'many', matches: anything });
+    else if (char === '?') pieces.push({ kind: 'one', matches: anything });
+    else if (end >= 0) {
+      pieces.push({ kind: 'one', matches: memberOf(chars.slice(i + 1, end).join('')) });
+      i = end;
+    } else if (char === '\\' && i + 1 < chars.length) {
       i += 1;
-      source += literal(pattern.charAt(i));
-    } else source += literal(char);
+      literal(chars[i] ?? '');
+    } else literal(char);
   }
-  return source;
+  return pieces;
 }
 
-function literal(char: string): string {
-  return char.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&');
+/** Of a set that begins at `start`: a closing bracket right at its beginning is a member. */
+function setEnd(chars: readonly string[], start: number): number {
+  return chars.indexOf(']', start + (chars[start + 1] === '!' ? 3 : 2));
+}
+
+function memberOf(body: string): (char: string) => boolean {
+  if (!body.startsWith('!')) return setOf(body, '');
+  const isMember = setOf(body.slice(1), '');
+  return (char) => !isMember(char);
 }
 
 function syntax(message: string): TswarmError {

@@ -1,13 +1,17 @@
 // Splitting into words as the Dockerfile grammar does: blanks separate, quotes and the escape
 // character keep together. Quotes stay in the words; expand.ts takes them away.
 
-/** Words with their quotes. An open quote runs to the end. */
-export function splitWords(text: string, escapeChar: string): readonly string[] {
+/** Words with their quotes, at most `wordsMax`. An open quote runs to the end. */
+export function splitWords(
+  text: string,
+  escapeChar: string,
+  wordsMax: number = Number.POSITIVE_INFINITY,
+): readonly string[] {
   const words: string[] = [];
   let word = '';
   let isIn = false;
   let quote = '';
-  for (let i = 0; i < text.length; i += 1) {
+  for (let i = 0; i < text.length && words.length < wordsMax; i += 1) {
     const char = text.charAt(i);
     if (char === escapeChar && quote !== "'") {
       word += char + text.charAt(i + 1);
@@ -45,7 +49,7 @@ export function splitFlags(
   let rest = text.trimStart();
   for (;;) {
     if (!rest.startsWith('--')) return { flags, rest };
-    const [word = ''] = splitWords(rest, escapeChar);
+    const [word = ''] = splitWords(rest, escapeChar, 1);
     const after = rest.slice(word.length).trimStart();
     if (word === '--') return { flags, rest: after };
     const equals = word.indexOf('=');
