@@ -20,33 +20,42 @@ export function matchesName(pattern: string, name: string): boolean {
 /** Paths (absolute in the view) that match, sorted. */
 export async function expandGlob(view: RootView, pattern: string): Promise<readonly string[]> {
   const parts = pattern.split('/').filter((part) => part !== '' && part !== '.');
-  const found = new Set<string>();
-  await walk(view, '/', parts, found);
-  return [...found].toSorted();
+  const walked: Walked = { found: new Set(), seen: new Set() };
+  await walk(view, '/', parts, walked);
+  return [...walked.found].toSorted();
+}
+
+interface Walked {
+  readonly found: Set<string>;
+  /** Folders with how much of the pattern was left there: the ways to one of them are many, what is below it is the same. */
+  readonly seen: Set<string>;
 }
 
 async function walk(
   view: RootView,
   folder: string,
   parts: readonly string[],
-  found: Set<string>,
+  walked: Walked,
 ): Promise<void> {
   const [part, ...rest] = parts;
   if (part === undefined) {
-    found.add(folder);
+    walked.found.add(folder);
     return;
   }
+  const place = `${parts.length} ${folder}`;
+  if (walked.seen.has(place)) return;
+  walked.seen.add(place);
   const { path, info } = await view.resolve(folder);
   if (info?.isDirectory() !== true) return;
-  if (part === '**') await walk(view, folder, rest, found);
+  if (part === '**') await walk(view, folder, rest, walked);
   for (const name of await view.list(path)) {
     const child = folder === '/' ? `/${name}` : `${folder}/${name}`;
     if (part === '**') {
       const below = await view.resolve(child, true);
-      if (below.info?.isDirectory() === true) await walk(view, child, parts, found);
-      else if (rest.length === 0) found.add(child);
+      if (below.info?.isDirectory() === true) await walk(view, child, parts, walked);
+      else if (rest.length === 0) walked.found.add(child);
     } else if (matchesName(part, name)) {
-      await walk(view, child, rest, found);
+      await walk(view, child, rest, walked);
     }
   }
 }

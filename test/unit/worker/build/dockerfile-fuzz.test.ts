@@ -4,10 +4,11 @@
 import { describe, expect, it } from 'vitest';
 import { Dockerignore } from '#protocol/dockerignore';
 import { TswarmError } from '#protocol/errors';
-import { matchesName } from '#worker/build/glob';
+import { expandGlob, matchesName } from '#worker/build/glob';
 import { modeChange } from '#worker/build/mode';
 import { expandText, expandWord, expandWords } from '#worker/build/parse/expand';
 import { planBuild } from '#worker/build/plan';
+import type { RootView } from '#worker/build/root-view';
 import { Prng } from '../../../support/prng.ts';
 
 const ROUNDS = Number(process.env.TSWARM_FUZZ_ROUNDS ?? '1');
@@ -225,4 +226,17 @@ describe('what grows', () => {
   ])('%s', (what, work) => {
     survive(what, work);
   });
+});
+
+it('folders upon folders, and as many stars', async () => {
+  const deep = `/${Array.from({ length: 40 }, () => 'a').join('/')}`;
+  const info = { isDirectory: (): boolean => true };
+  const view = {
+    resolve: (path: string) => Promise.resolve({ path, info }),
+    list: (path: string) =>
+      Promise.resolve(`${deep}/`.startsWith(`${path === '/' ? '' : path}/a/`) ? ['a'] : []),
+  } as unknown as RootView;
+  const started = performance.now();
+  expect(await expandGlob(view, '**/a/'.repeat(12))).toHaveLength(29);
+  expect(performance.now() - started).toBeLessThan(SLOW_MS);
 });
