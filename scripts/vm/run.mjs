@@ -77,7 +77,7 @@ function pack(folder) {
   // The mixed mesh is tested where it is installed.
   if (existsSync(WIREGUARD_GO)) cpSync(WIREGUARD_GO, join(content, 'wireguard-go'));
   if (withFigures) writeFileSync(join(content, 'figures'), '');
-  const settings = ['RATE', 'CHANGES'].filter((name) => process.env[name] !== undefined);
+  const settings = ['RATE', 'CHANGES', 'UNTIL_S'].filter((name) => process.env[name] !== undefined);
   const lines = settings.map((name) => `${name}=${Number(process.env[name])}\n`);
   writeFileSync(join(content, 'load-settings'), lines.join(''));
   if (files.length > 0) writeFileSync(join(content, 'native-files'), files.join(' '));

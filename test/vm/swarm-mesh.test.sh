@@ -70,12 +70,7 @@ side_create() {
 side_update() { docker h2 service update -q -d --update-order $1 --args "$2 100" web; }
 side_scale() { docker h2 service scale -d web=$1; }
 side_availability() { docker h2 node update --availability $2 $1; }
-side_settled() {
-	[ "$(docker h2 service ls --format '{{.Replicas}}')" = "$1/$1" ] &&
-		[ "$(docker h2 service inspect web --format '{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}')" != updating ] &&
-		[ "$(docker h2 service ps web -q -f desired-state=running | wc -l)" = "$1" ]
-}
-side_leader() { docker h2 node ls --format '{{.Hostname}} {{.ManagerStatus}}' | awk '$2=="Leader"{print $1}'; }
+side_socket() { echo $SHARED/$1.sock; }
 side_kill() { kill -9 "$(cat $SHARED/$1.pid)"; }
 # Why it does not answer: what h2 has, and what its mesh knows.
 side_explain() {

@@ -20,12 +20,7 @@ tswarm() {
 	shift
 	on $host env TSWARM_HOST=unix:///run/$host/cluster.sock $HOME_OF/node $HOME_OF/dist/cli/tswarm/main.js "$@"
 }
-# api_of HOST METHOD PATH [BODYFILE [TYPE]]
-api_of() {
-	SOCKET=/run/$1/docker.sock
-	shift
-	api "$@"
-}
+side_socket() { echo /run/$1/docker.sock; }
 answers() {
 	for _ in $(seq 300); do
 		[ -S /run/$1/docker.sock ] && [ "$(api_of $1 GET /_ping)" = OK ] && return 0
@@ -61,10 +56,6 @@ side_create() {
 side_update() { tswarm h2 service update -q -d --update-order $1 --args "$2 100" web; }
 side_scale() { tswarm h2 service scale -d web=$1; }
 side_availability() { tswarm h2 node update --availability $2 $1; }
-side_settled() {
-	[ "$(api_of h2 GET '/v1.43/services?status=true' | jq -c '.[0]|[.ServiceStatus.RunningTasks, .ServiceStatus.DesiredTasks, .UpdateStatus.State=="updating"]')" = "[$1,$1,false]" ]
-}
-side_leader() { api_of h2 GET /v1.43/nodes | jq -r '.[]|select(.ManagerStatus.Leader)|.Description.Hostname'; }
 side_kill() {
 	daemon=$(cat /run/$1.pid)
 	kill -9 $daemon $(pgrep -P $daemon -f manager)

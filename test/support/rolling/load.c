@@ -213,9 +213,9 @@ static void look_at(struct conn *c, unsigned events) {
   if (c->connected && events & (EPOLLIN | EPOLLERR | EPOLLHUP)) read_some(c);
 }
 
-// A request that is not answered at all is given up after ten times the limit: until then it may still come late.
+// A request that is not answered at all is given up after four times the limit: until then it may still come late.
 static void give_up(double at) {
-  while (oldest && at - oldest->due > limit * 10) {
+  while (oldest && at - oldest->due > limit * 4) {
     struct conn *c = oldest;
     double due = c->due;
     int kept = c->kept;
