@@ -146,40 +146,47 @@ describe.skipIf(!isRoot)('the mesh behind translations of addresses', () => {
   }, 60_000);
 
   it('is tried directly while something is said, too, and nothing breaks', async () => {
-    await mesh.who('a1').tcp('10.84.1.12', 80, { keep: 'busy' });
+    // Both ways at once, so that there are always packets on the way through the relay.
+    const ways = [1, 2, 3].flatMap((number) => [
+      { from: 'a1', to: '10.84.1.12', key: `busy${number}` },
+      { from: 'a2', to: '10.84.1.11', key: `busy${number}` },
+    ]);
     const text = 'z'.repeat(2_000);
     let slowestMs = 0;
     let isDone = false;
-    const talk = async (): Promise<void> => {
+    const talk = async ({ from, to, key }: (typeof ways)[number]): Promise<void> => {
+      await mesh.who(from).tcp(to, 80, { keep: key });
       while (!isDone) {
         const began = performance.now();
-        const answer = await mesh.who('a1').ask('talk', { key: 'busy', text });
+        const answer = await mesh.who(from).ask('talk', { key, text });
         if (answer.text !== text) throw new Error(`broken: ${JSON.stringify(answer)}`);
         slowestMs = Math.max(slowestMs, performance.now() - began);
-        await new Promise((resolve) => setTimeout(resolve, 5));
       }
     };
-    const talking = talk();
+    const talking = Promise.all(ways.map(talk));
     const { n1, n2 } = nats;
     if (!n1 || !n2) throw new Error('no routers');
     const tries = [n1.counter(n2.address, 52_003), n2.counter(n1.address, 52_003)];
     // Time passes for the nodes; a look or two.
-    const afterLooks = async (check: () => boolean | Promise<boolean>): Promise<void> => {
-      const endMs = performance.now() + FOUND_MS;
-      while (!(await check())) {
-        if (performance.now() > endMs) throw new Error('it did not happen in time');
+    const afterLooks = async (
+      times: number,
+      check: () => boolean | Promise<boolean>,
+    ): Promise<void> => {
+      for (let time = 0; !(await check()); time++) {
+        if (time === times) throw new Error('it did not happen in time');
         for (const node of ['n1', 'n2'] as const) await mesh.lab(node).call('skipTime', 600_000);
         await new Promise((resolve) => setTimeout(resolve, 11_000));
       }
     };
     // Closed: tried by one of the two, and back at once.
-    await afterLooks(() => tries.some((count) => count() > 0));
+    await afterLooks(8, () => tries.some((count) => count() > 0));
     await eventually(async () => (await placeOf('n1', 'n2')) === 'through n3', FOUND_MS);
     expect(slowestMs).toBeLessThan(3_000);
     for (const nat of [n1, n2]) nat.forward(52_003);
     const isDirect = async (from: MeshNode, to: MeshNode): Promise<boolean> =>
       (await placeOf(from, to))?.startsWith('192.0.2.') ?? false;
-    await afterLooks(async () => (await isDirect('n1', 'n2')) && (await isDirect('n2', 'n1')));
+    // With the first try that can succeed, at the latest with the second.
+    await afterLooks(2, async () => (await isDirect('n1', 'n2')) && (await isDirect('n2', 'n1')));
     isDone = true;
     await talking;
     expect(slowestMs).toBeLessThan(3_000);
