@@ -2,7 +2,14 @@
 // its labels, by its stack), since containers hold addresses of it.
 
 import { NODE_LOCAL_NETWORKS } from '#manager/allocator/allocator';
-import { type Cidr, contains, overlaps, parseAddress, parseCidr } from '#manager/allocator/cidr';
+import {
+  type Cidr,
+  contains,
+  formatCidr,
+  overlaps,
+  parseAddress,
+  parseCidr,
+} from '#manager/allocator/cidr';
 import { freeSubnet } from '#manager/allocator/free-subnet';
 import type { StoreView } from '#manager/store/state';
 import type { ReadView, WriteView } from '#manager/store/view';
@@ -227,6 +234,13 @@ function refuseOverlap(view: ReadView, spec: NetworkSpec): void {
   const wanted = (spec.ipam?.config ?? [])
     .filter((config) => config.subnet !== '')
     .map((config) => parseCidr(config.subnet, 'IPAM.Config.Subnet'));
+  if (wanted.length === 0) return;
+  for (const [index, one] of wanted.entries()) {
+    const other = wanted.slice(index + 1).find((later) => overlaps(one, later));
+    if (!other) continue;
+    const both = `${formatCidr(one)} and ${formatCidr(other)}`;
+    throw invalid('IPAM.Config.Subnet', `network ${spec.name}: subnets ${both} overlap`);
+  }
   for (const other of view.list('network')) {
     const taken = configsOf(other);
     for (const { subnet } of taken) {

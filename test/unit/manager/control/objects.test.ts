@@ -75,8 +75,8 @@ const secret = (name: string, length = 3): SecretSpec =>
   SecretSpec.create({ name, data: bytes(length) });
 const net = (over: Partial<NetworkSpec> = {}): NetworkSpec =>
   NetworkSpec.create({ name: 'front', ...over });
-const ipam = (config: Partial<IpamConfig>): IpamOptions =>
-  IpamOptions.create({ config: [IpamConfig.create(config)] });
+const ipam = (...configs: Partial<IpamConfig>[]): IpamOptions =>
+  IpamOptions.create({ config: configs.map((config) => IpamConfig.create(config)) });
 
 describe('secrets and configs', () => {
   it('have limits, said as Swarm says them', () => {
@@ -285,6 +285,10 @@ describe('networks', () => {
     expect(() =>
       make(c, { network: net({ name: 'b', ipam: ipam({ subnet: '10.9.7.0/24' }) }) }),
     ).toThrow('Pool overlaps with other one on this address space: network front has 10.9.0.0/16');
+    const two = ipam({ subnet: '10.10.0.0/24' }, { subnet: '10.10.0.0/25' });
+    expect(() => make(c, { network: net({ name: 'b', ipam: two }) })).toThrow(
+      'network b: subnets 10.10.0.0/24 and 10.10.0.0/25 overlap',
+    );
   });
 
   it('stay while a service or a running task is on them', () => {
