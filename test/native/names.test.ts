@@ -475,14 +475,17 @@ describe('unknown names', () => {
       socket.send(query, port, '127.0.0.1');
       socket.send(query, port, '127.0.0.1');
     }
-    await until(() => answers.length >= 30);
+    // A repeat of a refused one is refused as well.
+    const refused = (): number => new Set(answers.map((bytes) => bytes.readUInt16BE(0))).size;
+    await until(() => refused() >= 30);
     expect(first.seen).toHaveLength(100);
-    const refused = new Set(answers.map((bytes) => bytes.readUInt16BE(0)));
-    expect(refused.size).toBe(30);
+    expect(refused()).toBe(30);
     expect(answers.every((bytes) => (bytes.readUInt16BE(2) & 15) === REFUSED)).toBe(true);
     expect(addresses(await ask({ name: 'web' }))).toHaveLength(3);
-    await until(() => answers.length >= 160);
-    expect(answers.filter((bytes) => (bytes.readUInt16BE(2) & 15) === SERVFAIL)).toHaveLength(100);
+    const failed = (): number =>
+      answers.filter((bytes) => (bytes.readUInt16BE(2) & 15) === SERVFAIL).length;
+    await until(() => failed() >= 100);
+    expect(failed()).toBe(100);
     socket.close();
   });
 });
