@@ -2,14 +2,7 @@
 // its labels, by its stack), since containers hold addresses of it.
 
 import { NODE_LOCAL_NETWORKS } from '#manager/allocator/allocator';
-import {
-  type Cidr,
-  contains,
-  formatCidr,
-  overlaps,
-  parseAddress,
-  parseCidr,
-} from '#manager/allocator/cidr';
+import { type Cidr, contains, overlaps, parseAddress, parseCidr } from '#manager/allocator/cidr';
 import { freeSubnet } from '#manager/allocator/free-subnet';
 import type { StoreView } from '#manager/store/state';
 import type { ReadView, WriteView } from '#manager/store/view';
@@ -56,7 +49,9 @@ export function checkNetworkSpec(spec: NetworkSpec): void {
       hint: 'None is needed: published ports reach every node through the mesh.',
     });
   }
-  for (const config of spec.ipam?.config ?? []) checkIpam(config);
+  const configs = spec.ipam?.config ?? [];
+  for (const config of configs) checkIpam(config);
+  checkFamilies(spec.name, configs);
   if (driver !== 'bridge') checkOptions(spec);
 }
 
@@ -169,6 +164,18 @@ function checkIpam(config: IpamConfig): void {
   }
 }
 
+/** A container has one address of each family on a network, and one gateway. */
+function checkFamilies(name: string, configs: readonly IpamConfig[]): void {
+  const subnets = configs.map(({ subnet }) => subnet).filter(Boolean);
+  const v6 = subnets.filter((subnet) => subnet.includes(':'));
+  if (v6.length < 2 && subnets.length - v6.length < 2) return;
+  throw invalid(
+    'IPAM.Config',
+    `network ${name} has the subnets ${subnets.join(', ')}: a network has one subnet of each family`,
+    'Make a network for each.',
+  );
+}
+
 function checkUsable(subnet: Cidr, text: string): void {
   const field = 'IPAM.Config.Subnet';
   const longest = SUBNET_LENGTH_MAX[subnet.family];
@@ -235,12 +242,6 @@ function refuseOverlap(view: ReadView, spec: NetworkSpec): void {
     .filter((config) => config.subnet !== '')
     .map((config) => parseCidr(config.subnet, 'IPAM.Config.Subnet'));
   if (wanted.length === 0) return;
-  for (const [index, one] of wanted.entries()) {
-    const other = wanted.slice(index + 1).find((later) => overlaps(one, later));
-    if (!other) continue;
-    const both = `${formatCidr(one)} and ${formatCidr(other)}`;
-    throw invalid('IPAM.Config.Subnet', `network ${spec.name}: subnets ${both} overlap`);
-  }
   for (const other of view.list('network')) {
     const taken = configsOf(other);
     for (const { subnet } of taken) {

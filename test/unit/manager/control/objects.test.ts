@@ -285,9 +285,9 @@ describe('networks', () => {
     expect(() =>
       make(c, { network: net({ name: 'b', ipam: ipam({ subnet: '10.9.7.0/24' }) }) }),
     ).toThrow('Pool overlaps with other one on this address space: network front has 10.9.0.0/16');
-    const two = ipam({ subnet: '10.10.0.0/24' }, { subnet: '10.10.0.0/25' });
+    const two = ipam({ subnet: '10.10.0.0/24' }, { subnet: '10.11.0.0/24' });
     expect(() => make(c, { network: net({ name: 'b', ipam: two }) })).toThrow(
-      'network b: subnets 10.10.0.0/24 and 10.10.0.0/25 overlap',
+      'network b has the subnets 10.10.0.0/24, 10.11.0.0/24: a network has one subnet of each family',
     );
   });
 
