@@ -14,25 +14,19 @@ import type { Log } from '#protocol/world';
 
 export class ClusterLink implements ClusterSession {
   readonly cache: ObjectCache;
+  readonly control: ControlClient = clientOf(ControlService, () => this.#channel);
   #channel: Channel;
-  #control: ControlClient;
 
   constructor(address: string, identity: TlsIdentity, log: Log) {
     this.#channel = connectChannel(address, identity, MANAGER_NAME);
-    this.#control = clientOf(ControlService, this.#channel);
-    this.cache = new ObjectCache(() => this.#control, log);
+    this.cache = new ObjectCache(() => this.control, log);
     this.cache.start();
-  }
-
-  get control(): ControlClient {
-    return this.#control;
   }
 
   /** Goes on with another certificate or address; the cache keeps what it has and catches up. */
   reconnect(address: string, identity: TlsIdentity): void {
     const old = this.#channel;
     this.#channel = connectChannel(address, identity, MANAGER_NAME);
-    this.#control = clientOf(ControlService, this.#channel);
     old.close();
   }
 

@@ -207,11 +207,15 @@ function contextOf(call: ServerCall, trustRoots: TrustRoots): CallContext {
 
 // ---- client -------------------------------------------------------------------------------------
 
-/** A client of one service over an existing channel. Calls throw TswarmError. */
+/**
+ * A client of one service over an existing channel. Calls throw TswarmError. With a function each call goes over the channel of that moment, and one
+ * that never began because its channel was closed over the next.
+ */
 export function clientOf<Methods>(
   service: ServiceDescriptor<Methods>,
-  channel: grpc.Client,
+  channel: grpc.Client | (() => grpc.Client),
 ): Client<Methods> {
+  const channelOf = typeof channel === 'function' ? channel : (): grpc.Client => channel;
   const out: Record<string, unknown> = {};
   for (const [name, method] of entriesOf(service)) {
     const definition = methodDefinition(method);
@@ -222,13 +226,13 @@ export function clientOf<Methods>(
     }
     if (method.requestStream) {
       out[name] = (requests: AsyncIterable<unknown>, options?: CallOptions) =>
-        callDuplex(channel, definition, requests, options ?? {});
+        callDuplex(channelOf(), definition, requests, options ?? {});
     } else if (method.responseStream) {
       out[name] = (request: unknown, options?: CallOptions) =>
-        callServerStream(channel, definition, request, options ?? {});
+        callServerStream(channelOf(), definition, request, options ?? {});
     } else {
       out[name] = (request: unknown, options?: CallOptions) =>
-        callUnary(channel, definition, request, options ?? {});
+        callUnary(channelOf, definition, request, options ?? {});
     }
   }
   return out as Client<Methods>;
@@ -247,12 +251,14 @@ function grpcOptions(options: CallOptions): grpc.CallOptions {
 }
 
 function callUnary(
-  channel: grpc.Client,
+  channelOf: () => grpc.Client,
   method: Definition,
   request: unknown,
   options: CallOptions,
 ): Promise<unknown> {
+  const channel = channelOf();
   return new Promise((resolve, reject) => {
+    const again = (): void => resolve(callUnary(channelOf, method, request, options));
     const call = channel.makeUnaryRequest(
       method.path,
       method.requestSerialize,
@@ -260,10 +266,19 @@ function callUnary(
       request,
       metadataOf(options),
       grpcOptions(options),
-      (error, response) => (error ? reject(fromServiceError(error)) : resolve(response)),
+      (error, response) => {
+        if (!error) resolve(response);
+        else if (neverBegan(error) && channelOf() !== channel) again();
+        else reject(fromServiceError(error));
+      },
     );
     linkAbort(call, options.signal);
   });
+}
+
+/** Whether the call was still waiting for its connection when the channel was closed. */
+function neverBegan({ code, details }: grpc.ServiceError): boolean {
+  return code === grpc.status.UNAVAILABLE && details === 'Channel closed before call started';
 }
 
 async function* callServerStream(

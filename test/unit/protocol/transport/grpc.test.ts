@@ -2,6 +2,8 @@
 // are refused; errors keep code, field and hint; streams flow and end. Method: real servers and
 // clients over loopback with real certificates.
 
+import { once } from 'node:events';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import type * as grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CERTIFICATE_ROLE } from '#protocol/certificates';
@@ -230,6 +232,32 @@ describe('errors', () => {
         void message;
     };
     await expect(read()).rejects.toMatchObject({ code: 'unavailable' });
+  });
+});
+
+describe('a client that goes on with another channel', () => {
+  it('sends what had not begun on the one that was closed', async () => {
+    // Takes the connection and says nothing: a call waits for the handshake.
+    const silent = createTcpServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const first = connectChannel(`127.0.0.1:${port}`, { caCert: ca.caCert }, 'swarm-manager');
+    let channel = first;
+    const client = clientOf(NodeCaService, () => channel);
+    const answer = client.getRootCertificate({});
+    await once(silent, 'connection');
+    channel = connectChannel(address, { caCert: ca.caCert }, 'swarm-manager');
+    channels.push(channel);
+    first.close();
+    await expect(answer).resolves.toEqual({ caCert: ca.caCert });
+    silent.close();
+  });
+
+  it('says that it is closed when there is no other', async () => {
+    const channel = connectChannel('127.0.0.1:1', { caCert: ca.caCert }, 'swarm-manager');
+    const answer = clientOf(NodeCaService, channel).getRootCertificate({});
+    channel.close();
+    await expect(answer).rejects.toMatchObject({ code: 'unavailable' });
   });
 });
 
