@@ -1,6 +1,6 @@
 // The CLIs' HTTP client over a unix socket or TLS: JSON calls, line streams, raw upgraded streams. Errors come back as TswarmError with the server's
 // code and hint. Nothing else in cli/ opens a connection.
-import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request } from 'node:http';
 import { Agent, type RequestOptions, request as requestTls } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import { type ErrorCode, errorCodeFromText } from '#protocol/error-codes';
@@ -41,13 +41,30 @@ const UNCONFIRMED = 'x-tswarm-unconfirmed';
 /** How long is waited for a sign of life. */
 const ANSWERS_TIMEOUT_MS = 2_000;
 
+/**
+ * A connection for each call, which is not said to end with it: a server that is to close it after an early refusal of a long body resets it, and the
+ * refusal is lost.
+ */
+const ONE_CALL = { keepAlive: true } as const;
+
+class FreshAgent extends Agent {
+  /** Nothing, which means no. */
+  override keepSocketAlive(): void {}
+}
+
+class FreshHttpAgent extends HttpAgent {
+  override keepSocketAlive(): void {}
+}
+
 export class ApiClient {
   readonly endpoint: Endpoint;
   #checked: boolean;
   /** TLS connections are used again for what only reads: a handshake costs more than most answers. */
   readonly #agent: Agent = new Agent({ keepAlive: true });
   /** A connection for each call that changes something, with a short handshake. */
-  readonly #freshAgent: Agent = new Agent();
+  readonly #freshAgent: Agent = new FreshAgent(ONE_CALL);
+  /** Of sockets none is kept: a new one costs nothing. */
+  readonly #socketAgent: HttpAgent = new FreshHttpAgent(ONE_CALL);
   /** Nodes that have been named in a warning. */
   #missing = '';
   #hasWarnedOfOld = false;
@@ -206,8 +223,7 @@ export class ApiClient {
     };
     return tls
       ? requestTls({ ...common, ...tlsOptions(tls), agent })
-      : // Of sockets none is kept: a new one costs nothing.
-        request({ ...common, socketPath, agent: false });
+      : request({ ...common, socketPath, agent: this.#socketAgent });
   }
 
   /** Somebody is there, after a connection was lost. */
