@@ -26,7 +26,7 @@
 #include "json.h"
 #include "lines.h"
 
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_BAD_REQUEST = 2, SEND_TIMEOUT_S = 5 };
+enum { EXIT_BAD_REQUEST = 2, SEND_TIMEOUT_S = 5 };
 
 /* The worker sends at most some hundred KiB at a time; base64 makes it a third more. */
 #define LINE_BYTES_MAX (8 * 1024 * 1024)
@@ -177,18 +177,6 @@ static int handle(const char *line, size_t len, void *context)
 	return ts_write_all(STDOUT_FILENO, out.data, out.len);
 }
 
-static int serve(struct target *target)
-{
-	switch (ts_lines_serve(STDIN_FILENO, LINE_BYTES_MAX, handle, target)) {
-	case TS_LINES_END:
-		return EXIT_OK;
-	case TS_LINES_TOO_LONG:
-		return EXIT_BAD_REQUEST;
-	default:
-		return EXIT_FAILED;
-	}
-}
-
 int main(int argc, char **argv)
 {
 	struct target target = {.address = {.sun_family = AF_UNIX}, .fd = -1};
@@ -205,5 +193,5 @@ int main(int argc, char **argv)
 	strcpy(target.address.sun_path, argv[1]);
 	/* Ctrl-C in a terminal must not take the hand away before the worker. */
 	signal(SIGINT, SIG_IGN);
-	return serve(&target);
+	return ts_lines_serve(STDIN_FILENO, LINE_BYTES_MAX, handle, &target);
 }

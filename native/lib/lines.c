@@ -30,7 +30,7 @@ enum ts_lines_result ts_lines_read(struct ts_lines *lines, int fd, ts_line_handl
 	return bytes->len > lines->max ? TS_LINES_TOO_LONG : TS_LINES_MORE;
 }
 
-enum ts_lines_result ts_lines_serve(int fd, size_t max, ts_line_handler *handle, void *context)
+int ts_lines_serve(int fd, size_t max, ts_line_handler *handle, void *context)
 {
 	struct ts_lines lines = {.bytes = TS_BUF_INIT, .max = max};
 	enum ts_lines_result result;
@@ -39,5 +39,7 @@ enum ts_lines_result ts_lines_serve(int fd, size_t max, ts_line_handler *handle,
 		result = ts_lines_read(&lines, fd, handle, context);
 	while (result == TS_LINES_MORE);
 	ts_buf_free(&lines.bytes);
-	return result;
+	if (result == TS_LINES_TOO_LONG)
+		return 2;
+	return result == TS_LINES_END ? 0 : 1;
 }

@@ -27,7 +27,8 @@ typedef int ts_line_handler(const char *line, size_t len, void *context);
 enum ts_lines_result ts_lines_read(struct ts_lines *lines, int fd, ts_line_handler *handle,
 				   void *context);
 
-/* Until the input ends or fails: never TS_LINES_MORE. Frees its buffer. */
-enum ts_lines_result ts_lines_serve(int fd, size_t max, ts_line_handler *handle, void *context);
+/* For a program that does nothing else: until its input ends. The program's exit code: 0 = it has
+ * ended, 1 = it failed or a handler did, 2 = a line was too long. */
+int ts_lines_serve(int fd, size_t max, ts_line_handler *handle, void *context);
 
 #endif

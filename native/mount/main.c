@@ -63,18 +63,6 @@ static int handle(const char *line, size_t len, void *context)
 	return ts_write_all(STDOUT_FILENO, out.data, out.len);
 }
 
-static int serve(struct mount_options *opt)
-{
-	switch (ts_lines_serve(STDIN_FILENO, LINE_BYTES_MAX, handle, opt)) {
-	case TS_LINES_END:
-		return EXIT_OK;
-	case TS_LINES_TOO_LONG:
-		return EXIT_BAD_REQUEST;
-	default:
-		return EXIT_FAILED;
-	}
-}
-
 int main(int argc, char **argv)
 {
 	struct mount_options opt = {0};
@@ -87,7 +75,7 @@ int main(int argc, char **argv)
 		if (argc == 2 || opt.old_calls) {
 			/* Ctrl-C in a terminal must not take the hand away before the worker. */
 			signal(SIGINT, SIG_IGN);
-			return serve(&opt);
+			return ts_lines_serve(STDIN_FILENO, LINE_BYTES_MAX, handle, &opt);
 		}
 	}
 	if (argc == 3 && strcmp(argv[1], "sync") == 0) {
