@@ -1,6 +1,6 @@
 // The image store on real native programs: load, save, import, commit, remove, prune, crashes,
 // damage, a full disk. Goal: Docker's rules and words, and nothing half there afterwards. Needs
-// root.
+// root. Longer than 500 lines because one real store serves all of its tests.
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
 // Goal: the real manager process, from bootstrap to a killed and restarted one, as the daemon, the
 // gateway and a worker see it: IPC, mutual TLS, control calls, assignments, durability. Method:
-// fork manager/main.ts, real Raft log in a temporary folder, loopback only.
+// fork manager/main.ts, real Raft log in a temporary folder, loopback only. Longer than 500 lines
+// because one real process, which takes a second to start, serves most of its tests.
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import {
   chmodSync,

@@ -1,5 +1,5 @@
 // The nouns of tswarm that are docker's: container, secret, config, volume, stack, system. Each flag by what it changes, each command with something that it
-// refuses. One node for all of it.
+// refuses. Longer than 500 lines because one real node, which takes seconds to start, serves all of it.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,6 @@
 // Goal: networks, secrets, configs, volumes, nodes and the cluster object: limits, what may change,
-// what is refused while in use, who may command. Method: the pure functions over a store.
+// what is refused while in use, who may command. Method: the pure functions over a store. Longer
+// than 500 lines because all kinds of objects are made in the same few ways, which are above them.
 import { describe, expect, it } from 'vitest';
 import { requireAdministrator } from '#manager/control/authorise';
 import { checkMayGoInClear } from '#manager/control/networks';
